@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Environments (immutable records), roots (which project stands for which environment) and instances (mutable uses).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/digest.hpp"
+#include "store/store.hpp"
+
+namespace karapace::store {
+
+struct Mount {
+  std::string label;
+  std::string host;    // as written: absolute, "~/..." or relative to the manifest's directory
+  std::string target;  // absolute path inside
+  auto operator<=>(const Mount&) const = default;
+};
+
+/// How an environment runs: part of the environment's identity.
+struct RuntimeConfiguration {
+  std::map<std::string, std::string> variables;
+  std::vector<Mount> mounts;  // sorted by label
+  bool network_isolation = false;
+  auto operator<=>(const RuntimeConfiguration&) const = default;
+  /// Canonical compact JSON, keys sorted: the `runtime` parameter of an `environment` step.
+  std::string text() const;
+  static RuntimeConfiguration parse(std::string_view text, std::string_view what);
+};
+
+/// `environments/<id>`: written by the environment step, deterministic.
+struct Environment {
+  EnvironmentId id;
+  StepKey step;                 // the step that made it
+  std::vector<LayerId> layers;  // bottom first
+  BlobId lock;                  // the canonical lock, kept as a blob
+  RuntimeConfiguration runtime;
+  std::string text() const;
+  static Environment parse(std::string_view text, std::string_view what);
+};
+
+void add_environment(const Store& store, const Environment& environment);
+/// Nothing when it was not built (or was collected).
+std::optional<Environment> find_environment(const Store& store, const EnvironmentId& id);
+/// All built environments, sorted by id. A damaged record throws: it must not make its contents look like garbage.
+std::vector<Environment> environments(const Store& store);
+
+/// `roots/<BLAKE3 of the manifest's absolute path>`: written by `karapace gen`; what gc keeps.
+struct Root {
+  std::string name;
+  std::filesystem::path manifest;  // absolute
+  EnvironmentId environment;
+  std::int64_t manifest_mtime_ns = 0;  // of manifest and lock when the graph was written: to say "changed since"
+  std::int64_t lock_mtime_ns = 0;
+  std::vector<StepKey> steps;  // every step of the environment's graph
+};
+void add_root(const Store& store, const Root& root);
+std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
+std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
+void remove_root(const Store& store, const std::filesystem::path& manifest);
+
+/// What a person's word for an environment stands for.
+struct Reference {
+  EnvironmentId environment;
+  std::optional<Root> root;  // the project, when named by name or path
+};
+/// A path ("." or anything with a slash: a manifest or its directory), a root's name, an id, or a unique prefix (at
+/// least 4 digits) of one. NotFoundError with suggestions, or listing the candidates when ambiguous.
+Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory);
+
+/// `instances/<id>/`: the upper directory that sessions of one project write to.
+struct Instance {
+  std::string id;  // "<environment, 12 digits>" or "<environment, 12 digits>-<project, 8 digits>"
+  EnvironmentId environment;
+  std::optional<std::filesystem::path> manifest;  // the project it belongs to
+  std::filesystem::path directory;                // absolute: instances/<id>
+  std::filesystem::path upper() const { return directory / "upper"; }
+  std::filesystem::path work() const { return directory / "work"; }
+};
+/// The instance of this environment and project, made on first use.
+Instance open_instance(const Store& store, const Reference& reference);
+std::vector<Instance> instances(const Store& store);
+
+}  // namespace karapace::store

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers: immutable directory trees, addressed by content.
+//
+// A layer is `layers/<id>/tree`, the files, and `layers/<id>/listing`, one line per entry with everything that counts:
+// path, type, mode, owner, mtime, xattrs, link target, file digest, hard-link groups. The id is the BLAKE3 of the
+// listing's bytes (docs/hash-contract.md). A layer appears by rename(2), whole or not at all.
+//
+// The listing is the authority for owners: without subordinate ids every file on disk belongs to the user, and the
+// owner that it should have stands in the xattr `user.karapace.owner` ("uid:gid") of files and directories. `scan`
+// honours that xattr in every mode and never lists it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "store/digest.hpp"
+
+namespace karapace::store {
+
+enum class EntryType : char {
+  directory = 'd',
+  regular = 'f',
+  symlink = 'l',
+  hardlink = 'h',   // another name of the regular file `target`, whose path sorts before this one
+  fifo = 'p',
+  whiteout = 'w',   // on disk a character device 0:0: the path below is hidden
+};
+
+struct Xattr {
+  std::string name;
+  std::string value;
+  auto operator<=>(const Xattr&) const = default;
+};
+
+struct Entry {
+  std::string path;  // relative, no leading slash, no "." or ".." parts; the root itself is ""
+  EntryType type{};
+  std::uint32_t mode = 0;  // permission bits, set-id and sticky (07777); 0777 for links, 0 for whiteouts and hardlinks
+  std::uint32_t uid = 0;   // the true owner, in every id mode
+  std::uint32_t gid = 0;
+  std::int64_t mtime = 0;  // whole seconds; 0 for whiteouts and hardlinks
+  std::uint64_t size = 0;  // regular files, in bytes
+  Digest content;          // regular files: BLAKE3
+  std::string target;      // symlink: its text; hardlink: path of the first name
+  std::vector<Xattr> xattrs;  // sorted by name; security.capability in its plain (v2) form
+  bool opaque = false;        // directories: nothing of the layers below shows through
+  auto operator<=>(const Entry&) const = default;
+};
+
+/// The canonical listing: entries sorted by path (as bytes), the root first, every parent present.
+class Listing {
+ public:
+  Listing() = default;
+  /// Sorts; throws StoreError when a path appears twice or lacks its parent directory.
+  explicit Listing(std::vector<Entry> entries);
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
+  /// The entry at `path`, or null.
+  const Entry* find(std::string_view path) const noexcept;
+  /// The canonical text (docs/hash-contract.md).
+  std::string text() const;
+  LayerId id() const;
+  /// Strict inverse of `text`. StoreError naming `what` and the line.
+  static Listing parse(std::string_view text, std::string_view what);
+  /// Sum of the sizes of regular files, each hard-link group once.
+  std::uint64_t content_size() const noexcept;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+enum class Owners {
+  from_disk,  // owners are those on disk, unless `user.karapace.owner` says otherwise
+  ignore,     // single-id stores: every entry without the xattr counts as 0:0
+};
+
+struct ScanOptions {
+  Owners owners = Owners::from_disk;
+  std::string label;  // for messages
+  /// Called for each path; false leaves the entry (and what is below it) out of the listing.
+  std::function<bool(std::string_view path)> include;
+};
+
+/// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*` left out,
+/// sockets left out, device nodes refused. Reads and hashes every file. Runs inside the user namespace.
+Listing scan(int tree, const ScanOptions& options);
+
+}  // namespace karapace::store

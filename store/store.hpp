@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store: one directory per user that holds what steps made (docs/store.md).
+//
+//   version            "karapace store 1"
+//   blobs/<blob>       immutable byte strings
+//   layers/<layer>/    tree/ and listing: immutable directory trees
+//   steps/<key>        step records: Ninja's outputs
+//   environments/<id>  immutable environment records (JSON)
+//   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
+//   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
+//   logs/<key>         what a step printed, for people
+//   locks/<name>       flock(2) files, one per output
+//   staging/<random>/  work in progress; garbage when nobody holds its lock
+//
+// Contents appear by rename(2), whole or not at all; a crash leaves garbage only in staging/. The store's directory
+// is mode 0700: trees in it may hold set-id files.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/digest.hpp"
+#include "store/fd.hpp"
+#include "store/layer.hpp"
+#include "store/step.hpp"
+
+namespace karapace::store {
+
+/// A private directory below staging/, locked while the value lives, removed (best effort) when it dies.
+class Staging {
+ public:
+  Staging(Staging&&) noexcept;
+  Staging& operator=(Staging&&) = delete;
+  ~Staging();
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  friend class Store;
+  Staging(std::filesystem::path path, Fd lock);
+  std::filesystem::path path_;
+  Fd lock_;
+};
+
+class Store {
+ public:
+  enum class Access { read_only, create };
+  /// Opens the store; `create` makes what is missing. StoreError when it is of a newer version, not a store, or not
+  /// readable (writable for `create`); with `read_only`, NotFoundError when there is none.
+  static Store open(const std::filesystem::path& root, Access access);
+  /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
+  static std::filesystem::path default_root(std::string_view option = {});
+
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path blob_path(const BlobId& id) const;
+  std::filesystem::path layer_tree(const LayerId& id) const;
+  std::filesystem::path listing_path(const LayerId& id) const;
+  std::filesystem::path step_path(const StepKey& key) const;
+  std::filesystem::path log_path(const StepKey& key) const;
+  std::filesystem::path environment_path(const EnvironmentId& id) const;
+  std::filesystem::path instances_path() const;
+  std::filesystem::path roots_path() const;
+
+  Staging stage() const;
+  /// Exclusive lock on one output, so that two processes do not make it twice. Waits.
+  FileLock lock_output(std::string_view name) const;
+
+  bool has_blob(const BlobId& id) const;
+  /// Moves a finished, fsynced file into blobs/. The caller vouches for the id (it hashed while writing).
+  void add_blob(const BlobId& id, const std::filesystem::path& finished_file) const;
+  /// Opens a blob for reading. StoreError when it is missing.
+  Fd open_blob(const BlobId& id) const;
+
+  bool has_layer(const LayerId& id) const;
+  /// Moves `tree` (a directory below a staging directory) into layers/ and writes its listing. The caller vouches
+  /// that the listing is the tree's. An existing layer of this id is kept and `tree` left where it is.
+  LayerId add_layer(const std::filesystem::path& tree, const Listing& listing, const Staging& staging) const;
+  /// Reads and verifies (id = BLAKE3 of the text). StoreError when missing or damaged.
+  Listing listing(const LayerId& id) const;
+
+  /// Nothing when the step has no record.
+  std::optional<StepRecord> record(const StepKey& key) const;
+  /// The record of an input; StepError telling to run ninja again when it is missing.
+  StepRecord input_record(const StepKey& key) const;
+  void add_record(const StepRecord& record) const;
+
+ private:
+  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+  std::filesystem::path root_;
+};
+
+}  // namespace karapace::store
