@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lock: the complete closure of an environment by content (docs/lock.md).
+//
+// A lock names repositories by archive, suite and components, never by host, so it can be shared. Its canonical text
+// is `serialise(lock)`; the environment's id is the BLAKE3 of that text.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/digest.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::generator {
+
+/// An index file that the Release file vouches for, as used for the resolution.
+struct LockedIndex {
+  std::string path;  // relative to dists/<suite>, uncompressed name: "main/binary-amd64/Packages"
+  Sha256 sha256;
+  auto operator<=>(const LockedIndex&) const = default;
+};
+
+struct LockedRepository {
+  std::string archive;  // "debian", "debian-security", "ubuntu", or the manifest's name for an additional one
+  std::string suite;    // as in dists/<suite>, "bookworm-security"
+  std::vector<std::string> components;
+  std::string date;                   // of the Release file, RFC 3339 UTC, "2026-07-11T10:16:37Z"
+  std::vector<std::string> signers;   // fingerprints of valid signatures (VALIDSIG, primary key), sorted
+  std::vector<LockedIndex> indexes;   // sorted by path
+  auto operator<=>(const LockedRepository&) const = default;
+};
+
+struct LockedPackage {
+  std::string name;
+  std::string version;
+  std::string architecture;  // "amd64" or "all"
+  std::uint64_t size = 0;    // of the .deb, bytes
+  Sha256 sha256;
+  std::string archive;  // LockedRepository::archive that it comes from
+  std::string path;     // below the archive's root: "pool/main/g/git/git_2.39.5-0+deb12u2_amd64.deb"
+  auto operator<=>(const LockedPackage&) const = default;
+};
+
+/// The base when it is a root file system archive.
+struct LockedArchive {
+  Sha256 sha256;
+  std::uint64_t size = 0;
+  auto operator<=>(const LockedArchive&) const = default;
+};
+
+struct LockedFile {
+  std::string source;  // relative to the manifest's directory, as written there
+  std::string target;  // absolute path inside
+  unsigned mode = 0644;
+  Digest content;  // BLAKE3
+  std::uint64_t size = 0;
+  auto operator<=>(const LockedFile&) const = default;
+};
+
+/// An additional repository as the manifest asks for it.
+struct LockedRepositoryRequest {
+  std::string name;
+  std::string key;  // path of the keyring, relative to the manifest's directory
+  Digest key_content;
+  std::string suite;
+  std::vector<std::string> components;
+  auto operator<=>(const LockedRepositoryRequest&) const = default;
+};
+
+/// What the manifest asked for when the lock was made: compared with the manifest to say whether the lock fits.
+struct LockedRequest {
+  std::string base_image;
+  std::vector<std::string> packages;  // sorted, unique
+  bool recommends = false;
+  std::vector<LockedRepositoryRequest> repositories;  // sorted by name
+  auto operator<=>(const LockedRequest&) const = default;
+};
+
+struct Lock {
+  LockedRequest request;
+  std::string distribution;  // "debian", "ubuntu"; "" for an archive without packages
+  std::string suite;
+  std::string architecture;  // "amd64", Debian's word
+  std::int64_t source_date_epoch = 0;  // seconds; date of the newest Release (or 0 < clamp for archives without)
+  std::optional<LockedArchive> archive;       // base archive; else bootstrapped from `base`
+  std::vector<LockedRepository> repositories;  // sorted by archive, then suite
+  std::vector<LockedPackage> base;      // the bootstrapped base in install order; empty with an archive
+  std::vector<LockedPackage> packages;  // what is installed on top, in install order; upgrades of base packages too
+  std::vector<LockedFile> files;        // in the manifest's order
+  std::vector<std::string> run;         // in the manifest's order
+  store::RuntimeConfiguration runtime;
+  auto operator<=>(const Lock&) const = default;
+};
+
+/// Canonical JSON text, one package per line, final newline.
+std::string serialise(const Lock& lock);
+/// Strict: unknown, missing or mistyped fields, bad digests, paths with ".." and unsorted lists are LockErrors that
+/// begin with "name:line:column: ".
+Lock parse_lock(std::string_view text, std::string_view name);
+/// BLAKE3 of the canonical text.
+EnvironmentId environment_id(const Lock& lock);
+
+}  // namespace karapace::generator
