@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resolve: asks the signed archives which packages an environment consists of (docs/resolving.md).
+//
+// The only part of Karapace that asks the network what exists. The work is done by a helper program,
+// `karapace-resolve-deb` (libapt-pkg keeps process-wide state), found next to this program or in ../libexec/karapace,
+// that reads the request as JSON from standard input and answers on standard output. The choice is apt's own.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/lock/lock.hpp"
+#include "generator/resolve/mirrors.hpp"
+
+namespace karapace::generator {
+
+/// A signed apt repository that the manifest adds. Its URL is `mirrors.archives[name]`.
+struct AdditionalRepository {
+  std::string name;                     // becomes LockedRepository::archive
+  std::filesystem::path key;            // absolute; a binary or an ASCII-armored OpenPGP keyring
+  std::string suite;
+  std::vector<std::string> components;
+};
+
+enum class Recommends { no, yes };
+enum class ValidUntil { check, ignore };
+
+/// Which kept versions may move.
+struct Upgrade {
+  enum class Scope { none, named, everything };
+  Scope scope = Scope::none;
+  std::vector<std::string> names;  // of packages, with Scope::named
+};
+
+struct ResolveRequest {
+  std::string distribution;  // "debian", "ubuntu"
+  std::string suite;         // "bookworm", "trixie", "sid", "noble", ...
+  std::string architecture;  // Debian's word: "amd64", "arm64"; any, whatever this machine is
+  std::optional<std::string> base_status;  // text of var/lib/dpkg/status of a base archive; else a base is bootstrapped
+  std::vector<std::string> packages;       // names, perhaps virtual ones
+  Recommends recommends = Recommends::no;
+  std::vector<AdditionalRepository> repositories;
+  std::vector<LockedPackage> keep;  // base and packages of the lock there was: preferred while the archive has them
+  Upgrade upgrade;
+  Mirrors mirrors;              // of every archive (see find_mirrors)
+  std::filesystem::path cache;  // directory for package lists, shared by all resolutions and locked while in use
+  ValidUntil valid_until = ValidUntil::check;
+};
+
+/// What a lock is made of; the fields mean what they mean in Lock.
+struct Resolution {
+  std::vector<LockedRepository> repositories;
+  std::vector<LockedPackage> base;      // empty with a base_status
+  std::vector<LockedPackage> packages;  // upgrades of base packages too
+  std::int64_t source_date_epoch = 0;
+  std::vector<std::string> notes;  // for people: kept versions that vanished, and the like
+};
+
+/// Throws LockError (bad signature, expired, unknown or unsatisfiable packages, ...) and RemoteError (no mirror
+/// answers); messages begin with "lock: debian/bookworm: " and end with the way out.
+Resolution resolve(const ResolveRequest& request);
+
+}  // namespace karapace::generator
