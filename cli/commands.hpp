@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands' factories: each is defined in cli/commands/NAME.cpp.
+#pragma once
+
+#include "cli/command.hpp"
+
+namespace karapace::cli {
+
+Command build_command();
+Command debug_command();
+Command destroy_command();
+Command doctor_command();
+Command enter_command();
+Command exec_command();
+Command explain_command();
+Command gc_command();
+Command gen_command();
+Command inspect_command();
+Command list_command();
+Command lock_command();
+Command new_command();
+Command verify_store_command();
+
+}  // namespace karapace::cli

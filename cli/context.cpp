@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/context.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+/// Writes all of `text`. A reader that went away ends the program as SIGPIPE would, even where SIGPIPE is ignored.
+void write_stream(int fd, std::string_view text) {
+  while (!text.empty()) {
+    auto written = ::write(fd, text.data(), text.size());
+    if (written > 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EPIPE) {
+      ::_exit(128 + 13);
+    } else if (errno != EINTR) {
+      throw Error(errno_message("cannot write to standard output", errno));
+    }
+  }
+}
+
+bool shows_colors(int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  const char* term = std::getenv("TERM");
+  if (term == nullptr || std::string_view(term) == "dumb") return false;
+  return ::isatty(fd) == 1;
+}
+
+std::string_view code_of(Style style) {
+  switch (style) {
+    case Style::bold: return "1";
+    case Style::dim: return "2";
+    case Style::red: return "1;31";
+    case Style::green: return "32";
+    case Style::yellow: return "33";
+    case Style::cyan: return "36";
+  }
+  return "0";
+}
+
+std::string paint(Style style, std::string_view text) { return fmt::format("\x1b[{}m{}\x1b[0m", code_of(style), text); }
+
+void complain(const Context& context, Style style, std::string_view word, std::string_view message) {
+  auto label = fmt::format("{}:", word);
+  if (context.color_err) label = paint(style, label);
+  auto line = fmt::format("karapace: {} {}\n", label, message);
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nowhere left to tell
+}
+
+}  // namespace
+
+void Context::print(std::string_view text) const { write_stream(STDOUT_FILENO, text); }
+
+void Context::print_json(const nlohmann::json& document) const {
+  // File names may hold any bytes; JSON text may not.
+  print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void Context::warn(std::string_view message) const { complain(*this, Style::yellow, "warning", message); }
+
+void Context::note(std::string_view message) const {
+  if (verbosity == 0) return;
+  auto line = fmt::format("karapace: {}\n", message);
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+}
+
+std::string Context::styled(Style style, std::string_view text) const {
+  return color_out ? paint(style, text) : std::string(text);
+}
+
+Context make_context() {
+  Context context;
+  context.color_out = shows_colors(STDOUT_FILENO);
+  context.color_err = shows_colors(STDERR_FILENO);
+  return context;
+}
+
+void print_error(const Context& context, std::string_view code, std::string_view message) {
+  if (context.json) {
+    context.print_json({{"error", {{"code", code}, {"message", message}}}});
+  } else {
+    complain(context, Style::red, "error", message);
+  }
+}
+
+std::string padded(std::string_view text, std::size_t width) { return fmt::format("{:<{}}", text, width); }
+
+std::string human_size(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  auto value = static_cast<double>(bytes);
+  std::string_view units = "KMGTP";
+  std::size_t unit = 0;
+  for (value /= 1024; value >= 1024 && unit + 1 < units.size(); value /= 1024) ++unit;
+  return fmt::format("{:.1f} {}iB", value, units[unit]);
+}
+
+}  // namespace karapace::cli

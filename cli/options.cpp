@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+bool has_name(const Option& option, std::string_view word) {
+  std::string_view rest = option.names;
+  while (!rest.empty()) {
+    auto comma = rest.find(',');
+    if (rest.substr(0, comma) == word) return true;
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+  }
+  return false;
+}
+
+/// Whether `word` is an option whose value is the next word.
+bool takes_next_word(const Options& options, std::string_view word) {
+  if (word.find('=') != std::string_view::npos) return false;
+  return std::any_of(options.all().begin(), options.all().end(), [&](const Option& option) {
+    return option.shape == Option::Shape::value && has_name(option, word);
+  });
+}
+
+struct Split {
+  std::vector<std::string> own;
+  std::vector<std::string> rest;
+};
+
+/// Parts a command's own words from the command line that it passes on.
+Split split_rest(const Options& options, std::span<const std::string> words) {
+  auto is_positional = [](const Option& option) { return option.shape == Option::Shape::positional; };
+  auto expected = std::count_if(options.all().begin(), options.all().end(), is_positional);
+  auto end = words.begin();
+  for (std::ptrdiff_t seen = 0; end != words.end(); ++end) {
+    if (*end == "--") return {{words.begin(), end}, {end + 1, words.end()}};
+    if (end->starts_with('-') && *end != "-") {
+      if (takes_next_word(options, *end) && end + 1 != words.end()) ++end;
+      continue;
+    }
+    if (seen == expected) break;
+    ++seen;
+  }
+  return {{words.begin(), end}, {end, words.end()}};
+}
+
+struct Adder {
+  CLI::App& app;
+  const Option& option;
+
+  CLI::Option* operator()(bool* target) const { return app.add_flag(option.names, *target); }
+  CLI::Option* operator()(int* target) const { return app.add_flag(option.names, *target); }
+  CLI::Option* operator()(std::vector<std::string>* target) const {
+    auto* added = app.add_option(option.names, *target);
+    // One value per occurrence, else an option would swallow the positionals after it.
+    return option.shape == Option::Shape::value ? added->allow_extra_args(false) : added;
+  }
+  template <class T>
+  CLI::Option* operator()(T* target) const {
+    return app.add_option(option.names, *target);
+  }
+};
+
+bool is_rest(const Option& option) { return option.shape == Option::Shape::rest; }
+
+Split split(const Options& options, std::span<const std::string> words) {
+  if (std::any_of(options.all().begin(), options.all().end(), is_rest)) return split_rest(options, words);
+  return {{words.begin(), words.end()}, {}};
+}
+
+void parse_with(CLI::App& app, const Options& options, Split words) {
+  for (const auto& option : options.all()) {
+    if (is_rest(option)) continue;
+    std::visit(Adder{app, option}, option.target)->required(option.presence == Option::Presence::required);
+  }
+  std::reverse(words.own.begin(), words.own.end());  // CLI11 takes them last first
+  app.parse(words.own);
+  for (const auto& option : options.all()) {
+    if (!is_rest(option)) continue;
+    if (option.presence == Option::Presence::required && words.rest.empty()) throw CLI::RequiredError(option.names);
+    *std::get<std::vector<std::string>*>(option.target) = words.rest;
+  }
+}
+
+}  // namespace
+
+void Options::flag(std::string names, bool& target, std::string help) {
+  add({Option::Shape::flag, std::move(names), {}, std::move(help), Presence::optional, &target});
+}
+
+void Options::counter(std::string names, int& target, std::string help) {
+  add({Option::Shape::flag, std::move(names), {}, std::move(help), Presence::optional, &target});
+}
+
+void Options::rest(std::string name, std::vector<std::string>& target, std::string help, Presence presence) {
+  add({Option::Shape::rest, name, name, std::move(help), presence, &target});
+}
+
+bool asks_for_help(const Options& options, std::span<const std::string> words) {
+  auto own = split(options, words).own;
+  auto end = std::find(own.begin(), own.end(), "--");
+  return std::any_of(own.begin(), end, [](const std::string& word) { return word == "-h" || word == "--help"; });
+}
+
+void parse(const Options& options, std::string_view command, std::span<const std::string> words) {
+  CLI::App app;
+  app.set_help_flag();
+  try {
+    parse_with(app, options, split(options, words));
+  } catch (const CLI::Error& error) {
+    if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", error.what()));
+    throw UsageError(fmt::format("{}: {}; see karapace {} --help", command, error.what(), command));
+  }
+}
+
+}  // namespace karapace::cli
