@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Base images: the words that `[base] image` may be.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "generator/manifest/manifest.hpp"
+
+namespace karapace::generator {
+
+/// "debian/bookworm", "ubuntu/24.04", ...: the suite of a distribution, by its code name or version; else nothing.
+std::optional<BaseSuite> suite_from(std::string_view image);
+/// Whether the word names a root file system archive: by its ending (.tar, .tar.gz, .tgz, .tar.xz, .txz, .tar.zst).
+bool names_archive(std::string_view image) noexcept;
+/// Whether it is an http or https URL.
+bool is_url(std::string_view location) noexcept;
+/// Every word that `suite_from` knows.
+std::span<const std::string_view> known_images() noexcept;
+
+}  // namespace karapace::generator

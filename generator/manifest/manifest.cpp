@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/manifest/manifest.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include "generator/manifest/base_image.hpp"
+#include "generator/manifest/rules.hpp"
+#include "generator/manifest/suggestion.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+using toml::source_position;
+
+// Everything that is wrong with a file, told at once and in its order.
+class Problems {
+ public:
+  explicit Problems(std::string_view name) : name_(name) {}
+  void add(const source_position& at, std::string message) { problems_.push_back({at.line, at.column, message}); }
+  void throw_if_any() {
+    if (problems_.empty()) return;
+    std::sort(problems_.begin(), problems_.end());
+    std::string message;
+    for (const auto& [line, column, what] : problems_) {
+      if (!message.empty()) message += '\n';
+      message += fmt::format("{}:{}:{}: {}", name_, line, column, what);
+    }
+    throw ManifestError(message);
+  }
+
+ private:
+  using Problem = std::tuple<toml::source_index, toml::source_index, std::string>;
+  std::string_view name_;
+  std::vector<Problem> problems_;
+};
+
+std::string_view type_text(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table: return "a table";
+    case toml::node_type::array: return "an array";
+    case toml::node_type::string: return "a string";
+    case toml::node_type::integer: return "an integer";
+    case toml::node_type::floating_point: return "a number";
+    case toml::node_type::boolean: return "a boolean";
+    default: return "a date or time";
+  }
+}
+
+struct Word {
+  std::string text;
+  source_position at;
+};
+
+// One table of the file: reads keys with the type they must have, and in the end refuses those that nobody read.
+class Section {
+ public:
+  Section(const toml::table& table, std::string path, source_position at, Problems& problems)
+      : table_(table), path_(std::move(path)), at_(at), problems_(problems) {}
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+  ~Section() {
+    for (const auto& [key, node] : table_) {
+      if (!known_.contains(key.str())) refuse_unknown(key);
+    }
+  }
+
+  const toml::table& table() const noexcept { return table_; }
+  source_position at() const noexcept { return at_; }
+  /// "system.packages"
+  std::string path(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+  void problem(const source_position& at, std::string message) { problems_.add(at, std::move(message)); }
+  Problems& problems() noexcept { return problems_; }
+
+  const toml::node* find(std::string_view key) {
+    known_.insert(std::string(key));
+    return table_.get(key);
+  }
+  void expect(const toml::node& node, std::string_view what, std::string_view wanted) {
+    problem(node.source().begin, fmt::format("{} must be {}, not {}", what, wanted, type_text(node)));
+  }
+  /// A trimmed string.
+  std::optional<Word> word(std::string_view key) {
+    const auto* node = find(key);
+    return node ? word_of(*node, path(key)) : std::nullopt;
+  }
+  /// The same, and its absence is a problem.
+  std::optional<Word> required(std::string_view key, std::string_view example) {
+    if (find(key)) return word(key);
+    problem(at_, fmt::format("{} is missing: write {} = {}", path(key), key, example));
+    return std::nullopt;
+  }
+  std::optional<Word> word_of(const toml::node& node, std::string_view what) {
+    auto text = text_of(node, what);
+    if (text) text->text = std::string(trimmed(text->text));
+    return text;
+  }
+  /// A string as it is written, without NUL.
+  std::optional<Word> text_of(const toml::node& node, std::string_view what) {
+    const auto* value = node.as_string();
+    if (!value) {
+      expect(node, what, "a string");
+      return std::nullopt;
+    }
+    if (auto complaint = judge_text(value->get())) {
+      problem(node.source().begin, fmt::format("{} {}", what, *complaint));
+      return std::nullopt;
+    }
+    return Word{value->get(), node.source().begin};
+  }
+  bool boolean(std::string_view key) {
+    const auto* node = find(key);
+    if (!node) return false;
+    if (!node->is_boolean()) expect(*node, path(key), "true or false");
+    return node->value<bool>().value_or(false);
+  }
+  std::vector<Word> words(std::string_view key) {
+    return strings(key, [this](const toml::node& node, const std::string& what) { return word_of(node, what); });
+  }
+  std::vector<Word> texts(std::string_view key) {
+    return strings(key, [this](const toml::node& node, const std::string& what) { return text_of(node, what); });
+  }
+  void section(std::string_view key, const std::function<void(Section&)>& read) {
+    const auto* node = find(key);
+    if (!node) return;
+    if (const auto* table = node->as_table()) {
+      Section inner(*table, path(key), node->source().begin, problems_);
+      read(inner);
+    } else {
+      expect(*node, path(key), "a table");
+    }
+  }
+  /// A word that must please `judge`; the complaint is told as `what "word" complaint`.
+  bool pleases(const Word& word, std::string_view what, Complaint (*judge)(std::string_view)) {
+    auto complaint = judge(word.text);
+    if (complaint) problem(word.at, fmt::format("{} \"{}\" {}", what, word.text, *complaint));
+    return !complaint;
+  }
+
+ private:
+  template <class Read>
+  std::vector<Word> strings(std::string_view key, Read read) {
+    std::vector<Word> all;
+    const auto* node = find(key);
+    if (!node) return all;
+    const auto* array = node->as_array();
+    if (!array) {
+      expect(*node, path(key), "an array of strings");
+      return all;
+    }
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      if (auto word = read((*array)[i], fmt::format("{}[{}]", path(key), i))) all.push_back(std::move(*word));
+    }
+    return all;
+  }
+  void refuse_unknown(const toml::key& key) {
+    std::vector<std::string_view> words(known_.begin(), known_.end());
+    std::string message = fmt::format("unknown key \"{}\"", key.str());
+    if (!path_.empty()) message += fmt::format(" in [{}]", path_);
+    if (auto word = nearest_word(key.str(), words)) message += fmt::format("; did you mean \"{}\"?", *word);
+    problem(key.source().begin, std::move(message));
+  }
+
+  const toml::table& table_;
+  std::string path_;
+  source_position at_;
+  Problems& problems_;
+  std::set<std::string, std::less<>> known_;
+};
+
+void refuse_later(Section& section, std::string_view key, const toml::node& node) {
+  section.problem(node.source().begin, fmt::format("{} is not yet supported: remove it", section.path(key)));
+}
+
+void read_version(Section& top) {
+  const auto* node = top.find("manifest_version");
+  if (!node) return top.problem({1, 1}, "manifest_version is missing: begin with manifest_version = 1");
+  if (!node->is_integer()) return top.expect(*node, "manifest_version", "the number 1");
+  auto version = node->value<std::int64_t>().value_or(0);
+  if (version != 1) {
+    top.problem(node->source().begin, fmt::format("manifest_version {} is not supported: this Karapace reads 1", version));
+  }
+}
+
+void read_archive(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
+  if (!sha256) {
+    return base.problem(image.at, fmt::format("base.image \"{}\" is an archive: pin it with sha256 = \"...\" in [base]",
+                                              image.text));
+  }
+  auto digest = Sha256::from_hex(sha256->text);
+  if (!digest) return base.problem(sha256->at, "base.sha256 must be 64 lower-case hex digits");
+  manifest.base = BaseArchive{image.text, *digest};
+}
+
+void read_suite(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
+  auto suite = suite_from(image.text);
+  if (!suite) {
+    auto nearest = nearest_word(image.text, known_images());
+    auto hint = nearest ? fmt::format("did you mean \"{}\"?", *nearest)
+                        : std::string("write a suite such as \"debian/bookworm\", or the path or URL of an archive "
+                                      "(.tar, .tar.gz, .tar.xz, .tar.zst)");
+    return base.problem(image.at, fmt::format("base.image \"{}\" is not a known base; {}", image.text, hint));
+  }
+  if (sha256) {
+    base.problem(sha256->at, fmt::format("base.sha256 is for archives: \"{}\" is pinned by karapace.lock", image.text));
+  }
+  manifest.base = *suite;
+}
+
+void read_base(Section& base, Manifest& manifest) {
+  auto image = base.required("image", "\"debian/bookworm\"");
+  auto sha256 = base.word("sha256");
+  if (!image) return;
+  if (image->text.empty()) return base.problem(image->at, "base.image is empty: write image = \"debian/bookworm\"");
+  if (names_archive(image->text)) return read_archive(base, *image, sha256, manifest);
+  read_suite(base, *image, sha256, manifest);
+}
+
+void sort_unique(std::vector<std::string>& words) {
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+}
+
+void read_system(Section& system, Manifest& manifest) {
+  for (auto& package : system.words("packages")) {
+    if (package.text.empty()) continue;
+    if (system.pleases(package, "package", judge_package_name)) manifest.packages.push_back(std::move(package.text));
+  }
+  sort_unique(manifest.packages);
+  manifest.recommends = system.boolean("recommends");
+}
+
+void read_gui(Section& gui) {
+  bool wanted = false;
+  for (const auto& app : gui.words("apps")) wanted = wanted || !app.text.empty();
+  if (wanted) refuse_later(gui, "apps", *gui.find("apps"));
+}
+
+void read_hardware(Section& hardware) {
+  for (std::string_view key : {"gpu", "audio"}) {
+    if (hardware.boolean(key)) refuse_later(hardware, key, *hardware.find(key));
+  }
+}
+
+void read_limits(Section& limits) {
+  for (std::string_view key : {"cpu_shares", "memory_limit_mb"}) {
+    const auto* node = limits.find(key);
+    if (!node) continue;
+    if (!node->is_integer() || node->value<std::int64_t>().value_or(0) < 0) {
+      limits.problem(node->source().begin, fmt::format("{} must be a whole number, not negative", limits.path(key)));
+    } else {
+      refuse_later(limits, key, *node);
+    }
+  }
+}
+
+void read_runtime(Section& runtime, Manifest& manifest) {
+  if (auto backend = runtime.word("backend")) {
+    std::string name = backend->text;
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (name == "oci") {
+      refuse_later(runtime, "backend", *runtime.find("backend"));
+    } else if (name != "namespace") {
+      runtime.problem(backend->at,
+                      fmt::format("runtime.backend \"{}\" is unknown: write \"namespace\" or remove it", backend->text));
+    }
+  }
+  manifest.runtime.network_isolation = runtime.boolean("network_isolation");
+  runtime.section("resource_limits", read_limits);
+}
+
+/// "host:container", split at the first colon.
+void read_mount(Section& mounts, const toml::key& key, const Word& value, Manifest& manifest) {
+  auto colon = value.text.find(':');
+  std::string label(trimmed(key.str()));
+  std::string host(trimmed(std::string_view(value.text).substr(0, colon)));
+  Word target{colon == std::string::npos ? "" : std::string(trimmed(value.text.substr(colon + 1))), value.at};
+  if (label.empty()) return mounts.problem(key.source().begin, "a mount's label is empty: give it a name");
+  if (host.empty() || target.text.empty()) {
+    return mounts.problem(value.at, fmt::format("mount \"{}\" must be \"HOST:CONTAINER\", not \"{}\"", label, value.text));
+  }
+  if (!mounts.pleases(target, fmt::format("mount \"{}\": the container's path", label), judge_inner_path)) return;
+  auto same = [&](const store::Mount& mount) { return mount.label == label; };
+  if (std::any_of(manifest.runtime.mounts.begin(), manifest.runtime.mounts.end(), same)) {
+    return mounts.problem(key.source().begin, fmt::format("mount \"{}\" appears twice", label));
+  }
+  manifest.runtime.mounts.push_back({std::move(label), std::move(host), std::move(target.text)});
+}
+
+void read_mounts(Section& mounts, Manifest& manifest) {
+  for (const auto& [key, node] : mounts.table()) {
+    mounts.find(key.str());
+    if (auto value = mounts.word_of(node, mounts.path(key.str()))) read_mount(mounts, key, *value, manifest);
+  }
+  auto by_label = [](const store::Mount& a, const store::Mount& b) { return a.label < b.label; };
+  std::sort(manifest.runtime.mounts.begin(), manifest.runtime.mounts.end(), by_label);
+}
+
+void read_variables(Section& environment, Manifest& manifest) {
+  for (const auto& [key, node] : environment.table()) {
+    environment.find(key.str());
+    Word name{std::string(key.str()), key.source().begin};
+    auto value = environment.text_of(node, environment.path(key.str()));
+    if (environment.pleases(name, "variable", judge_variable_name) && value) {
+      manifest.runtime.variables[name.text] = value->text;
+    }
+  }
+}
+
+/// A path relative to the manifest, "./" taken off.
+std::optional<std::string> project_path(Section& section, std::string_view key, std::string_view example) {
+  auto path = section.required(key, example);
+  if (!path) return std::nullopt;
+  while (path->text.starts_with("./")) path->text.erase(0, 2);
+  if (!section.pleases(*path, section.path(key), judge_relative_path)) return std::nullopt;
+  return path->text;
+}
+
+void read_file(Section& section, Manifest& manifest) {
+  SetupFile file;
+  file.source = project_path(section, "source", "\"motd\"").value_or("");
+  if (auto target = section.required("target", "\"/etc/motd\"")) {
+    if (section.pleases(*target, section.path("target"), judge_inner_path)) file.target = target->text;
+  }
+  if (auto mode = section.word("mode")) {
+    auto bits = mode_from(mode->text);
+    if (!bits) {
+      section.problem(mode->at, fmt::format("{} \"{}\" must be octal digits such as \"0644\"", section.path("mode"),
+                                            mode->text));
+    }
+    file.mode = bits.value_or(file.mode);
+  }
+  auto same = [&](const SetupFile& other) { return !file.target.empty() && other.target == file.target; };
+  if (std::any_of(manifest.files.begin(), manifest.files.end(), same)) {
+    section.problem(section.at(), fmt::format("two setup files have the target \"{}\"", file.target));
+  }
+  manifest.files.push_back(std::move(file));
+}
+
+void read_files(Section& setup, Manifest& manifest) {
+  const auto* node = setup.find("files");
+  if (!node) return;
+  const auto* array = node->as_array();
+  if (!array) return setup.expect(*node, "setup.files", "[[setup.files]] tables");
+  for (const auto& element : *array) {
+    if (const auto* table = element.as_table()) {
+      Section file(*table, "setup.files", element.source().begin, setup.problems());
+      read_file(file, manifest);
+    } else {
+      setup.expect(element, "setup.files", "[[setup.files]] tables");
+    }
+  }
+}
+
+void read_setup(Section& setup, Manifest& manifest) {
+  read_files(setup, manifest);
+  for (auto& command : setup.texts("run")) {
+    if (trimmed(command.text).empty()) {
+      setup.problem(command.at, "setup.run has an empty command: remove it");
+    }
+    manifest.run.push_back(std::move(command.text));
+  }
+}
+
+void read_repository(Section& section, const Word& name, Manifest& manifest) {
+  RepositoryRequest repository{.name = name.text, .uri = {}, .key = {}, .suite = {}, .components = {}};
+  section.pleases(name, "repository", judge_repository_name);
+  if (auto uri = section.required("uri", "\"https://...\"")) {
+    repository.uri = uri->text;
+    while (repository.uri.ends_with('/')) repository.uri.pop_back();
+    if (!is_url(uri->text) || uri->text.find_first_of(" \"\\\n\t") != std::string::npos) {
+      section.problem(uri->at, fmt::format("{} \"{}\" must be an http or https URL", section.path("uri"), uri->text));
+    }
+  }
+  repository.key = project_path(section, "key", "\"keys/NAME.asc\"").value_or("");
+  if (auto suite = section.required("suite", "\"stable\"")) {
+    if (section.pleases(*suite, section.path("suite"), judge_suite)) repository.suite = suite->text;
+  }
+  for (auto& component : section.words("components")) {
+    if (section.pleases(component, "component", judge_suite)) repository.components.push_back(component.text);
+  }
+  if (!section.find("components")) repository.components = {"main"};
+  if (repository.components.empty()) {
+    section.problem(section.find("components")->source().begin,
+                    fmt::format("{} is empty: write components = [\"main\"]", section.path("components")));
+  }
+  sort_unique(repository.components);
+  manifest.repositories.push_back(std::move(repository));
+}
+
+void read_repositories(Section& repositories, Manifest& manifest) {
+  for (const auto& [key, node] : repositories.table()) {
+    Word name{std::string(key.str()), key.source().begin};
+    repositories.section(name.text, [&](Section& section) { read_repository(section, name, manifest); });
+  }
+}
+
+void read_manifest(Section& top, Manifest& manifest) {
+  read_version(top);
+  if (!top.find("base")) {
+    top.problem({1, 1}, "base.image is missing: write image = \"debian/bookworm\" below [base]");
+  }
+  top.section("base", [&](Section& section) { read_base(section, manifest); });
+  top.section("system", [&](Section& section) { read_system(section, manifest); });
+  top.section("repositories", [&](Section& section) { read_repositories(section, manifest); });
+  top.section("setup", [&](Section& section) { read_setup(section, manifest); });
+  top.section("environment", [&](Section& section) { read_variables(section, manifest); });
+  top.section("mounts", [&](Section& section) { read_mounts(section, manifest); });
+  top.section("runtime", [&](Section& section) { read_runtime(section, manifest); });
+  top.section("gui", read_gui);
+  top.section("hardware", read_hardware);
+}
+
+}  // namespace
+
+Manifest parse_manifest(std::string_view text, std::string_view name) {
+  auto parsed = toml::parse(text, name);
+  if (!parsed) {
+    const auto& error = parsed.error();
+    const auto& at = error.source().begin;
+    throw ManifestError(fmt::format("{}:{}:{}: not TOML: {}", name, at.line, at.column, error.description()));
+  }
+  Problems problems(name);
+  Manifest manifest;
+  {
+    Section top(parsed.table(), "", {1, 1}, problems);
+    read_manifest(top, manifest);
+  }
+  problems.throw_if_any();
+  return manifest;
+}
+
+}  // namespace karapace::generator

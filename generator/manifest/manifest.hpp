@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manifest: karapace.toml, what a person wants (docs/manifest.md).
+//
+// Parsing is strict: every key is known, has the right type and a sensible value, or the file is refused at
+// file:line:column. What comes out is normalised: two manifests that mean the same compare equal.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "store/digest.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::generator {
+
+/// A base that is bootstrapped from a distribution's signed archive.
+struct BaseSuite {
+  std::string distribution;  // "debian", "ubuntu"
+  std::string suite;         // its code name: "bookworm", "noble"
+  auto operator<=>(const BaseSuite&) const = default;
+};
+
+/// A base that is a root file system archive.
+struct BaseArchive {
+  std::string location;  // http(s) URL, or a path relative to the manifest's directory
+  Sha256 sha256;
+  auto operator<=>(const BaseArchive&) const = default;
+};
+
+using Base = std::variant<BaseSuite, BaseArchive>;
+
+/// "debian/bookworm", or "sha256:<hex>": what identifies a base wherever it comes from.
+std::string text(const Base& base);
+
+/// `[repositories.NAME]`: an additional signed apt repository.
+struct RepositoryRequest {
+  std::string name;
+  std::string uri;  // used when locking and by mirrors.json; never part of a lock
+  std::string key;  // path of its keyring, relative to the manifest's directory
+  std::string suite;
+  std::vector<std::string> components;  // sorted, unique
+  auto operator<=>(const RepositoryRequest&) const = default;
+};
+
+/// `[[setup.files]]`: a file copied into the environment after the packages.
+struct SetupFile {
+  std::string source;  // relative to the manifest's directory
+  std::string target;  // absolute path inside
+  unsigned mode = 0644;
+  auto operator<=>(const SetupFile&) const = default;
+};
+
+struct Manifest {
+  Base base;
+  std::vector<std::string> packages;  // sorted, unique
+  bool recommends = false;
+  std::vector<RepositoryRequest> repositories;  // sorted by name
+  std::vector<SetupFile> files;                 // in the manifest's order
+  std::vector<std::string> run;                 // shell commands, in the manifest's order
+  store::RuntimeConfiguration runtime;
+  auto operator<=>(const Manifest&) const = default;
+};
+
+/// `name` stands in messages for the file. Throws ManifestError: one line per problem, in the file's order, each
+/// beginning with "name:line:column: ".
+Manifest parse_manifest(std::string_view text, std::string_view name);
+
+}  // namespace karapace::generator

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/manifest/rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace karapace::generator {
+
+namespace {
+
+bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_letter(char c) noexcept { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
+bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+/// What is wrong with the parts of a path, which does not begin with a slash.
+Complaint judge_parts(std::string_view path) {
+  if (std::any_of(path.begin(), path.end(), is_control)) return "contains a control character";
+  while (true) {
+    std::size_t slash = path.find('/');
+    std::string_view part = path.substr(0, slash);
+    if (part.empty()) return "has an empty part: write single slashes, none at the end";
+    if (part == "." || part == "..") return fmt::format("must not have \"{}\" in it", part);
+    if (slash == std::string_view::npos) return std::nullopt;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+}  // namespace
+
+Complaint judge_package_name(std::string_view word) {
+  auto version = word.find('=');
+  if (version != std::string_view::npos) {
+    return fmt::format("asks for a version, which is not yet supported: write \"{}\"; karapace.lock pins the version",
+                       word.substr(0, version));
+  }
+  auto architecture = word.find(':');
+  if (architecture != std::string_view::npos) {
+    return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"",
+                       word.substr(0, architecture));
+  }
+  auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '+' || c == '.' || c == '-'; };
+  bool good = word.size() >= 2 && (is_lower(word[0]) || is_digit(word[0])) &&
+              std::all_of(word.begin(), word.end(), allowed);
+  if (good) return std::nullopt;
+  return "is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or digit";
+}
+
+Complaint judge_inner_path(std::string_view word) {
+  if (word.empty() || word[0] != '/') return "must be an absolute path";
+  if (word == "/") return "is the root of the environment: name a path below it";
+  return judge_parts(word.substr(1));
+}
+
+Complaint judge_relative_path(std::string_view word) {
+  if (word.empty()) return "is empty";
+  if (word[0] == '/') return "must be relative to the manifest's directory";
+  return judge_parts(word);
+}
+
+Complaint judge_variable_name(std::string_view word) {
+  auto allowed = [](char c) { return is_letter(c) || is_digit(c) || c == '_'; };
+  if (word.empty() || is_digit(word[0]) || !std::all_of(word.begin(), word.end(), allowed)) {
+    return "is not the name of a variable: letters, digits and \"_\", not beginning with a digit";
+  }
+  if (word.starts_with("KARAPACE_")) return "is reserved: Karapace sets the variables that begin with KARAPACE_";
+  return std::nullopt;
+}
+
+Complaint judge_repository_name(std::string_view word) {
+  static constexpr std::array<std::string_view, 4> reserved = {"debian", "debian-security", "ubuntu",
+                                                               "ubuntu-security"};
+  auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '-'; };
+  if (word.empty() || word[0] == '-' || !std::all_of(word.begin(), word.end(), allowed)) {
+    return "is not the name of a repository: a-z, 0-9 and \"-\", beginning with a letter or digit";
+  }
+  if (std::find(reserved.begin(), reserved.end(), word) != reserved.end()) {
+    return "is the name of a distribution's own archive: choose another";
+  }
+  return std::nullopt;
+}
+
+Complaint judge_suite(std::string_view word) {
+  if (word.empty()) return "is empty";
+  if (word.back() == '/') return "ends with a slash: flat repositories are not yet supported";
+  auto allowed = [](char c) {
+    return is_letter(c) || is_digit(c) || std::string_view("+._~/-").find(c) != std::string_view::npos;
+  };
+  if (!std::all_of(word.begin(), word.end(), allowed)) return "has characters that no suite or component has";
+  return judge_parts(word);
+}
+
+Complaint judge_text(std::string_view word) {
+  if (word.find('\0') != std::string_view::npos) return "contains a NUL character";
+  return std::nullopt;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view space = " \t\r\n\v\f";
+  auto first = text.find_first_not_of(space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::optional<unsigned> mode_from(std::string_view text) noexcept {
+  if (text.size() < 3 || text.size() > 4) return std::nullopt;
+  unsigned mode = 0;
+  for (char c : text) {
+    if (c < '0' || c > '7') return std::nullopt;
+    mode = mode * 8 + static_cast<unsigned>(c - '0');
+  }
+  return mode;
+}
+
+std::string mode_text(unsigned mode) { return fmt::format("{:04o}", mode); }
+
+}  // namespace karapace::generator
