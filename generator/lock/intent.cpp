@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/lock/intent.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+struct Content {
+  Digest digest;
+  std::uint64_t size = 0;
+};
+
+Content content_of(const std::filesystem::path& directory, const std::string& name, std::string_view what) {
+  auto fd = open_if_exists(AT_FDCWD, directory / name, O_RDONLY | O_NONBLOCK);
+  if (!fd) throw ManifestError(fmt::format("{} \"{}\" does not exist in {}", what, name, directory.native()));
+  struct stat status {};
+  if (::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    throw ManifestError(fmt::format("{} \"{}\" is not a regular file", what, name));
+  }
+  return {blake3_of_file(fd->get(), name), static_cast<std::uint64_t>(status.st_size)};
+}
+
+class Differences {
+ public:
+  void changed(std::string_view what, const std::string& before, const std::string& after) {
+    if (before != after) all_.push_back(fmt::format("{}: {} → {}", what, before, after));
+  }
+  void say(std::string message) { all_.push_back(std::move(message)); }
+  /// Compares two lists of things with a name: what went, what came, and what is another.
+  template <class T, class Name>
+  void lists(std::string_view what, const std::vector<T>& before, const std::vector<T>& after, Name name) {
+    std::map<std::string, const T*> old;
+    for (const auto& value : before) old.emplace(name(value), &value);
+    std::vector<std::string> lines;
+    for (const auto& value : after) {
+      auto found = old.find(name(value));
+      if (found == old.end()) {
+        lines.push_back(fmt::format("{}: + {}", what, name(value)));
+      } else {
+        if (*found->second != value) lines.push_back(fmt::format("{}: ~ {}", what, name(value)));
+        old.erase(found);
+      }
+    }
+    for (const auto& [gone, value] : old) all_.push_back(fmt::format("{}: - {}", what, gone));
+    all_.insert(all_.end(), lines.begin(), lines.end());
+  }
+  bool empty() const noexcept { return all_.empty(); }
+  std::size_t size() const noexcept { return all_.size(); }
+  std::vector<std::string> take() { return std::move(all_); }
+
+ private:
+  std::vector<std::string> all_;
+};
+
+void compare_runtime(Differences& differences, const store::RuntimeConfiguration& before,
+                     const store::RuntimeConfiguration& after) {
+  using Variable = std::pair<std::string, std::string>;
+  auto pairs = [](const auto& map) { return std::vector<Variable>(map.begin(), map.end()); };
+  differences.lists("environment", pairs(before.variables), pairs(after.variables),
+                    [](const Variable& variable) { return variable.first; });
+  differences.lists("mounts", before.mounts, after.mounts, [](const store::Mount& mount) { return mount.label; });
+  auto isolation = [](const store::RuntimeConfiguration& value) { return value.network_isolation ? "true" : "false"; };
+  differences.changed("network_isolation", isolation(before), isolation(after));
+}
+
+}  // namespace
+
+Intent intent_of(const Manifest& manifest, const std::filesystem::path& directory) {
+  Intent intent;
+  intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}};
+  for (const auto& repository : manifest.repositories) {
+    auto key = content_of(directory, repository.key, fmt::format("repositories.{}.key", repository.name));
+    intent.request.repositories.push_back(
+        {repository.name, repository.key, key.digest, repository.suite, repository.components});
+  }
+  for (const auto& file : manifest.files) {
+    auto content = content_of(directory, file.source, "setup.files: source");
+    intent.files.push_back({file.source, file.target, file.mode, content.digest, content.size});
+  }
+  intent.run = manifest.run;
+  intent.runtime = manifest.runtime;
+  return intent;
+}
+
+Intent intent_of(const Lock& lock) { return {lock.request, lock.files, lock.run, lock.runtime}; }
+
+std::vector<std::string> differences(const Intent& locked, const Intent& wanted) {
+  Differences all;
+  auto itself = [](const std::string& word) { return word; };
+  all.changed("base", locked.request.base_image, wanted.request.base_image);
+  all.lists("packages", locked.request.packages, wanted.request.packages, itself);
+  all.changed("recommends", locked.request.recommends ? "true" : "false",
+              wanted.request.recommends ? "true" : "false");
+  all.lists("repositories", locked.request.repositories, wanted.request.repositories,
+            [](const LockedRepositoryRequest& repository) { return repository.name; });
+  std::size_t before_files = all.size();
+  all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
+  if (all.size() == before_files && locked.files != wanted.files) all.say("files: in another order");
+  std::size_t before_run = all.size();
+  all.lists("run", locked.run, wanted.run, itself);
+  if (all.size() == before_run && locked.run != wanted.run) all.say("run: other commands or another order");
+  compare_runtime(all, locked.runtime, wanted.runtime);
+  return all.take();
+}
+
+}  // namespace karapace::generator

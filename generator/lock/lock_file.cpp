@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/lock/lock_file.hpp"
+
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+
+std::filesystem::path lock_path(const std::filesystem::path& manifest) {
+  auto path = manifest;
+  if (path.extension() == ".toml") return path.replace_extension(".lock");
+  return path += ".lock";
+}
+
+std::optional<Lock> read_lock_if_exists(const std::filesystem::path& path) {
+  auto text = read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  return parse_lock(*text, path.native());
+}
+
+bool write_lock(const std::filesystem::path& path, const Lock& lock) {
+  std::string text = serialise(lock);
+  if (read_file_if_exists(path) == text) return false;
+  write_file_atomically(path, text, Durable::yes);
+  return true;
+}
+
+}  // namespace karapace::generator
