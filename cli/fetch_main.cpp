@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// karapace-fetch: runs one `fetch` edge. Apart from karapace-step, so that a hit never pays for loading libcurl.
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/edge_command.hpp"
+#include "remote/fetch_step.hpp"
+#include "store/error.hpp"
+
+namespace {
+
+int fail(const char* message, int status) {
+  std::fprintf(stderr, "karapace-fetch: error: %s\n", message);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + (argc > 0), argv + argc);
+  try {
+    auto command = karapace::cli::parse_edge_command(words);
+    karapace::remote::run_fetch_step(command.store, command.step, command.hints);
+    return 0;
+  } catch (const karapace::Error& error) {
+    return fail(error.what(), karapace::exit_code(error.kind()));
+  } catch (const std::exception& error) {
+    return fail(error.what(), 1);
+  }
+}

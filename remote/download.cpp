@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/download.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "remote/http.hpp"
+#include "remote/local_file.hpp"
+#include "store/error.hpp"
+
+namespace karapace::remote {
+
+namespace {
+
+/// An interrupted answer that brought this much further does not use up a retry.
+constexpr std::uint64_t worthwhile_gain = std::uint64_t{1} << 20;
+constexpr std::chrono::milliseconds first_pause{500};
+constexpr std::chrono::milliseconds longest_pause{8000};
+
+struct Location {
+  std::string address;
+  bool given_up = false;
+  std::string reason;
+};
+
+/// Addresses are shown to people and kept in logs: without the password in them.
+std::string shown(const std::string& address) {
+  auto scheme = address.find("://");
+  if (scheme == std::string::npos) return address;
+  auto host = scheme + 3;
+  auto at = address.find('@', host);
+  if (at == std::string::npos || at > address.find('/', host)) return address;
+  return address.substr(0, host) + address.substr(at + 1);
+}
+
+class Download {
+ public:
+  Download(const DownloadRequest& request, PartialFile& file) : request_(request), file_(file) {
+    for (const auto& address : request.locations) locations_.push_back({address, false, {}});
+  }
+
+  FileDigests run() {
+    auto pause = first_pause;
+    for (unsigned round = 0; round <= request_.options.retries; ++round) {
+      if (round > 0) {
+        std::this_thread::sleep_for(pause);
+        pause = std::min(2 * pause, longest_pause);
+      }
+      for (auto& location : locations_) {
+        if (auto digests = ask(location)) return *digests;
+      }
+      if (std::all_of(locations_.begin(), locations_.end(), [](const auto& l) { return l.given_up; })) break;
+    }
+    throw RemoteError(explanation());
+  }
+
+ private:
+  /// Asks until the answer is complete, or brings nothing worthwhile any more.
+  std::optional<FileDigests> ask(Location& location) {
+    while (!location.given_up) {
+      bool continued = file_.size() > 0;
+      auto attempt = transfer(location.address);
+      if (attempt.result == Attempt::Result::complete) return judge(location, continued && file_.size() > 0);
+      location.reason = attempt.reason;
+      location.given_up = attempt.result == Attempt::Result::refused;
+      bool gained = file_.size() >= furthest_ + worthwhile_gain;
+      furthest_ = std::max(furthest_, file_.size());
+      if (!gained) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  Attempt transfer(const std::string& address) {
+    if (auto path = local_path(address)) return copy_local(*path, file_);
+    if (!address.starts_with("http://") && !address.starts_with("https://")) {
+      return {Attempt::Result::refused, "only http, https and file URLs and absolute paths are understood"};
+    }
+    if (!client_) client_ = std::make_unique<HttpClient>(request_.options);
+    return client_->get(address, file_);
+  }
+
+  /// `continued`: the bytes come from more than one answer, so that this location need not be the one at fault.
+  std::optional<FileDigests> judge(Location& location, bool continued) {
+    if (file_.size() == request_.size) {
+      auto digests = file_.finish();
+      location.reason = difference(digests);
+      if (location.reason.empty()) return digests;
+    } else {
+      location.reason = fmt::format("ended after {} of {} bytes", file_.size(), request_.size);
+    }
+    location.given_up = !continued;
+    file_.restart();
+    return std::nullopt;
+  }
+
+  std::string difference(const FileDigests& digests) const {
+    if (request_.sha256 && digests.sha256 != *request_.sha256) {
+      return fmt::format("sent other bytes (sha256 {}, not {})", digests.sha256.hex(), request_.sha256->hex());
+    }
+    if (request_.blake3 && digests.blake3 != request_.blake3->digest()) {
+      return fmt::format("has other bytes (blake3 {}, not {})", digests.blake3.hex(), request_.blake3->hex());
+    }
+    return {};
+  }
+
+  std::string explanation() const {
+    if (locations_.empty()) {
+      return fmt::format("fetch {}: no mirror is known for it; run karapace gen again or add one to config.toml",
+                         request_.title);
+    }
+    std::vector<std::string> answers;
+    for (const auto& location : locations_) {
+      answers.push_back(fmt::format("{}: {}", shown(location.address), location.reason));
+    }
+    return fmt::format("fetch {}: {}; {}", request_.title, fmt::join(answers, "; "), remedy());
+  }
+
+  std::string_view remedy() const {
+    bool gone = std::all_of(locations_.begin(), locations_.end(), [](const Location& location) {
+      return location.reason == "HTTP 404" || location.reason == "HTTP 410";
+    });
+    if (gone) return "the mirrors no longer have it: karapace lock --upgrade, or add a mirror that keeps old versions";
+    return "check the network and the mirrors, then run ninja again";
+  }
+
+  const DownloadRequest& request_;
+  PartialFile& file_;
+  std::vector<Location> locations_;
+  std::uint64_t furthest_ = 0;
+  std::unique_ptr<HttpClient> client_;
+};
+
+}  // namespace
+
+BlobOutput download(const store::Store& store, const DownloadRequest& request) {
+  auto staging = store.stage();
+  PartialFile file(staging.path() / "download", request.size);
+  auto digests = Download(request, file).run();
+  BlobOutput output{BlobId(digests.blake3), digests.sha256, request.size};
+  store.add_blob(output.blob, file.path());
+  return output;
+}
+
+}  // namespace karapace::remote

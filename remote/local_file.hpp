@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Local sources: absolute paths and file: URLs, read like any other mirror.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "remote/attempt.hpp"
+#include "remote/partial_file.hpp"
+
+namespace karapace::remote {
+
+/// The path that `location` names: itself when absolute, the decoded path of a file: URL of this host; else nothing.
+std::optional<std::filesystem::path> local_path(std::string_view location);
+/// Copies a regular file of exactly the declared size into `file`, from its beginning.
+Attempt copy_local(const std::filesystem::path& source, PartialFile& file);
+
+}  // namespace karapace::remote

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streaming SHA-256: the digest that package indexes and registries speak.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "store/digest.hpp"
+
+namespace karapace::remote {
+
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  ~Sha256Hasher();
+  Sha256Hasher(Sha256Hasher&&) noexcept;
+  Sha256Hasher& operator=(Sha256Hasher&&) noexcept;
+  Sha256Hasher& update(std::string_view bytes);
+  /// Ends the hash; the value may only be destroyed or assigned to afterwards.
+  Sha256 finish();
+
+ private:
+  struct Free {
+    void operator()(void* context) const noexcept;
+  };
+  std::unique_ptr<void, Free> context_;
+};
+
+}  // namespace karapace::remote

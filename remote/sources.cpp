@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/sources.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "store/error.hpp"
+
+namespace karapace::remote {
+
+namespace {
+
+using Json = nlohmann::json;
+
+void refuse_unknown(const Json& object, std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw std::invalid_argument(fmt::format("unknown field \"{}\"", name));
+    }
+  }
+}
+
+std::optional<std::string> text_of(const Json& object, const char* name) {
+  if (!object.contains(name)) return std::nullopt;
+  return object.at(name).get<std::string>();
+}
+
+TransferOptions options_from(const Json& json) {
+  refuse_unknown(json, {"ca_info", "http_proxy", "https_proxy", "no_proxy", "retries", "timeout", "verify_host",
+                        "verify_peer"});
+  TransferOptions options;
+  options.ca_info = text_of(json, "ca_info");
+  options.http_proxy = text_of(json, "http_proxy");
+  options.https_proxy = text_of(json, "https_proxy");
+  if (json.contains("no_proxy")) options.no_proxy = json.at("no_proxy").get<std::vector<std::string>>();
+  options.retries = json.value("retries", options.retries);
+  options.timeout_seconds = json.value("timeout", options.timeout_seconds);
+  options.verify_host = json.value("verify_host", options.verify_host);
+  options.verify_peer = json.value("verify_peer", options.verify_peer);
+  return options;
+}
+
+bool is_url(std::string_view location) { return location.find("://") != std::string_view::npos; }
+
+/// Encodes what may not stand in a URL's path as it is (RFC 3986, 3.3).
+std::string encoded_path(std::string_view path) {
+  std::string text;
+  for (char c : path) {
+    bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                 std::string_view("-._~/+:@!$&'()*,;=").find(c) != std::string_view::npos;
+    text += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
+std::string join(std::string_view base, std::string_view path) {
+  while (base.ends_with('/')) base.remove_suffix(1);
+  return fmt::format("{}/{}", base, is_url(base) ? encoded_path(path) : std::string(path));
+}
+
+}  // namespace
+
+Sources parse_sources(std::string_view text, std::string_view what) {
+  try {
+    auto json = Json::parse(text);
+    refuse_unknown(json, {"acquisition", "archives", "files"});
+    Sources sources;
+    using Lists = decltype(sources.archives);
+    if (json.contains("archives")) sources.archives = json.at("archives").get<Lists>();
+    if (json.contains("files")) sources.files = json.at("files").get<Lists>();
+    if (json.contains("acquisition")) sources.options = options_from(json.at("acquisition"));
+    return sources;
+  } catch (const std::exception& error) {
+    throw RemoteError(fmt::format("{} is not a list of mirrors ({}); run karapace gen again", what, error.what()));
+  }
+}
+
+std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
+                                   std::string_view path) {
+  std::vector<std::string> found;
+  if (auto own = sources.files.find(digest); own != sources.files.end()) found = own->second;
+  auto mirrors = sources.archives.find(archive);
+  if (path.empty() || mirrors == sources.archives.end()) return found;
+  for (const auto& base : mirrors->second) found.push_back(join(base, path));
+  return found;
+}
+
+}  // namespace karapace::remote

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources: mirrors.json, the file beside a graph that says from where this machine takes bytes, and how.
+//
+// Written by `karapace gen` (generator/resolve/mirrors.hpp has its shape), named by the hint `mirrors` of fetch edges.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace karapace::remote {
+
+/// How to speak to servers. Absent means what libcurl does by itself (proxies from the environment).
+struct TransferOptions {
+  std::optional<std::string> http_proxy;  // "" or "DIRECT": none
+  std::optional<std::string> https_proxy;
+  std::vector<std::string> no_proxy;
+  std::optional<std::string> ca_info;
+  bool verify_peer = true;
+  bool verify_host = true;
+  unsigned retries = 3;
+  unsigned timeout_seconds = 30;  // for connecting, and without data arriving
+};
+
+struct Sources {
+  std::map<std::string, std::vector<std::string>, std::less<>> archives;  // name -> base URLs or directories
+  std::map<std::string, std::vector<std::string>, std::less<>> files;     // digest -> URLs or paths of these bytes
+  TransferOptions options;
+};
+
+/// Strict: RemoteError naming `what` when it is not such a file.
+Sources parse_sources(std::string_view text, std::string_view what);
+
+/// Where the bytes of this digest may be had, best first: its own files, then the archive's mirrors with `path` appended
+/// (percent-encoded for URLs). Empty names mean that there is none.
+std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
+                                   std::string_view path);
+
+}  // namespace karapace::remote
