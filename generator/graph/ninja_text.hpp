@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph as Ninja reads it: build.ninja, the same bytes on every machine, and .karapace/local.ninja, which holds
+// what belongs to one.
+//
+// Only what Ninja 1.5, samurai and n2 have in common is used: no dyndep, every output is written by its edge.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/graph/graph.hpp"
+
+namespace karapace::generator {
+
+/// How every build.ninja of ours begins: a file that begins otherwise is never overwritten.
+constexpr std::string_view graph_marker = "# karapace graph 1\n";
+/// Relative to the directory of build.ninja.
+constexpr std::string_view local_file = ".karapace/local.ninja";
+/// In bytes, when written for Ninja: commands are put into response files by the length they would have with it.
+constexpr std::size_t longest_store_path = 255;
+
+std::string ninja_text(const Graph& graph);
+
+struct LocalEnvironment {
+  std::string name;
+  EnvironmentId id;
+  StepKey step;
+  auto operator<=>(const LocalEnvironment&) const = default;
+};
+
+struct Local {
+  std::filesystem::path store;
+  std::filesystem::path step_program;
+  std::filesystem::path mirrors;  // absolute path of mirrors.json
+  unsigned fetch_depth = 1;
+  unsigned install_depth = 1;
+  std::vector<LocalEnvironment> environments;
+  std::vector<std::string> regenerate;         // the command that writes the graph again
+  std::vector<std::filesystem::path> sources;  // files whose change asks for that
+};
+
+/// Sorts; Error when the store's path is longer than `longest_store_path` or a path has a line end, which Ninja can
+/// not hold.
+std::string local_text(Local local);
+
+}  // namespace karapace::generator

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <tuple>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "generator/graph/graph.hpp"
+#include "generator/lock/json_text.hpp"
+#include "generator/manifest/rules.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+std::string files_json(const std::vector<LockedFile>& files) {
+  std::string json = "[";
+  for (const auto& file : files) {
+    if (json.size() > 1) json += ',';
+    json += "{\"mode\":\"" + mode_text(file.mode) + "\",\"target\":";
+    append_json(json, file.target);
+    json += '}';
+  }
+  return json + "]";
+}
+
+std::string run_json(const std::vector<std::string>& commands) {
+  std::string json;
+  append_json(json, commands, ",");
+  return json;
+}
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::string setup_subject(const Lock& lock) {
+  std::string subject;
+  if (!lock.files.empty()) subject = counted(lock.files.size(), "file");
+  if (!lock.files.empty() && !lock.run.empty()) subject += ", ";
+  if (!lock.run.empty()) subject += counted(lock.run.size(), "command");
+  return subject;
+}
+
+}  // namespace
+
+// The planning of one lock: the layers found so far and the steps it needs.
+class Planner::Addition {
+ public:
+  Addition(Planner& planner, const Lock& lock) : planner_(planner), lock_(lock) {}
+
+  std::vector<StepKey> run(std::string_view canonical) {
+    if (lock_.archive) {
+      unpack_archive(*lock_.archive);
+    } else {
+      install(lock_.base, fmt::format("base {}/{}, {}", lock_.distribution, lock_.suite,
+                                      counted(lock_.base.size(), "package")));
+    }
+    if (!lock_.packages.empty()) install(lock_.packages, counted(lock_.packages.size(), "package"));
+    if (!lock_.files.empty() || !lock_.run.empty()) setup();
+    environment(canonical);
+    return std::move(steps_);
+  }
+
+ private:
+  /// The index of the edge of this step, which is made when nobody needed it before.
+  std::size_t edge(Step step, std::string subject, std::uint64_t weight, Location location = {}) {
+    auto key = step.key();
+    auto [found, fresh] = planner_.by_key_.emplace(key, planner_.edges_.size());
+    if (fresh) {
+      planner_.edges_.push_back({std::move(step), key, std::move(subject), std::move(location), weight});
+    } else {
+      agree(planner_.edges_[found->second], subject, location);
+    }
+    return found->second;
+  }
+  /// Locks may call the same bytes differently: the least of what they say stands, whatever their order.
+  void agree(Edge& edge, const std::string& subject, const Location& location) {
+    if (subject < edge.subject) edge.subject = subject;
+    if (location < edge.location) edge.location = location;
+  }
+  StepKey need(std::size_t index) {
+    const auto& key = planner_.edges_[index].key;
+    if (seen_.insert(key).second) steps_.push_back(key);
+    return key;
+  }
+
+  StepKey fetch_blake3(const Digest& content, std::uint64_t size, std::string subject) {
+    auto step = Step::normalised(StepKind::fetch, {{"blake3", content.hex()}, {"size", fmt::to_string(size)}}, {});
+    return need(edge(std::move(step), std::move(subject), size));
+  }
+  std::size_t fetch_sha256(const Sha256& sha256, std::uint64_t size, std::string subject, Location location) {
+    auto step = Step::normalised(StepKind::fetch, {{"sha256", sha256.hex()}, {"size", fmt::to_string(size)}}, {});
+    return edge(std::move(step), std::move(subject), size, std::move(location));
+  }
+  std::size_t unpack(const StepKey& blob, std::string_view format, std::string subject, std::uint64_t size) {
+    auto step = Step::normalised(StepKind::unpack, {{"format", std::string(format)}}, {blob});
+    return edge(std::move(step), std::move(subject), size);
+  }
+
+  void unpack_archive(const LockedArchive& archive) {
+    auto subject = "base archive " + archive.sha256.short_hex();
+    auto blob = need(fetch_sha256(archive.sha256, archive.size, subject, {}));
+    layers_.push_back(need(unpack(blob, "tar", subject, archive.size)));
+  }
+
+  StepKey package(const LockedPackage& package) {
+    auto [found, fresh] = planner_.packages_.try_emplace({package.sha256, package.size});
+    auto& edges = found->second;
+    auto subject = package.name + " " + package.version;
+    Location location{package.archive, package.path};
+    if (fresh) {
+      edges.fetch = fetch_sha256(package.sha256, package.size, subject, location);
+      edges.unpack = unpack(planner_.edges_[edges.fetch].key, "deb", subject, package.size);
+    }
+    agree(planner_.edges_[edges.fetch], subject, location);
+    agree(planner_.edges_[edges.unpack], subject, {});
+    need(edges.fetch);
+    return need(edges.unpack);
+  }
+
+  void install(const std::vector<LockedPackage>& packages, std::string subject) {
+    auto inputs = layers_;
+    inputs.reserve(layers_.size() + packages.size());
+    for (const auto& one : packages) inputs.push_back(package(one));
+    auto step = Step::normalised(StepKind::install,
+                                 {{"architecture", lock_.architecture},
+                                  {"base-layers", fmt::to_string(layers_.size())},
+                                  {"distribution", lock_.distribution},
+                                  {"epoch", fmt::to_string(lock_.source_date_epoch)}},
+                                 std::move(inputs));
+    layers_.push_back(need(edge(std::move(step), std::move(subject), packages.size())));
+  }
+
+  void setup() {
+    auto inputs = layers_;
+    for (const auto& file : lock_.files) inputs.push_back(fetch_blake3(file.content, file.size, "file " + file.target));
+    auto step = Step::normalised(StepKind::setup,
+                                 {{"base-layers", fmt::to_string(layers_.size())},
+                                  {"epoch", fmt::to_string(lock_.source_date_epoch)},
+                                  {"files", files_json(lock_.files)},
+                                  {"run", run_json(lock_.run)}},
+                                 std::move(inputs));
+    layers_.push_back(need(edge(std::move(step), setup_subject(lock_), lock_.run.size())));
+  }
+
+  void environment(std::string_view canonical) {
+    Digest id = blake3(canonical);
+    auto inputs = layers_;
+    inputs.push_back(fetch_blake3(id, canonical.size(), "lock " + id.short_hex()));
+    auto step = Step::normalised(StepKind::environment, {{"lock", id.hex()}, {"runtime", lock_.runtime.text()}},
+                                 std::move(inputs));
+    need(edge(std::move(step), id.short_hex(), 0));
+  }
+
+  Planner& planner_;
+  const Lock& lock_;
+  std::vector<StepKey> layers_;  // bottom first
+  std::vector<StepKey> steps_;
+  std::unordered_set<StepKey> seen_;
+};
+
+std::vector<StepKey> Planner::add(const Lock& lock, std::string_view canonical) {
+  return Addition(*this, lock).run(canonical);
+}
+
+namespace {
+
+/// Where an edge of this kind is declared; a bootstrap comes before what is installed on top of it.
+int rank(const Edge& edge) {
+  switch (edge.step.kind) {
+    case StepKind::fetch: return 0;
+    case StepKind::unpack: return 1;
+    case StepKind::install: return edge.step.parameter("base-layers") == "0" ? 2 : 3;
+    case StepKind::setup: return 4;
+    case StepKind::commit: return 5;
+    case StepKind::environment: return 6;
+  }
+  return 7;
+}
+
+struct Order {
+  int rank = 0;
+  std::uint64_t lightness = 0;
+  StepKey key;
+  std::size_t index = 0;
+  auto operator<=>(const Order&) const = default;
+};
+
+}  // namespace
+
+Graph Planner::finish() && {
+  by_key_.clear();
+  packages_.clear();
+  std::vector<Order> order(edges_.size());
+  for (std::size_t i = 0; i < edges_.size(); ++i) order[i] = {rank(edges_[i]), ~edges_[i].weight, edges_[i].key, i};
+  std::sort(order.begin(), order.end());
+  Graph graph;
+  graph.edges.reserve(edges_.size());
+  for (const auto& place : order) graph.edges.push_back(std::move(edges_[place.index]));
+  edges_.clear();
+  return graph;
+}
+
+Graph plan(std::span<const Lock> locks) {
+  Planner planner;
+  for (const auto& lock : locks) planner.add(lock, serialise(lock));
+  return std::move(planner).finish();
+}
+
+std::string description(const Edge& edge) { return fmt::format("{} {}", text(edge.step.kind), edge.subject); }
+
+}  // namespace karapace::generator
