@@ -44,11 +44,16 @@ struct Environment {
   static Environment parse(std::string_view text, std::string_view what);
 };
 
+/// An equal record that exists already is kept.
 void add_environment(const Store& store, const Environment& environment);
 /// Nothing when it was not built (or was collected).
 std::optional<Environment> find_environment(const Store& store, const EnvironmentId& id);
 /// All built environments, sorted by id. A damaged record throws: it must not make its contents look like garbage.
 std::vector<Environment> environments(const Store& store);
+
+/// For sessions: a shared lock on the environment's record. While it lives, gc keeps the environment and its layers. Take
+/// it before mounting. Works in a read-only store. NotFoundError when the environment is not built.
+FileLock use_environment(const Store& store, const EnvironmentId& id);
 
 /// `roots/<BLAKE3 of the manifest's absolute path>`: written by `karapace gen`; what gc keeps.
 struct Root {
@@ -63,6 +68,8 @@ void add_root(const Store& store, const Root& root);
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 void remove_root(const Store& store, const std::filesystem::path& manifest);
+/// The manifest's path by which a root is kept: the links of its directory resolved, as far as it exists.
+std::filesystem::path canonical_manifest(const std::filesystem::path& manifest);
 
 /// What a person's word for an environment stands for.
 struct Reference {
@@ -82,8 +89,14 @@ struct Instance {
   std::filesystem::path upper() const { return directory / "upper"; }
   std::filesystem::path work() const { return directory / "work"; }
 };
-/// The instance of this environment and project, made on first use.
+/// The instance of this environment and project, made on first use (an empty upper and work directory).
 Instance open_instance(const Store& store, const Reference& reference);
+/// All instances, sorted by id. A damaged one throws: it must not make its environment look unused.
 std::vector<Instance> instances(const Store& store);
+/// For sessions: a shared lock on the instance, so that `destroy` refuses. Nothing when the instance is gone (destroyed
+/// since it was opened: open it again). Destroying takes the exclusive lock: see `remove_instance`.
+std::optional<FileLock> use_instance(const Instance& instance);
+/// Removes the instance with a person's changes. False when a session runs in it. Runs inside the user namespace.
+bool remove_instance(const Store& store, const Instance& instance);
 
 }  // namespace karapace::store

@@ -62,6 +62,11 @@ class FileLock {
   static FileLock acquire(const std::filesystem::path& path, int mode);
   /// Nothing when somebody else holds it.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path, int mode);
+  /// The same on a file that must exist already (read access is enough): nothing when it does not exist, or was removed
+  /// while waiting.
+  static std::optional<FileLock> acquire_existing(const std::filesystem::path& path, int mode);
+  /// Nothing when the file does not exist or somebody else holds the lock.
+  static std::optional<FileLock> try_acquire_existing(const std::filesystem::path& path, int mode);
 
  private:
   explicit FileLock(Fd fd) : fd_(std::move(fd)) {}

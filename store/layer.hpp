@@ -53,11 +53,13 @@ struct Entry {
   auto operator<=>(const Entry&) const = default;
 };
 
-/// The canonical listing: entries sorted by path (as bytes), the root first, every parent present.
+/// The canonical listing: entries sorted by path (as bytes), the root first, every parent present. Fields that an
+/// entry's type does not use are set to their fixed values (0, 0777, empty), so that two listings of one tree are equal.
 class Listing {
  public:
   Listing() = default;
-  /// Sorts; throws StoreError when a path appears twice or lacks its parent directory.
+  /// Sorts; throws StoreError when a path is not relative and clean, appears twice or lacks its parent directory, when
+  /// the root is missing, or when a hard link's target is not a regular file that sorts before it.
   explicit Listing(std::vector<Entry> entries);
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// The entry at `path`, or null.
@@ -82,12 +84,15 @@ enum class Owners {
 struct ScanOptions {
   Owners owners = Owners::from_disk;
   std::string label;  // for messages
-  /// Called for each path; false leaves the entry (and what is below it) out of the listing.
+  unsigned threads = 1;
+  /// Called for each path but the root, from `threads` threads; false leaves the entry (and what is below it) out.
   std::function<bool(std::string_view path)> include;
 };
 
-/// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*` left out,
-/// sockets left out, device nodes refused. Reads and hashes every file. Runs inside the user namespace.
+/// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*`,
+/// `user.karapace.*`, `security.*` but capabilities, and `trusted.*` left out, ACLs kept; sockets left out, device nodes
+/// refused (StoreError). Reads and hashes every file, each hard-link group once. Never follows a link. Runs inside the
+/// user namespace, where every file can be read; an error names the path.
 Listing scan(int tree, const ScanOptions& options);
 
 }  // namespace karapace::store

@@ -62,13 +62,20 @@ class Store {
   std::filesystem::path environment_path(const EnvironmentId& id) const;
   std::filesystem::path instances_path() const;
   std::filesystem::path roots_path() const;
+  std::filesystem::path staging_path() const;
 
+  /// A directory for work that reads nothing of the store but what the caller protects otherwise.
   Staging stage() const;
+  /// The same for the work of a step: while the staging lives, gc keeps the records of the step's inputs, what they
+  /// name, and what the step itself adds before its record. Call it before reading the inputs. StepError, telling to
+  /// run ninja again, when an input has no record.
+  Staging stage(const Step& step) const;
   /// Exclusive lock on one output, so that two processes do not make it twice. Waits.
   FileLock lock_output(std::string_view name) const;
 
   bool has_blob(const BlobId& id) const;
-  /// Moves a finished, fsynced file into blobs/. The caller vouches for the id (it hashed while writing).
+  /// Moves a finished, fsynced file from a staging directory into blobs/. The caller vouches for the id (it hashed
+  /// while writing). A blob that exists already is kept, and the file removed.
   void add_blob(const BlobId& id, const std::filesystem::path& finished_file) const;
   /// Opens a blob for reading. StoreError when it is missing.
   Fd open_blob(const BlobId& id) const;
@@ -84,7 +91,12 @@ class Store {
   std::optional<StepRecord> record(const StepKey& key) const;
   /// The record of an input; StepError telling to run ninja again when it is missing.
   StepRecord input_record(const StepKey& key) const;
+  /// StepError when an output is not in the store (it was collected since the step looked): run ninja again.
   void add_record(const StepRecord& record) const;
+
+  /// Held (shared) for the moments in which something appears in the store, and (exclusive) for the moment in which gc
+  /// or a repair takes something away. Never held while work is done.
+  FileLock lock_contents(int mode) const;
 
  private:
   explicit Store(std::filesystem::path root) : root_(std::move(root)) {}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/environment.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+
+#include "store/directory.hpp"
+#include "store/json_record.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+constexpr std::string_view remedy = "run `karapace verify-store --repair`, then ninja again";
+
+nlohmann::json json_of(const RuntimeConfiguration& runtime) {
+  auto mounts = nlohmann::json::array();
+  for (const auto& mount : runtime.mounts) {
+    mounts.push_back({{"host", mount.host}, {"label", mount.label}, {"target", mount.target}});
+  }
+  return {{"mounts", mounts}, {"network_isolation", runtime.network_isolation}, {"variables", runtime.variables}};
+}
+
+RuntimeConfiguration runtime_from(const nlohmann::json& json) {
+  require_fields(json, {"mounts", "network_isolation", "variables"});
+  RuntimeConfiguration runtime;
+  runtime.network_isolation = json.at("network_isolation").get<bool>();
+  runtime.variables = json.at("variables").get<std::map<std::string, std::string>>();
+  for (const auto& mount : json.at("mounts")) {
+    require_fields(mount, {"host", "label", "target"});
+    runtime.mounts.push_back({mount.at("label").get<std::string>(), mount.at("host").get<std::string>(),
+                              mount.at("target").get<std::string>()});
+  }
+  return runtime;
+}
+
+std::string what_of(const EnvironmentId& id) { return fmt::format("the record of the environment {}", id.hex()); }
+
+}  // namespace
+
+std::string RuntimeConfiguration::text() const { return json_of(*this).dump(); }
+
+RuntimeConfiguration RuntimeConfiguration::parse(std::string_view text, std::string_view what) {
+  return read_record(text, what, "generate the graph again", runtime_from);
+}
+
+std::string Environment::text() const {
+  auto layer_ids = nlohmann::json::array();
+  for (const auto& layer : layers) layer_ids.push_back(layer.hex());
+  nlohmann::json record = {{"format", 1},
+                           {"id", id.hex()},
+                           {"layers", layer_ids},
+                           {"lock", lock.hex()},
+                           {"runtime", json_of(runtime)},
+                           {"step", step.hex()}};
+  return record.dump(1) + "\n";
+}
+
+Environment Environment::parse(std::string_view text, std::string_view what) {
+  return read_record(text, what, remedy, [](const nlohmann::json& json) {
+    require_fields(json, {"format", "id", "layers", "lock", "runtime", "step"});
+    if (json.at("format") != 1) throw std::invalid_argument("unknown format");
+    Environment environment;
+    environment.id = id_field<EnvironmentId>(json.at("id"));
+    environment.step = id_field<StepKey>(json.at("step"));
+    environment.lock = id_field<BlobId>(json.at("lock"));
+    environment.runtime = runtime_from(json.at("runtime"));
+    for (const auto& layer : json.at("layers")) environment.layers.push_back(id_field<LayerId>(layer));
+    return environment;
+  });
+}
+
+void add_environment(const Store& store, const Environment& environment) {
+  auto path = store.environment_path(environment.id);
+  auto text = environment.text();
+  auto lock = store.lock_contents(LOCK_SH);
+  // Sessions lock the record's file: replacing it by an equal one would free it under them.
+  if (read_file_if_exists(path) == text) return;
+  write_file_atomically(path, text, Durable::no, 0444);
+}
+
+std::optional<Environment> find_environment(const Store& store, const EnvironmentId& id) {
+  auto text = read_file_if_exists(store.environment_path(id));
+  if (!text) return std::nullopt;
+  auto environment = Environment::parse(*text, what_of(id));
+  if (environment.id != id) {
+    throw StoreError(fmt::format("{} describes another environment; {}", what_of(id), remedy));
+  }
+  return environment;
+}
+
+std::vector<Environment> environments(const Store& store) {
+  std::vector<Environment> found;
+  for (const auto& name : names_in(store.root() / "environments")) {
+    if (name.starts_with('.')) continue;  // not finished
+    auto id = EnvironmentId::from_hex(name);
+    if (!id) {
+      throw StoreError(fmt::format("\"environments/{}\" does not belong into a store; {}", escaped_utf8(name), remedy));
+    }
+    if (auto environment = find_environment(store, *id)) found.push_back(std::move(*environment));
+  }
+  return found;
+}
+
+FileLock use_environment(const Store& store, const EnvironmentId& id) {
+  auto lock = FileLock::acquire_existing(store.environment_path(id), LOCK_SH);
+  if (!lock) throw NotFoundError(fmt::format("the environment {} is not built; run ninja", id.short_hex()));
+  return std::move(*lock);
+}
+
+}  // namespace karapace::store

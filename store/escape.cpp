@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/escape.hpp"
+
+#include <cstdint>
+
+namespace karapace {
+
+namespace {
+
+constexpr char digits[] = "0123456789abcdef";
+
+bool plain(char c, char also) noexcept { return c > 0x20 && c < 0x7f && c != '\\' && (also == 0 || c != also); }
+
+void append_hex(std::string& text, char c) {
+  auto byte = static_cast<std::uint8_t>(c);
+  text += "\\x";
+  text += digits[byte >> 4];
+  text += digits[byte & 15];
+}
+
+int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+/// The byte of "\xNN" at the start of `text`, or -1.
+int escaped_byte(std::string_view text) noexcept {
+  if (text.size() < 4 || text[0] != '\\' || text[1] != 'x') return -1;
+  int high = hex_value(text[2]);
+  int low = hex_value(text[3]);
+  return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/// Length of the well-formed UTF-8 sequence at the start of `text` (Unicode, table 3-7), 0 when there is none.
+std::size_t utf8_length(std::string_view text) noexcept {
+  auto at = [&](std::size_t i) { return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0u; };
+  auto follows = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
+  unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return follows(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    bool overlong = lead == 0xe0 && at(1) < 0xa0;
+    bool surrogate = lead == 0xed && at(1) > 0x9f;
+    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    bool overlong = lead == 0xf0 && at(1) < 0x90;
+    bool too_large = lead == 0xf4 && at(1) > 0x8f;
+    return follows(1) && follows(2) && follows(3) && !overlong && !too_large ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void append_escaped(std::string& text, std::string_view bytes, char also) {
+  for (char c : bytes) {
+    if (plain(c, also)) {
+      text += c;
+    } else {
+      append_hex(text, c);
+    }
+  }
+}
+
+std::optional<std::string> unescaped(std::string_view text, char also) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    if (plain(text[i], also)) {
+      bytes += text[i++];
+      continue;
+    }
+    int byte = escaped_byte(text.substr(i));
+    if (byte < 0 || plain(static_cast<char>(byte), also)) return std::nullopt;
+    bytes += static_cast<char>(byte);
+    i += 4;
+  }
+  return bytes;
+}
+
+std::string escaped_utf8(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size());
+  for (std::size_t i = 0; i < bytes.size();) {
+    char c = bytes[i];
+    std::size_t length = utf8_length(bytes.substr(i));
+    bool control = length == 1 && (static_cast<std::uint8_t>(c) < 0x20 || c == 0x7f);
+    if (length == 0 || control || c == '\\') {
+      append_hex(text, c);
+      ++i;
+    } else {
+      text += bytes.substr(i, length);
+      i += length;
+    }
+  }
+  return text;
+}
+
+std::optional<std::string> unescaped_utf8(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] != '\\') {
+      bytes += text[i++];
+      continue;
+    }
+    int byte = escaped_byte(text.substr(i));
+    if (byte < 0) return std::nullopt;
+    bytes += static_cast<char>(byte);
+    i += 4;
+  }
+  return bytes;
+}
+
+}  // namespace karapace

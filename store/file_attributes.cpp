@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/file_attributes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include <fmt/format.h>
+#include <sys/xattr.h>
+
+#include "store/error.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+/// Calls a listxattr-like function until its answer fits. Most files have no attributes: one call.
+template <class Call>
+std::optional<std::string> read_growing(Call call) {
+  std::string bytes(256, '\0');
+  for (;;) {
+    ssize_t count = call(bytes.data(), bytes.size());
+    if (count >= 0) {
+      bytes.resize(static_cast<std::size_t>(count));
+      return bytes;
+    }
+    if (errno != ERANGE) return std::nullopt;
+    bytes.resize(4 * bytes.size());
+  }
+}
+
+/// Capabilities as an initial user namespace knows them: version 3 carries the namespace's root id, version 2 does not
+/// (linux/capability.h). Little-endian; the version is the highest byte of the first word.
+std::string plain_capability(std::string value) {
+  constexpr std::size_t size_v2 = 20;
+  constexpr std::size_t size_v3 = 24;
+  if (value.size() == size_v3 && value[3] == 3) {
+    value.resize(size_v2);
+    value[3] = 2;
+  }
+  return value;
+}
+
+bool counts(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 3> bookkeeping = {"user.overlay.", "user.fuseoverlayfs.", "user.karapace."};
+  constexpr std::array<std::string_view, 3> kept = {"security.capability", "system.posix_acl_access",
+                                                    "system.posix_acl_default"};
+  if (std::find(kept.begin(), kept.end(), name) != kept.end()) return true;
+  // security.* else is the host's policy; system.* else belongs to the file system; trusted.* can not be had in a
+  // user namespace.
+  if (!name.starts_with("user.")) return false;
+  return std::none_of(bookkeeping.begin(), bookkeeping.end(), [&](auto prefix) { return name.starts_with(prefix); });
+}
+
+bool opaque_mark(std::string_view name) noexcept {
+  return name == "user.overlay.opaque" || name == "user.fuseoverlayfs.opaque";
+}
+
+std::string read_value(int fd, const char* name) {
+  auto value = read_growing([&](char* data, std::size_t size) { return ::fgetxattr(fd, name, data, size); });
+  if (!value) throw StoreError(errno_message(fmt::format("cannot read its attribute {}", name), errno));
+  return std::move(*value);
+}
+
+Owner read_owner(int fd) {
+  auto text = read_value(fd, owner_xattr);
+  auto owner = Owner::parse(text);
+  if (!owner) throw StoreError(fmt::format("its attribute {} is not \"uid:gid\"", owner_xattr));
+  return *owner;
+}
+
+}  // namespace
+
+std::string Owner::text() const { return fmt::format("{}:{}", uid, gid); }
+
+std::optional<Owner> Owner::parse(std::string_view text) noexcept {
+  Owner owner;
+  const char* end = text.data() + text.size();
+  auto first = std::from_chars(text.data(), end, owner.uid);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != ':') return std::nullopt;
+  auto second = std::from_chars(first.ptr + 1, end, owner.gid);
+  if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
+  return owner;
+}
+
+FileAttributes read_file_attributes(int fd) {
+  FileAttributes attributes;
+  auto names = read_growing([&](char* data, std::size_t size) { return ::flistxattr(fd, data, size); });
+  if (!names && errno == ENOTSUP) return attributes;
+  if (!names) throw StoreError(errno_message("cannot list its attributes", errno));
+  for (std::string_view rest = *names; !rest.empty();) {
+    auto name = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(name.size() + 1);
+    if (opaque_mark(name)) attributes.opaque |= read_value(fd, name.data()) == "y";
+    if (name == owner_xattr) attributes.owner = read_owner(fd);
+    if (!counts(name)) continue;
+    auto value = read_value(fd, name.data());
+    if (name == "security.capability") value = plain_capability(std::move(value));
+    attributes.xattrs.push_back({std::string(name), std::move(value)});
+  }
+  std::sort(attributes.xattrs.begin(), attributes.xattrs.end());
+  return attributes;
+}
+
+}  // namespace karapace::store

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a person's word to an environment.
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "store/directory.hpp"
+#include "store/environment.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+constexpr std::size_t shortest_prefix = 4;
+
+bool is_path(std::string_view word) noexcept {
+  return word == "." || word == ".." || word.find('/') != word.npos;
+}
+
+Reference by_path(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
+  auto path = (working_directory / word).lexically_normal();
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) path /= "karapace.toml";
+  auto root = find_root(store, path);
+  if (!root) {
+    throw NotFoundError(fmt::format("no environment was generated from \"{}\" into the store \"{}\"; run `karapace gen` there",
+                                    escaped_utf8(path.native()), escaped_utf8(store.root().native())));
+  }
+  return {root->environment, std::move(root)};
+}
+
+/// Levenshtein's distance.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = std::exchange(row[j + 1], std::min({row[j] + 1, row[j + 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+std::string suggestion(std::string_view word, const std::vector<Root>& roots) {
+  const Root* best = nullptr;
+  std::size_t nearest = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const auto& root : roots) {
+    std::size_t away = distance(word, root.name);
+    if (away < nearest) {
+      nearest = away;
+      best = &root;
+    }
+  }
+  return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(best->name)) : "`karapace list` shows what there is";
+}
+
+Reference by_name(std::string_view word, std::vector<const Root*>& named) {
+  if (named.size() == 1) return {named.front()->environment, *named.front()};
+  std::string candidates;
+  for (const auto* root : named) candidates += fmt::format("\n  {}", escaped_utf8(root->manifest.native()));
+  throw NotFoundError(fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(),
+                                  candidates));
+}
+
+std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, const std::vector<Root>& roots) {
+  std::set<EnvironmentId> found;
+  bool hex = std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (!hex || word.size() < shortest_prefix) return found;
+  for (const auto& name : names_in(store.root() / "environments")) {
+    auto id = EnvironmentId::from_hex(name);
+    if (id && name.starts_with(word)) found.insert(*id);
+  }
+  for (const auto& root : roots) {
+    if (root.environment.hex().starts_with(word)) found.insert(root.environment);
+  }
+  return found;
+}
+
+}  // namespace
+
+Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
+  if (is_path(word)) return by_path(store, word, working_directory);
+  auto known = roots(store);
+  std::vector<const Root*> named;
+  for (const auto& root : known) {
+    if (root.name == word) named.push_back(&root);
+  }
+  if (!named.empty()) return by_name(word, named);
+  auto ids = by_prefix(store, word, known);
+  if (ids.size() == 1) return {*ids.begin(), std::nullopt};
+  if (ids.empty()) {
+    throw NotFoundError(fmt::format("there is no environment \"{}\"; {}", escaped_utf8(word), suggestion(word, known)));
+  }
+  std::string candidates;
+  for (const auto& id : ids) candidates += fmt::format("\n  {}", id.hex());
+  throw NotFoundError(fmt::format("\"{}\" is the beginning of {} environments' ids; give more digits:{}", word, ids.size(),
+                                  candidates));
+}
+
+}  // namespace karapace::store

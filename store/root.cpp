@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Roots: which environment a manifest stands for.
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/directory.hpp"
+#include "store/environment.hpp"
+#include "store/json_record.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+constexpr std::string_view remedy = "run `karapace verify-store --repair`, then `karapace gen` in its project";
+
+std::filesystem::path path_of(const Store& store, const std::filesystem::path& manifest) {
+  return store.roots_path() / blake3(canonical_manifest(manifest).native()).hex();
+}
+
+std::string text_of(const Root& root) {
+  auto steps = nlohmann::json::array();
+  for (const auto& step : root.steps) steps.push_back(step.hex());
+  nlohmann::json json = {{"environment", root.environment.hex()},
+                         {"format", 1},
+                         {"lock_mtime_ns", root.lock_mtime_ns},
+                         {"manifest", path_field(canonical_manifest(root.manifest))},
+                         {"manifest_mtime_ns", root.manifest_mtime_ns},
+                         {"name", escaped_utf8(root.name)},
+                         {"steps", steps}};
+  return json.dump(1) + "\n";
+}
+
+Root root_from(const nlohmann::json& json) {
+  require_fields(json, {"environment", "format", "lock_mtime_ns", "manifest", "manifest_mtime_ns", "name", "steps"});
+  if (json.at("format") != 1) throw std::invalid_argument("unknown format");
+  Root root;
+  root.name = path_from(json.at("name")).native();
+  root.manifest = path_from(json.at("manifest"));
+  root.environment = id_field<EnvironmentId>(json.at("environment"));
+  root.manifest_mtime_ns = json.at("manifest_mtime_ns").get<std::int64_t>();
+  root.lock_mtime_ns = json.at("lock_mtime_ns").get<std::int64_t>();
+  for (const auto& step : json.at("steps")) root.steps.push_back(id_field<StepKey>(step));
+  return root;
+}
+
+std::optional<Root> read_root(const std::filesystem::path& path) {
+  auto text = read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  auto what = fmt::format("the project's record \"{}\"", escaped_utf8(path.native()));
+  auto root = read_record(*text, what, remedy, root_from);
+  if (blake3(root.manifest.native()).hex() != path.filename()) {
+    throw StoreError(fmt::format("{} is damaged (it names another manifest); {}", what, remedy));
+  }
+  return root;
+}
+
+}  // namespace
+
+std::filesystem::path canonical_manifest(const std::filesystem::path& manifest) {
+  auto normal = std::filesystem::absolute(manifest).lexically_normal();
+  std::unique_ptr<char, decltype([](char* text) { std::free(text); })> directory(
+      ::realpath(normal.parent_path().c_str(), nullptr));
+  return directory ? std::filesystem::path(directory.get()) / normal.filename() : normal;
+}
+
+void add_root(const Store& store, const Root& root) {
+  auto text = text_of(root);
+  auto path = path_of(store, root.manifest);
+  auto lock = store.lock_contents(LOCK_SH);
+  if (read_file_if_exists(path) == text) return;
+  write_file_atomically(path, text, Durable::yes, 0644);
+}
+
+std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest) {
+  return read_root(path_of(store, manifest));
+}
+
+std::vector<Root> roots(const Store& store) {
+  std::vector<Root> found;
+  for (const auto& name : names_in(store.roots_path())) {
+    if (name.starts_with('.')) continue;  // not finished
+    if (auto root = read_root(store.roots_path() / name)) found.push_back(std::move(*root));
+  }
+  std::sort(found.begin(), found.end(), [](const Root& a, const Root& b) {
+    return std::tie(a.name, a.manifest) < std::tie(b.name, b.manifest);
+  });
+  return found;
+}
+
+void remove_root(const Store& store, const std::filesystem::path& manifest) {
+  auto path = path_of(store, manifest);
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  throw StoreError(errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+}  // namespace karapace::store

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A staging directory is locked by flock(2) on the directory itself. gc takes one away only while it holds that lock,
+// so the maker asks again, after locking, whether the directory still has its name.
+#include <cerrno>
+#include <cstdint>
+
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "store/error.hpp"
+#include "store/escape.hpp"
+#include "store/pins.hpp"
+#include "store/store.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+std::filesystem::path random_name(const std::filesystem::path& directory) {
+  std::uint64_t random = 0;
+  while (::getrandom(&random, sizeof random, 0) != sizeof random) {
+  }
+  return directory / fmt::format("{:016x}", random);
+}
+
+/// The lock on a directory made just now; none when gc was quicker.
+Fd lock_new(const std::filesystem::path& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat held{};
+  struct stat named{};
+  bool ours = fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(fd.get(), &held) == 0 &&
+              ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  return ours ? std::move(fd) : Fd();
+}
+
+}  // namespace
+
+Staging::Staging(std::filesystem::path path, Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+Staging::Staging(Staging&& other) noexcept : path_(std::move(other.path_)), lock_(std::move(other.lock_)) {
+  other.path_.clear();
+}
+
+Staging::~Staging() {
+  if (path_.empty()) return;
+  try {
+    remove_tree(path_);
+  } catch (const Error&) {
+    // What stays is garbage that gc removes.
+  }
+}
+
+Staging Store::stage() const {
+  for (;;) {
+    auto path = random_name(staging_path());
+    if (::mkdir(path.c_str(), 0755) != 0) {
+      if (errno == EEXIST) continue;
+      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
+    }
+    if (Fd lock = lock_new(path)) return Staging(path, std::move(lock));
+  }
+}
+
+Staging Store::stage(const Step& step) const {
+  auto staging = stage();
+  auto lock = lock_contents(LOCK_SH);
+  pin_step(staging.path(), step);
+  for (const auto& input : step.inputs) {
+    struct stat status{};
+    if (::stat(step_path(input).c_str(), &status) != 0) input_record(input);
+  }
+  return staging;
+}
+
+}  // namespace karapace::store
