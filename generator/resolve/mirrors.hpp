@@ -32,6 +32,7 @@ struct Acquisition {
   unsigned retries = 3;
   unsigned timeout_seconds = 30;  // without any data arriving
   bool check_valid_until = true;  // false: an expired Release is accepted when locking
+  bool check_date = true;         // false: a Release from the future is accepted when locking
   auto operator<=>(const Acquisition&) const = default;
 };
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/control_fields.hpp"
+
+#include <strings.h>
+
+namespace karapace::resolve_deb {
+namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(blanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+}  // namespace
+
+ControlFields::ControlFields(std::string_view text) {
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (trimmed(line).empty()) {
+      if (fields_.empty()) continue;
+      return;
+    }
+    if (line.front() == ' ' || line.front() == '\t') {
+      if (fields_.empty()) return;
+      fields_.back().second.append("\n").append(line);
+      continue;
+    }
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    fields_.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+  }
+}
+
+std::string_view ControlFields::value(std::string_view name) const noexcept {
+  for (const auto& [field, text] : fields_) {
+    if (field.size() == name.size() && strncasecmp(field.data(), name.data(), name.size()) == 0) return text;
+  }
+  return {};
+}
+
+std::vector<std::string_view> words(std::string_view value) {
+  std::vector<std::string_view> list;
+  while (true) {
+    const auto begin = value.find_first_not_of(blanks);
+    if (begin == std::string_view::npos) return list;
+    value.remove_prefix(begin);
+    const auto end = value.find_first_of(blanks);
+    list.push_back(value.substr(0, end));
+    value.remove_prefix(end == std::string_view::npos ? value.size() : end);
+  }
+}
+
+}  // namespace karapace::resolve_deb

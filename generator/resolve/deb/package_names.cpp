@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/package_names.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::resolve_deb {
+namespace {
+
+constexpr std::size_t most_suggestions = 3;
+
+bool has_candidate(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  return !package.end() && cache[package].CandidateVer != nullptr;
+}
+
+/// Names of packages whose candidate provides this virtual one, sorted.
+std::vector<std::string> providers_of(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  std::set<std::string> names;
+  for (auto provides = package.ProvidesList(); !provides.end(); ++provides) {
+    const auto owner = provides.OwnerPkg();
+    if (cache[owner].CandidateVer == provides.OwnerVer()) names.emplace(owner.Name());
+  }
+  return {names.begin(), names.end()};
+}
+
+bool same_letters(std::string one, std::string other) {
+  std::sort(one.begin(), one.end());
+  std::sort(other.begin(), other.end());
+  return one == other;
+}
+
+/// The nearest names: by edits, swapped letters before others, the same first letter before others, then by name.
+std::vector<std::string> suggestions(pkgDepCache& cache, const std::string& wanted) {
+  const std::size_t limit = std::clamp<std::size_t>(wanted.size() / 3, 1, 3);
+  using Rank = std::tuple<std::size_t, bool, bool, std::string>;
+  std::set<Rank> ranked;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (!has_candidate(cache, package)) continue;
+    const std::string name = package.Name();
+    const std::size_t distance = edit_distance(wanted, name, limit);
+    if (distance > limit) continue;
+    ranked.emplace(distance, !same_letters(wanted, name), name.front() != wanted.front(), name);
+  }
+  std::vector<std::string> names;
+  for (const auto& [distance, letters, first, name] : ranked) {
+    // Swapped letters are hardly ever meant as something else.
+    if (names.size() == most_suggestions || (!names.empty() && letters && same_letters(wanted, names.front()))) break;
+    names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view from, std::string_view to, std::size_t limit) {
+  const std::size_t difference = from.size() > to.size() ? from.size() - to.size() : to.size() - from.size();
+  if (difference > limit) return limit + 1;
+  std::vector<std::size_t> before_previous(to.size() + 1);
+  std::vector<std::size_t> previous(to.size() + 1);
+  std::vector<std::size_t> current(to.size() + 1);
+  for (std::size_t j = 0; j <= to.size(); ++j) previous[j] = j;
+  for (std::size_t i = 1; i <= from.size(); ++i) {
+    current[0] = i;
+    for (std::size_t j = 1; j <= to.size(); ++j) {
+      const std::size_t replaced = previous[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1]) {
+        current[j] = std::min(current[j], before_previous[j - 2] + 1);
+      }
+    }
+    std::swap(before_previous, previous);
+    std::swap(previous, current);
+  }
+  return std::min(previous[to.size()], limit + 1);
+}
+
+std::string alternatives(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += fmt::format("\"{}\"", names[i]);
+  }
+  return text;
+}
+
+pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, std::string_view prefix,
+                                   std::string_view where) {
+  auto package = cache.FindPkg(name);
+  if (has_candidate(cache, package)) return package;
+  const auto providers = package.end() ? std::vector<std::string>{} : providers_of(cache, package);
+  if (providers.size() == 1) return cache.FindPkg(providers.front());
+  if (providers.size() > 1) {
+    throw LockError(fmt::format("{}the package \"{}\" is virtual; name one of those that provide it: {}", prefix, name,
+                                alternatives(providers)));
+  }
+  const auto near = suggestions(cache, name);
+  throw LockError(fmt::format("{}the package \"{}\" is not in {}; {}", prefix, name, where,
+                              near.empty() ? "check its name" : "did you mean " + alternatives(near) + "?"));
+}
+
+}  // namespace karapace::resolve_deb

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/repository.hpp"
+
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "store/error.hpp"
+
+namespace karapace::resolve_deb {
+namespace {
+
+using generator::ResolveRequest;
+
+struct Distribution {
+  std::string_view name;
+  std::string_view keyring;
+  std::string_view keyring_package;
+  std::string_view security_archive;
+  std::vector<std::string> components;
+};
+
+const Distribution& distribution_of(const ResolveRequest& request) {
+  static const std::array<Distribution, 2> known{{
+      {"debian", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", "debian-security",
+       {"main"}},
+      {"ubuntu", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring", "ubuntu", {"main", "universe"}},
+  }};
+  for (const auto& distribution : known) {
+    if (distribution.name == request.distribution) return distribution;
+  }
+  throw LockError(fmt::format("{}the distribution \"{}\" is not known; known are debian and ubuntu",
+                              message_prefix(request), request.distribution));
+}
+
+std::vector<std::string> urls_of(const ResolveRequest& request, const std::string& archive) {
+  const auto found = request.mirrors.archives.find(archive);
+  if (found == request.mirrors.archives.end() || found->second.empty()) {
+    throw LockError(fmt::format("{}no mirror is known for the archive \"{}\"; name one under [mirrors] in config.toml",
+                                message_prefix(request), archive));
+  }
+  return found->second;
+}
+
+void require_keyring(const ResolveRequest& request, const Distribution& distribution) {
+  if (access(std::string(distribution.keyring).c_str(), R_OK) == 0) return;
+  throw LockError(fmt::format("{}the keyring {} that vouches for {} is missing; install the package {}",
+                              message_prefix(request), distribution.keyring, distribution.name,
+                              distribution.keyring_package));
+}
+
+/// Debian's rolling suites are one repository; all others have updates and security beside them.
+bool rolls(std::string_view suite) { return suite == "sid" || suite == "unstable" || suite == "experimental"; }
+
+Repository part_of(const ResolveRequest& request, const Distribution& distribution, const std::string& archive,
+                   const std::string& suite) {
+  return {.archive = archive,
+          .suite = suite,
+          .components = distribution.components,
+          .urls = urls_of(request, archive),
+          .keyring = distribution.keyring,
+          .role = Role::distribution};
+}
+
+Repository additional(const ResolveRequest& request, const generator::AdditionalRepository& wanted) {
+  if (wanted.suite.empty() || wanted.suite.ends_with('/') || wanted.components.empty()) {
+    throw LockError(fmt::format("lock: repository \"{}\": a suite and at least one component are needed; flat "
+                                "repositories (a suite that ends in \"/\") are not supported",
+                                wanted.name));
+  }
+  if (access(wanted.key.c_str(), R_OK) != 0) {
+    throw LockError(errno_message(fmt::format("lock: repository \"{}\": cannot read its key \"{}\"", wanted.name,
+                                              wanted.key.string()),
+                                  errno));
+  }
+  return {.archive = wanted.name,
+          .suite = wanted.suite,
+          .components = wanted.components,
+          .urls = urls_of(request, wanted.name),
+          .keyring = wanted.key,
+          .role = Role::additional};
+}
+
+}  // namespace
+
+std::string message_prefix(const ResolveRequest& request) {
+  return fmt::format("lock: {}/{}: ", request.distribution, request.suite);
+}
+
+std::vector<Repository> repositories_of(const ResolveRequest& request) {
+  const Distribution& distribution = distribution_of(request);
+  require_keyring(request, distribution);
+  const std::string archive(distribution.name);
+  std::vector<Repository> repositories{part_of(request, distribution, archive, request.suite)};
+  if (!rolls(request.suite)) {
+    repositories.push_back(part_of(request, distribution, archive, request.suite + "-updates"));
+    repositories.push_back(part_of(request, distribution, std::string(distribution.security_archive),
+                                   request.suite + "-security"));
+  }
+  for (const auto& wanted : request.repositories) repositories.push_back(additional(request, wanted));
+  return repositories;
+}
+
+}  // namespace karapace::resolve_deb

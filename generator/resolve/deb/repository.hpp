@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Repository: one suite of one archive, where it is and whose signature counts.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "generator/resolve/resolve.hpp"
+
+namespace karapace::resolve_deb {
+
+enum class Role { distribution, additional };
+
+struct Repository {
+  std::string archive;  // "debian", "debian-security", ...
+  std::string suite;    // "bookworm-security"
+  std::vector<std::string> components;
+  std::vector<std::string> urls;  // best first, without a final slash
+  std::filesystem::path keyring;  // as asked for; perhaps armored
+  Role role = Role::distribution;
+  /// "debian/bookworm": what people read.
+  std::string label() const { return archive + "/" + suite; }
+};
+
+/// What a request's distribution and suite consist of, then the additional repositories:
+///
+///   debian  SUITE and SUITE-updates of "debian", SUITE-security of "debian-security", component main;
+///           unstable (sid) and experimental have neither updates nor security
+///   ubuntu  SUITE, SUITE-updates and SUITE-security of "ubuntu", components main and universe
+///
+/// LockError for an unknown distribution, a missing keyring or an archive without mirrors.
+std::vector<Repository> repositories_of(const generator::ResolveRequest& request);
+
+/// The prefix of this request's messages: "lock: debian/bookworm: ".
+std::string message_prefix(const generator::ResolveRequest& request);
+
+}  // namespace karapace::resolve_deb

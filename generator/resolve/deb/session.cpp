@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/session.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <apt-pkg/configuration.h>
+#include <apt-pkg/error.h>
+#include <apt-pkg/init.h>
+#include <apt-pkg/pkgsystem.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "generator/resolve/deb/armor.hpp"
+#include "store/digest.hpp"
+#include "store/error.hpp"
+
+namespace karapace::resolve_deb {
+namespace {
+
+using generator::Acquisition;
+using generator::ResolveRequest;
+
+/// Everything that decides which lists apt downloads, length-prefixed: no two sets share a directory.
+std::string set_name(const ResolveRequest& request, const std::vector<Repository>& repositories) {
+  std::string identity;
+  const auto add = [&identity](std::string_view field) { identity += fmt::format("{}:{};", field.size(), field); };
+  add(request.architecture);
+  for (const auto& repository : repositories) {
+    add(repository.archive);
+    add(repository.suite);
+    for (const auto& component : repository.components) add(component);
+    add("urls");
+    for (const auto& url : repository.urls) add(url);
+    add(repository.role == Role::additional ? blake3(read_file(repository.keyring)).hex() : std::string());
+  }
+  return fmt::format("{}-{}-{}", request.distribution, request.suite, blake3(identity).short_hex());
+}
+
+std::filesystem::path made_directory(const std::filesystem::path& directory) {
+  // Apt's lists of files (Signed-By) separate paths by spaces and commas and know no quoting.
+  if (directory.string().find_first_of(" ,\t\n\"") != std::string::npos) {
+    throw LockError(fmt::format("lock: the cache directory \"{}\" has a space, comma or quote in its path, which apt "
+                                "cannot work with; set XDG_CACHE_HOME to another one",
+                                directory.string()));
+  }
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    throw StoreError(fmt::format("lock: cannot create \"{}\": {}", directory.string(), error.message()));
+  }
+  return directory;
+}
+
+std::string proxy_word(const std::string& proxy) { return proxy.empty() ? "DIRECT" : proxy; }
+
+void configure_acquisition(const Acquisition& acquisition) {
+  if (acquisition.http_proxy) _config->Set("Acquire::http::Proxy", proxy_word(*acquisition.http_proxy));
+  if (acquisition.https_proxy) _config->Set("Acquire::https::Proxy", proxy_word(*acquisition.https_proxy));
+  for (const auto& host : acquisition.no_proxy) {
+    _config->Set("Acquire::http::Proxy::" + host, "DIRECT");
+    _config->Set("Acquire::https::Proxy::" + host, "DIRECT");
+  }
+  if (acquisition.ca_info) _config->Set("Acquire::https::CaInfo", *acquisition.ca_info);
+  _config->Set("Acquire::https::Verify-Peer", acquisition.verify_peer);
+  _config->Set("Acquire::https::Verify-Host", acquisition.verify_host);
+  _config->Set("Acquire::Retries", std::to_string(acquisition.retries));
+  for (const char* method : {"http", "https"}) {
+    _config->Set(fmt::format("Acquire::{}::Timeout", method), std::to_string(acquisition.timeout_seconds));
+  }
+  // Dates are judged by us, on what gpgv says was signed, so that the message can tell the way out.
+  _config->Set("Acquire::Check-Valid-Until", false);
+  _config->Set("Acquire::Check-Date", false);
+  _config->Set("Acquire::PDiffs", false);
+  _config->Clear("Acquire::Languages");
+  _config->Set("Acquire::Languages::", "none");
+}
+
+void configure_choice(const std::string& architecture) {
+  _config->Set("APT::System", "Debian dpkg interface");
+  _config->Clear("APT::Architectures");
+  _config->Set("APT::Architecture", architecture);
+  _config->Set("APT::Architectures::", architecture);
+  _config->Set("APT::Get::Always-Include-Phased-Updates", true);
+  // The order is only written down: nothing here is configured at once.
+  _config->Set("APT::Immediate-Configure", false);
+  _config->Set("PackageManager::Configure", "all");
+  if (geteuid() == 0) _config->Set("APT::Sandbox::User", "root");
+}
+
+}  // namespace
+
+const std::string& mirror_of(const Repository& repository, std::size_t rank) {
+  return repository.urls.at(std::min(rank, repository.urls.size() - 1));
+}
+
+std::string take_apt_messages() {
+  std::string all;
+  while (!_error->empty()) {
+    std::string message;
+    _error->PopMessage(message);
+    if (!all.empty()) all += "; ";
+    all += message;
+  }
+  return all;
+}
+
+Session::Session(const ResolveRequest& request, const std::vector<Repository>& repositories)
+    : repositories_(repositories),
+      architecture_(request.architecture),
+      directory_(made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" /
+                                set_name(request, repositories))),
+      lock_(FileLock::acquire(directory_ / "lock", LOCK_EX)) {
+  make_directories();
+  write_keyrings();
+  configure(request);
+  set_installed("");
+}
+
+void Session::make_directories() const {
+  for (const char* name : {"lists/partial", "cache", "keyrings", "etc/apt.conf.d", "etc/preferences.d",
+                           "etc/sources.list.d", "etc/trusted.gpg.d", "etc/auth.conf.d", "archives/partial"}) {
+    made_directory(directory_ / name);
+  }
+}
+
+std::filesystem::path Session::keyring(const Repository& repository) const {
+  if (repository.role == Role::distribution) return repository.keyring;
+  return directory_ / "keyrings" / (repository.archive + ".gpg");
+}
+
+void Session::write_keyrings() const {
+  for (const auto& repository : repositories_) {
+    if (repository.role == Role::distribution) continue;
+    const auto what = fmt::format("the key \"{}\" of repository \"{}\"", repository.keyring.string(),
+                                  repository.archive);
+    write_file_atomically(keyring(repository), binary_keyring(read_file(repository.keyring), what), Durable::no);
+  }
+}
+
+void Session::configure(const ResolveRequest& request) const {
+  const auto configuration = directory_ / "etc" / "apt.conf";
+  const std::string text = fmt::format(
+      "Dir \"{0}/\";\nDir::State \"{0}/\";\nDir::State::lists \"{0}/lists/\";\nDir::State::status \"{0}/status\";\n"
+      "Dir::State::extended_states \"{0}/extended_states\";\nDir::Cache \"{0}/cache/\";\n"
+      "Dir::Cache::archives \"{0}/archives/\";\nDir::Cache::pkgcache \"\";\nDir::Etc \"{0}/etc/\";\n"
+      "Dir::Etc::main \"/dev/null\";\nDir::Etc::netrc \"/dev/null\";\nDir::Etc::sourcelist \"/dev/null\";\n"
+      "Dir::Etc::sourceparts \"{0}/etc/sources.list.d/\";\nDir::Etc::trusted \"/dev/null\";\n"
+      "Dir::Etc::preferences \"/dev/null\";\nDir::Log \"{0}/\";\n",
+      directory_.string());
+  write_file_atomically(configuration, text, Durable::no);
+  setenv("APT_CONFIG", configuration.c_str(), 1);
+  if (!pkgInitConfig(*_config)) throw LockError("lock: libapt-pkg cannot be configured: " + take_apt_messages());
+  configure_acquisition(request.mirrors.acquisition);
+  configure_choice(request.architecture);
+  if (!pkgInitSystem(*_config, _system)) throw LockError("lock: libapt-pkg cannot start: " + take_apt_messages());
+}
+
+void Session::use_mirrors(std::size_t rank) const {
+  std::string text;
+  for (const auto& repository : repositories_) {
+    text += fmt::format("Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nArchitectures: {}\nSigned-By: {}\n\n",
+                        mirror_of(repository, rank), repository.suite, fmt::join(repository.components, " "),
+                        architecture_, keyring(repository).string());
+  }
+  write_file_atomically(directory_ / "etc" / "sources.list.d" / "karapace.sources", text, Durable::no);
+}
+
+void Session::set_installed(std::string_view dpkg_status) const {
+  write_file_atomically(directory_ / "status", dpkg_status, Durable::no);
+}
+
+}  // namespace karapace::resolve_deb

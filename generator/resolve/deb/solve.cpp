@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/solve.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <apt-pkg/algorithms.h>
+#include <apt-pkg/packagemanager.h>
+#include <fmt/format.h>
+
+#include "generator/resolve/deb/session.hpp"
+#include "store/error.hpp"
+
+namespace karapace::resolve_deb {
+namespace {
+
+using Packages = std::vector<pkgCache::PkgIterator>;
+
+/// apt-get completes the marked packages in the order in which they lie in its cache.
+Packages in_cache_order(Packages packages) {
+  std::sort(packages.begin(), packages.end(),
+            [](const auto& one, const auto& other) { return one.MapPointer() < other.MapPointer(); });
+  packages.erase(std::unique(packages.begin(), packages.end()), packages.end());
+  return packages;
+}
+
+bool needs_completion(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  return cache[package].InstBroken() || cache[package].InstPolicyBroken();
+}
+
+bool mark_and_resolve(pkgDepCache& cache, const Packages& wanted) {
+  pkgDepCache::ActionGroup group(cache);
+  pkgProblemResolver resolver(&cache);
+  for (const auto& package : wanted) {
+    resolver.Clear(package);
+    resolver.Protect(package);
+    cache.MarkInstall(package, false);
+  }
+  for (const auto& package : in_cache_order(wanted)) {
+    if (needs_completion(cache, package)) cache.MarkInstall(package, true);
+  }
+  resolver.Resolve(true);
+  return cache.BrokenCount() == 0;
+}
+
+/// True when an installed or marked version needs `package` in a way that counts.
+bool still_needed(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  for (auto dependency = package.RevDependsList(); !dependency.end(); ++dependency) {
+    if (dependency.IsNegative() || !cache.IsImportantDep(dependency)) continue;
+    if (cache[dependency.ParentPkg()].InstallVer == dependency.ParentVer()) return true;
+  }
+  return false;
+}
+
+/// The package itself, and the names it provides: by any of them it may be needed.
+Packages names_of(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  Packages names{package};
+  const auto candidate = cache[package].CandidateVerIter(cache);
+  if (candidate.end()) return names;
+  for (auto provides = candidate.ProvidesList(); !provides.end(); ++provides) names.push_back(provides.ParentPkg());
+  return names;
+}
+
+/// Something that was dropped may be needed by another one that was kept: such packages come back, until none does.
+void bring_back_needed(pkgDepCache& cache, std::set<pkgCache::PkgIterator> dropped) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto it = dropped.begin(); it != dropped.end();) {
+      const auto names = names_of(cache, *it);
+      if (std::none_of(names.begin(), names.end(), [&](const auto& name) { return still_needed(cache, name); })) {
+        ++it;
+        continue;
+      }
+      cache.MarkInstall(*it, false, 0, false);
+      it = dropped.erase(it);
+      changed = true;
+    }
+  }
+}
+
+/// Solving marks packages on ways that it leaves again: what is new and garbage at the end goes.
+void drop_new_garbage(pkgDepCache& cache) {
+  cache.MarkAndSweep();
+  pkgDepCache::ActionGroup group(cache);
+  std::set<pkgCache::PkgIterator> dropped;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (!cache[package].Garbage || !cache[package].Install() || package->CurrentVer != 0) continue;
+    cache.MarkDelete(package, false);
+    dropped.insert(package);
+  }
+  if (cache.BrokenCount() != 0 || cache.PolicyBrokenCount() != 0) bring_back_needed(cache, std::move(dropped));
+}
+
+/// Apt's package manager that only writes down when it would configure what.
+class OrderRecorder : public pkgPackageManager {
+ public:
+  explicit OrderRecorder(pkgDepCache* cache) : pkgPackageManager(cache) {
+    // Files without a name count as not downloaded, and are left out.
+    std::fill_n(FileNames, cache->Head().PackageCount, std::string("present"));
+  }
+  std::vector<pkgCache::PkgIterator> configured;
+
+ protected:
+  bool Install(pkgCache::PkgIterator, std::string) override { return true; }
+  bool Configure(pkgCache::PkgIterator package) override {
+    configured.push_back(package);
+    return true;
+  }
+  bool Remove(pkgCache::PkgIterator, bool) override { return true; }
+  bool Go(APT::Progress::PackageManager*) override { return true; }
+};
+
+}  // namespace
+
+bool solve(pkgDepCache& cache, const Packages& wanted) {
+  if (!mark_and_resolve(cache, wanted)) return false;
+  drop_new_garbage(cache);
+  return cache.BrokenCount() == 0;
+}
+
+Packages bootstrap_set(pkgDepCache& cache) {
+  Packages packages;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    const auto candidate = cache[package].CandidateVerIter(cache);
+    if (candidate.end()) continue;
+    const bool essential = (package->Flags & pkgCache::Flag::Essential) != 0;
+    const bool required = candidate->Priority == pkgCache::State::Required;
+    if (essential || required || std::string_view(package.Name()) == "apt") packages.push_back(package);
+  }
+  std::sort(packages.begin(), packages.end(), [](const auto& one, const auto& other) {
+    return std::string_view(one.Name()) < std::string_view(other.Name());
+  });
+  return packages;
+}
+
+std::vector<std::string> removals(pkgDepCache& cache) {
+  std::vector<std::string> names;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (cache[package].Delete() && package->CurrentVer != 0) names.emplace_back(package.Name());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache) {
+  OrderRecorder recorder(&cache);
+  if (recorder.DoInstallPreFork() != pkgPackageManager::Completed) {
+    throw LockError("lock: apt finds no order to install the packages in: " + take_apt_messages());
+  }
+  std::vector<pkgCache::VerIterator> order;
+  for (const auto& package : recorder.configured) {
+    if (cache[package].Install()) order.push_back(cache[package].InstVerIter(cache));
+  }
+  if (order.size() != cache.InstCount()) {
+    throw LockError(fmt::format("lock: apt orders {} of {} packages: {}", order.size(), cache.InstCount(),
+                                take_apt_messages()));
+  }
+  return order;
+}
+
+}  // namespace karapace::resolve_deb

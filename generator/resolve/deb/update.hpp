@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Update: brings the package lists up to date with apt's own acquisition, and proves them.
+//
+// Apt verifies on its own (signature, by-hash, sizes). What enters a lock is proved again from the stored files:
+// gpgv's verdict on the Release file, its dates, and the SHA-256 of each index that is used.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <apt-pkg/sourcelist.h>
+
+#include "generator/lock/lock.hpp"
+#include "generator/resolve/deb/repository.hpp"
+#include "generator/resolve/deb/session.hpp"
+
+namespace karapace::resolve_deb {
+
+/// The lists of one session, proved.
+struct Lists {
+  std::vector<generator::LockedRepository> repositories;          // sorted by archive, then suite
+  std::map<std::filesystem::path, const Repository*> index_files;  // an index on disk -> whose it is
+  std::int64_t source_date_epoch = 0;  // date of the distribution's newest Release
+  std::vector<std::string> notes;
+};
+
+/// Downloads what changed (If-Modified-Since), trying the next mirrors when one does not answer. RemoteError when no
+/// mirror answers, LockError for everything else (no such suite, unsigned, bad signature, expired, ...).
+Lists update(const Session& session, const generator::ResolveRequest& request,
+             const std::vector<Repository>& repositories);
+
+}  // namespace karapace::resolve_deb

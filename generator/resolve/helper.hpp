@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Helper: runs the resolver's helper program, JSON in and JSON out, without a shell.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace karapace::generator {
+
+/// The path of `name`: beside this program, else in ../libexec/karapace. Error when it is in neither.
+std::filesystem::path helper_path(std::string_view name);
+
+/// Runs `karapace-resolve-deb VERB` with `request` on its standard input; its standard error is ours (progress).
+/// Returns its answer; throws the error that it reports.
+std::string ask_helper(std::string_view verb, std::string_view request);
+
+}  // namespace karapace::generator

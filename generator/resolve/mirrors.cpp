@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/mirrors.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include "generator/resolve/helper.hpp"
+#include "generator/resolve/mirrors_configuration.hpp"
+#include "generator/resolve/protocol.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+namespace {
+
+using Urls = std::vector<std::string>;
+
+std::string absolute_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value == '/' ? value : "";
+}
+
+Urls built_in(const std::string& archive, const std::string& architecture) {
+  if (archive == "debian") return {"http://deb.debian.org/debian"};
+  if (archive == "debian-security") return {"http://deb.debian.org/debian-security"};
+  if (archive != "ubuntu") return {};
+  if (architecture == "amd64" || architecture == "i386") {
+    return {"http://archive.ubuntu.com/ubuntu", "http://security.ubuntu.com/ubuntu"};
+  }
+  return {"http://ports.ubuntu.com/ubuntu-ports"};
+}
+
+/// ID of /etc/os-release: a host of another distribution has nothing to say about this one.
+bool host_runs(const std::string& distribution) {
+  const auto text = read_file_if_exists("/etc/os-release");
+  if (!text) return false;
+  const std::string lines = "\n" + *text;
+  return lines.find("\nID=" + distribution + "\n") != std::string::npos ||
+         lines.find("\nID=\"" + distribution + "\"\n") != std::string::npos;
+}
+
+std::string stamp_of(const std::filesystem::path& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return fmt::format("{} -\n", path.string());
+  return fmt::format("{} {} {} {}.{:09}\n", path.string(), status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
+}
+
+/// Changes when anything changes that the host's answer is made of.
+std::string host_stamp() {
+  const std::filesystem::path apt = "/etc/apt";
+  std::vector<std::filesystem::path> paths{"/etc/os-release", apt / "sources.list", apt / "apt.conf",
+                                           helper_path("karapace-resolve-deb")};
+  for (const auto& directory : {apt / "sources.list.d", apt / "apt.conf.d"}) {
+    paths.push_back(directory);
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  std::string stamp;
+  for (const auto& path : paths) stamp += stamp_of(path);
+  return stamp;
+}
+
+/// The host's answer, from the cache when its stamp still holds. The cache is an economy: a damaged one is replaced.
+HostMirrors host_mirrors(const std::filesystem::path& cache) {
+  const std::string stamp = host_stamp();
+  const auto file = cache / "host-mirrors.json";
+  if (const auto text = read_file_if_exists(file)) {
+    const auto cached = nlohmann::json::parse(*text, nullptr, false);
+    if (cached.is_object() && cached.value("stamp", "") == stamp) {
+      return parse_host_mirrors(cached.value("answer", nlohmann::json::object()).dump());
+    }
+  }
+  const std::string answer = ask_helper("mirrors", "");
+  HostMirrors host = parse_host_mirrors(answer);
+  std::filesystem::create_directories(cache);
+  const nlohmann::json kept{{"stamp", stamp}, {"answer", nlohmann::json::parse(answer)}};
+  write_file_atomically(file, kept.dump() + "\n", Durable::no);
+  return host;
+}
+
+MirrorsConfiguration user_configuration(const std::filesystem::path& file) {
+  const auto text = read_file_if_exists(file);
+  if (!text) return {};
+  return parse_mirrors_configuration(*text, file.string());
+}
+
+Urls additional_urls(const std::string& name, const std::string& uri) {
+  auto url = normalised_url(uri);
+  if (!url) {
+    throw ManifestError(fmt::format("repository \"{}\": \"{}\" is not a repository's URL; it must begin with http://, "
+                                    "https:// or file:/// and have no spaces",
+                                    name, uri));
+  }
+  return {*url};
+}
+
+Urls normalised(const Urls& urls) {
+  Urls list;
+  for (const auto& url : urls) {
+    if (auto text = normalised_url(url)) list.push_back(std::move(*text));
+  }
+  return list;
+}
+
+template <class Value>
+void put(nlohmann::json& object, const char* key, const std::optional<Value>& value) {
+  if (value) object[key] = *value;
+}
+
+}  // namespace
+
+std::filesystem::path default_configuration_file() {
+  std::filesystem::path directory = absolute_variable("XDG_CONFIG_HOME");
+  if (directory.empty()) directory = std::filesystem::path(absolute_variable("HOME")) / ".config";
+  return directory / "karapace" / "config.toml";
+}
+
+std::vector<std::string> archives_of(const std::string& distribution) {
+  if (distribution == "debian") return {"debian", "debian-security"};
+  if (distribution == "ubuntu") return {"ubuntu"};
+  return {};
+}
+
+Mirrors find_mirrors(const MirrorsRequest& request) {
+  const MirrorsConfiguration configuration = user_configuration(request.configuration);
+  Mirrors mirrors;
+  std::optional<HostMirrors> host;
+  for (const auto& archive : archives_of(request.distribution)) {
+    auto& urls = mirrors.archives[archive];
+    if (const auto own = configuration.mirrors.find(archive); own != configuration.mirrors.end()) {
+      urls = own->second;
+      continue;
+    }
+    if (!host && host_runs(request.distribution)) host = host_mirrors(request.cache);
+    if (host) {
+      mirrors.acquisition = host->mirrors.acquisition;
+      urls = normalised(host->mirrors.archives[archive]);
+    }
+    if (urls.empty()) urls = built_in(archive, request.architecture);
+  }
+  for (const auto& [name, uri] : request.additional) {
+    const auto own = configuration.mirrors.find(name);
+    mirrors.archives[name] = own != configuration.mirrors.end() ? own->second : additional_urls(name, uri);
+  }
+  configuration.acquisition.apply(mirrors.acquisition);
+  return mirrors;
+}
+
+std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std::vector<std::string>>& files) {
+  const Acquisition& chosen = mirrors.acquisition;
+  nlohmann::json acquisition{{"retries", chosen.retries},
+                             {"timeout", chosen.timeout_seconds},
+                             {"verify_host", chosen.verify_host},
+                             {"verify_peer", chosen.verify_peer}};
+  put(acquisition, "http_proxy", chosen.http_proxy);
+  put(acquisition, "https_proxy", chosen.https_proxy);
+  put(acquisition, "ca_info", chosen.ca_info);
+  if (!chosen.no_proxy.empty()) acquisition["no_proxy"] = chosen.no_proxy;
+  const nlohmann::json value{
+      {"acquisition", std::move(acquisition)}, {"archives", mirrors.archives}, {"files", files}};
+  return value.dump(1) + "\n";
+}
+
+}  // namespace karapace::generator
