@@ -62,7 +62,8 @@ struct SandboxPlan {
 
 struct SandboxResult {
   std::size_t command = 0;  // index of the last command that ran
-  int status = 0;           // its exit status; 128 + signal when killed
+  int status = 0;           // its exit status; 128 + signal when killed; 127 or 126 when it could not be started
+  std::string not_started;  // why it could not be started, for people; empty when it was
 };
 
 /// Runs the plan. SandboxError naming the stage (mount, pivot, exec, ...), the path and errno when the sandbox itself

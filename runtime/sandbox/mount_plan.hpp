@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mount plan: what lies where in a sandbox, as data. `mount_executor` carries it out.
+//
+// Targets are absolute paths inside; sources are host paths. Operations are in order: a later one may lie on an
+// earlier one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/sandbox/sandbox.hpp"
+
+namespace karapace::runtime {
+
+struct MountOperation {
+  enum class Kind {
+    file_system,  // a new file system of type `source` with `options` ("key=value", or a flag)
+    bind,         // the host's file or directory `source`
+    device,       // the host's device node `source`, below a /dev of our own
+    directory,    // made with `mode`
+    link,         // a symbolic link to `source`
+    mask,         // hidden: an empty directory or /dev/null; nothing when the target does not exist
+    protect,      // made read-only in place; nothing when the target does not exist
+  };
+  enum class Refused { fails, is_skipped };  // what a refusal by the kernel means
+
+  Kind kind{};
+  std::string source;
+  std::string target;
+  std::vector<std::string> options;
+  std::uint64_t attributes = 0;  // MOUNT_ATTR_*
+  unsigned mode = 0755;
+  Refused refused = Refused::fails;
+};
+
+/// Everything above the root file system, which is an overlay or a read-only bind and is mounted first.
+std::vector<MountOperation> mount_plan(const SandboxPlan& plan);
+
+/// What a process that joins another one's mount namespace needs anew: /proc of its own pid namespace.
+std::vector<MountOperation> process_view_plan();
+
+}  // namespace karapace::runtime

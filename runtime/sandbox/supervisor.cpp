@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/supervisor.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/sandbox/syscalls.hpp"
+#include "store/error.hpp"
+
+namespace karapace::runtime {
+
+Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : plan_(plan) {
+  ::sigemptyset(&prepared.signal_mask);
+  ::sigprocmask(SIG_BLOCK, nullptr, &old_mask_);
+  // A build dies of a signal at once and takes its sandbox along; a session decides for itself.
+  if (plan.purpose == Purpose::step) return;
+  const auto signals = forwarded_signals();
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  prepared.signal_mask = old_mask_;
+  signals_ = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Supervisor::~Supervisor() { ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
+
+SandboxResult Supervisor::watch(Fd socket, Fd process, Fd fuse_device) {
+  socket_ = std::move(socket);
+  process_ = std::move(process);
+  fuse_device_ = std::move(fuse_device);
+  while (!ended_) {
+    pollfd sources[] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+    if (::poll(sources, 2, -1) < 0) continue;
+    if (sources[1].revents != 0) pass_signals();
+    if (sources[0].revents != 0) hear_reports();
+  }
+  wait_for_end();
+  if (!failure_.empty()) throw SandboxError(failure_);
+  return result_;
+}
+
+void Supervisor::hear_reports() {
+  Report report;
+  Fd attached;
+  if (!receive(socket_.get(), report, attached)) {
+    ended_ = true;
+    return;
+  }
+  take(report, std::move(attached));
+}
+
+void Supervisor::take(const Report& report, Fd) {
+  switch (report.kind) {
+    case Report::Kind::failure:
+      failure_ = fmt::format("sandbox: cannot {} {}: {}", report.stage, report.object, std::strerror(report.error));
+      return;
+    case Report::Kind::not_started:
+      result_.not_started = fmt::format("{}: {}", report.object, std::strerror(report.error));
+      return;
+    case Report::Kind::finished:
+      result_.command = report.command;
+      result_.status = report.status;
+      finished_ = true;
+      return;
+    case Report::Kind::fuse:
+    case Report::Kind::ready: return;
+  }
+}
+
+void Supervisor::pass_signals() {
+  signalfd_siginfo information{};
+  while (::read(signals_.get(), &information, sizeof information) == sizeof information)
+    // What the terminal sends goes to the whole process group, so the command has it already.
+    if (information.ssi_code != SI_KERNEL)
+      sys::pidfd_send_signal(process_.get(), static_cast<int>(information.ssi_signo));
+}
+
+void Supervisor::wait_for_end() {
+  siginfo_t information{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &information, WEXITED) != 0 && errno == EINTR) {
+  }
+  if (!failure_.empty() || finished_ || plan_.commands.empty()) return;
+  failure_ = fmt::format("sandbox: process 1 ended early ({} {})",
+                         information.si_code == CLD_EXITED ? "exit status" : "signal", information.si_status);
+}
+
+}  // namespace karapace::runtime
