@@ -65,6 +65,7 @@ std::string join(std::string_view base, std::string_view path) {
 Sources parse_sources(std::string_view text, std::string_view what) {
   try {
     auto json = Json::parse(text);
+    if (!json.is_object()) throw std::invalid_argument("it is not an object");
     refuse_unknown(json, {"acquisition", "archives", "files"});
     Sources sources;
     using Lists = decltype(sources.archives);

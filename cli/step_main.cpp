@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// karapace-step: runs one edge of the graph (cli/edge_command.hpp). A record that exists is a hit: nothing is touched.
+#include <clocale>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/edge_command.hpp"
+#include "cli/programs.hpp"
+#include "runtime/sandbox/id_mode.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "store/error.hpp"
+#include "store/store.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+// Downloads are another program's: libcurl and its thirty libraries would slow every edge down.
+[[noreturn]] void run_fetch(char** argv) {
+  auto program = find_program("karapace-fetch");
+  ::execv(program.c_str(), argv);
+  throw StepError(errno_message(fmt::format("cannot run {}", program.string()), errno));
+}
+
+StepOutput perform(const steps::StepContext& context) {
+  switch (context.step.kind) {
+    case StepKind::unpack: return steps::unpack(context);
+    case StepKind::install: return steps::install(context);
+    case StepKind::setup: return steps::setup(context);
+    case StepKind::environment: return steps::environment(context);
+    default: break;
+  }
+  throw StepError(fmt::format("steps of the kind \"{}\" are not yet supported", text(context.step.kind)));
+}
+
+void run_step(const EdgeCommand& edge) {
+  auto store = store::Store::open(edge.store, store::Store::Access::create);
+  auto lock = store.lock_output(edge.key.hex());
+  if (store.record(edge.key)) return;  // somebody else made it while we waited
+  auto ids = runtime::plan_ids();
+  if (edge.step.kind != StepKind::environment) runtime::enter_user_namespace(ids);
+  auto staging = store.stage(edge.step);
+  steps::StepContext context{.store = store,
+                             .staging = staging,
+                             .step = edge.step,
+                             .key = edge.key,
+                             .id_mode = ids.mode,
+                             .hints = {edge.hints.begin(), edge.hints.end()}};
+  store.add_record({edge.step, perform(context)});
+}
+
+int run(int argc, char** argv) {
+  // Names in archives are converted by the locale; only UTF-8 keeps them all.
+  std::setlocale(LC_CTYPE, "C.UTF-8");
+  ::umask(022);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
+    fmt::print("usage: karapace-step KIND OUT [--hint NAME=VALUE]... [NAME=VALUE]... -- INPUT...\n"
+               "       karapace-step @FILE\n\n"
+               "Runs one step of a graph that `karapace gen` wrote. OUT is <store>/steps/<key>.\n");
+    return words.empty() ? 1 : 0;
+  }
+  auto edge = parse_edge_command(words);
+  struct stat status {};
+  if (::stat(edge.output.c_str(), &status) == 0) return 0;
+  if (edge.step.kind == StepKind::fetch) run_fetch(argv);
+  run_step(edge);
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace karapace::cli
+
+int main(int argc, char** argv) {
+  try {
+    return karapace::cli::run(argc, argv);
+  } catch (const karapace::Error& error) {
+    fmt::print(stderr, "karapace-step: {}\n", error.what());
+    return karapace::exit_code(error.kind());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "karapace-step: {}\n", error.what());
+    return 1;
+  }
+}

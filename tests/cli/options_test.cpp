@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/error.hpp"
+
+namespace karapace::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Fields {
+  bool dry_run = false;
+  int verbosity = 0;
+  std::string store;
+  std::vector<std::string> keep;
+  std::optional<std::string> environment;
+  std::uint64_t depth = 4;
+  std::vector<std::string> command;
+};
+
+Options options_for(Fields& fields) {
+  Options options;
+  options.flag("-n,--dry-run", fields.dry_run, "");
+  options.counter("-v,--verbose", fields.verbosity, "");
+  options.value("--store", "PATH", fields.store, "");
+  options.value("--keep", "ENV", fields.keep, "");
+  options.value("--depth", "N", fields.depth, "");
+  options.positional("ENV", fields.environment, "", Options::Presence::required);
+  return options;
+}
+
+Fields parsed(std::vector<std::string> words) {
+  Fields fields;
+  parse(options_for(fields), "gc", words);
+  return fields;
+}
+
+Fields parsed_with_rest(std::vector<std::string> words) {
+  Fields fields;
+  auto options = options_for(fields);
+  options.rest("COMMAND", fields.command, "", Options::Presence::required);
+  parse(options, "exec", words);
+  return fields;
+}
+
+std::string refusal(std::vector<std::string> words) {
+  try {
+    parsed(std::move(words));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Options, AreBoundToFields) {
+  auto fields = parsed({"-n", "--keep", "a", "hello", "--keep=b", "-vv", "--depth", "9", "--store", "/s"});
+  EXPECT_TRUE(fields.dry_run);
+  EXPECT_EQ(fields.verbosity, 2);
+  EXPECT_EQ(fields.store, "/s");
+  EXPECT_EQ(fields.depth, 9U);
+  EXPECT_EQ(fields.environment, "hello");
+  EXPECT_THAT(fields.keep, ElementsAre("a", "b"));
+}
+
+TEST(Options, KeepTheirDefaults) {
+  auto fields = parsed({"."});
+  EXPECT_FALSE(fields.dry_run);
+  EXPECT_EQ(fields.depth, 4U);
+  EXPECT_THAT(fields.keep, IsEmpty());
+}
+
+TEST(Options, AreRefusedWithTheWayToHelp) {
+  EXPECT_EQ(refusal({}), "gc: ENV is required; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--bogus"}), "gc: The following argument was not expected: --bogus; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "x"}), "gc: The following argument was not expected: x; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--depth", "many"}), "gc: Could not convert: --depth = many; see karapace gc --help");
+}
+
+TEST(Options, PassOnWhatFollowsTheFirstForeignWord) {
+  auto fields = parsed_with_rest({"-v", ".", "git", "--version", "-v", "--", "x"});
+  EXPECT_EQ(fields.verbosity, 1);
+  EXPECT_EQ(fields.environment, ".");
+  EXPECT_THAT(fields.command, ElementsAre("git", "--version", "-v", "--", "x"));
+}
+
+TEST(Options, PassOnWhatFollowsTwoDashes) {
+  auto fields = parsed_with_rest({"--store", "/s", ".", "-v", "--", "-x", "--", ""});
+  EXPECT_EQ(fields.store, "/s");
+  EXPECT_EQ(fields.verbosity, 1);
+  EXPECT_THAT(fields.command, ElementsAre("-x", "--", ""));
+}
+
+TEST(Options, NeedACommandToPassOn) {
+  EXPECT_THROW(parsed_with_rest({"."}), UsageError);
+  EXPECT_THROW(parsed_with_rest({".", "--"}), UsageError);
+}
+
+TEST(Options, AskForHelpOnlyInTheirOwnWords) {
+  Fields fields;
+  auto options = options_for(fields);
+  options.rest("COMMAND", fields.command, "");
+  EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{"-h"}));
+  EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{".", "--help"}));
+  EXPECT_FALSE(asks_for_help(options, std::vector<std::string>{".", "git", "--help"}));
+  EXPECT_FALSE(asks_for_help(options, std::vector<std::string>{".", "--", "-h"}));
+}
+
+}  // namespace
+}  // namespace karapace::cli

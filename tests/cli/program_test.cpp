@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program as people and scripts meet it: standard output, standard error, exit status.
+#include <array>
+#include <cstdio>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+
+#include "cli/command.hpp"
+#include "cli/suggest.hpp"
+
+namespace karapace::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Result {
+  int status = -1;
+  std::string text;
+};
+
+/// Runs `karapace ARGUMENTS` through sh(1), so that redirections may follow.
+Result karapace(const std::string& arguments) {
+  auto* stream = ::popen((std::string(KARAPACE_PROGRAM) + " " + arguments).c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;) text.append(buffer.data(), got);
+  int status = ::pclose(stream);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text};
+}
+
+TEST(Program, TellsItsVersion) {
+  EXPECT_THAT(karapace("--version").text, StartsWith("karapace 1."));
+  EXPECT_EQ(nlohmann::json::parse(karapace("--version --json").text).at("name"), "karapace");
+}
+
+TEST(Program, ExplainsItselfWithoutAStoreOrAHome) {
+  auto help = karapace("--help");
+  EXPECT_EQ(help.status, 0);
+  for (const auto& entry : command_table()) EXPECT_THAT(help.text, HasSubstr(entry.name));
+}
+
+TEST(Program, HasHelpWithExamplesForEveryCommand) {
+  for (const auto& entry : command_table()) {
+    auto command = entry.make();
+    EXPECT_EQ(command.text.name, entry.name);
+    EXPECT_FALSE(command.text.summary.empty()) << entry.name;
+    EXPECT_FALSE(command.text.summary.ends_with('.')) << entry.name;
+    EXPECT_FALSE(command.text.examples.empty()) << entry.name;
+    auto help = karapace(std::string(entry.name) + " --help");
+    EXPECT_EQ(help.status, 0) << entry.name;
+    EXPECT_THAT(help.text, HasSubstr("Usage: karapace " + std::string(entry.name)));
+    for (const auto& option : command.options.all()) EXPECT_FALSE(option.help.empty()) << option.names;
+  }
+}
+
+TEST(Program, RefusesAWrongCommandLineOnStandardErrorWithStatusOne) {
+  EXPECT_EQ(karapace("2>/dev/null").status, 1);
+  auto unknown = karapace("lst 2>&1 >/dev/null");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_THAT(unknown.text, StartsWith("karapace: error: there is no command \"lst\"; did you mean \"list\"?"));
+}
+
+TEST(Program, PrintsErrorsAsOneJsonDocument) {
+  auto unknown = karapace("frobnicate --json 2>/dev/null");
+  EXPECT_EQ(unknown.status, 1);
+  auto error = nlohmann::json::parse(unknown.text).at("error");
+  EXPECT_EQ(error.at("code"), "usage");
+  EXPECT_EQ(error.at("message"), "there is no command \"frobnicate\"; see karapace --help");
+}
+
+TEST(Program, EndsQuietlyWhenNobodyReads) {
+  auto result = karapace("--help 2>&1 >/dev/full");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.text, HasSubstr("cannot write to standard output: No space left on device"));
+  EXPECT_EQ(karapace("--help 2>&1 | true").text, "");
+}
+
+TEST(Suggestion, IsTheNearestWord) {
+  std::array<std::string_view, 3> words = {"list", "lock", "explain"};
+  EXPECT_EQ(nearest("lsit", words), "list");
+  EXPECT_EQ(nearest("explian", words), "explain");
+  EXPECT_EQ(nearest("zzz", words), std::nullopt);
+}
+
+TEST(Sizes, AreWrittenForPeople) {
+  EXPECT_EQ(human_size(0), "0 B");
+  EXPECT_EQ(human_size(1023), "1023 B");
+  EXPECT_EQ(human_size(1536), "1.5 KiB");
+  EXPECT_EQ(human_size(std::uint64_t{5} << 30), "5.0 GiB");
+}
+
+}  // namespace
+}  // namespace karapace::cli
