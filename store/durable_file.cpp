@@ -16,12 +16,12 @@ namespace karapace {
 
 namespace {
 
-/// A name beside `path` that nobody else uses: two writers of one path must not share their unfinished file.
-std::filesystem::path unfinished_name(const std::filesystem::path& path) {
+/// A name that nobody else uses: two writers of one path must not share their unfinished file.
+std::filesystem::path unfinished_name(const std::filesystem::path& directory, const std::filesystem::path& path) {
   std::uint64_t random = 0;
   while (::getrandom(&random, sizeof random, 0) != sizeof random) {
   }
-  return path.parent_path() / fmt::format(".{}.{:016x}", path.filename().native(), random);
+  return directory / fmt::format(".{}.{:016x}", path.filename().native(), random);
 }
 
 void sync_directory(const std::filesystem::path& directory) {
@@ -45,6 +45,23 @@ class Unfinished {
  private:
   std::filesystem::path path_;
 };
+
+/// Writes `temporary` and renames it to `path`.
+void write_and_rename(const std::filesystem::path& temporary, const std::filesystem::path& path, std::string_view bytes,
+                      Durable durable, mode_t mode) {
+  std::string what = fmt::format("\"{}\"", escaped_utf8(path.native()));
+  Fd fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+  Unfinished unfinished(temporary);
+  write_all(fd.get(), bytes, what);
+  // The mode is asked for exactly: a person's umask must not show in what we write.
+  if (::fchmod(fd.get(), mode) != 0) throw StoreError(errno_message("cannot set the mode of " + what, errno));
+  if (durable == Durable::yes && ::fsync(fd.get()) != 0) {
+    throw StoreError(errno_message("cannot sync " + what, errno));
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) throw StoreError(errno_message("cannot write " + what, errno));
+  unfinished.finish();
+  if (durable == Durable::yes) sync_directory(path.parent_path());
+}
 
 }  // namespace
 
@@ -92,19 +109,12 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Durable durable, mode_t mode) {
-  std::string what = fmt::format("\"{}\"", escaped_utf8(path.native()));
-  auto temporary = unfinished_name(path);
-  Fd fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
-  Unfinished unfinished(temporary);
-  write_all(fd.get(), bytes, what);
-  // The mode is asked for exactly: a person's umask must not show in what we write.
-  if (::fchmod(fd.get(), mode) != 0) throw StoreError(errno_message("cannot set the mode of " + what, errno));
-  if (durable == Durable::yes && ::fsync(fd.get()) != 0) {
-    throw StoreError(errno_message("cannot sync " + what, errno));
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) throw StoreError(errno_message("cannot write " + what, errno));
-  unfinished.finish();
-  if (durable == Durable::yes) sync_directory(path.parent_path());
+  write_and_rename(unfinished_name(path.parent_path(), path), path, bytes, durable, mode);
+}
+
+void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
+                  Durable durable) {
+  write_and_rename(unfinished_name(staging, path), path, bytes, durable, 0444);
 }
 
 }  // namespace karapace

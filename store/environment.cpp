@@ -56,11 +56,11 @@ std::string Environment::text() const {
                            {"lock", lock.hex()},
                            {"runtime", json_of(runtime)},
                            {"step", step.hex()}};
-  return record.dump(1) + "\n";
+  return sealed(record.dump(1) + "\n");
 }
 
 Environment Environment::parse(std::string_view text, std::string_view what) {
-  return read_record(text, what, remedy, [](const nlohmann::json& json) {
+  return read_sealed_record(text, what, remedy, [](const nlohmann::json& json) {
     require_fields(json, {"format", "id", "layers", "lock", "runtime", "step"});
     if (json.at("format") != 1) throw std::invalid_argument("unknown format");
     Environment environment;
@@ -79,7 +79,7 @@ void add_environment(const Store& store, const Environment& environment) {
   auto lock = store.lock_contents(LOCK_SH);
   // Sessions lock the record's file: replacing it by an equal one would free it under them.
   if (read_file_if_exists(path) == text) return;
-  write_file_atomically(path, text, Durable::no, 0444);
+  publish_file(store.staging_path(), path, text, Durable::no);
 }
 
 std::optional<Environment> find_environment(const Store& store, const EnvironmentId& id) {
@@ -95,7 +95,6 @@ std::optional<Environment> find_environment(const Store& store, const Environmen
 std::vector<Environment> environments(const Store& store) {
   std::vector<Environment> found;
   for (const auto& name : names_in(store.root() / "environments")) {
-    if (name.starts_with('.')) continue;  // not finished
     auto id = EnvironmentId::from_hex(name);
     if (!id) {
       throw StoreError(fmt::format("\"environments/{}\" does not belong into a store; {}", escaped_utf8(name), remedy));

@@ -55,6 +55,10 @@ enum class Durable { yes, no };  // yes: fsync(2) file and directory before retu
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Durable durable,
                            mode_t mode = 0644);
 
+/// The same (mode 0444), but unfinished the file lies in another directory of the same file system, `staging`.
+void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
+                  Durable durable);
+
 /// flock(2) on a file made on demand; released when the value dies (or the process does).
 class FileLock {
  public:

@@ -41,7 +41,7 @@ std::optional<Instance> read_instance(const std::filesystem::path& directory) {
   struct stat status{};
   if (!text && ::stat(directory.c_str(), &status) != 0) return std::nullopt;
   auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
-  return read_record(text.value_or(""), what, "its changes are in \"upper\": save them, then remove the directory",
+  return read_sealed_record(text.value_or(""), what, "its changes are in \"upper\": save them, then remove the directory",
                      [&](const nlohmann::json& json) { return instance_from(json, directory); });
 }
 
@@ -58,7 +58,7 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   make_directory(made / "work");
   nlohmann::json record = {{"environment", reference.environment.hex()}, {"format", 1}, {"manifest", nullptr}};
   if (reference.root) record["manifest"] = path_field(reference.root->manifest);
-  write_file_atomically(made / record_name, record.dump(1) + "\n", Durable::yes);
+  write_file_atomically(made / record_name, sealed(record.dump(1) + "\n"), Durable::yes);
   auto lock = store.lock_contents(LOCK_SH);
   if (::rename(made.c_str(), directory.c_str()) == 0 || errno == EEXIST || errno == ENOTEMPTY) return;
   throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));

@@ -14,6 +14,7 @@
 #include "store/digest.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/seal.hpp"
 
 namespace karapace::store {
 
@@ -22,6 +23,16 @@ template <class Read>
 auto read_record(std::string_view text, std::string_view what, std::string_view remedy, Read read) {
   try {
     return read(nlohmann::json::parse(text));
+  } catch (const std::exception& error) {
+    throw StoreError(std::string(what) + " is damaged (" + error.what() + "); " + std::string(remedy));
+  }
+}
+
+/// The same for a text that carries a seal.
+template <class Read>
+auto read_sealed_record(std::string_view text, std::string_view what, std::string_view remedy, Read read) {
+  try {
+    return read(nlohmann::json::parse(unsealed(text)));
   } catch (const std::exception& error) {
     throw StoreError(std::string(what) + " is damaged (" + error.what() + "); " + std::string(remedy));
   }

@@ -93,7 +93,7 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 Store Store::open(const std::filesystem::path& root, Access access) {
   auto at = absolute_path(root);
   auto found = read_file_if_exists(at / "version");
-  if (!found && access == Access::read_only) {
+  if (!found && access != Access::create) {
     if (::access(at.c_str(), F_OK) == 0) refuse_foreign(at);
     throw NotFoundError(fmt::format("there is no store at {} yet; `karapace gen` makes one, --store names another",
                                     in_quotes(at)));
@@ -103,7 +103,7 @@ Store Store::open(const std::filesystem::path& root, Access access) {
     return Store(at);
   }
   check_version(at, *found);
-  if (access == Access::create) require_access(at, R_OK | W_OK | X_OK, "writable");
+  if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
   return Store(at);
 }
 

@@ -34,7 +34,7 @@ std::string text_of(const Root& root) {
                          {"manifest_mtime_ns", root.manifest_mtime_ns},
                          {"name", escaped_utf8(root.name)},
                          {"steps", steps}};
-  return json.dump(1) + "\n";
+  return sealed(json.dump(1) + "\n");
 }
 
 Root root_from(const nlohmann::json& json) {
@@ -54,7 +54,7 @@ std::optional<Root> read_root(const std::filesystem::path& path) {
   auto text = read_file_if_exists(path);
   if (!text) return std::nullopt;
   auto what = fmt::format("the project's record \"{}\"", escaped_utf8(path.native()));
-  auto root = read_record(*text, what, remedy, root_from);
+  auto root = read_sealed_record(*text, what, remedy, root_from);
   if (blake3(root.manifest.native()).hex() != path.filename()) {
     throw StoreError(fmt::format("{} is damaged (it names another manifest); {}", what, remedy));
   }
@@ -75,7 +75,7 @@ void add_root(const Store& store, const Root& root) {
   auto path = path_of(store, root.manifest);
   auto lock = store.lock_contents(LOCK_SH);
   if (read_file_if_exists(path) == text) return;
-  write_file_atomically(path, text, Durable::yes, 0644);
+  publish_file(store.staging_path(), path, text, Durable::yes);
 }
 
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest) {
@@ -85,7 +85,6 @@ std::optional<Root> find_root(const Store& store, const std::filesystem::path& m
 std::vector<Root> roots(const Store& store) {
   std::vector<Root> found;
   for (const auto& name : names_in(store.roots_path())) {
-    if (name.starts_with('.')) continue;  // not finished
     if (auto root = read_root(store.roots_path() / name)) found.push_back(std::move(*root));
   }
   std::sort(found.begin(), found.end(), [](const Root& a, const Root& b) {

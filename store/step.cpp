@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "store/error.hpp"
+#include "store/seal.hpp"
 
 namespace karapace {
 
@@ -133,12 +134,12 @@ std::string StepRecord::text() const {
                            {"kind", karapace::text(step.kind)},
                            {"output", output_json(output)},
                            {"parameters", parameters}};
-  return record.dump(1) + "\n";
+  return sealed(record.dump(1) + "\n");
 }
 
 StepRecord StepRecord::parse(std::string_view text, const StepKey& expected, std::string_view what) {
   try {
-    auto json = nlohmann::json::parse(text);
+    auto json = nlohmann::json::parse(unsealed(text));
     require_keys(json, {"format", "inputs", "kind", "output", "parameters"});
     if (json.at("format") != 1) throw std::invalid_argument("unknown format");
     StepRecord record{step_from(json), output_from(json.at("output"))};

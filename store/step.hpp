@@ -64,7 +64,7 @@ struct EnvironmentOutput {
 };
 using StepOutput = std::variant<BlobOutput, LayerOutput, EnvironmentOutput>;
 
-/// The deterministic file `steps/<key>`: the step and what it made. No times, hosts or paths.
+/// The deterministic file `steps/<key>`: the step and what it made, sealed (seal.hpp). No times, hosts or paths.
 struct StepRecord {
   Step step;
   StepOutput output;

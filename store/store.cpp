@@ -143,7 +143,7 @@ void Store::add_record(const StepRecord& record) const {
     throw StepError(fmt::format("{} step {}: its output was removed from the store meanwhile; run ninja again",
                                 text(record.step.kind), key.short_hex()));
   }
-  write_file_atomically(step_path(key), record.text(), Durable::no, 0444);
+  publish_file(staging_path(), step_path(key), record.text(), Durable::no);
 }
 
 }  // namespace karapace::store

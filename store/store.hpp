@@ -46,9 +46,9 @@ class Staging {
 
 class Store {
  public:
-  enum class Access { read_only, create };
-  /// Opens the store; `create` makes what is missing. StoreError when it is of a newer version, not a store, or not
-  /// readable (writable for `create`); with `read_only`, NotFoundError when there is none.
+  enum class Access { read_only, update, create };
+  /// Opens the store; `create` makes it when there is none. StoreError when it is of a newer version, not a store, or
+  /// not readable (writable for `update` and `create`); with `read_only` and `update`, NotFoundError when there is none.
   static Store open(const std::filesystem::path& root, Access access);
   /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
   static std::filesystem::path default_root(std::string_view option = {});
