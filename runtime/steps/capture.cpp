@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/capture.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <unordered_map>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/steps/canonical_rules.hpp"
+#include "runtime/steps/file_metadata.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+class Capture {
+ public:
+  Capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
+          const LayerStack& lower, CaptureTimes times)
+      : upper_path_(upper),
+        tree_path_(tree_path),
+        upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
+        disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
+        tree_(tree),
+        lower_(lower),
+        times_(times) {}
+
+  void run() {
+    store::ScanOptions options;
+    options.label = upper_path_.string();
+    auto listing = store::scan(upper_.get(), options);
+    for (const auto& entry : listing.entries()) {
+      if (entry.type == store::EntryType::hardlink) group_of(entry.target);
+    }
+    for (const auto& entry : listing.entries()) merge(entry, listing);
+  }
+
+ private:
+  std::uint64_t group_of(const std::string& first) {
+    auto [place, is_new] = groups_.try_emplace(first, 0);
+    if (is_new) place->second = tree_.new_group();
+    return place->second;
+  }
+
+  void merge(const store::Entry& listed, const store::Listing& listing) {
+    if (listed.path.empty()) return;
+    const auto* rule = rule_for(listed.path);
+    bool drop = rule && rule->action == CanonicalAction::drop;
+    if (listed.type == store::EntryType::whiteout || drop) return hide(listed.path);
+    Node node;
+    node.captured = true;
+    const auto& first = listed.type == store::EntryType::hardlink ? listed.target : listed.path;
+    node.entry = *listing.find(first);
+    node.entry.path = listed.path;
+    if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
+    // A clock that runs behind the epoch must not show either.
+    if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
+    if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
+    merge_file(std::move(node), rule);
+  }
+
+  // The path is gone: here, and by a whiteout when the layers below have it.
+  void hide(const std::string& path) {
+    remove_here(path);
+    const auto* below = lower_.find(path);
+    if (!below) return;
+    // What the rules drop was never in a layer below but in a base that somebody else made: that one stays as it is.
+    if (const auto* rule = rule_for(path); rule && rule->action == CanonicalAction::drop) return;
+    Node node;
+    node.entry.path = path;
+    node.entry.type = store::EntryType::whiteout;
+    if (::mknodat(disk_.get(), path.c_str(), S_IFCHR, 0) != 0) fail("make the whiteout", path);
+    tree_.put(std::move(node));
+  }
+
+  void remove_here(const std::string& path) {
+    if (!tree_.find(path)) return;
+    remove_tree(tree_path_ / path);
+    tree_.erase(path);
+  }
+
+  void merge_directory(Node node) {
+    const auto& entry = node.entry;
+    const auto* here = tree_.find(entry.path);
+    const bool opaque = entry.opaque;
+    node.entry.opaque = opaque && lower_.find(entry.path) != nullptr;
+    if (here && (opaque || here->entry.type != store::EntryType::directory)) {
+      remove_here(entry.path);
+      here = nullptr;
+    }
+    if (!here && ::mkdirat(disk_.get(), entry.path.c_str(), 0700) != 0) fail("make the directory", entry.path);
+    auto directory = open_at(disk_.get(), entry.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    apply_metadata(directory.get(), entry);
+    tree_.put(std::move(node));
+  }
+
+  void merge_file(Node node, const CanonicalRule* rule) {
+    auto path = node.entry.path;
+    remove_here(path);
+    if (::renameat(upper_.get(), path.c_str(), disk_.get(), path.c_str()) != 0) fail("move", path);
+    if (rule && node.entry.type == store::EntryType::regular) rewrite(node.entry, rule->action);
+    set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
+    tree_.put(std::move(node));
+  }
+
+  void rewrite(store::Entry& entry, CanonicalAction action) {
+    std::string content;
+    if (action == CanonicalAction::shadow_days) {
+      auto file = open_at(disk_.get(), entry.path, O_RDONLY | O_NOFOLLOW);
+      content = with_shadow_days(read_all(file.get(), entry.path), times_.epoch);
+    }
+    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+    write_all(file.get(), content, entry.path);
+    entry.size = content.size();
+    entry.content = blake3(content);
+  }
+
+  [[noreturn]] static void fail(std::string_view doing, const std::string& path) {
+    throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
+  }
+
+  std::filesystem::path upper_path_;
+  std::filesystem::path tree_path_;
+  Fd upper_;
+  Fd disk_;
+  Composition& tree_;
+  const LayerStack& lower_;
+  CaptureTimes times_;
+  std::unordered_map<std::string, std::uint64_t> groups_;
+};
+
+}  // namespace
+
+void capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
+             const LayerStack& lower, CaptureTimes times) {
+  Capture(upper, tree, tree_path, lower, times).run();
+}
+
+}  // namespace karapace::steps

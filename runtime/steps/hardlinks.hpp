@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hard-link groups in canonical form.
+#pragma once
+
+#include <vector>
+
+#include "store/layer.hpp"
+
+namespace karapace::steps {
+
+/// Takes entries whose hard links name any regular file among them, and gives the listing in which each group's first
+/// path is the regular file and all others point to it.
+store::Listing canonical_hardlinks(std::vector<store::Entry> entries);
+
+}  // namespace karapace::steps

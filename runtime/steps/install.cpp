@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// install: unpacked Debian packages, in the lock's order, on top of base layers or of nothing.
+//
+// The packages' trees are composed by links and dpkg's database is written as `dpkg --unpack` would have left it
+// (package_merge.hpp, dpkg_database.hpp). What must run per environment runs in the sandbox: each package's preinst,
+// then `dpkg --configure -a`, which runs the postinst scripts and triggers. Packages that need dpkg for unpacking go
+// through it: those that are upgraded, those that divert files, those below a stat override.
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "runtime/steps/composition.hpp"
+#include "runtime/steps/deb_package.hpp"
+#include "runtime/steps/dpkg_database.hpp"
+#include "runtime/steps/layer_build.hpp"
+#include "runtime/steps/layer_stack.hpp"
+#include "runtime/steps/package_merge.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "store/error.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+constexpr std::string_view policy_path = "usr/sbin/policy-rc.d";
+
+std::deque<DebPackage> load_packages(const StepContext& context, std::size_t first) {
+  std::deque<DebPackage> packages;
+  for (std::size_t i = first; i < context.step.inputs.size(); ++i) {
+    packages.push_back(load_package(context.store, context.step.inputs[i]));
+  }
+  return packages;
+}
+
+bool needs_dpkg(const DebPackage& package, const DpkgDatabase& database) {
+  if (database.installed(package.name)) return true;
+  if (package.control("preinst").find("dpkg-divert") != std::string::npos) return true;
+  const auto& entries = package.listing.entries();
+  return std::any_of(entries.begin(), entries.end(), [&](const store::Entry& entry) {
+    return entry.path.starts_with("data/") && database.has_override(std::string_view(entry.path).substr(4));
+  });
+}
+
+// /bin and its like are links in every suite that is supported; those before trixie leave making them to whoever
+// bootstraps the system.
+void add_merged_usr_links(Composition& tree, std::string_view architecture, std::int64_t epoch) {
+  std::vector<std::string> names = {"bin", "sbin", "lib"};
+  if (architecture == "amd64") names.emplace_back("lib64");
+  for (const auto& name : names) {
+    Node directory;
+    directory.entry.path = "usr/" + name;
+    directory.entry.type = store::EntryType::directory;
+    directory.entry.mode = 0755;
+    directory.entry.mtime = epoch;
+    tree.put(std::move(directory));
+    Node link;
+    link.entry.path = name;
+    link.entry.type = store::EntryType::symlink;
+    link.entry.mode = 0777;
+    link.entry.mtime = epoch;
+    link.entry.target = "usr/" + name;
+    tree.put(std::move(link));
+  }
+}
+
+runtime::Command preinst(const DebPackage& package, const std::map<std::string, std::string>& variables,
+                         std::string_view dpkg_version) {
+  runtime::Command command;
+  command.argv = {"/var/lib/dpkg/info/" + package.info_name() + ".preinst", "install"};
+  command.title = "the preinst script of " + package.name;
+  command.variables = variables;
+  command.variables.insert({{"DPKG_MAINTSCRIPT_PACKAGE", package.name},
+                            {"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"},
+                            {"DPKG_MAINTSCRIPT_ARCH", package.architecture},
+                            {"DPKG_MAINTSCRIPT_NAME", "preinst"},
+                            {"DPKG_RUNNING_VERSION", std::string(dpkg_version)},
+                            {"DPKG_ADMINDIR", "/var/lib/dpkg"},
+                            {"DPKG_ROOT", ""}});
+  return command;
+}
+
+class Installation {
+ public:
+  explicit Installation(const StepContext& context)
+      : context_(context),
+        layers_(base_layers(context)),
+        packages_(load_packages(context, layers_.size())),
+        lower_(context.store, layers_),
+        database_(lower_),
+        tree_(lower_) {
+    plan_.epoch = number_parameter(context.step, "epoch");
+    variables_ = build_variables(plan_.epoch);
+  }
+
+  LayerId run() {
+    for (const auto& package : packages_) {
+      (needs_dpkg(package, database_) ? through_dpkg_ : composed_).push_back(&package);
+    }
+    compose();
+    add_policy();
+    plan_commands();
+    return build_layer(context_, tree_, lower_, plan_);
+  }
+
+ private:
+  void compose() {
+    if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
+    PackageMerge merge(tree_, database_, plan_.epoch);
+    for (const auto* package : composed_) merge.add(*package);
+    merge.finish();
+  }
+
+  // invoke-rc.d(8) asks this program; 101 means that no service may be started in a build.
+  void add_policy() {
+    std::string path(policy_path);
+    if (tree_.visible(path)) return;
+    tree_.put_file(path, "#!/bin/sh\nexit 101\n", plan_.epoch);
+    tree_.nodes().find(path)->second.entry.mode = 0755;
+    plan_.scaffold.push_back(path);
+  }
+
+  std::string_view dpkg_version() const {
+    for (const auto& package : packages_) {
+      if (package.name == "dpkg") return package.version;
+    }
+    const auto* dpkg = database_.installed("dpkg");
+    if (!dpkg) throw StepError("install: the base has no dpkg, so Debian packages can not be installed on it");
+    return dpkg->value("Version");
+  }
+
+  void plan_commands() {
+    auto version = dpkg_version();
+    for (const auto* package : composed_) {
+      if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version));
+    }
+    for (const auto* package : through_dpkg_) plan_.commands.push_back(unpack(*package));
+    runtime::Command configure;
+    configure.argv = {"/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure", "-a"};
+    configure.title = "dpkg --configure";
+    configure.variables = variables_;
+    plan_.commands.push_back(std::move(configure));
+  }
+
+  runtime::Command unpack(const DebPackage& package) {
+    auto inside = fmt::format("/run/karapace/{}_{}.deb", package.name, package.architecture);
+    plan_.binds.push_back({context_.store.blob_path(package.deb), inside, runtime::BindAccess::read_only});
+    runtime::Command command;
+    // Its dependencies are unpacked but not configured yet, so dpkg is told not to insist.
+    command.argv = {"/usr/bin/dpkg", "--force-depends", "--force-confdef", "--force-confold", "--unpack", inside};
+    command.title = "dpkg --unpack of " + package.name;
+    command.variables = variables_;
+    return command;
+  }
+
+  const StepContext& context_;
+  std::vector<LayerId> layers_;
+  std::deque<DebPackage> packages_;
+  LayerStack lower_;
+  DpkgDatabase database_;
+  Composition tree_;
+  LayerBuildPlan plan_;
+  std::map<std::string, std::string> variables_;
+  std::vector<const DebPackage*> composed_;
+  std::vector<const DebPackage*> through_dpkg_;
+};
+
+}  // namespace
+
+StepOutput install(const StepContext& context) { return LayerOutput{Installation(context).run()}; }
+
+}  // namespace karapace::steps

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/layer_build.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/steps/capture.hpp"
+#include "runtime/steps/failed_state.hpp"
+#include "runtime/steps/file_metadata.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+void make_directory(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0755) != 0) {
+    throw StoreError(errno_message(fmt::format("cannot make the directory {}", path.string()), errno));
+  }
+}
+
+// The overlay shows the upper directory's own metadata as the root's.
+void give_root_metadata(const std::filesystem::path& upper, const Composition& tree) {
+  auto directory = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY);
+  apply_metadata(directory.get(), tree.find("")->entry);
+}
+
+runtime::SandboxPlan sandbox_plan(const StepContext& context, const LayerStack& lower, const LayerBuildPlan& plan,
+                                  int log) {
+  const auto& staging = context.staging.path();
+  runtime::SandboxPlan sandbox;
+  sandbox.lowers = lower.trees();
+  sandbox.lowers.push_back(staging / "tree");
+  sandbox.upper = staging / "upper";
+  sandbox.work = staging / "work";
+  sandbox.binds = plan.binds;
+  sandbox.id_mode = context.id_mode;
+  sandbox.commands = plan.commands;
+  sandbox.output = log;
+  return sandbox;
+}
+
+void run_commands(const StepContext& context, Composition& tree, const LayerStack& lower, const LayerBuildPlan& plan) {
+  const auto& staging = context.staging.path();
+  auto log_path = context.store.log_path(context.key);
+  auto log = open_at(AT_FDCWD, log_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644);
+  auto sandbox = sandbox_plan(context, lower, plan, log.get());
+  auto started = std::time(nullptr);
+  auto result = runtime::run(sandbox);
+  if (result.status != 0) fail_command(context, sandbox, result, log_path);
+  capture(staging / "upper", tree, staging / "tree", lower, {.started = started, .epoch = plan.epoch});
+}
+
+}  // namespace
+
+std::map<std::string, std::string> build_variables(std::int64_t epoch) {
+  return {
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", "/root"},
+      {"USER", "root"},
+      {"LOGNAME", "root"},
+      {"SHELL", "/bin/sh"},
+      {"LC_ALL", "C.UTF-8"},
+      {"LANG", "C.UTF-8"},
+      {"TZ", "UTC"},
+      {"TERM", "dumb"},
+      {"DEBIAN_FRONTEND", "noninteractive"},
+      {"DEBCONF_NONINTERACTIVE_SEEN", "true"},
+      {"SOURCE_DATE_EPOCH", std::to_string(epoch)},
+      {"FORCE_SOURCE_DATE", "1"},
+      // Hash tables must not come out in another order each time.
+      {"PERL_HASH_SEED", "0"},
+      {"PYTHONHASHSEED", "0"},
+  };
+}
+
+LayerId build_layer(const StepContext& context, Composition& tree, const LayerStack& lower,
+                    const LayerBuildPlan& plan) {
+  const auto& staging = context.staging.path();
+  for (const char* name : {"tree", "upper", "work"}) make_directory(staging / name);
+  tree.write(staging / "tree");
+  give_root_metadata(staging / "upper", tree);
+  if (!plan.commands.empty()) run_commands(context, tree, lower, plan);
+  for (const auto& path : plan.scaffold) {
+    tree.erase(path);
+    remove_tree(staging / "tree" / path);
+  }
+  tree.write_directory_times(staging / "tree");
+  return context.store.add_layer(staging / "tree", tree.listing(), context.staging);
+}
+
+}  // namespace karapace::steps

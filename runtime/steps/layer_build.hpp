@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// LayerBuild: from a composition and commands to a layer.
+//
+// The composition is written to disk as the topmost lower layer of a sandbox, the commands run above it, and what they
+// changed is moved from the overlay's upper directory into the composed tree: so package files are hard links that
+// nobody ever writes to, and nothing is copied. The result is made canonical (canonical_rules.hpp): times that the
+// commands made are set to the epoch, what differs from machine to machine is left out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/sandbox/sandbox.hpp"
+#include "runtime/steps/composition.hpp"
+#include "runtime/steps/layer_stack.hpp"
+#include "runtime/steps/step_context.hpp"
+
+namespace karapace::steps {
+
+struct LayerBuildPlan {
+  std::vector<runtime::Command> commands;
+  std::vector<runtime::Bind> binds;
+  std::vector<std::string> scaffold;  // paths in the composition that only the commands see
+  std::int64_t epoch = 0;             // SOURCE_DATE_EPOCH, seconds
+};
+
+/// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds.
+std::map<std::string, std::string> build_variables(std::int64_t epoch);
+
+/// Runs the plan and stores the layer. StepError with the end of the commands' output, the place of the log and the
+/// way to a shell in that state, when a command fails.
+LayerId build_layer(const StepContext& context, Composition& tree, const LayerStack& lower,
+                    const LayerBuildPlan& plan);
+
+}  // namespace karapace::steps

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/layer_stack.hpp"
+
+#include <fcntl.h>
+
+#include "store/fd.hpp"
+
+namespace karapace::steps {
+
+LayerStack::LayerStack(const store::Store& store, const std::vector<LayerId>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    trees_.push_back(store.layer_tree(layers[i]));
+    auto listing = store.listing(layers[i]);
+    for (const auto& entry : listing.entries()) add(entry, i);
+  }
+}
+
+void LayerStack::hide_below(const std::string& path) {
+  auto begin = visible_.lower_bound(path + "/");
+  auto end = visible_.lower_bound(path + "0");  // '0' follows '/'
+  visible_.erase(begin, end);
+}
+
+void LayerStack::add(store::Entry entry, std::size_t layer) {
+  bool directory = entry.type == store::EntryType::directory;
+  if (!directory || entry.opaque) hide_below(entry.path);
+  if (entry.type == store::EntryType::whiteout) {
+    visible_.erase(entry.path);
+    return;
+  }
+  auto path = entry.path;
+  visible_.insert_or_assign(std::move(path), Visible{std::move(entry), layer});
+}
+
+const store::Entry* LayerStack::find(std::string_view path) const {
+  auto found = visible_.find(path);
+  return found == visible_.end() ? nullptr : &found->second.entry;
+}
+
+std::optional<std::string> LayerStack::read(std::string_view path) const {
+  auto found = visible_.find(path);
+  if (found == visible_.end()) return std::nullopt;
+  auto type = found->second.entry.type;
+  if (type != store::EntryType::regular && type != store::EntryType::hardlink) return std::nullopt;
+  auto tree = open_at(AT_FDCWD, trees_[found->second.layer], O_PATH | O_DIRECTORY);
+  auto file = open_in_root(tree.get(), std::filesystem::path(path), O_RDONLY | O_NOFOLLOW);
+  if (!file) return std::nullopt;
+  return read_all(file->get(), path, std::size_t{256} << 20);
+}
+
+}  // namespace karapace::steps

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// LayerStack: what several layers show together, as overlayfs would: whiteouts hide, opaque directories cut off.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/layer.hpp"
+#include "store/store.hpp"
+
+namespace karapace::steps {
+
+class LayerStack {
+ public:
+  /// `layers` from the bottom up; may be empty.
+  LayerStack(const store::Store& store, const std::vector<LayerId>& layers);
+
+  /// The entry that is visible at `path` (links are not followed), or null.
+  const store::Entry* find(std::string_view path) const;
+  /// The content of the visible regular file at `path`; nothing when there is none. At most 256 MiB.
+  std::optional<std::string> read(std::string_view path) const;
+  /// Trees on disk, bottom first.
+  const std::vector<std::filesystem::path>& trees() const noexcept { return trees_; }
+
+ private:
+  struct Visible {
+    store::Entry entry;
+    std::size_t layer;
+  };
+  void add(store::Entry entry, std::size_t layer);
+  void hide_below(const std::string& path);
+  std::vector<std::filesystem::path> trees_;
+  std::map<std::string, Visible, std::less<>> visible_;
+};
+
+}  // namespace karapace::steps

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// setup: the manifest's own files and commands, on top of everything else.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "runtime/steps/composition.hpp"
+#include "runtime/steps/layer_build.hpp"
+#include "runtime/steps/layer_stack.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "store/error.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+struct SetupFile {
+  std::string target;  // absolute
+  std::uint32_t mode = 0644;
+};
+
+std::vector<SetupFile> setup_files(const Step& step) {
+  try {
+    std::vector<SetupFile> files;
+    for (const auto& file : nlohmann::json::parse(step.required("files"))) {
+      auto mode = std::stoul(file.at("mode").get<std::string>(), nullptr, 8);
+      files.push_back({file.at("target").get<std::string>(), static_cast<std::uint32_t>(mode & 07777)});
+    }
+    return files;
+  } catch (const std::exception& error) {
+    throw StepError(fmt::format("setup step: the parameter \"files\" is not understood: {}", error.what()));
+  }
+}
+
+std::vector<std::string> setup_commands(const Step& step) {
+  try {
+    return nlohmann::json::parse(step.required("run")).get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw StepError(fmt::format("setup step: the parameter \"run\" is not understood: {}", error.what()));
+  }
+}
+
+void put_file(Composition& tree, const store::Store& store, const SetupFile& file, const BlobOutput& blob,
+              std::int64_t epoch) {
+  Node node;
+  node.entry.path = tree.resolve_parents(file.target);
+  if (node.entry.path.empty() || tree.is_directory(node.entry.path)) {
+    throw StepError(fmt::format("setup: \"{}\" is a directory; name the file in it", file.target));
+  }
+  node.entry.type = store::EntryType::regular;
+  node.entry.mode = file.mode;
+  node.entry.mtime = epoch;
+  node.entry.size = blob.size;
+  node.entry.content = blob.blob.digest();
+  node.source = store.blob_path(blob.blob);
+  node.copy = true;
+  tree.put(std::move(node));
+}
+
+}  // namespace
+
+StepOutput setup(const StepContext& context) {
+  auto layers = base_layers(context);
+  auto files = setup_files(context.step);
+  if (context.step.inputs.size() != layers.size() + files.size()) {
+    throw StepError("setup step: its files and its inputs do not fit each other");
+  }
+  LayerBuildPlan plan;
+  plan.epoch = number_parameter(context.step, "epoch");
+  LayerStack lower(context.store, layers);
+  Composition tree(lower);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto blob = context.store.input_record(context.step.inputs[layers.size() + i]).blob();
+    put_file(tree, context.store, files[i], blob, plan.epoch);
+  }
+  for (const auto& line : setup_commands(context.step)) {
+    runtime::Command command;
+    command.argv = {"/bin/sh", "-ec", line};
+    command.title = fmt::format("setup command \"{}\"", line);
+    command.variables = build_variables(plan.epoch);
+    plan.commands.push_back(std::move(command));
+  }
+  return LayerOutput{build_layer(context, tree, lower, plan)};
+}
+
+}  // namespace karapace::steps

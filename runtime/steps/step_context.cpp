@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/step_context.hpp"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::steps {
+
+std::string StepContext::hint(std::string_view name, std::string fallback) const {
+  auto found = hints.find(name);
+  return found == hints.end() ? std::move(fallback) : found->second;
+}
+
+std::int64_t number_parameter(const Step& step, std::string_view name) {
+  auto value = step.required(name);
+  std::int64_t number = 0;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size()) {
+    throw StepError(fmt::format("{} step: {}={} is not a number", text(step.kind), name, value));
+  }
+  return number;
+}
+
+std::vector<LayerId> base_layers(const StepContext& context) {
+  auto count = number_parameter(context.step, "base-layers");
+  if (count < 0 || static_cast<std::size_t>(count) > context.step.inputs.size()) {
+    throw StepError(fmt::format("{} step: base-layers={} does not fit its {} inputs", text(context.step.kind), count,
+                                context.step.inputs.size()));
+  }
+  std::vector<LayerId> layers;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    layers.push_back(context.store.input_record(context.step.inputs[i]).layer().layer);
+  }
+  return layers;
+}
+
+}  // namespace karapace::steps

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every kind of step is given, and the table of kinds.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/sandbox/id_mode.hpp"
+#include "store/store.hpp"
+
+namespace karapace::steps {
+
+struct StepContext {
+  const store::Store& store;
+  const store::Staging& staging;  // made for this step: it keeps the inputs from gc until the record is written
+  const Step& step;
+  StepKey key;
+  runtime::IdMode id_mode{};  // the process is already root of its user namespace
+  std::map<std::string, std::string, std::less<>> hints;  // not part of the key
+
+  /// A hint's value, or the fallback.
+  std::string hint(std::string_view name, std::string fallback) const;
+};
+
+/// Each makes the step's output in the store and returns it; the caller writes the record.
+StepOutput unpack(const StepContext& context);
+StepOutput install(const StepContext& context);
+StepOutput setup(const StepContext& context);
+StepOutput environment(const StepContext& context);
+
+/// The value of a parameter that is a decimal number; StepError when it is not.
+std::int64_t number_parameter(const Step& step, std::string_view name);
+/// The layers that the first `base-layers` inputs made, bottom first.
+std::vector<LayerId> base_layers(const StepContext& context);
+
+}  // namespace karapace::steps
