@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/graph/graph.hpp"
+
+#include <algorithm>
+#include <clocale>
+#include <filesystem>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "accept.hpp"
+#include "generator/graph/ninja_text.hpp"
+#include "generator/graph/quoting.hpp"
+#include "sample_lock.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+namespace {
+
+using karapace::testing::expect_golden;
+using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_lock;
+using karapace::testing::sample_lock_with_everything;
+using karapace::testing::tests_directory;
+
+std::vector<std::string> descriptions(const Graph& graph) {
+  std::vector<std::string> all;
+  for (const auto& edge : graph.edges) all.push_back(description(edge));
+  return all;
+}
+
+const Edge& edge_of(const Graph& graph, StepKind kind) {
+  return *std::find_if(graph.edges.begin(), graph.edges.end(), [=](const Edge& edge) { return edge.step.kind == kind; });
+}
+
+std::string text_of(const std::vector<Lock>& locks) { return ninja_text(plan(locks)); }
+
+TEST(Graph, TextIsTheGoldenOne) {
+  auto golden = tests_directory() / "generator/golden";
+  expect_golden(golden / "plain.ninja", text_of({sample_lock({"git", "curl"})}));
+  expect_golden(golden / "everything.ninja", text_of({sample_lock_with_everything()}));
+  expect_golden(golden / "archive.ninja", text_of({sample_archive_lock({"jq"})}));
+  expect_golden(golden / "two.ninja", text_of({sample_lock({"git", "curl"}), sample_lock({"git", "jq"})}));
+}
+
+TEST(Graph, HasOneEdgePerStepInGoodOrder) {
+  Lock lock = sample_lock({"git", "ripgrep"});
+  auto id = environment_id(lock).short_hex();
+  auto size = serialise(lock).size();
+  ASSERT_GT(size, 1070u);
+  EXPECT_EQ(descriptions(plan(std::vector{lock})),
+            (std::vector<std::string>{"fetch lock " + id, "fetch ripgrep 1.0-1", "fetch libc6 2.36-9+deb12u13",
+                                      "fetch dpkg 1.21.22", "fetch git 1.0-1", "unpack ripgrep 1.0-1",
+                                      "unpack libc6 2.36-9+deb12u13", "unpack dpkg 1.21.22", "unpack git 1.0-1",
+                                      "install base debian/bookworm, 2 packages", "install 2 packages",
+                                      "environment " + id}));
+}
+
+TEST(Graph, InstallReadsLayersThenPackagesInInstallOrder) {
+  Lock lock = sample_lock({"git", "curl"});
+  Graph graph = plan(std::vector{lock});
+  const Edge* install = nullptr;
+  const Edge* bootstrap = nullptr;
+  for (const auto& edge : graph.edges) {
+    if (edge.step.kind == StepKind::install) (edge.step.required("base-layers") == "0" ? bootstrap : install) = &edge;
+  }
+  ASSERT_TRUE(install && bootstrap);
+  EXPECT_EQ(bootstrap->step.inputs.size(), 2u);
+  ASSERT_EQ(install->step.inputs.size(), 3u);
+  EXPECT_EQ(install->step.inputs[0], bootstrap->key);
+  auto unpacked = [&](std::size_t input) {
+    auto found = std::find_if(graph.edges.begin(), graph.edges.end(),
+                              [&](const Edge& edge) { return edge.key == install->step.inputs[input]; });
+    return description(*found);
+  };
+  EXPECT_EQ(unpacked(1), "unpack git 1.0-1");
+  EXPECT_EQ(unpacked(2), "unpack curl 1.0-1");
+  EXPECT_EQ(install->step.required("architecture"), "amd64");
+  EXPECT_EQ(install->step.required("base-layers"), "1");
+  EXPECT_EQ(install->step.required("distribution"), "debian");
+  EXPECT_EQ(install->step.required("epoch"), "1783764997");
+}
+
+TEST(Graph, EnvironmentReadsItsLayersAndItsLock) {
+  Lock lock = sample_lock_with_everything();
+  Graph graph = plan(std::vector{lock});
+  const Edge& environment = edge_of(graph, StepKind::environment);
+  EXPECT_EQ(environment.step.required("lock"), environment_id(lock).hex());
+  EXPECT_EQ(environment.step.required("runtime"), lock.runtime.text());
+  ASSERT_EQ(environment.step.inputs.size(), 4u);
+  const Edge& setup = edge_of(graph, StepKind::setup);
+  EXPECT_EQ(environment.step.inputs[2], setup.key);
+  EXPECT_EQ(setup.step.required("base-layers"), "2");
+  EXPECT_EQ(setup.step.inputs.size(), 4u);
+  auto fetched = std::find_if(graph.edges.begin(), graph.edges.end(),
+                              [&](const Edge& edge) { return edge.key == environment.step.inputs[3]; });
+  EXPECT_EQ(fetched->step.required("blake3"), environment_id(lock).hex());
+  EXPECT_EQ(fetched->step.required("size"), std::to_string(serialise(lock).size()));
+}
+
+TEST(Graph, EmptyRequestIsTheBaseAlone) {
+  Graph graph = plan(std::vector{sample_lock({})});
+  auto installs = std::count_if(graph.edges.begin(), graph.edges.end(),
+                                [](const Edge& edge) { return edge.step.kind == StepKind::install; });
+  EXPECT_EQ(installs, 1);
+}
+
+TEST(Graph, SharedStepsAppearOnce) {
+  Graph one = plan(std::vector{sample_lock({"git", "curl"})});
+  Graph two = plan(std::vector{sample_lock({"git", "curl"}), sample_lock({"git", "jq"}), sample_lock({"git", "curl"})});
+  // Of the second: jq's fetch and unpack, its install, its lock, its environment.
+  EXPECT_EQ(two.edges.size(), one.edges.size() + 5);
+  std::set<StepKey> keys;
+  for (const auto& edge : two.edges) EXPECT_TRUE(keys.insert(edge.key).second);
+}
+
+TEST(Graph, InputsAreDeclaredBeforeTheirUsers) {
+  Graph graph = plan(std::vector{sample_lock_with_everything(), sample_archive_lock({"jq"}), sample_lock({"git"})});
+  std::set<StepKey> declared;
+  for (const auto& edge : graph.edges) {
+    for (const auto& input : edge.step.inputs) EXPECT_TRUE(declared.contains(input)) << description(edge);
+    declared.insert(edge.key);
+  }
+}
+
+TEST(Graph, KeysAreThoseOfTheSteps) {
+  for (const auto& edge : plan(std::vector{sample_lock_with_everything()}).edges) EXPECT_EQ(edge.key, edge.step.key());
+}
+
+TEST(Graph, StepsOfALockAreItsClosure) {
+  Planner planner;
+  Lock lock = sample_lock({"git"}), other = sample_lock({"git", "jq"});
+  auto steps = planner.add(lock, serialise(lock));
+  auto more = planner.add(other, serialise(other));
+  EXPECT_EQ(steps.size(), plan(std::vector{lock}).edges.size());
+  EXPECT_EQ(more.size(), plan(std::vector{other}).edges.size());
+  EXPECT_EQ(std::set<StepKey>(more.begin(), more.end()).size(), more.size());
+}
+
+TEST(Graph, IsTheSameTextHoweverAndWhereverItIsPlanned) {
+  std::vector<Lock> locks = {sample_lock({"git", "curl"}), sample_lock_with_everything(), sample_archive_lock({"jq"})};
+  std::string text = text_of(locks);
+  std::reverse(locks.begin(), locks.end());
+  locks.push_back(locks[1]);
+  EXPECT_EQ(text_of(locks), text);
+  auto directory = std::filesystem::current_path();
+  std::filesystem::current_path("/");
+  std::setlocale(LC_ALL, "de_DE.UTF-8");
+  EXPECT_EQ(text_of(locks), text);
+  std::setlocale(LC_ALL, "C");
+  std::filesystem::current_path(directory);
+}
+
+TEST(Graph, LocksThatNameTheSameBytesDifferentlyAgree) {
+  Lock one = sample_lock({"git"}), two = sample_lock({"git"});
+  two.packages[0].path = "pool/updates/main/g/git/git_1.0-1_amd64.deb";
+  two.source_date_epoch += 1;
+  EXPECT_EQ(text_of({one, two}), text_of({two, one}));
+  EXPECT_NE(text_of({one, two}).find("path=pool/main/g/git/"), std::string::npos);
+  EXPECT_EQ(text_of({one, two}).find("path=pool/updates/"), std::string::npos);
+}
+
+TEST(Graph, TextHasNothingOfTheMachine) {
+  std::string text = text_of({sample_lock_with_everything()});
+  EXPECT_EQ(text.find("/tmp"), std::string::npos);
+  EXPECT_EQ(text.find("http"), std::string::npos);
+  EXPECT_TRUE(text.starts_with(graph_marker));
+}
+
+TEST(Graph, LongCommandsUseResponseFiles) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 400; ++i) names.push_back("package-" + std::to_string(100 + i));
+  std::string text = text_of({sample_lock(names)});
+  EXPECT_NE(text.find(": install_long "), std::string::npos);
+  EXPECT_EQ(text_of({sample_lock({"git"})}).find(": install_long "), std::string::npos);
+}
+
+TEST(Quoting, ShellGetsTheWordBack) {
+  EXPECT_EQ(shell_quoted("a/b-c.d_e:f=g+h,i@j%k"), "a/b-c.d_e:f=g+h,i@j%k");
+  EXPECT_EQ(shell_quoted(""), "''");
+  EXPECT_EQ(shell_quoted("~x"), "'~x'");
+  EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_quoted("$(x) `y` \"z\" \\"), "'$(x) `y` \"z\" \\'");
+}
+
+TEST(Quoting, NinjaGetsTheWordBack) {
+  std::string value, path;
+  append_ninja_value(value, " a$b: c");
+  EXPECT_EQ(value, "$ a$$b: c");
+  append_ninja_path(path, "/a b/c:d|$e");
+  EXPECT_EQ(path, "/a$ b/c$:d$|$$e");
+}
+
+TEST(LocalText, RefusesWhatNinjaCanNotHold) {
+  Local local{.store = "/store", .step_program = "/bin/step", .mirrors = "/m.json", .environments = {}, .regenerate = {},
+              .sources = {"/a\nb"}};
+  EXPECT_THROW(local_text(local), Error);
+  local.sources = {};
+  local.store = "/" + std::string(300, 's');
+  EXPECT_THROW(local_text(local), Error);
+}
+
+}  // namespace
+}  // namespace karapace::generator

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/lock/lock.hpp"
+
+#include <chrono>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "accept.hpp"
+#include "generator/lock/intent.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "sample_lock.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+namespace {
+
+using karapace::testing::expect_golden;
+using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_lock;
+using karapace::testing::sample_lock_with_everything;
+using karapace::testing::tests_directory;
+
+TEST(Lock, TextIsTheGoldenOne) {
+  auto golden = tests_directory() / "generator/golden";
+  expect_golden(golden / "plain.lock", serialise(sample_lock({"git", "curl"})));
+  expect_golden(golden / "everything.lock", serialise(sample_lock_with_everything()));
+  expect_golden(golden / "archive.lock", serialise(sample_archive_lock({"jq"})));
+}
+
+TEST(Lock, ParsingGivesWhatWasWritten) {
+  for (const auto& lock : {sample_lock({}), sample_lock({"git", "curl"}), sample_lock_with_everything(),
+                           sample_archive_lock({}), sample_archive_lock({"jq"})}) {
+    EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
+  }
+}
+
+TEST(Lock, LayoutAndOrderOfFieldsDoNotChangeTheEnvironment) {
+  Lock lock = sample_lock({"git"});
+  std::string text = serialise(lock);
+  std::string other;
+  for (char c : text) other += c == '\n' ? std::string("\r\n\t ") : std::string(1, c);
+  auto at = other.find(R"("name": "git", "version": "1.0-1")");
+  ASSERT_NE(at, std::string::npos);
+  other.replace(at, 33, R"("version": "1.0\u002d1", "name": "git")");
+  Lock parsed = parse_lock(other, "karapace.lock");
+  EXPECT_EQ(parsed, lock);
+  EXPECT_EQ(environment_id(parsed), environment_id(lock));
+}
+
+TEST(Lock, EveryFieldIsPartOfTheIdentity) {
+  Lock lock = sample_lock_with_everything();
+  auto id = environment_id(lock);
+  auto differs = [&](auto change) {
+    Lock other = lock;
+    change(other);
+    return environment_id(other) != id;
+  };
+  EXPECT_TRUE(differs([](Lock& other) { std::swap(other.packages[0], other.packages[1]); }));
+  EXPECT_TRUE(differs([](Lock& other) { other.packages[0].sha256 = Sha256(blake3("x")); }));
+  EXPECT_TRUE(differs([](Lock& other) { other.runtime.network_isolation = false; }));
+  EXPECT_TRUE(differs([](Lock& other) { other.files[0].mode = 0600; }));
+  EXPECT_TRUE(differs([](Lock& other) { other.run.pop_back(); }));
+  EXPECT_TRUE(differs([](Lock& other) { other.source_date_epoch += 1; }));
+}
+
+TEST(Lock, TruncationAnywhereIsRefused) {
+  std::string text = serialise(sample_lock_with_everything());
+  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+    EXPECT_THROW(parse_lock(std::string_view(text).substr(0, length), "karapace.lock"), LockError) << length;
+  }
+}
+
+TEST(Lock, AThousandLocksOfAHundredPackagesAreReadFast) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) names.push_back("package-" + std::to_string(100 + i));
+  std::string text = serialise(sample_lock(names));
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(parse_lock(text, "karapace.lock").packages.size(), 100u);
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  RecordProperty("seconds", std::to_string(seconds.count()));
+  EXPECT_LT(seconds.count(), 7.0);  // a guard against accidents; bench/ measures
+}
+
+TEST(LockFile, NameFollowsTheManifest) {
+  EXPECT_EQ(lock_path("/p/karapace.toml"), "/p/karapace.lock");
+  EXPECT_EQ(lock_path("/p/ci.toml"), "/p/ci.lock");
+  EXPECT_EQ(lock_path("/p/manifest"), "/p/manifest.lock");
+}
+
+TEST(LockFile, SameLockIsNotWrittenAgain) {
+  auto directory = std::filesystem::path(::testing::TempDir()) / "karapace-lock-file";
+  std::filesystem::create_directories(directory);
+  auto path = directory / "karapace.lock";
+  std::filesystem::remove(path);
+  EXPECT_EQ(read_lock_if_exists(path), std::nullopt);
+  EXPECT_TRUE(write_lock(path, sample_lock({"git"})));
+  EXPECT_FALSE(write_lock(path, sample_lock({"git"})));
+  EXPECT_EQ(read_lock_if_exists(path), sample_lock({"git"}));
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Intent, LockFitsTheManifestItWasMadeFor) {
+  Lock lock = sample_lock_with_everything();
+  EXPECT_TRUE(differences(intent_of(lock), intent_of(lock)).empty());
+}
+
+TEST(Intent, DifferencesAreWordsForPeople) {
+  Lock lock = sample_lock_with_everything();
+  Intent wanted = intent_of(lock);
+  wanted.request.base_image = "debian/trixie";
+  wanted.request.packages = {"git", "ripgrep"};
+  wanted.request.recommends = false;
+  wanted.request.repositories[0].key_content = blake3("another");
+  wanted.files.pop_back();
+  wanted.files[0].content = blake3("changed");
+  std::swap(wanted.run[0], wanted.run[1]);
+  wanted.runtime.variables = {{"EDITOR", "nano"}, {"NEW", ""}};
+  wanted.runtime.mounts.clear();
+  wanted.runtime.network_isolation = false;
+  EXPECT_EQ(differences(intent_of(lock), wanted),
+            (std::vector<std::string>{
+                "base: debian/bookworm → debian/trixie", "packages: - ca-certificates", "packages: + ripgrep",
+                "recommends: true → false", "repositories: ~ tools", "files: - /usr/local/bin/it's $me: \"x\" y",
+                "files: ~ /etc/motd", "run: other commands or another order", "environment: - PROMPT",
+                "environment: ~ EDITOR", "environment: + NEW", "mounts: - cache", "mounts: - work",
+                "network_isolation: true → false"}));
+}
+
+TEST(Intent, HashesTheFilesThatTheManifestNames) {
+  auto directory = std::filesystem::path(::testing::TempDir()) / "karapace-intent";
+  std::filesystem::create_directories(directory);
+  write_file_atomically(directory / "motd", "hello\n", Durable::no);
+  Manifest manifest;
+  manifest.base = BaseSuite{"debian", "bookworm"};
+  manifest.files = {{"motd", "/etc/motd", 0600}};
+  EXPECT_EQ(intent_of(manifest, directory).files[0], (LockedFile{"motd", "/etc/motd", 0600, blake3("hello\n"), 6}));
+  manifest.files = {{"gone", "/etc/gone", 0600}};
+  EXPECT_THROW(intent_of(manifest, directory), ManifestError);
+  manifest.files = {{".", "/etc/directory", 0600}};
+  EXPECT_THROW(intent_of(manifest, directory), ManifestError);
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace karapace::generator

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/manifest/manifest.hpp"
+
+#include <gtest/gtest.h>
+
+#include "store/error.hpp"
+
+namespace karapace::generator {
+namespace {
+
+Manifest parse(std::string_view rest) {
+  return parse_manifest("manifest_version = 1\n[base]\nimage = \"debian/bookworm\"\n" + std::string(rest), "m.toml");
+}
+
+std::string message_of(std::string_view text) {
+  try {
+    parse_manifest(text, "m.toml");
+  } catch (const ManifestError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Manifest, SmallestManifestHasDefaults) {
+  Manifest manifest = parse("");
+  EXPECT_EQ(manifest.base, (Base(BaseSuite{"debian", "bookworm"})));
+  EXPECT_TRUE(manifest.packages.empty());
+  EXPECT_FALSE(manifest.recommends);
+  EXPECT_FALSE(manifest.runtime.network_isolation);
+}
+
+TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {
+  Manifest manifest = parse("[system]\npackages = [\" git\", \"curl\", \"\", \"git \", \"g++\"]\nrecommends = true\n");
+  EXPECT_EQ(manifest.packages, (std::vector<std::string>{"curl", "g++", "git"}));
+  EXPECT_TRUE(manifest.recommends);
+}
+
+TEST(Manifest, VersionsOfDistributionsAreTheirSuites) {
+  auto base = [](std::string_view image) {
+    return text(parse_manifest("manifest_version = 1\nbase.image = \"" + std::string(image) + "\"", "m").base);
+  };
+  EXPECT_EQ(base("debian/trixie"), "debian/trixie");
+  EXPECT_EQ(base(" debian/sid "), "debian/sid");
+  EXPECT_EQ(base("ubuntu/24.04"), "ubuntu/noble");
+  EXPECT_EQ(base("ubuntu/22.04"), base("ubuntu/jammy"));
+}
+
+TEST(Manifest, ArchiveIsKnownByItsDigestWhereverItLies) {
+  std::string digest(64, 'a');
+  for (std::string_view location : {"rootfs.tar", "images/r.tar.gz", "/srv/r.tgz", "https://mirror.invalid/r.tar.xz",
+                                    "r.txz", "r.tar.zst"}) {
+    auto manifest = parse_manifest("manifest_version = 1\n[base]\nimage = \"" + std::string(location) +
+                                       "\"\nsha256 = \"" + digest + "\"",
+                                   "m");
+    EXPECT_EQ(std::get<BaseArchive>(manifest.base).location, location);
+    EXPECT_EQ(text(manifest.base), "sha256:" + digest);
+  }
+}
+
+TEST(Manifest, MountsAreSplitAtTheFirstColonAndSortedByLabel) {
+  Manifest manifest = parse("[mounts]\nwork = \" ./src : /work:er \"\n\" cache \" = \"~/.cache:/cache\"\n");
+  ASSERT_EQ(manifest.runtime.mounts.size(), 2u);
+  EXPECT_EQ(manifest.runtime.mounts[0], (store::Mount{"cache", "~/.cache", "/cache"}));
+  EXPECT_EQ(manifest.runtime.mounts[1], (store::Mount{"work", "./src", "/work:er"}));
+}
+
+TEST(Manifest, SetupKeepsItsOrder) {
+  Manifest manifest = parse(
+      "[setup]\nrun = [\"b\", \"a\", \"b\"]\n"
+      "[[setup.files]]\nsource = \"./z\"\ntarget = \"/etc/z\"\nmode = \"755\"\n"
+      "[[setup.files]]\nsource = \"a\"\ntarget = \"/etc/a\"\n");
+  EXPECT_EQ(manifest.run, (std::vector<std::string>{"b", "a", "b"}));
+  ASSERT_EQ(manifest.files.size(), 2u);
+  EXPECT_EQ(manifest.files[0], (SetupFile{"z", "/etc/z", 0755}));
+  EXPECT_EQ(manifest.files[1], (SetupFile{"a", "/etc/a", 0644}));
+}
+
+TEST(Manifest, VariablesKeepTheirText) {
+  Manifest manifest = parse("[environment]\nPATH = \" /x:$PATH \"\nLD_PRELOAD = \"\"\n_a1 = \"§\\n\"\n");
+  EXPECT_EQ(manifest.runtime.variables,
+            (std::map<std::string, std::string>{{"LD_PRELOAD", ""}, {"PATH", " /x:$PATH "}, {"_a1", "§\n"}}));
+}
+
+TEST(Manifest, RepositoriesAreSortedAndTheirComponentsToo) {
+  Manifest manifest = parse(
+      "[repositories.zeta]\nuri = \"https://mirror.invalid/z/\"\nkey = \"z.asc\"\nsuite = \"stable\"\n"
+      "[repositories.alpha]\nuri = \"http://mirror.invalid\"\nkey = \"./k/a.gpg\"\nsuite = \"a/updates\"\n"
+      "components = [\"main\", \"contrib\", \"main\"]\n");
+  ASSERT_EQ(manifest.repositories.size(), 2u);
+  EXPECT_EQ(manifest.repositories[0], (RepositoryRequest{"alpha", "http://mirror.invalid", "k/a.gpg", "a/updates",
+                                                         {"contrib", "main"}}));
+  EXPECT_EQ(manifest.repositories[1],
+            (RepositoryRequest{"zeta", "https://mirror.invalid/z", "z.asc", "stable", {"main"}}));
+}
+
+TEST(Manifest, DefaultsOfLaterKeysAreAccepted) {
+  Manifest manifest = parse(
+      "[gui]\napps = [\"\"]\n[hardware]\ngpu = false\naudio = false\n"
+      "[runtime]\nbackend = \" Namespace \"\nnetwork_isolation = true\n[runtime.resource_limits]\n");
+  EXPECT_TRUE(manifest.runtime.network_isolation);
+}
+
+TEST(Manifest, ManifestsThatMeanTheSameAreEqual) {
+  auto one = parse_manifest("manifest_version = 1\nsystem.packages = [\"git\", \"curl\"]\nbase.image = \"ubuntu/noble\"", "m");
+  auto two = parse_manifest("manifest_version = 1\n[system]\npackages = [\"curl\", \" git\", \"git\"]\nrecommends = false\n[base]\n"
+                            "image = \"ubuntu/24.04\"\n", "m");
+  EXPECT_EQ(one, two);
+}
+
+TEST(Manifest, SeveralProblemsAreToldAtOnceInTheOrderOfTheFile) {
+  EXPECT_EQ(message_of("manifest_version = 1\nnmae = \"x\"\n[base]\nimage = \"debian/bookwrom\"\n[sytem]\n"
+                       "packages = [\"git\"]\n"),
+            "m.toml:2:1: unknown key \"nmae\"\n"
+            "m.toml:4:9: base.image \"debian/bookwrom\" is not a known base; did you mean \"debian/bookworm\"?\n"
+            "m.toml:5:2: unknown key \"sytem\"; did you mean \"system\"?");
+}
+
+TEST(Manifest, SyntaxErrorTellsItsPlace) {
+  EXPECT_TRUE(message_of("manifest_version = 1\n[base\n").starts_with("m.toml:2:"));
+  EXPECT_TRUE(message_of("a = \"\xff\"").starts_with("m.toml:1:"));
+  EXPECT_TRUE(message_of(std::string_view("a = \0", 5)).starts_with("m.toml:1:"));
+  EXPECT_TRUE(message_of("a = 1\na = 2").starts_with("m.toml:2:"));
+}
+
+}  // namespace
+}  // namespace karapace::generator
