@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The owner that a file should have, where it can not have it: `user.karapace.owner`, "uid:gid" (store/layer.hpp).
+#pragma once
+
+#include <cstdint>
+
+namespace karapace::runtime {
+
+/// Does to the file behind the O_PATH descriptor what chown(2) would: copies it up, clears set-id bits and file
+/// capabilities of regular files, records the owner; OwnerCall::unchanged keeps a part. Returns 0 or an errno value.
+/// Links and special files carry no record, which is no error. Neither allocates nor throws.
+int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept;
+
+}  // namespace karapace::runtime
