@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the end-to-end tests: users, projects, stores. Sourced by bash; $1 of every test is the directory of the
+# programs, $2 the directory kept between tests (downloads).
+set -euo pipefail
+
+programs=$(cd "$1" && pwd)
+mkdir -p "$2"
+kept=$(cd "$2" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+
+# Everything happens below a directory that any user may pass: the clone itself may be below /root.
+work=$(mktemp -d "${TMPDIR:-/tmp}/karapace-e2e-XXXXXX")
+chmod 755 "$work"
+mkdir -p "$work/libexec"
+cp -r "$programs" "$work/bin"
+chmod -R a+rX "$work"
+
+cleanup() {
+  local status=$?
+  trap - EXIT
+  # Stores of mapped users hold files of ids that only root or their namespace may remove.
+  rm -rf "$work" 2>/dev/null || find "$work" -maxdepth 2 -name 'store*' >&2 || true
+  exit $status
+}
+trap cleanup EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+step() { echo "--- $*"; }
+
+# The users of the three id modes. An ordinary caller tests itself, and itself restricted to a single id.
+if [ "$(id -u)" = 0 ]; then
+  modes="root subid single"
+else
+  modes="own single"
+fi
+
+user_of() { # MODE
+  case $1 in
+    subid) echo karapace-test-subid ;;
+    single) [ "$(id -u)" = 0 ] && echo karapace-test-single || id -un ;;
+    *) id -un ;;
+  esac
+}
+
+make_user() { # MODE: idempotent; only as root
+  local user range_start=700000
+  user=$(user_of "$1")
+  [ "$(id -u)" = 0 ] && [ "$1" != root ] || return 0
+  id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+  for file in /etc/subuid /etc/subgid; do
+    touch "$file"
+    if [ "$1" = subid ]; then
+      grep -q "^$user:" "$file" || echo "$user:$range_start:65536" >>"$file"
+    else
+      sed -i "/^$user:/d" "$file"
+    fi
+  done
+}
+
+# as MODE [NAME=VALUE]... COMMAND...: runs as that mode's user with a clean environment, in the current directory.
+as() {
+  local mode=$1 user home
+  shift
+  user=$(user_of "$mode")
+  home=$work/home-$mode
+  [ -d "$home" ] || { mkdir -m 755 "$home" && chown "$user" "$home"; }
+  local clean=(env -i HOME="$home" USER="$user" PATH="$work/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" TERM=dumb)
+  for name in http_proxy https_proxy no_proxy KARAPACE_TEST_TRACE; do
+    [ -z "${!name-}" ] || clean+=("$name=${!name}")
+  done
+  [ "$mode" != single ] || clean+=(KARAPACE_ID_MODE=single)
+  if [ "$user" = "$(id -un)" ]; then
+    "${clean[@]}" "$@"
+  else
+    setpriv --reuid "$user" --regid "$user" --init-groups "${clean[@]}" "$@"
+  fi
+}
+
+# project MODE DIRECTORY PACKAGE...: a manifest that its user owns. An existing lock is kept.
+project() {
+  local mode=$1 directory=$2 list=""
+  shift 2
+  for package in "$@"; do list+="${list:+, }\"$package\""; done
+  mkdir -p "$directory"
+  printf 'manifest_version = 1\n[base]\nimage = "debian/bookworm"\n[system]\npackages = [%s]\n' "$list" \
+    >"$directory/karapace.toml"
+  chown -R "$(user_of "$mode")" "$directory"
+}
+
+# warm MODE STORE: puts what earlier tests downloaded into a store, so that the mirrors are asked once.
+warm() {
+  local mode=$1 store=$2
+  install -d -m 700 "$store"
+  [ -d "$kept/store/blobs" ] || { chown "$(user_of "$mode")" "$store"; return 0; }
+  cp -a "$kept/store/." "$store/"
+  chown -R "$(user_of "$mode")" "$store"
+}
+
+# keep STORE: remembers the store's downloads for the tests that follow.
+keep() {
+  local store=$1 record
+  rm -rf "$kept/store.new"
+  mkdir -p "$kept/store.new/blobs" "$kept/store.new/steps"
+  cp "$store/version" "$kept/store.new/"
+  (cd "$store/steps" && grep -l '"kind": "fetch"' ./* | xargs -r cp -t "$kept/store.new/steps")
+  while read -r blob; do
+    cp "$store/blobs/$blob" "$kept/store.new/blobs/"
+  done < <(cd "$kept/store.new/steps" && sed -n 's/.*"blob": "\([0-9a-f]*\)".*/\1/p' ./*)
+  rm -rf "$kept/store"
+  mv "$kept/store.new" "$kept/store"
+}
+
+# records STORE KIND: the keys of the store's steps of this kind.
+records() { (cd "$1/steps" && grep -l "\"kind\": \"$2\"" ./* 2>/dev/null | sort) || true; }
+
+expect() { # WHAT EXPECTED ACTUAL
+  [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""
+}
