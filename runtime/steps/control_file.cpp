@@ -16,9 +16,11 @@ bool same_name(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// Blanks at the end stay: dpkg keeps them in its status file.
+std::string_view without_leading_blanks(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return text;
 }
 
@@ -46,14 +48,17 @@ Stanza Stanza::parse(std::string_view text, std::string_view what) {
     if (colon == std::string_view::npos || colon == 0) {
       throw StepError(fmt::format("{}: \"{}\" is not a control field", what, line));
     }
-    stanza.fields_.emplace_back(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+    stanza.fields_.emplace_back(line.substr(0, colon), without_leading_blanks(line.substr(colon + 1)));
   }
   return stanza;
 }
 
 std::string_view Stanza::value(std::string_view name) const noexcept {
   for (const auto& [field, value] : fields_) {
-    if (same_name(field, name)) return value;
+    if (!same_name(field, name)) continue;
+    std::string_view text = value;
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
   }
   return {};
 }

@@ -76,7 +76,9 @@ runtime::Command preinst(const DebPackage& package, const std::map<std::string, 
                             {"DPKG_MAINTSCRIPT_NAME", "preinst"},
                             {"DPKG_RUNNING_VERSION", std::string(dpkg_version)},
                             {"DPKG_ADMINDIR", "/var/lib/dpkg"},
-                            {"DPKG_ROOT", ""}});
+                            {"DPKG_ROOT", ""},
+                            // debconf would find the name in dpkg's temporary control directory.
+                            {"DEBCONF_PACKAGE", package.name}});
   return command;
 }
 
