@@ -138,7 +138,10 @@ class Download {
 }  // namespace
 
 BlobOutput download(const store::Store& store, const DownloadRequest& request) {
-  auto staging = store.stage();
+  return download(store, request, store.stage());
+}
+
+BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging) {
   PartialFile file(staging.path() / "download", request.size);
   auto digests = Download(request, file).run();
   BlobOutput output{BlobId(digests.blake3), digests.sha256, request.size};

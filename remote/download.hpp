@@ -29,5 +29,7 @@ struct DownloadRequest {
 
 /// RemoteError that lists what every location answered; StoreError when the store can not be written.
 BlobOutput download(const store::Store& store, const DownloadRequest& request);
+/// The same in the caller's staging directory: gc keeps the blob while that lives, so a record can still be written.
+BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging);
 
 }  // namespace karapace::remote

@@ -87,7 +87,8 @@ void run_fetch_step(const std::filesystem::path& root, const Step& step, const H
   auto key = step.key();
   auto lock = store.lock_output(key.hex());
   if (store.record(key)) return;  // another process made it while we waited
-  store.add_record({step, download(store, request)});
+  auto staging = store.stage(step);
+  store.add_record({step, download(store, request, staging)});
 }
 
 }  // namespace karapace::remote

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instances: made in staging and renamed into place, so that one either has all its parts or does not exist.
 #include <cerrno>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "store/directory.hpp"
 #include "store/environment.hpp"
 #include "store/json_record.hpp"
+#include "store/repair.hpp"
 
 namespace karapace::store {
 
@@ -18,10 +20,19 @@ namespace {
 
 constexpr const char* record_name = "instance.json";
 
+std::string project_digits(const std::filesystem::path& manifest) {
+  return blake3(manifest.native()).hex().substr(0, 8);
+}
+
 std::string id_of(const Reference& reference) {
   auto id = reference.environment.short_hex();
-  if (!reference.root) return id;
-  return id + '-' + blake3(reference.root->manifest.native()).hex().substr(0, 8);
+  return reference.root ? id + '-' + project_digits(reference.root->manifest) : id;
+}
+
+std::string record_text(const EnvironmentId& environment, const std::optional<std::filesystem::path>& manifest) {
+  nlohmann::json record = {{"environment", environment.hex()}, {"format", 1}, {"manifest", nullptr}};
+  if (manifest) record["manifest"] = path_field(*manifest);
+  return sealed(record.dump(1) + "\n");
 }
 
 Instance instance_from(const nlohmann::json& json, const std::filesystem::path& directory) {
@@ -56,15 +67,44 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   make_directory(made);
   make_directory(made / "upper");
   make_directory(made / "work");
-  nlohmann::json record = {{"environment", reference.environment.hex()}, {"format", 1}, {"manifest", nullptr}};
-  if (reference.root) record["manifest"] = path_field(reference.root->manifest);
-  write_file_atomically(made / record_name, sealed(record.dump(1) + "\n"), Durable::yes);
+  std::optional<std::filesystem::path> manifest;
+  if (reference.root) manifest = reference.root->manifest;
+  write_file_atomically(made / record_name, record_text(reference.environment, manifest), Durable::yes, 0444);
   auto lock = store.lock_contents(LOCK_SH);
   if (::rename(made.c_str(), directory.c_str()) == 0 || errno == EEXIST || errno == ENOTEMPTY) return;
   throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
 }
 
+/// The only environment, of those that the store knows, whose id begins with these digits.
+std::optional<EnvironmentId> only_environment(const std::set<EnvironmentId>& known, std::string_view digits) {
+  std::optional<EnvironmentId> found;
+  for (const auto& id : known) {
+    if (id.short_hex() != digits) continue;
+    if (found) return std::nullopt;
+    found = id;
+  }
+  return found;
+}
+
 }  // namespace
+
+void check_instance(const Store& store, const std::string& name) { read_instance(store.instances_path() / name); }
+
+bool restore_instance(const Store& store, const std::string& name) {
+  auto dash = name.find('-');
+  std::set<EnvironmentId> known;
+  std::optional<std::filesystem::path> manifest;
+  for (const auto& environment : environments(store)) known.insert(environment.id);
+  for (const auto& root : roots(store)) {
+    known.insert(root.environment);
+    if (dash != name.npos && project_digits(root.manifest) == name.substr(dash + 1)) manifest = root.manifest;
+  }
+  auto environment = only_environment(known, name.substr(0, dash));
+  if (!environment || (dash != name.npos && !manifest)) return false;
+  auto path = store.instances_path() / name / record_name;
+  publish_file(store.staging_path(), path, record_text(*environment, manifest), Durable::yes);
+  return true;
+}
 
 Instance open_instance(const Store& store, const Reference& reference) {
   auto directory = store.instances_path() / id_of(reference);

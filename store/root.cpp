@@ -13,6 +13,7 @@
 #include "store/directory.hpp"
 #include "store/environment.hpp"
 #include "store/json_record.hpp"
+#include "store/repair.hpp"
 
 namespace karapace::store {
 
@@ -92,6 +93,8 @@ std::vector<Root> roots(const Store& store) {
   });
   return found;
 }
+
+void check_root(const Store& store, const std::string& name) { read_root(store.roots_path() / name); }
 
 void remove_root(const Store& store, const std::filesystem::path& manifest) {
   auto path = path_of(store, manifest);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// gc: removes from the store what nothing needs.
+//
+// Needed are: every step that a root (a project) lists; every environment that a root names, an instance uses, a running
+// session holds, or the caller wants kept, with its layers, its lock and all steps that led to it; and what running
+// steps read or have just made. Everything else goes: records first, then what they named, work left behind by crashed
+// processes, logs of steps that are gone, unused lock files, and the quarantine of repairs.
+//
+// Builds and sessions may run meanwhile; they wait for gc only for the moment in which names are moved away. A damaged
+// record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves only
+// garbage, for the next gc.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/environment.hpp"
+#include "store/store.hpp"
+
+namespace karapace::store {
+
+enum class GarbageKind { record, environment, layer, blob, log, staging, quarantine };
+std::string_view text(GarbageKind kind) noexcept;
+
+struct Garbage {
+  GarbageKind kind{};
+  std::string name;         // the key or id in hex; the file's name for the rest
+  std::uint64_t bytes = 0;  // what removing it frees: a file with other names that stay frees nothing
+};
+
+enum class DryRun { yes, no };
+
+struct GcOptions {
+  std::set<EnvironmentId> keep;
+  DryRun dry_run = DryRun::no;
+  unsigned threads = 1;
+};
+
+struct GcReport {
+  std::vector<Garbage> garbage;  // by kind, then name
+  std::uint64_t bytes = 0;       // the sum
+  std::size_t kept_steps = 0;    // records that stay
+  std::size_t kept_environments = 0;
+};
+
+/// StoreError, with nothing removed, when a record is damaged. Runs inside the user namespace: trees may hold files of
+/// mapped ids. One gc runs at a time; a second one waits.
+GcReport collect_garbage(const Store& store, const GcOptions& options);
+
+}  // namespace karapace::store
