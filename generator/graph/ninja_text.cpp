@@ -2,6 +2,8 @@
 #include "generator/graph/ninja_text.hpp"
 
 #include <array>
+#include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -26,14 +28,19 @@ constexpr std::array<Rule, 5> rules = {{{"fetch", " --hint mirrors=$mirrors", "f
                                         {"setup", "", "install"},
                                         {"environment", "", ""}}};
 
-void append_rule(std::string& text, const Rule& rule) {
+enum class Length { fits_command_line, needs_file };
+
+void append_rule(std::string& text, const Rule& rule, Length length) {
   std::string arguments = fmt::format("{} $out{} $args -- $in", rule.name, rule.before);
-  std::string common = fmt::format("  description = {} $what\n  restat = 1\n", rule.name);
-  if (!rule.pool.empty()) common += fmt::format("  pool = {}\n", rule.pool);
-  text += fmt::format("\nrule {}\n  command = $step {}\n{}", rule.name, arguments, common);
-  text += fmt::format("\nrule {}_long\n  command = $step @$arguments_file\n  rspfile = $arguments_file\n"
-                      "  rspfile_content = {}\n{}",
-                      rule.name, arguments, common);
+  if (length == Length::fits_command_line) {
+    text += fmt::format("\nrule {}\n  command = $step {}\n", rule.name, arguments);
+  } else {
+    text += fmt::format("\nrule {}_long\n  command = $step @$arguments_file\n  rspfile = $arguments_file\n"
+                        "  rspfile_content = {}\n",
+                        rule.name, arguments);
+  }
+  text += fmt::format("  description = {} $what\n  restat = 1\n", rule.name);
+  if (!rule.pool.empty()) text += fmt::format("  pool = {}\n", rule.pool);
 }
 
 class Writer {
@@ -46,7 +53,7 @@ class Writer {
              "ninja_required_version = 1.5\ninclude ";
     text_ += local_file;
     text_ += '\n';
-    for (const auto& rule : rules) append_rule(text_, rule);
+    for (const auto& rule : rules) append_rule(text_, rule, Length::fits_command_line);
     for (const auto& edge : graph_.edges) append_edge(edge);
     append_defaults();
     return std::move(text_);
@@ -75,9 +82,17 @@ class Writer {
     return programs + arguments.size() + path * (1 + edge.step.inputs.size());
   }
 
+  void declare_long(StepKind kind) {
+    if (!declared_long_.insert(kind).second) return;
+    for (const auto& rule : rules) {
+      if (rule.name == text(kind)) append_rule(text_, rule, Length::needs_file);
+    }
+  }
+
   void append_edge(const Edge& edge) {
     write_arguments(edge);
     bool is_long = command_length(edge, arguments_) > longest_command;
+    if (is_long) declare_long(edge.step.kind);
     text_ += "\nbuild ";
     append_output(edge.key);
     text_ += ": ";
@@ -133,6 +148,7 @@ class Writer {
 
   const Graph& graph_;
   std::string text_;
+  std::set<StepKind> declared_long_;
   std::string arguments_;
   std::string name_;
 };

@@ -86,6 +86,15 @@ void append_repository(std::string& text, const LockedRepository& repository) {
   text += repository.indexes.empty() ? "]}" : "\n  ]}";
 }
 
+void append_request_packages(std::string& text, const std::vector<std::string>& packages) {
+  text += '[';
+  for (std::size_t i = 0; i < packages.size(); ++i) {
+    text += i == 0 ? "\n   " : ",\n   ";
+    append_json(text, packages[i]);
+  }
+  text += packages.empty() ? "]" : "\n  ]";
+}
+
 void append_request(std::string& text, const LockedRequest& request) {
   append_name(text, "request");
   text += "{\n  ";
@@ -93,7 +102,7 @@ void append_request(std::string& text, const LockedRequest& request) {
   append_json(text, request.base_image);
   text += next_line;
   append_name(text, "packages");
-  append_json(text, request.packages, ", ");
+  append_request_packages(text, request.packages);
   text += next_line;
   append_name(text, "recommends");
   text += request.recommends ? "true" : "false";

@@ -390,9 +390,10 @@ void read_repository(Section& section, const Word& name, Manifest& manifest) {
   for (auto& component : section.words("components")) {
     if (section.pleases(component, "component", judge_suite)) repository.components.push_back(component.text);
   }
-  if (!section.find("components")) repository.components = {"main"};
-  if (repository.components.empty()) {
-    section.problem(section.find("components")->source().begin,
+  const auto* components = section.find("components");
+  if (!components) repository.components = {"main"};
+  if (components && components->is_array() && components->as_array()->empty()) {
+    section.problem(components->source().begin,
                     fmt::format("{} is empty: write components = [\"main\"]", section.path("components")));
   }
   sort_unique(repository.components);

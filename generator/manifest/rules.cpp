@@ -15,6 +15,11 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_letter(char c) noexcept { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
+bool is_package_name(std::string_view word) {
+  auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '+' || c == '.' || c == '-'; };
+  return word.size() >= 2 && (is_lower(word[0]) || is_digit(word[0])) && std::all_of(word.begin(), word.end(), allowed);
+}
+
 /// What is wrong with the parts of a path, which does not begin with a slash.
 Complaint judge_parts(std::string_view path) {
   if (std::any_of(path.begin(), path.end(), is_control)) return "contains a control character";
@@ -31,20 +36,15 @@ Complaint judge_parts(std::string_view path) {
 }  // namespace
 
 Complaint judge_package_name(std::string_view word) {
-  auto version = word.find('=');
-  if (version != std::string_view::npos) {
+  if (is_package_name(word)) return std::nullopt;
+  auto mark = word.find_first_of("=:");
+  if (std::string_view name = word.substr(0, mark); mark != std::string_view::npos && is_package_name(name)) {
+    if (word[mark] == ':') {
+      return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"", name);
+    }
     return fmt::format("asks for a version, which is not yet supported: write \"{}\"; karapace.lock pins the version",
-                       word.substr(0, version));
+                       name);
   }
-  auto architecture = word.find(':');
-  if (architecture != std::string_view::npos) {
-    return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"",
-                       word.substr(0, architecture));
-  }
-  auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '+' || c == '.' || c == '-'; };
-  bool good = word.size() >= 2 && (is_lower(word[0]) || is_digit(word[0])) &&
-              std::all_of(word.begin(), word.end(), allowed);
-  if (good) return std::nullopt;
   return "is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or digit";
 }
 
@@ -56,7 +56,7 @@ Complaint judge_inner_path(std::string_view word) {
 
 Complaint judge_relative_path(std::string_view word) {
   if (word.empty()) return "is empty";
-  if (word[0] == '/') return "must be relative to the manifest's directory";
+  if (word[0] == '/') return "must be a relative path";
   return judge_parts(word);
 }
 

@@ -34,7 +34,7 @@ std::optional<std::string_view> nearest_word(std::string_view word, std::span<co
   constexpr std::size_t longest = 64;  // nobody mistypes more, and the distance costs the product of the lengths
   if (word.size() > longest) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t limit = std::max<std::size_t>(1, (word.size() + 2) / 3) + 1;
+  std::size_t limit = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (std::string_view candidate : known) {
     std::size_t changes = distance(word, candidate);
     if (changes >= limit || changes >= candidate.size()) continue;
