@@ -50,7 +50,8 @@ class Starter {
   [[noreturn]] void become(std::uint32_t index) const noexcept {
     const auto& command = sandbox_.commands[index];
     take_streams();
-    if (sandbox_.plan->purpose == Purpose::step) reset_signals();
+    // A new terminal starts like a login; elsewhere what the caller ignores (nohup) stays ignored.
+    if (sandbox_.plan->purpose == Purpose::step || streams_.terminal >= 0) reset_signals();
     ::sigprocmask(SIG_SETMASK, &sandbox_.signal_mask, nullptr);
     if (::chdir(command.working_directory) != 0) give_up(index, errno, command.working_directory);
     sys::close_range_on_exec(3);

@@ -15,14 +15,27 @@
 
 namespace karapace::runtime {
 
+namespace {
+
+sigset_t watched_signals(Terminal terminal) {
+  auto signals = forwarded_signals();
+  if (terminal == Terminal::inherit) return signals;
+  ::sigaddset(&signals, SIGWINCH);
+  ::sigaddset(&signals, SIGCONT);
+  return signals;
+}
+
+}  // namespace
+
 Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : plan_(plan) {
   ::sigemptyset(&prepared.signal_mask);
   ::sigprocmask(SIG_BLOCK, nullptr, &old_mask_);
+  if (plan.terminal == Terminal::pty) prepared.terminal = relay_.emplace().look();
   // A build dies of a signal at once and takes its sandbox along; a session decides for itself.
-  if (plan.purpose == Purpose::step) return;
-  const auto signals = forwarded_signals();
+  if (plan.purpose == Purpose::step && !relay_) return;
+  const auto signals = watched_signals(plan.terminal);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-  prepared.signal_mask = old_mask_;
+  if (plan.purpose == Purpose::session) prepared.signal_mask = old_mask_;
   signals_ = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -32,15 +45,24 @@ SandboxResult Supervisor::watch(Fd socket, Fd process, Fd fuse_device) {
   socket_ = std::move(socket);
   process_ = std::move(process);
   fuse_device_ = std::move(fuse_device);
-  while (!ended_) {
-    pollfd sources[] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-    if (::poll(sources, 2, -1) < 0) continue;
-    if (sources[1].revents != 0) pass_signals();
-    if (sources[0].revents != 0) hear_reports();
-  }
+  while (!ended_) wait_for_events();
+  if (relay_) relay_->drain();
   wait_for_end();
   if (!failure_.empty()) throw SandboxError(failure_);
   return result_;
+}
+
+void Supervisor::wait_for_events() {
+  pollfd sources[2 + TerminalRelay::polled] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+  nfds_t count = 2;
+  if (relay_) {
+    relay_->prepare(sources + count);
+    count += TerminalRelay::polled;
+  }
+  if (::poll(sources, count, -1) < 0) return;
+  if (sources[1].revents != 0) pass_signals();
+  if (relay_) relay_->relay(sources + 2);
+  if (sources[0].revents != 0) hear_reports();
 }
 
 void Supervisor::hear_reports() {
@@ -53,7 +75,7 @@ void Supervisor::hear_reports() {
   take(report, std::move(attached));
 }
 
-void Supervisor::take(const Report& report, Fd) {
+void Supervisor::take(const Report& report, Fd attached) {
   switch (report.kind) {
     case Report::Kind::failure:
       failure_ = fmt::format("sandbox: cannot {} {}: {}", report.stage, report.object, std::strerror(report.error));
@@ -66,17 +88,23 @@ void Supervisor::take(const Report& report, Fd) {
       result_.status = report.status;
       finished_ = true;
       return;
-    case Report::Kind::fuse:
-    case Report::Kind::ready: return;
+    case Report::Kind::ready:
+      if (relay_) relay_->attach(std::move(attached));
+      return;
+    case Report::Kind::fuse: return;
   }
 }
 
 void Supervisor::pass_signals() {
   signalfd_siginfo information{};
   while (::read(signals_.get(), &information, sizeof information) == sizeof information)
-    // What the terminal sends goes to the whole process group, so the command has it already.
-    if (information.ssi_code != SI_KERNEL)
-      sys::pidfd_send_signal(process_.get(), static_cast<int>(information.ssi_signo));
+    handle(static_cast<int>(information.ssi_signo), information.ssi_code);
+}
+
+void Supervisor::handle(int signal, int code) {
+  if (signal == SIGWINCH || signal == SIGCONT) return relay_->refresh();
+  // What the terminal sends goes to the whole process group: without a terminal of its own the command has it already.
+  if (code != SI_KERNEL || relay_) sys::pidfd_send_signal(process_.get(), signal);
 }
 
 void Supervisor::wait_for_end() {

@@ -6,6 +6,7 @@
 
 #include "runtime/sandbox/process_one.hpp"
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/sandbox/terminal_relay.hpp"
 
 namespace karapace::runtime {
 
@@ -22,8 +23,10 @@ class Supervisor {
 
  private:
   void hear_reports();
+  void wait_for_events();
   void take(const Report& report, Fd attached);
   void pass_signals();
+  void handle(int signal, int code);
   void wait_for_end();
 
   const SandboxPlan& plan_;
@@ -32,6 +35,7 @@ class Supervisor {
   Fd socket_;
   Fd process_;
   Fd fuse_device_;
+  std::optional<TerminalRelay> relay_;
   bool ended_ = false;
   bool finished_ = false;
   SandboxResult result_;
