@@ -96,6 +96,8 @@ std::vector<Instance> instances(const Store& store);
 /// For sessions: a shared lock on the instance, so that `destroy` refuses. Nothing when the instance is gone (destroyed
 /// since it was opened: open it again). Destroying takes the exclusive lock: see `remove_instance`.
 std::optional<FileLock> use_instance(const Instance& instance);
+/// Whether a session runs in it now.
+bool instance_in_use(const Instance& instance);
 /// Removes the instance with a person's changes. False when a session runs in it. Runs inside the user namespace.
 bool remove_instance(const Store& store, const Instance& instance);
 

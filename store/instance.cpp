@@ -132,6 +132,11 @@ std::optional<FileLock> use_instance(const Instance& instance) {
   return FileLock::acquire_existing(instance.directory / record_name, LOCK_SH);
 }
 
+bool instance_in_use(const Instance& instance) {
+  bool lockable = FileLock::try_acquire_existing(instance.directory / record_name, LOCK_EX).has_value();
+  return !lockable && ::access((instance.directory / record_name).c_str(), F_OK) == 0;
+}
+
 bool remove_instance(const Store& store, const Instance& instance) {
   auto lock = FileLock::try_acquire_existing(instance.directory / record_name, LOCK_EX);
   if (!lock) return ::access(instance.directory.c_str(), F_OK) != 0;

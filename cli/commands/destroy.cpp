@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/store_access.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string environment;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
+                     Options::Presence::required);
+}
+
+/// A project's instances, of whatever environment; or, for a bare id, those that belong to no project.
+std::vector<store::Instance> instances_of(const store::Store& store, const store::Reference& reference) {
+  std::vector<store::Instance> found;
+  for (auto& instance : store::instances(store)) {
+    bool same = reference.root ? instance.manifest == reference.root->manifest
+                               : instance.environment == reference.environment && !instance.manifest;
+    if (same) found.push_back(std::move(instance));
+  }
+  return found;
+}
+
+[[noreturn]] void refuse_running(const store::Instance& instance) {
+  throw Error(fmt::format("destroy: a session is running in the instance {}; leave it first", instance.id));
+}
+
+/// All or none, as far as no session starts in between.
+void remove_instances(const store::Store& store, const std::vector<store::Instance>& instances) {
+  for (const auto& instance : instances) {
+    if (store::instance_in_use(instance)) refuse_running(instance);
+  }
+  for (const auto& instance : instances) {
+    if (!store::remove_instance(store, instance)) refuse_running(instance);
+  }
+}
+
+/// An environment that a project names can not be destroyed by its id: say how.
+void refuse_named(const store::Store& store, const store::Reference& reference) {
+  if (reference.root) return;
+  for (const auto& root : store::roots(store)) {
+    if (root.environment != reference.environment) continue;
+    throw UsageError(fmt::format("destroy: the environment {} belongs to the project \"{}\"; destroy it by this name or "
+                                 "by its path {}", reference.environment.short_hex(), escaped_utf8(root.name),
+                                 escaped_utf8(root.manifest.native())));
+  }
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto store = context.open_store(store::Store::Access::update);
+  auto reference = find_reference(store, arguments.environment);
+  refuse_named(store, reference);
+  auto instances = instances_of(store, reference);
+  enter_for_trees();
+  remove_instances(store, instances);
+  if (reference.root) store::remove_root(store, reference.root->manifest);
+
+  if (context.json) {
+    auto ids = nlohmann::json::array();
+    for (const auto& instance : instances) ids.push_back(instance.id);
+    context.print_json({{"environment", reference.environment.hex()}, {"instances", ids}});
+    return 0;
+  }
+  auto name = reference.root ? fmt::format("\"{}\" ({})", escaped_utf8(reference.root->name),
+                                           reference.environment.short_hex())
+                             : reference.environment.short_hex();
+  context.print(fmt::format("removed {} and {}; `karapace gc` frees the space\n", name,
+                            counted(instances.size(), "instance")));
+  return 0;
+}
+
+}  // namespace
+
+Command destroy_command() {
+  return make_command<Arguments>(
+      {.name = "destroy",
+       .group = Group::using_,
+       .summary = "Forget an environment and remove its instances",
+       .description = "Removes the instances of the project with everything that was changed in them, and the store's note\n"
+                      "that the project exists. Layers, downloads and the project's own files stay; `karapace gc` removes\n"
+                      "the layers that nothing else needs. Refused while a session is running.",
+       .examples = {{"karapace destroy .", "the environment of the manifest here"},
+                    {"karapace destroy hello && karapace gc", "and free the space"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

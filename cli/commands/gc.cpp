@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/gc.hpp"
+
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/store_access.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+#include "store/parallel.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> keep;
+  bool dry_run = false;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.value("--keep", "ENVIRONMENT", arguments.keep, "keep this environment too; may be given several times");
+  options.flag("-n,--dry-run", arguments.dry_run, "only say what would be removed");
+}
+
+nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments) {
+  auto garbage = nlohmann::json::array();
+  for (const auto& item : report.garbage) {
+    garbage.push_back({{"bytes", item.bytes}, {"kind", text(item.kind)}, {"name", escaped_utf8(item.name)}});
+  }
+  return {{"bytes", report.bytes},
+          {"dry_run", arguments.dry_run},
+          {"garbage", garbage},
+          {"kept_environments", report.kept_environments},
+          {"kept_steps", report.kept_steps}};
+}
+
+void print_report(const Context& context, const store::GcReport& report, const Arguments& arguments) {
+  std::map<store::GarbageKind, std::pair<std::size_t, std::uint64_t>> sums;
+  for (const auto& item : report.garbage) {
+    auto& [count, bytes] = sums[item.kind];
+    ++count;
+    bytes += item.bytes;
+    bool listed = arguments.dry_run || context.verbosity > 0;
+    if (listed) {
+      context.print(fmt::format("{} {} {}\n", padded(text(item.kind), 12), padded(escaped_utf8(item.name), 64),
+                                human_size(item.bytes)));
+    }
+  }
+  for (const auto& [kind, sum] : sums) {
+    context.print(fmt::format("{} {} {}\n", padded(text(kind), 12), padded(std::to_string(sum.first), 8),
+                              human_size(sum.second)));
+  }
+  context.print(fmt::format("{} {}; {} and {} stay\n", arguments.dry_run ? "would free" : "freed",
+                            human_size(report.bytes), counted(report.kept_environments, "environment"),
+                            counted(report.kept_steps, "step")));
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto mode = arguments.dry_run ? store::Store::Access::read_only : store::Store::Access::update;
+  auto store = context.open_store(mode);
+  store::GcOptions options;
+  for (const auto& word : arguments.keep) options.keep.insert(find_reference(store, word).environment);
+  options.dry_run = arguments.dry_run ? store::DryRun::yes : store::DryRun::no;
+  options.threads = available_threads();
+  enter_for_trees();
+  auto report = store::collect_garbage(store, options);
+  if (context.json) {
+    context.print_json(json_of(report, arguments));
+  } else {
+    print_report(context, report, arguments);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command gc_command() {
+  return make_command<Arguments>(
+      {.name = "gc",
+       .group = Group::store,
+       .summary = "Remove what no environment needs",
+       .description = "Removes steps, layers, downloads and environments that no project, instance, running session or\n"
+                      "running build needs, and what crashed processes left behind. Builds and sessions may run\n"
+                      "meanwhile. What is removed by mistake comes back with ninja.",
+       .examples = {{"karapace gc --dry-run", "show what would be removed, and its size"},
+                    {"karapace gc --keep 3f9c21d0", "keep an environment whose project is gone"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

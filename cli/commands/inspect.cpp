@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/store_access.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string environment;
+};
+
+struct Layer {
+  LayerId id;
+  std::size_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct Step {
+  StepKey key;
+  std::optional<StepRecord> record;
+};
+
+/// Everything that is told, as data.
+struct Description {
+  store::Reference reference;
+  std::optional<store::Environment> environment;  // when it is built
+  std::vector<Layer> layers;
+  std::vector<Step> steps;
+  std::vector<store::Instance> instances;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
+                     Options::Presence::required);
+}
+
+/// The steps of the project's graph; for an environment without a project those that its records lead to.
+std::vector<Step> steps_of(const store::Store& store, const Description& description) {
+  std::vector<StepKey> keys;
+  if (description.reference.root) {
+    keys = description.reference.root->steps;
+  } else if (description.environment) {
+    keys.push_back(description.environment->step);
+  }
+  std::set<StepKey> seen(keys.begin(), keys.end());
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto record = store.record(keys[i]);
+    if (record) {
+      for (const auto& input : record->step.inputs) {
+        if (seen.insert(input).second) keys.push_back(input);
+      }
+    }
+    steps.push_back({keys[i], std::move(record)});
+  }
+  return steps;
+}
+
+Description describe(const store::Store& store, store::Reference reference) {
+  Description description{std::move(reference), {}, {}, {}, {}};
+  description.environment = store::find_environment(store, description.reference.environment);
+  if (description.environment) {
+    for (const auto& id : description.environment->layers) {
+      auto listing = store.listing(id);
+      description.layers.push_back({id, listing.entries().size(), listing.content_size()});
+    }
+  }
+  description.steps = steps_of(store, description);
+  for (auto& instance : store::instances(store)) {
+    if (instance.environment == description.reference.environment) description.instances.push_back(std::move(instance));
+  }
+  return description;
+}
+
+std::size_t finished(const std::vector<Step>& steps) {
+  std::size_t count = 0;
+  for (const auto& step : steps) count += step.record ? 1 : 0;
+  return count;
+}
+
+nlohmann::json json_of(const Description& description) {
+  nlohmann::json json = {{"built", description.environment.has_value()},
+                         {"id", description.reference.environment.hex()},
+                         {"instances", nlohmann::json::array()},
+                         {"layers", nlohmann::json::array()},
+                         {"lock", nullptr},
+                         {"manifest", nullptr},
+                         {"name", nullptr},
+                         {"runtime", nullptr},
+                         {"steps", nlohmann::json::array()}};
+  if (const auto& root = description.reference.root) {
+    json["name"] = escaped_utf8(root->name);
+    json["manifest"] = escaped_utf8(root->manifest.native());
+  }
+  if (const auto& environment = description.environment) {
+    json["lock"] = environment->lock.hex();
+    json["runtime"] = nlohmann::json::parse(environment->runtime.text());
+  }
+  for (const auto& layer : description.layers) {
+    json["layers"].push_back({{"bytes", layer.bytes}, {"entries", layer.entries}, {"id", layer.id.hex()}});
+  }
+  for (const auto& step : description.steps) {
+    nlohmann::json item = {{"done", step.record.has_value()}, {"key", step.key.hex()}, {"kind", nullptr}};
+    if (step.record) item["kind"] = text(step.record->step.kind);
+    json["steps"].push_back(std::move(item));
+  }
+  for (const auto& instance : description.instances) {
+    json["instances"].push_back({{"directory", escaped_utf8(instance.directory.native())}, {"id", instance.id}});
+  }
+  return json;
+}
+
+void print_runtime(const Context& context, const store::RuntimeConfiguration& runtime) {
+  context.print(fmt::format("network    {}\n", runtime.network_isolation ? "isolated" : "the host's"));
+  for (const auto& mount : runtime.mounts) {
+    context.print(fmt::format("mount      {}: {} at {}\n", mount.label, mount.host, mount.target));
+  }
+  for (const auto& [name, value] : runtime.variables) {
+    context.print(fmt::format("variable   {}={}\n", name, escaped_utf8(value)));
+  }
+}
+
+void print_steps(const Context& context, const std::vector<Step>& steps) {
+  context.print(fmt::format("steps      {} of {} done\n", finished(steps), steps.size()));
+  if (context.verbosity == 0) return;
+  for (const auto& step : steps) {
+    context.print(fmt::format("  {}  {}\n", step.key.hex(), step.record ? text(step.record->step.kind) : "not done"));
+  }
+}
+
+void print_description(const Context& context, const Description& description) {
+  if (const auto& root = description.reference.root) {
+    context.print(fmt::format("name       {}\n", context.styled(Style::bold, escaped_utf8(root->name))));
+    context.print(fmt::format("manifest   {}\n", escaped_utf8(root->manifest.native())));
+  }
+  context.print(fmt::format("id         {}\n", description.reference.environment.hex()));
+  context.print(fmt::format("state      {}\n", description.environment ? "built" : "not built: run ninja"));
+  for (const auto& layer : description.layers) {
+    context.print(fmt::format("layer      {}  {}, {}\n", layer.id.short_hex(), human_size(layer.bytes),
+                              fmt::format("{} paths", layer.entries)));
+  }
+  if (description.environment) print_runtime(context, description.environment->runtime);
+  print_steps(context, description.steps);
+  for (const auto& instance : description.instances) {
+    context.print(fmt::format("instance   {}  {}\n", instance.id, escaped_utf8(instance.directory.native())));
+  }
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto store = context.open_store(store::Store::Access::read_only);
+  auto description = describe(store, find_reference(store, arguments.environment));
+  if (context.json) {
+    context.print_json(json_of(description));
+  } else {
+    print_description(context, description);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return make_command<Arguments>(
+      {.name = "inspect",
+       .group = Group::understanding,
+       .summary = "Show what an environment is made of",
+       .description = "Shows the environment's id, manifest, layers with their sizes, runtime configuration, steps and\n"
+                      "instances.",
+       .examples = {{"karapace inspect .", "the environment of the manifest here"},
+                    {"karapace inspect --json 3f9c21d0", "everything, for programs"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/store_access.hpp"
+
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+runtime::IdMode enter_for_trees() {
+  auto plan = runtime::plan_ids();
+  runtime::enter_user_namespace(plan);
+  return plan.mode;
+}
+
+store::Reference find_reference(const store::Store& store, const std::string& word) {
+  return store::resolve_reference(store, word, std::filesystem::current_path());
+}
+
+std::optional<store::Store> store_if_exists(const Context& context) {
+  try {
+    return context.open_store(store::Store::Access::read_only);
+  } catch (const NotFoundError&) {
+    return std::nullopt;
+  }
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+}  // namespace karapace::cli
