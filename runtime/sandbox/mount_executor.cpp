@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/sandbox/root_path.hpp"
+#include "runtime/sandbox/small_text.hpp"
 #include "runtime/sandbox/syscalls.hpp"
 
 namespace karapace::runtime {
@@ -57,6 +58,8 @@ void MountExecutor::run(const MountOperation& operation) const noexcept {
     case MountOperation::Kind::directory: return make_directory(operation);
     case MountOperation::Kind::link: return make_link(operation);
     case MountOperation::Kind::mask: return mask(operation);
+    case MountOperation::Kind::given_file: return give_file(operation);
+    case MountOperation::Kind::filled_file: return fill_file(operation);
     case MountOperation::Kind::protect: return protect(operation);
   }
 }
@@ -93,15 +96,8 @@ void MountExecutor::bind(const MountOperation& operation) const noexcept {
 
 void MountExecutor::make_directory(const MountOperation& operation) const noexcept {
   Fd made = target(operation, true);
-  char link[32] = "/proc/self/fd/";
-  // The directory lies on a file system of ours; chmod(2) does not take O_PATH descriptors but their links.
-  char digits[12];
-  int count = 0;
-  for (int value = made.get(); value > 0 || count == 0; value /= 10) digits[count++] = static_cast<char>('0' + value % 10);
-  auto length = std::strlen(link);
-  while (count > 0) link[length++] = digits[--count];
-  link[length] = '\0';
-  if (::chmod(link, operation.mode) != 0) reporter_.fail("set the mode of", operation.target.c_str());
+  // chmod(2) takes no O_PATH descriptors, but their links.
+  if (::chmod(descriptor_path(made.get()).text(), operation.mode) != 0) reporter_.fail("set the mode of", operation.target.c_str());
 }
 
 void MountExecutor::make_link(const MountOperation& operation) const noexcept {
@@ -129,6 +125,31 @@ void MountExecutor::mask(const MountOperation& operation) const noexcept {
   }
   if (!cover) reporter_.fail("mask", operation.target.c_str());
   attach(cover.get(), place.get(), operation);
+}
+
+void MountExecutor::give_file(const MountOperation& operation) const noexcept {
+  // A mount needs a file to show: one on the sandbox's own /run, which loses its name at once.
+  constexpr const char* name = ".karapace";
+  Fd directory = open_or_make_target(root_, "/run", TargetKind::directory);
+  Fd file = directory ? sys::openat2(directory.get(), name, O_CREAT | O_EXCL | O_WRONLY, 0444, 0) : Fd();
+  const auto size = operation.source.size();
+  if (!file || ::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))
+    reporter_.fail("write", operation.target.c_str());
+  Fd mount = sys::open_tree_clone(directory.get(), name, Recursive::no);
+  ::unlinkat(directory.get(), name, 0);
+  if (!mount || sys::mount_setattr(mount.get(), operation.attributes, Recursive::no) != 0)
+    reporter_.fail("mount", operation.target.c_str());
+  attach(mount.get(), target(operation, false).get(), operation);
+}
+
+void MountExecutor::fill_file(const MountOperation& operation) const noexcept {
+  Fd file = sys::openat2(root_, operation.target.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0) return;
+  const auto size = operation.source.size();
+  if (::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))
+    reporter_.fail("write", operation.target.c_str());
 }
 
 void MountExecutor::protect(const MountOperation& operation) const noexcept {

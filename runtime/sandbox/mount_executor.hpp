@@ -27,6 +27,8 @@ class MountExecutor {
   void make_directory(const MountOperation& operation) const noexcept;
   void make_link(const MountOperation& operation) const noexcept;
   void mask(const MountOperation& operation) const noexcept;
+  void give_file(const MountOperation& operation) const noexcept;
+  void fill_file(const MountOperation& operation) const noexcept;
   void protect(const MountOperation& operation) const noexcept;
   Fd target(const MountOperation& operation, bool is_directory) const noexcept;
   void attach(int mount, int target, const MountOperation& operation) const noexcept;

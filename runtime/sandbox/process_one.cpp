@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/process_one.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -42,6 +44,28 @@ void bring_loopback_up(const Reporter& reporter) noexcept {
   if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) reporter.fail("bring up the network interface", "lo");
 }
 
+/// Nothing that the caller had open may be reached from inside. `kept` is what process 1 itself needs.
+void close_inherited(std::array<int, 3> kept) noexcept {
+  std::sort(kept.begin(), kept.end());
+  unsigned first = STDERR_FILENO + 1;
+  for (const int fd : kept) {
+    if (fd < static_cast<int>(first)) continue;
+    sys::close_range(first, static_cast<unsigned>(fd) - 1);
+    first = static_cast<unsigned>(fd) + 1;
+  }
+  sys::close_range(first, ~0U);
+}
+
+/// The joined sandbox's root is this process's already; only /proc must show the new pid namespace.
+void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    reporter.fail("make mounts private", "/");
+  if (::umount2("/proc", MNT_DETACH) != 0) reporter.fail("unmount", "/proc");
+  Fd root = sys::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
+  if (!root) reporter.fail("open", "/");
+  MountExecutor(root.get(), SourceLinks::refused, reporter).run(sandbox.mounts);
+}
+
 void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     reporter.fail("make mounts private", "/");
@@ -81,6 +105,12 @@ Fd shut(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   return listener;
 }
 
+void name_host(const SandboxPlan& plan, const Reporter& reporter) noexcept {
+  if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
+    reporter.fail("set the host name", plan.hostname.c_str());
+  if (plan.network == Network::none) bring_loopback_up(reporter);
+}
+
 struct InsideTerminal {
   Fd master;
   Fd slave;
@@ -111,12 +141,15 @@ sigset_t forwarded_signals() noexcept {
 void process_one(const PreparedSandbox& sandbox, int socket, int outside) noexcept {
   const Reporter reporter(socket);
   die_with_parent(reporter, outside);
+  close_inherited({socket, sandbox.plan->output, sandbox.root.fuse_device});
   const auto& plan = *sandbox.plan;
   if (plan.purpose == Purpose::step) make_deterministic(sandbox, reporter);
-  build_root(sandbox, reporter);
-  if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
-    reporter.fail("set the host name", plan.hostname.c_str());
-  if (plan.network == Network::none) bring_loopback_up(reporter);
+  if (plan.joined >= 0) {
+    refresh_process_view(sandbox, reporter);
+  } else {
+    build_root(sandbox, reporter);
+    name_host(plan, reporter);
+  }
   Fd listener = shut(sandbox, reporter);
   if (!sandbox.terminal) {
     reporter.tell(Report::Kind::ready);

@@ -22,7 +22,7 @@ namespace karapace::runtime {
 namespace {
 
 void check(const SandboxPlan& plan) {
-  if (plan.lowers.empty()) throw SandboxError("sandbox: there is no layer to run in");
+  if (plan.lowers.empty() && plan.joined < 0) throw SandboxError("sandbox: there is no layer to run in");
   if (plan.lowers.size() > most_layers)
     throw SandboxError(fmt::format("sandbox: {} layers are too many; the kernel's overlay takes at most {}",
                                    plan.lowers.size(), most_layers));
@@ -69,7 +69,15 @@ PreparedCommand prepare(const Command& command) {
   return prepared;
 }
 
+void join(const SandboxPlan& plan) {
+  int namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (plan.network == Network::none) namespaces |= CLONE_NEWNET;
+  if (sys::setns(plan.joined, namespaces) != 0)
+    throw SandboxError(errno_message("sandbox: cannot join the running session", errno));
+}
+
 std::uint64_t namespaces(const SandboxPlan& plan) {
+  if (plan.joined >= 0) return CLONE_NEWNS | CLONE_NEWPID;
   std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   if (plan.network == Network::none) flags |= CLONE_NEWNET;
   return flags;
@@ -94,19 +102,20 @@ SandboxResult run(const SandboxPlan& plan) {
   Fd fuse_device;
   PreparedSandbox prepared;
   prepared.plan = &plan;
-  prepared.root = root_file_system(plan, fuse_device);
-  prepared.mounts = mount_plan(plan);
+  if (plan.joined < 0) prepared.root = root_file_system(plan, fuse_device);
+  prepared.mounts = plan.joined < 0 ? mount_plan(plan) : process_view_plan();
   prepared.owners = owner_calls(plan.id_mode, plan.purpose);
   prepared.commands.reserve(plan.commands.size());
   for (const auto& command : plan.commands) prepared.commands.push_back(prepare(command));
   Supervisor supervisor(plan, prepared);
   auto socket = socket_pair();
+  if (plan.joined >= 0) join(plan);
   Fd process;
   const pid_t pid = sys::clone3(namespaces(plan), process);
   if (pid == 0) process_one(prepared, socket.inside.get(), socket.outside.get());
   if (pid < 0) throw SandboxError(errno_message("sandbox: cannot make new namespaces", errno));
   socket.inside.reset();
-  return supervisor.watch(std::move(socket.outside), std::move(process), std::move(fuse_device));
+  return supervisor.watch(pid, std::move(socket.outside), std::move(process), std::move(fuse_device));
 }
 
 }  // namespace karapace::runtime

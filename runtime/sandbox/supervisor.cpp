@@ -41,7 +41,8 @@ Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : pla
 
 Supervisor::~Supervisor() { ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
 
-SandboxResult Supervisor::watch(Fd socket, Fd process, Fd fuse_device) {
+SandboxResult Supervisor::watch(pid_t pid, Fd socket, Fd process, Fd fuse_device) {
+  pid_ = pid;
   socket_ = std::move(socket);
   process_ = std::move(process);
   fuse_device_ = std::move(fuse_device);
@@ -89,6 +90,7 @@ void Supervisor::take(const Report& report, Fd attached) {
       finished_ = true;
       return;
     case Report::Kind::ready:
+      if (plan_.when_ready) plan_.when_ready(pid_);
       if (relay_) relay_->attach(std::move(attached));
       return;
     case Report::Kind::fuse: return;

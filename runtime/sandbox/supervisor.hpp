@@ -19,7 +19,7 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
 
   /// Until process 1 has ended, and with it every process of the sandbox.
-  SandboxResult watch(Fd socket, Fd process, Fd fuse_device);
+  SandboxResult watch(pid_t pid, Fd socket, Fd process, Fd fuse_device);
 
  private:
   void hear_reports();
@@ -32,6 +32,7 @@ class Supervisor {
   const SandboxPlan& plan_;
   sigset_t old_mask_{};
   Fd signals_;
+  pid_t pid_ = -1;
   Fd socket_;
   Fd process_;
   Fd fuse_device_;

@@ -55,6 +55,8 @@ pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept {
 
 Fd pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
+int setns(int pidfd, int namespaces) noexcept { return ::setns(pidfd, namespaces); }
+
 int pidfd_send_signal(int pidfd, int signal) noexcept {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
@@ -95,6 +97,10 @@ int move_mount(int mount, int target) noexcept {
 int pivot_root_here() noexcept { return static_cast<int>(::syscall(SYS_pivot_root, ".", ".")); }
 
 int close_range_on_exec(unsigned first) noexcept { return ::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC); }
+
+int close_range(unsigned first, unsigned last) noexcept {
+  return first > last ? 0 : ::close_range(first, last, 0);
+}
 
 int seccomp_load(const Filter& filter) noexcept {
   // The call answers 0 without a listener, which is not a descriptor to own.

@@ -20,6 +20,8 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
 /// clone3(2) without shared memory: returns 0 in the child. `pidfd` receives a descriptor of it in the parent.
 pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept;
 Fd pidfd_open(pid_t pid) noexcept;
+/// setns(2) into the namespaces (CLONE_NEW*) of the process.
+int setns(int pidfd, int namespaces) noexcept;
 int pidfd_send_signal(int pidfd, int signal) noexcept;
 
 Fd fsopen(const char* type) noexcept;
@@ -40,6 +42,7 @@ int pivot_root_here() noexcept;
 
 /// close_range(2): marks every descriptor from `first` up close-on-exec.
 int close_range_on_exec(unsigned first) noexcept;
+int close_range(unsigned first, unsigned last) noexcept;
 
 struct Filter {
   const void* instructions = nullptr;  // struct sock_filter[]

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/session_list.hpp"
+
+#include <cerrno>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "runtime/sandbox/syscalls.hpp"
+#include "store/error.hpp"
+
+namespace karapace::runtime {
+namespace {
+
+std::optional<IdMode> mode_from(std::string_view word) {
+  for (const IdMode mode : {IdMode::root, IdMode::subid, IdMode::single})
+    if (text(mode) == word) return mode;
+  return std::nullopt;
+}
+
+/// Lines that are no sessions (a file cut short by a full disk) name nothing that runs.
+std::vector<RunningSession> parse(const std::string& content) {
+  std::vector<RunningSession> sessions;
+  std::istringstream lines(content);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    RunningSession session;
+    std::string word;
+    if (!(words >> session.process >> session.start_time >> word)) continue;
+    const auto mode = mode_from(word);
+    if (!mode) continue;
+    session.mode = *mode;
+    sessions.push_back(session);
+  }
+  return sessions;
+}
+
+bool runs(int proc, const RunningSession& session) {
+  return process_start_time(proc, session.process) == session.start_time;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> process_start_time(int proc, pid_t process) {
+  const auto file = open_if_exists(proc, fmt::format("{}/stat", process), O_RDONLY);
+  if (!file) return std::nullopt;
+  const auto stat = read_all(file->get(), "the state of a process");
+  // The second field, the name, may hold anything; the last ")" ends it.
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) {
+    fields >> skipped;
+    if (field == 3 && skipped == "Z") return std::nullopt;
+  }
+  std::uint64_t start_time = 0;
+  if (!(fields >> start_time)) return std::nullopt;
+  return start_time;
+}
+
+SessionList::SessionList(const std::filesystem::path& instance_directory)
+    : proc_(open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
+      file_(open_at(AT_FDCWD, instance_directory / "session", O_RDWR | O_CREAT, 0600)) {
+  while (::flock(file_.get(), LOCK_EX) != 0)
+    if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
+  for (const auto& session : parse(read_all(file_.get(), "the list of sessions")))
+    if (runs(proc_.get(), session)) sessions_.push_back(session);
+}
+
+std::optional<SessionList::Joinable> SessionList::find_running() const {
+  for (const auto& session : sessions_) {
+    Fd process = sys::pidfd_open(session.process);
+    // Looked at again, now that the descriptor pins the process.
+    if (process && runs(proc_.get(), session)) return Joinable{std::move(process), session.mode};
+  }
+  return std::nullopt;
+}
+
+void SessionList::add_and_unlock(pid_t process, IdMode mode) {
+  if (const auto start_time = process_start_time(proc_.get(), process)) sessions_.push_back({process, *start_time, mode});
+  std::string content;
+  for (const auto& session : sessions_)
+    content += fmt::format("{} {} {}\n", session.process, session.start_time, text(session.mode));
+  if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0)
+    throw SandboxError(errno_message("sandbox: cannot write the list of sessions", errno));
+  write_all(file_.get(), content, "the list of sessions");
+  // Explicitly: a child may hold a copy of the descriptor.
+  ::flock(file_.get(), LOCK_UN);
+  file_.reset();
+}
+
+}  // namespace karapace::runtime

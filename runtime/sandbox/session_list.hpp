@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// SessionList: the running sessions of an instance, in the file `session` of its directory.
+//
+// One line per session: the id of its process 1, that process's start time (proc(5), field 22: an id may be reused, the
+// pair not) and the id mode. The file is its own lock: it is held from looking for a session to join until the new
+// one stands and is listed, so two first sessions can not both mount. Lines of dead sessions are dropped then.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/sandbox/id_mode.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::runtime {
+
+struct RunningSession {
+  pid_t process = -1;
+  std::uint64_t start_time = 0;
+  IdMode mode{};
+};
+
+class SessionList {
+ public:
+  /// Waits for the lock.
+  explicit SessionList(const std::filesystem::path& instance_directory);
+
+  /// A running session, as a pidfd of its process 1, and its id mode.
+  struct Joinable {
+    Fd process;
+    IdMode mode{};
+  };
+  std::optional<Joinable> find_running() const;
+  /// Lists the session and gives the lock back.
+  void add_and_unlock(pid_t process, IdMode mode);
+
+ private:
+  Fd proc_;  // the host's: a caller that joined a session sees another one
+  Fd file_;
+  std::vector<RunningSession> sessions_;
+};
+
+/// The start time of a process, read below `proc`, an open /proc; nothing when there is none.
+std::optional<std::uint64_t> process_start_time(int proc, pid_t process);
+
+}  // namespace karapace::runtime

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/session_mounts.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path host_path(const store::Mount& mount, const MountPolicy& policy) {
+  if (mount.host == "~") return policy.home;
+  if (mount.host.starts_with("~/")) return policy.home / mount.host.substr(2);
+  const fs::path path(mount.host);
+  if (path.is_absolute()) return path;
+  if (policy.project) return *policy.project / path;
+  throw SandboxError(fmt::format("mount {}: \"{}\" is relative to the manifest; name the environment by its project",
+                                 mount.label, mount.host));
+}
+
+fs::path real_path(const fs::path& path, const store::Mount& mount) {
+  std::error_code error;
+  auto real = fs::canonical(path, error);
+  if (error)
+    throw SandboxError(fmt::format("mount {}: cannot use \"{}\": {}", mount.label, path.string(), error.message()));
+  return real;
+}
+
+bool is_allowed(const fs::path& real, const MountPolicy& policy) {
+  if (policy.project && lies_in(real, *policy.project)) return true;
+  return std::any_of(policy.allowed.begin(), policy.allowed.end(), [&](const fs::path& allowed) {
+    std::error_code error;
+    const auto directory = fs::canonical(allowed, error);
+    return !error && lies_in(real, directory);
+  });
+}
+
+void check_target(const store::Mount& mount) {
+  const fs::path target = fs::path(mount.target).lexically_normal();
+  const bool dotted = std::any_of(target.begin(), target.end(), [](const fs::path& part) { return part == ".."; });
+  if (!target.is_absolute() || dotted || target == "/")
+    throw SandboxError(fmt::format("mount {}: the target \"{}\" is not an absolute path below /", mount.label, mount.target));
+  for (const char* own : {"/proc", "/sys", "/dev"})
+    if (lies_in(target, own))
+      throw SandboxError(fmt::format("mount {}: the target \"{}\" lies in {}, which belongs to the sandbox", mount.label,
+                                     mount.target, own));
+}
+
+}  // namespace
+
+bool lies_in(const fs::path& path, const fs::path& directory) {
+  const auto [mismatch, end] = std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
+  return mismatch == directory.end() || (std::next(mismatch) == directory.end() && mismatch->empty());
+}
+
+Bind project_bind(const fs::path& project, const fs::path& home) {
+  std::error_code error;
+  const auto real_home = fs::canonical(home, error);
+  if (project == "/" || (!error && lies_in(real_home, project)))
+    throw SandboxError(fmt::format("the project directory {} holds the whole home directory, which sessions must not see; "
+                                   "move karapace.toml into a directory of its own", project.string()));
+  return {project, project.string(), BindAccess::read_write};
+}
+
+Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
+  check_target(mount);
+  const auto real = real_path(host_path(mount, policy), mount);
+  if (!is_allowed(real, policy))
+    throw SandboxError(fmt::format(
+        "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
+        "~/.config/karapace/config.toml", mount.label, mount.host, real.string()));
+  return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write};
+}
+
+}  // namespace karapace::runtime

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of the host a session sees: the project's directory and the manifest's mounts, each judged by its real path.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/sandbox/sandbox.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::runtime {
+
+struct MountPolicy {
+  std::optional<std::filesystem::path> project;  // the manifest's directory
+  std::filesystem::path home;
+  std::vector<std::filesystem::path> allowed;
+};
+
+/// The project's directory, which is mounted with write access at its own path. SandboxError when it is "/" or holds
+/// the whole home directory: then everything would be visible inside.
+Bind project_bind(const std::filesystem::path& project, const std::filesystem::path& home);
+
+/// One mount of the manifest, with links resolved: a mount from inside the project or below an allowed directory.
+/// SandboxError with the remedy for any other, for one that does not exist and for targets that the sandbox itself needs.
+Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
+
+/// Whether `path` is `directory` or below it; both absolute, without links.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);
+
+}  // namespace karapace::runtime
