@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/base_archive.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "generator/graph/graph.hpp"
+#include "generator/manifest/base_image.hpp"
+#include "generator/project/child.hpp"
+#include "generator/resolve/helper.hpp"
+#include "generator/resolve/mirrors.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+#include "store/store.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Removed when the value dies: downloads and lists of sources are needed for a moment only.
+struct TemporaryFile {
+  explicit TemporaryFile(fs::path where) : path(std::move(where)) { fs::create_directories(path.parent_path()); }
+  ~TemporaryFile() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  fs::path path;
+};
+
+std::uint64_t file_size(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    throw ManifestError(errno_message(fmt::format("the base archive \"{}\" can not be read", path), errno));
+  }
+  if (!S_ISREG(status.st_mode)) throw ManifestError(fmt::format("the base archive \"{}\" is not a regular file", path));
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+/// Runs one edge as ninja would.
+void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) {
+  auto steps = store / "steps";
+  std::vector<std::string> argv = {helper_path("karapace-step"), std::string(text(step.kind)), steps / step.key().hex()};
+  if (step.kind == StepKind::fetch) argv.insert(argv.end(), {"--hint", "mirrors=" + mirrors.native()});
+  for (const auto& [name, value] : step.parameters) argv.push_back(name + "=" + value);
+  argv.push_back("--");
+  for (const auto& input : step.inputs) argv.push_back(steps / input.hex());
+  if (run_child({.argv = argv, .working_directory = {}, .output = ChildOutput::to_stderr}) == 0) return;
+  throw StepError(fmt::format("lock: the base archive can not be {}ed (see above)", text(step.kind)));
+}
+
+/// The archive's steps, as they are planned for a lock.
+std::vector<Step> archive_steps(const LockedArchive& archive) {
+  auto fetch = Step::normalised(StepKind::fetch,
+                                {{"sha256", archive.sha256.hex()}, {"size", fmt::to_string(archive.size)}}, {});
+  auto unpack = Step::normalised(StepKind::unpack, {{"format", "tar"}}, {fetch.key()});
+  return {fetch, unpack};
+}
+
+void fetch(const LockedArchive& archive, const std::string& location, const ArchivePlaces& places) {
+  TemporaryFile mirrors(places.cache / fmt::format("sources-{}.json", archive.sha256.short_hex()));
+  write_file_atomically(mirrors.path, mirrors_text({}, {{archive.sha256.hex(), {location}}}), Durable::no);
+  run_step(archive_steps(archive)[0], places.store, mirrors.path);
+}
+
+std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) {
+  TemporaryFile file(places.cache / fmt::format("archive-{}", archive.sha256.hex()));
+  int status = run_child({.argv = {helper_path("karapace-fetch"), "--download", archive.location, file.path},
+                          .working_directory = {},
+                          .output = ChildOutput::to_stderr});
+  if (status != 0) throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", archive.location));
+  LockedArchive locked{archive.sha256, file_size(file.path)};
+  fetch(locked, file.path, places);
+  return locked.size;
+}
+
+std::string read_inside(int root, const fs::path& path) {
+  auto fd = open_in_root(root, path, O_RDONLY);
+  if (!fd) {
+    throw ManifestError(fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
+                                    "Debian's and Ubuntu's systems are supported",
+                                    path.native()));
+  }
+  return read_all(fd->get(), path.native());
+}
+
+/// The value of NAME= in a file of shell variables.
+std::string value_of(const std::string& text, const std::string& name) {
+  std::string lines = "\n" + text;
+  auto at = lines.find("\n" + name + "=");
+  if (at == std::string::npos) return {};
+  at += name.size() + 2;
+  auto value = lines.substr(at, lines.find('\n', at) - at);
+  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'')) value = value.substr(1, value.size() - 2);
+  return value;
+}
+
+}  // namespace
+
+std::string archive_location(const BaseArchive& archive, const fs::path& directory) {
+  return is_url(archive.location) ? archive.location : (directory / archive.location).lexically_normal().native();
+}
+
+LockedArchive locked_archive(const BaseArchive& archive, const std::optional<LockedArchive>& known,
+                             const ArchivePlaces& places) {
+  if (known && known->sha256 == archive.sha256) return *known;
+  if (is_url(archive.location)) return {archive.sha256, download(archive, places)};
+  return {archive.sha256, file_size(archive_location(archive, places.directory))};
+}
+
+ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& locked, const ArchivePlaces& places) {
+  auto store = store::Store::open(places.store, store::Store::Access::create);
+  auto unpack = archive_steps(locked)[1];
+  if (!store.record(unpack.key())) {
+    fetch(locked, archive_location(archive, places.directory), places);
+    run_step(unpack, places.store, {});
+  }
+  auto record = store.input_record(unpack.key());
+  Fd root = open_at(AT_FDCWD, store.layer_tree(record.layer().layer), O_PATH | O_DIRECTORY);
+  auto release = read_inside(root.get(), "etc/os-release");
+  ArchiveContents contents{value_of(release, "ID"), value_of(release, "VERSION_CODENAME"), {}};
+  contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status");
+  if (archives_of(contents.distribution).empty() || contents.suite.empty()) {
+    throw ManifestError(fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "
+                                    "supported",
+                                    contents.distribution, contents.suite));
+  }
+  return contents;
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Base archives when locking: what a root file system archive says about itself.
+//
+// The archive is fetched and unpacked by the very steps that a build runs (so a build finds them done), and then read
+// from its layer: which distribution it is, and what its dpkg counts as installed.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "generator/lock/lock.hpp"
+#include "generator/manifest/manifest.hpp"
+
+namespace karapace::generator {
+
+/// Where the archive is: a URL, or an absolute path.
+std::string archive_location(const BaseArchive& archive, const std::filesystem::path& directory);
+
+struct ArchivePlaces {
+  std::filesystem::path directory;  // the manifest's
+  std::filesystem::path store;
+  std::filesystem::path cache;
+};
+
+/// Its size: `known` when that is of the same archive, else that of the file; a URL is downloaded into the store.
+/// ManifestError when there is no such file; RemoteError when the server does not answer.
+LockedArchive locked_archive(const BaseArchive& archive, const std::optional<LockedArchive>& known,
+                             const ArchivePlaces& places);
+
+struct ArchiveContents {
+  std::string distribution;  // ID of etc/os-release
+  std::string suite;         // VERSION_CODENAME
+  std::string dpkg_status;   // var/lib/dpkg/status
+};
+
+/// Fetches and unpacks it into the store unless it is there. ManifestError when it is not of a Debian or Ubuntu system.
+ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& locked, const ArchivePlaces& places);
+
+}  // namespace karapace::generator

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The build directory: where `karapace gen` writes and ninja runs.
+//
+//   build.ninja              the graph: the same bytes everywhere
+//   .karapace/local.ninja    what belongs to this machine, included by build.ninja
+//   .karapace/mirrors.json   from where this machine fetches
+//   .karapace/locks/<id>     the canonical locks, which the graph fetches by digest
+//
+// A file is only written when its bytes change.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/graph/ninja_text.hpp"
+#include "generator/resolve/mirrors.hpp"
+
+namespace karapace::generator {
+
+class BuildDirectory {
+ public:
+  /// Makes the directory. Error when it holds a build.ninja that is not ours: it is never overwritten.
+  explicit BuildDirectory(std::filesystem::path path);
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  std::filesystem::path mirrors_path() const { return path_ / ".karapace/mirrors.json"; }
+  /// Keeps the lock's canonical text and returns its path.
+  std::filesystem::path add_lock(const EnvironmentId& id, std::string_view canonical);
+  void write_mirrors(std::string_view text) const;
+  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (what else would ninja do but ask
+  /// for it again?), and removes locks that were not added. True when build.ninja's bytes changed.
+  bool write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
+
+ private:
+  void remove_old_locks() const;
+  std::filesystem::path path_;
+  std::set<std::string> locks_;
+};
+
+}  // namespace karapace::generator

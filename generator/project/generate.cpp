@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/generate.hpp"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "generator/project/base_archive.hpp"
+#include "generator/project/build_directory.hpp"
+#include "generator/resolve/helper.hpp"
+#include "store/environment.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// More downloads at once help no mirror; more installs than processors only take memory from each other.
+constexpr unsigned fetches_at_once = 8;
+
+std::int64_t modified_ns(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+class Generation {
+ public:
+  explicit Generation(const GenerateRequest& request)
+      : request_(request),
+        store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
+        directory_((request.working_directory / request.directory).lexically_normal()) {}
+
+  Generated run() {
+    for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
+    directory_.write_mirrors(mirrors_text(mirrors(), files_));
+    std::string local = local_text(this->local());
+    Graph graph = std::move(planner_).finish();
+    result_.edges = graph.edges.size();
+    result_.changed = directory_.write_graph(ninja_text(graph), local, sources_);
+    return std::move(result_);
+  }
+
+ private:
+  void add(Project project) {
+    if (!seen_.insert(project.manifest_path).second) return;
+    if (request_.name) project.name = *request_.name;
+    auto locked = bring_lock_up_to_date(project, request_.lock);
+    EnvironmentId id(blake3(locked.canonical));
+    auto steps = planner_.add(locked.lock, locked.canonical);
+    files_[id.hex()] = {directory_.add_lock(id, locked.canonical).native()};
+    add_sources(project, locked.lock);
+    add_repositories(project.manifest, locked.lock);
+    std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
+    result_.environments.push_back({project.name, project.manifest_path, id, steps.back(), packages, locked.state,
+                                    std::move(locked.notes)});
+    store::add_root(store_, {.name = project.name,
+                             .manifest = project.manifest_path,
+                             .environment = id,
+                             .manifest_mtime_ns = modified_ns(project.manifest_path),
+                             .lock_mtime_ns = modified_ns(project.lock_path),
+                             .steps = std::move(steps)});
+  }
+
+  /// Files whose change makes the graph another, and where the graph finds those that it fetches.
+  void add_sources(const Project& project, const Lock& lock) {
+    sources_.insert(sources_.end(), {project.manifest_path, project.lock_path});
+    for (const auto& file : lock.files) {
+      auto path = (project.directory() / file.source).lexically_normal();
+      auto& places = files_[file.content.hex()];
+      if (std::find(places.begin(), places.end(), path.native()) == places.end()) places.push_back(path);
+      sources_.push_back(std::move(path));
+    }
+    for (const auto& repository : lock.request.repositories) {
+      sources_.push_back((project.directory() / repository.key).lexically_normal());
+    }
+    if (const auto* archive = std::get_if<BaseArchive>(&project.manifest.base)) {
+      files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
+    }
+  }
+
+  void add_repositories(const Manifest& manifest, const Lock& lock) {
+    distributions_.insert({lock.distribution, lock.architecture});
+    for (const auto& repository : manifest.repositories) uris_[repository.name].insert(repository.uri);
+  }
+
+  /// Two manifests may call different repositories by one name: every one of their places is then asked.
+  Mirrors mirrors() const {
+    Mirrors all;
+    auto ask = [&](std::string distribution, std::string architecture, std::map<std::string, std::string> additional) {
+      auto found = find_mirrors({.distribution = std::move(distribution),
+                                 .architecture = std::move(architecture),
+                                 .additional = std::move(additional),
+                                 .configuration = request_.lock.places.configuration,
+                                 .cache = request_.lock.places.cache});
+      for (auto& [archive, urls] : found.archives) {
+        auto& known = all.archives[archive];
+        for (auto& url : urls) {
+          if (std::find(known.begin(), known.end(), url) == known.end()) known.push_back(std::move(url));
+        }
+      }
+      return found.acquisition;
+    };
+    for (const auto& [distribution, architecture] : distributions_) {
+      all.acquisition = ask(distribution, architecture, {});
+    }
+    for (const auto& [name, uris] : uris_) {
+      for (const auto& uri : uris) ask("", distributions_.begin()->second, {{name, uri}});
+    }
+    return all;
+  }
+
+  Local local() const {
+    Local local;
+    local.store = store_.root();
+    local.step_program = helper_path("karapace-step");
+    local.mirrors = directory_.mirrors_path();
+    local.fetch_depth = fetches_at_once;
+    local.install_depth = std::max(1u, std::thread::hardware_concurrency());
+    for (const auto& environment : result_.environments) {
+      local.environments.push_back({environment.name, environment.id, environment.step});
+    }
+    local.regenerate = regenerate();
+    local.sources = sources_;
+    return local;
+  }
+
+  /// The same call again. Without --upgrade: that was meant once.
+  std::vector<std::string> regenerate() const {
+    auto words = request_.program;
+    words.insert(words.end(), {"gen", "--regenerate", "-C", directory_.path()});
+    if (request_.lock.policy == LockPolicy::locked) words.push_back("--locked");
+    if (request_.lock.policy == LockPolicy::frozen) words.push_back("--frozen");
+    if (request_.name) words.insert(words.end(), {"--name", *request_.name});
+    for (const auto& environment : result_.environments) words.push_back(environment.manifest);
+    return words;
+  }
+
+  const GenerateRequest& request_;
+  store::Store store_;
+  BuildDirectory directory_;
+  Planner planner_;
+  Generated result_;
+  std::set<fs::path> seen_;
+  std::vector<fs::path> sources_;
+  std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
+  std::set<std::pair<std::string, std::string>> distributions_;
+  std::map<std::string, std::set<std::string>> uris_;
+};
+
+}  // namespace
+
+Generated generate(const GenerateRequest& request) { return Generation(request).run(); }
+
+}  // namespace karapace::generator

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generate: manifests → locks → graph → files that ninja reads. What `karapace gen` and `karapace build` do.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/project/locking.hpp"
+
+namespace karapace::generator {
+
+struct GenerateRequest {
+  std::vector<std::filesystem::path> manifests;  // as given: files, or directories with a karapace.toml
+  std::optional<std::string> name;               // of the environment, with a single manifest; else the project's
+  std::filesystem::path directory;               // where build.ninja goes
+  std::filesystem::path working_directory;
+  LockSettings lock;
+  std::vector<std::string> program;  // how karapace is called, with its global options: argv[0] is absolute
+};
+
+struct GeneratedEnvironment {
+  std::string name;
+  std::filesystem::path manifest;
+  EnvironmentId id;
+  StepKey step;
+  std::size_t packages = 0;
+  LockState lock = LockState::unchanged;
+  std::vector<std::string> notes;
+};
+
+struct Generated {
+  std::vector<GeneratedEnvironment> environments;  // in the order of the manifests
+  std::size_t edges = 0;
+  bool changed = false;  // whether build.ninja's bytes did
+};
+
+/// Locks as far as allowed, registers each project as a root in the store, and writes the build directory.
+Generated generate(const GenerateRequest& request);
+
+}  // namespace karapace::generator

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/locking.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/utsname.h>
+
+#include "generator/lock/intent.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "generator/project/base_archive.hpp"
+#include "generator/project/package_changes.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+// Of archives without packages nothing says when they were made; what setup writes is dated 2000-01-01.
+constexpr std::int64_t epoch_of_archives = 946'684'800;
+
+// The making of a new lock, with the old one's versions kept.
+class Renewal {
+ public:
+  Renewal(const Project& project, const LockSettings& settings, const std::optional<Lock>& old, Intent intent)
+      : project_(project), settings_(settings), old_(old), intent_(std::move(intent)) {}
+
+  LockResult run() {
+    LockResult result;
+    adopt_intent(result.lock);
+    if (old_ && old_->request == intent_.request && settings_.upgrade.scope == Upgrade::Scope::none) {
+      adopt_resolution(result.lock);
+    } else {
+      resolve_into(result);
+    }
+    return result;
+  }
+
+ private:
+  void adopt_intent(Lock& lock) const {
+    lock.request = intent_.request;
+    lock.files = intent_.files;
+    lock.run = intent_.run;
+    lock.runtime = intent_.runtime;
+  }
+
+  void adopt_resolution(Lock& lock) const {
+    lock.distribution = old_->distribution;
+    lock.suite = old_->suite;
+    lock.architecture = old_->architecture;
+    lock.source_date_epoch = old_->source_date_epoch;
+    lock.archive = old_->archive;
+    lock.repositories = old_->repositories;
+    lock.base = old_->base;
+    lock.packages = old_->packages;
+  }
+
+  void resolve_into(LockResult& result) const {
+    Lock& lock = result.lock;
+    lock.architecture = old_ ? old_->architecture : host_architecture();
+    lock.source_date_epoch = epoch_of_archives;
+    std::optional<std::string> status;
+    if (const auto* archive = std::get_if<BaseArchive>(&project_.manifest.base)) {
+      ArchivePlaces places{project_.directory(), settings_.places.store, settings_.places.cache};
+      lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, places);
+      if (lock.request.packages.empty()) return;
+      auto contents = read_archive(*archive, *lock.archive, places);
+      lock.distribution = std::move(contents.distribution);
+      lock.suite = std::move(contents.suite);
+      status = std::move(contents.dpkg_status);
+    } else {
+      const auto& suite = std::get<BaseSuite>(project_.manifest.base);
+      lock.distribution = suite.distribution;
+      lock.suite = suite.suite;
+    }
+    auto resolution = resolve(request(lock, std::move(status)));
+    lock.repositories = std::move(resolution.repositories);
+    lock.base = std::move(resolution.base);
+    lock.packages = std::move(resolution.packages);
+    lock.source_date_epoch = resolution.source_date_epoch;
+    result.notes = std::move(resolution.notes);
+  }
+
+  ResolveRequest request(const Lock& lock, std::optional<std::string> status) const {
+    ResolveRequest request;
+    request.distribution = lock.distribution;
+    request.suite = lock.suite;
+    request.architecture = lock.architecture;
+    request.base_status = std::move(status);
+    request.packages = lock.request.packages;
+    request.recommends = lock.request.recommends ? Recommends::yes : Recommends::no;
+    request.upgrade = settings_.upgrade;
+    request.cache = settings_.places.cache;
+    keep_versions(request, lock);
+    MirrorsRequest mirrors{.distribution = lock.distribution,
+                           .architecture = lock.architecture,
+                           .additional = {},
+                           .configuration = settings_.places.configuration,
+                           .cache = settings_.places.cache};
+    for (const auto& repository : project_.manifest.repositories) {
+      mirrors.additional[repository.name] = repository.uri;
+      request.repositories.push_back(
+          {repository.name, project_.directory() / repository.key, repository.suite, repository.components});
+    }
+    request.mirrors = find_mirrors(mirrors);
+    return request;
+  }
+
+  void keep_versions(ResolveRequest& request, const Lock& lock) const {
+    if (!old_ || old_->distribution != lock.distribution || old_->suite != lock.suite) return;
+    request.keep = old_->base;
+    request.keep.insert(request.keep.end(), old_->packages.begin(), old_->packages.end());
+  }
+
+  const Project& project_;
+  const LockSettings& settings_;
+  const std::optional<Lock>& old_;
+  Intent intent_;
+};
+
+std::string shown(const Project& project) { return project.lock_path.native(); }
+
+Lock required_lock(const Project& project, std::optional<Lock> lock) {
+  if (lock) return std::move(*lock);
+  throw LockError(fmt::format("there is no lock {}: make it with `karapace lock`", shown(project)));
+}
+
+LockResult unchanged(Lock lock) {
+  LockResult result;
+  result.canonical = serialise(lock);
+  result.lock = std::move(lock);
+  return result;
+}
+
+}  // namespace
+
+std::string_view text(LockState state) noexcept {
+  switch (state) {
+    case LockState::unchanged: return "unchanged";
+    case LockState::updated: return "updated";
+    case LockState::created: return "created";
+  }
+  return "unchanged";
+}
+
+std::string host_architecture() {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Pair, 8> words = {{{"x86_64", "amd64"},
+                                                 {"aarch64", "arm64"},
+                                                 {"armv7l", "armhf"},
+                                                 {"i686", "i386"},
+                                                 {"ppc64le", "ppc64el"},
+                                                 {"riscv64", "riscv64"},
+                                                 {"s390x", "s390x"},
+                                                 {"loongarch64", "loong64"}}};
+  struct utsname names {};
+  ::uname(&names);
+  for (const auto& [machine, architecture] : words) {
+    if (machine == names.machine) return std::string(architecture);
+  }
+  throw Error(fmt::format("lock: Debian has no architecture for the machine \"{}\"", names.machine));
+}
+
+LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings) {
+  auto old = read_lock_if_exists(project.lock_path);
+  if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
+  auto wanted = intent_of(project.manifest, project.directory());
+  std::vector<std::string> why;
+  if (old) why = differences(intent_of(*old), wanted);
+  if (settings.policy == LockPolicy::locked) {
+    auto lock = required_lock(project, std::move(old));
+    if (why.empty()) return unchanged(std::move(lock));
+    throw LockError(fmt::format("{} does not fit the manifest; run `karapace lock`:\n  {}", shown(project),
+                                fmt::join(why, "\n  ")));
+  }
+  if (old && why.empty() && settings.upgrade.scope == Upgrade::Scope::none) return unchanged(std::move(*old));
+  auto result = Renewal(project, settings, old, std::move(wanted)).run();
+  result.canonical = serialise(result.lock);
+  result.differences = std::move(why);
+  if (old) result.packages = package_changes(*old, result.lock);
+  if (write_lock(project.lock_path, result.lock)) result.state = old ? LockState::updated : LockState::created;
+  return result;
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Locking: a project's lock, brought up to date as far as it is allowed.
+//
+// What the manifest changed is changed, and nothing else: packages keep their versions while the archive has them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "generator/lock/lock.hpp"
+#include "generator/project/project.hpp"
+#include "generator/resolve/resolve.hpp"
+
+namespace karapace::generator {
+
+enum class LockPolicy {
+  update,  // make or change it when it does not fit the manifest
+  locked,  // LockError that lists what does not fit
+  frozen,  // take it as it is; nothing but the lock is looked at
+};
+
+/// Where this machine keeps things.
+struct Places {
+  std::filesystem::path store;
+  std::filesystem::path cache;          // package lists and what the host's package sources said
+  std::filesystem::path configuration;  // the user's config.toml
+};
+
+struct LockSettings {
+  LockPolicy policy = LockPolicy::update;
+  Upgrade upgrade;
+  Places places;
+};
+
+enum class LockState { unchanged, updated, created };
+std::string_view text(LockState state) noexcept;
+
+struct LockResult {
+  Lock lock;
+  std::string canonical;  // serialise(lock)
+  LockState state = LockState::unchanged;
+  std::vector<std::string> differences;  // why it changed: what did not fit the manifest
+  std::vector<std::string> packages;     // what changed: see package_changes
+  std::vector<std::string> notes;        // of the resolver, for people
+};
+
+/// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.
+LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings);
+
+/// Debian's word for this machine's architecture. Error when it has none.
+std::string host_architecture();
+
+}  // namespace karapace::generator

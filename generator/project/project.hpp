@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Project: a manifest where it lies, with its lock beside it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "generator/manifest/manifest.hpp"
+
+namespace karapace::generator {
+
+struct Project {
+  std::filesystem::path manifest_path;  // absolute, without "." and ".."
+  std::filesystem::path lock_path;
+  std::string name;  // for people: the directory's name; "NAME-ci" for ci.toml in NAME/
+  Manifest manifest;
+  std::filesystem::path directory() const { return manifest_path.parent_path(); }
+};
+
+/// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.
+Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory);
+
+/// `text` with everything but [A-Za-z0-9._-] replaced by "-", so that it can be a word on command lines.
+std::string name_from(std::string_view text);
+
+}  // namespace karapace::generator
