@@ -11,7 +11,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 # Everything happens below a directory that any user may pass: the clone itself may be below /root.
 work=$(mktemp -d "${TMPDIR:-/tmp}/karapace-e2e-XXXXXX")
 chmod 755 "$work"
-mkdir -p "$work/libexec"
 cp -r "$programs" "$work/bin"
 chmod -R a+rX "$work"
 

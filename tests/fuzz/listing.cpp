@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// A listing that is accepted is canonical: its text is the text that was read.
+#include <cstdlib>
+
+#include "store/error.hpp"
+#include "store/layer.hpp"
+#include "tests/fuzz/target.hpp"
+
+void karapace::fuzz_one(std::string_view bytes) {
+  try {
+    if (store::Listing::parse(bytes, "listing").text() != bytes) std::abort();
+  } catch (const Error&) {
+  }
+}
