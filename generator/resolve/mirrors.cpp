@@ -149,6 +149,7 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
     mirrors.archives[name] = own != configuration.mirrors.end() ? own->second : additional_urls(name, uri);
   }
   configuration.acquisition.apply(mirrors.acquisition);
+  mirrors.keyrings = configuration.keyrings;
   return mirrors;
 }
 

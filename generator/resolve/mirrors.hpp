@@ -10,7 +10,8 @@
 //   3. a built-in table
 //
 // The host's acquisition settings (proxies, certificates, retries, validity checks) hold whenever its sources are
-// used; `[acquisition]` in the user's configuration overrides each of them.
+// used; `[acquisition]` in the user's configuration overrides each of them. `[keyrings]` there names the keyring of an
+// archive that a site signs itself.
 #pragma once
 
 #include <filesystem>
@@ -23,10 +24,10 @@ namespace karapace::generator {
 
 /// How to speak to mirrors. Absent means: the library's own default (for proxies, the environment's http_proxy).
 struct Acquisition {
-  std::optional<std::string> http_proxy;   // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
-  std::optional<std::string> https_proxy;
-  std::vector<std::string> no_proxy;       // host names that are asked directly, sorted
-  std::optional<std::string> ca_info;      // file of trusted certificates for https
+  std::optional<std::string> http_proxy = {};   // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
+  std::optional<std::string> https_proxy = {};
+  std::vector<std::string> no_proxy = {};       // host names that are asked directly, sorted
+  std::optional<std::string> ca_info = {};      // file of trusted certificates for https
   bool verify_peer = true;
   bool verify_host = true;
   unsigned retries = 3;
@@ -37,17 +38,19 @@ struct Acquisition {
 };
 
 struct Mirrors {
-  std::map<std::string, std::vector<std::string>> archives;  // base URLs without a final slash, best first
-  Acquisition acquisition;
+  std::map<std::string, std::vector<std::string>> archives = {};  // base URLs without a final slash, best first
+  Acquisition acquisition = {};
+  /// Keyrings of archives that a site signs itself, binary or armored; others are vouched for by their distribution's.
+  std::map<std::string, std::filesystem::path> keyrings = {};
   auto operator<=>(const Mirrors&) const = default;
 };
 
 struct MirrorsRequest {
   std::string distribution;  // "debian", "ubuntu"; "" when only additional repositories are wanted
   std::string architecture;  // Ubuntu serves its ports from another host
-  std::map<std::string, std::string> additional;  // name of an additional repository -> the manifest's URL
-  std::filesystem::path configuration;            // see default_configuration_file()
-  std::filesystem::path cache;  // directory that remembers the host's answer, so that it is asked once per change
+  std::map<std::string, std::string> additional = {};  // name of an additional repository -> the manifest's URL
+  std::filesystem::path configuration = {};            // see default_configuration_file()
+  std::filesystem::path cache = {};  // directory that remembers the host's answer, so that it is asked once per change
 };
 
 /// $XDG_CONFIG_HOME/karapace/config.toml, else $HOME/.config/karapace/config.toml. The file need not exist.

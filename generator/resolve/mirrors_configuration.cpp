@@ -5,6 +5,7 @@
 #include <limits>
 
 #define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -97,6 +98,12 @@ AcquisitionChoice choice_from(const Reader& reader, const toml::table& table) {
   return choice;
 }
 
+std::filesystem::path keyring_from(const Reader& reader, const toml::node& node, std::string_view archive) {
+  std::filesystem::path path = reader.text(node, archive);
+  if (!path.is_absolute()) reader.refuse(node.source(), fmt::format("\"{}\" must be an absolute path", archive));
+  return path;
+}
+
 template <class Value>
 void override_with(Value& value, const std::optional<Value>& said) {
   if (said) value = *said;
@@ -129,9 +136,13 @@ MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::str
       }
     } else if (key == "acquisition") {
       configuration.acquisition = choice_from(reader, reader.table(node, "acquisition"));
+    } else if (key == "keyrings") {
+      for (const auto& [archive, path] : reader.table(node, "keyrings")) {
+        configuration.keyrings.emplace(archive.str(), keyring_from(reader, path, archive.str()));
+      }
     } else {
-      reader.refuse(key.source(),
-                    fmt::format("unknown key \"{}\"; known are [mirrors] and [acquisition]", key.str()));
+      reader.refuse(key.source(), fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings] and [mirrors]",
+                                              key.str()));
     }
   }
   return configuration;

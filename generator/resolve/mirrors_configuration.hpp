@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MirrorsConfiguration: `[mirrors]` and `[acquisition]` of the user's config.toml.
+// MirrorsConfiguration: `[mirrors]`, `[acquisition]` and `[keyrings]` of the user's config.toml.
 //
 //   [mirrors]
 //   debian = ["http://mirror.invalid/debian"]           # best first; a single string will do
@@ -7,6 +7,8 @@
 //   [acquisition]
 //   http_proxy = "http://proxy.invalid:3128"            # https_proxy, no_proxy = [...], ca_info, verify_peer,
 //   retries = 5                                         # verify_host, timeout, check_valid_until, check_date
+//   [keyrings]
+//   debian = "/etc/site/archive.asc"                    # for an archive that a site signs itself; absolute
 #pragma once
 
 #include <filesystem>
@@ -39,6 +41,7 @@ struct AcquisitionChoice {
 struct MirrorsConfiguration {
   std::map<std::string, std::vector<std::string>> mirrors;
   AcquisitionChoice acquisition;
+  std::map<std::string, std::filesystem::path> keyrings;
 };
 
 /// Strict: ManifestError `name:line:column: ...` for anything unknown or mistyped.

@@ -143,11 +143,18 @@ Acquisition acquisition_from(const json& value) {
 }
 
 json to_json(const Mirrors& mirrors) {
-  return {{"archives", mirrors.archives}, {"acquisition", to_json(mirrors.acquisition)}};
+  json keyrings = json::object();
+  for (const auto& [archive, path] : mirrors.keyrings) keyrings[archive] = path.string();
+  return {{"archives", mirrors.archives},
+          {"acquisition", to_json(mirrors.acquisition)},
+          {"keyrings", std::move(keyrings)}};
 }
 
 Mirrors mirrors_from(const json& value) {
-  return {.archives = value.at("archives"), .acquisition = acquisition_from(value.at("acquisition"))};
+  Mirrors mirrors{
+      .archives = value.at("archives"), .acquisition = acquisition_from(value.at("acquisition")), .keyrings = {}};
+  for (const auto& [archive, path] : value.at("keyrings").items()) mirrors.keyrings[archive] = path.get<std::string>();
+  return mirrors;
 }
 
 ErrorKind kind_from(std::string_view code) {

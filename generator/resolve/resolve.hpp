@@ -32,31 +32,33 @@ enum class ValidUntil { check, ignore };
 struct Upgrade {
   enum class Scope { none, named, everything };
   Scope scope = Scope::none;
-  std::vector<std::string> names;  // of packages, with Scope::named
+  std::vector<std::string> names = {};  // of packages, with Scope::named
 };
 
 struct ResolveRequest {
   std::string distribution;  // "debian", "ubuntu"
   std::string suite;         // "bookworm", "trixie", "sid", "noble", ...
   std::string architecture;  // Debian's word: "amd64", "arm64"; any, whatever this machine is
-  std::optional<std::string> base_status;  // text of var/lib/dpkg/status of a base archive; else a base is bootstrapped
-  std::vector<std::string> packages;       // names, perhaps virtual ones
+  /// Text of var/lib/dpkg/status of a base archive; without it a base is bootstrapped.
+  std::optional<std::string> base_status = {};
+  std::vector<std::string> packages = {};  // names, perhaps virtual ones
   Recommends recommends = Recommends::no;
-  std::vector<AdditionalRepository> repositories;
-  std::vector<LockedPackage> keep;  // base and packages of the lock there was: preferred while the archive has them
-  Upgrade upgrade;
-  Mirrors mirrors;              // of every archive (see find_mirrors)
-  std::filesystem::path cache;  // directory for package lists, shared by all resolutions and locked while in use
+  std::vector<AdditionalRepository> repositories = {};
+  /// Base and packages of the lock there was: preferred while the archive has them.
+  std::vector<LockedPackage> keep = {};
+  Upgrade upgrade = {};
+  Mirrors mirrors = {};              // of every archive (see find_mirrors)
+  std::filesystem::path cache = {};  // directory for package lists, shared by all resolutions and locked while in use
   ValidUntil valid_until = ValidUntil::check;
 };
 
 /// What a lock is made of; the fields mean what they mean in Lock.
 struct Resolution {
-  std::vector<LockedRepository> repositories;
-  std::vector<LockedPackage> base;      // empty with a base_status
-  std::vector<LockedPackage> packages;  // upgrades of base packages too
+  std::vector<LockedRepository> repositories = {};
+  std::vector<LockedPackage> base = {};      // empty with a base_status
+  std::vector<LockedPackage> packages = {};  // upgrades of base packages too
   std::int64_t source_date_epoch = 0;
-  std::vector<std::string> notes;  // for people: kept versions that vanished, and the like
+  std::vector<std::string> notes = {};  // for people: kept versions that vanished, and the like
 };
 
 /// Throws LockError (bad signature, expired, unknown or unsatisfiable packages, ...) and RemoteError (no mirror

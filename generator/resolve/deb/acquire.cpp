@@ -52,6 +52,8 @@ bool contains_any(std::string_view text, std::initializer_list<std::string_view>
                      [&](std::string_view needle) { return text.find(needle) != std::string_view::npos; });
 }
 
+bool is_release(std::string_view url) { return url.ends_with("Release") || url.ends_with("Release.gpg"); }
+
 struct Failure {
   const Repository* repository;
   std::string url;
@@ -81,16 +83,19 @@ std::string configuration_hint(const Repository& repository) {
 [[noreturn]] void refuse(const Failure& failure) {
   const std::string prefix = fmt::format("lock: {}: ", failure.repository->label());
   const std::string& text = failure.text;
+  if (contains_any(text, {"Release' is not signed"}) && !contains_any(text, {"GPG error", "Clearsigned file"})) {
+    throw LockError(fmt::format("{}its Release file is not signed; name a mirror that has the signed one (InRelease)",
+                                prefix));
+  }
   if (contains_any(text, {"GPG error", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG", "NODATA", "signature",
                           "Clearsigned file"})) {
     throw LockError(fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
                                 "the keyring {}",
                                 prefix, text, failure.repository->keyring.string()));
   }
-  if (contains_any(text, {"is not signed", "does not have a Release file", "no longer has a Release file"}) ||
-      (contains_any(text, {"404", "File not found", "403", "410"}) && failure.url.find("Release") != std::string::npos)) {
-    throw LockError(fmt::format("{}{} has no signed Release file for it ({}); check the suite's name, or name another "
-                                "mirror",
+  if (contains_any(text, {"does not have a Release file", "no longer has a Release file"}) ||
+      (contains_any(text, {"404", "File not found", "403", "410"}) && is_release(failure.url))) {
+    throw LockError(fmt::format("{}{} is missing ({}); check the suite's name, or name another mirror",
                                 prefix, failure.url, text));
   }
   if (contains_any(text, {"Hash Sum mismatch", "unexpected size", "404", "File not found"})) {
@@ -111,12 +116,24 @@ std::optional<Failure> first_failure(pkgAcquire& fetcher, const std::vector<Repo
     const std::string url = (*item)->DescURI();
     const Repository* repository = owner_of(url, repositories, rank);
     if (repository == nullptr) continue;
-    const bool release = url.ends_with("Release") || url.ends_with("Release.gpg");
-    if (!found || (release && found->text.empty())) {
+    if (!found || (is_release(url) && found->text.empty())) {
       found = Failure{.repository = repository, .url = url, .text = one_line((*item)->ErrorText)};
     }
   }
   return found;
+}
+
+/// Some refusals concern no file: apt then only says "The repository 'URL SUITE Release' is not signed."
+std::optional<Failure> failure_in_messages(const std::string& messages, const std::vector<Repository>& repositories,
+                                           std::size_t rank) {
+  for (const auto& repository : repositories) {
+    const std::string url = mirror_of(repository, rank);
+    if (messages.find(fmt::format("'{} {} ", url, repository.suite)) == std::string::npos) continue;
+    return Failure{.repository = &repository,
+                   .url = fmt::format("{}/dists/{}/InRelease", url, repository.suite),
+                   .text = messages};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -130,10 +147,9 @@ void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& reposi
   const auto result = fetcher.Run();
   const std::string messages = one_line(take_apt_messages());
   auto failure = first_failure(fetcher, repositories, rank);
-  if (failure) {
-    if (failure->text.empty()) failure->text = messages;
-    refuse(*failure);
-  }
+  if (failure && failure->text.empty()) failure->text = messages;
+  if (!failure && result != pkgAcquire::Continue) failure = failure_in_messages(messages, repositories, rank);
+  if (failure) refuse(*failure);
   if (result != pkgAcquire::Continue) throw RemoteError("lock: the download of package lists failed: " + messages);
 }
 

@@ -42,7 +42,9 @@ std::string why_missing(pkgDepCache& cache, const pkgCache::DepIterator& depende
     }
     return fmt::format("{} cannot be installed together with the others", target.Name());
   }
-  if (target->ProvidesList != 0) return fmt::format("{} is virtual and nothing that provides it is chosen", target.Name());
+  if (target->ProvidesList != 0) {
+    return fmt::format("{} is virtual and nothing that provides it is chosen", target.Name());
+  }
   return fmt::format("{} is not in these repositories", target.Name());
 }
 

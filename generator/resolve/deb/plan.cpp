@@ -78,6 +78,7 @@ class Planner {
       PackageIndex index(*file.GetPkgCache(), lists_.index_files);
       keep_.apply(cache, index);
       if (solve(cache, wanted(cache)) && removals(cache).empty()) return finish(cache, index, installed);
+      take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
       if (!keep_.release_broken(cache)) refuse(cache);
     }
   }
@@ -133,6 +134,11 @@ Resolution plan(const ResolveRequest& request) {
   const auto repositories = repositories_of(request);
   const Session session(request, repositories);
   const Lists lists = update(session, request, repositories);
+  std::string digests;
+  for (const auto& repository : lists.repositories) {
+    for (const auto& index : repository.indexes) digests += index.sha256.hex();
+  }
+  session.use_parsed_cache(digests);
   return Planner(request, session, lists).run();
 }
 

@@ -44,8 +44,16 @@ std::vector<std::string> urls_of(const ResolveRequest& request, const std::strin
   return found->second;
 }
 
-void require_keyring(const ResolveRequest& request, const Distribution& distribution) {
-  if (access(std::string(distribution.keyring).c_str(), R_OK) == 0) return;
+/// A site's own keyring for this archive, else the distribution's, which a package of the host brings.
+std::filesystem::path keyring_of(const ResolveRequest& request, const Distribution& distribution,
+                                 const std::string& archive) {
+  if (const auto own = request.mirrors.keyrings.find(archive); own != request.mirrors.keyrings.end()) {
+    if (access(own->second.c_str(), R_OK) == 0) return own->second;
+    throw LockError(errno_message(fmt::format("{}cannot read \"{}\", the keyring that [keyrings] in config.toml names",
+                                              message_prefix(request), own->second.string()),
+                                  errno));
+  }
+  if (access(std::string(distribution.keyring).c_str(), R_OK) == 0) return distribution.keyring;
   throw LockError(fmt::format("{}the keyring {} that vouches for {} is missing; install the package {}",
                               message_prefix(request), distribution.keyring, distribution.name,
                               distribution.keyring_package));
@@ -60,7 +68,7 @@ Repository part_of(const ResolveRequest& request, const Distribution& distributi
           .suite = suite,
           .components = distribution.components,
           .urls = urls_of(request, archive),
-          .keyring = distribution.keyring,
+          .keyring = keyring_of(request, distribution, archive),
           .role = Role::distribution};
 }
 
@@ -91,7 +99,6 @@ std::string message_prefix(const ResolveRequest& request) {
 
 std::vector<Repository> repositories_of(const ResolveRequest& request) {
   const Distribution& distribution = distribution_of(request);
-  require_keyring(request, distribution);
   const std::string archive(distribution.name);
   std::vector<Repository> repositories{part_of(request, distribution, archive, request.suite)};
   if (!rolls(request.suite)) {

@@ -33,7 +33,7 @@ std::string set_name(const ResolveRequest& request, const std::vector<Repository
     for (const auto& component : repository.components) add(component);
     add("urls");
     for (const auto& url : repository.urls) add(url);
-    add(repository.role == Role::additional ? blake3(read_file(repository.keyring)).hex() : std::string());
+    add(blake3(read_file(repository.keyring)).hex());
   }
   return fmt::format("{}-{}-{}", request.distribution, request.suite, blake3(identity).short_hex());
 }
@@ -91,8 +91,9 @@ void configure_choice(const std::string& architecture) {
 
 }  // namespace
 
-const std::string& mirror_of(const Repository& repository, std::size_t rank) {
-  return repository.urls.at(std::min(rank, repository.urls.size() - 1));
+std::string mirror_of(const Repository& repository, std::size_t rank) {
+  const std::string& url = repository.urls.at(std::min(rank, repository.urls.size() - 1));
+  return url.starts_with("file:///") ? "file:" + url.substr(7) : url;
 }
 
 std::string take_apt_messages() {
@@ -126,15 +127,12 @@ void Session::make_directories() const {
 }
 
 std::filesystem::path Session::keyring(const Repository& repository) const {
-  if (repository.role == Role::distribution) return repository.keyring;
   return directory_ / "keyrings" / (repository.archive + ".gpg");
 }
 
 void Session::write_keyrings() const {
   for (const auto& repository : repositories_) {
-    if (repository.role == Role::distribution) continue;
-    const auto what = fmt::format("the key \"{}\" of repository \"{}\"", repository.keyring.string(),
-                                  repository.archive);
+    const auto what = fmt::format("the key \"{}\" of \"{}\"", repository.keyring.string(), repository.archive);
     write_file_atomically(keyring(repository), binary_keyring(read_file(repository.keyring), what), Durable::no);
   }
 }
@@ -165,6 +163,14 @@ void Session::use_mirrors(std::size_t rank) const {
                         architecture_, keyring(repository).string());
   }
   write_file_atomically(directory_ / "etc" / "sources.list.d" / "karapace.sources", text, Durable::no);
+}
+
+void Session::use_parsed_cache(std::string_view index_digests) const {
+  const std::string name = blake3(index_digests).short_hex() + ".bin";
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ / "cache")) {
+    if (entry.path().filename() != name) remove_tree(entry.path());
+  }
+  _config->Set("Dir::Cache::srcpkgcache", name);
 }
 
 void Session::set_installed(std::string_view dpkg_status) const {

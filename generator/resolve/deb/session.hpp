@@ -27,6 +27,9 @@ class Session {
   std::filesystem::path keyring(const Repository& repository) const;
   /// Points apt at the repositories' mirrors of this rank (0 is the best; a shorter list uses its last).
   void use_mirrors(std::size_t rank) const;
+  /// Lets apt keep its parsed form of the indexes under a name made of their digests: apt itself only compares sizes
+  /// and whole seconds of modification times, so it may mistake one index for another.
+  void use_parsed_cache(std::string_view index_digests) const;
   /// What counts as installed from now on. Caches opened before keep what they have.
   void set_installed(std::string_view dpkg_status) const;
 
@@ -41,8 +44,8 @@ class Session {
   FileLock lock_;
 };
 
-/// The URL that rank `rank` means for this repository.
-const std::string& mirror_of(const Repository& repository, std::size_t rank);
+/// The URL that rank `rank` means for this repository, as apt spells it ("file:/srv/debian").
+std::string mirror_of(const Repository& repository, std::size_t rank);
 
 /// libapt-pkg's pending errors and warnings as one line, cleared. "" when there are none.
 std::string take_apt_messages();

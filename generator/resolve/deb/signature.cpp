@@ -128,8 +128,8 @@ SignedText verify(const ReleaseFiles& files, const std::filesystem::path& keyrin
   SignedText result{.text = {}, .signers = valid_signers(status)};
   if (result.signers.empty()) {
     throw LockError(fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
-                                "the keyring {}",
-                                prefix, reason(status), keyring.string()));
+                                "that its keyring is the right one",
+                                prefix, reason(status)));
   }
   result.text = read_file(detached ? files.release : output);
   return result;

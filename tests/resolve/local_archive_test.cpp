@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is chosen, from an archive that the test makes itself.
+#include <fstream>
+
+#include "tests/resolve/resolve_fixture.hpp"
+
+namespace karapace::testing {
+namespace {
+
+using generator::LockedPackage;
+using generator::Recommends;
+using generator::Upgrade;
+
+class Resolving : public ResolveFixture {};
+
+TEST_F(Resolving, BootstrapsTheBaseAndPutsTheRequestOnTop) {
+  archive.add(suite, {.name = "tool", .architecture = "amd64", .fields = "Depends: libtool, libc\n"});
+  archive.add(suite, {.name = "libtool"});
+  archive.publish(suite);
+  const auto resolution = resolve({"tool"});
+  EXPECT_EQ(text(resolution.base), "libc 1.0 base-files 1.0 tzdata 1.0 apt 1.0");
+  EXPECT_EQ(text(resolution.packages), "libtool 1.0 tool 1.0");
+  EXPECT_TRUE(resolution.notes.empty());
+}
+
+TEST_F(Resolving, PinsEveryByteOfAPackage) {
+  archive.add(suite, {.name = "tool", .version = "1:2.0-3", .architecture = "amd64"});
+  archive.publish(suite);
+  const auto resolution = resolve({"tool"});
+  ASSERT_EQ(resolution.packages.size(), 1U);
+  const LockedPackage& tool = resolution.packages.front();
+  EXPECT_EQ(tool.version, "1:2.0-3");
+  EXPECT_EQ(tool.architecture, "amd64");
+  EXPECT_EQ(tool.archive, "debian");
+  EXPECT_EQ(tool.size, std::filesystem::file_size(archive.root() / tool.path));
+  const auto sum = must_run({"sha256sum", (archive.root() / tool.path).string()});
+  EXPECT_EQ(tool.sha256.hex(), sum.substr(0, 64));
+}
+
+TEST_F(Resolving, TellsTheRepositoryWithItsSignerDateAndIndexes) {
+  suite.date = "Sat, 11 Jul 2026 10:16:37 UTC";
+  archive.publish(suite);
+  const auto resolution = resolve({});
+  ASSERT_EQ(resolution.repositories.size(), 1U);
+  const auto& repository = resolution.repositories.front();
+  EXPECT_EQ(repository.archive, "debian");
+  EXPECT_EQ(repository.suite, "sid");
+  EXPECT_EQ(repository.components, std::vector<std::string>{"main"});
+  EXPECT_EQ(repository.date, "2026-07-11T10:16:37Z");
+  EXPECT_EQ(repository.signers, std::vector<std::string>{fingerprint});
+  ASSERT_EQ(repository.indexes.size(), 1U);
+  EXPECT_EQ(repository.indexes.front().path, "main/binary-amd64/Packages");
+  EXPECT_EQ(resolution.source_date_epoch, 1783764997);
+  EXPECT_TRUE(resolution.packages.empty());
+}
+
+TEST_F(Resolving, AnswersTheSameTwice) {
+  archive.add(suite, {.name = "tool", .fields = "Depends: a, b, c\n"});
+  for (const char* name : {"a", "b", "c"}) archive.add(suite, {.name = name});
+  archive.publish(suite);
+  const auto first = resolve({"tool"});
+  const auto second = resolve({"tool"});
+  EXPECT_EQ(first.packages, second.packages);
+  EXPECT_EQ(first.base, second.base);
+  EXPECT_EQ(first.repositories, second.repositories);
+}
+
+TEST_F(Resolving, SeesWhatTheArchiveGotSinceTheLastTime) {
+  archive.add(suite, {.name = "tool", .version = "1.0"});
+  archive.publish(suite);
+  EXPECT_EQ(text(resolve({"tool"}).packages), "tool 1.0");
+  archive.add(suite, {.name = "tool", .version = "1.1"});
+  archive.publish(suite);
+  EXPECT_EQ(text(resolve({"tool"}).packages), "tool 1.1");
+}
+
+TEST_F(Resolving, SuggestsWhatAnUnknownPackageMayMean) {
+  archive.add(suite, {.name = "git"});
+  archive.add(suite, {.name = "gtk"});
+  archive.publish(suite);
+  EXPECT_EQ(refusal<LockError>(request({"gti"})),
+            "lock: debian/sid: the package \"gti\" is not in debian/sid main; did you mean \"git\"?");
+  EXPECT_EQ(refusal<LockError>(request({"somethingelse"})),
+            "lock: debian/sid: the package \"somethingelse\" is not in debian/sid main; check its name");
+}
+
+TEST_F(Resolving, RefusesAVirtualPackageWithSeveralProviders) {
+  archive.add(suite, {.name = "postfix", .fields = "Provides: mail-server\n"});
+  archive.add(suite, {.name = "exim", .fields = "Provides: mail-server\n"});
+  archive.publish(suite);
+  EXPECT_EQ(refusal<LockError>(request({"mail-server"})),
+            "lock: debian/sid: the package \"mail-server\" is virtual; name one of those that provide it: \"exim\" or "
+            "\"postfix\"");
+}
+
+TEST_F(Resolving, TakesTheOnlyProviderOfAVirtualPackage) {
+  archive.add(suite, {.name = "exim", .fields = "Provides: mail-server\n"});
+  archive.publish(suite);
+  EXPECT_EQ(text(resolve({"mail-server"}).packages), "exim 1.0");
+}
+
+TEST_F(Resolving, SaysWhyASetCannotBeInstalled) {
+  archive.add(suite, {.name = "tool", .fields = "Depends: libtool (>= 2.0), gone\n"});
+  archive.add(suite, {.name = "libtool"});
+  archive.publish(suite);
+  EXPECT_EQ(refusal<LockError>(request({"tool"})),
+            "lock: debian/sid: the packages cannot be installed together:\n"
+            "  tool depends on gone, but gone is not in these repositories\n"
+            "  tool depends on libtool (>= 2.0), but these repositories have libtool 1.0\n"
+            "leave one of them out, or add the repository that has what is missing");
+}
+
+TEST_F(Resolving, SaysWhichPackagesConflict) {
+  archive.add(suite, {.name = "one", .fields = "Conflicts: other\n"});
+  archive.add(suite, {.name = "other"});
+  archive.publish(suite);
+  EXPECT_EQ(refusal<LockError>(request({"one", "other"})),
+            "lock: debian/sid: the packages cannot be installed together:\n"
+            "  one conflicts with other, but other 1.0 is to be installed\n"
+            "leave one of them out, or add the repository that has what is missing");
+}
+
+TEST_F(Resolving, LooksBehindADependencyThatCannotBeInstalled) {
+  archive.add(suite, {.name = "tool", .fields = "Depends: middle\n"});
+  archive.add(suite, {.name = "middle", .fields = "Depends: gone (>= 3)\n"});
+  archive.publish(suite);
+  const auto message = refusal<LockError>(request({"tool"}));
+  EXPECT_NE(message.find("  middle depends on gone (>= 3), but gone is not in these repositories\n"),
+            std::string::npos)
+      << message;
+}
+
+TEST_F(Resolving, RefusesToRemovePartsOfTheBase) {
+  archive.add(suite, {.name = "other-zones", .fields = "Conflicts: tzdata\nReplaces: tzdata\nProvides: tzdata\n"});
+  archive.publish(suite);
+  const auto message = refusal<LockError>(request({"other-zones"}));
+  EXPECT_EQ(message,
+            "lock: debian/sid: the packages other-zones cannot be installed without removing tzdata from the base; "
+            "leave out what conflicts with the base");
+}
+
+TEST_F(Resolving, InstallsRecommendedPackagesOnlyWhenAsked) {
+  archive.add(suite, {.name = "tool", .fields = "Recommends: manual\n"});
+  archive.add(suite, {.name = "manual"});
+  archive.publish(suite);
+  EXPECT_EQ(text(resolve({"tool"}).packages), "tool 1.0");
+  auto wanted = request({"tool"});
+  wanted.recommends = Recommends::yes;
+  const auto resolution = generator::resolve(wanted);
+  EXPECT_EQ(resolution.packages.size(), 2U) << text(resolution.packages);
+}
+
+TEST_F(Resolving, KeepsTheVersionsOfTheLockThereWas) {
+  archive.add(suite, {.name = "tool", .version = "1.0", .fields = "Depends: libtool\n"});
+  archive.add(suite, {.name = "libtool", .version = "1.0"});
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.keep = generator::resolve(wanted).packages;
+  archive.add(suite, {.name = "tool", .version = "1.1", .fields = "Depends: libtool\n"});
+  archive.add(suite, {.name = "libtool", .version = "1.1"});
+  archive.publish(suite);
+  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.0 tool 1.0");
+  wanted.upgrade = {.scope = Upgrade::Scope::named, .names = {"libtool"}};
+  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.1 tool 1.0");
+  wanted.upgrade = {.scope = Upgrade::Scope::everything, .names = {}};
+  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.1 tool 1.1");
+}
+
+TEST_F(Resolving, SaysWhichKeptVersionsVanished) {
+  archive.add(suite, {.name = "tool", .version = "1.0"});
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.keep = generator::resolve(wanted).packages;
+  archive.remove(suite, "tool_1.0");
+  archive.add(suite, {.name = "tool", .version = "1.1"});
+  archive.publish(suite);
+  const auto resolution = generator::resolve(wanted);
+  EXPECT_EQ(text(resolution.packages), "tool 1.1");
+  EXPECT_EQ(resolution.notes, std::vector<std::string>{"tool 1.0 is no longer in sid: 1.1"});
+}
+
+TEST_F(Resolving, LetsAKeptVersionGoWhenANewPackageNeedsAnother) {
+  archive.add(suite, {.name = "libtool", .version = "1.0"});
+  archive.publish(suite);
+  auto wanted = request({"libtool"});
+  wanted.keep = generator::resolve(wanted).packages;
+  archive.add(suite, {.name = "libtool", .version = "2.0"});
+  archive.add(suite, {.name = "tool", .fields = "Depends: libtool (>= 2.0)\n"});
+  archive.publish(suite);
+  wanted.packages = {"libtool", "tool"};
+  const auto resolution = generator::resolve(wanted);
+  EXPECT_EQ(text(resolution.packages), "libtool 2.0 tool 1.0");
+  EXPECT_EQ(resolution.notes,
+            std::vector<std::string>{"libtool 1.0 could not stay with the other packages: 2.0"});
+}
+
+TEST_F(Resolving, CountsTheBaseArchivesPackagesAsInstalled) {
+  archive.add(suite, {.name = "tool", .fields = "Depends: libtool, libc (>= 1.0)\n"});
+  archive.add(suite, {.name = "libtool"});
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.base_status =
+      "Package: libtool\nStatus: install ok installed\nVersion: 0.9\nArchitecture: all\nMaintainer: x\n"
+      "Description: x\n\n"
+      "Package: libc\nStatus: install ok installed\nVersion: 0.5\nArchitecture: amd64\nMulti-Arch: same\n"
+      "Maintainer: x\nDescription: x\n\n";
+  const auto resolution = generator::resolve(wanted);
+  EXPECT_TRUE(resolution.base.empty());
+  // The old libtool satisfies the dependency and stays; the old libc does not, and its upgrade is part of the lock.
+  EXPECT_EQ(text(resolution.packages), "libc 1.0 tool 1.0");
+}
+
+TEST_F(Resolving, WorksForAForeignArchitecture) {
+  suite.architectures = {"amd64", "arm64"};
+  for (const char* name : {"libc", "apt", "tool"}) archive.add(suite, {.name = name, .architecture = "arm64"});
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.architecture = "arm64";
+  const auto resolution = generator::resolve(wanted);
+  ASSERT_EQ(resolution.packages.size(), 1U);
+  EXPECT_EQ(resolution.packages.front().architecture, "arm64");
+  EXPECT_EQ(resolution.repositories.front().indexes.front().path, "main/binary-arm64/Packages");
+}
+
+TEST_F(Resolving, RefusesAnArchitectureThatTheSuiteLacks) {
+  archive.publish(suite);
+  auto wanted = request({});
+  wanted.architecture = "s390x";
+  EXPECT_EQ(refusal<LockError>(wanted),
+            "lock: debian/sid: it has no packages for the architecture s390x; it has: amd64");
+}
+
+TEST_F(Resolving, DatesAStableReleaseByItsNewestPart) {
+  suite.name = "bookworm";
+  suite.date = "Sat, 11 Jul 2026 10:16:37 UTC";
+  for (const char* name : {"base-files", "tzdata"}) {
+    archive.add(suite, {.name = name, .fields = "Essential: yes\nPriority: required\n"});
+  }
+  archive.add(suite, {.name = "apt"});
+  archive.publish(suite);
+  archive.publish({.name = "bookworm-updates", .date = "Sun, 12 Jul 2026 00:00:00 UTC"});
+  SignedArchive security(directory.path() / "security", keys);
+  const TestSuite security_suite{.name = "bookworm-security", .date = "Mon, 13 Jul 2026 00:00:00 UTC"};
+  security.add(security_suite, {.name = "tzdata", .version = "1.0+deb12u1", .fields = "Priority: required\n"});
+  security.publish(security_suite);
+  auto wanted = request({});
+  wanted.mirrors.archives["debian-security"] = {security.url()};
+  wanted.mirrors.keyrings["debian-security"] = directory.path() / "archive.gpg";
+  const auto resolution = generator::resolve(wanted);
+  EXPECT_EQ(resolution.source_date_epoch, 1783900800);
+  ASSERT_EQ(resolution.repositories.size(), 3U);
+  EXPECT_EQ(resolution.repositories[2].archive, "debian-security");
+  EXPECT_NE(text(resolution.base).find("tzdata 1.0+deb12u1"), std::string::npos);
+}
+
+TEST_F(Resolving, LeavesOutWhatNothingNeedsInTheEnd) {
+  archive.add(suite, {.name = "tool", .fields = "Depends: first | second\n"});
+  archive.add(suite, {.name = "first", .fields = "Depends: extra, gone\n"});
+  archive.add(suite, {.name = "second"});
+  archive.add(suite, {.name = "extra"});
+  archive.publish(suite);
+  EXPECT_EQ(text(resolve({"tool"}).packages), "second 1.0 tool 1.0");
+}
+
+}  // namespace
+}  // namespace karapace::testing

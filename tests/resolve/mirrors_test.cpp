@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/mirrors.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "generator/resolve/mirrors_configuration.hpp"
+#include "store/error.hpp"
+#include "tests/resolve/process.hpp"
+#include "tests/resolve/signed_archive.hpp"
+
+namespace karapace::testing {
+namespace {
+
+using namespace generator;
+using Urls = std::vector<std::string>;
+
+class FindingMirrors : public ::testing::Test {
+ protected:
+  MirrorsRequest request() const {
+    return {.distribution = "debian",
+            .architecture = "amd64",
+            .additional = {},
+            .configuration = directory.path() / "config.toml",
+            .cache = directory.path() / "cache"};
+  }
+  std::string refusal(const std::string& configuration) const {
+    write_text(directory.path() / "config.toml", configuration);
+    try {
+      find_mirrors(request());
+    } catch (const ManifestError& error) {
+      return std::string(error.what()).substr(directory.path().string().size() + 1);
+    }
+    return "no error";
+  }
+  TemporaryDirectory directory;
+};
+
+TEST_F(FindingMirrors, PrefersTheUsersConfiguration) {
+  write_text(directory.path() / "config.toml",
+             "[mirrors]\ndebian = [\"http://one.invalid/debian/\", \"https://two.invalid/d\"]\n"
+             "debian-security = \"file:/srv/security\"\n"
+             "[acquisition]\nhttp_proxy = \"http://proxy.invalid:3128\"\nretries = 7\ncheck_valid_until = false\n"
+             "[keyrings]\ndebian = \"/etc/site.asc\"\n");
+  const Mirrors mirrors = find_mirrors(request());
+  EXPECT_EQ(mirrors.archives.at("debian"), (Urls{"http://one.invalid/debian", "https://two.invalid/d"}));
+  EXPECT_EQ(mirrors.archives.at("debian-security"), Urls{"file:///srv/security"});
+  EXPECT_EQ(mirrors.acquisition.http_proxy, "http://proxy.invalid:3128");
+  EXPECT_EQ(mirrors.acquisition.retries, 7U);
+  EXPECT_FALSE(mirrors.acquisition.check_valid_until);
+  EXPECT_TRUE(mirrors.acquisition.check_date);
+  EXPECT_EQ(mirrors.keyrings.at("debian"), "/etc/site.asc");
+}
+
+TEST_F(FindingMirrors, KnowsEveryArchiveOfADistributionWithoutConfiguration) {
+  const Mirrors mirrors = find_mirrors(request());
+  EXPECT_FALSE(mirrors.archives.at("debian").empty());
+  EXPECT_FALSE(mirrors.archives.at("debian-security").empty());
+}
+
+TEST_F(FindingMirrors, RemembersTheHostsAnswer) {
+  const Mirrors first = find_mirrors(request());
+  const auto file = directory.path() / "cache" / "host-mirrors.json";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the host does not run Debian";
+  const auto written = std::filesystem::last_write_time(file);
+  EXPECT_EQ(find_mirrors(request()), first);
+  EXPECT_EQ(std::filesystem::last_write_time(file), written);
+}
+
+TEST_F(FindingMirrors, ReplacesADamagedCache) {
+  const Mirrors first = find_mirrors(request());
+  write_text(directory.path() / "cache" / "host-mirrors.json", "garbage");
+  EXPECT_EQ(find_mirrors(request()), first);
+}
+
+TEST_F(FindingMirrors, HasPortsForOtherUbuntuArchitectures) {
+  auto wanted = request();
+  wanted.distribution = "ubuntu";
+  wanted.architecture = "arm64";
+  EXPECT_EQ(find_mirrors(wanted).archives.at("ubuntu"), Urls{"http://ports.ubuntu.com/ubuntu-ports"});
+}
+
+TEST_F(FindingMirrors, TakesAdditionalRepositoriesFromTheManifest) {
+  auto wanted = request();
+  wanted.distribution = "";
+  wanted.additional = {{"extra", "https://example.invalid/apt/"}};
+  EXPECT_EQ(find_mirrors(wanted).archives, (std::map<std::string, Urls>{{"extra", {"https://example.invalid/apt"}}}));
+  write_text(directory.path() / "config.toml", "[mirrors]\nextra = \"http://near.invalid/apt\"\n");
+  EXPECT_EQ(find_mirrors(wanted).archives.at("extra"), Urls{"http://near.invalid/apt"});
+  wanted.additional = {{"extra", "ftp://example.invalid"}};
+  std::filesystem::remove(directory.path() / "config.toml");
+  EXPECT_THROW(find_mirrors(wanted), ManifestError);
+}
+
+TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
+  EXPECT_EQ(refusal("[mirors]\n"),
+            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings] and [mirrors]");
+  EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"),
+            "config.toml:2:10: \"debian\" must be a string or a list of strings");
+  EXPECT_EQ(refusal("[mirrors]\ndebian = \"example.invalid\"\n"),
+            "config.toml:2:10: \"example.invalid\" is not a mirror's URL; it must begin with http://, https:// or "
+            "file:/// and have no spaces");
+  EXPECT_EQ(refusal("[mirrors]\ndebian = []\n"), "config.toml:2:10: \"debian\" needs at least one mirror");
+  EXPECT_EQ(refusal("[acquisition]\nretries = -1\n"),
+            "config.toml:2:11: \"retries\" must be a number from 0 to 86400");
+  EXPECT_EQ(refusal("[acquisition]\nspeed = 1\n").substr(0, 56),
+            "config.toml:2:1: unknown key \"speed\" in [acquisition]; k");
+  EXPECT_EQ(refusal("[keyrings]\ndebian = \"site.gpg\"\n"), "config.toml:2:10: \"debian\" must be an absolute path");
+  EXPECT_NE(refusal("[mirrors\n"), "no error");
+}
+
+TEST(MirrorsText, IsWhatFetchStepsRead) {
+  const Mirrors mirrors{.archives = {{"debian", {"http://mirror.invalid/debian"}}},
+                        .acquisition = {.http_proxy = "http://proxy.invalid:1"},
+                        .keyrings = {}};
+  const auto value = nlohmann::json::parse(mirrors_text(mirrors, {{"abc", {"/file"}}}));
+  EXPECT_EQ(value, nlohmann::json::parse(R"({"acquisition": {"http_proxy": "http://proxy.invalid:1", "retries": 3,
+    "timeout": 30, "verify_host": true, "verify_peer": true},
+    "archives": {"debian": ["http://mirror.invalid/debian"]}, "files": {"abc": ["/file"]}})"));
+}
+
+TEST(NormalisedUrl, AcceptsWhatAptAndLibcurlBothSpeak) {
+  EXPECT_EQ(normalised_url("http://a.invalid/debian///"), "http://a.invalid/debian");
+  EXPECT_EQ(normalised_url("file:/srv/x"), "file:///srv/x");
+  for (const char* bad : {"", "http://", "file:///", "cdrom:/x", "http://a b", "mirror+file:/x", "http://a\n"}) {
+    EXPECT_FALSE(normalised_url(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace karapace::testing

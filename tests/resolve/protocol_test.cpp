@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/protocol.hpp"
+
+#include <gtest/gtest.h>
+
+namespace karapace::testing {
+namespace {
+
+using namespace generator;
+
+Sha256 some_sha256() { return *Sha256::from_hex(std::string(64, 'a')); }
+
+TEST(Protocol, CarriesARequestWhole) {
+  ResolveRequest request{.distribution = "debian",
+                         .suite = "bookworm",
+                         .architecture = "arm64",
+                         .base_status = "Package: x\n",
+                         .packages = {"git", "curl"},
+                         .recommends = Recommends::yes,
+                         .repositories = {{.name = "extra", .key = "/k", .suite = "stable", .components = {"a", "b"}}},
+                         .keep = {{.name = "libc6",
+                                   .version = "2.36-9",
+                                   .architecture = "arm64",
+                                   .size = 12345678901,
+                                   .sha256 = some_sha256(),
+                                   .archive = "debian",
+                                   .path = "pool/x.deb"}},
+                         .upgrade = {.scope = Upgrade::Scope::named, .names = {"git"}},
+                         .mirrors = {.archives = {{"debian", {"http://mirror.invalid/debian"}}},
+                                     .acquisition = {.http_proxy = "http://proxy.invalid:1", .retries = 7},
+                                     .keyrings = {{"debian", "/k.gpg"}}},
+                         .cache = "/cache",
+                         .valid_until = ValidUntil::ignore};
+  EXPECT_EQ(request_text(parse_request(request_text(request))), request_text(request));
+  EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
+  EXPECT_EQ(parse_request(request_text(request)).mirrors, request.mirrors);
+}
+
+TEST(Protocol, CarriesAStatusThatIsNoUtf8) {
+  ResolveRequest request;
+  request.base_status = "Maintainer: J\xfcrgen\n";
+  EXPECT_NO_THROW(parse_request(request_text(request)));
+}
+
+TEST(Protocol, CarriesAResolutionWhole) {
+  LockedPackage libc;
+  libc.name = "libc6";
+  Resolution resolution{.repositories = {{.archive = "debian",
+                                          .suite = "sid",
+                                          .components = {"main"},
+                                          .date = "2026-07-11T10:16:37Z",
+                                          .signers = {"AB"},
+                                          .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
+                        .base = {libc},
+                        .packages = {libc, libc},
+                        .source_date_epoch = 1783764997,
+                        .notes = {"a note"}};
+  const auto back = parse_resolution(resolution_text(resolution));
+  EXPECT_EQ(back.repositories, resolution.repositories);
+  EXPECT_EQ(back.base, resolution.base);
+  EXPECT_EQ(back.packages, resolution.packages);
+  EXPECT_EQ(back.source_date_epoch, resolution.source_date_epoch);
+  EXPECT_EQ(back.notes, resolution.notes);
+}
+
+TEST(Protocol, GivesErrorsBackAsTheirKind) {
+  EXPECT_THROW(throw_if_error(error_text(LockError("x"))), LockError);
+  EXPECT_THROW(throw_if_error(error_text(RemoteError("x"))), RemoteError);
+  EXPECT_THROW(throw_if_error(error_text(StoreError("x"))), StoreError);
+  EXPECT_NO_THROW(throw_if_error("{}"));
+  EXPECT_NO_THROW(throw_if_error("not JSON"));
+}
+
+TEST(Protocol, RefusesAnAnswerOfAnotherShape) {
+  EXPECT_THROW(parse_resolution("not JSON"), Error);
+  EXPECT_THROW(parse_resolution("{}"), Error);
+  EXPECT_THROW(parse_resolution("[]"), Error);
+  EXPECT_THROW(parse_resolution(R"({"base": [{"name": 1}]})"), Error);
+}
+
+}  // namespace
+}  // namespace karapace::testing
