@@ -29,7 +29,8 @@ Parameter name_and_value(std::string_view word) {
 }
 
 /// Reads the words between OUT and "--"; answers how many there were.
-std::size_t read_parameters(std::span<const std::string> words, EdgeCommand& command, std::vector<Parameter>& parameters) {
+std::size_t read_parameters(std::span<const std::string> words, EdgeCommand& command,
+                            std::vector<Parameter>& parameters) {
   std::size_t i = 0;
   for (; i < words.size() && words[i] != "--"; ++i) {
     if (words[i] != "--hint") {

@@ -3,8 +3,8 @@
 //
 //   KIND OUT [--hint NAME=VALUE]... [NAME=VALUE]... -- INPUT...      or      @FILE
 //
-// OUT is <store>/steps/<key>; inputs are records of the same store. NAME=VALUE are the step's parameters and part of its
-// key, hints are not. @FILE is a response file with the same words in single quotes, as ninja writes $in.
+// OUT is <store>/steps/<key>; inputs are records of the same store. NAME=VALUE are the step's parameters and part of
+// its key, hints are not. @FILE is a response file with the same words in single quotes, as ninja writes $in.
 #pragma once
 
 #include <filesystem>
@@ -20,9 +20,9 @@
 namespace karapace::cli {
 
 struct EdgeCommand {
-  std::filesystem::path store;                        // root, absolute
-  std::filesystem::path output;                       // OUT as given
-  StepKey key;                                        // of the step, equal to OUT's name
+  std::filesystem::path store;   // root, absolute
+  std::filesystem::path output;  // OUT as given
+  StepKey key;                   // of the step, equal to OUT's name
   Step step;
   std::map<std::string, std::string, std::less<>> hints;
 };

@@ -100,7 +100,8 @@ void declare_globals(Options& options, GlobalArguments& arguments) {
 std::string program_help() {
   std::vector<Command> commands;
   for (const auto& entry : command_table()) commands.push_back(entry.make());
-  std::string text = "Locked, content-addressed Linux environments built by Ninja.\n\nUsage: karapace COMMAND [ARGUMENT]...\n";
+  std::string text =
+      "Locked, content-addressed Linux environments built by Ninja.\n\nUsage: karapace COMMAND [ARGUMENT]...\n";
   for (auto group : {Group::making, Group::using_, Group::store, Group::understanding}) {
     text += group_text(group, commands);
   }

@@ -53,8 +53,8 @@ class Options {
   void positional(std::string name, T& target, std::string help, Presence presence = Presence::optional) {
     add({Option::Shape::positional, name, name, std::move(help), presence, &target});
   }
-  /// Everything after the positionals (and an optional "--"), untouched: `exec ENV [--] COMMAND [ARGUMENT...]`. It begins
-  /// at "--" or at the first word after the positionals that does not begin with "-". Declare it last.
+  /// Everything after the positionals (and an optional "--"), untouched: `exec ENV [--] COMMAND [ARGUMENT...]`. It
+  /// begins at "--" or at the first word after the positionals that does not begin with "-". Declare it last.
   void rest(std::string name, std::vector<std::string>& target, std::string help,
             Presence presence = Presence::optional);
 

@@ -2,10 +2,10 @@
 #include "cli/programs.hpp"
 
 #include <array>
-#include <climits>
 #include <cerrno>
 #include <string>
 
+#include <climits>
 #include <fmt/format.h>
 #include <unistd.h>
 

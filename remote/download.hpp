@@ -3,8 +3,8 @@
 //
 // Every location is asked in order; one that fails for good is not asked again, one that was interrupted is, after a
 // pause, for `retries` more rounds. What arrived before a cut is kept and continued with Range, also at another mirror;
-// when bytes put together from several answers turn out wrong, the download starts again from nothing. A blob appears in
-// the store whole and verified, or not at all.
+// when bytes put together from several answers turn out wrong, the download starts again from nothing. A blob appears
+// in the store whole and verified, or not at all.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct DownloadRequest {
   std::vector<std::string> locations;  // http(s) and file: URLs, absolute paths
   std::optional<Sha256> sha256;        // at least one of the two digests
   std::optional<BlobId> blake3;
-  std::uint64_t size = 0;              // exact; not a byte more is taken
+  std::uint64_t size = 0;  // exact; not a byte more is taken
   TransferOptions options;
 };
 

@@ -33,7 +33,8 @@ std::optional<Id> digest_of(const Step& step, std::string_view name) {
 }
 
 void refuse_unknown(const Step& step) {
-  if (step.kind != StepKind::fetch) throw StepError(fmt::format("karapace-fetch does not run {} steps", text(step.kind)));
+  if (step.kind != StepKind::fetch)
+    throw StepError(fmt::format("karapace-fetch does not run {} steps", text(step.kind)));
   if (!step.inputs.empty()) throw StepError("fetch step: it takes no inputs");
   for (const auto& parameter : step.parameters) {
     if (parameter.name == "size" || parameter.name == "sha256" || parameter.name == "blake3") continue;

@@ -59,7 +59,7 @@ Attempt copy_local(const std::filesystem::path& source, PartialFile& file) {
   // O_NONBLOCK: a FIFO in the file's place must not hang us.
   Fd fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return refused(errno_message("cannot be opened", errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return refused(errno_message("cannot be read", errno));
   if (!S_ISREG(status.st_mode)) return refused("is not a regular file");
   auto size = static_cast<std::uint64_t>(status.st_size);

@@ -28,8 +28,8 @@ std::optional<std::string> text_of(const Json& object, const char* name) {
 }
 
 TransferOptions options_from(const Json& json) {
-  refuse_unknown(json, {"ca_info", "http_proxy", "https_proxy", "no_proxy", "retries", "timeout", "verify_host",
-                        "verify_peer"});
+  refuse_unknown(
+      json, {"ca_info", "http_proxy", "https_proxy", "no_proxy", "retries", "timeout", "verify_host", "verify_peer"});
   TransferOptions options;
   options.ca_info = text_of(json, "ca_info");
   options.http_proxy = text_of(json, "http_proxy");

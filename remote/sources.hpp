@@ -34,8 +34,8 @@ struct Sources {
 /// Strict: RemoteError naming `what` when it is not such a file.
 Sources parse_sources(std::string_view text, std::string_view what);
 
-/// Where the bytes of this digest may be had, best first: its own files, then the archive's mirrors with `path` appended
-/// (percent-encoded for URLs). Empty names mean that there is none.
+/// Where the bytes of this digest may be had, best first: its own files, then the archive's mirrors with `path`
+/// appended (percent-encoded for URLs). Empty names mean that there is none.
 std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
                                    std::string_view path);
 

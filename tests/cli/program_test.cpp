@@ -27,7 +27,8 @@ Result karapace(const std::string& arguments) {
   auto* stream = ::popen((std::string(KARAPACE_PROGRAM) + " " + arguments).c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer{};
-  for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;) text.append(buffer.data(), got);
+  for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;)
+    text.append(buffer.data(), got);
   int status = ::pclose(stream);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), text};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/sources.hpp"
+
 #include "remote/local_file.hpp"
 #include "store/error.hpp"
 #include "tests/fuzz/target.hpp"

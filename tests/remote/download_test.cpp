@@ -104,9 +104,8 @@ TEST_F(Download, GivesUpAfterItsRetries) {
 TEST_F(Download, ContinuesWhereTheConnectionWasCut) {
   auto halves = request({server_->url("halves"), server_->url("halves"), server_->url("halves"), server_->url("ok")});
   expect_stored(download(*store_, halves));
-  EXPECT_THAT(server_->requests(),
-              ElementsAre(StartsWith("/halves - "), StartsWith("/halves bytes=150000- "),
-                          StartsWith("/halves bytes=225000- "), StartsWith("/ok bytes=262500- ")));
+  EXPECT_THAT(server_->requests(), ElementsAre(StartsWith("/halves - "), StartsWith("/halves bytes=150000- "),
+                                               StartsWith("/halves bytes=225000- "), StartsWith("/ok bytes=262500- ")));
 }
 
 TEST_F(Download, BeginsAnewWhereRangesAreIgnored) {
@@ -154,9 +153,7 @@ TEST_F(Download, CutsATransferThatStalls) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
-TEST_F(Download, FollowsRedirectsToHttpOnly) {
-  expect_stored(download(*store_, request({server_->url("redirect")})));
-}
+TEST_F(Download, FollowsRedirectsToHttpOnly) { expect_stored(download(*store_, request({server_->url("redirect")}))); }
 
 TEST_F(Download, RefusesARedirectToAFile) {
   EXPECT_THAT(failure(request({server_->url("redirect-to-file")})), HasSubstr("Unsupported protocol"));

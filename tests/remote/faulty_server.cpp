@@ -42,7 +42,9 @@ FaultyServer::~FaultyServer() {
   ::waitpid(process_, nullptr, 0);
 }
 
-std::string FaultyServer::url(const std::string& path) const { return fmt::format("http://127.0.0.1:{}/{}", port_, path); }
+std::string FaultyServer::url(const std::string& path) const {
+  return fmt::format("http://127.0.0.1:{}/{}", port_, path);
+}
 
 std::vector<std::string> FaultyServer::requests() const {
   std::vector<std::string> lines;

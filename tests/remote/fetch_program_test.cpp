@@ -51,7 +51,7 @@ class FetchProgram : public testing::Test {
       ::_exit(127);
     }
     int status = 0;
-    struct rusage usage {};
+    struct rusage usage{};
     ::wait4(child, &status, 0, &usage);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, read_file(errors), usage.ru_maxrss};
   }
@@ -61,12 +61,17 @@ class FetchProgram : public testing::Test {
   }
 
   std::vector<std::string> words_for(const Step& step) const {
-    return {"fetch", (directory_ / "store" / "steps" / step.key().hex()).string(),
-            "--hint", "archive=debian",
-            "--hint", "path=pool/main/g/g it/git_2.39.5-0+deb12u2_amd64.deb",
-            "--hint", "mirrors=" + (directory_ / "mirrors.json").string(),
+    return {"fetch",
+            (directory_ / "store" / "steps" / step.key().hex()).string(),
+            "--hint",
+            "archive=debian",
+            "--hint",
+            "path=pool/main/g/g it/git_2.39.5-0+deb12u2_amd64.deb",
+            "--hint",
+            "mirrors=" + (directory_ / "mirrors.json").string(),
             "sha256=" + std::string(step.required("sha256")),
-            "size=" + std::string(step.required("size")), "--"};
+            "size=" + std::string(step.required("size")),
+            "--"};
   }
 
   void write_mirrors(const std::string& text) const { std::ofstream(directory_ / "mirrors.json") << text; }
@@ -101,7 +106,8 @@ TEST_F(FetchProgram, NamesThePackageAndTheMirrorInItsError) {
   write_mirrors(fmt::format(R"({{"archives": {{"debian": ["{}"]}}}})", server_->url("nowhere")));
   auto result = run(words_for(step_for(sha256_, payload_.size())));
   EXPECT_EQ(result.status, 1);
-  EXPECT_THAT(result.errors, testing::StartsWith("karapace-fetch: error: fetch git 2.39.5-0+deb12u2: http://127.0.0.1:"));
+  EXPECT_THAT(result.errors,
+              testing::StartsWith("karapace-fetch: error: fetch git 2.39.5-0+deb12u2: http://127.0.0.1:"));
   EXPECT_THAT(result.errors, HasSubstr("HTTP 404; the mirrors no longer have it"));
 }
 
@@ -115,7 +121,8 @@ TEST_F(FetchProgram, RefusesACommandWhoseKeyDoesNotFit) {
 }
 
 TEST_F(FetchProgram, RefusesAFileOfMirrorsThatIsNotOne) {
-  for (std::string text : {"", "[]", R"({"archive": {}})", R"({"acquisition": {"retries": "x"}})", R"({"files": {"x": 1}})"}) {
+  for (std::string text :
+       {"", "[]", R"({"archive": {}})", R"({"acquisition": {"retries": "x"}})", R"({"files": {"x": 1}})"}) {
     write_mirrors(text);
     auto result = run(words_for(step_for(sha256_, payload_.size())));
     EXPECT_EQ(result.status, 1) << text;
@@ -135,7 +142,8 @@ TEST_F(FetchProgram, NeedsNoMoreMemoryForMoreBytes) {
   const std::string zeros(1 << 20, '\0');
   for (std::uint64_t i = 0; i < size / zeros.size(); ++i) hasher.update(zeros);
   auto sha256 = hasher.finish();
-  write_mirrors(fmt::format(R"({{"files": {{"{}": ["{}"]}}}})", sha256.hex(), server_->url(fmt::format("zeros/{}", size))));
+  write_mirrors(
+      fmt::format(R"({{"files": {{"{}": ["{}"]}}}})", sha256.hex(), server_->url(fmt::format("zeros/{}", size))));
   auto result = run(words_for(step_for(sha256, size)));
   EXPECT_EQ(result.status, 0) << result.errors;
   EXPECT_LT(result.peak_kib, 64 * 1024);
