@@ -51,6 +51,18 @@ std::vector<Interest> interests_of(const DebPackage& package) {
   return interests;
 }
 
+// dpkg's mark for a configuration file that was unpacked and never configured stands in the digest's place.
+Stanza with_new_conffiles(Stanza stanza) {
+  std::string marked;
+  std::string conffiles(stanza.value("Conffiles"));
+  for (auto line : lines(conffiles)) {
+    auto parts = words(line);
+    if (parts.size() == 2) marked.append("\n ").append(parts[0]).append(" newconffile");
+  }
+  if (!marked.empty()) stanza.set("Conffiles", std::move(marked));
+  return stanza;
+}
+
 bool is_below(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
 }
@@ -132,7 +144,8 @@ void DpkgDatabase::disown(Composition& tree, std::string_view package, std::stri
   tree.put_file(list_path, std::move(kept), mtime);
 }
 
-void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const {
+void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+                         std::int64_t mtime) const {
   if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
   for (const auto* package : unpacked) {
     for (const auto& entry : package->listing.entries()) {
@@ -147,15 +160,17 @@ void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>
       tree.put(std::move(node));
     }
   }
-  write_status(tree, unpacked, mtime);
+  write_status(tree, unpacked, conffiles, mtime);
   write_triggers(tree, unpacked, mtime);
 }
 
 void DpkgDatabase::write_status(Composition& tree, const std::vector<const DebPackage*>& unpacked,
-                                std::int64_t mtime) const {
+                                Conffiles conffiles, std::int64_t mtime) const {
   std::string status = status_;
   if (!status.empty() && !status.ends_with("\n\n")) status += status.ends_with("\n") ? "\n" : "\n\n";
-  for (const auto* package : unpacked) status += package->stanza.text() + "\n";
+  for (const auto* package : unpacked) {
+    status += (conffiles == Conffiles::as_unpacked ? with_new_conffiles(package->stanza) : package->stanza).text() + "\n";
+  }
   tree.put_file(admin_path("status"), std::move(status), mtime);
 }
 

@@ -17,6 +17,12 @@
 
 namespace karapace::steps {
 
+/// Where an unpacked package's configuration files stand, dpkg(1).
+enum class Conffiles {
+  in_place,     // a bootstrap: the first programs need them before dpkg can put them there
+  as_unpacked,  // as "NAME.dpkg-new": dpkg moves them into place when it configures the package
+};
+
 struct Diversion {
   std::string to;     // resolved path
   std::string owner;  // the package whose own file stays; ":" when none
@@ -41,12 +47,14 @@ class DpkgDatabase {
   void disown(Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;
 
   /// Adds the database files of newly unpacked packages to the tree.
-  void write(Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
+  void write(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+             std::int64_t mtime) const;
 
  private:
   void read_diversions();
   void read_overrides();
-  void write_status(Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
+  void write_status(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+                    std::int64_t mtime) const;
   void write_triggers(Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
 
   const LayerStack& lower_;

@@ -108,7 +108,8 @@ class Installation {
  private:
   void compose() {
     if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
-    PackageMerge merge(tree_, database_, plan_.epoch);
+    auto conffiles = layers_.empty() ? Conffiles::in_place : Conffiles::as_unpacked;
+    PackageMerge merge(tree_, database_, conffiles, plan_.epoch);
     for (const auto* package : composed_) merge.add(*package);
     merge.finish();
   }

@@ -15,10 +15,17 @@ namespace {
 
 constexpr std::string_view data_prefix = "data/";
 
+std::set<std::string> conffiles_of(const DebPackage& package) {
+  auto text = package.control("conffiles");
+  std::set<std::string> paths;
+  for (auto line : lines(text)) paths.emplace(line);
+  return paths;
+}
+
 }  // namespace
 
-PackageMerge::PackageMerge(Composition& tree, const DpkgDatabase& database, std::int64_t mtime)
-    : tree_(tree), database_(database), mtime_(mtime) {
+PackageMerge::PackageMerge(Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime)
+    : tree_(tree), database_(database), conffiles_(conffiles), mtime_(mtime) {
   for (const auto& [from, diversion] : database.diversions()) {
     diversions_[tree.resolve_parents(from)] = {tree.resolve_parents(diversion.to), diversion.owner};
   }
@@ -30,6 +37,8 @@ void PackageMerge::add(const DebPackage& package) {
   for (const auto& entry : package.listing.entries()) {
     if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree_.new_group());
   }
+  std::set<std::string> conffiles;
+  if (conffiles_ == Conffiles::as_unpacked) conffiles = conffiles_of(package);
   for (const auto& entry : package.listing.entries()) {
     if (!entry.path.starts_with(data_prefix)) continue;
     auto path = tree_.resolve_parents(std::string_view(entry.path).substr(data_prefix.size()));
@@ -44,6 +53,7 @@ void PackageMerge::add(const DebPackage& package) {
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
     node.source = package.tree / entry.path;
     node.owner = package.name;
+    if (conffiles.contains(entry.path.substr(data_prefix.size() - 1))) node.entry.path += ".dpkg-new";
     add_file(package, std::move(node));
   }
 }
@@ -118,7 +128,7 @@ bool PackageMerge::takes_over(const DebPackage& package, const std::string& owne
 }
 
 void PackageMerge::finish() {
-  database_.write(tree_, merged_, mtime_);
+  database_.write(tree_, merged_, conffiles_, mtime_);
   for (const auto& [name, paths] : disowned_) {
     auto is_it = [&](const DebPackage* package) { return package->name == name; };
     auto merged = std::find_if(merged_.begin(), merged_.end(), is_it);

@@ -17,7 +17,7 @@ namespace karapace::steps {
 
 class PackageMerge {
  public:
-  PackageMerge(Composition& tree, const DpkgDatabase& database, std::int64_t mtime);
+  PackageMerge(Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime);
 
   /// Merges a package's files. StepError naming path and both packages on a conflict. `package` must outlive this.
   void add(const DebPackage& package);
@@ -34,6 +34,7 @@ class PackageMerge {
 
   Composition& tree_;
   const DpkgDatabase& database_;
+  Conffiles conffiles_;
   std::int64_t mtime_;
   std::vector<const DebPackage*> merged_;
   std::map<std::string, Diversion> diversions_;               // by resolved path
