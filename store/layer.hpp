@@ -46,9 +46,9 @@ struct Entry {
   std::uint32_t gid = 0;
   std::int64_t mtime = 0;  // whole seconds; 0 for whiteouts and hardlinks
   std::uint64_t size = 0;  // regular files, in bytes
-  Digest content;          // regular files: BLAKE3
-  std::string target;      // symlink: its text; hardlink: path of the first name
-  std::vector<Xattr> xattrs;  // sorted by name; security.capability in its plain (v2) form
+  Digest content{};        // regular files: BLAKE3
+  std::string target{};    // symlink: its text; hardlink: path of the first name
+  std::vector<Xattr> xattrs{};  // sorted by name; security.capability in its plain (v2) form
   bool opaque = false;        // directories: nothing of the layers below shows through
   auto operator<=>(const Entry&) const = default;
 };
@@ -83,10 +83,10 @@ enum class Owners {
 
 struct ScanOptions {
   Owners owners = Owners::from_disk;
-  std::string label;  // for messages
+  std::string label{};  // for messages
   unsigned threads = 1;
   /// Called for each path but the root, from `threads` threads; false leaves the entry (and what is below it) out.
-  std::function<bool(std::string_view path)> include;
+  std::function<bool(std::string_view path)> include{};
 };
 
 /// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*`,

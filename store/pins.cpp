@@ -47,6 +47,8 @@ void read_inputs(const std::filesystem::path& path, std::set<StepKey>& steps) {
 }
 
 bool in_use(const std::filesystem::path& staging) {
+  struct stat status{};
+  if (::lstat(staging.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return false;
   auto fd = open_if_exists(AT_FDCWD, staging, O_RDONLY | O_DIRECTORY);
   return fd && ::flock(fd->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }

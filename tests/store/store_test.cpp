@@ -1,55 +1,215 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.hpp"
 
-#include <gtest/gtest.h>
-#include <sys/stat.h>
+#include <csignal>
 
-#include "store/environment.hpp"
-#include "store/error.hpp"
-#include "tests/store/temporary_directory.hpp"
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/directory.hpp"
+#include "store/verify.hpp"
+#include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
 namespace {
 
-/// A store in a temporary directory.
-class StoreTest : public testing::Test {
- protected:
-  TemporaryDirectory temporary_;
-  Store store_ = Store::open(temporary_.path() / "store", Store::Access::create);
-};
-
-Listing scan_path(const std::filesystem::path& tree) {
-  return scan(open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY).get(), {.label = tree.native(), .include = {}});
-}
-
-std::filesystem::path small_tree(const Staging& staging, std::string_view content) {
-  auto tree = staging.path() / "tree";
-  ::mkdir(tree.c_str(), 0755);
-  ::mkdir((tree / "bin").c_str(), 0755);
-  write_file_atomically(tree / "bin/file", content, Durable::no);
-  return tree;
-}
-
 TEST_F(StoreTest, ALayerThatWasAddedIsFoundWithItsListing) {
-  auto staging = store_.stage();
-  auto tree = small_tree(staging, "hello");
-  auto listing = scan_path(tree);
-  auto id = store_.add_layer(tree, listing, staging);
+  fetch(store_, "hello");
+  auto id = unpack(store_, "hello").layer().layer;
   EXPECT_TRUE(store_.has_layer(id));
-  EXPECT_EQ(id, listing.id());
-  EXPECT_EQ(store_.listing(id).entries(), listing.entries());
+  EXPECT_EQ(store_.listing(id).entries(), scan_path(store_.layer_tree(id)).entries());
   EXPECT_EQ(read_file(store_.layer_tree(id) / "bin/file"), "hello");
-  EXPECT_FALSE(std::filesystem::exists(tree));
+  EXPECT_TRUE(names_in(store_.staging_path()).empty());
 }
 
 TEST_F(StoreTest, AnExistingLayerIsKeptAndTheTreeLeftWhereItIs) {
+  fetch(store_, "hello");
+  auto id = unpack(store_, "hello").layer().layer;
   auto staging = store_.stage();
-  auto tree = small_tree(staging, "hello");
-  auto listing = scan_path(tree);
-  auto id = store_.add_layer(tree, listing, staging);
-  tree = small_tree(staging, "hello");
-  EXPECT_EQ(store_.add_layer(tree, listing, staging), id);
-  EXPECT_TRUE(std::filesystem::exists(tree / "bin/file"));
+  std::filesystem::copy(store_.layer_tree(id), staging.path() / "tree", std::filesystem::copy_options::recursive);
+  EXPECT_EQ(store_.add_layer(staging.path() / "tree", store_.listing(id), staging), id);
+  EXPECT_TRUE(std::filesystem::exists(staging.path() / "tree/bin/file"));
+}
+
+TEST_F(StoreTest, ARecordComesBackAsItWasWritten) {
+  auto record = fetch(store_, "content");
+  auto found = store_.record(record.step.key());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->step, record.step);
+  EXPECT_EQ(found->output, record.output);
+  EXPECT_EQ(read_file(store_.step_path(record.step.key())), record.text());
+  EXPECT_EQ(read_all(store_.open_blob(record.blob().blob).get(), "blob"), "content");
+}
+
+TEST_F(StoreTest, ARecordOfSomethingMissingIsRefused) {
+  Step step = fetch_step_of("x");
+  EXPECT_EQ(error_of([&] { store_.add_record({step, BlobOutput{}}); }),
+            fmt::format("fetch step {}: its output was removed from the store meanwhile; run ninja again",
+                        step.key().short_hex()));
+  EXPECT_FALSE(store_.record(step.key()));
+}
+
+TEST_F(StoreTest, AStepWhoseInputIsMissingDoesNotBegin) {
+  EXPECT_EQ(error_of([&] { store_.stage(unpack_step_of("x")); }),
+            fmt::format("the input step {} has no record in the store \"{}\"; run ninja again",
+                        fetch_step_of("x").key().short_hex(), store_.root().native()));
+}
+
+TEST_F(StoreTest, OneChangedByteInARecordIsNoticed) {
+  auto key = fetch(store_, "x").step.key();
+  flip_byte(store_.step_path(key));
+  EXPECT_NE(error_of([&] { store_.record(key); }).find("is not a step record (its check differs)"), std::string::npos);
+}
+
+TEST(OpenStoreTest, ANewStoreIsPrivateAndComplete) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "a/b/store";
+  Store::open(root, Store::Access::create);
+  struct stat status{};
+  ::stat(root.c_str(), &status);
+  EXPECT_EQ(status.st_mode & 07777, 0700u);
+  EXPECT_EQ(read_file(root / "version"), "karapace store 1\n");
+  EXPECT_EQ(Store::open(root / "../store/", Store::Access::read_only).root(), root);
+}
+
+TEST(OpenStoreTest, ManyProcessesMakeOneStore) {
+  TemporaryDirectory temporary;
+  std::vector<pid_t> children;
+  for (int i = 0; i < 16; ++i) {
+    children.push_back(fork_child([&] {
+      fetch(Store::open(temporary.path() / "store", Store::Access::create), "same");
+      return 0;
+    }));
+  }
+  for (pid_t child : children) EXPECT_EQ(wait_for(child), 0);
+}
+
+TEST(OpenStoreTest, ANewerVersionIsRefusedWithBothVersions) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  write_file_atomically(root / "version", "karapace store 2\n", Durable::no);
+  for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
+    EXPECT_EQ(error_of([&] { Store::open(root, access); }),
+              fmt::format("the store \"{}\" is of version 2, and this karapace reads version 1; use a newer karapace, or "
+                          "another store with --store", root.native()));
+  }
+}
+
+TEST(OpenStoreTest, SomebodysDirectoryIsNotMadeAStore) {
+  TemporaryDirectory temporary;
+  write_file_atomically(temporary.path() / "thesis.tex", "", Durable::no);
+  EXPECT_EQ(error_of([&] { Store::open(temporary.path(), Store::Access::create); }),
+            fmt::format("\"{}\" is not a karapace store: it holds \"thesis.tex\"; choose an empty or new directory with "
+                        "--store", temporary.path().native()));
+  EXPECT_EQ(names_in(temporary.path()).size(), 1u);
+}
+
+TEST(OpenStoreTest, AMissingStoreIsNotFoundUnlessItShallBeMade) {
+  TemporaryDirectory temporary;
+  for (auto access : {Store::Access::read_only, Store::Access::update}) {
+    EXPECT_THROW(Store::open(temporary.path() / "store", access), NotFoundError);
+  }
+  EXPECT_FALSE(std::filesystem::exists(temporary.path() / "store"));
+}
+
+/// Runs `child` with its own mounts; 77 when that is not allowed here.
+int in_private_mounts(const std::function<int()>& child) {
+  return wait_for(fork_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+    return child();
+  }));
+}
+
+TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  auto writable = Store::open(root, Store::Access::create);
+  auto environment = environment_of(writable, "hello");
+  add_root(writable, root_of(environment, "hello"));
+  int status = in_private_mounts([&] {
+    if (::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
+    if (::mount("", root.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return 77;
+    auto store = Store::open(root, Store::Access::read_only);
+    auto lock = use_environment(store, environment.id);
+    bool read = environments(store).size() == 1 && roots(store).size() == 1 && instances(store).empty() &&
+                store.listing(environment.layers[0]).entries().size() == 3 &&
+                resolve_reference(store, "hello", "/").environment == environment.id;
+    if (!read) return 1;
+    if (!verify_store(store, {}).problems.empty()) return 2;
+    auto message = error_of([&] { Store::open(root, Store::Access::create); });
+    if (message.find("is not writable; make it so, or choose another with --store: Read-only file system") == message.npos) {
+      std::fprintf(stderr, "%s\n", message.c_str());
+      return 3;
+    }
+    return 0;
+  });
+  if (status == 77) GTEST_SKIP() << "no private mounts here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST(OpenStoreTest, AFullDiskIsToldAndNothingFinishedIsLost) {
+  TemporaryDirectory temporary;
+  int status = in_private_mounts([&] {
+    if (::mount("tmpfs", temporary.path().c_str(), "tmpfs", 0, "size=400k") != 0) return 77;
+    auto store = Store::open(temporary.path() / "store", Store::Access::create);
+    std::string message;
+    int finished = 0;
+    try {
+      for (; finished < 1000; ++finished) {
+        auto content = fmt::format("{:*<5000}", finished);
+        fetch(store, content);
+        unpack(store, content);
+      }
+    } catch (const StoreError& error) {
+      message = error.what();
+    }
+    if (finished < 5 || message.find("No space left on device") == message.npos) return 1;
+    std::fprintf(stderr, "%d steps, then: %s\n", finished, message.c_str());
+    for (int i = 0; i < finished; ++i) {
+      if (!store.record(unpack_step_of(fmt::format("{:*<5000}", i)).key())) return 2;
+    }
+    if (!names_in(store.staging_path()).empty()) return 3;
+    return verify_store(store, {}).problems.empty() ? 0 : 4;
+  });
+  if (status == 77) GTEST_SKIP() << "no private mounts here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(StoreTest, AKillAtAnyMomentLeavesOnlyWholeThings) {
+  for (unsigned round = 0; round < 25; ++round) {
+    pid_t child = fork_child([&] {
+      for (unsigned i = 0;; ++i) environment_of(store_, fmt::format("{} {}", round, i));
+      return 0;
+    });
+    ::usleep(2000 + 1777 * round);
+    ::kill(child, SIGKILL);
+    wait_for(child);
+  }
+  auto report = verify_store(store_, {.threads = 2});
+  EXPECT_GT(report.checked, 25u);
+  for (const auto& problem : report.problems) ADD_FAILURE() << problem.object << ": " << problem.reason;
+}
+
+TEST_F(StoreTest, SixteenProcessesAddTheSameAndDifferentThingsAtOnce) {
+  std::vector<pid_t> children;
+  for (int process = 0; process < 16; ++process) {
+    children.push_back(fork_child([&, process] {
+      for (int i = 0; i < 12; ++i) {
+        environment_of(store_, fmt::format("same {}", i));
+        environment_of(store_, fmt::format("other {} {}", process, i / 4));
+      }
+      return 0;
+    }));
+  }
+  for (pid_t child : children) EXPECT_EQ(wait_for(child), 0);
+  EXPECT_EQ(environments(store_).size(), 12u + 16u * 3u);
+  EXPECT_TRUE(verify_store(store_, {.threads = 2}).problems.empty());
+  EXPECT_TRUE(names_in(store_.staging_path()).empty());
 }
 
 }  // namespace

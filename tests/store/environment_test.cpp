@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/environment.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::store {
+namespace {
+
+class ReferenceTest : public StoreTest {
+ protected:
+  /// A root in a real directory of that name.
+  Root project(const std::string& name, const std::string& directory) {
+    auto at = temporary_.path() / directory;
+    ::mkdir(at.c_str(), 0755);
+    auto root = root_of(environment_of(store_, directory), name);
+    root.manifest = at / "karapace.toml";
+    add_root(store_, root);
+    return root;
+  }
+  Reference resolve(std::string_view word, const std::string& directory = "") {
+    return resolve_reference(store_, word, temporary_.path() / directory);
+  }
+};
+
+TEST_F(ReferenceTest, AProjectIsNamedByItsNameItsDirectoryAndItsManifest) {
+  auto hello = project("hello", "work");
+  project("other", "elsewhere");
+  std::filesystem::create_directory_symlink(temporary_.path() / "work", temporary_.path() / "link");
+  for (const char* word : {"hello", "./work", "work/", "work/karapace.toml", "link/karapace.toml"}) {
+    auto found = resolve(word);
+    EXPECT_EQ(found.environment, hello.environment) << word;
+    ASSERT_TRUE(found.root) << word;
+    EXPECT_EQ(found.root->manifest, hello.manifest) << word;
+  }
+  EXPECT_EQ(resolve(".", "work").environment, hello.environment);
+  EXPECT_EQ(resolve(".", "link").environment, hello.environment);
+  EXPECT_EQ(resolve("..", "work/sub").environment, hello.environment);
+}
+
+TEST_F(ReferenceTest, AnEnvironmentIsNamedByItsIdOrAUniqueBeginning) {
+  auto id = environment_of(store_, "x").id;
+  for (std::size_t length : {std::size_t{64}, std::size_t{12}, std::size_t{4}}) {
+    auto found = resolve(id.hex().substr(0, length));
+    EXPECT_EQ(found.environment, id);
+    EXPECT_FALSE(found.root);
+  }
+  EXPECT_THROW(resolve(id.hex().substr(0, 3)), NotFoundError);
+}
+
+TEST_F(ReferenceTest, WhatIsNotThereIsAnsweredWithASuggestion) {
+  project("hello", "work");
+  EXPECT_EQ(error_of([&] { resolve("helo"); }), "there is no environment \"helo\"; did you mean \"hello\"?");
+  EXPECT_EQ(error_of([&] { resolve("zzzzzzzz"); }),
+            "there is no environment \"zzzzzzzz\"; `karapace list` shows what there is");
+  EXPECT_EQ(error_of([&] { resolve("."); }),
+            fmt::format("no environment was generated from \"{}/karapace.toml\" into the store \"{}\"; run `karapace gen` "
+                        "there", temporary_.path().native(), store_.root().native()));
+}
+
+TEST_F(ReferenceTest, AnAmbiguousNameIsAnsweredWithTheCandidates) {
+  project("hello", "one");
+  project("hello", "two");
+  EXPECT_EQ(error_of([&] { resolve("hello"); }),
+            fmt::format("\"hello\" is the name of 2 environments; name one by its path:\n  {0}/one/karapace.toml\n"
+                        "  {0}/two/karapace.toml", temporary_.path().native()));
+}
+
+TEST_F(StoreTest, AnEnvironmentsTextIsDeterministicAndComesBack) {
+  Environment environment{EnvironmentId(blake3("e")), StepKey(blake3("s")), {LayerId(blake3("l"))}, BlobId(blake3("b")),
+                          {{{"PATH", "/bin"}, {"A", "ü"}}, {{"home", "~/x", "/x"}}, true}};
+  EXPECT_EQ(Environment::parse(environment.text(), "e").text(), environment.text());
+  EXPECT_EQ(environment.runtime.text(),
+            "{\"mounts\":[{\"host\":\"~/x\",\"label\":\"home\",\"target\":\"/x\"}],\"network_isolation\":true,"
+            "\"variables\":{\"A\":\"ü\",\"PATH\":\"/bin\"}}");
+  EXPECT_EQ(RuntimeConfiguration::parse(environment.runtime.text(), "r"), environment.runtime);
+}
+
+TEST_F(StoreTest, ARootWithAnyPathComesBack) {
+  Root root{"odd \n", "/projects/\xff \\ name/karapace.toml", EnvironmentId(blake3("e")), -1, 5, {StepKey(blake3("s"))}};
+  add_root(store_, root);
+  auto found = find_root(store_, root.manifest);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->name, root.name);
+  EXPECT_EQ(found->manifest, root.manifest);
+  EXPECT_EQ(found->manifest_mtime_ns, -1);
+  EXPECT_EQ(found->steps, root.steps);
+  remove_root(store_, root.manifest);
+  EXPECT_FALSE(find_root(store_, root.manifest));
+}
+
+TEST_F(StoreTest, AnInstanceIsMadeOnceAndRemovedOnlyWithoutSessions) {
+  auto environment = environment_of(store_, "x");
+  Reference reference{environment.id, root_of(environment, "x")};
+  auto instance = open_instance(store_, reference);
+  EXPECT_EQ(instance.id.substr(0, 13), environment.id.short_hex() + "-");
+  EXPECT_TRUE(std::filesystem::is_directory(instance.upper()));
+  EXPECT_TRUE(std::filesystem::is_directory(instance.work()));
+  write_file_atomically(instance.upper() / "note", "mine", Durable::no);
+  EXPECT_EQ(open_instance(store_, reference).directory, instance.directory);
+  EXPECT_NE(open_instance(store_, {environment.id, std::nullopt}).directory, instance.directory);
+  {
+    auto session = use_instance(instance);
+    ASSERT_TRUE(session);
+    EXPECT_TRUE(instance_in_use(instance));
+    EXPECT_FALSE(remove_instance(store_, instance));
+    EXPECT_TRUE(std::filesystem::exists(instance.upper() / "note"));
+  }
+  EXPECT_FALSE(instance_in_use(instance));
+  EXPECT_TRUE(remove_instance(store_, instance));
+  EXPECT_FALSE(use_instance(instance));
+  EXPECT_EQ(instances(store_).size(), 1u);
+}
+
+TEST_F(StoreTest, AnEnvironmentThatIsNotBuiltCanNotBeUsed) {
+  EnvironmentId id(blake3("nothing"));
+  EXPECT_EQ(error_of([&] { use_environment(store_, id); }),
+            fmt::format("the environment {} is not built; run ninja", id.short_hex()));
+}
+
+}  // namespace
+}  // namespace karapace::store

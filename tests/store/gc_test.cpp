@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/gc.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <random>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/directory.hpp"
+#include "store/verify.hpp"
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::store {
+namespace {
+
+class GcTest : public StoreTest {
+ protected:
+  GcReport collect(GcOptions options = {}) {
+    options.threads = 2;
+    return collect_garbage(store_, options);
+  }
+  std::size_t count(const char* directory) { return names_in(store_.root() / directory).size(); }
+  void expect_empty() {
+    for (const char* directory : {"steps", "layers", "blobs", "environments", "logs", "staging"}) {
+      EXPECT_EQ(count(directory), 0u) << directory;
+    }
+  }
+};
+
+TEST_F(GcTest, WhatNoRootNeedsGoesAndTheRestStays) {
+  auto kept = environment_of(store_, "kept");
+  add_root(store_, root_of(kept, "kept"));
+  environment_of(store_, "dead");
+  write_file_atomically(store_.log_path(unpack_step_of("dead").key()), "log", Durable::no);
+  write_file_atomically(store_.log_path(unpack_step_of("kept").key()), "log", Durable::no);
+  auto report = collect();
+  EXPECT_EQ(report.kept_steps, 4u);
+  EXPECT_EQ(report.kept_environments, 1u);
+  EXPECT_TRUE(find_environment(store_, kept.id));
+  EXPECT_EQ(count("steps"), 4u);
+  EXPECT_EQ(count("layers"), 1u);
+  EXPECT_EQ(count("blobs"), 2u);
+  EXPECT_EQ(count("environments"), 1u);
+  EXPECT_EQ(count("logs"), 1u);
+  EXPECT_EQ(count("staging"), 0u);
+  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+}
+
+TEST_F(GcTest, ADryRunTellsWhatWouldGoAndItsSizeAndRemovesNothing) {
+  environment_of(store_, "dead");  // a blob, its lock, and a layer with the blob's content
+  auto report = collect({.keep = {}, .dry_run = DryRun::yes});
+  EXPECT_EQ(count("steps"), 4u);
+  EXPECT_EQ(count("layers"), 1u);
+  std::uint64_t blobs = 0;
+  for (const auto& garbage : report.garbage) blobs += garbage.kind == GarbageKind::blob ? garbage.bytes : 0;
+  EXPECT_EQ(blobs, std::string("dead lock").size() + std::string("dead").size());
+  auto real = collect();
+  EXPECT_EQ(real.garbage.size(), report.garbage.size());
+  EXPECT_EQ(real.bytes, report.bytes);
+  expect_empty();
+}
+
+TEST_F(GcTest, AFileSharedWithALivingLayerFreesNothing) {
+  auto kept = environment_of(store_, "kept");
+  add_root(store_, root_of(kept, "kept"));
+  fetch(store_, "dead");
+  auto dead = unpack(store_, "dead").layer().layer;
+  ::unlink((store_.layer_tree(dead) / "bin/file").c_str());
+  ASSERT_EQ(::link((store_.layer_tree(kept.layers[0]) / "bin/file").c_str(), (store_.layer_tree(dead) / "bin/file").c_str()), 0);
+  auto listing_size = std::filesystem::file_size(store_.listing_path(dead));
+  for (const auto& garbage : collect().garbage) {
+    if (garbage.kind != GarbageKind::layer) continue;
+    EXPECT_EQ(garbage.bytes, listing_size);
+  }
+}
+
+TEST_F(GcTest, EnvironmentsWithAnInstanceASessionOrTheCallersWordStay) {
+  auto instance = environment_of(store_, "instance");
+  auto session = environment_of(store_, "session");
+  auto word = environment_of(store_, "word");
+  environment_of(store_, "dead");
+  open_instance(store_, {instance.id, std::nullopt});
+  auto lock = use_environment(store_, session.id);
+  collect({.keep = {word.id}});
+  EXPECT_EQ(count("environments"), 3u);
+  EXPECT_EQ(count("steps"), 12u);
+  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+}
+
+TEST_F(GcTest, WhatARunningStepReadsAndMadeStays) {
+  fetch(store_, "input");
+  auto step = unpack_step_of("input");
+  auto staging = store_.stage(step);
+  write_file_atomically(staging.path() / "file", "made", Durable::no);
+  store_.add_blob(BlobId(blake3("made")), staging.path() / "file");
+  collect();
+  EXPECT_TRUE(store_.record(fetch_step_of("input").key()));
+  EXPECT_TRUE(store_.has_blob(BlobId(blake3("input"))));
+  EXPECT_TRUE(store_.has_blob(BlobId(blake3("made"))));
+}
+
+TEST_F(GcTest, WhatCrashedProcessesLeftGoes) {
+  pid_t child = fork_child([&] {
+    auto staging = store_.stage();
+    write_file_atomically(staging.path() / "half", "x", Durable::no);
+    write_file_atomically(store_.staging_path() / "unfinished", "x", Durable::no);
+    ::raise(SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(wait_for(child), -1);
+  EXPECT_EQ(count("staging"), 2u);
+  auto mine = store_.stage();
+  collect();
+  EXPECT_EQ(names_in(store_.staging_path()), std::vector<std::string>{mine.path().filename().native()});
+}
+
+TEST_F(GcTest, LockFilesThatNobodyHoldsGo) {
+  { auto lock = store_.lock_output("free"); }
+  auto held = store_.lock_output("held");
+  collect();
+  EXPECT_EQ(names_in(store_.root() / "locks"), (std::vector<std::string>{"contents", "gc", "held"}));
+}
+
+TEST_F(GcTest, ADamagedRecordStopsItBeforeAnythingIsRemoved) {
+  auto environment = environment_of(store_, "a");
+  auto root = root_of(environment, "a");
+  add_root(store_, root);
+  environment_of(store_, "dead");
+  open_instance(store_, {environment.id, root});
+  auto instance = instances(store_)[0].directory / "instance.json";
+  auto root_file = store_.roots_path() / names_in(store_.roots_path())[0];
+  for (const auto& path : {store_.step_path(environment.step), store_.environment_path(environment.id), root_file, instance}) {
+    flip_byte(path);
+    auto message = error_of([&] { collect(); });
+    EXPECT_EQ(message.find("gc stopped: "), 0u) << message;
+    EXPECT_EQ(count("steps"), 8u) << message;
+    EXPECT_EQ(count("environments"), 2u) << message;
+    flip_byte(path);
+  }
+  write_file_atomically(store_.root() / "steps/stray", "", Durable::no);
+  EXPECT_EQ(error_of([&] { collect(); }),
+            fmt::format("gc stopped: \"{}/steps/stray\" does not belong into a store; run `karapace verify-store --repair`",
+                        store_.root().native()));
+}
+
+TEST_F(GcTest, BuildersThatRaceWithItNeverSeeHalfOfAnything) {
+  std::vector<pid_t> builders;
+  for (int builder = 0; builder < 4; ++builder) {
+    builders.push_back(fork_child([&, builder] {
+      std::mt19937 random(static_cast<unsigned>(builder));
+      int built = 0;
+      for (int round = 0; round < 100; ++round) {
+        try {
+          auto environment = environment_of(store_, fmt::format("{}", random() % 6));
+          auto lock = use_environment(store_, environment.id);
+          // What a session holds must be whole.
+          auto layer = environment.layers[0];
+          if (scan_path(store_.layer_tree(layer)).text() != store_.listing(layer).text()) return 3;
+          ++built;
+        } catch (const StepError&) {
+          // "run ninja again": an input was collected before the step began.
+        } catch (const NotFoundError&) {
+          // Collected between building and using it.
+        }
+      }
+      return built > 20 ? 0 : 4;
+    }));
+  }
+  pid_t collector = fork_child([&] {
+    for (;;) collect();
+    return 0;
+  });
+  for (pid_t builder : builders) EXPECT_EQ(wait_for(builder), 0);
+  ::kill(collector, SIGKILL);
+  wait_for(collector);
+  auto report = verify_store(store_, {});
+  for (const auto& problem : report.problems) ADD_FAILURE() << problem.object << ": " << problem.reason;
+  collect();
+  expect_empty();
+}
+
+TEST_F(GcTest, ARegisteredBuildIsNeverDisturbed) {
+  for (int i = 0; i < 6; ++i) {
+    auto name = fmt::format("{}", i);
+    auto environment = environment_of(store_, name);
+    add_root(store_, root_of(environment, name));
+  }
+  collect();
+  pid_t collector = fork_child([&] {
+    for (;;) collect();
+    return 0;
+  });
+  std::vector<pid_t> builders;
+  for (int builder = 0; builder < 3; ++builder) {
+    builders.push_back(fork_child([&, builder] {
+      for (int round = 0; round < 25; ++round) {
+        auto name = fmt::format("new {} {}", builder, round);
+        auto step = fetch_step_of(name + " lock");
+        Environment planned{EnvironmentId(blake3(name + " lock")),
+                            Step::normalised(StepKind::environment, {{"lock", blake3(name + " lock").hex()}},
+                                             {unpack_step_of(name).key(), step.key()}).key(),
+                            {}, BlobId(blake3(name + " lock")), {}};
+        add_root(store_, root_of(planned, name));
+        environment_of(store_, name);  // throws when gc took something away
+      }
+      return 0;
+    }));
+  }
+  for (pid_t builder : builders) EXPECT_EQ(wait_for(builder), 0);
+  ::kill(collector, SIGKILL);
+  wait_for(collector);
+  EXPECT_EQ(environments(store_).size(), 81u);
+  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+}
+
+}  // namespace
+}  // namespace karapace::store

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::store {
+namespace {
+
+/// A tree on the real file system.
+class ScanTest : public testing::Test {
+ protected:
+  ScanTest() { directory(""); }
+
+  std::filesystem::path at(std::string_view path) const { return path.empty() ? tree_ : tree_ / path; }
+  void directory(std::string_view path) { ASSERT_EQ(::mkdir(at(path).c_str(), 0755), 0) << path; }
+  void file(std::string_view path, std::string_view content) { write_file_atomically(at(path), content, Durable::no); }
+  void xattr(std::string_view path, const char* name, std::string_view value) {
+    ASSERT_EQ(::lsetxattr(at(path).c_str(), name, value.data(), value.size(), 0), 0) << path << ' ' << name;
+  }
+  Entry entry(std::string_view path, unsigned threads = 1) {
+    auto listing = scan_path(tree_, threads);
+    auto* found = listing.find(path);
+    EXPECT_NE(found, nullptr) << path;
+    return found ? *found : Entry{};
+  }
+  void need_root() {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  }
+
+  TemporaryDirectory temporary_;
+  std::filesystem::path tree_ = temporary_.path() / "tree";
+};
+
+TEST_F(ScanTest, AFileIsListedWithModeTimeSizeAndDigest) {
+  file("a", "content");
+  ::chmod(at("a").c_str(), 04751);
+  timespec times[2] = {{0, 0}, {-2, 999'999'999}};
+  ::utimensat(AT_FDCWD, at("a").c_str(), times, 0);
+  auto found = entry("a");
+  EXPECT_EQ(found.type, EntryType::regular);
+  EXPECT_EQ(found.mode, 04751u);
+  EXPECT_EQ(found.mtime, -2);
+  EXPECT_EQ(found.size, 7u);
+  EXPECT_EQ(found.content, blake3("content"));
+  EXPECT_EQ(found.uid, ::geteuid());
+}
+
+TEST_F(ScanTest, LinksAreReadAndNeverFollowed) {
+  std::string target(3000, 'x');
+  std::filesystem::create_symlink("/etc", at("absolute"));
+  std::filesystem::create_symlink(target, at("long"));
+  EXPECT_EQ(entry("absolute").target, "/etc");
+  EXPECT_EQ(entry("long").target, target);
+  EXPECT_EQ(scan_path(tree_).entries().size(), 3u);
+}
+
+TEST_F(ScanTest, WhiteoutsAndOpaqueDirectoriesAreTranslated) {
+  if (::mknod(at("gone").c_str(), S_IFCHR | 0600, makedev(0, 0)) != 0) GTEST_SKIP() << "no whiteouts here";
+  directory("opaque");
+  xattr("opaque", "user.overlay.opaque", "y");
+  directory("plain");
+  xattr("plain", "user.overlay.origin", "kernel");
+  xattr("plain", "user.overlay.opaque", "x");
+  EXPECT_EQ(entry("gone"), (Entry{.path = "gone", .type = EntryType::whiteout}));
+  EXPECT_TRUE(entry("opaque").opaque);
+  EXPECT_TRUE(entry("opaque").xattrs.empty());
+  EXPECT_FALSE(entry("plain").opaque);
+  EXPECT_TRUE(entry("plain").xattrs.empty());
+}
+
+TEST_F(ScanTest, ADirectoryThatFuseOverlayfsMarkedIsOpaque) {
+  directory("opaque");
+  file("opaque/.wh..wh..opq", "");
+  EXPECT_TRUE(entry("opaque").opaque);
+  EXPECT_EQ(scan_path(tree_).entries().size(), 2u);
+}
+
+TEST_F(ScanTest, HardLinksPointToTheNameThatSortsFirstWhateverOrderTheyWereMadeIn) {
+  directory("b");
+  file("b/made-first", "shared");
+  xattr("b/made-first", "user.note", "kept");
+  ::link(at("b/made-first").c_str(), at("c").c_str());
+  ::link(at("b/made-first").c_str(), at("a").c_str());
+  for (unsigned threads : {1u, 4u}) {
+    auto first = entry("a", threads);
+    EXPECT_EQ(first.type, EntryType::regular);
+    EXPECT_EQ(first.content, blake3("shared"));
+    EXPECT_EQ(first.xattrs, (std::vector<Xattr>{{"user.note", "kept"}}));
+    EXPECT_EQ(entry("b/made-first", threads).target, "a");
+    EXPECT_EQ(entry("c", threads), (Entry{.path = "c", .type = EntryType::hardlink, .target = "a"}));
+  }
+}
+
+TEST_F(ScanTest, AFileWithANameOutsideTheTreeIsAPlainFile) {
+  file("a", "x");
+  ::link(at("a").c_str(), (temporary_.path() / "outside").c_str());
+  EXPECT_EQ(entry("a").type, EntryType::regular);
+}
+
+TEST_F(ScanTest, OwnersComeFromTheXattrWhereThereIsOne) {
+  file("a", "x");
+  xattr("a", "user.karapace.owner", "33:44");
+  auto found = entry("a");
+  EXPECT_EQ(found.uid, 33u);
+  EXPECT_EQ(found.gid, 44u);
+  EXPECT_TRUE(found.xattrs.empty());
+}
+
+TEST_F(ScanTest, OwnersOnDiskCanBeIgnored) {
+  need_root();
+  file("a", "x");
+  ASSERT_EQ(::lchown(at("a").c_str(), 5, 6), 0);
+  auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), {.owners = Owners::ignore, .label = "", .include = {}});
+  EXPECT_EQ(listing.find("a")->uid, 0u);
+  EXPECT_EQ(entry("a").uid, 5u);
+  EXPECT_EQ(entry("a").gid, 6u);
+}
+
+TEST_F(ScanTest, AMalformedOwnerIsAnErrorThatNamesTheFile) {
+  file("a", "x");
+  xattr("a", "user.karapace.owner", "33");
+  EXPECT_EQ(error_of([&] { scan_path(tree_); }),
+            "tree: \"/a\": its attribute user.karapace.owner is not \"uid:gid\"");
+}
+
+TEST_F(ScanTest, CapabilitiesAreListedInTheirPlainForm) {
+  need_root();
+  file("a", "x");
+  std::string v3{'\1', '\0', '\0', '\3'};
+  v3 += std::string("\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+  std::string v2 = v3;
+  v2[3] = 2;
+  v3 += std::string("\xa0\x86\1\0", 4);  // the namespace's root is 100000
+  xattr("a", "security.capability", v3);
+  EXPECT_EQ(entry("a").xattrs, (std::vector<Xattr>{{"security.capability", v2}}));
+}
+
+TEST_F(ScanTest, FifosAreListedAndSocketsLeftOut) {
+  ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  auto path = at("socket").native();
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(entry("pipe").type, EntryType::fifo);
+  EXPECT_EQ(scan_path(tree_).find("socket"), nullptr);
+}
+
+TEST_F(ScanTest, DeviceNodesAreRefused) {
+  if (::mknod(at("null").c_str(), S_IFCHR | 0600, makedev(1, 3)) != 0) GTEST_SKIP() << "no device nodes here";
+  EXPECT_EQ(error_of([&] { scan_path(tree_); }),
+            "tree: \"/null\" is a device node; a layer can not hold one: remove it");
+}
+
+TEST_F(ScanTest, WhatTheCallerLeavesOutIsNotListedNorWhatIsBelowIt) {
+  directory("a");
+  file("a/b", "");
+  file("c", "");
+  ScanOptions options;
+  options.include = [](std::string_view path) { return path != "a"; };
+  auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), options);
+  EXPECT_EQ(listing.entries().size(), 2u);
+}
+
+TEST_F(ScanTest, OddNamesAndDeepTreesAreScannedBySeveralThreadsAsByOne) {
+  std::string path;
+  for (int depth = 0; depth < 60; ++depth) {
+    path += (depth ? "/" : "") + fmt::format("{:-<120}", depth);
+    if (path.size() < 3900) {
+      directory(path);
+      file(path + "/\xff\n name", fmt::format("{}", depth));
+    }
+  }
+  for (int i = 0; i < 500; ++i) file(fmt::format("file {}", i), std::string(static_cast<std::size_t>(i) * 997, 'x'));
+  auto one = scan_path(tree_, 1);
+  EXPECT_EQ(scan_path(tree_, 4).text(), one.text());
+  EXPECT_EQ(Listing::parse(one.text(), "listing").entries(), one.entries());
+}
+
+TEST_F(ScanTest, ATreeDeeperThanAPathMayBeLongIsScannedAndRemoved) {
+  Fd parent = open_at(AT_FDCWD, tree_, O_RDONLY | O_DIRECTORY);
+  std::string name(200, 'd');
+  for (int depth = 0; depth < 300; ++depth) {
+    ASSERT_EQ(::mkdirat(parent.get(), name.c_str(), 0755), 0);
+    parent = open_at(parent.get(), name, O_RDONLY | O_DIRECTORY);
+  }
+  Fd(::openat(parent.get(), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  parent.reset();
+  auto listing = scan_path(tree_);
+  EXPECT_EQ(listing.entries().size(), 302u);
+  remove_tree(tree_);
+  EXPECT_FALSE(std::filesystem::exists(tree_));
+}
+
+}  // namespace
+}  // namespace karapace::store
