@@ -11,6 +11,12 @@ constexpr char digits[] = "0123456789abcdef";
 
 bool plain(char c, char also) noexcept { return c > 0x20 && c < 0x7f && c != '\\' && (also == 0 || c != also); }
 
+std::size_t plain_length(std::string_view bytes, char also) noexcept {
+  std::size_t length = 0;
+  while (length < bytes.size() && plain(bytes[length], also)) ++length;
+  return length;
+}
+
 void append_hex(std::string& text, char c) {
   auto byte = static_cast<std::uint8_t>(c);
   text += "\\x";
@@ -54,28 +60,29 @@ std::size_t utf8_length(std::string_view text) noexcept {
 
 }  // namespace
 
+// Both directions copy what needs no escape in one piece: nearly every field of a listing is such a piece.
 void append_escaped(std::string& text, std::string_view bytes, char also) {
-  for (char c : bytes) {
-    if (plain(c, also)) {
-      text += c;
-    } else {
-      append_hex(text, c);
-    }
+  while (!bytes.empty()) {
+    std::size_t length = plain_length(bytes, also);
+    text.append(bytes, 0, length);
+    bytes.remove_prefix(length);
+    if (bytes.empty()) return;
+    append_hex(text, bytes.front());
+    bytes.remove_prefix(1);
   }
 }
 
 std::optional<std::string> unescaped(std::string_view text, char also) {
-  std::string bytes;
-  bytes.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    if (plain(text[i], also)) {
-      bytes += text[i++];
-      continue;
-    }
-    int byte = escaped_byte(text.substr(i));
+  std::size_t length = plain_length(text, also);
+  std::string bytes(text, 0, length);
+  while (length < text.size()) {
+    text.remove_prefix(length);
+    int byte = escaped_byte(text);
     if (byte < 0 || plain(static_cast<char>(byte), also)) return std::nullopt;
     bytes += static_cast<char>(byte);
-    i += 4;
+    text.remove_prefix(4);
+    length = plain_length(text, also);
+    bytes.append(text, 0, length);
   }
   return bytes;
 }
