@@ -140,6 +140,8 @@ MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::str
       for (const auto& [archive, path] : reader.table(node, "keyrings")) {
         configuration.keyrings.emplace(archive.str(), keyring_from(reader, path, archive.str()));
       }
+    } else if (key == "mounts") {
+      continue;  // which host directories manifests may mount: cli/mount_allowance.cpp reads it
     } else {
       reader.refuse(key.source(), fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings] and [mirrors]",
                                               key.str()));

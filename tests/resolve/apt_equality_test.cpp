@@ -1,2 +1,160 @@
 // SPDX-License-Identifier: Apache-2.0
-int main_placeholder_;
+// Resolving equals the distribution's own tools on the real archive: `apt-get --simulate install` for random sets, in
+// the configuration and on the lists that the resolution itself worked with, and mmdebstrap for the base.
+//
+// KARAPACE_EQUALITY_SETS (default 60) and KARAPACE_EQUALITY_SEED (default 1) choose how many sets and which.
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "generator/resolve/resolve.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+#include "tests/resolve/process.hpp"
+
+namespace karapace::testing {
+namespace {
+
+using generator::Recommends;
+using generator::ResolveRequest;
+using Versions = std::map<std::string, std::string>;
+
+unsigned number_from(const char* variable, unsigned otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : static_cast<unsigned>(std::stoul(text));
+}
+
+Versions versions_of(const std::vector<generator::LockedPackage>& packages) {
+  Versions versions;
+  for (const auto& package : packages) versions[package.name] = package.version;
+  return versions;
+}
+
+/// Reads "Inst NAME [OLD] (VERSION REPOSITORIES [ARCHITECTURE])" lines; nothing when apt refused.
+std::optional<Versions> simulated(const Outcome& outcome) {
+  if (outcome.status != 0) return std::nullopt;
+  Versions versions;
+  std::istringstream lines(outcome.output);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("Inst ")) continue;
+    const auto open = line.find('(');
+    const auto name = line.substr(5, line.find(' ', 5) - 5);
+    versions[name.substr(0, name.find(':'))] = line.substr(open + 1, line.find(' ', open) - open - 1);
+  }
+  return versions;
+}
+
+std::string difference(const Versions& ours, const Versions& theirs) {
+  std::string text;
+  for (const auto& [name, version] : ours) {
+    const auto other = theirs.find(name);
+    if (other == theirs.end()) text += fmt::format(" +{}", name);
+    else if (other->second != version) text += fmt::format(" {}({} != {})", name, version, other->second);
+  }
+  for (const auto& [name, version] : theirs) {
+    if (!ours.contains(name)) text += fmt::format(" -{}", name);
+  }
+  return text;
+}
+
+class AgainstTheArchive : public ::testing::Test {
+ protected:
+  ResolveRequest request(std::vector<std::string> packages) const {
+    return {.distribution = "debian",
+            .suite = "bookworm",
+            .architecture = "amd64",
+            .packages = std::move(packages),
+            .mirrors = generator::find_mirrors({.distribution = "debian",
+                                                .architecture = "amd64",
+                                                .configuration = generator::default_configuration_file(),
+                                                .cache = directory.path()}),
+            .cache = directory.path()};
+  }
+
+  /// The one directory that the resolutions of this test work in.
+  std::filesystem::path session() const {
+    return std::filesystem::directory_iterator(directory.path() / "resolve-deb")->path();
+  }
+
+  Outcome apt_get(const std::vector<std::string>& packages, Recommends recommends) const {
+    std::vector<std::string> words{"apt-get", "--simulate", "--quiet=2", "--no-remove"};
+    for (const char* option : {"APT::Architecture=amd64", "APT::Architectures=amd64", "Acquire::Languages=none",
+                               "APT::Get::Always-Include-Phased-Updates=true", "Debug::NoLocking=true"}) {
+      words.insert(words.end(), {"-o", option});
+    }
+    words.insert(words.end(), {"-o", fmt::format("APT::Install-Recommends={}", recommends == Recommends::yes)});
+    words.emplace_back("install");
+    words.insert(words.end(), packages.begin(), packages.end());
+    return run(words, {"APT_CONFIG=" + (session() / "etc" / "apt.conf").string()});
+  }
+
+  std::vector<std::string> names() const {
+    std::set<std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(session() / "lists")) {
+      if (!entry.path().filename().string().ends_with("_Packages")) continue;
+      std::ifstream lines(entry.path());
+      for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("Package: ")) all.insert(line.substr(9));
+      }
+    }
+    return {all.begin(), all.end()};
+  }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(AgainstTheArchive, ChoosesWhatAptGetWouldInstall) {
+  generator::resolve(request({}));
+  const auto all = names();
+  std::mt19937 random(number_from("KARAPACE_EQUALITY_SEED", 1));
+  const unsigned sets = number_from("KARAPACE_EQUALITY_SETS", 60);
+  unsigned refused = 0;
+  for (unsigned i = 0; i < sets; ++i) {
+    std::vector<std::string> packages;
+    for (std::size_t count = 1 + random() % 6; count > 0; --count) packages.push_back(all[random() % all.size()]);
+    const auto recommends = random() % 4 == 0 ? Recommends::yes : Recommends::no;
+    auto wanted = request(packages);
+    wanted.recommends = recommends;
+    std::optional<Versions> ours;
+    std::string message;
+    try {
+      ours = versions_of(generator::resolve(wanted).packages);
+    } catch (const LockError& error) {
+      message = error.what();
+    }
+    const Outcome apt = apt_get(packages, recommends);
+    const auto theirs = simulated(apt);
+    refused += ours ? 0 : 1;
+    EXPECT_EQ(ours.has_value(), theirs.has_value()) << fmt::format("{}", fmt::join(packages, " ")) << "\n"
+                                                    << message << "\n"
+                                                    << apt.output;
+    if (!ours || !theirs) continue;
+    EXPECT_EQ(difference(*ours, *theirs), "") << fmt::format("{}", fmt::join(packages, " "));
+  }
+  std::cout << fmt::format("{} sets, {} of them refused by both\n", sets, refused);
+}
+
+TEST_F(AgainstTheArchive, BootstrapsWhatMmdebstrapCallsMinbase) {
+  if (geteuid() != 0) GTEST_SKIP() << "mmdebstrap --simulate needs root or a user namespace";
+  if (run({"mmdebstrap", "--version"}).status != 0) GTEST_SKIP() << "mmdebstrap is not installed";
+  const auto base = versions_of(generator::resolve(request({})).base);
+  const auto sources = session() / "etc" / "sources.list.d" / "karapace.sources";
+  const auto outcome = run({"mmdebstrap", "--variant=minbase", "--simulate", "--verbose", "--architectures=amd64",
+                            "--aptopt=Acquire::Check-Valid-Until false", "--aptopt=APT::Sandbox::User \"root\"",
+                            "bookworm", "/dev/null", sources.string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(difference(base, *simulated(outcome)), "");
+}
+
+}  // namespace
+}  // namespace karapace::testing

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is chosen, from an archive that the test makes itself.
-#include <fstream>
+#include <chrono>
+#include <future>
+
+#include <grp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/resolve/resolve_fixture.hpp"
 
@@ -260,6 +265,84 @@ TEST_F(Resolving, LeavesOutWhatNothingNeedsInTheEnd) {
   archive.add(suite, {.name = "extra"});
   archive.publish(suite);
   EXPECT_EQ(text(resolve({"tool"}).packages), "second 1.0 tool 1.0");
+}
+
+TEST_F(Resolving, ReadsUbuntusSuitesAndComponents) {
+  for (const char* name : {"noble", "noble-updates", "noble-security"}) {
+    const TestSuite part{.name = name, .empty_components = {"universe"}};
+    archive.add(part, {.name = "apt", .version = std::string("1.0+") + name});
+    archive.publish(part);
+  }
+  auto wanted = request({});
+  wanted.distribution = "ubuntu";
+  wanted.suite = "noble";
+  wanted.mirrors.archives = {{"ubuntu", {archive.url()}}};
+  wanted.mirrors.keyrings = {{"ubuntu", directory.path() / "archive.gpg"}};
+  const auto resolution = generator::resolve(wanted);
+  ASSERT_EQ(resolution.repositories.size(), 3U);
+  EXPECT_EQ(resolution.repositories[1].suite, "noble-security");
+  EXPECT_EQ(resolution.repositories[1].components, (std::vector<std::string>{"main", "universe"}));
+  EXPECT_EQ(text(resolution.base), "apt 1.0+noble-updates");
+  EXPECT_EQ(resolution.base.front().archive, "ubuntu");
+}
+
+TEST_F(Resolving, WorksForAnOrdinaryUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "this whole program already runs as an ordinary user";
+  constexpr uid_t nobody = 65534;
+  archive.publish(suite);
+  const auto own = directory.path() / "own";
+  std::filesystem::create_directory(own);
+  ASSERT_EQ(chown(own.c_str(), nobody, nobody), 0);
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
+  auto wanted = request({});
+  wanted.cache = own / "cache";
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgroups(0, nullptr) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0) _exit(2);
+    try {
+      _exit(generator::resolve(wanted).base.size() == 4 ? 0 : 3);
+    } catch (const std::exception& error) {
+      write_all(STDERR_FILENO, error.what(), "standard error");
+      _exit(1);
+    }
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(Resolving, WaitsForAnotherResolutionOfTheSameSet) {
+  archive.add(suite, {.name = "one"});
+  archive.add(suite, {.name = "two"});
+  archive.publish(suite);
+  auto first = std::async(std::launch::async, [&] { return text(resolve({"one"}).packages); });
+  auto second = std::async(std::launch::async, [&] { return text(resolve({"two"}).packages); });
+  auto third = std::async(std::launch::async, [&] { return text(resolve({"one", "two"}).packages); });
+  EXPECT_EQ(first.get(), "one 1.0");
+  EXPECT_EQ(second.get(), "two 1.0");
+  EXPECT_EQ(third.get().size(), std::string("one 1.0 two 1.0").size());
+}
+
+TEST_F(Resolving, ForgetsTheListsOfSetsThatNobodyAsksFor) {
+  archive.publish(suite);
+  const auto sets = directory.path() / "cache" / "resolve-deb";
+  const auto used_lately = sets / "debian-old-1";
+  const auto unused = sets / "debian-old-2";
+  for (const auto& set : {used_lately, unused}) write_text(set / "lock", "");
+  std::filesystem::last_write_time(unused / "lock",
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::days(31));
+  resolve({});
+  EXPECT_TRUE(std::filesystem::exists(used_lately));
+  EXPECT_FALSE(std::filesystem::exists(unused));
+}
+
+TEST_F(Resolving, RefusesWordsThatCouldChangeAptsConfiguration) {
+  archive.publish(suite);
+  auto wanted = request({});
+  wanted.suite = "sid\nTrusted: yes";
+  EXPECT_THROW(generator::resolve(wanted), LockError);
+  wanted.suite = "../sid";
+  EXPECT_THROW(generator::resolve(wanted), LockError);
 }
 
 }  // namespace

@@ -121,7 +121,12 @@ void SignedArchive::write_release(const TestSuite& suite) const {
 }
 
 void SignedArchive::publish(const TestSuite& suite) {
-  for (const auto& architecture : suite.architectures) write_index(suite, architecture);
+  for (const auto& architecture : suite.architectures) {
+    write_index(suite, architecture);
+    for (const auto& component : suite.empty_components) {
+      write_text(root_ / "dists" / suite.name / component / ("binary-" + architecture) / "Packages", "");
+    }
+  }
   write_release(suite);
   if (!suite.signers.empty()) keys_.clearsign(suite.signers, release(suite), in_release(suite));
 }

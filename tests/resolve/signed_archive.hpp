@@ -39,6 +39,7 @@ struct TestPackage {
 struct TestSuite {
   std::string name = "sid";
   std::string component = "main";
+  std::vector<std::string> empty_components = {};
   std::vector<std::string> architectures = {"amd64"};
   std::vector<std::string> signers = {"archive"};
   std::string date = {};         // RFC 2822; empty: now

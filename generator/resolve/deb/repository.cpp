@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/deb/repository.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -62,6 +64,26 @@ std::filesystem::path keyring_of(const ResolveRequest& request, const Distributi
 /// Debian's rolling suites are one repository; all others have updates and security beside them.
 bool rolls(std::string_view suite) { return suite == "sid" || suite == "unstable" || suite == "experimental"; }
 
+/// These words are written into apt's sources and into paths; anything else than a plain word is refused.
+void require_plain(const ResolveRequest& request, std::string_view what, std::string_view word) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("+._~-/").find(c) != std::string_view::npos;
+  };
+  const bool parts = word.starts_with('/') || word.find("..") != std::string_view::npos;
+  if (!word.empty() && !parts && std::all_of(word.begin(), word.end(), plain)) return;
+  throw LockError(fmt::format("{}\"{}\" cannot be the {} of a repository", message_prefix(request), word, what));
+}
+
+void require_plain(const ResolveRequest& request) {
+  require_plain(request, "suite", request.suite);
+  require_plain(request, "architecture", request.architecture);
+  for (const auto& repository : request.repositories) {
+    require_plain(request, "name", repository.name);
+    for (const auto& component : repository.components) require_plain(request, "component", component);
+  }
+}
+
 Repository part_of(const ResolveRequest& request, const Distribution& distribution, const std::string& archive,
                    const std::string& suite) {
   return {.archive = archive,
@@ -78,6 +100,7 @@ Repository additional(const ResolveRequest& request, const generator::Additional
                                 "repositories (a suite that ends in \"/\") are not supported",
                                 wanted.name));
   }
+  require_plain(request, "suite", wanted.suite);
   if (access(wanted.key.c_str(), R_OK) != 0) {
     throw LockError(errno_message(fmt::format("lock: repository \"{}\": cannot read its key \"{}\"", wanted.name,
                                               wanted.key.string()),
@@ -98,6 +121,7 @@ std::string message_prefix(const ResolveRequest& request) {
 }
 
 std::vector<Repository> repositories_of(const ResolveRequest& request) {
+  require_plain(request);
   const Distribution& distribution = distribution_of(request);
   const std::string archive(distribution.name);
   std::vector<Repository> repositories{part_of(request, distribution, archive, request.suite)};

@@ -2,6 +2,7 @@
 #include "generator/resolve/deb/session.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include <apt-pkg/configuration.h>
@@ -35,7 +36,9 @@ std::string set_name(const ResolveRequest& request, const std::vector<Repository
     for (const auto& url : repository.urls) add(url);
     add(blake3(read_file(repository.keyring)).hex());
   }
-  return fmt::format("{}-{}-{}", request.distribution, request.suite, blake3(identity).short_hex());
+  std::string suite = request.suite;
+  std::replace(suite.begin(), suite.end(), '/', '-');
+  return fmt::format("{}-{}-{}", request.distribution, suite, blake3(identity).short_hex());
 }
 
 std::filesystem::path made_directory(const std::filesystem::path& directory) {
@@ -51,6 +54,17 @@ std::filesystem::path made_directory(const std::filesystem::path& directory) {
     throw StoreError(fmt::format("lock: cannot create \"{}\": {}", directory.string(), error.message()));
   }
   return directory;
+}
+
+/// Directories of sets that nobody asked for in a month go: they hold some hundred megabytes each.
+void prune(const std::filesystem::path& sets) {
+  const auto oldest = std::filesystem::file_time_type::clock::now() - std::chrono::days(30);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(sets, error)) {
+    const auto used = std::filesystem::last_write_time(entry.path() / "lock", error);
+    if (error || used > oldest) continue;
+    if (const auto lock = FileLock::try_acquire(entry.path() / "lock", LOCK_EX)) remove_tree(entry.path());
+  }
 }
 
 std::string proxy_word(const std::string& proxy) { return proxy.empty() ? "DIRECT" : proxy; }
@@ -113,6 +127,8 @@ Session::Session(const ResolveRequest& request, const std::vector<Repository>& r
       directory_(made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" /
                                 set_name(request, repositories))),
       lock_(FileLock::acquire(directory_ / "lock", LOCK_EX)) {
+  std::filesystem::last_write_time(directory_ / "lock", std::filesystem::file_time_type::clock::now());
+  prune(directory_.parent_path());
   make_directories();
   write_keyrings();
   configure(request);

@@ -115,7 +115,8 @@ class OrderRecorder : public pkgPackageManager {
 bool solve(pkgDepCache& cache, const Packages& wanted) {
   if (!mark_and_resolve(cache, wanted)) return false;
   drop_new_garbage(cache);
-  return cache.BrokenCount() == 0;
+  const auto present = [&](const auto& package) { return cache[package].InstallVer != nullptr; };
+  return cache.BrokenCount() == 0 && std::all_of(wanted.begin(), wanted.end(), present);
 }
 
 Packages bootstrap_set(pkgDepCache& cache) {
