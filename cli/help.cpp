@@ -35,7 +35,8 @@ std::string term(const Option& option) {
 }
 
 bool is_named(const Option& option) {
-  return option.shape == Option::Shape::flag || option.shape == Option::Shape::value;
+  return option.shape == Option::Shape::flag || option.shape == Option::Shape::value ||
+         option.shape == Option::Shape::words;
 }
 
 bool repeats(const Option& option) { return std::holds_alternative<std::vector<std::string>*>(option.target); }

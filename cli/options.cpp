@@ -2,6 +2,7 @@
 #include "cli/options.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -62,6 +63,15 @@ struct Adder {
     auto* added = app.add_option(option.names, *target);
     // One value per occurrence, else an option would swallow the positionals after it.
     return option.shape == Option::Shape::value ? added->allow_extra_args(false) : added;
+  }
+  CLI::Option* operator()(std::optional<std::vector<std::string>>* target) const {
+    // CLI11 gives an option without words one empty word.
+    auto assign = [target](const std::vector<std::string>& words) {
+      target->emplace();
+      std::copy_if(words.begin(), words.end(), std::back_inserter(**target),
+                   [](const std::string& word) { return !word.empty() && word != "{}"; });
+    };
+    return app.add_option_function<std::vector<std::string>>(option.names, assign)->expected(0, 10'000);
   }
   template <class T>
   CLI::Option* operator()(T* target) const {

@@ -17,12 +17,14 @@ namespace karapace::cli {
 
 /// Where a parsed value goes. A std::string keeps its default when the option is absent.
 using OptionTarget = std::variant<bool*, std::string*, std::optional<std::string>*, std::vector<std::string>*,
-                                  std::uint64_t*, std::optional<std::uint64_t>*, int*>;
+                                  std::uint64_t*, std::optional<std::uint64_t>*, int*,
+                                  std::optional<std::vector<std::string>>*>;
 
 struct Option {
   enum class Shape {
     flag,        // bool (set) or int (counted)
     value,       // takes one value; a vector collects repetitions
+    words,       // takes the words after it that are no options, perhaps none
     positional,  // one word, or the remaining words for a vector
     rest,        // a command and its arguments, passed on untouched
   };
@@ -47,6 +49,12 @@ class Options {
   template <class T>
   void value(std::string names, std::string value_name, T& target, std::string help) {
     add({Option::Shape::value, std::move(names), std::move(value_name), std::move(help), Presence::optional, &target});
+  }
+  /// `target`: absent without the option, empty when no word follows it.
+  void words(std::string names, std::string value_name, std::optional<std::vector<std::string>>& target,
+             std::string help) {
+    add({Option::Shape::words, std::move(names), "[" + value_name + "...]", std::move(help), Presence::optional,
+         &target});
   }
   /// `target` as for `value`; a vector takes all remaining words.
   template <class T>

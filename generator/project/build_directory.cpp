@@ -50,12 +50,13 @@ void set_modified(const fs::path& path, std::optional<Time> time) {
 }
 
 /// Sources from the future (a clock that went back) would keep ninja regenerating: the graph is then as new as they.
-void make_newer(const fs::path& path, const std::vector<fs::path>& sources) {
+bool make_newer(const fs::path& path, const std::vector<fs::path>& sources) {
   std::optional<Time> newest;
   for (const auto& source : sources) newest = std::max(newest, modified(source));
-  if (!newest || modified(path) >= newest) return;
+  if (!newest || modified(path) >= newest) return false;
   set_modified(path, std::nullopt);
   if (modified(path) < newest) set_modified(path, newest);
+  return true;
 }
 
 }  // namespace
@@ -84,12 +85,13 @@ fs::path BuildDirectory::add_lock(const EnvironmentId& id, std::string_view cano
 
 void BuildDirectory::write_mirrors(std::string_view text) const { write_if_changed(mirrors_path(), text); }
 
-bool BuildDirectory::write_graph(std::string_view graph, std::string_view local, const std::vector<fs::path>& sources) {
+BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
+                                                    const std::vector<fs::path>& sources) {
   write_if_changed(path_ / local_file, local);
   bool changed = write_if_changed(path_ / "build.ninja", graph);
-  make_newer(path_ / "build.ninja", sources);
+  bool touched = make_newer(path_ / "build.ninja", sources);
   remove_old_locks();
-  return changed;
+  return {changed, changed || touched};
 }
 
 void BuildDirectory::remove_old_locks() const {

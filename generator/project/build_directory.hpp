@@ -31,9 +31,14 @@ class BuildDirectory {
   /// Keeps the lock's canonical text and returns its path.
   std::filesystem::path add_lock(const EnvironmentId& id, std::string_view canonical);
   void write_mirrors(std::string_view text) const;
-  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (what else would ninja do but ask
-  /// for it again?), and removes locks that were not added. True when build.ninja's bytes changed.
-  bool write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
+  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (ninja would ask
+  struct Written {
+    bool changed = false;  // build.ninja's bytes
+    bool touched = false;  // its modification time
+  };
+  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (else ninja would ask for it again),
+  /// and removes locks that were not added.
+  Written write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
 
  private:
   void remove_old_locks() const;

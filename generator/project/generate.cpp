@@ -42,7 +42,9 @@ class Generation {
     std::string local = local_text(this->local());
     Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
-    result_.changed = directory_.write_graph(ninja_text(graph), local, sources_);
+    auto written = directory_.write_graph(ninja_text(graph), local, sources_);
+    result_.changed = written.changed;
+    result_.touched = written.touched;
     return std::move(result_);
   }
 

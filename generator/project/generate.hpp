@@ -34,6 +34,7 @@ struct Generated {
   std::vector<GeneratedEnvironment> environments;  // in the order of the manifests
   std::size_t edges = 0;
   bool changed = false;  // whether build.ninja's bytes did
+  bool touched = false;  // whether its modification time did
 };
 
 /// Locks as far as allowed, registers each project as a root in the store, and writes the build directory.

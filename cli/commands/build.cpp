@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// build: gen in the project's own build directory, then ninja.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/generate_arguments.hpp"
+#include "cli/generated_report.hpp"
+#include "cli/ninja.hpp"
+#include "generator/project/project.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  GenerateArguments generate;
+  std::optional<std::uint64_t> jobs;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  declare_generate(options, arguments.generate);
+  options.value("-j,--jobs", "N", arguments.jobs, "how many steps run at once (default: ninja's)");
+}
+
+/// .karapace/build beside the first manifest.
+std::filesystem::path build_directory(const generator::GenerateRequest& request) {
+  auto first = (request.working_directory / request.manifests.front()).lexically_normal();
+  if (!std::filesystem::is_directory(first)) first = first.parent_path();
+  return first / ".karapace/build";
+}
+
+std::vector<std::string> ninja_arguments(const Context& context, const Arguments& arguments) {
+  std::vector<std::string> words;
+  if (arguments.jobs) words.insert(words.end(), {"-j", fmt::to_string(*arguments.jobs)});
+  if (context.verbosity > 0) words.push_back("-v");
+  return words;
+}
+
+void report(const Context& context, const generator::Generated& generated, const std::filesystem::path& directory) {
+  if (context.json) return context.print_json(generated_json(generated, directory));
+  for (const auto& environment : generated.environments) {
+    context.print(fmt::format("{} {}\n", context.styled(Style::bold, environment.name), environment.id.short_hex()));
+  }
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto request = generate_request(context, arguments.generate);
+  request.directory = build_directory(request);
+  auto generated = generator::generate(request);
+  note_regenerated(generated, request.directory);
+  report_notes(context, generated);
+  auto output = context.json ? generator::ChildOutput::to_stderr : generator::ChildOutput::inherit;
+  int status = run_ninja(ninja_arguments(context, arguments), request.directory, output);
+  if (status > 128) return status;
+  if (status != 0) {
+    throw StepError(fmt::format("a step failed (see above); `karapace build` goes on where it stopped, `ninja -C {}` too",
+                                request.directory.native()));
+  }
+  report(context, generated, request.directory);
+  return 0;
+}
+
+}  // namespace
+
+Command build_command() {
+  return make_command<Arguments>(
+      {.name = "build",
+       .group = Group::making,
+       .summary = "Build environments: gen and ninja in one",
+       .description = "Writes the graph into .karapace/build beside the manifest, runs ninja there and prints\n"
+                      "the environment's name and id. NINJA in the environment chooses another ninja.",
+       .examples = {{"karapace build", "build the environment of ./karapace.toml"},
+                    {"karapace build --locked -j4", "exactly what is locked, four steps at once"},
+                    {"karapace build ci.toml --name ci", "another manifest, under a name"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// lock: resolves manifests and writes their locks.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/generate_arguments.hpp"
+#include "generator/project/locking.hpp"
+#include "generator/project/project.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> manifests;
+  std::optional<std::vector<std::string>> upgrade;
+  bool check = false;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("MANIFEST", arguments.manifests, "a manifest, or a directory with a karapace.toml (default: .)");
+  options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+  options.flag("--check", arguments.check, "change nothing; fail when a lock does not fit, and say what differs");
+}
+
+std::string shown(const std::filesystem::path& path) {
+  auto relative = path.lexically_relative(std::filesystem::current_path());
+  return relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native();
+}
+
+void tell(const Context& context, const generator::Project& project, const generator::LockResult& result) {
+  for (const auto& note : result.notes) context.warn(note);
+  if (context.json) return;
+  auto packages = result.lock.base.size() + result.lock.packages.size();
+  auto state = result.state == generator::LockState::unchanged ? "is up to date" : text(result.state);
+  context.print(fmt::format("{} {}: {} packages\n", shown(project.lock_path), state, packages));
+  for (const auto& change : result.packages) context.print(fmt::format("  {}\n", change));
+}
+
+nlohmann::json json_of(const generator::Project& project, const generator::LockResult& result) {
+  return {{"manifest", project.manifest_path.native()},
+          {"lock", project.lock_path.native()},
+          {"state", text(result.state)},
+          {"environment", blake3(result.canonical).hex()},
+          {"packages", result.lock.base.size() + result.lock.packages.size()},
+          {"differences", result.differences},
+          {"changes", result.packages},
+          {"notes", result.notes}};
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  if (arguments.check && arguments.upgrade) throw UsageError("lock: --upgrade changes locks, which --check forbids");
+  auto policy = arguments.check ? generator::LockPolicy::locked : generator::LockPolicy::update;
+  generator::LockSettings settings{policy, upgrade_from(arguments.upgrade), places(context)};
+  auto locks = nlohmann::json::array();
+  for (const auto& manifest : manifests_or_here(arguments.manifests)) {
+    auto project = generator::open_project(manifest, std::filesystem::current_path());
+    auto result = generator::bring_lock_up_to_date(project, settings);
+    tell(context, project, result);
+    locks.push_back(json_of(project, result));
+  }
+  if (context.json) context.print_json({{"locks", std::move(locks)}});
+  return 0;
+}
+
+}  // namespace
+
+Command lock_command() {
+  return make_command<Arguments>(
+      {.name = "lock",
+       .group = Group::making,
+       .summary = "Pin everything a manifest needs",
+       .description = "Asks the signed archives which packages the manifest means and writes karapace.lock beside\n"
+                      "it: every package with version, size and digest. A lock that fits is left alone; one that\n"
+                      "does not is changed no more than the manifest was. Commit it with the manifest.",
+       .examples = {{"karapace lock", "make or update ./karapace.lock"},
+                    {"karapace lock . --upgrade", "move every package to its newest version"},
+                    {"karapace lock . --upgrade git curl", "move these, and what they need"},
+                    {"karapace lock --check", "say whether the lock fits the manifest"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/generate_arguments.hpp"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "cli/programs.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+std::filesystem::path absolute_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value == '/' ? value : "";
+}
+
+std::filesystem::path home() {
+  auto path = absolute_variable("HOME");
+  if (!path.empty()) return path;
+  const struct passwd* user = ::getpwuid(::getuid());
+  if (user != nullptr && user->pw_dir != nullptr && *user->pw_dir == '/') return user->pw_dir;
+  throw Error("there is no home directory: set HOME or XDG_CACHE_HOME");
+}
+
+std::filesystem::path cache_directory() {
+  auto base = absolute_variable("XDG_CACHE_HOME");
+  return (base.empty() ? home() / ".cache" : base) / "karapace";
+}
+
+generator::LockPolicy policy(const GenerateArguments& arguments) {
+  if (arguments.locked && arguments.frozen) throw UsageError("--locked and --frozen exclude each other");
+  if (arguments.upgrade && (arguments.locked || arguments.frozen)) {
+    throw UsageError("--upgrade changes locks, which --locked and --frozen forbid");
+  }
+  if (arguments.locked) return generator::LockPolicy::locked;
+  return arguments.frozen ? generator::LockPolicy::frozen : generator::LockPolicy::update;
+}
+
+}  // namespace
+
+void declare_generate(Options& options, GenerateArguments& arguments) {
+  options.positional("MANIFEST", arguments.manifests, "a manifest, or a directory with a karapace.toml (default: .)");
+  options.value("--name", "NAME", arguments.name, "the environment's name (default: the manifest's directory)");
+  options.flag("--locked", arguments.locked, "fail when a lock does not fit its manifest, and say what differs");
+  options.flag("--frozen", arguments.frozen, "take the locks as they are; ask nobody");
+  options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+}
+
+generator::Places places(const Context& context) {
+  return {context.store_root(), cache_directory(), generator::default_configuration_file()};
+}
+
+generator::Upgrade upgrade_from(const std::optional<std::vector<std::string>>& words) {
+  using Scope = generator::Upgrade::Scope;
+  if (!words) return {Scope::none, {}};
+  if (words->empty()) return {Scope::everything, {}};
+  return {Scope::named, *words};
+}
+
+std::vector<std::filesystem::path> manifests_or_here(const std::vector<std::string>& words) {
+  if (words.empty()) return {"."};
+  return {words.begin(), words.end()};
+}
+
+generator::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments) {
+  generator::GenerateRequest request;
+  request.manifests = manifests_or_here(arguments.manifests);
+  request.working_directory = std::filesystem::current_path();
+  request.lock = {policy(arguments), upgrade_from(arguments.upgrade), places(context)};
+  request.program = {find_program("karapace"), "--store", context.store_root()};
+  if (arguments.name.empty()) return request;
+  if (request.manifests.size() > 1) throw UsageError("--name names one environment: give one manifest");
+  if (generator::name_from(arguments.name) != arguments.name) {
+    throw UsageError(fmt::format("--name \"{}\": a name consists of letters, digits, \".\", \"_\" and \"-\" and begins "
+                                 "with a letter, digit or \"_\"",
+                                 arguments.name));
+  }
+  request.name = arguments.name;
+  return request;
+}
+
+}  // namespace karapace::cli
