@@ -14,7 +14,7 @@ namespace karapace::runtime {
 /// It is mapped to the ids from 1 on.
 std::optional<IdRange> parse_subordinate_ids(std::string_view text, std::string_view user, std::string_view id);
 
-/// Where newuidmap(1) or newgidmap(1) is: the usual places first, then PATH.
+/// Where newuidmap(1), newgidmap(1) or fuse-overlayfs(1) is: the usual places first, then PATH.
 std::optional<std::string> find_id_helper(std::string_view name);
 
 }  // namespace karapace::runtime

@@ -27,7 +27,7 @@ sigset_t watched_signals(Terminal terminal) {
 
 }  // namespace
 
-Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : plan_(plan) {
+Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : plan_(plan), root_(prepared.root) {
   ::sigemptyset(&prepared.signal_mask);
   ::sigprocmask(SIG_BLOCK, nullptr, &old_mask_);
   if (plan.terminal == Terminal::pty) prepared.terminal = relay_.emplace().look();
@@ -49,6 +49,10 @@ SandboxResult Supervisor::watch(pid_t pid, Fd socket, Fd process, Fd fuse_device
   while (!ended_) wait_for_events();
   if (relay_) relay_->drain();
   wait_for_end();
+  if (fuse_server_ && !plan_.upper.empty()) {
+    fuse_server_.reset();
+    translate_fuse_marks(open_at(AT_FDCWD, plan_.upper, O_RDONLY | O_DIRECTORY).get());
+  }
   if (!failure_.empty()) throw SandboxError(failure_);
   return result_;
 }
@@ -93,7 +97,7 @@ void Supervisor::take(const Report& report, Fd attached) {
       if (plan_.when_ready) plan_.when_ready(pid_);
       if (relay_) relay_->attach(std::move(attached));
       return;
-    case Report::Kind::fuse: return;
+    case Report::Kind::fuse: return serve_fuse();
   }
 }
 
@@ -107,6 +111,18 @@ void Supervisor::handle(int signal, int code) {
   if (signal == SIGWINCH || signal == SIGCONT) return relay_->refresh();
   // What the terminal sends goes to the whole process group: without a terminal of its own the command has it already.
   if (code != SI_KERNEL || relay_) sys::pidfd_send_signal(process_.get(), signal);
+}
+
+void Supervisor::serve_fuse() {
+  try {
+    fuse_server_.emplace(root_, fuse_device_.get());
+  } catch (const Error& error) {
+    // Process 1 waits for an answer that nobody will give.
+    failure_ = error.what();
+    sys::pidfd_send_signal(process_.get(), SIGKILL);
+  }
+  // The server has the connection now; a copy here would keep it alive after the server's death.
+  fuse_device_.reset();
 }
 
 void Supervisor::wait_for_end() {

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "runtime/sandbox/fuse_server.hpp"
 #include "runtime/sandbox/process_one.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/sandbox/terminal_relay.hpp"
@@ -27,15 +28,18 @@ class Supervisor {
   void take(const Report& report, Fd attached);
   void pass_signals();
   void handle(int signal, int code);
+  void serve_fuse();
   void wait_for_end();
 
   const SandboxPlan& plan_;
+  const RootFileSystem& root_;
   sigset_t old_mask_{};
   Fd signals_;
   pid_t pid_ = -1;
   Fd socket_;
   Fd process_;
   Fd fuse_device_;
+  std::optional<FuseServer> fuse_server_;
   std::optional<TerminalRelay> relay_;
   bool ended_ = false;
   bool finished_ = false;

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.hpp"
+#include "cli/sessions.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string environment;
+  std::vector<std::string> command;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
+                     Options::Presence::required);
+  options.rest("COMMAND", arguments.command, "the command and its arguments", Options::Presence::required);
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  return run_session(context, {.environment = arguments.environment, .argv = arguments.command});
+}
+
+}  // namespace
+
+Command exec_command() {
+  return make_command<Arguments>(
+      {.name = "exec",
+       .group = Group::using_,
+       .summary = "Run a command in an environment",
+       .description = "Runs COMMAND in the environment's instance, with the project's directory at its own path.\n"
+                      "Standard input, output and error are the caller's, and the exit status is the\n"
+                      "command's: 128 + N when signal N killed it, 127 when it does not exist, 126 when it\n"
+                      "can not be executed. With --json only an error is JSON.",
+       .examples = {{"karapace exec . -- git --version", "in the environment of the manifest here"},
+                    {"karapace exec hello make", "in the environment named hello"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/health.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cli/programs.hpp"
+#include "cli/trial.hpp"
+#include "generator/resolve/mirrors.hpp"
+#include "runtime/sandbox/id_helpers.hpp"
+#include "runtime/sandbox/id_mode.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<fs::path> in_path(std::string_view program) {
+  const char* variable = std::getenv("PATH");
+  std::string_view rest = variable == nullptr ? "" : variable;
+  while (!rest.empty()) {
+    const auto end = rest.find(':');
+    auto candidate = fs::path(rest.substr(0, end)) / program;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+  }
+  return std::nullopt;
+}
+
+HealthCheck check_ids() {
+  try {
+    const auto plan = runtime::plan_ids();
+    return {"id-mode", HealthStatus::ok, fmt::format("{}: {}", text(plan.mode), plan.reason), ""};
+  } catch (const Error& error) {
+    return {"id-mode", HealthStatus::error, error.what(), "unset KARAPACE_ID_MODE, or meet what it asks for"};
+  }
+}
+
+HealthCheck check_helpers() {
+  if (::geteuid() == 0) return {"uidmap", HealthStatus::ok, "not needed by root", ""};
+  for (const char* helper : {"newuidmap", "newgidmap"})
+    if (!runtime::find_id_helper(helper))
+      return {"uidmap", HealthStatus::warning, fmt::format("{} is missing: only one id can be mapped", helper),
+              "apt install uidmap"};
+  return {"uidmap", HealthStatus::ok, "newuidmap and newgidmap are there", ""};
+}
+
+HealthCheck check_sandbox(const fs::path& place) {
+  const auto problem = try_sandbox(place, TrialRoot::plain);
+  if (!problem) return {"sandbox", HealthStatus::ok, "user, mount, pid, ipc, uts, cgroup and net namespaces work", ""};
+  return {"sandbox", HealthStatus::error, *problem, "see what the message asks for; docs/security-model.md explains it"};
+}
+
+HealthCheck check_overlay(const fs::path& place) {
+  const auto kernel = try_sandbox(place, TrialRoot::kernel_overlay);
+  if (!kernel) return {"overlay", HealthStatus::ok, "the kernel's overlay works", ""};
+  const auto fuse = try_sandbox(place, TrialRoot::fuse_overlay);
+  if (!fuse)
+    return {"overlay", HealthStatus::warning,
+            fmt::format("fuse-overlayfs works; the kernel's overlay does not ({})", *kernel),
+            "put the store on ext4, xfs, btrfs or tmpfs, with Linux 5.11 or later, to be faster"};
+  return {"overlay", HealthStatus::error, fmt::format("{}; {}", *kernel, *fuse),
+          "put the store on ext4, xfs, btrfs or tmpfs with Linux 5.11 or later, or apt install fuse-overlayfs"};
+}
+
+HealthCheck check_program(const char* name, const char* remedy) {
+  if (const auto path = in_path(name)) return {name, HealthStatus::ok, escaped_utf8(path->native()), ""};
+  return {name, HealthStatus::error, "not found in PATH", remedy};
+}
+
+HealthCheck check_siblings() {
+  try {
+    for (const char* name : {"karapace-step", "karapace-fetch", "karapace-resolve-deb"}) find_program(name);
+    return {"programs", HealthStatus::ok, "karapace's helper programs are there", ""};
+  } catch (const Error& error) {
+    return {"programs", HealthStatus::error, error.what(), "install karapace whole"};
+  }
+}
+
+HealthCheck check_keyring() {
+  const char* keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  if (::access(keyring, R_OK) == 0) return {"keyring", HealthStatus::ok, keyring, ""};
+  return {"keyring", HealthStatus::warning, fmt::format("{} is missing: Debian's signatures can not be checked", keyring),
+          "apt install debian-archive-keyring"};
+}
+
+HealthCheck check_mirrors() {
+  const auto configuration = generator::default_configuration_file();
+  if (::access(configuration.c_str(), R_OK) == 0)
+    return {"mirrors", HealthStatus::ok, fmt::format("{} comes first", escaped_utf8(configuration.native())), ""};
+  const bool host = ::access("/etc/apt/sources.list", R_OK) == 0 || ::access("/etc/apt/sources.list.d", R_OK) == 0;
+  return {"mirrors", HealthStatus::ok, host ? "the host's own package sources" : "the built-in table", ""};
+}
+
+HealthCheck check_store(const Context& context) {
+  const auto root = escaped_utf8(context.store_root().native());
+  try {
+    context.open_store(store::Store::Access::update);
+    return {"store", HealthStatus::ok, root, ""};
+  } catch (const NotFoundError&) {
+    return {"store", HealthStatus::ok, fmt::format("{} is made on first use", root), ""};
+  } catch (const Error& error) {
+    return {"store", HealthStatus::error, error.what(), "use another store with --store, or repair this one"};
+  }
+}
+
+/// The nearest directory that exists.
+fs::path existing(fs::path path) {
+  struct stat status{};
+  while (path.has_relative_path() && ::stat(path.c_str(), &status) != 0) path = path.parent_path();
+  return path;
+}
+
+HealthCheck check_space(const fs::path& place) {
+  struct statvfs status{};
+  if (::statvfs(place.c_str(), &status) != 0)
+    return {"space", HealthStatus::warning, errno_message(fmt::format("cannot look at {}", place.string()), errno), ""};
+  const std::uint64_t bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
+  auto message = fmt::format("{} free for the store", human_size(bytes));
+  if (bytes < (std::uint64_t{512} << 20)) return {"space", HealthStatus::error, message, "karapace gc, or make room"};
+  if (bytes < (std::uint64_t{4} << 30)) return {"space", HealthStatus::warning, message, "karapace gc, or make room"};
+  return {"space", HealthStatus::ok, message, ""};
+}
+
+}  // namespace
+
+std::string_view text(HealthStatus status) noexcept {
+  switch (status) {
+    case HealthStatus::ok: return "ok";
+    case HealthStatus::warning: return "warning";
+    case HealthStatus::error: return "error";
+  }
+  std::abort();
+}
+
+std::vector<HealthCheck> check_health(const Context& context) {
+  const auto place = existing(context.store_root());
+  return {check_ids(),
+          check_helpers(),
+          check_sandbox(place),
+          check_overlay(place),
+          check_siblings(),
+          check_program("ninja", "apt install ninja-build"),
+          check_program("gpgv", "apt install gpgv"),
+          check_keyring(),
+          check_mirrors(),
+          check_store(context),
+          check_space(place)};
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/sessions.hpp"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/mount_allowance.hpp"
+#include "cli/store_access.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "runtime/sandbox/session.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::int64_t modified_ns(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+void warn_when_stale(const Context& context, const store::Root& root) {
+  const auto lock = generator::lock_path(root.manifest);
+  const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
+  if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;
+  const auto changed = manifest_changed ? root.manifest : lock;
+  context.warn(fmt::format("{} changed since the graph was written; run `ninja` or `karapace build` to follow it",
+                           escaped_utf8(changed.filename().native())));
+}
+
+void add_host_variable(std::map<std::string, std::string>& variables, const char* name) {
+  if (const char* value = std::getenv(name)) variables.emplace(name, value);
+}
+
+std::string home_directory() {
+  const char* home = std::getenv("HOME");
+  return home == nullptr ? "/" : home;
+}
+
+std::string name_of(const store::Reference& reference) {
+  return reference.root ? reference.root->name : reference.environment.short_hex();
+}
+
+std::vector<fs::path> layer_trees(const store::Store& store, const store::Reference& reference) {
+  std::vector<fs::path> trees;
+  if (const auto environment = store::find_environment(store, reference.environment))
+    for (const auto& layer : environment->layers) trees.push_back(store.layer_tree(layer));
+  return trees;
+}
+
+}  // namespace
+
+runtime::Terminal fitting_terminal() {
+  const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  return person ? runtime::Terminal::pty : runtime::Terminal::inherit;
+}
+
+std::string image_shell(const std::vector<fs::path>& trees) {
+  for (const auto& tree : trees)
+    if (auto root = open_if_exists(AT_FDCWD, tree, O_PATH | O_DIRECTORY))
+      if (open_in_root(root->get(), "/bin/bash", O_PATH)) return "/bin/bash";
+  return "/bin/sh";
+}
+
+int report_result(const Context& context, const std::string& command, const runtime::SandboxResult& result) {
+  if (!result.not_started.empty())
+    print_error(context, result.status == 127 ? "not_found" : "not_executable",
+                fmt::format("cannot run {}: {}", escaped_utf8(command), result.not_started));
+  return result.status;
+}
+
+int run_session(const Context& context, const SessionArguments& arguments) {
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto reference = find_reference(store, arguments.environment);
+  if (reference.root) warn_when_stale(context, *reference.root);
+  runtime::SessionRequest request{.name = name_of(reference),
+                                  .argv = arguments.argv,
+                                  .terminal = arguments.terminal,
+                                  .variables = arguments.variables,
+                                  .working_directory = fs::current_path(),
+                                  .home = home_directory(),
+                                  .allowed_mounts = allowed_mounts()};
+  if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
+  for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
+  if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);
+  return report_result(context, request.argv.front(), runtime::run_session(store, reference, request));
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `enter` and `exec` share: from a person's word for an environment to a command that runs in it.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/context.hpp"
+#include "runtime/sandbox/sandbox.hpp"
+
+namespace karapace::cli {
+
+struct SessionArguments {
+  std::string environment;
+  std::vector<std::string> argv;  // empty: a login shell of the image
+  runtime::Terminal terminal = runtime::Terminal::inherit;
+  std::map<std::string, std::string> variables = {};
+};
+
+/// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.
+int run_session(const Context& context, const SessionArguments& arguments);
+
+/// A pseudo terminal when a person sits in front of both standard input and output.
+runtime::Terminal fitting_terminal();
+
+/// Says on standard error why a command could not be started, if so; the exit status to end with.
+int report_result(const Context& context, const std::string& command, const runtime::SandboxResult& result);
+
+/// The shell of an image given by its directory trees, bottom first: bash where it has one, else sh.
+std::string image_shell(const std::vector<std::filesystem::path>& trees);
+
+}  // namespace karapace::cli

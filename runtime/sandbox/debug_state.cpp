@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/debug_state.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include "runtime/sandbox/session_mounts.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+#include "store/json_record.hpp"
+
+namespace karapace::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+fs::path failed_path(const store::Store& store) { return store.root() / "failed"; }
+
+void make_directory(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    throw StoreError(errno_message(fmt::format("cannot make \"{}\"", path.string()), errno));
+}
+
+void move(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    throw StoreError(errno_message(fmt::format("cannot move \"{}\" to \"{}\"", from.string(), to.string()), errno));
+}
+
+json strings(const std::vector<std::string>& values) {
+  json array = json::array();
+  for (const auto& value : values) array.push_back(escaped_utf8(value));
+  return array;
+}
+
+std::string string_from(const json& value) { return store::path_from(value).native(); }
+
+json json_of(const Command& command) {
+  json variables = json::object();
+  for (const auto& [name, value] : command.variables) variables[escaped_utf8(name)] = escaped_utf8(value);
+  return {{"argv", strings(command.argv)},
+          {"title", escaped_utf8(command.title)},
+          {"variables", std::move(variables)},
+          {"working_directory", escaped_utf8(command.working_directory)}};
+}
+
+Command command_from(const json& value) {
+  store::require_fields(value, {"argv", "title", "variables", "working_directory"});
+  Command command;
+  for (const auto& word : value.at("argv")) command.argv.push_back(string_from(word));
+  command.title = string_from(value.at("title"));
+  for (const auto& [name, text] : value.at("variables").items()) command.variables[string_from(name)] = string_from(text);
+  command.working_directory = string_from(value.at("working_directory"));
+  return command;
+}
+
+/// Layers of the store by their path from its root, moved ones by their name in the state: both relative.
+DebugState state_from(const json& value, const StepKey& step, const store::Store& store) {
+  store::require_fields(value, {"failed", "format", "hostname", "lowers"});
+  if (value.at("format") != 1) throw std::invalid_argument("unknown format");
+  DebugState state;
+  state.step = step;
+  state.hostname = string_from(value.at("hostname"));
+  state.failed = command_from(value.at("failed"));
+  for (const auto& lower : value.at("lowers")) state.lowers.push_back(store.root() / store::path_from(lower));
+  return state;
+}
+
+std::vector<std::string> kept_steps(const store::Store& store) {
+  std::vector<std::string> names;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(failed_path(store), missing)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+void keep_debug_state(const store::Store& store, const StepKey& step, const SandboxPlan& plan,
+                      const SandboxResult& result, const fs::path& staging) {
+  drop_debug_state(store, step);
+  make_directory(failed_path(store));
+  const auto place = failed_path(store) / step.hex();
+  const auto made = staging / "failed";
+  make_directory(made);
+  json lowers = json::array();
+  for (std::size_t i = 0; i < plan.lowers.size(); ++i) {
+    const auto& lower = plan.lowers[i];
+    const auto name = fmt::format("lower-{}", i);
+    const bool is_moved = lies_in(lower, staging);
+    if (is_moved) move(lower, made / name);
+    const auto kept = is_moved ? place / name : lower;
+    lowers.push_back(store::path_field(kept.lexically_relative(store.root())));
+  }
+  move(plan.upper, made / "upper");
+  lowers.push_back(store::path_field((place / "upper").lexically_relative(store.root())));
+  const json document = {{"failed", json_of(plan.commands.at(result.command))},
+                         {"format", 1},
+                         {"hostname", plan.hostname},
+                         {"lowers", std::move(lowers)}};
+  write_file_atomically(made / "plan.json", document.dump(1) + "\n", Durable::no);
+  move(made, place);
+}
+
+void drop_debug_state(const store::Store& store, const StepKey& step) { remove_tree(failed_path(store) / step.hex()); }
+
+DebugState find_debug_state(const store::Store& store, std::string_view prefix) {
+  const auto names = kept_steps(store);
+  std::vector<std::string> found;
+  for (const auto& name : names)
+    if (name.starts_with(prefix) && StepKey::from_hex(name)) found.push_back(name);
+  if (found.size() > 1)
+    throw NotFoundError(fmt::format("debug: \"{}\" is ambiguous: {}", prefix, fmt::join(found, ", ")));
+  if (found.empty() || prefix.size() < 4)
+    throw NotFoundError(fmt::format("debug: no failed step's key begins with \"{}\"; {}", prefix,
+                                    names.empty() ? "no step has failed"
+                                                  : fmt::format("these have failed: {}", fmt::join(names, ", "))));
+  const auto file = failed_path(store) / found.front() / "plan.json";
+  const auto key = *StepKey::from_hex(found.front());
+  return store::read_record(read_file(file), file.string(), "run ninja again to fail anew",
+                            [&](const json& value) { return state_from(value, key, store); });
+}
+
+}  // namespace karapace::runtime
