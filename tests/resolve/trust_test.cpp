@@ -100,7 +100,8 @@ TEST_F(Trusting, RefusesAnExpiredReleaseUnlessTold) {
   archive.publish(suite);
   EXPECT_EQ(refusal<LockError>(request({})),
             "lock: debian/sid: its Release file expired on 2020-07-18T00:00:00Z: the mirror is out of date or somebody "
-            "holds back updates; use another mirror, or accept it with --ignore-valid-until");
+            "holds back updates; use another mirror, or accept it with check_valid_until = false under [acquisition] "
+            "in config.toml");
   auto wanted = request({});
   wanted.valid_until = ValidUntil::ignore;
   EXPECT_EQ(generator::resolve(wanted).base.size(), 4U);

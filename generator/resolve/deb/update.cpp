@@ -54,7 +54,8 @@ void check_dates(const Release& release, const ResolveRequest& request, const st
   if (request.valid_until == ValidUntil::check && acquisition.check_valid_until && release.valid_until &&
       *release.valid_until < now) {
     throw LockError(fmt::format("{}its Release file expired on {}: the mirror is out of date or somebody holds back "
-                                "updates; use another mirror, or accept it with --ignore-valid-until",
+                                "updates; use another mirror, or accept it with check_valid_until = false under "
+                                "[acquisition] in config.toml",
                                 prefix, date_text(*release.valid_until)));
   }
   if (acquisition.check_date && release.date > now + clock_tolerance_seconds) {
