@@ -77,6 +77,9 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
     auto id = EnvironmentId::from_hex(name);
     if (id && name.starts_with(word)) found.insert(*id);
   }
+  for (const auto& instance : instances(store)) {
+    if (instance.environment.hex().starts_with(word)) found.insert(instance.environment);
+  }
   for (const auto& root : roots) {
     if (root.environment.hex().starts_with(word)) found.insert(root.environment);
   }

@@ -27,12 +27,17 @@ std::filesystem::path random_name(const std::filesystem::path& directory) {
 
 /// The lock on a directory made just now; none when gc was quicker.
 Fd lock_new(const std::filesystem::path& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  auto fd = open_if_exists(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  if (!fd) return Fd();
+  if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK || errno == EINTR) return Fd();
+    throw StoreError(errno_message(fmt::format("cannot lock \"{}\"", escaped_utf8(path.native())), errno) +
+                     "; the store must lie on a local file system: choose one with --store");
+  }
   struct stat held{};
   struct stat named{};
-  bool ours = fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(fd.get(), &held) == 0 &&
-              ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino;
-  return ours ? std::move(fd) : Fd();
+  bool ours = ::fstat(fd->get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  return ours ? std::move(*fd) : Fd();
 }
 
 }  // namespace

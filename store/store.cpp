@@ -30,6 +30,10 @@ bool is_there(const std::filesystem::path& path) {
 bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
+  // Some file systems do not know the flag. A directory is not replaced by rename(2) either, unless it is empty, which a
+  // layer never is; a blob is replaced by its equal.
+  if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == EEXIST || errno == ENOTEMPTY) return false;
   throw StoreError(errno_message(fmt::format("cannot move \"{}\" to \"{}\"", escaped_utf8(from.native()),
                                              escaped_utf8(to.native())), errno));
 }

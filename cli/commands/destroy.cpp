@@ -20,12 +20,13 @@ void declare(Options& options, Arguments& arguments) {
                      Options::Presence::required);
 }
 
-/// A project's instances, of whatever environment; or, for a bare id, those that belong to no project.
+/// A project's instances, of whatever environment; or, for a bare id, those whose project is gone or that had none.
 std::vector<store::Instance> instances_of(const store::Store& store, const store::Reference& reference) {
   std::vector<store::Instance> found;
   for (auto& instance : store::instances(store)) {
+    bool orphan = !instance.manifest || !store::find_root(store, *instance.manifest);
     bool same = reference.root ? instance.manifest == reference.root->manifest
-                               : instance.environment == reference.environment && !instance.manifest;
+                               : instance.environment == reference.environment && orphan;
     if (same) found.push_back(std::move(instance));
   }
   return found;
@@ -45,9 +46,9 @@ void remove_instances(const store::Store& store, const std::vector<store::Instan
   }
 }
 
-/// An environment that a project names can not be destroyed by its id: say how.
-void refuse_named(const store::Store& store, const store::Reference& reference) {
-  if (reference.root) return;
+/// An environment that a project names can not be destroyed by its id, but for what is left of another project: say how.
+void refuse_named(const store::Store& store, const store::Reference& reference, std::size_t orphans) {
+  if (reference.root || orphans > 0) return;
   for (const auto& root : store::roots(store)) {
     if (root.environment != reference.environment) continue;
     throw UsageError(fmt::format("destroy: the environment {} belongs to the project \"{}\"; destroy it by this name or "
@@ -59,8 +60,8 @@ void refuse_named(const store::Store& store, const store::Reference& reference) 
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::update);
   auto reference = find_reference(store, arguments.environment);
-  refuse_named(store, reference);
   auto instances = instances_of(store, reference);
+  refuse_named(store, reference, instances.size());
   enter_for_trees();
   remove_instances(store, instances);
   if (reference.root) store::remove_root(store, reference.root->manifest);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +17,7 @@ namespace {
 
 struct Arguments {};
 
-/// One line: a project's environment, or an environment whose project is gone.
+/// One line: a project's environment, or an environment that is built or has instances, but whose project is gone.
 struct Row {
   std::string name;
   EnvironmentId id;
@@ -25,24 +27,31 @@ struct Row {
 };
 
 std::vector<Row> rows_of(const store::Store& store) {
-  std::map<EnvironmentId, bool> named;  // built, and whether a project names it
-  for (const auto& environment : store::environments(store)) named[environment.id] = false;
-  auto all_instances = store::instances(store);
-  auto count = [&](const EnvironmentId& id, const std::optional<std::filesystem::path>& manifest) {
-    std::size_t sum = 0;
-    for (const auto& instance : all_instances) sum += instance.environment == id && instance.manifest == manifest;
-    return sum;
-  };
   std::vector<Row> rows;
+  std::map<EnvironmentId, Row> nameless;
+  std::set<EnvironmentId> built;
+  for (const auto& environment : store::environments(store)) {
+    built.insert(environment.id);
+    nameless[environment.id] = {"", environment.id, true, 0, std::nullopt};
+  }
   for (const auto& root : store::roots(store)) {
-    auto built = named.find(root.environment);
-    rows.push_back({root.name, root.environment, built != named.end(), count(root.environment, root.manifest),
-                    root.manifest});
-    if (built != named.end()) built->second = true;
+    rows.push_back({root.name, root.environment, built.contains(root.environment), 0, root.manifest});
+    nameless.erase(root.environment);
   }
-  for (const auto& [id, has_name] : named) {
-    if (!has_name) rows.push_back({"", id, true, count(id, std::nullopt), std::nullopt});
+  for (const auto& instance : store::instances(store)) {
+    auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& candidate) {
+      return candidate.id == instance.environment && candidate.manifest == instance.manifest;
+    });
+    if (row != rows.end()) {
+      ++row->instances;
+      continue;
+    }
+    auto& orphan = nameless.try_emplace(instance.environment).first->second;
+    orphan.id = instance.environment;
+    orphan.built = built.contains(instance.environment);
+    ++orphan.instances;
   }
+  for (auto& [id, row] : nameless) rows.push_back(std::move(row));
   return rows;
 }
 
