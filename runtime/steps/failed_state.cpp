@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/control_file.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
@@ -52,6 +53,7 @@ std::string what_failed(const runtime::Command& command, int status, std::string
 void fail_command(const StepContext& context, const runtime::SandboxPlan& plan, const runtime::SandboxResult& result,
                   const std::filesystem::path& log) {
   auto output = read_file_if_exists(log).value_or("");
+  runtime::keep_debug_state(context.store, context.key, plan, result, context.staging.path());
   throw StepError(fmt::format("{}: {}\n{}the whole output: {}\na shell in this state: karapace debug {}",
                               text(context.step.kind), what_failed(plan.commands.at(result.command), result.status, output),
                               last_lines(output), log.string(), context.key.short_hex()));

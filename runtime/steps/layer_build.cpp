@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/failed_state.hpp"
 #include "runtime/steps/file_metadata.hpp"
@@ -93,7 +94,9 @@ LayerId build_layer(const StepContext& context, Composition& tree, const LayerSt
     remove_tree(staging / "tree" / path);
   }
   tree.write_directory_times(staging / "tree");
-  return context.store.add_layer(staging / "tree", tree.listing(), context.staging);
+  auto layer = context.store.add_layer(staging / "tree", tree.listing(), context.staging);
+  runtime::drop_debug_state(context.store, context.key);
+  return layer;
 }
 
 }  // namespace karapace::steps
