@@ -68,10 +68,10 @@ std::string image_shell(const std::vector<fs::path>& trees) {
   return "/bin/sh";
 }
 
-int report_result(const Context& context, const std::string& command, const runtime::SandboxResult& result) {
+int report_result(const Context& context, const runtime::SandboxResult& result) {
   if (!result.not_started.empty())
     print_error(context, result.status == 127 ? "not_found" : "not_executable",
-                fmt::format("cannot run {}: {}", escaped_utf8(command), result.not_started));
+                fmt::format("cannot run {}", escaped_utf8(result.not_started)));
   return result.status;
 }
 
@@ -89,7 +89,7 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);
-  return report_result(context, request.argv.front(), runtime::run_session(store, reference, request));
+  return report_result(context, runtime::run_session(store, reference, request));
 }
 
 }  // namespace karapace::cli

@@ -57,7 +57,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (!context.json)
     context.warn(fmt::format("this failed in step {}: {}\nwhat you change here is dropped at the end",
                              state.step.short_hex(), fmt::join(state.failed.argv, " ")));
-  return report_result(context, plan.commands.front().argv.front(), runtime::run(plan));
+  return report_result(context, runtime::run(plan));
 }
 
 }  // namespace

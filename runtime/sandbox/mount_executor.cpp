@@ -128,7 +128,7 @@ void MountExecutor::mask(const MountOperation& operation) const noexcept {
 }
 
 void MountExecutor::give_file(const MountOperation& operation) const noexcept {
-  // A mount needs a file to show: one on the sandbox's own /run, which loses its name at once.
+  // A mount needs a file to show: one on the sandbox's own /run, which then loses its name.
   constexpr const char* name = ".karapace";
   Fd directory = open_or_make_target(root_, "/run", TargetKind::directory);
   Fd file = directory ? sys::openat2(directory.get(), name, O_CREAT | O_EXCL | O_WRONLY, 0444, 0) : Fd();
@@ -136,14 +136,14 @@ void MountExecutor::give_file(const MountOperation& operation) const noexcept {
   if (!file || ::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))
     reporter_.fail("write", operation.target.c_str());
   Fd mount = sys::open_tree_clone(directory.get(), name, Recursive::no);
-  ::unlinkat(directory.get(), name, 0);
   if (!mount || sys::mount_setattr(mount.get(), operation.attributes, Recursive::no) != 0)
     reporter_.fail("mount", operation.target.c_str());
   attach(mount.get(), target(operation, false).get(), operation);
+  ::unlinkat(directory.get(), name, 0);
 }
 
 void MountExecutor::fill_file(const MountOperation& operation) const noexcept {
-  Fd file = sys::openat2(root_, operation.target.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+  Fd file = sys::openat2(root_, operation.target.c_str(), O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0444,
                          RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0) return;

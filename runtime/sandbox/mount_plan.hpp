@@ -22,7 +22,7 @@ struct MountOperation {
     link,         // a symbolic link to `source`
     mask,         // hidden: an empty directory or /dev/null; nothing when the target does not exist
     given_file,   // a read-only file with the text `source`, on the target
-    filled_file,  // the text `source` is written to the target if that is an empty file
+    filled_file,  // the text `source` is written to the target if that is missing or an empty file
     protect,      // made read-only in place; nothing when the target does not exist
   };
   enum class Refused { fails, is_skipped };  // what a refusal by the kernel means

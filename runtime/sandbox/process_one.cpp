@@ -60,7 +60,7 @@ void close_inherited(std::array<int, 3> kept) noexcept {
 void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     reporter.fail("make mounts private", "/");
-  if (::umount2("/proc", MNT_DETACH) != 0) reporter.fail("unmount", "/proc");
+  // The older /proc stays below the new one: without a visible /proc the kernel refuses another.
   Fd root = sys::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
   if (!root) reporter.fail("open", "/");
   MountExecutor(root.get(), SourceLinks::refused, reporter).run(sandbox.mounts);

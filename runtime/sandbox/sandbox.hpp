@@ -44,7 +44,7 @@ struct GivenFile {
   std::string text;
 };
 
-/// A file of the image that must exist and be empty gets this text, in the upper layer.
+/// A file that the image lacks, or has empty, gets this text, in the upper layer. Left alone in a read-only root.
 struct FilledFile {
   std::string target;
   std::string text;
