@@ -31,7 +31,6 @@ class BuildDirectory {
   /// Keeps the lock's canonical text and returns its path.
   std::filesystem::path add_lock(const EnvironmentId& id, std::string_view canonical);
   void write_mirrors(std::string_view text) const;
-  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (ninja would ask
   struct Written {
     bool changed = false;  // build.ninja's bytes
     bool touched = false;  // its modification time

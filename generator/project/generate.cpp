@@ -29,12 +29,17 @@ std::int64_t modified_ns(const fs::path& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+fs::path without_final_slash(const fs::path& path) {
+  auto normal = path.lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
 class Generation {
  public:
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_((request.working_directory / request.directory).lexically_normal()) {}
+        directory_(without_final_slash(request.working_directory / request.directory)) {}
 
   Generated run() {
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// explain: what went into a step's key.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "generator/project/explanation.hpp"
+#include "store/environment.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using generator::ExplainedStep;
+using generator::StepLibrary;
+
+struct Arguments {
+  std::string word = ".";
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("STEP", arguments.word,
+                     "a step's key or its first digits, a record's path, an environment, a manifest (default: .)");
+}
+
+std::optional<store::Store> store_if_any(const Context& context) {
+  try {
+    return context.open_store(store::Store::Access::read_only);
+  } catch (const NotFoundError&) {
+    return std::nullopt;
+  }
+}
+
+/// The lock that belongs to `word`, when it is a manifest, its directory or the lock itself.
+std::optional<generator::Lock> lock_at(const fs::path& word) {
+  auto path = fs::is_directory(word) ? word / "karapace.toml" : word;
+  if (path.extension() != ".lock") path = generator::lock_path(path);
+  return generator::read_lock_if_exists(path);
+}
+
+bool is_hex(std::string_view word) {
+  return std::all_of(word.begin(), word.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+/// A key, or what is left of one: also as the last part of a record's path, as `ninja -v` shows it.
+std::optional<StepKey> step_named(const StepLibrary& library, const std::string& word) {
+  auto digits = fs::path(word).filename().native();
+  if (digits.size() < 4 || digits.size() > 64 || !is_hex(digits)) return std::nullopt;
+  auto found = library.matching(digits);
+  if (found.empty()) return std::nullopt;
+  if (found.size() == 1) return found[0];
+  std::string message = fmt::format("explain: {} steps begin with \"{}\":", found.size(), digits);
+  for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), 10); ++i) {
+    message += fmt::format("\n  {} {}", found[i].short_hex(), library.find(found[i]).title());
+  }
+  throw NotFoundError(message);
+}
+
+StepKey environment_step(const generator::Lock& lock) {
+  generator::Planner planner;
+  return planner.add(lock, generator::serialise(lock)).back();
+}
+
+StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, const std::string& word) {
+  if (auto lock = lock_at("."); lock) library.add(*lock);
+  if (auto key = step_named(library, word)) return *key;
+  if (word == "." || word.find('/') != std::string::npos || fs::path(word).has_extension()) {
+    if (auto lock = lock_at(word)) {
+      library.add(*lock);
+      return environment_step(*lock);
+    }
+  }
+  if (!store) throw NotFoundError(fmt::format("explain: there is no step, environment or lock \"{}\"", word));
+  auto reference = store::resolve_reference(*store, word, fs::current_path());
+  if (reference.root) {
+    if (auto lock = lock_at(reference.root->manifest); lock) {
+      library.add(*lock);
+      if (generator::environment_id(*lock) == reference.environment) return environment_step(*lock);
+    }
+    if (!reference.root->steps.empty()) return reference.root->steps.back();
+  }
+  auto environment = store::find_environment(*store, reference.environment);
+  if (!environment) throw NotFoundError(fmt::format("explain: the environment \"{}\" is not built", word));
+  return environment->step;
+}
+
+std::string output_text(const StepOutput& output) {
+  if (const auto* blob = std::get_if<BlobOutput>(&output)) return "blob " + blob->blob.hex();
+  if (const auto* layer = std::get_if<LayerOutput>(&output)) return "layer " + layer->layer.hex();
+  return "environment " + std::get<EnvironmentOutput>(output).environment.hex();
+}
+
+nlohmann::json json_of(const ExplainedStep& step) {
+  auto fields = nlohmann::json::array();
+  for (const auto& [name, value] : step.fields()) fields.push_back({{"name", name}, {"value", value}});
+  nlohmann::json json = {{"step", step.key.hex()}, {"title", step.title()}, {"fields", std::move(fields)}};
+  json["output"] = step.output ? nlohmann::json(output_text(*step.output)) : nlohmann::json(nullptr);
+  return json;
+}
+
+nlohmann::json document(const StepLibrary& library, const ExplainedStep& step) {
+  auto json = json_of(step);
+  auto inputs = nlohmann::json::array();
+  if (step.step) {
+    for (const auto& input : step.step->inputs) inputs.push_back(json_of(library.find(input)));
+  }
+  json["inputs"] = std::move(inputs);
+  return json;
+}
+
+/// The fields as they are hashed; a count or a parameter's name is a field, too, but says nothing to people.
+void print_fields(const Context& context, const ExplainedStep& step) {
+  bool is_value = false;
+  for (const auto& [name, value] : step.fields()) {
+    if (name == "parameters" || name == "inputs") continue;
+    if (name == "parameter" && !is_value) {
+      is_value = true;
+      continue;
+    }
+    is_value = false;
+    if (name == "input") continue;
+    context.print(fmt::format("  {} {}\n", padded(name, 14), value));
+  }
+}
+
+void print_step(const Context& context, const StepLibrary& library, const ExplainedStep& step) {
+  context.print(fmt::format("{}\n", context.styled(Style::bold, step.title())));
+  context.print(fmt::format("  {} {}\n", padded("key", 14), step.key.hex()));
+  print_fields(context, step);
+  context.print(fmt::format("  {} {}\n", padded("built", 14), step.output ? output_text(*step.output) : "no"));
+  if (!step.step || step.step->inputs.empty()) return;
+  context.print(fmt::format("  {} {}\n", padded("inputs", 14), step.step->inputs.size()));
+  for (const auto& key : step.step->inputs) {
+    auto input = library.find(key);
+    auto built = input.output ? "" : context.styled(Style::yellow, " (not built)");
+    context.print(fmt::format("    {} {}{}\n", key.short_hex(), input.title(), built));
+  }
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto store = store_if_any(context);
+  StepLibrary library(store);
+  auto step = library.find(step_of(store, library, arguments.word));
+  if (!step.step) {
+    throw NotFoundError(fmt::format("explain: step {} has no record and belongs to no lock here", step.key.hex()));
+  }
+  if (context.json) {
+    context.print_json(document(library, step));
+  } else {
+    print_step(context, library, step);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command explain_command() {
+  return make_command<Arguments>(
+      {.name = "explain",
+       .group = Group::understanding,
+       .summary = "Show what went into a step's key",
+       .description = "Two steps with one key are one step. This lists the fields that the key covers, and the\n"
+                      "steps it reads. Records of the store tell about steps that were built, the lock of the\n"
+                      "working directory about those that were not.",
+       .examples = {{"karapace explain .", "the environment of ./karapace.toml"},
+                    {"karapace explain 5ec34a7a", "a step, by the first digits of its key"},
+                    {"karapace explain --json hello", "an environment by its name, for programs"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// new: a manifest to begin with.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/manifest_templates.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string directory = ".";
+  std::string wanted = "minimal";
+  bool force = false;
+};
+
+std::string template_names() {
+  std::vector<std::string_view> names;
+  for (const auto& one : manifest_templates()) names.push_back(one.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("NAME", arguments.directory, "the project's directory, made when missing (default: .)");
+  options.value("-t,--template", "NAME", arguments.wanted, "one of " + template_names() + " (default: minimal)");
+  options.flag("-f,--force", arguments.force, "replace a manifest that is there");
+}
+
+const ManifestTemplate& find_template(const std::string& name) {
+  auto all = manifest_templates();
+  auto found = std::find_if(all.begin(), all.end(), [&](const ManifestTemplate& one) { return one.name == name; });
+  if (found != all.end()) return *found;
+  throw UsageError(fmt::format("new: there is no template \"{}\"; there are {}", name, template_names()));
+}
+
+/// What gen and ninja write beside a manifest belongs to the machine. A .gitignore that is there is left alone.
+bool write_gitignore(const fs::path& directory) {
+  auto path = directory / ".gitignore";
+  if (fs::exists(fs::symlink_status(path))) return false;
+  write_file_atomically(path, ".karapace/\nbuild.ninja\n.ninja_deps\n.ninja_log\n", Durable::yes);
+  return true;
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  const auto& chosen = find_template(arguments.wanted);
+  auto directory = (fs::current_path() / arguments.directory).lexically_normal();
+  auto path = (directory / "karapace.toml").lexically_normal();
+  if (!arguments.force && fs::exists(fs::symlink_status(path))) {
+    throw Error(fmt::format("new: {} exists; --force replaces it", path.native()));
+  }
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) throw Error(fmt::format("new: cannot make {}: {}", directory.native(), error.message()));
+  write_file_atomically(path, chosen.text, Durable::yes);
+  bool ignored = write_gitignore(directory);
+  if (context.json) {
+    context.print_json({{"manifest", path.native()}, {"template", chosen.name}, {"gitignore", ignored}});
+  } else {
+    context.print(fmt::format("{} written ({}); next: karapace build {}\n", path.native(), chosen.summary,
+                              arguments.directory == "." ? "" : arguments.directory));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command new_command() {
+  return make_command<Arguments>(
+      {.name = "new",
+       .group = Group::making,
+       .summary = "Write a manifest to begin with",
+       .description = "Writes NAME/karapace.toml, commented, from a template, and a .gitignore when there is none.",
+       .examples = {{"karapace new", "./karapace.toml with a base and no packages"},
+                    {"karapace new app --template cmake", "app/karapace.toml with a C++ toolchain"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli
