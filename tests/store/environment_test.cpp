@@ -50,6 +50,12 @@ TEST_F(ReferenceTest, AnEnvironmentIsNamedByItsIdOrAUniqueBeginning) {
   EXPECT_THROW(resolve(id.hex().substr(0, 3)), NotFoundError);
 }
 
+TEST_F(ReferenceTest, AnInstanceWhoseEnvironmentIsGoneIsStillFoundByItsId) {
+  EnvironmentId id(blake3("gone"));
+  open_instance(store_, {id, std::nullopt});
+  EXPECT_EQ(resolve(id.short_hex()).environment, id);
+}
+
 TEST_F(ReferenceTest, WhatIsNotThereIsAnsweredWithASuggestion) {
   project("hello", "work");
   EXPECT_EQ(error_of([&] { resolve("helo"); }), "there is no environment \"helo\"; did you mean \"hello\"?");

@@ -30,9 +30,6 @@ class ScanTest : public testing::Test {
     EXPECT_NE(found, nullptr) << path;
     return found ? *found : Entry{};
   }
-  void need_root() {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-  }
 
   TemporaryDirectory temporary_;
   std::filesystem::path tree_ = temporary_.path() / "tree";
@@ -114,7 +111,7 @@ TEST_F(ScanTest, OwnersComeFromTheXattrWhereThereIsOne) {
 }
 
 TEST_F(ScanTest, OwnersOnDiskCanBeIgnored) {
-  need_root();
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   file("a", "x");
   ASSERT_EQ(::lchown(at("a").c_str(), 5, 6), 0);
   auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), {.owners = Owners::ignore, .label = "", .include = {}});
@@ -131,7 +128,7 @@ TEST_F(ScanTest, AMalformedOwnerIsAnErrorThatNamesTheFile) {
 }
 
 TEST_F(ScanTest, CapabilitiesAreListedInTheirPlainForm) {
-  need_root();
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   file("a", "x");
   std::string v3{'\1', '\0', '\0', '\3'};
   v3 += std::string("\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);

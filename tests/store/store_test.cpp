@@ -117,10 +117,25 @@ TEST(OpenStoreTest, AMissingStoreIsNotFoundUnlessItShallBeMade) {
   EXPECT_FALSE(std::filesystem::exists(temporary.path() / "store"));
 }
 
+/// Its own mounts, for an ordinary user inside a user namespace of its own.
+bool enter_private_mounts() {
+  if (::unshare(CLONE_NEWNS) == 0) return true;
+  auto uid = ::geteuid();
+  auto gid = ::getegid();
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  auto write = [](const char* path, const std::string& text) {
+    write_all(open_at(AT_FDCWD, path, O_WRONLY).get(), text, path);
+  };
+  write("/proc/self/setgroups", "deny");
+  write("/proc/self/uid_map", fmt::format("0 {} 1", uid));
+  write("/proc/self/gid_map", fmt::format("0 {} 1", gid));
+  return true;
+}
+
 /// Runs `child` with its own mounts; 77 when that is not allowed here.
 int in_private_mounts(const std::function<int()>& child) {
   return wait_for(fork_child([&] {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
+    if (!enter_private_mounts() || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
     return child();
   }));
 }
@@ -131,6 +146,7 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
   auto writable = Store::open(root, Store::Access::create);
   auto environment = environment_of(writable, "hello");
   add_root(writable, root_of(environment, "hello"));
+  auto maker = ::geteuid();
   int status = in_private_mounts([&] {
     if (::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
     if (::mount("", root.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return 77;
@@ -140,7 +156,8 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
                 store.listing(environment.layers[0]).entries().size() == 3 &&
                 resolve_reference(store, "hello", "/").environment == environment.id;
     if (!read) return 1;
-    if (!verify_store(store, {}).problems.empty()) return 2;
+    // A user namespace shows other owners than the ones that were listed outside of it.
+    if (::geteuid() == maker && !verify_store(store, {}).problems.empty()) return 2;
     auto message = error_of([&] { Store::open(root, Store::Access::create); });
     if (message.find("is not writable; make it so, or choose another with --store: Read-only file system") == message.npos) {
       std::fprintf(stderr, "%s\n", message.c_str());
