@@ -97,7 +97,9 @@ class Installation {
 
   LayerId run() {
     for (const auto& package : packages_) {
-      (needs_dpkg(package, database_) ? through_dpkg_ : composed_).push_back(&package);
+      // In a bootstrap there is no dpkg yet that could unpack, and no file of another package to divert.
+      bool compose = layers_.empty() || !needs_dpkg(package, database_);
+      (compose ? composed_ : through_dpkg_).push_back(&package);
     }
     compose();
     add_policy();
