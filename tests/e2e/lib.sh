@@ -103,7 +103,8 @@ warm() {
 keep() {
   local store=$1 record
   rm -rf "$kept/store.new"
-  mkdir -p "$kept/store.new/blobs" "$kept/store.new/steps"
+  mkdir -p "$kept/store.new"
+  (cd "$store" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$kept/store.new" && xargs -0 mkdir -m 700)
   cp "$store/version" "$kept/store.new/"
   (cd "$store/steps" && grep -l '"kind": "fetch"' ./* | xargs -r cp -t "$kept/store.new/steps")
   while read -r blob; do
