@@ -13,6 +13,7 @@
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
+#include "store/parallel.hpp"
 
 namespace karapace::generator {
 
@@ -43,6 +44,7 @@ class Generation {
 
   Generated run() {
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
+    register_roots();  // before anything can be built that gc would take for garbage
     directory_.write_mirrors(mirrors_text(mirrors(), files_));
     std::string local = local_text(this->local());
     Graph graph = std::move(planner_).finish();
@@ -66,12 +68,18 @@ class Generation {
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
     result_.environments.push_back({project.name, project.manifest_path, id, steps.back(), packages, locked.state,
                                     std::move(locked.notes)});
-    store::add_root(store_, {.name = project.name,
-                             .manifest = project.manifest_path,
-                             .environment = id,
-                             .manifest_mtime_ns = modified_ns(project.manifest_path),
-                             .lock_mtime_ns = modified_ns(project.lock_path),
-                             .steps = std::move(steps)});
+    roots_.push_back({.name = project.name,
+                      .manifest = project.manifest_path,
+                      .environment = id,
+                      .manifest_mtime_ns = modified_ns(project.manifest_path),
+                      .lock_mtime_ns = modified_ns(project.lock_path),
+                      .steps = std::move(steps)});
+  }
+
+  /// Roots are durable: many threads let the file system write many at once.
+  void register_roots() const {
+    constexpr unsigned at_once = 32;
+    for_each_index(roots_.size(), at_once, [&](std::size_t index) { store::add_root(store_, roots_[index]); });
   }
 
   /// Files whose change makes the graph another, and where the graph finds those that it fetches.
@@ -153,6 +161,7 @@ class Generation {
   BuildDirectory directory_;
   Planner planner_;
   Generated result_;
+  std::vector<store::Root> roots_;
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// `karapace gen` and the graph that writes itself again, with a hand-made lock and a store of its own. Nothing here
+// asks the network: the lock's base is an archive, and only build.ninja is built.
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "generator/graph/quoting.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "generator/manifest/manifest.hpp"
+#include "sample_lock.hpp"
+#include "store/environment.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Gen : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = fs::path(::testing::TempDir()) / "karapace-gen-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = fs::canonical(pattern);
+    project_ = directory_ / "my project";
+    fs::create_directories(project_);
+    write_manifest("");
+    write_lock(project_ / "karapace.lock", lock_);
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  struct Result {
+    int status = 0;
+    std::string output;
+  };
+  Result shell(const std::string& command) const {
+    std::string line = "cd " + shell_quoted(project_.native()) + " && export HOME=" + shell_quoted(directory_.native()) +
+                       " XDG_CACHE_HOME= XDG_CONFIG_HOME= KARAPACE_STORE=" + shell_quoted(store().native()) +
+                       " && karapace() { " + shell_quoted(KARAPACE_PROGRAM) + " \"$@\"; } && { " + command +
+                       "\n} > ../output 2>&1";
+    int status = std::system(line.c_str());
+    return {WEXITSTATUS(status), read_file(directory_ / "output")};
+  }
+  fs::path store() const { return directory_ / "store"; }
+  /// File times are as coarse as the kernel's clock: an edit within the same tick is not seen by ninja, nor made by people.
+  static void let_a_tick_pass() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
+  void write_manifest(std::string_view rest) const {
+    let_a_tick_pass();
+    std::string digest = Sha256(blake3("rootfs")).hex();
+    write_file_atomically(project_ / "karapace.toml",
+                          "manifest_version = 1\n[base]\nimage = \"r.tar\"\nsha256 = \"" + digest + "\"\n" +
+                              std::string(rest),
+                          Durable::no);
+  }
+  static Lock base_lock() {
+    Lock lock = karapace::testing::sample_archive_lock({});
+    lock.distribution = lock.suite = "";
+    lock.repositories.clear();
+    return lock;
+  }
+  /// Ninja is asked for its own file only: what steps do is not the matter here.
+  Result regenerate() const { return shell("ninja build.ninja"); }
+  std::string graph() const { return read_file(project_ / "build.ninja"); }
+
+  fs::path directory_;
+  fs::path project_;
+  Lock lock_ = base_lock();
+};
+
+constexpr std::string_view nothing_to_do = "ninja: no work to do.\n";
+
+TEST_F(Gen, SecondRunLeavesEveryFileAlone) {
+  auto first = shell("karapace gen");
+  ASSERT_EQ(first.status, 0) << first.output;
+  EXPECT_EQ(first.output, "4 steps for my-project " + environment_id(lock_).short_hex() + "\n");
+  auto time = fs::last_write_time(project_ / "build.ninja");
+  EXPECT_EQ(shell("karapace gen").status, 0);
+  EXPECT_EQ(fs::last_write_time(project_ / "build.ninja"), time);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, RegistersTheProjectInTheStore) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  auto root = store::find_root(opened, project_ / "karapace.toml");
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->name, "my-project");
+  EXPECT_EQ(root->environment, environment_id(lock_));
+  EXPECT_EQ(root->steps.size(), 4u);
+  ASSERT_EQ(shell("karapace gen --name other").status, 0);
+  EXPECT_EQ(store::find_root(opened, project_ / "karapace.toml")->name, "other");
+}
+
+TEST_F(Gen, TouchedManifestRegeneratesOnceAndSettles) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  auto before = graph();
+  ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
+  auto result = regenerate();
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.output.find("regenerate build.ninja"), std::string::npos) << result.output;
+  EXPECT_EQ(graph(), before);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, EditedManifestChangesLockAndGraph) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  auto before = graph();
+  write_manifest("[environment]\nEDITOR = \"vim\"\n");
+  auto result = regenerate();
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_NE(graph(), before);
+  EXPECT_EQ(read_lock_if_exists(project_ / "karapace.lock")->runtime.variables.at("EDITOR"), "vim");
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, EditedLockChangesTheGraph) {
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  auto before = graph();
+  let_a_tick_pass();
+  Lock other = lock_;
+  other.source_date_epoch += 1;
+  write_lock(project_ / "karapace.lock", other);
+  EXPECT_EQ(regenerate().status, 0);
+  EXPECT_NE(graph(), before);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, EditedSetupFileChangesLockAndGraph) {
+  write_file_atomically(project_ / "motd", "one\n", Durable::no);
+  write_manifest("[[setup.files]]\nsource = \"motd\"\ntarget = \"/etc/motd\"\n");
+  auto first = shell("karapace gen");
+  ASSERT_EQ(first.status, 0) << first.output;
+  auto before = graph();
+  let_a_tick_pass();
+  write_file_atomically(project_ / "motd", "two\n", Durable::no);
+  EXPECT_EQ(regenerate().status, 0);
+  EXPECT_NE(graph(), before);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
+  ASSERT_EQ(regenerate().status, 0);
+  ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, SourceFromTheFutureSettles) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
+  EXPECT_EQ(regenerate().status, 0);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, RemovedManifestIsAClearError) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  fs::remove(project_ / "karapace.toml");
+  auto result = regenerate();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.output.find("there is no manifest karapace.toml"), std::string::npos) << result.output;
+}
+
+TEST_F(Gen, BrokenManifestKeepsTheOldGraph) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  auto before = graph();
+  write_manifest("nonsense = 1\n");
+  auto result = regenerate();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.output.find("karapace.toml:5:1: unknown key \"nonsense\" in [base]"), std::string::npos)
+      << result.output;
+  EXPECT_EQ(graph(), before);
+  write_manifest("");
+  EXPECT_EQ(regenerate().status, 0);
+  EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, LockedSaysWhatDoesNotFit) {
+  write_manifest("[environment]\nEDITOR = \"vim\"\n[system]\npackages = [\"git\"]\n");
+  auto result = shell("karapace gen --locked");
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.output, "karapace: error: " + (project_ / "karapace.lock").native() +
+                               " does not fit the manifest; run `karapace lock`:\n"
+                               "  packages: + git\n  environment: + EDITOR\n");
+  EXPECT_EQ(shell("karapace lock --check").status, 2);
+  EXPECT_EQ(read_lock_if_exists(project_ / "karapace.lock"), lock_);
+}
+
+TEST_F(Gen, FrozenTakesTheLockAsItIs) {
+  write_manifest("[system]\npackages = [\"git\"]\n");
+  auto result = shell("karapace gen --frozen");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_EQ(read_lock_if_exists(project_ / "karapace.lock"), lock_);
+  fs::remove(project_ / "karapace.lock");
+  EXPECT_EQ(shell("karapace gen --frozen").status, 2);
+}
+
+TEST_F(Gen, ForeignBuildFileIsLeftAlone) {
+  write_file_atomically(project_ / "build.ninja", "rule cc\n", Durable::no);
+  auto result = shell("karapace gen");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.output.find("is not one of ours and is left alone"), std::string::npos) << result.output;
+  EXPECT_EQ(graph(), "rule cc\n");
+}
+
+TEST_F(Gen, GraphIsTheSameWhereverItIsWritten) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  ASSERT_EQ(shell("KARAPACE_STORE=$PWD/../another karapace gen . -C ../elsewhere --name x").status, 0);
+  EXPECT_EQ(read_file(directory_ / "elsewhere/build.ninja"), graph());
+}
+
+TEST_F(Gen, ContradictingOptionsAreRefused) {
+  EXPECT_EQ(shell("karapace gen --locked --frozen").status, 1);
+  EXPECT_EQ(shell("karapace gen --locked --upgrade").status, 1);
+  EXPECT_EQ(shell("karapace gen . other --name x").status, 1);
+  EXPECT_EQ(shell("karapace gen --name 'a b'").status, 1);
+}
+
+TEST_F(Gen, ExplainTellsTheFieldsOfAPlannedStep) {
+  auto result = shell("karapace explain .");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_NE(result.output.find("lock           " + environment_id(lock_).hex()), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("unpack base archive"), std::string::npos) << result.output;
+  EXPECT_EQ(shell("karapace explain 00000000").status, 1);
+}
+
+TEST_F(Gen, NewManifestsAreGoodOnes) {
+  for (const char* word : {"minimal", "dev", "python", "cmake", "ubuntu"}) {
+    auto result = shell(std::string("karapace new made/") + word + " --template " + word);
+    EXPECT_EQ(result.status, 0) << result.output;
+    parse_manifest(read_file(project_ / "made" / word / "karapace.toml"), word);
+    EXPECT_TRUE(fs::exists(project_ / "made" / word / ".gitignore"));
+  }
+  auto again = shell("karapace new made/dev");
+  EXPECT_EQ(again.status, 1);
+  EXPECT_NE(again.output.find("--force replaces it"), std::string::npos) << again.output;
+  EXPECT_EQ(shell("karapace new made/dev --force").status, 0);
+}
+
+}  // namespace
+}  // namespace karapace::generator
