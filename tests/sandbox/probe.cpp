@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tries, inside a sandbox, what must not work there; or changes owners in every way. Prints what happened, a line each.
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace {
+
+void tell(const char* what, long result) {
+  std::printf("%s: %s\n", what, result >= 0 ? "works" : std::strerror(errno));
+}
+
+/// The classic: a root below the current directory, and then up past it.
+int escape(const char* witness) {
+  ::mkdir("/tmp/cage", 0755);
+  const int outside = ::open("/", O_RDONLY | O_DIRECTORY);
+  if (::chroot("/tmp/cage") != 0) return std::printf("chroot refused\n"), 0;
+  ::fchdir(outside);
+  for (int i = 0; i < 64; ++i) ::chdir("..");
+  ::chroot(".");
+  std::printf("%s\n", ::access(witness, F_OK) == 0 ? "escaped" : "inside");
+  return 0;
+}
+
+int refused() {
+  char letter = 'x';
+  tell("TIOCSTI", ::ioctl(0, TIOCSTI, &letter));
+  tell("TIOCSTI with high bits", ::syscall(SYS_ioctl, 0, TIOCSTI | (std::uint64_t{1} << 32), &letter));
+  tell("unshare user", ::unshare(CLONE_NEWUSER));
+  tell("clone user", ::syscall(SYS_clone, CLONE_NEWUSER | 17, nullptr, nullptr, nullptr, nullptr));
+  clone_args arguments{};
+  tell("clone3", ::syscall(SYS_clone3, &arguments, sizeof arguments));
+  tell("mount", ::mount("none", "/tmp", "tmpfs", 0, nullptr));
+  tell("umount", ::umount2("/proc", MNT_DETACH));
+  tell("setns", ::setns(0, 0));
+  tell("keyctl", ::syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1));
+  tell("bpf", ::syscall(SYS_bpf, 0, nullptr, 0));
+  tell("perf_event_open", ::syscall(SYS_perf_event_open, nullptr, 0, 0, 0, 0));
+  tell("userfaultfd", ::syscall(SYS_userfaultfd, 0));
+  tell("open_by_handle_at", ::syscall(SYS_open_by_handle_at, 0, nullptr, 0));
+  tell("io_uring_setup", ::syscall(SYS_io_uring_setup, 1, nullptr));
+#ifdef __x86_64__
+  tell("x32 getpid", ::syscall(0x40000000 + SYS_getpid));
+#endif
+  std::printf("no_new_privs: %d\n", ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+  return 0;
+}
+
+int make(const char* path, mode_t mode) {
+  const int fd = ::open(path, O_CREAT | O_RDWR, 0600);
+  ::fchmod(fd, mode);
+  return fd;
+}
+
+/// Every form of changing an owner; the test looks at what is left in /work.
+int owners() {
+  ::mkdir("/work", 0755);
+  ::mkdir("/work/directory", 0755);
+  const int directory = ::open("/work", O_RDONLY | O_DIRECTORY);
+  const int file = make("/work/fchown", 0644);
+  for (const char* name : {"chown", "at", "partly", "back", "renamed-from", "linked", "empty-path"})
+    ::close(make((std::string("/work/") + name).c_str(), 0644));
+  ::close(make("/work/set-id", 06755));
+  ::close(make("/work/mandatory", 02644));
+  ::symlink("/work/linked", "/work/link");
+  tell("chown", ::chown("/work/chown", 1, 2));
+  tell("fchown", ::fchown(file, 3, 4));
+  tell("lchown", ::lchown("/work/link", 5, 6));
+  tell("chown through a link", ::chown("/work/link", 7, 8));
+  tell("fchownat", ::fchownat(directory, "at", 9, 10, 0));
+  tell("fchownat up", ::fchownat(directory, "directory/../at", 11, static_cast<gid_t>(-1), AT_SYMLINK_NOFOLLOW));
+  tell("directory", ::chown("/work/directory", 12, 13));
+  tell("partly", ::chown("/work/partly", static_cast<uid_t>(-1), 14));
+  tell("there", ::chown("/work/back", 15, 15));
+  tell("and back", ::chown("/work/back", 0, 0));
+  tell("before renaming", ::chown("/work/renamed-from", 16, 17));
+  tell("rename", ::rename("/work/renamed-from", "/work/renamed"));
+  const int handle = ::open("/work/empty-path", O_PATH);
+  tell("empty path", ::fchownat(handle, "", 18, 19, AT_EMPTY_PATH));
+  tell("set-id", ::chown("/work/set-id", 0, 0));
+  tell("mandatory", ::chown("/work/mandatory", 0, 0));
+  tell("missing", ::chown("/work/missing", 1, 1));
+  tell("bad address", ::chown(reinterpret_cast<const char*>(8), 1, 1));
+  tell("bad descriptor", ::fchown(999, 1, 1));
+  tell("not mapped", ::chown("/work/chown", 70000, 1));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string task = argc > 1 ? argv[1] : "";
+  if (task == "escape" && argc > 2) return escape(argv[2]);
+  if (task == "refused") return refused();
+  if (task == "owners") return owners();
+  return 2;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/session.hpp"
+
+#include <fstream>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/sandbox/debug_state.hpp"
+#include "runtime/sandbox/session_list.hpp"
+#include "runtime/sandbox/session_mounts.hpp"
+#include "sandbox_fixture.hpp"
+#include "store/error.hpp"
+
+namespace karapace::runtime::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+template <class Work>
+std::string message_of(Work work) {
+  try {
+    work();
+    return "nothing was thrown";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(SessionMounts, AProjectMayNotBeTheHomeOfEverything) {
+  const fs::path home = fs::canonical(fs::temp_directory_path());
+  EXPECT_EQ(project_bind(home / "project", home).target, (home / "project").string());
+  for (const auto& project : {home, fs::path("/")})
+    EXPECT_EQ(message_of([&] { project_bind(project, home); }),
+              "the project directory " + project.string() + " holds the whole home directory, which sessions must not see; "
+              "move karapace.toml into a directory of its own");
+}
+
+TEST(SessionMounts, JudgesComponentsAndNotText) {
+  EXPECT_TRUE(lies_in("/home/user/x", "/home/user"));
+  EXPECT_TRUE(lies_in("/home/user", "/home/user/"));
+  EXPECT_FALSE(lies_in("/home/username", "/home/user"));
+  EXPECT_FALSE(lies_in("/home", "/home/user"));
+}
+
+class SessionMountsOnDisk : public SandboxFixture {
+ protected:
+  void SetUp() override {
+    SandboxFixture::SetUp();
+    fs::create_directories(directory / "project/data");
+    fs::create_directories(directory / "outside");
+    fs::create_directory_symlink(directory / "outside", directory / "project/link");
+    policy.project = directory / "project";
+    policy.home = directory / "home";
+  }
+  MountPolicy policy;
+};
+
+TEST_F(SessionMountsOnDisk, AllowsTheProjectAndWhatTheUserAllows) {
+  EXPECT_EQ(manifest_bind({"data", "./data", "/data"}, policy).source, directory / "project/data");
+  policy.allowed = {directory / "outside"};
+  EXPECT_EQ(manifest_bind({"out", (directory / "outside").string(), "/out"}, policy).source, directory / "outside");
+  EXPECT_EQ(manifest_bind({"link", "link", "/out"}, policy).source, directory / "outside");
+}
+
+TEST_F(SessionMountsOnDisk, RefusesWaysOutWithTheRemedy) {
+  for (const std::string& host : {std::string("../outside"), std::string("link"), (directory / "outside").string()})
+    EXPECT_EQ(message_of([&] { manifest_bind({"m", host, "/m"}, policy); }),
+              "mount m: \"" + host + "\" (really " + (directory / "outside").string() + ") lies outside the project; to allow "
+              "it, add its directory to [mounts] allowed in ~/.config/karapace/config.toml");
+}
+
+TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/"}, policy); }),
+            "mount m: the target \"/\" is not an absolute path below /");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../etc"}, policy); }), "nothing was thrown");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/proc/self"}, policy); }),
+            "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
+}
+
+using SessionFiles = SandboxFixture;
+
+TEST_F(SessionFiles, DeadSessionsAndDamagedLinesAreNotJoined) {
+  std::ofstream(directory / "session") << "garbage\n1 1 root\n" << ::getpid() << " 12 single\n99999999 5 subid\n";
+  SessionList list(directory);
+  EXPECT_FALSE(list.find_running());
+  list.add_and_unlock(::getpid(), IdMode::single);
+  const SessionList again(directory);
+  ASSERT_TRUE(again.find_running());
+  EXPECT_EQ(again.find_running()->mode, IdMode::single);
+}
+
+/// An environment of one layer, the fixture's image, that mounts the host's /usr.
+class Sessions : public EveryUser {
+ protected:
+  void SetUp() override {
+    EveryUser::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_TRUE(as_user([this] { build(); })) << read_file(directory / "error");
+  }
+  fs::path store_root() const { return directory / "store"; }
+
+  void build() const {
+    const auto store = store::Store::open(store_root(), store::Store::Access::create);
+    const auto staging = store.stage();
+    const auto tree = staging.path() / "tree";
+    fs::copy(lower, tree, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    const auto listing = store::scan(open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY).get(),
+                                     {.owners = store::Owners::ignore, .label = "test", .include = {}});
+    store::Environment environment;
+    environment.id = environment_id();
+    environment.layers = {store.add_layer(tree, listing, staging)};
+    environment.runtime.mounts = {{"usr", "/usr", "/usr"}};
+    environment.runtime.variables = {{"FROM_MANIFEST", "yes"}, {"LANG", "C"}};
+    environment.runtime.network_isolation = true;
+    store::add_environment(store, environment);
+  }
+  static EnvironmentId environment_id() { return EnvironmentId(blake3("an environment")); }
+
+  /// In a process of its own: exit status of the script.
+  pid_t start(const std::string& script) {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    try {
+      become_user();
+      const auto store = store::Store::open(store_root(), store::Store::Access::update);
+      SessionRequest request;
+      request.name = "test/env";
+      request.argv = {"sh", "-c", script};
+      request.allowed_mounts = {"/usr"};
+      ::_exit(run_session(store, {environment_id(), {}}, request).status);
+    } catch (const std::exception& error) {
+      std::ofstream(directory / "error") << error.what();
+      ::_exit(99);
+    }
+  }
+  int finish(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) == 99) ADD_FAILURE() << read_file(directory / "error");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Users, Sessions, ::testing::Values(User::this_one, User::with_subids, User::without_subids),
+                         [](const auto& kind) {
+                           return kind.param == User::this_one      ? "ThisUser"
+                                  : kind.param == User::with_subids ? "UserWithSubordinateIds"
+                                                                    : "UserWithoutSubordinateIds";
+                         });
+
+TEST_P(Sessions, SeeVariablesHostNameAndAMachineIdThatStays) {
+  EXPECT_EQ(finish(start("[ $(hostname) = test-env ] && [ $HOME = /root ] && [ $FROM_MANIFEST = yes ] && [ $LANG = C ] && "
+                         "[ $KARAPACE_ENV = 1 ] && grep -q test-env /etc/hosts && cp /etc/machine-id /saved")), 0);
+  EXPECT_EQ(finish(start("[ $(wc -c < /saved) = 33 ] && cmp /saved /etc/machine-id")), 0);
+}
+
+TEST_P(Sessions, RunAtOnceShareChangesAndOutliveEachOther) {
+  const auto first = start("echo 1 > /one; while [ ! -e /two ]; do sleep 0.05; done");
+  std::this_thread::sleep_for(300ms);
+  const auto second = start("while [ ! -e /one ]; do sleep 0.05; done; echo 2 > /two; while [ ! -e /three ]; do sleep 0.05; "
+                            "done; [ $(ls -d /proc/[0-9]* | wc -l) -lt 6 ] && echo 4 > /four");
+  EXPECT_EQ(finish(first), 0);
+  const auto third = start("cat /one /two && echo 3 > /three && while [ ! -e /four ]; do sleep 0.05; done; ! mount -t tmpfs x /root 2>/dev/null");
+  EXPECT_EQ(finish(second), 0);
+  EXPECT_EQ(finish(third), 0);
+  EXPECT_EQ(finish(start("cat /one /two /three /four")), 0);
+}
+
+TEST_P(Sessions, LeaveTheBuildResultUntouched) {
+  EXPECT_EQ(finish(start("rm -r /old /etc/passwd; chown 1:1 /etc/group; echo x > /etc/new")), 0);
+  const auto store = store::Store::open(store_root(), store::Store::Access::read_only);
+  const auto environment = store::find_environment(store, environment_id());
+  const auto tree = store.layer_tree(environment->layers.front());
+  EXPECT_TRUE(fs::exists(tree / "old/file"));
+  EXPECT_TRUE(fs::exists(tree / "etc/passwd"));
+  EXPECT_FALSE(fs::exists(tree / "etc/new"));
+}
+
+TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
+  EXPECT_EQ(finish(start("exit 42")), 42);
+  const auto session = start("trap 'exit 7' TERM; echo x > /ready; while :; do sleep 0.05; done");
+  std::this_thread::sleep_for(700ms);
+  ::kill(session, SIGTERM);
+  EXPECT_EQ(finish(session), 7);
+}
+
+TEST_F(SessionFiles, AFailedStepCanBeLookedAtAgain) {
+  const auto store = store::Store::open(directory / "store", store::Store::Access::create);
+  const auto key = StepKey(blake3("a step"));
+  const auto staging = store.stage();
+  fs::create_directories(staging.path() / "upper");
+  fs::create_directories(staging.path() / "composed/etc");
+  fs::create_directories(store.root() / "layers/one/tree");
+  std::ofstream(staging.path() / "upper/written") << "x";
+  SandboxPlan failed;
+  failed.lowers = {store.root() / "layers/one/tree", staging.path() / "composed"};
+  failed.upper = staging.path() / "upper";
+  failed.commands = {{{"true"}, {}, "/", {}}, {{"dpkg", "--configure", "-a"}, {{"A", "b c"}}, "/x", "configure"}};
+  keep_debug_state(store, key, failed, {.command = 1, .status = 2, .not_started = {}}, staging.path());
+  const auto state = find_debug_state(store, key.hex().substr(0, 8));
+  EXPECT_EQ(state.failed.argv, failed.commands[1].argv);
+  EXPECT_EQ(state.failed.variables, failed.commands[1].variables);
+  ASSERT_EQ(state.lowers.size(), 3u);
+  EXPECT_EQ(state.lowers[0], failed.lowers[0]);
+  EXPECT_TRUE(fs::exists(state.lowers[1] / "etc"));
+  EXPECT_TRUE(fs::exists(state.lowers[2] / "written"));
+  drop_debug_state(store, key);
+  EXPECT_EQ(message_of([&] { find_debug_state(store, "abcd"); }),
+            "debug: no failed step's key begins with \"abcd\"; no step has failed");
+}
+
+}  // namespace
+}  // namespace karapace::runtime::test
