@@ -16,7 +16,7 @@ build() { # MODE DIRECTORY UMASK HOSTNAME NAME=VALUE...
   warm "$mode" "$store"
   cd "$directory"
   local other_host=()
-  [ "$(id -u)" != 0 ] || other_host=(unshare --uts sh -c 'hostname "$1"; shift; exec "$@"' sh "$host")
+  [ "$(id -u)" != 0 ] || other_host=(unshare --uts bash -c 'hostname "$1"; shift; exec "$@"' bash "$host")
   export -f as user_of
   step "$mode in $directory"
   "${other_host[@]}" bash -c '
@@ -25,7 +25,7 @@ build() { # MODE DIRECTORY UMASK HOSTNAME NAME=VALUE...
     as "$mode" "$@" karapace gen && as "$mode" "$@" ninja >"$work/build-$mode.log"' \
     bash "$programs" "$work" "$mask" "$mode" KARAPACE_STORE="$store" "$@" ||
     { tail -50 "$work/build-$mode.log"; fail "build as $mode"; }
-  [ -e "$work/lock" ] || { cp karapace.lock "$work/lock"; keep "$store"; }
+  [ -e "$work/lock" ] || cp karapace.lock "$work/lock"
 }
 
 compare() { # DIRECTORY DIRECTORY

@@ -43,6 +43,12 @@ cp -a "$store/version" "$work/version.kept"
 echo 'karapace store 999' >"$store/version"
 refused 3 'newer|version' karapace list
 cp "$work/version.kept" "$store/version"
+chmod u-w "$store" "$store"/*/
+project $mode "$work/q" bc
+cd "$work/q"
+[ "$(user_of $mode)" = root ] || refused 3 'Permission denied|not writable|writ' karapace gen
+chmod u+w "$store" "$store"/*/
+run karapace gen
 
 step "an environment that does not exist"
 refused 1 'no' karapace exec nothing-of-this-name -- true
