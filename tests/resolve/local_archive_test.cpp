@@ -267,6 +267,15 @@ TEST_F(Resolving, LeavesOutWhatNothingNeedsInTheEnd) {
   EXPECT_EQ(text(resolve({"tool"}).packages), "second 1.0 tool 1.0");
 }
 
+TEST_F(Resolving, LetsAnEarlierPackageDecideBetweenAlternativesOfALaterOne) {
+  archive.add(suite, {.name = "a-mail", .fields = "Depends: timer | init\n"});
+  archive.add(suite, {.name = "z-desktop", .fields = "Depends: init\n"});
+  for (const char* name : {"timer", "init"}) archive.add(suite, {.name = name});
+  archive.publish(suite);
+  EXPECT_EQ(resolve({"z-desktop", "a-mail"}).packages.size(), 3U);
+  EXPECT_EQ(resolve({"a-mail", "z-desktop"}).packages.size(), 4U);
+}
+
 TEST_F(Resolving, ReadsUbuntusSuitesAndComponents) {
   for (const char* name : {"noble", "noble-updates", "noble-security"}) {
     const TestSuite part{.name = name, .empty_components = {"universe"}};

@@ -16,14 +16,6 @@ namespace {
 
 using Packages = std::vector<pkgCache::PkgIterator>;
 
-/// apt-get completes the marked packages in the order in which they lie in its cache.
-Packages in_cache_order(Packages packages) {
-  std::sort(packages.begin(), packages.end(),
-            [](const auto& one, const auto& other) { return one.MapPointer() < other.MapPointer(); });
-  packages.erase(std::unique(packages.begin(), packages.end()), packages.end());
-  return packages;
-}
-
 bool needs_completion(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   return cache[package].InstBroken() || cache[package].InstPolicyBroken();
 }
@@ -36,7 +28,8 @@ bool mark_and_resolve(pkgDepCache& cache, const Packages& wanted) {
     resolver.Protect(package);
     cache.MarkInstall(package, false);
   }
-  for (const auto& package : in_cache_order(wanted)) {
+  // In the order of the request, as apt-get does: what one package brings decides between alternatives of the next.
+  for (const auto& package : wanted) {
     if (needs_completion(cache, package)) cache.MarkInstall(package, true);
   }
   resolver.Resolve(true);
