@@ -3,10 +3,13 @@
 
 #include <cerrno>
 #include <charconv>
+#include <climits>
+#include <cstring>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "runtime/sandbox/owner_call.hpp"
 #include "runtime/sandbox/small_text.hpp"
@@ -32,6 +35,24 @@ Owner recorded(const char* path) noexcept {
   if (uid.ptr == end || *uid.ptr != ':') return {};
   std::from_chars(uid.ptr + 1, end, owner.gid);
   return owner;
+}
+
+/// Programs that replace a file (shadow's tools, dpkg) give the new one the owner that stat(2) shows for the old one. That
+/// is always 0:0 here, so 0:0 on "NAME+" means what is recorded for NAME.
+Owner meant_by_root(const char* path) noexcept {
+  char name[PATH_MAX];
+  const auto size = ::readlink(path, name, sizeof name - 1);
+  if (size <= 0) return {};
+  name[size] = '\0';
+  for (const char* suffix : {"+", "-", ".dpkg-new"}) {
+    const auto length = static_cast<ssize_t>(std::strlen(suffix));
+    if (size <= length || std::strcmp(name + size - length, suffix) != 0) continue;
+    name[size - length] = '\0';
+    struct stat status {};
+    if (::lstat(name, &status) == 0 && S_ISREG(status.st_mode)) return recorded(name);
+    return {};
+  }
+  return {};
 }
 
 int result(int returned) noexcept {
@@ -71,6 +92,7 @@ int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   Owner owner = recorded(path.text());
   if (uid != unchanged) owner.uid = uid;
   if (gid != unchanged) owner.gid = gid;
+  if (uid == 0 && gid == 0 && S_ISREG(status.st_mode)) owner = meant_by_root(path.text());
   if (owner.uid == 0 && owner.gid == 0) return result(::removexattr(path.text(), owner_attribute));
   SmallText<32> text;
   text.add_number(owner.uid).add(":").add_number(owner.gid);

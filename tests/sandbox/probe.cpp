@@ -92,6 +92,12 @@ int owners() {
   tell("empty path", ::fchownat(handle, "", 18, 19, AT_EMPTY_PATH));
   tell("set-id", ::chown("/work/set-id", 0, 0));
   tell("mandatory", ::chown("/work/mandatory", 0, 0));
+  ::close(make("/work/shadow", 0640));
+  const int replacement = make("/work/shadow+", 0640);
+  tell("replaced", ::chown("/work/shadow", 0, 42));
+  struct stat shown {};
+  ::stat("/work/shadow", &shown);
+  tell("replacement", ::fchown(replacement, shown.st_uid, shown.st_gid));
   tell("missing", ::chown("/work/missing", 1, 1));
   tell("bad address", ::chown(reinterpret_cast<const char*>(8), 1, 1));
   tell("bad descriptor", ::fchown(999, 1, 1));
