@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // karapace-fetch: runs one `fetch` edge. Apart from karapace-step, so that a hit never pays for loading libcurl.
+//
+//   karapace-fetch --download URL FILE    for `karapace lock`: a base archive whose size is not known yet
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -7,6 +9,7 @@
 
 #include "cli/edge_command.hpp"
 #include "remote/fetch_step.hpp"
+#include "remote/plain_download.hpp"
 #include "store/error.hpp"
 
 namespace {
@@ -21,6 +24,10 @@ int fail(const char* message, int status) {
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + (argc > 0), argv + argc);
   try {
+    if (words.size() == 3 && words[0] == "--download") {
+      karapace::remote::download_plain(words[1], words[2]);
+      return 0;
+    }
     auto command = karapace::cli::parse_edge_command(words);
     karapace::remote::run_fetch_step(command.store, command.step, command.hints);
     return 0;

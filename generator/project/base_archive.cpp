@@ -49,7 +49,8 @@ void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) 
   argv.push_back("--");
   for (const auto& input : step.inputs) argv.push_back(steps / input.hex());
   if (run_child({.argv = argv, .working_directory = {}, .output = ChildOutput::to_stderr}) == 0) return;
-  throw StepError(fmt::format("lock: the base archive can not be {}ed (see above)", text(step.kind)));
+  throw StepError(fmt::format("lock: the base archive can not be {}ed (see above); is base.sha256 its digest?",
+                              text(step.kind)));
 }
 
 /// The archive's steps, as they are planned for a lock.

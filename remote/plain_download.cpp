@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/plain_download.hpp"
+
+#include <fmt/format.h>
+
+#include "remote/http.hpp"
+#include "store/error.hpp"
+
+namespace karapace::remote {
+
+namespace {
+
+constexpr std::uint64_t largest = std::uint64_t{64} << 30;
+
+}  // namespace
+
+void download_plain(const std::string& url, const std::filesystem::path& path) {
+  auto unfinished = path;
+  unfinished += ".part";
+  std::filesystem::remove(unfinished);
+  PartialFile file(unfinished, largest);
+  TransferOptions options;
+  HttpClient client(options);
+  Attempt attempt{Attempt::Result::interrupted, {}};
+  for (unsigned round = 0; attempt.result == Attempt::Result::interrupted && round <= options.retries; ++round) {
+    attempt = client.get(url, file);
+  }
+  if (attempt.result != Attempt::Result::complete) {
+    std::filesystem::remove(unfinished);
+    throw RemoteError(fmt::format("cannot download {}: {}", url, attempt.reason));
+  }
+  std::filesystem::rename(unfinished, path);
+}
+
+}  // namespace karapace::remote
