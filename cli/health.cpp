@@ -56,7 +56,8 @@ HealthCheck check_helpers() {
 HealthCheck check_sandbox(const fs::path& place) {
   const auto problem = try_sandbox(place, TrialRoot::plain);
   if (!problem) return {"sandbox", HealthStatus::ok, "user, mount, pid, ipc, uts, cgroup and net namespaces work", ""};
-  return {"sandbox", HealthStatus::error, *problem, "see what the message asks for; docs/security-model.md explains it"};
+  return {"sandbox", HealthStatus::error, *problem,
+          "see what the message asks for; docs/security-model.md explains it"};
 }
 
 HealthCheck check_overlay(const fs::path& place) {
@@ -88,7 +89,8 @@ HealthCheck check_siblings() {
 HealthCheck check_keyring() {
   const char* keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
   if (::access(keyring, R_OK) == 0) return {"keyring", HealthStatus::ok, keyring, ""};
-  return {"keyring", HealthStatus::warning, fmt::format("{} is missing: Debian's signatures can not be checked", keyring),
+  return {"keyring", HealthStatus::warning,
+          fmt::format("{} is missing: Debian's signatures can not be checked", keyring),
           "apt install debian-archive-keyring"};
 }
 
@@ -114,13 +116,13 @@ HealthCheck check_store(const Context& context) {
 
 /// The nearest directory that exists.
 fs::path existing(fs::path path) {
-  struct stat status{};
+  struct stat status {};
   while (path.has_relative_path() && ::stat(path.c_str(), &status) != 0) path = path.parent_path();
   return path;
 }
 
 HealthCheck check_space(const fs::path& place) {
-  struct statvfs status{};
+  struct statvfs status {};
   if (::statvfs(place.c_str(), &status) != 0)
     return {"space", HealthStatus::warning, errno_message(fmt::format("cannot look at {}", place.string()), errno), ""};
   const std::uint64_t bytes = std::uint64_t{status.f_bavail} * status.f_frsize;

@@ -14,7 +14,7 @@ enum class HealthStatus { ok, warning, error };
 std::string_view text(HealthStatus status) noexcept;
 
 struct HealthCheck {
-  std::string name;     // stable, for JSON
+  std::string name;  // stable, for JSON
   HealthStatus status = HealthStatus::ok;
   std::string message;  // what was found
   std::string remedy;   // what to do; empty when nothing is to be done

@@ -18,9 +18,8 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  return run_session(context, {.environment = arguments.environment,
-                               .argv = arguments.command,
-                               .terminal = fitting_terminal()});
+  return run_session(context,
+                     {.environment = arguments.environment, .argv = arguments.command, .terminal = fitting_terminal()});
 }
 
 }  // namespace

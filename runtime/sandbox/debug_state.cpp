@@ -54,7 +54,8 @@ Command command_from(const json& value) {
   Command command;
   for (const auto& word : value.at("argv")) command.argv.push_back(string_from(word));
   command.title = string_from(value.at("title"));
-  for (const auto& [name, text] : value.at("variables").items()) command.variables[string_from(name)] = string_from(text);
+  for (const auto& [name, text] : value.at("variables").items())
+    command.variables[string_from(name)] = string_from(text);
   command.working_directory = string_from(value.at("working_directory"));
   return command;
 }
@@ -74,7 +75,8 @@ DebugState state_from(const json& value, const StepKey& step, const store::Store
 std::vector<std::string> kept_steps(const store::Store& store) {
   std::vector<std::string> names;
   std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(failed_path(store), missing)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(failed_path(store), missing))
+    names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -117,9 +119,9 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
   if (found.size() > 1)
     throw NotFoundError(fmt::format("debug: \"{}\" is ambiguous: {}", prefix, fmt::join(found, ", ")));
   if (found.empty() || prefix.size() < 4)
-    throw NotFoundError(fmt::format("debug: no failed step's key begins with \"{}\"; {}", prefix,
-                                    names.empty() ? "no step has failed"
-                                                  : fmt::format("these have failed: {}", fmt::join(names, ", "))));
+    throw NotFoundError(fmt::format(
+        "debug: no failed step's key begins with \"{}\"; {}", prefix,
+        names.empty() ? "no step has failed" : fmt::format("these have failed: {}", fmt::join(names, ", "))));
   const auto file = failed_path(store) / found.front() / "plan.json";
   const auto key = *StepKey::from_hex(found.front());
   return store::read_record(read_file(file), file.string(), "run ninja again to fail anew",

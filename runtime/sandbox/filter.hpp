@@ -9,9 +9,9 @@ namespace karapace::runtime {
 
 /// How calls are answered that change owners or become another user.
 enum class OwnerCalls {
-  real,      // the kernel decides: ids are mapped
-  pretended, // they succeed without effect, as only one id is mapped (sessions)
-  tracked,   // changes of owner are sent to process 1, which records them (steps)
+  real,       // the kernel decides: ids are mapped
+  pretended,  // they succeed without effect, as only one id is mapped (sessions)
+  tracked,    // changes of owner are sent to process 1, which records them (steps)
 };
 
 OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept;

@@ -37,23 +37,61 @@ void add_with_bits(scmp_filter_ctx context, const char* call, unsigned argument,
   check(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EPERM), number, 1, &comparison), call);
 }
 
-constexpr const char* refused[] = {
-    "mount", "umount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree",
-    "mount_setattr", "setns", "swapon", "swapoff", "reboot", "acct", "quotactl", "quotactl_fd", "settimeofday", "stime",
-    "clock_settime", "clock_settime64", "clock_adjtime", "clock_adjtime64", "adjtimex", "kexec_load", "kexec_file_load",
-    "init_module", "finit_module", "delete_module", "create_module", "bpf", "perf_event_open", "userfaultfd",
-    "open_by_handle_at", "keyctl", "add_key", "request_key", "iopl", "ioperm", "vm86", "vm86old", "lookup_dcookie",
-    "nfsservctl", "syslog"};
+constexpr const char* refused[] = {"mount",
+                                   "umount",
+                                   "umount2",
+                                   "pivot_root",
+                                   "fsopen",
+                                   "fsconfig",
+                                   "fsmount",
+                                   "fspick",
+                                   "move_mount",
+                                   "open_tree",
+                                   "mount_setattr",
+                                   "setns",
+                                   "swapon",
+                                   "swapoff",
+                                   "reboot",
+                                   "acct",
+                                   "quotactl",
+                                   "quotactl_fd",
+                                   "settimeofday",
+                                   "stime",
+                                   "clock_settime",
+                                   "clock_settime64",
+                                   "clock_adjtime",
+                                   "clock_adjtime64",
+                                   "adjtimex",
+                                   "kexec_load",
+                                   "kexec_file_load",
+                                   "init_module",
+                                   "finit_module",
+                                   "delete_module",
+                                   "create_module",
+                                   "bpf",
+                                   "perf_event_open",
+                                   "userfaultfd",
+                                   "open_by_handle_at",
+                                   "keyctl",
+                                   "add_key",
+                                   "request_key",
+                                   "iopl",
+                                   "ioperm",
+                                   "vm86",
+                                   "vm86old",
+                                   "lookup_dcookie",
+                                   "nfsservctl",
+                                   "syslog"};
 
 /// Answered as by a kernel that lacks them, so that programs use the older call: clone3 hides its flags from a filter.
 constexpr const char* absent[] = {"clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"};
 
 constexpr const char* owner_changes[] = {"chown", "fchown", "lchown", "fchownat", "chown32", "fchown32", "lchown32"};
 
-constexpr const char* identity_changes[] = {
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups",
-    "setuid32", "setgid32", "setreuid32", "setregid32", "setresuid32", "setresgid32", "setfsuid32", "setfsgid32",
-    "setgroups32"};
+constexpr const char* identity_changes[] = {"setuid",     "setgid",     "setreuid",   "setregid",    "setresuid",
+                                            "setresgid",  "setfsuid",   "setfsgid",   "setgroups",   "setuid32",
+                                            "setgid32",   "setreuid32", "setregid32", "setresuid32", "setresgid32",
+                                            "setfsuid32", "setfsgid32", "setgroups32"};
 
 void add_common_rules(scmp_filter_ctx context) {
   for (const char* call : refused) add(context, SCMP_ACT_ERRNO(EPERM), call);
@@ -78,6 +116,18 @@ void write_array(scmp_filter_ctx context, const char* name) {
   std::fclose(file);
 }
 
+/// Questions about owners, but for process 1's own (syscalls.hpp, own_call). Only native calls are covered.
+void add_owner_queries(scmp_filter_ctx context) {
+  for (const char* call : {"stat", "lstat", "fstat"}) {
+    if (const int number = seccomp_syscall_resolve_name(call); number >= 0)
+      check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, number, 0), call);
+  }
+  constexpr std::uint64_t low_half = 0xffffffff;
+  check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_LE, low_half)),
+        "newfstatat");
+  check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, SCMP_SYS(statx), 1, SCMP_A2(SCMP_CMP_LE, low_half)), "statx");
+}
+
 void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_action) {
   scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
   if (context == nullptr) check(-ENOMEM, "init");
@@ -89,6 +139,7 @@ void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_a
   add_common_rules(context);
   if (owner_action != SCMP_ACT_ALLOW)
     for (const char* call : owner_changes) add(context, owner_action, call);
+  if (owner_action == SCMP_ACT_NOTIFY) add_owner_queries(context);
   if (pretend_identity)
     for (const char* call : identity_changes) add(context, SCMP_ACT_ERRNO(0), call);
   write_array(context, name);

@@ -100,7 +100,8 @@ void translate_entry(int directory, const char* name);
 
 void translate_directory(int directory) {
   if (::fgetxattr(directory, "user.fuseoverlayfs.opaque", nullptr, 0) > 0) make_opaque(directory);
-  std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  std::unique_ptr<DIR, CloseDirectory> stream(
+      ::fdopendir(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!stream) throw SandboxError(errno_message("sandbox: cannot read a directory of the upper layer", errno));
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(stream.get())) names.emplace_back(entry->d_name);
@@ -119,7 +120,7 @@ void translate_directory(int directory) {
 
 void translate_entry(int directory, const char* name) {
   const Fd entry(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status{};
+  struct stat status {};
   if (!entry || ::fstat(entry.get(), &status) != 0) return;
   if (S_ISDIR(status.st_mode)) {
     const Fd inner(::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -134,8 +135,9 @@ void translate_entry(int directory, const char* name) {
 FuseServer::FuseServer(const RootFileSystem& root, int device) {
   const auto program = find_id_helper("fuse-overlayfs");
   if (!program)
-    throw SandboxError("sandbox: the kernel refuses its overlay here and fuse-overlayfs is missing; install it (Debian: "
-                       "apt install fuse-overlayfs), or put the store on ext4, xfs, btrfs or tmpfs");
+    throw SandboxError(
+        "sandbox: the kernel refuses its overlay here and fuse-overlayfs is missing; install it (Debian: "
+        "apt install fuse-overlayfs), or put the store on ext4, xfs, btrfs or tmpfs");
   HandedDirectories directories;
   std::vector<std::string> words{*program, "-f", "-o", options(root, directories), fmt::format("/dev/fd/{}", device)};
   std::vector<char*> argv;

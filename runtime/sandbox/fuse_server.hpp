@@ -26,8 +26,8 @@ class FuseServer {
   pid_t pid_ = -1;
 };
 
-/// Turns fuse-overlayfs's marks below the open directory `upper` into the kernel's: opaque directories, whiteouts; drops
-/// its other attributes. Links are not followed.
+/// Turns fuse-overlayfs's marks below the open directory `upper` into the kernel's: opaque directories, whiteouts;
+/// drops its other attributes. Links are not followed.
 void translate_fuse_marks(int upper);
 
 }  // namespace karapace::runtime

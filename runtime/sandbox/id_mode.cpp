@@ -80,8 +80,9 @@ bool has_capabilities(std::initializer_list<unsigned> wanted) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2]{};
   if (::syscall(SYS_capget, &header, data) != 0) return false;
-  return std::all_of(wanted.begin(), wanted.end(),
-                     [&](unsigned capability) { return (data[capability / 32].effective >> (capability % 32) & 1) != 0; });
+  return std::all_of(wanted.begin(), wanted.end(), [&](unsigned capability) {
+    return (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+  });
 }
 
 /// The ids of this process's own user namespace, each mapped to itself.

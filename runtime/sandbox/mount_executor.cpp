@@ -97,7 +97,8 @@ void MountExecutor::bind(const MountOperation& operation) const noexcept {
 void MountExecutor::make_directory(const MountOperation& operation) const noexcept {
   Fd made = target(operation, true);
   // chmod(2) takes no O_PATH descriptors, but their links.
-  if (::chmod(descriptor_path(made.get()).text(), operation.mode) != 0) reporter_.fail("set the mode of", operation.target.c_str());
+  if (::chmod(descriptor_path(made.get()).text(), operation.mode) != 0)
+    reporter_.fail("set the mode of", operation.target.c_str());
 }
 
 void MountExecutor::make_link(const MountOperation& operation) const noexcept {
@@ -121,7 +122,8 @@ void MountExecutor::mask(const MountOperation& operation) const noexcept {
     cover = new_file_system("tmpfs", operation.options, operation.attributes);
   } else {
     cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
-    if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0) cover.reset();
+    if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0)
+      cover.reset();
   }
   if (!cover) reporter_.fail("mask", operation.target.c_str());
   attach(cover.get(), place.get(), operation);

@@ -77,8 +77,7 @@ std::vector<MountOperation> mount_plan(const SandboxPlan& plan) {
     if (bind.access == BindAccess::read_only) attributes |= MOUNT_ATTR_RDONLY;
     operations.push_back({Kind::bind, bind.source.string(), bind.target, {}, attributes});
   }
-  for (const auto& path : plan.hidden)
-    operations.push_back({Kind::mask, {}, path, {}, quiet | MOUNT_ATTR_RDONLY});
+  for (const auto& path : plan.hidden) operations.push_back({Kind::mask, {}, path, {}, quiet | MOUNT_ATTR_RDONLY});
   for (const auto& file : plan.given_files)
     operations.push_back({Kind::given_file, file.text, file.target, {}, quiet | MOUNT_ATTR_RDONLY});
   for (const auto& file : plan.filled_files) operations.push_back({Kind::filled_file, file.text, file.target, {}, 0});

@@ -18,16 +18,26 @@ struct Number {
 };
 
 constexpr Number numbers[] = {
-    {AUDIT_ARCH_X86_64, 92, Form::chown, IdWidth::bits_32},    {AUDIT_ARCH_X86_64, 93, Form::fchown, IdWidth::bits_32},
-    {AUDIT_ARCH_X86_64, 94, Form::lchown, IdWidth::bits_32},   {AUDIT_ARCH_X86_64, 260, Form::fchownat, IdWidth::bits_32},
-    {AUDIT_ARCH_I386, 16, Form::lchown, IdWidth::bits_16},     {AUDIT_ARCH_I386, 95, Form::fchown, IdWidth::bits_16},
-    {AUDIT_ARCH_I386, 182, Form::chown, IdWidth::bits_16},     {AUDIT_ARCH_I386, 198, Form::lchown, IdWidth::bits_32},
-    {AUDIT_ARCH_I386, 207, Form::fchown, IdWidth::bits_32},    {AUDIT_ARCH_I386, 212, Form::chown, IdWidth::bits_32},
-    {AUDIT_ARCH_I386, 298, Form::fchownat, IdWidth::bits_32},  {AUDIT_ARCH_AARCH64, 54, Form::fchownat, IdWidth::bits_32},
-    {AUDIT_ARCH_AARCH64, 55, Form::fchown, IdWidth::bits_32},  {AUDIT_ARCH_ARM, 16, Form::lchown, IdWidth::bits_16},
-    {AUDIT_ARCH_ARM, 95, Form::fchown, IdWidth::bits_16},      {AUDIT_ARCH_ARM, 182, Form::chown, IdWidth::bits_16},
-    {AUDIT_ARCH_ARM, 198, Form::lchown, IdWidth::bits_32},     {AUDIT_ARCH_ARM, 207, Form::fchown, IdWidth::bits_32},
-    {AUDIT_ARCH_ARM, 212, Form::chown, IdWidth::bits_32},      {AUDIT_ARCH_ARM, 325, Form::fchownat, IdWidth::bits_32},
+    {AUDIT_ARCH_X86_64, 92, Form::chown, IdWidth::bits_32},
+    {AUDIT_ARCH_X86_64, 93, Form::fchown, IdWidth::bits_32},
+    {AUDIT_ARCH_X86_64, 94, Form::lchown, IdWidth::bits_32},
+    {AUDIT_ARCH_X86_64, 260, Form::fchownat, IdWidth::bits_32},
+    {AUDIT_ARCH_I386, 16, Form::lchown, IdWidth::bits_16},
+    {AUDIT_ARCH_I386, 95, Form::fchown, IdWidth::bits_16},
+    {AUDIT_ARCH_I386, 182, Form::chown, IdWidth::bits_16},
+    {AUDIT_ARCH_I386, 198, Form::lchown, IdWidth::bits_32},
+    {AUDIT_ARCH_I386, 207, Form::fchown, IdWidth::bits_32},
+    {AUDIT_ARCH_I386, 212, Form::chown, IdWidth::bits_32},
+    {AUDIT_ARCH_I386, 298, Form::fchownat, IdWidth::bits_32},
+    {AUDIT_ARCH_AARCH64, 54, Form::fchownat, IdWidth::bits_32},
+    {AUDIT_ARCH_AARCH64, 55, Form::fchown, IdWidth::bits_32},
+    {AUDIT_ARCH_ARM, 16, Form::lchown, IdWidth::bits_16},
+    {AUDIT_ARCH_ARM, 95, Form::fchown, IdWidth::bits_16},
+    {AUDIT_ARCH_ARM, 182, Form::chown, IdWidth::bits_16},
+    {AUDIT_ARCH_ARM, 198, Form::lchown, IdWidth::bits_32},
+    {AUDIT_ARCH_ARM, 207, Form::fchown, IdWidth::bits_32},
+    {AUDIT_ARCH_ARM, 212, Form::chown, IdWidth::bits_32},
+    {AUDIT_ARCH_ARM, 325, Form::fchownat, IdWidth::bits_32},
 };
 
 std::uint32_t id(std::uint64_t argument, IdWidth width) noexcept {

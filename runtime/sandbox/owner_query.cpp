@@ -22,10 +22,10 @@ struct Number {
 };
 
 constexpr Number numbers[] = {
-    {AUDIT_ARCH_X86_64, 4, Call::stat},          {AUDIT_ARCH_X86_64, 5, Call::fstat},
-    {AUDIT_ARCH_X86_64, 6, Call::lstat},         {AUDIT_ARCH_X86_64, 262, Call::newfstatat},
-    {AUDIT_ARCH_X86_64, 332, Call::statx},       {AUDIT_ARCH_AARCH64, 79, Call::newfstatat},
-    {AUDIT_ARCH_AARCH64, 80, Call::fstat},       {AUDIT_ARCH_AARCH64, 291, Call::statx},
+    {AUDIT_ARCH_X86_64, 4, Call::stat},    {AUDIT_ARCH_X86_64, 5, Call::fstat},
+    {AUDIT_ARCH_X86_64, 6, Call::lstat},   {AUDIT_ARCH_X86_64, 262, Call::newfstatat},
+    {AUDIT_ARCH_X86_64, 332, Call::statx}, {AUDIT_ARCH_AARCH64, 79, Call::newfstatat},
+    {AUDIT_ARCH_AARCH64, 80, Call::fstat}, {AUDIT_ARCH_AARCH64, 291, Call::statx},
 };
 
 OwnerQuery plain(const seccomp_data& call, bool follows) noexcept {
@@ -80,8 +80,7 @@ std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept 
   return std::nullopt;
 }
 
-int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uint32_t uid,
-                       std::uint32_t gid) noexcept {
+int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   if (query.form == OwnerQuery::Form::stat) {
     struct stat answer {};
     if (sys::own_fstat(file, answer) != 0) return errno;

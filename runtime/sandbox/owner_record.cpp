@@ -3,9 +3,9 @@
 
 #include <cerrno>
 #include <charconv>
-#include <climits>
 #include <cstring>
 
+#include <climits>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -13,47 +13,13 @@
 
 #include "runtime/sandbox/owner_call.hpp"
 #include "runtime/sandbox/small_text.hpp"
+#include "runtime/sandbox/syscalls.hpp"
 
 namespace karapace::runtime {
 namespace {
 
 constexpr const char* owner_attribute = "user.karapace.owner";
 constexpr std::uint32_t largest_id = 65535;  // as with subordinate ids, where others are EINVAL
-
-struct Owner {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-};
-
-Owner recorded(const char* path) noexcept {
-  char text[32];
-  const auto size = ::getxattr(path, owner_attribute, text, sizeof text);
-  Owner owner;
-  if (size <= 0) return owner;
-  const char* end = text + size;
-  const auto uid = std::from_chars(text, end, owner.uid);
-  if (uid.ptr == end || *uid.ptr != ':') return {};
-  std::from_chars(uid.ptr + 1, end, owner.gid);
-  return owner;
-}
-
-/// Programs that replace a file (shadow's tools, dpkg) give the new one the owner that stat(2) shows for the old one. That
-/// is always 0:0 here, so 0:0 on "NAME+" means what is recorded for NAME.
-Owner meant_by_root(const char* path) noexcept {
-  char name[PATH_MAX];
-  const auto size = ::readlink(path, name, sizeof name - 1);
-  if (size <= 0) return {};
-  name[size] = '\0';
-  for (const char* suffix : {"+", "-", ".dpkg-new"}) {
-    const auto length = static_cast<ssize_t>(std::strlen(suffix));
-    if (size <= length || std::strcmp(name + size - length, suffix) != 0) continue;
-    name[size - length] = '\0';
-    struct stat status {};
-    if (::lstat(name, &status) == 0 && S_ISREG(status.st_mode)) return recorded(name);
-    return {};
-  }
-  return {};
-}
 
 int result(int returned) noexcept {
   if (returned == 0 || errno == ENODATA) return 0;
@@ -81,15 +47,28 @@ int touch(const char* path, const struct stat& status) noexcept {
 
 }  // namespace
 
+Owner recorded_owner(const char* path, LastLink link) noexcept {
+  char text[32];
+  const auto read = link == LastLink::followed ? ::getxattr : ::lgetxattr;
+  const auto size = read(path, owner_attribute, text, sizeof text);
+  Owner owner;
+  if (size <= 0) return owner;
+  const char* end = text + size;
+  const auto uid = std::from_chars(text, end, owner.uid);
+  if (uid.ptr == end || *uid.ptr != ':') return {};
+  std::from_chars(uid.ptr + 1, end, owner.gid);
+  return owner;
+}
+
 int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   constexpr auto unchanged = OwnerCall::unchanged;
   if ((uid > largest_id && uid != unchanged) || (gid > largest_id && gid != unchanged)) return EINVAL;
   struct stat status {};
-  if (::fstat(file, &status) != 0) return errno;
+  if (sys::own_fstat(file, status) != 0) return errno;
   const auto path = descriptor_path(file);
   if (const int error = touch(path.text(), status); error != 0) return error;
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return 0;
-  Owner owner = recorded(path.text());
+  Owner owner = recorded_owner(path.text(), LastLink::followed);
   if (uid != unchanged) owner.uid = uid;
   if (gid != unchanged) owner.gid = gid;
   if (uid == 0 && gid == 0 && S_ISREG(status.st_mode)) owner = meant_by_root(path.text());

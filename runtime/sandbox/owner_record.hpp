@@ -6,6 +6,15 @@
 
 namespace karapace::runtime {
 
+struct Owner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+enum class LastLink { followed, itself };
+/// The owner recorded for the file at `path`; 0:0 when there is no record.
+Owner recorded_owner(const char* path, LastLink link) noexcept;
+
 /// Does to the file behind the O_PATH descriptor what chown(2) would: copies it up, clears set-id bits and file
 /// capabilities of regular files, records the owner; OwnerCall::unchanged keeps a part. Returns 0 or an errno value.
 /// Links and special files carry no record, which is no error. Neither allocates nor throws.

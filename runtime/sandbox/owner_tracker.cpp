@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 
+#include <climits>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/sandbox/owner_call.hpp"
+#include "runtime/sandbox/owner_query.hpp"
 #include "runtime/sandbox/owner_record.hpp"
 #include "runtime/sandbox/small_text.hpp"
 #include "runtime/sandbox/syscalls.hpp"
@@ -56,7 +57,7 @@ bool read_string(pid_t pid, std::uint64_t address, char (&text)[PATH_MAX]) noexc
 bool same_directory(int left, int right) noexcept {
   struct stat a {};
   struct stat b {};
-  return ::fstat(left, &a) == 0 && ::fstat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+  return sys::own_fstat(left, a) == 0 && sys::own_fstat(right, b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 Fd open_path(const char* path, int flags = 0) noexcept {
@@ -119,7 +120,48 @@ class CallerView {
   pid_t pid_;
 };
 
-int carry_out(const seccomp_notif& notification, int listener) noexcept {
+/// Whether the file may have a record: a look that costs little and opens nothing, as most files have none. Only a
+/// caller in a chroot is looked at closely at once.
+bool may_have_record(pid_t pid, const OwnerCall& file) noexcept {
+  char path[PATH_MAX] = "";
+  if (file.path != 0 && !read_string(pid, file.path, path)) return false;
+  if (*path == '\0' && file.path != 0 && !file.may_be_empty) return false;
+  SmallText<PATH_MAX + 64> place;
+  if (*path == '/') {
+    char root[8];
+    const auto size = ::readlink(process_file(pid, "root").text(), root, sizeof root);
+    if (size != 1) return size > 0;
+  } else {
+    auto base = process_file(pid, file.directory == AT_FDCWD ? "cwd" : "fd/");
+    if (file.directory != AT_FDCWD) base.add_number(static_cast<unsigned>(file.directory));
+    place.add(base.text());
+    if (*path != '\0') place.add("/");
+  }
+  if (!place.add(path).whole()) return true;
+  // A descriptor's own name under /proc is a link to it.
+  const bool follows = file.follows || *path == '\0';
+  const Owner owner = recorded_owner(place.text(), follows ? LastLink::followed : LastLink::itself);
+  return owner.uid != 0 || owner.gid != 0;
+}
+
+struct Answer {
+  bool goes_on = false;  // into the kernel, as if nobody had asked
+  int error = 0;
+};
+
+Answer answer_query(const seccomp_notif& notification, int listener, const OwnerQuery& query) noexcept {
+  const auto pid = static_cast<pid_t>(notification.pid);
+  if (!may_have_record(pid, query.file)) return {.goes_on = true};
+  const Found found = CallerView(pid).find(query.file);
+  if (found.error != 0 || found.is_elsewhere) return {.goes_on = true};
+  auto id = notification.id;
+  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return {.error = ESRCH};
+  const Owner owner = recorded_owner(descriptor_path(found.file.get()).text(), LastLink::followed);
+  if (owner.uid == 0 && owner.gid == 0) return {.goes_on = true};
+  return {.error = answer_owner_query(pid, query, found.file.get(), owner.uid, owner.gid)};
+}
+
+int change_owner(const seccomp_notif& notification, int listener) noexcept {
   const auto call = decode_owner_call(notification.data);
   if (!call) return ENOSYS;
   const Found found = CallerView(static_cast<pid_t>(notification.pid)).find(*call);
@@ -131,6 +173,11 @@ int carry_out(const seccomp_notif& notification, int listener) noexcept {
   return record_owner(found.file.get(), call->uid, call->gid);
 }
 
+Answer carry_out(const seccomp_notif& notification, int listener) noexcept {
+  if (const auto query = decode_owner_query(notification.data)) return answer_query(notification, listener, *query);
+  return {.error = change_owner(notification, listener)};
+}
+
 }  // namespace
 
 void OwnerTracker::answer() noexcept {
@@ -140,7 +187,9 @@ void OwnerTracker::answer() noexcept {
   Roomy<seccomp_notif_resp> response{};
   std::memset(&response, 0, sizeof response);
   response.message.id = notification.message.id;
-  response.message.error = -carry_out(notification.message, listener_);
+  const Answer answer = carry_out(notification.message, listener_);
+  response.message.error = -answer.error;
+  if (answer.goes_on) response.message.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 

@@ -5,7 +5,7 @@
 // (its root, working directory and descriptors, links followed or not), writes "uid:gid" into `user.karapace.owner`
 // through the overlay and answers success. 0:0, the owner on disk, is no attribute at all. As the kernel does, it
 // clears set-id bits and file capabilities of regular files. Links and special files can carry no such attribute:
-// their owner stays 0:0.
+// their owner stays 0:0. stat(2) and its kin are answered with the recorded owner (owner_query.hpp).
 #pragma once
 
 namespace karapace::runtime {

@@ -58,8 +58,7 @@ void close_inherited(std::array<int, 3> kept) noexcept {
 
 /// The joined sandbox's root is this process's already; only /proc must show the new pid namespace.
 void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    reporter.fail("make mounts private", "/");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
   // The older /proc stays below the new one: without a visible /proc the kernel refuses another.
   Fd root = sys::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
   if (!root) reporter.fail("open", "/");
@@ -67,8 +66,7 @@ void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& report
 }
 
 void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    reporter.fail("make mounts private", "/");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
   Fd root = mount_root(sandbox.root, reporter);
   const auto links = sandbox.plan->purpose == Purpose::session ? SourceLinks::refused : SourceLinks::followed;
   MountExecutor(root.get(), links, reporter).run(sandbox.mounts);

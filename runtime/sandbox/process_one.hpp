@@ -22,7 +22,7 @@
 namespace karapace::runtime {
 
 struct PreparedCommand {
-  std::vector<char*> argv;       // ends with a null pointer; points into the plan
+  std::vector<char*> argv;  // ends with a null pointer; points into the plan
   std::vector<std::string> variables;
   std::vector<char*> environment;
   const char* search_path = "";  // PATH

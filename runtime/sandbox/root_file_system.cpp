@@ -130,7 +130,8 @@ Fd mount_root(const RootFileSystem& root, const Reporter& reporter) noexcept {
   const int error = errno;
   Fd attached = mount_overlay_by_string(root);
   if (attached) return attached;
-  if (root.overlay == OverlayKind::kernel_or_fuse) return attach(mount_fuse(root, reporter), reporter);
+  const bool may_use_fuse = root.overlay == OverlayKind::kernel_or_fuse && root.fuse_device >= 0;
+  if (may_use_fuse) return attach(mount_fuse(root, reporter), reporter);
   reporter.fail("mount the overlay", root.upper.empty() ? "(read-only)" : root.upper.c_str(), error);
 }
 

@@ -2,9 +2,9 @@
 #include "runtime/sandbox/root_path.hpp"
 
 #include <cerrno>
-#include <climits>
 #include <cstring>
 
+#include <climits>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>

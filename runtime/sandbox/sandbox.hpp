@@ -32,10 +32,10 @@ struct Bind {
 };
 
 struct Command {
-  std::vector<std::string> argv;                   // argv[0] is looked up in the PATH of `variables`
-  std::map<std::string, std::string> variables;    // the whole environment
+  std::vector<std::string> argv;                 // argv[0] is looked up in the PATH of `variables`
+  std::map<std::string, std::string> variables;  // the whole environment
   std::string working_directory = "/";
-  std::string title;                               // for messages; default argv[0]
+  std::string title;  // for messages; default argv[0]
 };
 
 /// A small file with this text, lying on the image's at `target`; it can not be written to.
@@ -70,18 +70,18 @@ struct SandboxPlan {
   Purpose purpose = Purpose::step;
   Terminal terminal = Terminal::inherit;
   IdMode id_mode = IdMode::single;
-  bool volatile_overlay = true;  // steps: no fsync at all inside; the step syncs what it keeps
-  std::vector<Command> commands;  // run in order, until one fails
+  bool volatile_overlay = true;          // steps: no fsync at all inside; the step syncs what it keeps
+  std::vector<Command> commands;         // run in order, until one fails
   std::vector<GivenFile> given_files;    // sessions: resolv.conf and hosts
   std::vector<FilledFile> filled_files;  // sessions: machine-id
   std::vector<std::string> hidden;       // absolute paths inside that appear empty, when they exist
-  /// Process 1 of a running sandbox, as a pidfd: its root, network and names are joined instead of making new ones, in a
-  /// pid namespace of its own, so that either may end first. The caller itself moves there too. Layers and binds are
+  /// Process 1 of a running sandbox, as a pidfd: its root, network and names are joined instead of making new ones, in
+  /// a pid namespace of its own, so that either may end first. The caller itself moves there too. Layers and binds are
   /// then not looked at.
   int joined = -1;
   /// Called outside, once the sandbox stands, with the id of its process 1.
   std::function<void(pid_t)> when_ready;
-  int output = -1;                // stdout and stderr of all commands go here (steps); -1: inherited. stdin is then /dev/null
+  int output = -1;  // stdout and stderr of all commands go here (steps); -1: inherited. stdin is then /dev/null
 };
 
 struct SandboxResult {

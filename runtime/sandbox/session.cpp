@@ -96,8 +96,10 @@ HeldInstance hold_instance(const store::Store& store, const store::Reference& re
 store::Environment built_environment(const store::Store& store, const store::Reference& reference) {
   if (auto environment = store::find_environment(store, reference.environment)) return *std::move(environment);
   const auto where = reference.root ? reference.root->manifest.parent_path().string() : std::string("its project");
-  throw NotFoundError(fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja, or "
-                                  "`karapace build` in {}", reference.environment.short_hex(), where));
+  throw NotFoundError(
+      fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja, or "
+                  "`karapace build` in {}",
+                  reference.environment.short_hex(), where));
 }
 
 }  // namespace

@@ -23,12 +23,12 @@
 namespace karapace::runtime {
 
 struct SessionRequest {
-  std::string name;                    // of the environment, for the host name and prompts
+  std::string name;  // of the environment, for the host name and prompts
   std::vector<std::string> argv;
   Terminal terminal = Terminal::inherit;
-  std::map<std::string, std::string> variables;  // beside the usual ones; the manifest's win
-  std::filesystem::path working_directory;       // of the caller; kept when it is inside the project
-  std::filesystem::path home;                    // of the caller, for "~/" in mounts
+  std::map<std::string, std::string> variables;       // beside the usual ones; the manifest's win
+  std::filesystem::path working_directory;            // of the caller; kept when it is inside the project
+  std::filesystem::path home;                         // of the caller, for "~/" in mounts
   std::vector<std::filesystem::path> allowed_mounts;  // host directories from which manifests may mount
 };
 

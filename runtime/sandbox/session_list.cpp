@@ -80,7 +80,8 @@ std::optional<SessionList::Joinable> SessionList::find_running() const {
 }
 
 void SessionList::add_and_unlock(pid_t process, IdMode mode) {
-  if (const auto start_time = process_start_time(proc_.get(), process)) sessions_.push_back({process, *start_time, mode});
+  if (const auto start_time = process_start_time(proc_.get(), process))
+    sessions_.push_back({process, *start_time, mode});
   std::string content;
   for (const auto& session : sessions_)
     content += fmt::format("{} {} {}\n", session.process, session.start_time, text(session.mode));

@@ -2,9 +2,9 @@
 #include "runtime/sandbox/session_mounts.hpp"
 
 #include <algorithm>
-#include <system_error>
 
 #include <fmt/format.h>
+#include <system_error>
 
 #include "store/error.hpp"
 
@@ -44,11 +44,12 @@ void check_target(const store::Mount& mount) {
   const fs::path target = fs::path(mount.target).lexically_normal();
   const bool dotted = std::any_of(target.begin(), target.end(), [](const fs::path& part) { return part == ".."; });
   if (!target.is_absolute() || dotted || target == "/")
-    throw SandboxError(fmt::format("mount {}: the target \"{}\" is not an absolute path below /", mount.label, mount.target));
+    throw SandboxError(
+        fmt::format("mount {}: the target \"{}\" is not an absolute path below /", mount.label, mount.target));
   for (const char* own : {"/proc", "/sys", "/dev"})
     if (lies_in(target, own))
-      throw SandboxError(fmt::format("mount {}: the target \"{}\" lies in {}, which belongs to the sandbox", mount.label,
-                                     mount.target, own));
+      throw SandboxError(fmt::format("mount {}: the target \"{}\" lies in {}, which belongs to the sandbox",
+                                     mount.label, mount.target, own));
 }
 
 }  // namespace
@@ -62,8 +63,10 @@ Bind project_bind(const fs::path& project, const fs::path& home) {
   std::error_code error;
   const auto real_home = fs::canonical(home, error);
   if (project == "/" || (!error && lies_in(real_home, project)))
-    throw SandboxError(fmt::format("the project directory {} holds the whole home directory, which sessions must not see; "
-                                   "move karapace.toml into a directory of its own", project.string()));
+    throw SandboxError(
+        fmt::format("the project directory {} holds the whole home directory, which sessions must not see; "
+                    "move karapace.toml into a directory of its own",
+                    project.string()));
   return {project, project.string(), BindAccess::read_write};
 }
 
@@ -73,7 +76,8 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
   if (!is_allowed(real, policy))
     throw SandboxError(fmt::format(
         "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
-        "~/.config/karapace/config.toml", mount.label, mount.host, real.string()));
+        "~/.config/karapace/config.toml",
+        mount.label, mount.host, real.string()));
   return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write};
 }
 

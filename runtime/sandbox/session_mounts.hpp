@@ -23,7 +23,8 @@ struct MountPolicy {
 Bind project_bind(const std::filesystem::path& project, const std::filesystem::path& home);
 
 /// One mount of the manifest, with links resolved: a mount from inside the project or below an allowed directory.
-/// SandboxError with the remedy for any other, for one that does not exist and for targets that the sandbox itself needs.
+/// SandboxError with the remedy for any other, for one that does not exist and for targets that the sandbox itself
+/// needs.
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 
 /// Whether `path` is `directory` or below it; both absolute, without links.

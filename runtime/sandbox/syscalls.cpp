@@ -98,9 +98,7 @@ int pivot_root_here() noexcept { return static_cast<int>(::syscall(SYS_pivot_roo
 
 int close_range_on_exec(unsigned first) noexcept { return ::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC); }
 
-int close_range(unsigned first, unsigned last) noexcept {
-  return first > last ? 0 : ::close_range(first, last, 0);
-}
+int close_range(unsigned first, unsigned last) noexcept { return first > last ? 0 : ::close_range(first, last, 0); }
 
 int seccomp_load(const Filter& filter) noexcept {
   // The call answers 0 without a listener, which is not a descriptor to own.
@@ -112,6 +110,14 @@ Fd seccomp_load_with_listener(const Filter& filter) noexcept {
   Fd listener = seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, filter);
   if (listener || errno != EINVAL) return listener;
   return seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER, filter);
+}
+
+int own_fstat(int fd, struct stat& status) noexcept {
+  return static_cast<int>(::syscall(SYS_newfstatat, fd, "", &status, AT_EMPTY_PATH | own_call));
+}
+
+int own_statx(int fd, unsigned mask, struct statx& status) noexcept {
+  return static_cast<int>(::syscall(SYS_statx, fd, "", AT_EMPTY_PATH | own_call, mask, &status));
 }
 
 }  // namespace karapace::runtime::sys

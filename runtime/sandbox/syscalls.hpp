@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "store/fd.hpp"
@@ -52,5 +53,13 @@ struct Filter {
 int seccomp_load(const Filter& filter) noexcept;
 /// The same, with a descriptor on which SECCOMP_RET_USER_NOTIF calls are answered.
 Fd seccomp_load_with_listener(const Filter& filter) noexcept;
+
+// Process 1 answers stat(2) and its kin for the others where owners are tracked, and the filter applies to itself too.
+// Its own calls carry a bit in the unused upper half of the flags, which the filter lets pass and the kernel ignores.
+constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
+/// fstat(2), also of an O_PATH descriptor.
+int own_fstat(int fd, struct stat& status) noexcept;
+/// statx(2) of a descriptor.
+int own_statx(int fd, unsigned mask, struct statx& status) noexcept;
 
 }  // namespace karapace::runtime::sys

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TerminalRelay: the caller's terminal on one side, the master of a sandbox's terminal on the other.
 //
-// While a master is attached the caller's terminal is raw, so that keys such as Ctrl-C and Ctrl-Z act inside; it gets its
-// modes back when the relay dies, on whatever way. Without a terminal on standard input the relay copies bytes, and
+// While a master is attached the caller's terminal is raw, so that keys such as Ctrl-C and Ctrl-Z act inside; it gets
+// its modes back when the relay dies, on whatever way. Without a terminal on standard input the relay copies bytes, and
 // the end of input is typed as the inside's end-of-file character.
 #pragma once
 

@@ -79,11 +79,11 @@ pid_t start(const Helper& helper, const Pipe& go, const Pipe& messages) {
 
 Helper map_command(std::string_view tool, pid_t pid, const std::vector<IdRange>& ranges) {
   const auto path = find_id_helper(tool);
-  if (!path)
-    throw SandboxError(fmt::format("sandbox: {} is missing; install it (Debian: apt install uidmap)", tool));
+  if (!path) throw SandboxError(fmt::format("sandbox: {} is missing; install it (Debian: apt install uidmap)", tool));
   Helper helper{{*path, std::to_string(pid)}, {}, {}};
   for (const auto& range : ranges)
-    for (const unsigned value : {range.inside, range.outside, range.count}) helper.argv.push_back(std::to_string(value));
+    for (const unsigned value : {range.inside, range.outside, range.count})
+      helper.argv.push_back(std::to_string(value));
   return helper;
 }
 
@@ -106,7 +106,8 @@ std::string refusal(int error) {
     return "this kernel allows user namespaces to root only; ask the administrator to run: sysctl -w "
            "kernel.unprivileged_userns_clone=1";
   if (error == ENOSPC || file_says("/proc/sys/user/max_user_namespaces", '0'))
-    return "the limit of user namespaces is reached (user.max_user_namespaces); ask the administrator to run: sysctl -w "
+    return "the limit of user namespaces is reached (user.max_user_namespaces); ask the administrator to run: sysctl "
+           "-w "
            "user.max_user_namespaces=15000";
   if (error == EINVAL) return "this process has several threads, or the kernel was built without user namespaces";
   if (error == EUSERS) return "user namespaces are nested too deep (32 levels)";
@@ -150,8 +151,7 @@ int exit_status(pid_t pid) {
 }
 
 std::string helper_problem(const Helper& helper, int status, std::string_view said) {
-  if (helper.argv.empty())
-    return fmt::format("sandbox: cannot write {}: {}", helper.path, map_refusal(status));
+  if (helper.argv.empty()) return fmt::format("sandbox: cannot write {}: {}", helper.path, map_refusal(status));
   while (said.ends_with('\n')) said.remove_suffix(1);
   return fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
                      helper.argv.front(), said.empty() ? fmt::format("exit status {}", status) : said);

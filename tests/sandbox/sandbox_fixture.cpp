@@ -29,7 +29,8 @@ void require(bool done, const char* what) {
 void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
 void make_image(const fs::path& root) {
-  for (const char* name : {"usr", "etc", "proc", "sys", "dev", "tmp", "run", "root", "old"}) fs::create_directories(root / name);
+  for (const char* name : {"usr", "etc", "proc", "sys", "dev", "tmp", "run", "root", "old"})
+    fs::create_directories(root / name);
   for (const char* name : {"bin", "sbin", "lib", "lib64"}) fs::create_symlink(std::string("usr/") + name, root / name);
   write(root / "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
   write(root / "etc/group", "root:x:0:\n");

@@ -21,9 +21,9 @@ enum class User { this_one, with_subids, without_subids };
 struct Outcome {
   int status = -1;
   std::size_t command = 0;
-  std::string output;       // of the commands
+  std::string output;  // of the commands
   std::string not_started;
-  std::string error;        // what the sandbox threw
+  std::string error;  // what the sandbox threw
 };
 
 class SandboxFixture : public ::testing::Test {

@@ -64,9 +64,13 @@ TEST_P(EveryUser, ADoubleChrootEndsInsideTheImage) {
 TEST_P(EveryUser, ProcHidesAndProtectsWhatBelongsToTheHost) {
   const auto outcome = run_shell(
       "for f in kcore keys timer_list; do [ -e /proc/$f ] && wc -c < /proc/$f; done; "
-      "echo x > /proc/sys/kernel/hostname; echo b > /proc/sysrq-trigger; touch /sys/x; ls /proc/acpi /sys/firmware; true");
-  EXPECT_EQ(outcome.output.find_first_of("123456789"), outcome.output.find_first_of("123456789", outcome.output.find(": "))) << outcome.output;
-  EXPECT_NE(outcome.output.find("/proc/sys/kernel/hostname: Read-only file system"), std::string::npos) << outcome.output;
+      "echo x > /proc/sys/kernel/hostname; echo b > /proc/sysrq-trigger; touch /sys/x; ls /proc/acpi /sys/firmware; "
+      "true");
+  EXPECT_EQ(outcome.output.find_first_of("123456789"),
+            outcome.output.find_first_of("123456789", outcome.output.find(": ")))
+      << outcome.output;
+  EXPECT_NE(outcome.output.find("/proc/sys/kernel/hostname: Read-only file system"), std::string::npos)
+      << outcome.output;
 }
 
 TEST_P(EveryUser, DeletionsBecomeWhiteoutsAndReplacedDirectoriesOpaque) {
@@ -90,7 +94,9 @@ TEST_P(EveryUser, ChangesOfOwnerSucceed) {
   const auto outcome = run_plan(probe);
   EXPECT_EQ(outcome.status, 0) << outcome.error;
   EXPECT_NE(outcome.output.find("missing: No such file or directory\nbad address: Bad address\n"
-                                "bad descriptor: Bad file descriptor\n"), std::string::npos) << outcome.output;
+                                "bad descriptor: Bad file descriptor\n"),
+            std::string::npos)
+      << outcome.output;
   struct stat status {};
   ASSERT_EQ(::stat((upper / "work/set-id").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0755u);
@@ -99,9 +105,9 @@ TEST_P(EveryUser, ChangesOfOwnerSucceed) {
   if (user != User::without_subids) return;
   EXPECT_NE(outcome.output.find("not mapped: Invalid argument"), std::string::npos) << outcome.output;
   const std::pair<const char*, const char*> owners[] = {
-      {"chown", "1:2"},    {"fchown", "3:4"}, {"linked", "7:8"}, {"at", "11:10"},      {"directory", "12:13"},
-      {"partly", "0:14"}, {"back", ""},      {"renamed", "16:17"}, {"empty-path", "18:19"}, {"set-id", ""},
-      {"shadow+", "0:42"}};
+      {"chown", "1:2"},        {"fchown", "3:4"},  {"linked", "7:8"},  {"at", "11:10"},
+      {"directory", "12:13"},  {"partly", "0:14"}, {"back", ""},       {"renamed", "16:17"},
+      {"empty-path", "18:19"}, {"set-id", ""},     {"shadow+", "0:42"}};
   for (const auto& [name, owner] : owners)
     EXPECT_EQ(attribute(upper / "work" / name, "user.karapace.owner"), owner) << name;
 }
@@ -289,7 +295,8 @@ TEST_F(Sandbox, FuseOverlayLeavesTheSameMarks) {
   if (::access("/dev/fuse", R_OK | W_OK) != 0 || ::access("/usr/bin/fuse-overlayfs", X_OK) != 0)
     GTEST_SKIP() << "fuse-overlayfs is not usable here";
   ::setenv("KARAPACE_OVERLAY", "fuse", 1);
-  const auto outcome = run_shell("mount | grep -c fuse-overlayfs; rm -r /old; mkdir /old; echo new > /old/new; rm /etc/group");
+  const auto outcome =
+      run_shell("mount | grep -c fuse-overlayfs; rm -r /old; mkdir /old; echo new > /old/new; rm /etc/group");
   ::unsetenv("KARAPACE_OVERLAY");
   EXPECT_EQ(outcome.output, "1\n") << outcome.error;
   EXPECT_TRUE(is_whiteout(upper / "etc/group"));

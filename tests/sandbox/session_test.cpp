@@ -34,8 +34,9 @@ TEST(SessionMounts, AProjectMayNotBeTheHomeOfEverything) {
   EXPECT_EQ(project_bind(home / "project", home).target, (home / "project").string());
   for (const auto& project : {home, fs::path("/")})
     EXPECT_EQ(message_of([&] { project_bind(project, home); }),
-              "the project directory " + project.string() + " holds the whole home directory, which sessions must not see; "
-              "move karapace.toml into a directory of its own");
+              "the project directory " + project.string() +
+                  " holds the whole home directory, which sessions must not see; "
+                  "move karapace.toml into a directory of its own");
 }
 
 TEST(SessionMounts, JudgesComponentsAndNotText) {
@@ -67,16 +68,23 @@ TEST_F(SessionMountsOnDisk, AllowsTheProjectAndWhatTheUserAllows) {
 
 TEST_F(SessionMountsOnDisk, RefusesWaysOutWithTheRemedy) {
   for (const std::string& host : {std::string("../outside"), std::string("link"), (directory / "outside").string()})
-    EXPECT_EQ(message_of([&] { manifest_bind({"m", host, "/m"}, policy); }),
-              "mount m: \"" + host + "\" (really " + (directory / "outside").string() + ") lies outside the project; to allow "
-              "it, add its directory to [mounts] allowed in ~/.config/karapace/config.toml");
+    EXPECT_EQ(message_of([&] {
+                manifest_bind({"m", host, "/m"}, policy);
+              }),
+              "mount m: \"" + host + "\" (really " + (directory / "outside").string() +
+                  ") lies outside the project; to allow "
+                  "it, add its directory to [mounts] allowed in ~/.config/karapace/config.toml");
 }
 
 TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
-  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/"}, policy); }),
+  EXPECT_EQ(message_of([&] {
+              manifest_bind({"m", "data", "/"}, policy);
+            }),
             "mount m: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../etc"}, policy); }), "nothing was thrown");
-  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/proc/self"}, policy); }),
+  EXPECT_EQ(message_of([&] {
+              manifest_bind({"m", "data", "/proc/self"}, policy);
+            }),
             "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
 }
 
@@ -152,18 +160,23 @@ INSTANTIATE_TEST_SUITE_P(Users, Sessions, ::testing::Values(User::this_one, User
                          });
 
 TEST_P(Sessions, SeeVariablesHostNameAndAMachineIdThatStays) {
-  EXPECT_EQ(finish(start("[ $(hostname) = test-env ] && [ $HOME = /root ] && [ $FROM_MANIFEST = yes ] && [ $LANG = C ] && "
-                         "[ $KARAPACE_ENV = 1 ] && grep -q test-env /etc/hosts && cp /etc/machine-id /saved")), 0);
+  EXPECT_EQ(
+      finish(start("[ $(hostname) = test-env ] && [ $HOME = /root ] && [ $FROM_MANIFEST = yes ] && [ $LANG = C ] && "
+                   "[ $KARAPACE_ENV = 1 ] && grep -q test-env /etc/hosts && cp /etc/machine-id /saved")),
+      0);
   EXPECT_EQ(finish(start("[ $(wc -c < /saved) = 33 ] && cmp /saved /etc/machine-id")), 0);
 }
 
 TEST_P(Sessions, RunAtOnceShareChangesAndOutliveEachOther) {
   const auto first = start("echo 1 > /one; while [ ! -e /two ]; do sleep 0.05; done");
   std::this_thread::sleep_for(300ms);
-  const auto second = start("while [ ! -e /one ]; do sleep 0.05; done; echo 2 > /two; while [ ! -e /three ]; do sleep 0.05; "
-                            "done; [ $(ls -d /proc/[0-9]* | wc -l) -lt 6 ] && echo 4 > /four");
+  const auto second = start(
+      "while [ ! -e /one ]; do sleep 0.05; done; echo 2 > /two; while [ ! -e /three ]; do sleep 0.05; "
+      "done; [ $(ls -d /proc/[0-9]* | wc -l) -lt 6 ] && echo 4 > /four");
   EXPECT_EQ(finish(first), 0);
-  const auto third = start("cat /one /two && echo 3 > /three && while [ ! -e /four ]; do sleep 0.05; done; ! mount -t tmpfs x /root 2>/dev/null");
+  const auto third = start(
+      "cat /one /two && echo 3 > /three && while [ ! -e /four ]; do sleep 0.05; done; ! mount -t tmpfs x /root "
+      "2>/dev/null");
   EXPECT_EQ(finish(second), 0);
   EXPECT_EQ(finish(third), 0);
   EXPECT_EQ(finish(start("cat /one /two /three /four")), 0);
