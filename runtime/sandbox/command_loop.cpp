@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,8 +28,8 @@ struct Streams {
 
 /// A missing interpreter and a missing file both give ENOENT; only the first has the file.
 const char* explain(int error, const char* path) noexcept {
-  struct stat status {};
-  const bool lacks_interpreter = error == ENOENT && ::stat(path, &status) == 0;
+  // access(2), as the filter may send stat(2) to process 1, which waits for this process.
+  const bool lacks_interpreter = error == ENOENT && ::access(path, F_OK) == 0;
   return lacks_interpreter ? "its interpreter is missing" : "";
 }
 
@@ -92,8 +91,7 @@ class Starter {
       if (path.whole()) ::execve(path.text(), command.argv.data(), command.environment.data());
       if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) give_up(index, errno, path.text());
       if (errno == EACCES) error = EACCES;
-      struct stat status {};
-      if (errno == ENOENT && ::stat(path.text(), &status) == 0) give_up(index, ENOENT, path.text());
+      if (errno == ENOENT && ::access(path.text(), F_OK) == 0) give_up(index, ENOENT, path.text());
       entry += length;
       if (*entry == ':') ++entry;
     }

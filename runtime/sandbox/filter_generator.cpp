@@ -116,16 +116,18 @@ void write_array(scmp_filter_ctx context, const char* name) {
   std::fclose(file);
 }
 
-/// Questions about owners, but for process 1's own (syscalls.hpp, own_call). Only native calls are covered.
+/// Questions about owners, but for process 1's own (syscalls.hpp, own_call).
+void add_owner_query(scmp_filter_ctx context, const char* call, unsigned flags_argument) {
+  const scmp_arg_cmp from_others{flags_argument, SCMP_CMP_LE, 0xffffffff, 0};
+  const int result = seccomp_rule_add_array(context, SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(call), 1, &from_others);
+  if (result != -EDOM) check(result, call);
+}
+
 void add_owner_queries(scmp_filter_ctx context) {
-  for (const char* call : {"stat", "lstat", "fstat"}) {
-    if (const int number = seccomp_syscall_resolve_name(call); number >= 0)
-      check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, number, 0), call);
-  }
-  constexpr std::uint64_t low_half = 0xffffffff;
-  check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_LE, low_half)),
-        "newfstatat");
-  check(seccomp_rule_add(context, SCMP_ACT_NOTIFY, SCMP_SYS(statx), 1, SCMP_A2(SCMP_CMP_LE, low_half)), "statx");
+  constexpr const char* plain[] = {"stat", "lstat", "fstat"};
+  for (const char* call : plain) add(context, SCMP_ACT_NOTIFY, call);
+  add_owner_query(context, "newfstatat", 3);
+  add_owner_query(context, "statx", 2);
 }
 
 void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_action) {

@@ -3,13 +3,10 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 
-#include <climits>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include "runtime/sandbox/owner_call.hpp"
 #include "runtime/sandbox/small_text.hpp"
@@ -71,7 +68,6 @@ int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   Owner owner = recorded_owner(path.text(), LastLink::followed);
   if (uid != unchanged) owner.uid = uid;
   if (gid != unchanged) owner.gid = gid;
-  if (uid == 0 && gid == 0 && S_ISREG(status.st_mode)) owner = meant_by_root(path.text());
   if (owner.uid == 0 && owner.gid == 0) return result(::removexattr(path.text(), owner_attribute));
   SmallText<32> text;
   text.add_number(owner.uid).add(":").add_number(owner.gid);

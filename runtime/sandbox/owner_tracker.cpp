@@ -161,21 +161,20 @@ Answer answer_query(const seccomp_notif& notification, int listener, const Owner
   return {.error = answer_owner_query(pid, query, found.file.get(), owner.uid, owner.gid)};
 }
 
-int change_owner(const seccomp_notif& notification, int listener) noexcept {
-  const auto call = decode_owner_call(notification.data);
-  if (!call) return ENOSYS;
-  const Found found = CallerView(static_cast<pid_t>(notification.pid)).find(*call);
+int change_owner(const seccomp_notif& notification, int listener, const OwnerCall& call) noexcept {
+  const Found found = CallerView(static_cast<pid_t>(notification.pid)).find(call);
   if (found.error != 0) return found.error;
   if (found.is_elsewhere) return 0;
   // Only now is it certain that the look-up was in the caller's view and not in that of a process with a reused id.
   auto id = notification.id;
   if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return ESRCH;
-  return record_owner(found.file.get(), call->uid, call->gid);
+  return record_owner(found.file.get(), call.uid, call.gid);
 }
 
 Answer carry_out(const seccomp_notif& notification, int listener) noexcept {
   if (const auto query = decode_owner_query(notification.data)) return answer_query(notification, listener, *query);
-  return {.error = change_owner(notification, listener)};
+  if (const auto call = decode_owner_call(notification.data)) return {.error = change_owner(notification, listener, *call)};
+  return {.goes_on = true};  // a question in a foreign calling convention: the owner on disk
 }
 
 }  // namespace
