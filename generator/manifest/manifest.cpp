@@ -14,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/key_depth.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/suggestion.hpp"
 #include "store/error.hpp"
@@ -426,6 +427,9 @@ void read_manifest(Section& top, Manifest& manifest) {
 }  // namespace
 
 Manifest parse_manifest(std::string_view text, std::string_view name) {
+  if (auto deep = find_too_deep_key(text)) {
+    throw ManifestError(fmt::format("{}:{}:{}: a key has too many parts", name, deep->line, deep->column));
+  }
   auto parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& error = parsed.error();

@@ -115,6 +115,17 @@ TEST(Manifest, SeveralProblemsAreToldAtOnceInTheOrderOfTheFile) {
             "m.toml:5:2: unknown key \"sytem\"; did you mean \"system\"?");
 }
 
+TEST(Manifest, KeysOfTenThousandsOfPartsAreRefused) {
+  std::string deep;
+  for (int i = 0; i < 300'000; ++i) deep += "a.";
+  EXPECT_EQ(message_of("x = \"\"\"\n.\n\"\"\"\n" + deep + "a = 1\n"), "m.toml:4:1: a key has too many parts");
+  EXPECT_EQ(message_of("['it''s']\n[" + deep + "a]\n"), "m.toml:2:1: a key has too many parts");
+  EXPECT_EQ(message_of("x = {" + deep + "a = 1}"), "m.toml:1:1: a key has too many parts");
+  auto manifest = parse("# " + deep + "\n[setup]\nrun = [\"" + deep + "\\\"\", '" + deep + "', '''" + deep +
+                        "\n''', \"\"\"" + deep + "\n\\\"\"\"\"]\n");
+  EXPECT_EQ(manifest.run.size(), 4u);
+}
+
 TEST(Manifest, SyntaxErrorTellsItsPlace) {
   EXPECT_TRUE(message_of("manifest_version = 1\n[base\n").starts_with("m.toml:2:"));
   EXPECT_TRUE(message_of("a = \"\xff\"").starts_with("m.toml:1:"));
