@@ -141,6 +141,15 @@ TEST_P(EveryUser, KillingTheCallerLeavesNoProcess) {
   EXPECT_FALSE(fs::exists("/proc/" + std::to_string(one)));
 }
 
+TEST_P(EveryUser, FindsCommandsLaterInThePathAndMissesOthers) {
+  auto later = plan();
+  later.commands = {{{"true"}, {{"PATH", "/nowhere:/etc:/usr/bin"}}, "/", {}},
+                    {{"nothing-like-it"}, {{"PATH", "/nowhere:/usr/sbin:/usr/bin"}}, "/", {}}};
+  const auto outcome = run_plan(later);
+  EXPECT_EQ(outcome.command, 1u) << outcome.error;
+  EXPECT_EQ(outcome.status, 127);
+}
+
 using Sandbox = SandboxFixture;
 
 TEST_F(Sandbox, TellsHowCommandsEnded) {
