@@ -66,6 +66,13 @@ TemporaryDirectory::TemporaryDirectory() {
   path_ = name;
 }
 
-TemporaryDirectory::~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+TemporaryDirectory::~TemporaryDirectory() {
+  // gpg's agent removes its own sockets while it ends: what vanishes under our hands is tried again.
+  std::error_code error;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    std::filesystem::remove_all(path_, error);
+    if (!error) return;
+  }
+}
 
 }  // namespace karapace::testing

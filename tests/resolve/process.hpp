@@ -19,7 +19,7 @@ Outcome run(const std::vector<std::string>& arguments, const std::vector<std::st
 /// Runs a program that must succeed; throws with its name when it does not.
 std::string must_run(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {});
 
-/// A directory below TMPDIR that is removed with everything in it. `mode` lets other users in.
+/// A directory below TMPDIR that is removed with everything in it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
