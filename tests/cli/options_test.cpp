@@ -56,6 +56,22 @@ std::string refusal(std::vector<std::string> words) {
   return "accepted";
 }
 
+TEST(Options, WordsTakeWhatFollowsThem) {
+  auto upgrade = [](std::vector<std::string> words) {
+    std::optional<std::vector<std::string>> taken;
+    bool locked = false;
+    Options options;
+    options.words("--upgrade", "PACKAGE", taken, "");
+    options.flag("--locked", locked, "");
+    parse(options, "gen", words);
+    return taken;
+  };
+  EXPECT_EQ(upgrade({}), std::nullopt);
+  EXPECT_EQ(upgrade({"--upgrade"}), std::vector<std::string>{});
+  EXPECT_EQ(upgrade({"--upgrade", "--locked"}), std::vector<std::string>{});
+  EXPECT_EQ(upgrade({"--upgrade", "git", "curl", "--locked"}), (std::vector<std::string>{"git", "curl"}));
+}
+
 TEST(Options, AreBoundToFields) {
   auto fields = parsed({"-n", "--keep", "a", "hello", "--keep=b", "-vv", "--depth", "9", "--store", "/s"});
   EXPECT_TRUE(fields.dry_run);
