@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/capture.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <unordered_map>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "runtime/steps/canonical_rules.hpp"
@@ -59,10 +60,22 @@ class Capture {
     node.entry = *listing.find(first);
     node.entry.path = listed.path;
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
+    drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
     if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
     if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
     merge_file(std::move(node), rule);
+  }
+
+  // With a single id an ACL can only name that one, so none is kept in any mode: layers must not differ by it.
+  void drop_acls(store::Entry& entry) {
+    auto is_acl = [](const store::Xattr& xattr) { return xattr.name.starts_with("system.posix_acl_"); };
+    if (std::none_of(entry.xattrs.begin(), entry.xattrs.end(), is_acl)) return;
+    auto file = open_at(upper_.get(), entry.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    for (const auto& xattr : entry.xattrs) {
+      if (is_acl(xattr) && ::fremovexattr(file.get(), xattr.name.c_str()) != 0) fail("remove the ACL of", entry.path);
+    }
+    std::erase_if(entry.xattrs, is_acl);
   }
 
   // The path is gone: here, and by a whiteout when the layers below have it.
