@@ -92,14 +92,20 @@ std::vector<std::string> split_words(std::string_view text) {
       words.back() += c;
     }
   }
-  if (quoted) throw UsageError("the response file ends inside a quoted word");
+  if (quoted) throw UsageError("the file of arguments ends inside a quoted word: run karapace gen again");
   return words;
 }
 
 EdgeCommand parse_edge_command(std::span<const std::string> words) {
   std::vector<std::string> read;
   if (words.size() == 1 && words[0].starts_with('@')) {
-    read = split_words(read_file(words[0].substr(1)));
+    auto file = words[0].substr(1);
+    auto text = read_file_if_exists(file);
+    if (!text) {
+      throw UsageError(fmt::format("there is no file \"{}\" here: edges run in the directory of build.ninja, and "
+                                   "karapace gen writes the file", file));
+    }
+    read = split_words(*text);
     words = read;
   }
   auto command = parse_words(words);

@@ -4,7 +4,7 @@
 //   KIND OUT [--hint NAME=VALUE]... [NAME=VALUE]... -- INPUT...      or      @FILE
 //
 // OUT is <store>/steps/<key>; inputs are records of the same store. NAME=VALUE are the step's parameters and part of
-// its key, hints are not. @FILE is a response file with the same words in single quotes, as ninja writes $in.
+// its key, hints are not. @FILE is a file with the same words, which `karapace gen` writes where there are many.
 #pragma once
 
 #include <filesystem>
@@ -31,7 +31,7 @@ struct EdgeCommand {
 /// follows from kind, parameters and inputs is not the one in OUT's name.
 EdgeCommand parse_edge_command(std::span<const std::string> words);
 
-/// Splits the text of a response file at white space; '...' quotes, and a backslash outside quotes takes the next byte
+/// Splits the text of such a file at white space; '...' quotes, and a backslash outside quotes takes the next byte
 /// literally. UsageError when a quote is not closed.
 std::vector<std::string> split_words(std::string_view text);
 

@@ -83,10 +83,6 @@ std::string local_text(Local local) {
   require_one_line(local.store.native(), "store");
   require_one_line(local.step_program.native(), "program");
   require_one_line(local.mirrors.native(), "build directory");
-  if (shell_quoted(local.store.native()).size() > longest_store_path) {
-    throw Error(fmt::format("gen: the store's path is longer than {} bytes: choose a shorter one with --store",
-                            longest_store_path));
-  }
   std::string text = "# What belongs to this machine. Written by `karapace gen`; never compared.\n";
   append_variable(text, "steps", (local.store / "steps").native());
   append_variable(text, "step", shell_quoted(local.step_program.native()));

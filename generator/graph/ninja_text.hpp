@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as Ninja reads it: build.ninja, the same bytes on every machine, and .karapace/local.ninja, which holds
-// what belongs to one.
+// what belongs to one. Commands that need many words read them from files (edge_arguments.hpp).
 //
 // Only what Ninja 1.5, samurai and n2 have in common is used: no dyndep, every output is written by its edge.
 #pragma once
@@ -18,8 +18,6 @@ namespace karapace::generator {
 constexpr std::string_view graph_marker = "# karapace graph 1\n";
 /// Relative to the directory of build.ninja.
 constexpr std::string_view local_file = ".karapace/local.ninja";
-/// In bytes, when written for Ninja: commands are put into response files by the length they would have with it.
-constexpr std::size_t longest_store_path = 255;
 
 std::string ninja_text(const Graph& graph);
 
@@ -41,8 +39,7 @@ struct Local {
   std::vector<std::filesystem::path> sources;  // files whose change asks for that
 };
 
-/// Sorts; Error when the store's path is longer than `longest_store_path` or a path has a line end, which Ninja can
-/// not hold.
+/// Sorts; Error when a path has a line end, which Ninja can not hold.
 std::string local_text(Local local);
 
 }  // namespace karapace::generator

@@ -59,6 +59,13 @@ bool make_newer(const fs::path& path, const std::vector<fs::path>& sources) {
   return true;
 }
 
+void remove_others(const fs::path& directory, const std::set<std::string>& names) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    std::error_code ignored;
+    if (!names.contains(entry.path().filename().native())) fs::remove(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 BuildDirectory::BuildDirectory(fs::path path) : path_(std::move(path)) {
@@ -73,6 +80,7 @@ BuildDirectory::BuildDirectory(fs::path path) : path_(std::move(path)) {
   }
   std::error_code error;
   fs::create_directories(path_ / ".karapace/locks", error);
+  if (!error) fs::create_directories(path_ / arguments_directory, error);
   if (error) throw Error(fmt::format("gen: cannot make {}/.karapace: {}", path_.native(), error.message()));
 }
 
@@ -83,6 +91,12 @@ fs::path BuildDirectory::add_lock(const EnvironmentId& id, std::string_view cano
   return path;
 }
 
+void BuildDirectory::add_arguments(const StepKey& key, std::string_view text) {
+  auto name = key.hex();
+  write_if_changed(path_ / arguments_directory / name, text);
+  arguments_.insert(std::move(name));
+}
+
 void BuildDirectory::write_mirrors(std::string_view text) const { write_if_changed(mirrors_path(), text); }
 
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
@@ -90,15 +104,9 @@ BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std:
   write_if_changed(path_ / local_file, local);
   bool changed = write_if_changed(path_ / "build.ninja", graph);
   bool touched = make_newer(path_ / "build.ninja", sources);
-  remove_old_locks();
+  remove_others(path_ / ".karapace/locks", locks_);
+  remove_others(path_ / arguments_directory, arguments_);
   return {changed, changed || touched};
-}
-
-void BuildDirectory::remove_old_locks() const {
-  for (const auto& entry : fs::directory_iterator(path_ / ".karapace/locks")) {
-    std::error_code ignored;
-    if (!locks_.contains(entry.path().filename().native())) fs::remove(entry.path(), ignored);
-  }
 }
 
 }  // namespace karapace::generator

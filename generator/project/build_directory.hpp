@@ -5,6 +5,7 @@
 //   .karapace/local.ninja    what belongs to this machine, included by build.ninja
 //   .karapace/mirrors.json   from where this machine fetches
 //   .karapace/locks/<id>     the canonical locks, which the graph fetches by digest
+//   .karapace/args/<key>     the arguments of edges that have too many for their command (edge_arguments.hpp)
 //
 // A file is only written when its bytes change.
 #pragma once
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/resolve/mirrors.hpp"
 
@@ -30,19 +32,21 @@ class BuildDirectory {
   std::filesystem::path mirrors_path() const { return path_ / ".karapace/mirrors.json"; }
   /// Keeps the lock's canonical text and returns its path.
   std::filesystem::path add_lock(const EnvironmentId& id, std::string_view canonical);
+  /// Keeps the arguments of the step's command.
+  void add_arguments(const StepKey& key, std::string_view text);
   void write_mirrors(std::string_view text) const;
   struct Written {
     bool changed = false;  // build.ninja's bytes
     bool touched = false;  // its modification time
   };
   /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (else ninja would ask for it again),
-  /// and removes locks that were not added.
+  /// and removes locks and arguments that were not added.
   Written write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
 
  private:
-  void remove_old_locks() const;
   std::filesystem::path path_;
-  std::set<std::string> locks_;
+  std::set<std::string> locks_;      // names of the files to keep
+  std::set<std::string> arguments_;  // so too
 };
 
 }  // namespace karapace::generator

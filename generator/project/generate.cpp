@@ -49,6 +49,7 @@ class Generation {
     std::string local = local_text(this->local());
     Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
+    add_arguments(graph);
     auto written = directory_.write_graph(ninja_text(graph), local, sources_);
     result_.changed = written.changed;
     result_.touched = written.touched;
@@ -74,6 +75,13 @@ class Generation {
                       .manifest_mtime_ns = modified_ns(project.manifest_path),
                       .lock_mtime_ns = modified_ns(project.lock_path),
                       .steps = std::move(steps)});
+  }
+
+  void add_arguments(const Graph& graph) {
+    for (const auto& edge : graph.edges) {
+      if (!has_arguments_file(edge)) continue;
+      directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
+    }
   }
 
   /// Roots are durable: many threads let the file system write many at once.

@@ -37,10 +37,15 @@ TEST(EdgeCommand, IsReadFromWords) {
   EXPECT_THAT(command.hints, ElementsAre(Pair("name", "git=2")));
 }
 
-TEST(EdgeCommand, IsReadFromAResponseFile) {
-  auto file = testing::TempDir() + "edge.rsp";
+TEST(EdgeCommand, IsReadFromAFile) {
+  auto file = testing::TempDir() + "edge.args";
   write_file_atomically(file, "unpack '" + output + "' format='deb' --\n" + input + "\n", Durable::no);
   EXPECT_EQ(parse_edge_command(std::vector<std::string>{"@" + file}).step, step);
+}
+
+TEST(EdgeCommand, IsRefusedWhenItsFileIsMissing) {
+  EXPECT_THAT(refusal({"@none/" + step.key().hex()}),
+              HasSubstr("here: edges run in the directory of build.ninja, and karapace gen writes the file"));
 }
 
 TEST(EdgeCommand, IsRefusedWhenTheKeyIsAnother) {
@@ -58,7 +63,7 @@ TEST(EdgeCommand, IsRefusedWhenItIsNone) {
   EXPECT_THAT(refusal({"unpack", output, "format=deb", "--", "x"}), HasSubstr("\"x\" is not a step record"));
 }
 
-TEST(SplitWords, UnderstandsWhatNinjaWrites) {
+TEST(SplitWords, UnderstandsQuotedWords) {
   EXPECT_THAT(split_words("a 'b c' d''e 'it'\\''s' ''\n\tf"), ElementsAre("a", "b c", "de", "it's", "", "f"));
   EXPECT_THROW(split_words("a 'b"), UsageError);
 }

@@ -3,11 +3,13 @@
 // elsewhere.
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
@@ -46,7 +48,7 @@ class Ninja : public ::testing::Test {
   /// A step program that writes its arguments, one per line, into its output.
   void write_program() const {
     write_file_atomically(directory_ / "step program", R"sh(#!/bin/sh
-case $1 in @*) eval "set -- $(cat "${1#@}")" ;; esac
+case $1 in @*) eval "set -- $(tr '\n' ' ' < "${1#@}")" ;; esac
 printf '%s\n' "$@" > "$2"
 )sh",
                           Durable::no, 0755);
@@ -66,6 +68,12 @@ printf '%s\n' "$@" > "$2"
       if (edge.step.kind != StepKind::environment) continue;
       local.environments.push_back(
           {"my project", *EnvironmentId::from_hex(edge.step.required("lock")), edge.key});
+    }
+    fs::create_directories(directory_ / arguments_directory);
+    for (const auto& edge : graph.edges) {
+      if (!has_arguments_file(edge)) continue;
+      write_file_atomically(directory_ / arguments_directory / edge.key.hex(),
+                            arguments_file_text(edge, local.store, local.mirrors), Durable::no);
     }
     write_file_atomically(directory_ / "karapace.toml", "", Durable::no);
     write_file_atomically(directory_ / local_file, local_text(local), Durable::no);
@@ -110,24 +118,41 @@ TEST_F(Ninja, StepsGetTheirArgumentsUnharmed) {
   }
 }
 
-TEST_F(Ninja, LongCommandsArriveThroughResponseFiles) {
+TEST_F(Ninja, ManyArgumentsArriveThroughFilesThatStay) {
   write_program();
   std::vector<std::string> names;
   for (int i = 0; i < 400; ++i) names.push_back("package-" + std::to_string(100 + i));
   Lock lock = sample_lock(names);
   lock.run = {std::string(200'000, '\'')};
   write_graph({lock});
-  auto built = shell("ninja");
+  auto built = shell("ninja -v");
   ASSERT_EQ(built.status, 0) << built.output;
   for (const auto& edge : plan(std::vector{lock}).edges) {
-    std::string text = read_file(directory_ / "store/steps" / edge.key.hex());
+    auto record = directory_ / "store/steps" / edge.key.hex();
+    std::string text = read_file(record);
     if (edge.step.kind == StepKind::setup) {
       EXPECT_NE(text.find("run=[\"" + lock.run[0] + "\"]\n"), std::string::npos);
     }
-    if (edge.step.kind != StepKind::install || edge.step.required("base-layers") == "0") continue;
+    if (!has_arguments_file(edge)) continue;
     for (const auto& input : edge.step.inputs) EXPECT_NE(text.find(input.hex()), std::string::npos);
+    fs::remove(record);
+    EXPECT_EQ(shell("'./step program' @.karapace/args/" + edge.key.hex()).status, 0);
+    EXPECT_EQ(read_file(record), text);
   }
-  EXPECT_EQ(shell("ls .karapace").output, "local.ninja\n");
+}
+
+TEST_F(Ninja, CommandsStayShort) {
+  write_program();
+  std::vector<std::string> names;
+  for (int i = 0; i < 30; ++i) names.push_back("package-" + std::to_string(100 + i));
+  write_graph({sample_lock_with_everything(), sample_lock(names)});
+  std::istringstream commands(shell("ninja -t commands").output);
+  for (std::string line; std::getline(commands, line);) EXPECT_LT(line.size(), 1500u) << line;
+  for (const auto& edge : plan(std::vector{sample_lock(names)}).edges) {
+    if (!has_arguments_file(edge)) continue;
+    auto query = shell("ninja -t query \"$PWD\"/store/steps/" + edge.key.hex());
+    for (const auto& input : edge.step.inputs) EXPECT_NE(query.output.find(input.hex()), std::string::npos);
+  }
 }
 
 TEST_F(Ninja, ToolsBehave) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -213,6 +214,44 @@ TEST_F(Gen, GraphIsTheSameWhereverItIsWritten) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("KARAPACE_STORE=$PWD/../another karapace gen . -C ../elsewhere --name x").status, 0);
   EXPECT_EQ(read_file(directory_ / "elsewhere/build.ninja"), graph());
+}
+
+/// The files of arguments, as they are named in the graph that needs them.
+std::set<std::string> files_in(const fs::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) names.insert(entry.path().filename());
+  return names;
+}
+
+TEST_F(Gen, KeepsTheArgumentsThatTheGraphNeeds) {
+  lock_.run = {std::string(1500, 'x')};
+  write_lock(project_ / "karapace.lock", lock_);
+  fs::create_directories(directory_ / "other");
+  fs::copy_file(project_ / "karapace.toml", directory_ / "other/karapace.toml");
+  Lock other = lock_;
+  other.run = {std::string(1500, 'y')};
+  write_lock(directory_ / "other/karapace.lock", other);
+
+  ASSERT_EQ(shell("karapace gen --frozen . ../other").status, 0);
+  auto both = files_in(project_ / ".karapace/args");
+  ASSERT_EQ(both.size(), 2u);
+  for (const auto& name : both) EXPECT_NE(graph().find("\n  key = " + name + "\n"), std::string::npos);
+  auto time = [&](const std::string& name) { return fs::last_write_time(project_ / ".karapace/args" / name); };
+  auto before = time(*both.begin());
+  let_a_tick_pass();
+  ASSERT_EQ(shell("karapace gen --frozen . ../other").status, 0);
+  EXPECT_EQ(time(*both.begin()), before);
+
+  ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
+  auto one = files_in(project_ / ".karapace/args");
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_TRUE(both.contains(*one.begin()));
+  auto text = read_file(project_ / ".karapace/args" / *one.begin());
+  EXPECT_NE(text.find(lock_.run[0]), std::string::npos);
+  EXPECT_TRUE(text.starts_with("setup " + store().native() + "/steps/" + *one.begin() + "\n")) << text;
+  fs::remove(project_ / ".karapace/args" / *one.begin());
+  ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
+  EXPECT_EQ(read_file(project_ / ".karapace/args" / *one.begin()), text);
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {

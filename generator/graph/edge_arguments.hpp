@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// EdgeArguments: the words after `karapace-step` in an edge's command, and where they stand.
+//
+// Few words stand in the command itself. Many (an installation's hundred inputs) stand in a file beside the graph,
+// and the command is `karapace-step @.karapace/args/<key>`: short enough to read in Ninja's errors, and because the
+// file stays, it can be run again at any time from the build directory. Which edges have a file is decided by the edge
+// alone, never by this machine's paths, so that build.ninja is the same everywhere.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "generator/graph/graph.hpp"
+
+namespace karapace::generator {
+
+/// Relative to the directory of build.ninja. Files in it are named by the step's key.
+constexpr std::string_view arguments_directory = ".karapace/args";
+
+/// True of commands of more than about 1,000 bytes, for a store with a path of usual length.
+bool has_arguments_file(const Edge& edge);
+
+/// The hint that every `fetch` has; its value is this machine's.
+constexpr std::string_view mirrors_hint = "--hint mirrors=";
+
+/// Appends the other hints, then the parameters, quoted for sh(1), each after `separator` unless `text` is empty.
+void append_parameters(std::string& text, const Edge& edge, char separator);
+
+/// The content of the edge's file: KIND OUT, then a hint, parameter or input per line, quoted as in a command.
+/// `mirrors`: absolute path of mirrors.json.
+std::string arguments_file_text(const Edge& edge, const std::filesystem::path& store,
+                                const std::filesystem::path& mirrors);
+
+}  // namespace karapace::generator
