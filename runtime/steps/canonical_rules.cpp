@@ -20,6 +20,7 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/ssl/private/ssl-cert-snakeoil.key", drop, "a secret must not be in a shared layer"},
     {"etc/ssl/certs/ssl-cert-snakeoil.pem", drop, "belongs to the dropped key"},
     {"etc/shadow", shadow_days, "the day of the last change"},
+    {"etc/ssl/certs/java/cacerts", key_store, "the moment at which each certificate was added"},
     {"etc/passwd-", drop, "backup of the state before"},
     {"etc/group-", drop, "backup of the state before"},
     {"etc/shadow-", drop, "backup of the state before"},

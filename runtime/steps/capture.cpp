@@ -13,6 +13,7 @@
 
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/file_metadata.hpp"
+#include "runtime/steps/java_key_store.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 
@@ -124,10 +125,12 @@ class Capture {
 
   void rewrite(store::Entry& entry, CanonicalAction action) {
     std::string content;
-    if (action == CanonicalAction::shadow_days) {
+    if (action != CanonicalAction::empty) {
       auto file = open_at(disk_.get(), entry.path, O_RDONLY | O_NOFOLLOW);
-      content = with_shadow_days(read_all(file.get(), entry.path), times_.epoch);
+      content = read_all(file.get(), entry.path);
     }
+    if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
+    if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
     auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
     write_all(file.get(), content, entry.path);
     entry.size = content.size();

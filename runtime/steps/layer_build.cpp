@@ -95,7 +95,7 @@ LayerId build_layer(const StepContext& context, Composition& tree, const LayerSt
   }
   tree.write_directory_times(staging / "tree");
   auto layer = context.store.add_layer(staging / "tree", tree.listing(), context.staging);
-  runtime::drop_debug_state(context.store, context.key);
+  runtime::drop_debug_state(context.store, context.key, staging);
   return layer;
 }
 

@@ -27,7 +27,7 @@ namespace karapace::steps {
 
 namespace {
 
-constexpr std::uint64_t default_byte_limit = std::uint64_t{16} << 30;
+constexpr std::uint64_t default_byte_limit = std::uint64_t{8} << 30;
 
 std::uint64_t byte_limit() {
   const char* text = std::getenv("KARAPACE_UNPACK_LIMIT");

@@ -4,6 +4,7 @@
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/control_file.hpp"
 #include "runtime/steps/debian_version.hpp"
+#include "runtime/steps/java_key_store.hpp"
 #include "store/error.hpp"
 
 namespace karapace::steps {
@@ -54,6 +55,27 @@ TEST(CanonicalRules, GiveEachAReason) {
 TEST(CanonicalRules, SetLaterDaysOfTheShadowFileToTheEpochs) {
   EXPECT_EQ(with_shadow_days("root:*:20500:0:99999:7:::\nold:!:100:0:::::\nlocked:*::0:::::\n", 86400 * 20000),
             "root:*:20000:0:99999:7:::\nold:!:100:0:::::\nlocked:*::0:::::\n");
+}
+
+// One trusted certificate "a" of type "X.509" with the content "c", added at 2,000,000 ms, and its digest by Java's rule.
+std::string key_store(std::string_view date, std::string_view digest) {
+  std::string text("\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1\0\0\0\2\0\1a", 19);
+  text.append(date).append(std::string_view("\0\5X.509\0\0\0\1c", 12)).append(digest);
+  return text;
+}
+
+TEST(JavaKeyStore, KeepsWhatItDoesNotUnderstand) {
+  EXPECT_EQ(with_epoch_dates("", 5), "");
+  auto other = key_store(std::string_view("\0\0\0\0\0\x1e\x84\x80", 8), std::string(20, 'x'));
+  EXPECT_EQ(with_epoch_dates(other, 5), other);
+}
+
+TEST(JavaKeyStore, SetsLaterDatesToTheEpochAndSealsAgain) {
+  auto late = std::string_view("\0\0\0\0\0\x1e\x84\x80", 8);
+  auto sealed = key_store(late, std::string_view("\x01""\x6f""\xe3""\xf3""\xf7""\x19""\xe0""\x8f""\x2b""\x9f""\x56""\x4e""\x79""\x1b""\x96""\x8f""\x53""\x71""\xd5""\xe1""", 20));
+  auto expected = key_store(std::string_view("\0\0\0\0\0\x0f\x42\x40", 8), std::string_view("\x5e""\xd0""\xad""\xda""\xcb""\x4f""\xe0""\xb4""\x97""\xdb""\x18""\x6a""\x17""\xdd""\x12""\x24""\x72""\xc6""\x09""\x9f""", 20));
+  EXPECT_EQ(with_epoch_dates(sealed, 1000), expected);
+  EXPECT_EQ(with_epoch_dates(sealed, 5000), sealed);
 }
 
 }  // namespace
