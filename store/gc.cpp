@@ -22,6 +22,9 @@
 //   held until the records have lost their names, and a session that waited looks whether its file still has its name.
 // - A root written since gc began is read again in the moment itself. If it lists steps that were dead before and have
 //   just been removed, ninja sees their records missing and runs them: correct, only slower.
+// - The state of a failed step appears in one shared section, and leaves failed/ by rename(2) as well (whoever runs the
+//   step again moves it into its own staging directory), so only one ever deletes it. `karapace debug` holds a shared
+//   flock on its plan and pins its layers; gc takes the exclusive lock, without waiting, of each that it would remove.
 // - A staging directory is taken away only with its lock held, and its maker looks again after locking (staging.cpp).
 //   A lock file is unlinked only with its lock held, and who waited for it looks again (file_lock.cpp).
 //
@@ -32,6 +35,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -50,10 +54,15 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kind_names = {"step",    "environment", "layer",     "blob",
-                                                        "log",     "staging",     "quarantine"};
-constexpr std::array<const char*, 7> kind_directories = {"steps", "environments", "layers", "blobs",
-                                                         "logs",  "staging",      "quarantine"};
+constexpr std::array<std::string_view, 8> kind_names = {"step", "environment",  "layer",   "blob",
+                                                        "log",  "failed-state", "staging", "quarantine"};
+constexpr std::array<const char*, 8> kind_directories = {"steps", "environments", "layers",  "blobs",
+                                                         "logs",  "failed",       "staging", "quarantine"};
+
+bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && std::time(nullptr) - status.st_mtim.tv_sec > age.count();
+}
 
 std::filesystem::path path_of(const Store& store, const Garbage& garbage) {
   return store.root() / kind_directories[static_cast<std::size_t>(garbage.kind)] / garbage.name;
@@ -119,6 +128,7 @@ class Collection {
     add(GarbageKind::layer, now.layers, [&](const LayerId& id) { return live.layers.contains(id); });
     add(GarbageKind::blob, now.blobs, [&](const BlobId& id) { return live.blobs.contains(id); });
     add(GarbageKind::log, now.logs, [&](const StepKey& key) { return live.steps.contains(key); });
+    add_failed_states(live);
     add_leftovers();
     auto count = [&](GarbageKind kind) {
       auto& all = report_.garbage;
@@ -159,6 +169,20 @@ class Collection {
     live.environments.merge(more.environments);
     live.layers.merge(more.layers);
     live.blobs.merge(more.blobs);
+  }
+
+  /// Who looks at a state holds its plan's lock. A state without a plan can not be looked at.
+  void add_failed_states(const Live& live) {
+    for (const auto& name : names_in(store_.failed_path())) {
+      auto path = store_.failed_path() / name;
+      auto key = StepKey::from_hex(name);
+      if (key && live.steps.contains(*key) && !is_older_than(path, longest_failed_state)) continue;
+      auto plan = path / "plan.json";
+      auto lock = FileLock::try_acquire_existing(plan, LOCK_EX);
+      if (!lock && ::access(plan.c_str(), F_OK) == 0) continue;
+      if (lock) held_.push_back(std::move(*lock));
+      report_.garbage.push_back({GarbageKind::failed_state, name});
+    }
   }
 
   /// What crashed processes left in staging/, and what repairs put aside.

@@ -4,13 +4,15 @@
 // Needed are: every step that a root (a project) lists; every environment that a root names, an instance uses, a running
 // session holds, or the caller wants kept, with its layers, its lock and all steps that led to it; and what running
 // steps read or have just made. Everything else goes: records first, then what they named, work left behind by crashed
-// processes, logs of steps that are gone, unused lock files, and the quarantine of repairs.
+// processes, logs of steps that are gone, what steps left when they failed (when no root lists the step any more, or
+// after a week), unused lock files, and the quarantine of repairs.
 //
 // Builds and sessions may run meanwhile; they wait for gc only for the moment in which names are moved away. A damaged
 // record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves only
 // garbage, for the next gc.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -22,7 +24,7 @@
 
 namespace karapace::store {
 
-enum class GarbageKind { record, environment, layer, blob, log, staging, quarantine };
+enum class GarbageKind { record, environment, layer, blob, log, failed_state, staging, quarantine };
 std::string_view text(GarbageKind kind) noexcept;
 
 struct Garbage {
@@ -30,6 +32,9 @@ struct Garbage {
   std::string name;         // the key or id in hex; the file's name for the rest
   std::uint64_t bytes = 0;  // what removing it frees: a file with other names that stay frees nothing
 };
+
+/// How long a failed step's state is kept at most.
+constexpr std::chrono::hours longest_failed_state{7 * 24};
 
 enum class DryRun { yes, no };
 

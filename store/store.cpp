@@ -49,6 +49,7 @@ std::filesystem::path Store::blob_path(const BlobId& id) const { return root_ / 
 std::filesystem::path Store::layer_tree(const LayerId& id) const { return root_ / "layers" / id.hex() / "tree"; }
 std::filesystem::path Store::listing_path(const LayerId& id) const { return root_ / "layers" / id.hex() / "listing"; }
 std::filesystem::path Store::step_path(const StepKey& key) const { return root_ / "steps" / key.hex(); }
+std::filesystem::path Store::failed_path() const { return root_ / "failed"; }
 std::filesystem::path Store::log_path(const StepKey& key) const { return root_ / "logs" / key.hex(); }
 std::filesystem::path Store::instances_path() const { return root_ / "instances"; }
 std::filesystem::path Store::roots_path() const { return root_ / "roots"; }

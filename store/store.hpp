@@ -9,6 +9,7 @@
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
 //   logs/<key>         what a step printed, for people
+//   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
 //   locks/<name>       flock(2) files, one per output
 //   staging/<random>/  work in progress; garbage when nobody holds its lock
 //
@@ -59,6 +60,7 @@ class Store {
   std::filesystem::path listing_path(const LayerId& id) const;
   std::filesystem::path step_path(const StepKey& key) const;
   std::filesystem::path log_path(const StepKey& key) const;
+  std::filesystem::path failed_path() const;
   std::filesystem::path environment_path(const EnvironmentId& id) const;
   std::filesystem::path instances_path() const;
   std::filesystem::path roots_path() const;

@@ -53,6 +53,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::update);
   const auto state = runtime::find_debug_state(store, arguments.step);
   const auto staging = store.stage();
+  const auto in_use = runtime::use_debug_state(store, state, staging);
   const auto plan = debug_plan(state, staging, arguments, enter_for_trees());
   if (!context.json)
     context.warn(fmt::format("this failed in step {}: {}\nwhat you change here is dropped at the end",

@@ -7,20 +7,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "runtime/sandbox/session_mounts.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 #include "store/json_record.hpp"
+#include "store/pins.hpp"
 
 namespace karapace::runtime {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-fs::path failed_path(const store::Store& store) { return store.root() / "failed"; }
 
 void make_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
@@ -75,7 +75,7 @@ DebugState state_from(const json& value, const StepKey& step, const store::Store
 std::vector<std::string> kept_steps(const store::Store& store) {
   std::vector<std::string> names;
   std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(failed_path(store), missing))
+  for (const auto& entry : fs::directory_iterator(store.failed_path(), missing))
     names.push_back(entry.path().filename());
   std::sort(names.begin(), names.end());
   return names;
@@ -85,9 +85,9 @@ std::vector<std::string> kept_steps(const store::Store& store) {
 
 void keep_debug_state(const store::Store& store, const StepKey& step, const SandboxPlan& plan,
                       const SandboxResult& result, const fs::path& staging) {
-  drop_debug_state(store, step);
-  make_directory(failed_path(store));
-  const auto place = failed_path(store) / step.hex();
+  drop_debug_state(store, step, staging);
+  make_directory(store.failed_path());
+  const auto place = store.failed_path() / step.hex();
   const auto made = staging / "failed";
   make_directory(made);
   json lowers = json::array();
@@ -106,10 +106,15 @@ void keep_debug_state(const store::Store& store, const StepKey& step, const Sand
                          {"hostname", plan.hostname},
                          {"lowers", std::move(lowers)}};
   write_file_atomically(made / "plan.json", document.dump(1) + "\n", Durable::no);
+  const auto contents_lock = store.lock_contents(LOCK_SH);
   move(made, place);
 }
 
-void drop_debug_state(const store::Store& store, const StepKey& step) { remove_tree(failed_path(store) / step.hex()); }
+void drop_debug_state(const store::Store& store, const StepKey& step, const fs::path& staging) {
+  const auto place = store.failed_path() / step.hex();
+  if (::rename(place.c_str(), (staging / "old-failed").c_str()) == 0 || errno == ENOENT) return;
+  throw StoreError(errno_message(fmt::format("cannot take \"{}\" away", place.string()), errno));
+}
 
 DebugState find_debug_state(const store::Store& store, std::string_view prefix) {
   const auto names = kept_steps(store);
@@ -122,10 +127,24 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
     throw NotFoundError(fmt::format(
         "debug: no failed step's key begins with \"{}\"; {}", prefix,
         names.empty() ? "no step has failed" : fmt::format("these have failed: {}", fmt::join(names, ", "))));
-  const auto file = failed_path(store) / found.front() / "plan.json";
+  const auto file = store.failed_path() / found.front() / "plan.json";
   const auto key = *StepKey::from_hex(found.front());
   return store::read_record(read_file(file), file.string(), "run ninja again to fail anew",
                             [&](const json& value) { return state_from(value, key, store); });
+}
+
+FileLock use_debug_state(const store::Store& store, const DebugState& state, const store::Staging& staging) {
+  const auto contents_lock = store.lock_contents(LOCK_SH);
+  auto lock = FileLock::acquire_existing(store.failed_path() / state.step.hex() / "plan.json", LOCK_SH);
+  bool is_whole = lock.has_value();
+  for (const auto& lower : state.lowers) {
+    const auto layer = LayerId::from_hex(lower.parent_path().filename().string());
+    if (layer) store::pin(store.staging_path(), staging.path(), "layers", layer->hex());
+    is_whole = is_whole && fs::exists(lower);
+  }
+  if (is_whole) return std::move(*lock);
+  throw NotFoundError(fmt::format("debug: gc has removed what step {} left; run ninja again to fail anew",
+                                  state.step.short_hex()));
 }
 
 }  // namespace karapace::runtime

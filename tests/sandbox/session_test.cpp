@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "runtime/sandbox/session_mounts.hpp"
 #include "sandbox_fixture.hpp"
 #include "store/error.hpp"
+#include "store/pins.hpp"
 
 namespace karapace::runtime::test {
 namespace {
@@ -220,7 +222,18 @@ TEST_F(SessionFiles, AFailedStepCanBeLookedAtAgain) {
   EXPECT_EQ(state.lowers[0], failed.lowers[0]);
   EXPECT_TRUE(fs::exists(state.lowers[1] / "etc"));
   EXPECT_TRUE(fs::exists(state.lowers[2] / "written"));
-  drop_debug_state(store, key);
+  const std::string layer = blake3("layer").hex();
+  auto used = state;
+  used.lowers[0] = store.root() / "layers" / layer / "tree";
+  EXPECT_EQ(message_of([&] { use_debug_state(store, used, staging); }),
+            "debug: gc has removed what step " + key.short_hex() + " left; run ninja again to fail anew");
+  fs::create_directories(used.lowers[0]);
+  {
+    const auto in_use = use_debug_state(store, used, staging);
+    EXPECT_TRUE(store::read_pins(store.staging_path()).layers.contains(*LayerId::from_hex(layer)));
+    EXPECT_FALSE(FileLock::try_acquire_existing(state.lowers[2].parent_path() / "plan.json", LOCK_EX));
+  }
+  drop_debug_state(store, key, staging.path());
   EXPECT_EQ(message_of([&] { find_debug_state(store, "abcd"); }),
             "debug: no failed step's key begins with \"abcd\"; no step has failed");
 }

@@ -6,6 +6,7 @@
 #include <random>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,6 +116,43 @@ TEST_F(GcTest, WhatCrashedProcessesLeftGoes) {
   auto mine = store_.stage();
   collect();
   EXPECT_EQ(names_in(store_.staging_path()), std::vector<std::string>{mine.path().filename().native()});
+}
+
+TEST_F(GcTest, StatesOfFailedStepsStayForAWeekWhileAProjectListsTheStep) {
+  auto environment = environment_of(store_, "kept");
+  auto root = root_of(environment, "kept");
+  for (const char* word : {"recent", "old", "looked at"}) root.steps.push_back(StepKey(blake3(word)));
+  add_root(store_, root);
+  auto state_of = [&](const char* word) { return store_.failed_path() / StepKey(blake3(word)).hex(); };
+  auto keep_state = [&](const char* word, std::chrono::hours age) {
+    std::filesystem::create_directories(state_of(word) / "upper");
+    write_file_atomically(state_of(word) / "plan.json", "{}", Durable::no);
+    write_file_atomically(state_of(word) / "upper/written", word, Durable::no);
+    std::filesystem::last_write_time(state_of(word), std::filesystem::file_time_type::clock::now() - age);
+  };
+  keep_state("recent", longest_failed_state - std::chrono::hours(1));
+  keep_state("old", longest_failed_state + std::chrono::hours(1));
+  keep_state("looked at", longest_failed_state + std::chrono::hours(1));
+  keep_state("unlisted", std::chrono::hours(0));
+  std::filesystem::create_directories(store_.failed_path() / "half a state");
+  auto session = FileLock::acquire_existing(state_of("looked at") / "plan.json", LOCK_SH);
+
+  auto planned = collect({.keep = {}, .dry_run = DryRun::yes});
+  EXPECT_EQ(count("failed"), 5u);
+  ASSERT_EQ(planned.garbage.size(), 3u);
+  for (const auto& garbage : planned.garbage) EXPECT_EQ(garbage.kind, GarbageKind::failed_state);
+  auto size_of_both = 2 * std::string("{}").size() + std::string("oldunlisted").size();
+  EXPECT_EQ(planned.bytes, size_of_both);
+
+  EXPECT_EQ(collect().bytes, size_of_both);
+  EXPECT_EQ(count("failed"), 2u);
+  EXPECT_TRUE(std::filesystem::exists(state_of("recent")));
+  session.reset();
+  collect();
+  EXPECT_EQ(count("failed"), 1u);
+  remove_root(store_, root.manifest);
+  collect();
+  EXPECT_EQ(count("failed"), 0u);
 }
 
 TEST_F(GcTest, LockFilesThatNobodyHoldsGo) {
