@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 struct Arguments {
   std::string environment;
+  bool packages = false;
 };
 
 struct Layer {
@@ -32,6 +34,7 @@ struct Step {
 struct Description {
   store::Reference reference;
   std::optional<store::Environment> environment;  // when it is built
+  std::optional<generator::Lock> lock;            // of the environment: when it is built
   std::vector<Layer> layers;
   std::vector<Step> steps;
   std::vector<store::Instance> instances;
@@ -40,6 +43,7 @@ struct Description {
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
+  options.flag("--packages", arguments.packages, "only its packages, one per line: name, version, architecture");
 }
 
 /// The steps of the project's graph; for an environment without a project those that its records lead to.
@@ -65,9 +69,10 @@ std::vector<Step> steps_of(const store::Store& store, const Description& descrip
 }
 
 Description describe(const store::Store& store, store::Reference reference) {
-  Description description{std::move(reference), {}, {}, {}, {}};
+  Description description{std::move(reference), {}, {}, {}, {}, {}};
   description.environment = store::find_environment(store, description.reference.environment);
   if (description.environment) {
+    description.lock = lock_of(store, *description.environment);
     for (const auto& id : description.environment->layers) {
       auto listing = store.listing(id);
       description.layers.push_back({id, listing.entries().size(), listing.content_size()});
@@ -86,14 +91,24 @@ std::size_t finished(const std::vector<Step>& steps) {
   return count;
 }
 
+nlohmann::json packages_json(const generator::Lock& lock) {
+  auto packages = nlohmann::json::array();
+  for (const auto& package : packages_of(lock)) {
+    packages.push_back({{"architecture", package.architecture}, {"name", package.name}, {"version", package.version}});
+  }
+  return packages;
+}
+
 nlohmann::json json_of(const Description& description) {
-  nlohmann::json json = {{"built", description.environment.has_value()},
+  nlohmann::json json = {{"base", nullptr},
+                         {"built", description.environment.has_value()},
                          {"id", description.reference.environment.hex()},
                          {"instances", nlohmann::json::array()},
                          {"layers", nlohmann::json::array()},
                          {"lock", nullptr},
                          {"manifest", nullptr},
                          {"name", nullptr},
+                         {"packages", nlohmann::json::array()},
                          {"runtime", nullptr},
                          {"steps", nlohmann::json::array()}};
   if (const auto& root = description.reference.root) {
@@ -103,6 +118,10 @@ nlohmann::json json_of(const Description& description) {
   if (const auto& environment = description.environment) {
     json["lock"] = environment->lock.hex();
     json["runtime"] = nlohmann::json::parse(environment->runtime.text());
+  }
+  if (const auto& lock = description.lock) {
+    json["base"] = escaped_utf8(base_of(*lock));
+    json["packages"] = packages_json(*lock);
   }
   for (const auto& layer : description.layers) {
     json["layers"].push_back({{"bytes", layer.bytes}, {"entries", layer.entries}, {"id", layer.id.hex()}});
@@ -143,6 +162,11 @@ void print_description(const Context& context, const Description& description) {
   }
   context.print(fmt::format("id         {}\n", description.reference.environment.hex()));
   context.print(fmt::format("state      {}\n", description.environment ? "built" : "not built: run ninja"));
+  if (const auto& lock = description.lock) {
+    context.print(fmt::format("base       {}\n", escaped_utf8(base_of(*lock))));
+    context.print(fmt::format("packages   {}{}\n", packages_of(*lock).size(),
+                              lock->archive ? ", besides those in the base" : ""));
+  }
   for (const auto& layer : description.layers) {
     context.print(fmt::format("layer      {}  {}, {}\n", layer.id.short_hex(), human_size(layer.bytes),
                               fmt::format("{} paths", layer.entries)));
@@ -154,8 +178,31 @@ void print_description(const Context& context, const Description& description) {
   }
 }
 
+void print_packages(const Context& context, const generator::Lock& lock) {
+  for (const auto& package : packages_of(lock)) {
+    context.print(fmt::format("{} {} {}\n", package.name, package.version, package.architecture));
+  }
+}
+
+/// Reads less than the whole description.
+generator::Lock lock_of_built(const store::Store& store, const store::Reference& reference) {
+  auto environment = store::find_environment(store, reference.environment);
+  if (environment) return lock_of(store, *environment);
+  throw NotFoundError(fmt::format("environment {} is not built yet, so the store does not have its lock; run ninja",
+                                  reference.environment.short_hex()));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::read_only);
+  if (arguments.packages) {
+    auto lock = lock_of_built(store, find_reference(store, arguments.environment));
+    if (context.json) {
+      context.print_json({{"base", escaped_utf8(base_of(lock))}, {"packages", packages_json(lock)}});
+    } else {
+      print_packages(context, lock);
+    }
+    return 0;
+  }
   auto description = describe(store, find_reference(store, arguments.environment));
   if (context.json) {
     context.print_json(json_of(description));
@@ -172,9 +219,12 @@ Command inspect_command() {
       {.name = "inspect",
        .group = Group::understanding,
        .summary = "Show what an environment is made of",
-       .description = "Shows the environment's id, manifest, layers with their sizes, runtime configuration, steps and\n"
-                      "instances.",
+       .description =
+           "Shows the environment's id, manifest, base, number of packages, layers with their sizes, runtime\n"
+           "configuration, steps and instances. Packages are those of its lock, which the store keeps: no\n"
+           "project is needed for it.",
        .examples = {{"karapace inspect .", "the environment of the manifest here"},
+                    {"karapace inspect --packages .", "name, version and architecture of every package"},
                     {"karapace inspect --json 3f9c21d0", "everything, for programs"}}},
       declare, run);
 }

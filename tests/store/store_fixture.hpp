@@ -42,7 +42,7 @@ int wait_for(pid_t child);
 /// Changes one byte in the middle of a file, whatever its mode.
 void flip_byte(const std::filesystem::path& path);
 
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
  protected:
   TemporaryDirectory temporary_;
   Store store_ = Store::open(temporary_.path() / "store", Store::Access::create);

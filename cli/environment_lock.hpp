@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a built environment is made of, as its lock says: the store keeps the lock as a blob, so this needs no project.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "generator/lock/lock.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::cli {
+
+/// StoreError when the blob is missing or damaged.
+generator::Lock lock_of(const store::Store& store, const store::Environment& environment);
+
+/// "debian/bookworm"; the file's name when the base is an archive.
+std::string base_of(const generator::Lock& lock);
+
+/// The packages that are installed in the end, sorted by name: of one that is in the base and on top of it, the upper.
+/// What an archive as the base has inside is not in the lock.
+std::vector<generator::LockedPackage> packages_of(const generator::Lock& lock);
+
+}  // namespace karapace::cli

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `inspect` and `list` tell of environments, from a store whose locks are made by hand.
+#include <array>
+#include <cstdio>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+
+#include "cli/environment_lock.hpp"
+#include "tests/generator/sample_lock.hpp"
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::cli {
+namespace {
+
+using generator::Lock;
+using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_lock;
+using karapace::testing::sample_package;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class EnvironmentReport : public store::StoreTest {
+ protected:
+  struct Result {
+    int status = -1;
+    std::string output;
+  };
+  Result karapace(const std::string& arguments) const {
+    auto command = std::string(KARAPACE_PROGRAM) + " --store '" + store_.root().native() + "' " + arguments + " 2>&1";
+    auto* stream = ::popen(command.c_str(), "r");
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;)
+      text.append(buffer.data(), got);
+    return {WEXITSTATUS(::pclose(stream)), text};
+  }
+  nlohmann::json json(const std::string& arguments) const {
+    return nlohmann::json::parse(karapace(arguments + " --json").output);
+  }
+  /// A built environment of this lock, with a layer of its own.
+  store::Environment build(const Lock& lock) const {
+    auto canonical = generator::serialise(lock);
+    store::fetch(store_, canonical);
+    auto layer = store::unpack(store_, canonical);
+    BlobId blob(blake3(canonical));
+    auto step = Step::normalised(StepKind::environment, {{"lock", blob.hex()}}, {layer.step.key()});
+    store::Environment environment{EnvironmentId(blob.digest()), step.key(), {layer.layer().layer}, blob, {}};
+    store::add_environment(store_, environment);
+    return environment;
+  }
+  void add_project(const store::Environment& environment, const std::string& name) const {
+    store::add_root(store_, {name, "/projects/" + name + "/karapace.toml", environment.id, 1, 2, {environment.step}});
+  }
+};
+
+TEST_F(EnvironmentReport, InspectCountsPackagesAndNamesTheBase) {
+  auto environment = build(sample_lock({"git", "curl"}));
+  auto result = karapace("inspect " + environment.id.short_hex());
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("\nbase       debian/bookworm\npackages   4\n"));
+}
+
+TEST_F(EnvironmentReport, InspectListsPackagesByName) {
+  auto lock = sample_lock({"git", "curl"});
+  lock.packages.push_back(sample_package("dpkg", "1.21.23"));  // over the base's
+  lock.packages[0].architecture = "all";
+  auto id = build(lock).id.short_hex();
+  EXPECT_EQ(karapace("inspect --packages " + id).output,
+            "curl 1.0-1 amd64\ndpkg 1.21.23 amd64\ngit 1.0-1 all\nlibc6 2.36-9+deb12u13 amd64\n");
+  auto packages = json("inspect " + id).at("packages");
+  ASSERT_EQ(packages.size(), 4u);
+  EXPECT_EQ(packages[2], (nlohmann::json{{"architecture", "all"}, {"name", "git"}, {"version", "1.0-1"}}));
+  EXPECT_EQ(json("inspect --packages " + id), (nlohmann::json{{"base", "debian/bookworm"}, {"packages", packages}}));
+}
+
+TEST_F(EnvironmentReport, InspectSaysThatAnArchiveHasPackagesOfItsOwn) {
+  auto lock = sample_archive_lock({"jq"});
+  auto result = karapace("inspect " + build(lock).id.short_hex());
+  auto file = std::filesystem::path(lock.request.base_image).filename().native();
+  EXPECT_THAT(result.output, HasSubstr("\nbase       " + file + "\npackages   1, besides those in the base\n"));
+}
+
+TEST_F(EnvironmentReport, InspectKnowsNoPackagesBeforeTheBuild) {
+  auto lock = sample_lock({"git"});
+  auto id = generator::environment_id(lock);
+  store::add_root(store_, {"planned", "/projects/planned/karapace.toml", id, 1, 2, {}});
+  EXPECT_THAT(karapace("inspect planned").output, Not(HasSubstr("packages")));
+  EXPECT_EQ(json("inspect planned").at("base"), nullptr);
+  auto refused = karapace("inspect planned --packages");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output, HasSubstr("environment " + id.short_hex() +
+                                        " is not built yet, so the store does not have its lock; run ninja"));
+}
+
+TEST_F(EnvironmentReport, InspectTellsOfADamagedLock) {
+  auto environment = build(sample_lock({"git"}));
+  store::flip_byte(store_.blob_path(environment.lock));
+  auto result = karapace("inspect --packages " + environment.id.short_hex());
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.output,
+              HasSubstr("the lock of environment " + environment.id.short_hex() + " is damaged in the store"));
+}
+
+}  // namespace
+}  // namespace karapace::cli
