@@ -27,6 +27,14 @@ std::string base_of(const generator::Lock& lock) {
   return lock.distribution + "/" + lock.suite;
 }
 
+std::optional<std::string> base_if_known(const store::Store& store, const store::Environment& environment) {
+  try {
+    return base_of(lock_of(store, environment));
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::vector<generator::LockedPackage> packages_of(const generator::Lock& lock) {
   std::map<std::string, generator::LockedPackage> by_name;
   for (const auto& package : lock.base) by_name.insert_or_assign(package.name, package);

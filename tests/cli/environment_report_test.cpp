@@ -2,6 +2,7 @@
 // What `inspect` and `list` tell of environments, from a store whose locks are made by hand.
 #include <array>
 #include <cstdio>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@ using generator::Lock;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_package;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -102,6 +104,30 @@ TEST_F(EnvironmentReport, InspectTellsOfADamagedLock) {
   EXPECT_EQ(result.status, 3);
   EXPECT_THAT(result.output,
               HasSubstr("the lock of environment " + environment.id.short_hex() + " is damaged in the store"));
+}
+
+TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
+  add_project(build(sample_lock({"git"})), "made");
+  build(sample_archive_lock({"jq"}));
+  auto damaged = build(sample_lock({"curl"}));
+  add_project(damaged, "damaged");
+  store::flip_byte(store_.blob_path(damaged.lock));
+  auto planned = generator::environment_id(sample_lock({"jq"}));
+  store::add_root(store_, {"planned", "/projects/planned/karapace.toml", planned, 1, 2, {}});
+  auto listed = karapace("list");
+  EXPECT_EQ(listed.status, 0);
+  EXPECT_THAT(listed.output, ContainsRegex("NAME +ID +STATE +BASE +INSTANCES +MANIFEST\n"));
+  EXPECT_THAT(listed.output,
+              ContainsRegex("\nmade +[0-9a-f]+ +built, manifest gone +debian/bookworm +0 +/projects/made/"));
+  EXPECT_THAT(listed.output, ContainsRegex("\nplanned +[0-9a-f]+ +manifest gone +- +0 "));
+  EXPECT_THAT(listed.output, ContainsRegex("\ndamaged +[0-9a-f]+ +built, manifest gone +- +0 "));
+  std::map<std::string, nlohmann::json> bases;
+  auto document = json("list");
+  for (const auto& row : document.at("environments")) bases[row.at("id")] = row.at("base");
+  EXPECT_EQ(bases.at(planned.hex()), nullptr);
+  auto archive = sample_archive_lock({"jq"});
+  EXPECT_EQ(bases.at(generator::environment_id(archive).hex()),
+            std::filesystem::path(archive.request.base_image).filename().native());
 }
 
 }  // namespace
