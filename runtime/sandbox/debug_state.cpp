@@ -143,8 +143,8 @@ FileLock use_debug_state(const store::Store& store, const DebugState& state, con
     is_whole = is_whole && fs::exists(lower);
   }
   if (is_whole) return std::move(*lock);
-  throw NotFoundError(fmt::format("debug: gc has removed what step {} left; run ninja again to fail anew",
-                                  state.step.short_hex()));
+  throw NotFoundError(
+      fmt::format("debug: gc has removed what step {} left; run ninja again to fail anew", state.step.short_hex()));
 }
 
 }  // namespace karapace::runtime
