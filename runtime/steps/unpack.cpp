@@ -178,6 +178,17 @@ class DebUnpacker {
   std::string list_;
 };
 
+void read_archive(ArchiveFormat format, VerifiedBlob& blob, TreeWriter& writer, int tree, const std::string& label) {
+  if (format == ArchiveFormat::deb) {
+    DebUnpacker unpacker(writer, tree, label);
+    unpacker.read(blob.source());
+    unpacker.write_database_files();
+    return;
+  }
+  ArchiveReader archive(ArchiveFormat::tar, blob.source(), label);
+  writer.extract(archive, "", [](std::string_view) {});
+}
+
 }  // namespace
 
 StepOutput unpack(const StepContext& context) {
@@ -194,13 +205,12 @@ StepOutput unpack(const StepContext& context) {
   TreeWriter writer(tree.get(), {.devices = deb ? DeviceNodes::refuse : DeviceNodes::leave_out_below_dev,
                                  .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
-  if (deb) {
-    DebUnpacker unpacker(writer, tree.get(), "unpack " + label);
-    unpacker.read(verified.source());
-    unpacker.write_database_files();
-  } else {
-    ArchiveReader archive(ArchiveFormat::tar, verified.source(), "unpack " + label);
-    writer.extract(archive, "", [](std::string_view) {});
+  try {
+    read_archive(deb ? ArchiveFormat::deb : ArchiveFormat::tar, verified, writer, tree.get(), "unpack " + label);
+  } catch (const StepError&) {
+    // Bytes that changed on disk look like a bad archive: tell which of the two it is.
+    verified.verify_rest();
+    throw;
   }
   verified.verify_rest();
   return LayerOutput{context.store.add_layer(path, writer.finish(), context.staging)};
