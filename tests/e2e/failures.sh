@@ -83,9 +83,10 @@ archive("up.tar", ("../evil", tarfile.REGTYPE, ""))
 archive("absolute.tar", ("/tmp/karapace-evil", tarfile.REGTYPE, ""))
 archive("through.tar", ("etc", tarfile.SYMTYPE, "/tmp"), ("etc/karapace-evil", tarfile.REGTYPE, ""))
 archive("device.tar", ("usr/sda", tarfile.BLKTYPE, ""))
+archive("good.tar", ("file", tarfile.REGTYPE, ""))
 archive("hard.tar", ("passwd", tarfile.LNKTYPE, "/etc/passwd"))
 END
-head -c 700 up.tar >cut.tar
+head -c 512 good.tar >cut.tar
 for pair in 'up.tar|leads outside' 'absolute.tar|is absolute' 'through.tar|passes through "etc"' 'device.tar|device node' \
   'hard.tar|absolute' 'cut.tar|damaged|not a readable archive'; do
   archive_base "${pair%%|*}"
