@@ -78,7 +78,12 @@ std::string state_of(const Row& row) {
   return row.built ? "built" : "not built";
 }
 
-std::string base_text(const Row& row) { return row.base ? escaped_utf8(*row.base) : "-"; }
+std::string base_text(const Row& row) {
+  constexpr std::string_view archive = "sha256:";
+  if (!row.base) return "-";
+  if (row.base->starts_with(archive)) return "archive " + escaped_utf8(row.base->substr(archive.size(), 12));
+  return escaped_utf8(*row.base);
+}
 
 nlohmann::json json_of(const std::vector<Row>& rows) {
   auto environments = nlohmann::json::array();
