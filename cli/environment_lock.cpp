@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/environment_lock.hpp"
 
-#include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
@@ -22,10 +21,7 @@ generator::Lock lock_of(const store::Store& store, const store::Environment& env
   return generator::parse_lock(text, fmt::format("the lock of environment {}", environment.id.short_hex()));
 }
 
-std::string base_of(const generator::Lock& lock) {
-  if (lock.archive) return std::filesystem::path(lock.request.base_image).filename();
-  return lock.distribution + "/" + lock.suite;
-}
+std::string base_of(const generator::Lock& lock) { return lock.request.base_image; }
 
 std::optional<std::string> base_if_known(const store::Store& store, const store::Environment& environment) {
   try {

@@ -14,7 +14,7 @@ namespace karapace::cli {
 /// StoreError when the blob is missing or damaged.
 generator::Lock lock_of(const store::Store& store, const store::Environment& environment);
 
-/// "debian/bookworm"; the file's name when the base is an archive.
+/// "debian/bookworm"; "sha256:<64 digits>" when the base is an archive.
 std::string base_of(const generator::Lock& lock);
 
 /// Nothing when the lock can not be read: for listings, which go on. verify-store tells about damage.

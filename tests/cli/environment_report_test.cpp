@@ -81,8 +81,8 @@ TEST_F(EnvironmentReport, InspectListsPackagesByName) {
 TEST_F(EnvironmentReport, InspectSaysThatAnArchiveHasPackagesOfItsOwn) {
   auto lock = sample_archive_lock({"jq"});
   auto result = karapace("inspect " + build(lock).id.short_hex());
-  auto file = std::filesystem::path(lock.request.base_image).filename().native();
-  EXPECT_THAT(result.output, HasSubstr("\nbase       " + file + "\npackages   1, besides those in the base\n"));
+  EXPECT_THAT(result.output, HasSubstr("\nbase       sha256:" + lock.archive->sha256.hex() +
+                                       "\npackages   1, besides those in the base\n"));
 }
 
 TEST_F(EnvironmentReport, InspectKnowsNoPackagesBeforeTheBuild) {
@@ -126,8 +126,8 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   for (const auto& row : document.at("environments")) bases[row.at("id")] = row.at("base");
   EXPECT_EQ(bases.at(planned.hex()), nullptr);
   auto archive = sample_archive_lock({"jq"});
-  EXPECT_EQ(bases.at(generator::environment_id(archive).hex()),
-            std::filesystem::path(archive.request.base_image).filename().native());
+  EXPECT_EQ(bases.at(generator::environment_id(archive).hex()), "sha256:" + archive.archive->sha256.hex());
+  EXPECT_THAT(listed.output, HasSubstr("  archive " + archive.archive->sha256.short_hex() + "  "));
 }
 
 }  // namespace
