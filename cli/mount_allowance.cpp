@@ -4,10 +4,9 @@
 #include <cstdlib>
 #include <string>
 
-#define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
+#include "generator/manifest/toml.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"

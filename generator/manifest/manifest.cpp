@@ -7,16 +7,14 @@
 #include <set>
 #include <tuple>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/key_depth.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/suggestion.hpp"
+#include "generator/manifest/toml.hpp"
 #include "store/error.hpp"
 
 namespace karapace::generator {

@@ -4,11 +4,9 @@
 #include <array>
 #include <limits>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
+#include "generator/manifest/toml.hpp"
 #include "store/error.hpp"
 
 namespace karapace::generator {
