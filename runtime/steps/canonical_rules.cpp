@@ -16,7 +16,7 @@ using enum CanonicalAction;
 constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/machine-id", empty, "random; made at first entry"},
     {"var/lib/dbus/machine-id", drop, "random; a link to etc/machine-id is made by dbus"},
-    {"etc/ssh/ssh_host_*", drop, "a secret must not be in a shared layer; made at first entry"},
+    {"etc/ssh/ssh_host_*", drop, "a secret must not be in a shared layer; ssh-keygen -A makes it"},
     {"etc/ssl/private/ssl-cert-snakeoil.key", drop, "a secret must not be in a shared layer"},
     {"etc/ssl/certs/ssl-cert-snakeoil.pem", drop, "belongs to the dropped key"},
     {"etc/shadow", shadow_days, "the day of the last change"},

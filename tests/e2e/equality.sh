@@ -16,7 +16,7 @@ different() {
     # Caches, logs and backups that the canonical rules leave out or empty; mmdebstrap's own configuration and lists.
     grep -vE '^var/(log|cache/(apt|man|ldconfig|debconf)|lib/apt)(/|$| )|^etc/apt/(sources\.list|apt\.conf\.d/99mmdebstrap) ' |
     grep -vE '^etc/(passwd|group|shadow|gshadow|subuid|subgid)- |^var/lib/dpkg/(status-old|diversions-old|statoverride-old|arch) ' |
-    # Random or secret: made at first entry.
+    # Random or secret.
     grep -vE '^etc/(machine-id|ssh/ssh_host_[^ ]*) |^var/lib/dbus/machine-id ' |
     # Days of change; the order in which shells were registered.
     grep -vE '^etc/(shadow|shells) ' |
