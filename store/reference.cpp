@@ -86,6 +86,14 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
   return found;
 }
 
+// An id stands for the project as well when only one is generated from it: the same instance then, whatever it is called.
+Reference by_id(const EnvironmentId& id, const std::vector<Root>& roots) {
+  auto is_it = [&](const Root& root) { return root.environment == id; };
+  auto root = std::find_if(roots.begin(), roots.end(), is_it);
+  bool only_one = root != roots.end() && std::none_of(root + 1, roots.end(), is_it);
+  return {id, only_one ? std::optional(*root) : std::nullopt};
+}
+
 }  // namespace
 
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
@@ -97,7 +105,7 @@ Reference resolve_reference(const Store& store, std::string_view word, const std
   }
   if (!named.empty()) return by_name(word, named);
   auto ids = by_prefix(store, word, known);
-  if (ids.size() == 1) return {*ids.begin(), std::nullopt};
+  if (ids.size() == 1) return by_id(*ids.begin(), known);
   if (ids.empty()) {
     throw NotFoundError(fmt::format("there is no environment \"{}\"; {}", escaped_utf8(word), suggestion(word, known)));
   }

@@ -50,6 +50,17 @@ TEST_F(ReferenceTest, AnEnvironmentIsNamedByItsIdOrAUniqueBeginning) {
   EXPECT_THROW(resolve(id.hex().substr(0, 3)), NotFoundError);
 }
 
+TEST_F(ReferenceTest, AnIdStandsForItsProjectWhenOnlyOneHasIt) {
+  auto environment = environment_of(store_, "shared");
+  auto prefix = environment.id.hex().substr(0, 10);
+  EXPECT_FALSE(resolve(prefix).root);
+  add_root(store_, root_of(environment, "one"));
+  ASSERT_TRUE(resolve(prefix).root);
+  EXPECT_EQ(resolve(prefix).root->name, "one");
+  add_root(store_, root_of(environment, "two"));
+  EXPECT_FALSE(resolve(prefix).root);
+}
+
 TEST_F(ReferenceTest, AnInstanceWhoseEnvironmentIsGoneIsStillFoundByItsId) {
   EnvironmentId id(blake3("gone"));
   open_instance(store_, {id, std::nullopt});
