@@ -3,7 +3,8 @@
 # the source root as include directory, and the chosen sanitizers.
 function(karapace_target_defaults target)
   target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+    $<$<BOOL:${KARAPACE_WERROR}>:-Werror>)
   if(KARAPACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${KARAPACE_SANITIZE} -fno-omit-frame-pointer
       -fno-sanitize-recover=all)
