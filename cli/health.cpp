@@ -99,7 +99,9 @@ HealthCheck check_mirrors() {
   if (::access(configuration.c_str(), R_OK) == 0)
     return {"mirrors", HealthStatus::ok, fmt::format("{} comes first", escaped_utf8(configuration.native())), ""};
   const bool host = ::access("/etc/apt/sources.list", R_OK) == 0 || ::access("/etc/apt/sources.list.d", R_OK) == 0;
-  return {"mirrors", HealthStatus::ok, host ? "the host's own package sources" : "the built-in table", ""};
+  if (host) return {"mirrors", HealthStatus::ok, "the host's own package sources", ""};
+  return {"mirrors", HealthStatus::warning, "the host has no package sources of Debian's kind",
+          fmt::format("name mirrors under [mirrors] in {}", escaped_utf8(configuration.native()))};
 }
 
 HealthCheck check_store(const Context& context) {

@@ -25,8 +25,6 @@ std::string absolute_variable(const char* name) {
 }
 
 Urls built_in(const std::string& archive, const std::string& architecture) {
-  if (archive == "debian") return {"http://deb.debian.org/debian"};
-  if (archive == "debian-security") return {"http://deb.debian.org/debian-security"};
   if (archive != "ubuntu") return {};
   if (architecture == "amd64" || architecture == "i386") {
     return {"http://archive.ubuntu.com/ubuntu", "http://security.ubuntu.com/ubuntu"};

@@ -7,7 +7,7 @@
 //
 //   1. the user's configuration, `[mirrors]` in $XDG_CONFIG_HOME/karapace/config.toml
 //   2. the host's own package sources (/etc/apt), when the host runs that distribution
-//   3. a built-in table
+//   3. for Ubuntu, a built-in table; an archive that none of them knows has no mirror, and resolving says so
 //
 // The host's acquisition settings (proxies, certificates, retries, validity checks) hold whenever its sources are
 // used; `[acquisition]` in the user's configuration overrides each of them. `[keyrings]` there names the keyring of an
