@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands are data: a name, texts, options and a function. The table of them is made by CMake from the files in
-// cli/commands/, one per command; NAME.cpp defines NAME_command() (with "_" for "-"), declared in cli/commands.hpp.
+// cli/commands/, one per command; NAME.cpp defines NAME_command() (with "_" for "-"), declared in cli/commands.hpp. A
+// command of two words ("graph diff") is graph_diff.cpp; its first word is listed in cli/CMakeLists.txt.
 //
 //   struct Arguments { bool dry_run = false; };
 //   void declare(Options& options, Arguments& arguments) {
@@ -17,6 +18,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +44,8 @@ struct CommandText {
   std::string summary;      // one line, capitalised, no full stop
   std::string description;  // paragraphs, wrapped at 80 columns by the author
   std::vector<Example> examples;
+  /// The exit status of every error, for commands whose status 1 is an answer ("different"), as diff(1) has it.
+  std::optional<int> error_status = std::nullopt;
 };
 
 struct Command {
@@ -69,6 +73,8 @@ std::span<const CommandEntry> command_table() noexcept;
 
 /// `karapace --help`.
 std::string program_help();
+/// `karapace WORD --help` for the first word of two-word commands.
+std::string word_help(std::string_view word);
 /// `karapace COMMAND --help`.
 std::string command_help(const Command& command);
 /// The global options, as accepted before and after the command.

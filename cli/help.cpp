@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t indent = 2;
 constexpr std::size_t widest_term = 28;
+constexpr std::size_t name_width = 14;
 
 std::string_view heading(Group group) {
   switch (group) {
@@ -76,7 +77,7 @@ std::string usage_line(const Command& command) {
 std::string group_text(Group group, const std::vector<Command>& commands) {
   std::string text;
   for (const auto& command : commands) {
-    if (command.text.group == group) text += entry(command.text.name, command.text.summary, 14);
+    if (command.text.group == group) text += entry(command.text.name, command.text.summary, name_width);
   }
   return text.empty() ? text : fmt::format("\n{}:\n{}", heading(group), text);
 }
@@ -107,6 +108,15 @@ std::string program_help() {
     text += group_text(group, commands);
   }
   return text + global_options() + "\nkarapace COMMAND --help tells more about a command.\n";
+}
+
+std::string word_help(std::string_view word) {
+  auto text = fmt::format("Usage: karapace {} COMMAND [ARGUMENT]...\n\n", word);
+  auto first = fmt::format("{} ", word);
+  for (const auto& candidate : command_table()) {
+    if (candidate.name.starts_with(first)) text += entry(candidate.name, candidate.make().text.summary, name_width);
+  }
+  return text + global_options() + fmt::format("\nkarapace {} COMMAND --help tells more about a command.\n", word);
 }
 
 std::string command_help(const Command& command) {

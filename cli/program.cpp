@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -26,6 +27,13 @@ std::size_t command_index(std::span<const std::string> words) {
     }
   }
   return words.size();
+}
+
+/// Whether `word` begins commands of two words.
+bool is_first_word(std::string_view word) {
+  auto table = command_table();
+  auto first = fmt::format("{} ", word);
+  return std::any_of(table.begin(), table.end(), [&](const CommandEntry& entry) { return entry.name.starts_with(first); });
 }
 
 const CommandEntry& find_command(std::string_view name) {
@@ -78,21 +86,42 @@ int run_without_command(Context& context, std::span<const std::string> words) {
 int run_help(const Context& context, std::span<const std::string> words) {
   auto topic = std::find_if(words.begin(), words.end(), [](const std::string& word) { return !word.starts_with('-'); });
   if (topic == words.end()) return show_help(context, program_help());
-  return show_help(context, command_help(find_command(*topic).make()));
+  auto name = *topic;
+  if (is_first_word(name)) {
+    if (topic + 1 == words.end()) return show_help(context, word_help(name));
+    name += " " + *(topic + 1);
+  }
+  return show_help(context, command_help(find_command(name).make()));
 }
 
-int dispatch(Context& context, std::span<const std::string> words) {
+/// `words` after the first word of a two-word command, when the second is missing.
+int run_without_second_word(Context& context, const std::string& first, std::span<const std::string> words) {
+  bool help = std::any_of(words.begin(), words.end(), [](const auto& word) { return word == "-h" || word == "--help"; });
+  if (help) return show_help(context, word_help(first));
+  throw UsageError(fmt::format("{}: which command? karapace {} --help lists them", first, first));
+}
+
+/// `error_status`: set when the command that is found wants another status for its errors.
+int dispatch(Context& context, std::span<const std::string> words, std::optional<int>& error_status) {
   auto index = command_index(words);
   if (index == words.size()) return run_without_command(context, words);
-  const auto& name = words[index];
+  auto name = words[index];
   if (name == "help") return run_help(context, words.subspan(index + 1));
+  auto after = static_cast<std::ptrdiff_t>(index) + 1;
+  if (is_first_word(name)) {
+    bool has_second = index + 1 < words.size() && !words[index + 1].starts_with('-');
+    if (!has_second) return run_without_second_word(context, name, words.subspan(index + 1));
+    name += " " + words[index + 1];
+    ++after;
+  }
   auto command = find_command(name).make();
+  error_status = command.text.error_status;
   GlobalArguments globals;
   Options accepted;
   declare_globals(accepted, globals);
   accepted.append(command.options);
   std::vector<std::string> arguments(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(index));
-  arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(index) + 1, words.end());
+  arguments.insert(arguments.end(), words.begin() + after, words.end());
   bool wants_help = asks_for_help(accepted, arguments);
   if (wants_help) return show_help(context, command_help(command));
   parse(accepted, name, arguments);
@@ -120,16 +149,17 @@ int fail(const Context& context, std::string_view code, std::string_view message
 
 int run_program(std::span<const std::string> words) noexcept {
   Context context;
+  std::optional<int> error_status;
   try {
     context = make_context();
     context.json = mentions_json(words);
-    return dispatch(context, words);
+    return dispatch(context, words, error_status);
   } catch (const Error& error) {
-    return fail(context, code_text(error.kind()), error.what(), exit_code(error.kind()));
+    return fail(context, code_text(error.kind()), error.what(), error_status.value_or(exit_code(error.kind())));
   } catch (const std::bad_alloc&) {
-    return fail(context, "error", "out of memory", 1);
+    return fail(context, "error", "out of memory", error_status.value_or(1));
   } catch (const std::exception& error) {
-    return fail(context, "error", error.what(), 1);
+    return fail(context, "error", error.what(), error_status.value_or(1));
   }
 }
 
