@@ -10,7 +10,6 @@
 #include "cli/mount_allowance.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/lock_file.hpp"
-#include "runtime/sandbox/session.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 
@@ -85,7 +84,9 @@ int run_session(const Context& context, const SessionArguments& arguments) {
                                   .variables = arguments.variables,
                                   .working_directory = fs::current_path(),
                                   .home = home_directory(),
-                                  .allowed_mounts = allowed_mounts()};
+                                  .allowed_mounts = allowed_mounts(),
+                                  .persistence = arguments.persistence};
+  for (const auto& path : arguments.binds) request.binds.push_back(fs::absolute(path));
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);

@@ -9,6 +9,7 @@
 
 #include "cli/context.hpp"
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/sandbox/session.hpp"
 
 namespace karapace::cli {
 
@@ -17,6 +18,8 @@ struct SessionArguments {
   std::vector<std::string> argv;  // empty: a login shell of the image
   runtime::Terminal terminal = runtime::Terminal::inherit;
   std::map<std::string, std::string> variables = {};
+  runtime::Persistence persistence = runtime::Persistence::instance;
+  std::vector<std::string> binds = {};  // as given
 };
 
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.

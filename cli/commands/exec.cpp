@@ -9,16 +9,24 @@ namespace {
 struct Arguments {
   std::string environment;
   std::vector<std::string> command;
+  std::vector<std::string> binds;
+  bool ephemeral = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
+  options.flag("--ephemeral", arguments.ephemeral, "in the environment as it was built; changes are thrown away");
+  options.value("--bind", "PATH", arguments.binds, "show a host directory at its own path, writable; may be repeated");
   options.rest("COMMAND", arguments.command, "the command and its arguments", Options::Presence::required);
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  return run_session(context, {.environment = arguments.environment, .argv = arguments.command});
+  using runtime::Persistence;
+  return run_session(context, {.environment = arguments.environment,
+                               .argv = arguments.command,
+                               .persistence = arguments.ephemeral ? Persistence::ephemeral : Persistence::instance,
+                               .binds = arguments.binds});
 }
 
 }  // namespace
@@ -33,7 +41,8 @@ Command exec_command() {
                       "command's: 128 + N when signal N killed it, 127 when it does not exist, 126 when it\n"
                       "can not be executed. With --json only an error is JSON.",
        .examples = {{"karapace exec . -- git --version", "in the environment of the manifest here"},
-                    {"karapace exec hello make", "in the environment named hello"}}},
+                    {"karapace exec hello make", "in the environment named hello"},
+                    {"karapace exec --ephemeral --bind /srv/data . -- ./report", "leave nothing behind but its files"}}},
       declare, run);
 }
 

@@ -60,24 +60,52 @@ void add_network_files(SandboxPlan& plan) {
   plan.given_files.push_back({"/etc/hosts", hosts + "127.0.1.1\t" + plan.hostname + "\n"});
 }
 
-void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment,
-               const store::Instance& instance, const SessionRequest& request) {
-  MountPolicy policy{{}, request.home, request.allowed_mounts};
-  if (instance.manifest) {
-    policy.project = instance.manifest->parent_path();
-    plan.binds.push_back(project_bind(*policy.project, request.home));
-    // What runs inside must not rewrite the layers it stands on.
-    const auto root = fs::canonical(store.root());
-    if (lies_in(root, *policy.project)) plan.hidden.push_back(root.string());
+/// Where a session's changes go, and the project that it belongs to.
+struct Place {
+  fs::path upper;
+  fs::path work;
+  std::optional<fs::path> project;  // the manifest's directory
+};
+
+std::optional<fs::path> project_of(const std::optional<fs::path>& manifest) {
+  return manifest ? std::optional(manifest->parent_path()) : std::nullopt;
+}
+
+/// What runs inside must not rewrite the layers it stands on, wherever the store lies.
+void hide_store(SandboxPlan& plan, const store::Store& store) {
+  const auto root = fs::canonical(store.root());
+  const auto shows = [&](const Bind& bind) { return lies_in(root, bind.source); };
+  for (const auto& bind : plan.binds) {
+    if (bind.access == BindAccess::read_write && shows(bind))
+      plan.hidden.push_back((fs::path(bind.target) / root.lexically_relative(bind.source)).string());
   }
+  if (plan.hidden.empty()) return;
+  if (std::any_of(plan.binds.begin(), plan.binds.end(), [&](const Bind& bind) { return lies_in(bind.source, root); }))
+    throw SandboxError(fmt::format("the store {} lies in a directory that the session may write to, so nothing of it can "
+                                   "be shown inside: keep the store elsewhere",
+                                   root.string()));
+}
+
+void add_binds(SandboxPlan& plan, const store::Environment& environment, const Place& place,
+               const SessionRequest& request) {
+  MountPolicy policy{place.project, request.home, request.allowed_mounts};
+  if (place.project) plan.binds.push_back(project_bind(*place.project, request.home));
+  for (const auto& path : request.binds) {
+    const auto binds = caller_binds(path);
+    plan.binds.insert(plan.binds.end(), binds.begin(), binds.end());
+  }
+  for (const auto& view : request.views) plan.binds.push_back({view, view.string(), BindAccess::read_only});
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
 }
 
-std::string working_directory(const store::Instance& instance, const SessionRequest& request) {
-  if (!instance.manifest) return "/";
-  const auto project = instance.manifest->parent_path();
+/// The caller's directory when it is there inside, too.
+std::string working_directory(const Place& place, const SessionRequest& request) {
   const auto& wanted = request.working_directory;
-  return lies_in(wanted, project) ? wanted.string() : project.string();
+  auto shared = request.binds;
+  if (place.project) shared.push_back(*place.project);
+  if (std::any_of(shared.begin(), shared.end(), [&](const fs::path& one) { return lies_in(wanted, one); }))
+    return wanted.string();
+  return place.project ? place.project->string() : "/";
 }
 
 /// The instance, kept from being destroyed while the lock lives.
@@ -102,34 +130,35 @@ store::Environment built_environment(const store::Store& store, const store::Ref
                   reference.environment.short_hex(), where));
 }
 
-}  // namespace
-
-SandboxPlan session_plan(const store::Store& store, const store::Environment& environment,
-                         const store::Instance& instance, const SessionRequest& request) {
+SandboxPlan session_plan(const store::Store& store, const store::Environment& environment, const Place& place,
+                         const SessionRequest& request) {
   SandboxPlan plan;
   for (const auto& layer : environment.layers) plan.lowers.push_back(store.layer_tree(layer));
-  plan.upper = instance.upper();
-  plan.work = instance.work();
+  plan.upper = place.upper;
+  plan.work = place.work;
   plan.network = environment.runtime.network_isolation ? Network::none : Network::host;
   plan.hostname = host_name(request.name);
   plan.purpose = Purpose::session;
   plan.terminal = request.terminal;
-  plan.volatile_overlay = false;
-  add_binds(plan, store, environment, instance, request);
+  plan.volatile_overlay = request.persistence == Persistence::ephemeral;
+  add_binds(plan, environment, place, request);
+  hide_store(plan, store);
   add_network_files(plan);
   plan.filled_files.push_back({"/etc/machine-id", random_machine_id()});
-  plan.commands.push_back({request.argv, variables(environment, request), working_directory(instance, request), {}});
+  plan.commands.push_back({request.argv, variables(environment, request), working_directory(place, request), {}});
   return plan;
 }
 
-SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
-  // gc keeps the environment from here on, and then it is looked at.
-  const auto environment = built_environment(store, reference);
-  const auto in_use = store::use_environment(store, environment.id);
+SandboxResult run_in_instance(const store::Store& store, const store::Environment& environment,
+                              const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
-  auto plan = session_plan(store, environment, held.instance, request);
-  SessionList sessions(held.instance.directory);
+  const auto& instance = held.instance;
+  auto plan =
+      session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
+  SessionList sessions(instance.directory);
   auto running = sessions.find_running();
+  if (running && !(request.binds.empty() && request.views.empty()))
+    throw SandboxError("--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
   if (running) {
     plan.joined = running->process.get();
     plan.id_mode = running->mode;
@@ -140,6 +169,30 @@ SandboxResult run_session(const store::Store& store, const store::Reference& ref
   }
   plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
   return run(plan);
+}
+
+SandboxResult run_ephemeral(const store::Store& store, const store::Environment& environment,
+                            const store::Reference& reference, const SessionRequest& request) {
+  // Removed as root of the user namespace, which is entered while it lives: files may belong to mapped ids.
+  const auto staging = store.stage();
+  const auto manifest = reference.root ? std::optional(reference.root->manifest) : std::nullopt;
+  const Place place{staging.path() / "upper", staging.path() / "work", project_of(manifest)};
+  for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
+  auto plan = session_plan(store, environment, place, request);
+  const auto ids = plan_ids();
+  plan.id_mode = ids.mode;
+  enter_user_namespace(ids);
+  return run(plan);
+}
+
+}  // namespace
+
+SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
+  // gc keeps the environment from here on, and then it is looked at.
+  const auto environment = built_environment(store, reference);
+  const auto in_use = store::use_environment(store, environment.id);
+  if (request.persistence == Persistence::ephemeral) return run_ephemeral(store, environment, reference, request);
+  return run_in_instance(store, environment, reference, request);
 }
 
 }  // namespace karapace::runtime

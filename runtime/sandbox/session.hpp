@@ -2,7 +2,9 @@
 // Sessions: people's commands in an instance of an environment (`enter`, `exec`).
 //
 // The environment's layers lie below the instance's upper directory, so the build result is never written to. A session
-// gets the project's directory at its own path, the manifest's mounts and variables, and nothing else of the host.
+// gets the project's directory at its own path, the manifest's mounts and variables, what the caller binds, and nothing
+// else of the host. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
+// finds the environment as it was built, whatever was done in the instance.
 //
 // Several sessions of one instance run at once although an overlay must not be mounted twice: the first one mounts, the
 // others join its namespaces and copy its mounts, which keeps the overlay alive whoever ends first. `instance/session`
@@ -22,6 +24,11 @@
 
 namespace karapace::runtime {
 
+enum class Persistence {
+  instance,   // changes stay in the project's instance
+  ephemeral,  // changes are gone when the session ends
+};
+
 struct SessionRequest {
   std::string name;  // of the environment, for the host name and prompts
   std::vector<std::string> argv;
@@ -30,14 +37,14 @@ struct SessionRequest {
   std::filesystem::path working_directory;            // of the caller; kept when it is inside the project
   std::filesystem::path home;                         // of the caller, for "~/" in mounts
   std::vector<std::filesystem::path> allowed_mounts;  // host directories from which manifests may mount
+  Persistence persistence = Persistence::instance;
+  std::vector<std::filesystem::path> binds = {};  // absolute; host directories with write access at their own paths
+  std::vector<std::filesystem::path> views = {};  // absolute; the same, read-only
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,
-/// SandboxError when a mount is not allowed or the sandbox can not be made.
+/// SandboxError when a mount is not allowed, when binds are asked for in an instance whose mounts a running session has
+/// made already, or when the sandbox can not be made.
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
-
-/// What run_session runs, for a fresh mount of the instance. Looks at the host's files, but changes nothing.
-SandboxPlan session_plan(const store::Store& store, const store::Environment& environment,
-                         const store::Instance& instance, const SessionRequest& request);
 
 }  // namespace karapace::runtime

@@ -40,16 +40,16 @@ bool is_allowed(const fs::path& real, const MountPolicy& policy) {
   });
 }
 
-void check_target(const store::Mount& mount) {
-  const fs::path target = fs::path(mount.target).lexically_normal();
+/// `what`: "mount data" or "--bind".
+void check_target(std::string_view what, std::string_view written) {
+  const fs::path target = fs::path(written).lexically_normal();
   const bool dotted = std::any_of(target.begin(), target.end(), [](const fs::path& part) { return part == ".."; });
   if (!target.is_absolute() || dotted || target == "/")
-    throw SandboxError(
-        fmt::format("mount {}: the target \"{}\" is not an absolute path below /", mount.label, mount.target));
+    throw SandboxError(fmt::format("{}: the target \"{}\" is not an absolute path below /", what, written));
   for (const char* own : {"/proc", "/sys", "/dev"})
     if (lies_in(target, own))
-      throw SandboxError(fmt::format("mount {}: the target \"{}\" lies in {}, which belongs to the sandbox",
-                                     mount.label, mount.target, own));
+      throw SandboxError(
+          fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox", what, written, own));
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ Bind project_bind(const fs::path& project, const fs::path& home) {
 }
 
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
-  check_target(mount);
+  check_target("mount " + mount.label, mount.target);
   const auto real = real_path(host_path(mount, policy), mount);
   if (!is_allowed(real, policy))
     throw SandboxError(fmt::format(
@@ -79,6 +79,20 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
         "~/.config/karapace/config.toml",
         mount.label, mount.host, real.string()));
   return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write};
+}
+
+std::vector<Bind> caller_binds(const fs::path& path) {
+  std::error_code error;
+  const auto real = fs::canonical(path, error);
+  if (error) throw SandboxError(fmt::format("--bind: cannot use \"{}\": {}", path.string(), error.message()));
+  auto written = path.lexically_normal();
+  if (!written.has_filename()) written = written.parent_path();
+  std::vector<Bind> binds;
+  for (const auto& target : {real, written}) {
+    check_target("--bind", target.native());
+    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, BindAccess::read_write});
+  }
+  return binds;
 }
 
 }  // namespace karapace::runtime

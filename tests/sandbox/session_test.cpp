@@ -90,6 +90,14 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
             "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
 }
 
+TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
+  EXPECT_EQ(message_of([&] { caller_binds("/"); }), "--bind: the target \"/\" is not an absolute path below /");
+  EXPECT_EQ(message_of([&] { caller_binds("/dev/shm"); }),
+            "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox");
+  EXPECT_EQ(message_of([&] { caller_binds("/not/there"); }),
+            "--bind: cannot use \"/not/there\": No such file or directory");
+}
+
 using SessionFiles = SandboxFixture;
 
 TEST_F(SessionFiles, DeadSessionsAndDamagedLinesAreNotJoined) {
@@ -130,13 +138,13 @@ class Sessions : public EveryUser {
   static EnvironmentId environment_id() { return EnvironmentId(blake3("an environment")); }
 
   /// In a process of its own: exit status of the script.
-  pid_t start(const std::string& script) {
+  pid_t start(const std::string& script, const SessionRequest& options = {}) {
     const pid_t child = ::fork();
     if (child != 0) return child;
     try {
       become_user();
       const auto store = store::Store::open(store_root(), store::Store::Access::update);
-      SessionRequest request;
+      SessionRequest request = options;
       request.name = "test/env";
       request.argv = {"sh", "-c", script};
       request.allowed_mounts = {"/usr"};
@@ -192,6 +200,48 @@ TEST_P(Sessions, LeaveTheBuildResultUntouched) {
   EXPECT_TRUE(fs::exists(tree / "old/file"));
   EXPECT_TRUE(fs::exists(tree / "etc/passwd"));
   EXPECT_FALSE(fs::exists(tree / "etc/new"));
+}
+
+TEST_P(Sessions, ThatAreEphemeralFindTheBuildResultAndLeaveNothing) {
+  EXPECT_EQ(finish(start("echo x > /kept")), 0);
+  SessionRequest ephemeral;
+  ephemeral.persistence = Persistence::ephemeral;
+  EXPECT_EQ(finish(start("[ ! -e /kept ] && echo y > /kept && mkdir /d && chown 1:1 /d && rm -r /old", ephemeral)), 0);
+  EXPECT_EQ(finish(start("[ -e /old/file ] && [ ! -e /d ] && [ $(cat /kept) = x ]")), 0);
+  EXPECT_TRUE(fs::is_empty(store_root() / "staging"));
+}
+
+TEST_P(Sessions, ShowWhatTheCallerBindsAndNothingOfTheStore) {
+  const auto shared = directory / "shared";
+  ASSERT_TRUE(as_user([&] {
+    fs::create_directory(shared);
+    fs::create_directory_symlink("shared", directory / "link");
+  }));
+  SessionRequest request;
+  request.persistence = Persistence::ephemeral;
+  request.binds = {directory / "link"};
+  request.working_directory = directory / "link";
+  EXPECT_EQ(finish(start("echo x > file && cmp file " + (shared / "file").string(), request)), 0);
+  EXPECT_EQ(read_file(shared / "file"), "x\n");
+  request.binds = {directory};
+  EXPECT_EQ(finish(start("[ -d " + store_root().string() + " ] && [ -z \"$(ls " + store_root().string() + ")\" ]",
+                         request)),
+            0);
+}
+
+TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
+  const auto first = start("while [ ! -e /stop ]; do sleep 0.05; done");
+  std::this_thread::sleep_for(300ms);
+  SessionRequest request;
+  request.binds = {directory};
+  const auto second = start("true", request);
+  int status = 0;
+  ::waitpid(second, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 99);
+  EXPECT_EQ(read_file(directory / "error"),
+            "--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
+  EXPECT_EQ(finish(start("echo > /stop")), 0);
+  EXPECT_EQ(finish(first), 0);
 }
 
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
