@@ -53,6 +53,12 @@ std::vector<fs::path> layer_trees(const store::Store& store, const store::Refere
   return trees;
 }
 
+fs::path existing_sysroot(const store::Store& store, const EnvironmentId& id) {
+  if (store.has_sysroot(id)) return store.sysroot_path(id);
+  throw NotFoundError(fmt::format("--sysroot: the environment {} has none yet: `karapace toolchain {}` makes it",
+                                  id.short_hex(), id.short_hex()));
+}
+
 }  // namespace
 
 runtime::Terminal fitting_terminal() {
@@ -87,6 +93,8 @@ int run_session(const Context& context, const SessionArguments& arguments) {
                                   .allowed_mounts = allowed_mounts(),
                                   .persistence = arguments.persistence};
   for (const auto& path : arguments.binds) request.binds.push_back(fs::absolute(path));
+  for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(fs::absolute(path));
+  if (arguments.sysroot) request.read_only_binds.push_back(existing_sysroot(store, reference.environment));
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);

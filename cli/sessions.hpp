@@ -20,6 +20,8 @@ struct SessionArguments {
   std::map<std::string, std::string> variables = {};
   runtime::Persistence persistence = runtime::Persistence::instance;
   std::vector<std::string> binds = {};  // as given
+  std::vector<std::string> read_only_binds = {};
+  bool sysroot = false;  // show the environment's sysroot at its own path
 };
 
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.

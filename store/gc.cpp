@@ -54,10 +54,10 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kind_names = {"step", "environment",  "layer",   "blob",
-                                                        "log",  "failed-state", "staging", "quarantine"};
-constexpr std::array<const char*, 8> kind_directories = {"steps", "environments", "layers",  "blobs",
-                                                         "logs",  "failed",       "staging", "quarantine"};
+constexpr std::array<std::string_view, 9> kind_names = {"step",         "environment", "layer",      "blob",   "log",
+                                                        "failed-state", "staging",     "quarantine", "sysroot"};
+constexpr std::array<const char*, 9> kind_directories = {"steps",  "environments", "layers",     "blobs",   "logs",
+                                                         "failed", "staging",      "quarantine", "sysroots"};
 
 bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
   struct stat status{};
@@ -128,6 +128,7 @@ class Collection {
     add(GarbageKind::layer, now.layers, [&](const LayerId& id) { return live.layers.contains(id); });
     add(GarbageKind::blob, now.blobs, [&](const BlobId& id) { return live.blobs.contains(id); });
     add(GarbageKind::log, now.logs, [&](const StepKey& key) { return live.steps.contains(key); });
+    add_sysroots(live);
     add_failed_states(live);
     add_leftovers();
     auto count = [&](GarbageKind kind) {
@@ -169,6 +170,14 @@ class Collection {
     live.environments.merge(more.environments);
     live.layers.merge(more.layers);
     live.blobs.merge(more.blobs);
+  }
+
+  /// A sysroot lives as long as its environment, which sessions that use it hold.
+  void add_sysroots(const Live& live) {
+    for (const auto& name : names_in(store_.root() / kind_directories[static_cast<std::size_t>(GarbageKind::sysroot)])) {
+      auto id = EnvironmentId::from_hex(name);
+      if (!id || !live.environments.contains(*id)) report_.garbage.push_back({GarbageKind::sysroot, name});
+    }
   }
 
   /// Who looks at a state holds its plan's lock. A state without a plan can not be looked at.

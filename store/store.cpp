@@ -51,6 +51,7 @@ std::filesystem::path Store::listing_path(const LayerId& id) const { return root
 std::filesystem::path Store::step_path(const StepKey& key) const { return root_ / "steps" / key.hex(); }
 std::filesystem::path Store::failed_path() const { return root_ / "failed"; }
 std::filesystem::path Store::log_path(const StepKey& key) const { return root_ / "logs" / key.hex(); }
+std::filesystem::path Store::sysroot_path(const EnvironmentId& id) const { return root_ / "sysroots" / id.hex(); }
 std::filesystem::path Store::instances_path() const { return root_ / "instances"; }
 std::filesystem::path Store::roots_path() const { return root_ / "roots"; }
 std::filesystem::path Store::staging_path() const { return root_ / "staging"; }
@@ -120,6 +121,20 @@ Listing Store::listing(const LayerId& id) const {
   auto what = fmt::format("the listing of the layer {}", id.hex());
   if (LayerId(blake3(*text)) != id) throw StoreError(fmt::format("{} is damaged: its digest differs; {}", what, remedy));
   return Listing::parse(*text, what);
+}
+
+bool Store::has_sysroot(const EnvironmentId& id) const { return is_there(sysroot_path(id)); }
+
+void Store::add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree) const {
+  auto lock = lock_contents(LOCK_SH);
+  if (!is_there(environment_path(id))) {
+    throw NotFoundError(fmt::format("the environment {} is not built; run ninja", id.short_hex()));
+  }
+  auto directory = root_ / "sysroots";
+  if (!is_there(directory) && ::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+  rename_new(tree, sysroot_path(id));
 }
 
 std::optional<StepRecord> Store::record(const StepKey& key) const {

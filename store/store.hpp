@@ -62,6 +62,8 @@ class Store {
   std::filesystem::path log_path(const StepKey& key) const;
   std::filesystem::path failed_path() const;
   std::filesystem::path environment_path(const EnvironmentId& id) const;
+  /// The merged tree of an environment's layers, for compilers (runtime/steps/sysroot.hpp); made on demand.
+  std::filesystem::path sysroot_path(const EnvironmentId& id) const;
   std::filesystem::path instances_path() const;
   std::filesystem::path roots_path() const;
   std::filesystem::path staging_path() const;
@@ -88,6 +90,10 @@ class Store {
   LayerId add_layer(const std::filesystem::path& tree, const Listing& listing, const Staging& staging) const;
   /// Reads and verifies (id = BLAKE3 of the text). StoreError when missing or damaged.
   Listing listing(const LayerId& id) const;
+
+  bool has_sysroot(const EnvironmentId& id) const;
+  /// Moves a finished tree into sysroots/. NotFoundError when the environment has gone meanwhile: gc takes both.
+  void add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree) const;
 
   /// Nothing when the step has no record.
   std::optional<StepRecord> record(const StepKey& key) const;

@@ -10,7 +10,9 @@ struct Arguments {
   std::string environment;
   std::vector<std::string> command;
   std::vector<std::string> binds;
+  std::vector<std::string> read_only_binds;
   bool ephemeral = false;
+  bool sysroot = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
@@ -18,6 +20,8 @@ void declare(Options& options, Arguments& arguments) {
                      Options::Presence::required);
   options.flag("--ephemeral", arguments.ephemeral, "in the environment as it was built; changes are thrown away");
   options.value("--bind", "PATH", arguments.binds, "show a host directory at its own path, writable; may be repeated");
+  options.value("--bind-ro", "PATH", arguments.read_only_binds, "the same, read-only");
+  options.flag("--sysroot", arguments.sysroot, "show what `karapace toolchain` made at its own path, for compilers");
   options.rest("COMMAND", arguments.command, "the command and its arguments", Options::Presence::required);
 }
 
@@ -26,7 +30,9 @@ int run(const Context& context, const Arguments& arguments) {
   return run_session(context, {.environment = arguments.environment,
                                .argv = arguments.command,
                                .persistence = arguments.ephemeral ? Persistence::ephemeral : Persistence::instance,
-                               .binds = arguments.binds});
+                               .binds = arguments.binds,
+                               .read_only_binds = arguments.read_only_binds,
+                               .sysroot = arguments.sysroot});
 }
 
 }  // namespace

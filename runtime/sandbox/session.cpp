@@ -90,11 +90,14 @@ void add_binds(SandboxPlan& plan, const store::Environment& environment, const P
                const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts};
   if (place.project) plan.binds.push_back(project_bind(*place.project, request.home));
-  for (const auto& path : request.binds) {
-    const auto binds = caller_binds(path);
-    plan.binds.insert(plan.binds.end(), binds.begin(), binds.end());
-  }
-  for (const auto& view : request.views) plan.binds.push_back({view, view.string(), BindAccess::read_only});
+  const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
+    for (const auto& path : paths) {
+      const auto binds = caller_binds(path, access);
+      plan.binds.insert(plan.binds.end(), binds.begin(), binds.end());
+    }
+  };
+  bind(request.binds, BindAccess::read_write);
+  bind(request.read_only_binds, BindAccess::read_only);
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
 }
 
@@ -102,6 +105,7 @@ void add_binds(SandboxPlan& plan, const store::Environment& environment, const P
 std::string working_directory(const Place& place, const SessionRequest& request) {
   const auto& wanted = request.working_directory;
   auto shared = request.binds;
+  shared.insert(shared.end(), request.read_only_binds.begin(), request.read_only_binds.end());
   if (place.project) shared.push_back(*place.project);
   if (std::any_of(shared.begin(), shared.end(), [&](const fs::path& one) { return lies_in(wanted, one); }))
     return wanted.string();
@@ -157,7 +161,7 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
   SessionList sessions(instance.directory);
   auto running = sessions.find_running();
-  if (running && !(request.binds.empty() && request.views.empty()))
+  if (running && !(request.binds.empty() && request.read_only_binds.empty()))
     throw SandboxError("--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
   if (running) {
     plan.joined = running->process.get();

@@ -38,8 +38,8 @@ struct SessionRequest {
   std::filesystem::path home;                         // of the caller, for "~/" in mounts
   std::vector<std::filesystem::path> allowed_mounts;  // host directories from which manifests may mount
   Persistence persistence = Persistence::instance;
-  std::vector<std::filesystem::path> binds = {};  // absolute; host directories with write access at their own paths
-  std::vector<std::filesystem::path> views = {};  // absolute; the same, read-only
+  std::vector<std::filesystem::path> binds = {};            // absolute; shown at their own paths, writable
+  std::vector<std::filesystem::path> read_only_binds = {};  // the same, read-only
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,

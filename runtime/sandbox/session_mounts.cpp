@@ -81,7 +81,7 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
   return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write};
 }
 
-std::vector<Bind> caller_binds(const fs::path& path) {
+std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {
   std::error_code error;
   const auto real = fs::canonical(path, error);
   if (error) throw SandboxError(fmt::format("--bind: cannot use \"{}\": {}", path.string(), error.message()));
@@ -90,7 +90,7 @@ std::vector<Bind> caller_binds(const fs::path& path) {
   std::vector<Bind> binds;
   for (const auto& target : {real, written}) {
     check_target("--bind", target.native());
-    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, BindAccess::read_write});
+    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, access});
   }
   return binds;
 }

@@ -27,10 +27,10 @@ Bind project_bind(const std::filesystem::path& project, const std::filesystem::p
 /// needs.
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 
-/// What the caller asks for on the command line: a host directory or file with write access at its own path. A path with
-/// links in it stands at its real path, too, so that programs inside find either. SandboxError for one that does not
+/// What the caller asks for on the command line: a host directory or file at its own path. A path with links in it stands
+/// at its real path, too, so that programs inside find either. SandboxError for one that does not
 /// exist, for "/" and for what the sandbox itself needs.
-std::vector<Bind> caller_binds(const std::filesystem::path& path);
+std::vector<Bind> caller_binds(const std::filesystem::path& path, BindAccess access);
 
 /// Whether `path` is `directory` or below it; both absolute, without links.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);

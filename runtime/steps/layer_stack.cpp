@@ -37,6 +37,11 @@ const store::Entry* LayerStack::find(std::string_view path) const {
   return found == visible_.end() ? nullptr : &found->second.entry;
 }
 
+void LayerStack::for_each(
+    const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const {
+  for (const auto& [path, visible] : visible_) visit(visible.entry, trees_[visible.layer]);
+}
+
 std::optional<std::string> LayerStack::read(std::string_view path) const {
   auto found = visible_.find(path);
   if (found == visible_.end()) return std::nullopt;

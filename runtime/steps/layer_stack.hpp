@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ class LayerStack {
   const store::Entry* find(std::string_view path) const;
   /// The content of the visible regular file at `path`; nothing when there is none. At most 256 MiB.
   std::optional<std::string> read(std::string_view path) const;
+  /// Calls `visit(entry, tree)` for everything that is visible, sorted by path; `tree` is the tree it is in on disk.
+  void for_each(const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const;
   /// Trees on disk, bottom first.
   const std::vector<std::filesystem::path>& trees() const noexcept { return trees_; }
 

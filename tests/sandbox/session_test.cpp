@@ -91,10 +91,10 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
 }
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
-  EXPECT_EQ(message_of([&] { caller_binds("/"); }), "--bind: the target \"/\" is not an absolute path below /");
-  EXPECT_EQ(message_of([&] { caller_binds("/dev/shm"); }),
+  EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
+  EXPECT_EQ(message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
             "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox");
-  EXPECT_EQ(message_of([&] { caller_binds("/not/there"); }),
+  EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
             "--bind: cannot use \"/not/there\": No such file or directory");
 }
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// toolchain: files with which CMake compiles inside an environment.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "cli/commands.hpp"
+#include "cli/programs.hpp"
+#include "cli/store_access.hpp"
+#include "generator/project/child.hpp"
+#include "generator/project/toolchain_text.hpp"
+#include "store/environment.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string environment = ".";
+  std::string directory;
+  std::vector<std::string> binds;
+  bool preset = false;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path (default: .)");
+  options.value("--bind", "PATH", arguments.binds, "another directory to build in or read from; may be repeated");
+  options.value("-C,--directory", "DIR", arguments.directory,
+                "where the programs go (default: .karapace/toolchain beside the manifest)");
+  options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
+}
+
+/// Links in a sysroot lead nowhere else, so asking the host is safe.
+bool is_program(const fs::path& sysroot, const fs::path& path) {
+  struct stat status {};
+  return ::stat((sysroot / path).c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
+}
+
+fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
+  if (!store::find_environment(store, id)) {
+    throw NotFoundError(fmt::format("toolchain: the environment {} is not built yet: run `ninja` or `karapace build`",
+                                    id.short_hex()));
+  }
+  generator::ChildCommand command{.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
+                                  .working_directory = {},
+                                  .output = generator::ChildOutput::discard};
+  if (generator::run_child(command) != 0) throw Error("toolchain: the environment's sysroot can not be made (see above)");
+  return store.sysroot_path(id);
+}
+
+fs::path toolchain_directory(const Arguments& arguments, const store::Reference& reference) {
+  if (!arguments.directory.empty()) return fs::absolute(arguments.directory).lexically_normal();
+  if (reference.root) return reference.root->manifest.parent_path() / ".karapace/toolchain";
+  throw UsageError("toolchain: this environment belongs to no project here: say with -C where its programs shall go");
+}
+
+std::string processor() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.machine : "unknown";
+}
+
+generator::Toolchain make_toolchain(const Context& context, const Arguments& arguments) {
+  auto store = context.open_store(store::Store::Access::update);
+  auto reference = find_reference(store, arguments.environment);
+  generator::Toolchain toolchain;
+  toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
+  toolchain.environment = reference.environment;
+  toolchain.directory = toolchain_directory(arguments, reference);
+  toolchain.sysroot = make_sysroot(store, reference.environment);
+  if (reference.root) toolchain.shared.push_back(reference.root->manifest.parent_path());
+  for (const auto& path : arguments.binds) toolchain.shared.push_back(fs::absolute(path).lexically_normal());
+  toolchain.karapace = {find_program("karapace"), "--store", store.root()};
+  toolchain.processor = processor();
+  toolchain.programs = generator::toolchain_programs(is_program, toolchain.sysroot);
+  return toolchain;
+}
+
+void require_compiler(const generator::Toolchain& toolchain) {
+  if (toolchain.programs.contains("CMAKE_C_COMPILER") || toolchain.programs.contains("CMAKE_CXX_COMPILER")) return;
+  throw NotFoundError(fmt::format("toolchain: there is no compiler in the environment {}: add \"gcc\", \"g++\" or \"clang\" "
+                                  "to the packages in its manifest",
+                                  toolchain.name));
+}
+
+void write_files(const generator::Toolchain& toolchain) {
+  auto bin = toolchain.directory / "bin";
+  fs::remove_all(bin);
+  fs::create_directories(bin);
+  for (const auto& [name, text] : generator::toolchain_scripts(toolchain)) {
+    write_file_atomically(bin / name, text, Durable::no, 0755);
+  }
+  write_file_atomically(toolchain.directory / generator::toolchain_file, generator::toolchain_text(toolchain),
+                        Durable::no, 0644);
+}
+
+nlohmann::json document(const generator::Toolchain& toolchain) {
+  auto programs = nlohmann::json::object();
+  for (const auto& [variable, path] : toolchain.programs) {
+    programs[variable] = (toolchain.directory / "bin" / path.filename()).native();
+  }
+  auto shared = nlohmann::json::array();
+  for (const auto& directory : toolchain.shared) shared.push_back(directory.native());
+  return {{"environment", toolchain.environment.hex()},
+          {"name", toolchain.name},
+          {"programs", std::move(programs)},
+          {"shared", std::move(shared)},
+          {"sysroot", toolchain.sysroot.native()},
+          {"toolchain_file", (toolchain.directory / generator::toolchain_file).native()}};
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto toolchain = make_toolchain(context, arguments);
+  require_compiler(toolchain);
+  write_files(toolchain);
+  if (context.json) {
+    context.print_json(document(toolchain));
+  } else {
+    context.print(arguments.preset ? generator::toolchain_preset(toolchain) : generator::toolchain_text(toolchain));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command toolchain_command() {
+  return make_command<Arguments>(
+      {.name = "toolchain",
+       .group = Group::using_,
+       .summary = "Make CMake compile in an environment",
+       .description = "Prints a CMake toolchain file whose compilers, linkers and emulator run in the environment,\n"
+                      "while cmake, ninja, ccache, the editor and the debugger run outside. Paths are the same on\n"
+                      "both sides: the project's directory is visible at its own path, and headers and libraries\n"
+                      "are named below a merged tree of the environment that can be read from outside, too.\n"
+                      "When the lock changes, call it again and configure afresh.",
+       .examples = {{"karapace toolchain dev > toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
+                    {"karapace toolchain --preset > CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
+                    {"karapace toolchain . --bind /tmp/build", "a build directory outside the project"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files with which CMake compiles inside an environment: a toolchain file, small programs that run the compilers
+// there, and a preset. Pure text; `karapace toolchain` writes them.
+//
+// Paths are the same inside and outside: the project's directory stands at its own path, and the compilers are called
+// by their path below the sysroot, with the sysroot as theirs, so that every header they name can be opened outside.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/digest.hpp"
+
+namespace karapace::generator {
+
+struct Toolchain {
+  std::string name;  // of the environment, for people
+  EnvironmentId environment;
+  std::filesystem::path sysroot;
+  std::filesystem::path directory;            // where the files are written: toolchain.cmake, bin/
+  std::vector<std::filesystem::path> shared;  // directories that are visible inside: the project's first
+  std::vector<std::string> karapace;          // how karapace is called, with its global options
+  std::string processor;                      // as uname -m says
+  /// CMake's variable -> the program's path below the sysroot: {"CMAKE_C_COMPILER", "usr/bin/cc"}.
+  std::map<std::string, std::filesystem::path> programs;
+};
+
+/// The programs that CMake should know, of those that `exists` says yes to (paths below the sysroot): for a compiler
+/// the first of its usual names.
+std::map<std::string, std::filesystem::path> toolchain_programs(bool (*exists)(const std::filesystem::path&,
+                                                                               const std::filesystem::path&),
+                                                                const std::filesystem::path& sysroot);
+
+constexpr std::string_view toolchain_file = "toolchain.cmake";
+/// Below `bin`: runs what was built, inside.
+constexpr std::string_view emulator_program = "karapace-run";
+
+std::string toolchain_text(const Toolchain& toolchain);
+/// Names below `bin` and the scripts' texts.
+std::map<std::string, std::string> toolchain_scripts(const Toolchain& toolchain);
+/// CMakeUserPresets.json with one configure, build and test preset, "karapace-<name>".
+std::string toolchain_preset(const Toolchain& toolchain);
+
+}  // namespace karapace::generator

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/sysroot.hpp"
+
+#include "runtime/steps/composition.hpp"
+#include "store/error.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The physical path, below the root, of what a link means; only its last part may be a link itself.
+fs::path meaning(const Composition& tree, const store::Entry& link) {
+  auto meant = link.target.starts_with('/') ? fs::path(link.target) : fs::path(link.path).parent_path() / link.target;
+  auto last = meant.filename();
+  bool names_something = !last.empty() && last != "." && last != "..";
+  if (names_something) return tree.resolve_parents(meant.native());
+  return fs::path(tree.resolve_parents((meant / "here").native())).parent_path();
+}
+
+/// The way there from the link's directory, which is a physical path, too: it passes no link, so it can not climb out.
+std::string inner_target(const Composition& tree, const store::Entry& link) {
+  auto directory = fs::path(link.path).parent_path();
+  auto to = meaning(tree, link);
+  auto target = directory.empty() ? to : to.lexically_relative(directory);
+  return target.empty() ? "." : target.native();
+}
+
+void add_links(Composition& tree, const std::vector<store::Entry>& links) {
+  for (const auto& link : links) {
+    Node node;
+    node.entry = link;
+    try {
+      node.entry.target = inner_target(tree, link);
+    } catch (const StepError&) {  // a circle of links leads nowhere
+      tree.erase(link.path);
+      continue;
+    }
+    tree.put(std::move(node));
+  }
+}
+
+Composition merged(const LayerStack& layers, const LayerStack& nothing) {
+  Composition tree(nothing);
+  std::vector<store::Entry> links;
+  layers.for_each([&](const store::Entry& entry, const fs::path& layer) {
+    if (entry.type == store::EntryType::fifo) return;  // nothing to read; opening one would wait
+    Node node;
+    node.entry = entry;
+    node.entry.opaque = false;
+    node.source = layer / entry.path;
+    if (entry.type == store::EntryType::symlink) links.push_back(entry);
+    tree.put(std::move(node));
+  });
+  add_links(tree, links);
+  return tree;
+}
+
+}  // namespace
+
+fs::path make_sysroot(const store::Store& store, const store::Environment& environment) {
+  auto path = store.sysroot_path(environment.id);
+  if (store.has_sysroot(environment.id)) return path;
+  LayerStack layers(store, environment.layers);
+  LayerStack nothing(store, {});
+  auto staging = store.stage();
+  auto tree = staging.path() / "tree";
+  fs::create_directory(tree);
+  auto composition = merged(layers, nothing);
+  composition.write(tree);
+  composition.write_directory_times(tree);
+  store.add_sysroot(environment.id, tree);
+  return path;
+}
+
+}  // namespace karapace::steps
