@@ -19,8 +19,9 @@ struct Candidates {
 
 const std::vector<Candidates>& candidates() {
   static const std::vector<Candidates> all = {
-      {"CMAKE_C_COMPILER", {"cc", "gcc", "clang"}},
-      {"CMAKE_CXX_COMPILER", {"c++", "g++", "clang++"}},
+      // The names that say which compiler it is come first: ccache goes by them.
+      {"CMAKE_C_COMPILER", {"gcc", "clang", "cc"}},
+      {"CMAKE_CXX_COMPILER", {"g++", "clang++", "c++"}},
       {"CMAKE_Fortran_COMPILER", {"gfortran"}},
       {"CMAKE_AR", {"ar"}},
       {"CMAKE_LINKER", {"ld"}},
@@ -80,6 +81,15 @@ foreach(karapace_directory IN ITEMS "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
 endforeach()
 )";
 
+constexpr std::string_view compiler_caches = R"(
+# ccache has the compiler write into its own temporary directory, which must be visible inside.
+foreach(karapace_language IN ITEMS C CXX)
+  if("${CMAKE_${karapace_language}_COMPILER_LAUNCHER}" MATCHES "(^|/)ccache$")
+    list(APPEND CMAKE_${karapace_language}_COMPILER_LAUNCHER "temporary_dir=${CMAKE_BINARY_DIR}/CMakeFiles/ccache")
+  endif()
+endforeach()
+)";
+
 constexpr std::string_view find_modes = R"(
 # CMake's own test programs must be visible, too; children of this process are told where they are.
 set(ENV{KARAPACE_CMAKE_ROOT} "${CMAKE_ROOT}")
@@ -126,6 +136,7 @@ std::string toolchain_text(const Toolchain& toolchain) {
   text += fmt::format("set(CMAKE_CROSSCOMPILING_EMULATOR {})\nset(KARAPACE_SHARED_DIRECTORIES{})\n",
                       cmake_text(bin / emulator_program), cmake_list(toolchain.shared));
   text += visibility_check;
+  text += compiler_caches;
   text += find_modes;
   return text;
 }

@@ -82,6 +82,18 @@ for mode in $modes; do
   run cmake -G Ninja -B "$work/$mode/elsewhere" --toolchain "$work/toolchain.cmake" >"$work/log" 2>&1 || { cat "$work/log"; fail "shared"; }
   run ninja -C "$work/$mode/elsewhere" >"$work/log" || { cat "$work/log"; fail "compile elsewhere"; }
 
+  if command -v ccache >/dev/null; then
+    step "ccache finds what was compiled before"
+    for round in first second; do
+      rm -rf cached
+      run CCACHE_DIR="$work/$mode/ccache" cmake -G Ninja -B cached --toolchain "$work/toolchain.cmake" \
+        -DCMAKE_C_COMPILER_LAUNCHER=ccache >"$work/log" 2>&1 || { cat "$work/log"; fail "configure with ccache"; }
+      run CCACHE_DIR="$work/$mode/ccache" ccache -z >/dev/null
+      run CCACHE_DIR="$work/$mode/ccache" ninja -C cached >"$work/log" || { cat "$work/log"; fail "$round build with ccache"; }
+    done
+    run CCACHE_DIR="$work/$mode/ccache" ccache --print-stats | grep -qx "cache_miss	0" || fail "everything is a hit"
+  fi
+
   step "gc takes the sysroot with its environment"
   run karapace destroy . >/dev/null
   run karapace gc >/dev/null
