@@ -10,6 +10,7 @@ namespace karapace {
 int exit_code(ErrorKind kind) noexcept {
   switch (kind) {
     case ErrorKind::manifest:
+    case ErrorKind::graph:
     case ErrorKind::lock:
       return 2;
     case ErrorKind::store:
@@ -25,6 +26,7 @@ std::string_view code_text(ErrorKind kind) noexcept {
     case ErrorKind::usage: return "usage";
     case ErrorKind::not_found: return "not_found";
     case ErrorKind::manifest: return "manifest";
+    case ErrorKind::graph: return "graph";
     case ErrorKind::lock: return "lock";
     case ErrorKind::store: return "store";
     case ErrorKind::step: return "step";

@@ -16,6 +16,7 @@ enum class ErrorKind {
   usage,      // exit 1, code "usage": the command line is wrong
   not_found,  // exit 1, code "not_found": no such environment, step, ...
   manifest,   // exit 2, code "manifest"; the message begins with file:line:column
+  graph,      // exit 2, code "graph": a build.ninja that is not as we write it
   lock,       // exit 2, code "lock": lock unreadable, does not fit, or cannot be resolved
   store,      // exit 3, code "store": store unreadable, damaged, full or of a newer version
   step,       // exit 1, code "step": a step of the graph failed
@@ -47,6 +48,7 @@ class ErrorOf : public Error {
 using UsageError = ErrorOf<ErrorKind::usage>;
 using NotFoundError = ErrorOf<ErrorKind::not_found>;
 using ManifestError = ErrorOf<ErrorKind::manifest>;
+using GraphError = ErrorOf<ErrorKind::graph>;
 using LockError = ErrorOf<ErrorKind::lock>;
 using StoreError = ErrorOf<ErrorKind::store>;
 using StepError = ErrorOf<ErrorKind::step>;

@@ -32,6 +32,7 @@ struct Edge {
   std::string subject;  // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"
   Location location;    // `fetch` of packages only
   std::uint64_t weight = 0;  // bytes to fetch or unpack, packages to install: heavy edges are declared early
+  bool operator==(const Edge&) const = default;
 };
 
 /// "fetch git 1:2.39.5-0+deb12u2"
@@ -41,6 +42,7 @@ struct Graph {
   /// In the order of declaration: fetches, unpacks, installs, setups, environments; among equals the heavy first.
   /// An edge's inputs are declared before it.
   std::vector<Edge> edges;
+  bool operator==(const Graph&) const = default;
 };
 
 /// Plans lock after lock, so that a thousand locks need not be in memory at once.

@@ -91,12 +91,12 @@ class Writer {
     if (from_file) {
       text_ += "\n  key = ";
       text_ += edge.key.hex();
-    } else {
-      arguments_.clear();
-      append_parameters(arguments_, edge, ' ');
-      text_ += "\n  args = ";
-      append_ninja_value(text_, arguments_);
     }
+    // Also where the command reads them from a file: build.ninja alone tells everything about its steps.
+    arguments_.clear();
+    append_parameters(arguments_, edge, ' ');
+    text_ += "\n  args = ";
+    append_ninja_value(text_, arguments_);
     text_ += '\n';
   }
 

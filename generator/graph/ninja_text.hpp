@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as Ninja reads it: build.ninja, the same bytes on every machine, and .karapace/local.ninja, which holds
-// what belongs to one. Commands that need many words read them from files (edge_arguments.hpp).
+// what belongs to one. Commands that need many words read them from files (edge_arguments.hpp), but build.ninja tells
+// everything about its steps by itself: graph_reader.hpp makes the graph of it again.
 //
 // Only what Ninja 1.5, samurai and n2 have in common is used: no dyndep, every output is written by its edge.
 #pragma once
