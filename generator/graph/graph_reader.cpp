@@ -106,6 +106,7 @@ class Reader {
     auto edges = static_cast<std::size_t>(text.size() / 300);
     graph_.edges.reserve(edges);
     lines_.reserve(edges);
+    by_key_.reserve(edges);
   }
 
   Graph read() {
