@@ -15,6 +15,7 @@ Command exec_command();
 Command explain_command();
 Command gc_command();
 Command gen_command();
+Command graph_diff_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/error.hpp"
+#include "store/fd.hpp"
 
 namespace karapace::generator {
 
@@ -68,17 +70,10 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
   return pid;
 }
 
-}  // namespace
-
-int run_child(const ChildCommand& command) {
-  FileActions actions;
+/// Its status, as run_child says.
+int run(const ChildCommand& command, FileActions& actions) {
   if (!command.working_directory.empty()) {
     ::posix_spawn_file_actions_addchdir_np(actions.get(), command.working_directory.c_str());
-  }
-  if (command.output == ChildOutput::to_stderr) ::posix_spawn_file_actions_adddup2(actions.get(), 2, 1);
-  if (command.output == ChildOutput::discard) {
-    ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
-    ::posix_spawn_file_actions_adddup2(actions.get(), 1, 2);
   }
   IgnoredInterrupts ignored;
   int error = 0;
@@ -90,6 +85,42 @@ int run_child(const ChildCommand& command) {
     if (errno != EINTR) throw Error(errno_message(fmt::format("cannot wait for {}", command.argv[0]), errno));
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/// A file in memory: unlike a pipe it never makes the other side wait.
+Fd memory_file(const char* name) {
+  Fd fd(::memfd_create(name, MFD_CLOEXEC));
+  if (!fd) throw Error(errno_message("cannot make a file in memory", errno));
+  return fd;
+}
+
+std::string content(const Fd& fd, std::string_view name) {
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return read_all(fd.get(), name);
+}
+
+}  // namespace
+
+int run_child(const ChildCommand& command) {
+  FileActions actions;
+  if (command.output == ChildOutput::to_stderr) ::posix_spawn_file_actions_adddup2(actions.get(), 2, 1);
+  if (command.output == ChildOutput::discard) {
+    ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
+    ::posix_spawn_file_actions_adddup2(actions.get(), 1, 2);
+  }
+  return run(command, actions);
+}
+
+Captured capture_child(const ChildCommand& command, std::string_view input) {
+  Fd in = memory_file("input"), out = memory_file("output"), errors = memory_file("errors");
+  write_all(in.get(), input, "input");
+  ::lseek(in.get(), 0, SEEK_SET);
+  FileActions actions;
+  ::posix_spawn_file_actions_adddup2(actions.get(), in.get(), 0);
+  ::posix_spawn_file_actions_adddup2(actions.get(), out.get(), 1);
+  ::posix_spawn_file_actions_adddup2(actions.get(), errors.get(), 2);
+  int status = run(command, actions);
+  return {status, content(out, "output"), content(errors, "errors")};
 }
 
 }  // namespace karapace::generator

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace karapace::generator {
@@ -23,5 +24,13 @@ struct ChildCommand {
 /// Its exit status; 128 + signal when it was killed. 127 when there is no such program; Error when it can not be
 /// started otherwise.
 int run_child(const ChildCommand& command);
+
+struct Captured {
+  int status = 0;  // as of run_child
+  std::string output;
+  std::string errors;
+};
+/// Runs it with `input` as its standard input and returns what it wrote; `command.output` does not matter.
+Captured capture_child(const ChildCommand& command, std::string_view input = {});
 
 }  // namespace karapace::generator

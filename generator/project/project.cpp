@@ -11,12 +11,6 @@ namespace karapace::generator {
 
 namespace {
 
-std::string project_name(const std::filesystem::path& manifest) {
-  std::string name = manifest.parent_path().filename().native();
-  std::string stem = manifest.stem().native();
-  return name_from(stem == "karapace" ? name : name + "-" + stem);
-}
-
 /// As a person would write it: relative when it lies in the working directory.
 std::string shown(const std::filesystem::path& path, const std::filesystem::path& working_directory) {
   auto relative = path.lexically_relative(working_directory);
@@ -24,6 +18,12 @@ std::string shown(const std::filesystem::path& path, const std::filesystem::path
 }
 
 }  // namespace
+
+std::string project_name(const std::filesystem::path& manifest) {
+  std::string name = manifest.parent_path().filename().native();
+  std::string stem = manifest.stem().native();
+  return name_from(stem == "karapace" ? name : name + "-" + stem);
+}
 
 std::string name_from(std::string_view text) {
   std::string name;

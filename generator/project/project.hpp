@@ -21,6 +21,9 @@ struct Project {
 /// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory);
 
+/// What people call the project of a manifest (its absolute path).
+std::string project_name(const std::filesystem::path& manifest);
+
 /// `text` with everything but [A-Za-z0-9._-] replaced by "-", so that it can be a word on command lines.
 std::string name_from(std::string_view text);
 

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/steps/debian_version.hpp"
+#include "store/debian_version.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/control_file.hpp"
-#include "runtime/steps/debian_version.hpp"
+#include "store/debian_version.hpp"
 #include "runtime/steps/java_key_store.hpp"
 #include "store/error.hpp"
 

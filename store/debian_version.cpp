@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/debian_version.hpp"
+#include "store/debian_version.hpp"
 
 #include <algorithm>
 
-namespace karapace::steps {
+namespace karapace {
 
 namespace {
 
@@ -108,4 +108,4 @@ bool names_package(std::string_view field, std::string_view package, std::string
   return false;
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/graph/diff/graph_diff.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "generator/graph/diff/lock_causes.hpp"
+#include "generator/graph/diff/pairing.hpp"
+#include "store/parallel.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+using State = EnvironmentChange::State;
+
+// What is known of one environment on one side.
+struct Half {
+  std::optional<EnvironmentEdges> edges;
+  std::optional<Lock> outline;
+  const Lock* lock = nullptr;  // the state's or the outline; null when there is no such environment
+};
+
+// One pair, analysed by itself.
+struct Analysis {
+  EnvironmentPair pair;
+  Half before;
+  Half after;
+  Knowledge knowledge = Knowledge::whole;
+  std::vector<Cause> causes;
+};
+
+Half half_of(const GraphIndex& graph, const EnvironmentState* state, bool outline) {
+  Half half;
+  if (state == nullptr) return half;
+  half.edges = graph.environment(state->step);
+  if (outline) half.outline = lock_outline(graph, *half.edges);
+  return half;
+}
+
+/// The first stage whose steps differ though the locks do not.
+Stage first_difference(const EnvironmentEdges& before, const EnvironmentEdges& after) {
+  for (auto stage : stages) {
+    const Edge* old = before.at(stage);
+    const Edge* now = after.at(stage);
+    if ((old == nullptr) != (now == nullptr) || (old != nullptr && old->key != now->key)) return stage;
+  }
+  return Stage::environment;
+}
+
+std::string shown_name(const EnvironmentState& state) {
+  return state.name.empty() ? state.id.short_hex() : state.name;
+}
+
+/// What an environment consists of, for those that are wholly new or gone.
+std::string contents_text(const Lock& lock) {
+  auto base = lock.archive ? std::string("a base archive") : fmt::format("{}/{}", lock.distribution, lock.suite);
+  return fmt::format("{}, {} packages", base, lock.base.size() + lock.packages.size());
+}
+
+/// Fills in the causes of one pair.
+void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std::string& name, Analysis& analysis) {
+  const auto& [before, after] = analysis.pair;
+  bool same_step = before != nullptr && after != nullptr && before->step == after->step;
+  bool whole = (before == nullptr || before->lock) && (after == nullptr || after->lock);
+  analysis.knowledge = whole ? Knowledge::whole : Knowledge::outline;
+  if (same_step) return;
+  analysis.before = half_of(old_graph, before, !whole);
+  analysis.after = half_of(new_graph, after, !whole);
+  auto choose = [&](Half& half, const EnvironmentState* state) {
+    if (state != nullptr) half.lock = whole ? &*state->lock : &*half.outline;
+  };
+  choose(analysis.before, before);
+  choose(analysis.after, after);
+  auto& causes = analysis.causes;
+  if (before == nullptr || after == nullptr) {
+    auto kind = before == nullptr ? CauseKind::environment_added : CauseKind::environment_removed;
+    const Lock& lock = before == nullptr ? *analysis.after.lock : *analysis.before.lock;
+    causes.push_back({kind, Stage::base, name, std::nullopt, std::nullopt, {contents_text(lock)}, {}});
+  } else if (before->id == after->id) {
+    causes.push_back({CauseKind::planner, first_difference(*analysis.before.edges, *analysis.after.edges), "", {}, {}, {}, {}});
+  } else {
+    causes = lock_causes(*analysis.before.lock, *analysis.after.lock, analysis.knowledge);
+    if (causes.empty()) causes.push_back({CauseKind::lock, Stage::environment, "", {}, {}, {}, {}});
+  }
+}
+
+class Diffing {
+ public:
+  Diffing(const GraphSide& before, const GraphSide& after)
+      : before_(before), after_(after), old_graph_(before.graph), new_graph_(after.graph) {}
+
+  GraphDiff run() {
+    diff_.before = before_.title;
+    diff_.after = after_.title;
+    diff_.notes = before_.notes;
+    diff_.notes.insert(diff_.notes.end(), after_.notes.begin(), after_.notes.end());
+    analyse_pairs();
+    merge_causes();
+    for (std::size_t i = 0; i < analyses_.size(); ++i) blame(i);
+    collect_steps();
+    group_causes();
+    return std::move(diff_);
+  }
+
+ private:
+  void analyse_pairs() {
+    for (const auto& pair : pair_environments(before_, after_)) analyses_.push_back({pair, {}, {}, {}, {}});
+    for (const auto& analysis : analyses_) diff_.environments.push_back(change_of(analysis.pair));
+    tell_apart();
+    for_each_index(analyses_.size(), available_threads(), [&](std::size_t i) {
+      analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]);
+    });
+    for (const auto& analysis : analyses_) {
+      if (!analysis.causes.empty() && analysis.knowledge == Knowledge::outline) diff_.outlined = true;
+    }
+  }
+
+  static EnvironmentChange change_of(const EnvironmentPair& pair) {
+    EnvironmentChange change;
+    if (pair.before != nullptr) change.before = pair.before->id;
+    if (pair.after != nullptr) change.after = pair.after->id;
+    const auto& named = pair.after != nullptr && (pair.before == nullptr || !pair.after->name.empty()) ? *pair.after
+                                                                                                      : *pair.before;
+    change.name = shown_name(named);
+    if (pair.before == nullptr) {
+      change.state = State::added;
+    } else if (pair.after == nullptr) {
+      change.state = State::removed;
+    } else {
+      change.state = pair.before->step == pair.after->step ? State::same : State::changed;
+    }
+    return change;
+  }
+
+  /// Environments of one name are called by their manifests' places.
+  void tell_apart() {
+    std::map<std::string, std::size_t> count;
+    for (const auto& environment : diff_.environments) ++count[environment.name];
+    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+      auto& name = diff_.environments[i].name;
+      if (count[name] == 1) continue;
+      const auto& pair = analyses_[i].pair;
+      const auto& place = (pair.after != nullptr ? pair.after : pair.before)->place;
+      if (!place.empty()) name = fmt::format("{} ({})", name, place);
+    }
+  }
+
+  /// One cause for what several environments have in common.
+  void merge_causes() {
+    std::map<Cause, std::vector<std::size_t>> merged;
+    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+      for (const auto& cause : analyses_[i].causes) {
+        auto& environments = merged[cause];
+        if (environments.empty() || environments.back() != i) environments.push_back(i);
+      }
+    }
+    causes_of_.resize(analyses_.size());
+    for (auto& [cause, environments] : merged) {
+      for (auto environment : environments) causes_of_[environment].push_back(diff_.causes.size());
+      diff_.causes.push_back({cause, std::move(environments)});
+    }
+  }
+
+  /// Whether the step is only on one side: what both have did not change, whoever reads it.
+  bool differs(const Edge* edge) const {
+    return edge != nullptr && !(old_graph_.contains(edge->key) && new_graph_.contains(edge->key));
+  }
+
+  void blame_step(const Edge* edge, std::size_t cause) {
+    if (differs(edge)) blamed_[edge].insert(cause);
+  }
+
+  /// Says of each of this pair's steps that differ from which causes that comes.
+  void blame(std::size_t index) {
+    const auto& analysis = analyses_[index];
+    if (causes_of_[index].empty()) return;
+    std::unordered_map<std::string, std::size_t> by_package;
+    std::unordered_map<std::string, std::size_t> by_file;
+    for (auto cause : causes_of_[index]) {
+      const auto& one = diff_.causes[cause].cause;
+      for (const auto& change : one.follows) by_package.emplace(change.name, cause);
+      if (one.kind >= CauseKind::package_added && one.kind <= CauseKind::package_moved) by_package[one.subject] = cause;
+      if (one.kind >= CauseKind::file_added && one.kind <= CauseKind::file_changed) by_file[one.subject] = cause;
+      blame_stages(analysis.before, cause);
+      blame_stages(analysis.after, cause);
+    }
+    auto first = causes_of_[index].front();
+    blame_inputs(old_graph_, analysis.before, by_package, by_file, first);
+    blame_inputs(new_graph_, analysis.after, by_package, by_file, first);
+  }
+
+  void blame_stages(const Half& half, std::size_t cause) {
+    if (!half.edges) return;
+    for (auto stage : stages) {
+      if (stage >= diff_.causes[cause].cause.stage) blame_step(half.edges->at(stage), cause);
+    }
+    blame_step(half.edges->lock, cause);
+  }
+
+  using ByName = std::unordered_map<std::string, std::size_t>;
+
+  void blame_inputs(const GraphIndex& graph, const Half& half, const ByName& by_package, const ByName& by_file,
+                    std::size_t otherwise) {
+    if (!half.edges) return;
+    auto cause_of = [&](const ByName& causes, const std::string& name) {
+      auto found = causes.find(name);
+      return found == causes.end() ? otherwise : found->second;
+    };
+    auto packages = [&](Stage stage, const std::vector<LockedPackage>& list) {
+      const Edge* install = half.edges->at(stage);
+      if (install == nullptr || install->step.kind != StepKind::install || !differs(install)) return;
+      auto layers = base_layers(*install);
+      for (std::size_t i = 0; i < list.size() && layers + i < install->step.inputs.size(); ++i) {
+        const Edge* unpack = graph.find(install->step.inputs[layers + i]);
+        if (unpack == nullptr || (!differs(unpack) && !differs(graph.find(unpack->step.inputs[0])))) continue;
+        auto cause = cause_of(by_package, list[i].name);
+        blame_step(unpack, cause);
+        blame_step(graph.find(unpack->step.inputs[0]), cause);
+      }
+    };
+    packages(Stage::base, half.lock->base);
+    packages(Stage::packages, half.lock->packages);
+    if (half.lock->archive) blame_step(graph.find(half.edges->at(Stage::base)->step.inputs[0]), otherwise);
+    const Edge* setup = half.edges->at(Stage::setup);
+    if (setup == nullptr) return;
+    auto layers = base_layers(*setup);
+    const auto& files = half.lock->files;
+    for (std::size_t i = 0; i < files.size() && layers + i < setup->step.inputs.size(); ++i) {
+      blame_step(graph.find(setup->step.inputs[layers + i]), cause_of(by_file, files[i].target));
+    }
+  }
+
+  void collect_steps() {
+    diff_.steps_before = before_.graph.edges.size();
+    diff_.steps_after = after_.graph.edges.size();
+    auto collect = [&](const Graph& graph, StepChange::State state) {
+      for (const auto& edge : graph.edges) {
+        if (!differs(&edge)) continue;
+        StepChange change{state, &edge, {}};
+        if (auto found = blamed_.find(&edge); found != blamed_.end()) {
+          change.causes.assign(found->second.begin(), found->second.end());
+        }
+        diff_.steps.push_back(std::move(change));
+      }
+    };
+    collect(after_.graph, StepChange::State::added);
+    diff_.steps_same = diff_.steps_after - diff_.steps.size();
+    collect(before_.graph, StepChange::State::removed);
+  }
+
+  void group_causes() {
+    std::map<std::pair<Stage, std::vector<std::size_t>>, std::vector<std::size_t>> groups;
+    for (std::size_t i = 0; i < diff_.causes.size(); ++i) {
+      groups[{diff_.causes[i].cause.stage, diff_.causes[i].environments}].push_back(i);
+    }
+    for (auto& [place, causes] : groups) diff_.groups.push_back({std::move(causes), consequences(place.first, place.second)});
+    std::stable_sort(diff_.groups.begin(), diff_.groups.end(), [&](const CauseGroup& a, const CauseGroup& b) {
+      auto rank = [&](const CauseGroup& group) { return diff_.causes[group.causes[0]].cause.kind; };
+      return rank(a) < rank(b);
+    });
+  }
+
+  std::vector<Consequence> consequences(Stage first, const std::vector<std::size_t>& environments) const {
+    std::vector<Consequence> all;
+    for (auto stage : stages) {
+      if (stage < first) continue;
+      auto consequence = consequence_at(stage, environments);
+      if (consequence.count > 0) all.push_back(std::move(consequence));
+    }
+    return all;
+  }
+
+  Consequence consequence_at(Stage stage, const std::vector<std::size_t>& environments) const {
+    Consequence result{stage, {}, 0, {}, {}};
+    std::set<StepKey> keys;
+    for (auto index : environments) {
+      const auto& analysis = analyses_[index];
+      const Edge* old = analysis.before.edges ? analysis.before.edges->at(stage) : nullptr;
+      const Edge* now = analysis.after.edges ? analysis.after.edges->at(stage) : nullptr;
+      if (!differs(old) && !differs(now)) continue;
+      result.environments.push_back(diff_.environments[index].name);
+      keys.insert((now != nullptr ? now : old)->key);
+      if (old != nullptr) result.before = old->subject;
+      if (now != nullptr) result.after = now->subject;
+    }
+    result.count = keys.size();
+    return result;
+  }
+
+  const GraphSide& before_;
+  const GraphSide& after_;
+  GraphIndex old_graph_;
+  GraphIndex new_graph_;
+  GraphDiff diff_;
+  std::vector<Analysis> analyses_;                     // one per environment of diff_
+  std::vector<std::vector<std::size_t>> causes_of_;    // of each analysis
+  std::unordered_map<const Edge*, std::set<std::size_t>> blamed_;
+};
+
+}  // namespace
+
+std::string_view text(State state) noexcept {
+  switch (state) {
+    case State::same: return "same";
+    case State::changed: return "changed";
+    case State::added: return "added";
+    case State::removed: return "removed";
+  }
+  return "same";
+}
+
+bool GraphDiff::same() const noexcept {
+  auto unchanged = [](const EnvironmentChange& environment) { return environment.state == State::same; };
+  return steps.empty() && std::all_of(environments.begin(), environments.end(), unchanged);
+}
+
+GraphDiff diff_graphs(const GraphSide& before, const GraphSide& after) { return Diffing(before, after).run(); }
+
+}  // namespace karapace::generator

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/graph/diff/graph_index.hpp"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+[[noreturn]] void refuse(const Edge& edge) {
+  throw GraphError(fmt::format("the step \"{}\" ({}) is not of a shape that this version of Karapace knows",
+                               description(edge), edge.key.short_hex()));
+}
+
+Stage stage_of(const Edge& layer) {
+  switch (layer.step.kind) {
+    case StepKind::unpack: return Stage::base;
+    case StepKind::install: return base_layers(layer) == 0 ? Stage::base : Stage::packages;
+    case StepKind::setup: return Stage::setup;
+    default: refuse(layer);
+  }
+}
+
+}  // namespace
+
+std::string_view text(Stage stage) noexcept {
+  constexpr std::array<std::string_view, stages.size()> words = {"base", "packages", "setup", "environment"};
+  return words[static_cast<std::size_t>(stage)];
+}
+
+std::size_t base_layers(const Edge& edge) {
+  auto digits = edge.step.parameter("base-layers").value_or("");
+  std::size_t count = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  if (error != std::errc() || count > edge.step.inputs.size()) refuse(edge);
+  return count;
+}
+
+GraphIndex::GraphIndex(const Graph& graph) : graph_(graph) {
+  by_key_.reserve(graph.edges.size());
+  for (const auto& edge : graph.edges) by_key_.emplace(edge.key, &edge);
+}
+
+const Edge* GraphIndex::find(const StepKey& key) const {
+  auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
+EnvironmentEdges GraphIndex::environment(const StepKey& step) const {
+  const Edge* environment = find(step);
+  if (environment == nullptr) throw GraphError(fmt::format("the graph has no step {}", step.short_hex()));
+  EnvironmentEdges edges;
+  edges.at(Stage::environment) = environment;
+  const auto& inputs = environment->step.inputs;
+  if (environment->step.kind != StepKind::environment || inputs.size() < 2) refuse(*environment);
+  for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
+    const Edge* layer = find(inputs[i]);
+    if (layer == nullptr) refuse(*environment);
+    auto& place = edges.at(stage_of(*layer));
+    if (place != nullptr) refuse(*environment);
+    place = layer;
+  }
+  edges.lock = find(inputs.back());
+  if (edges.lock == nullptr || edges.at(Stage::base) == nullptr) refuse(*environment);
+  return edges;
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// GraphIndex: finds a graph's edges by key, and those that make up an environment.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "generator/graph/graph.hpp"
+
+namespace karapace::generator {
+
+/// How far up in an environment something lies: what changes there changes everything after it.
+enum class Stage { base, packages, setup, environment };
+constexpr std::array<Stage, 4> stages = {Stage::base, Stage::packages, Stage::setup, Stage::environment};
+std::string_view text(Stage stage) noexcept;
+
+/// The edge of each stage; null where the environment has none.
+struct EnvironmentEdges {
+  std::array<const Edge*, stages.size()> of{};
+  const Edge* lock = nullptr;  // its fetch
+
+  const Edge* at(Stage stage) const noexcept { return of[static_cast<std::size_t>(stage)]; }
+  const Edge*& at(Stage stage) noexcept { return of[static_cast<std::size_t>(stage)]; }
+};
+
+class GraphIndex {
+ public:
+  /// `graph` must live longer.
+  explicit GraphIndex(const Graph& graph);
+
+  const Graph& graph() const noexcept { return graph_; }
+  bool contains(const StepKey& key) const { return by_key_.contains(key); }
+  /// Null when the graph has no such step.
+  const Edge* find(const StepKey& key) const;
+  /// GraphError when the step is not of the shape that the planner gives environments.
+  EnvironmentEdges environment(const StepKey& step) const;
+
+ private:
+  const Graph& graph_;
+  std::unordered_map<StepKey, const Edge*> by_key_;
+};
+
+/// How many of the edge's inputs are the layers that it stands on.
+std::size_t base_layers(const Edge& edge);
+
+/// What the graph tells of an environment's lock: all but what was asked for, the archives' state, the sources of files
+/// and the packages' architectures.
+Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges);
+
+}  // namespace karapace::generator

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/graph/diff/lock_causes.hpp"
+
+#include <algorithm>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace karapace::generator {
+
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+void append_settings(std::vector<Cause>& causes, CauseKind kind, const Variables& before, const Variables& after) {
+  for (const auto& [name, value] : before) {
+    auto found = after.find(name);
+    if (found == after.end()) {
+      causes.push_back({kind, Stage::environment, name, value, std::nullopt, {}, {}});
+    } else if (found->second != value) {
+      causes.push_back({kind, Stage::environment, name, value, found->second, {}, {}});
+    }
+  }
+  for (const auto& [name, value] : after) {
+    if (!before.contains(name)) causes.push_back({kind, Stage::environment, name, std::nullopt, value, {}, {}});
+  }
+}
+
+Variables mounts(const store::RuntimeConfiguration& runtime) {
+  Variables all;
+  for (const auto& mount : runtime.mounts) all[mount.label] = fmt::format("{} on {}", mount.host, mount.target);
+  return all;
+}
+
+/// The first stage with files that carry the date.
+Stage first_dated_stage(const Lock& lock) {
+  if (!lock.archive) return Stage::base;
+  if (!lock.packages.empty()) return Stage::packages;
+  return lock.files.empty() && lock.run.empty() ? Stage::environment : Stage::setup;
+}
+
+std::string date_text(std::int64_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
+/// What happened to the archives that both locks use.
+std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
+  std::vector<std::string> all;
+  for (const auto& now : after.repositories) {
+    auto same = [&](const LockedRepository& old) { return old.archive == now.archive && old.suite == now.suite; };
+    auto old = std::find_if(before.repositories.begin(), before.repositories.end(), same);
+    auto name = fmt::format("{} {}", now.archive, now.suite);
+    if (old == before.repositories.end()) {
+      all.push_back(fmt::format("{} is new", name));
+    } else if (old->date != now.date) {
+      all.push_back(fmt::format("{} {} → {}", name, old->date, now.date));
+    } else if (*old != now) {
+      all.push_back(old->signers != now.signers ? fmt::format("{} is signed by others", name)
+                                                : fmt::format("{} has other indexes", name));
+    }
+  }
+  for (const auto& old : before.repositories) {
+    auto same = [&](const LockedRepository& now) { return old.archive == now.archive && old.suite == now.suite; };
+    if (std::none_of(after.repositories.begin(), after.repositories.end(), same)) {
+      all.push_back(fmt::format("{} {} is gone", old.archive, old.suite));
+    }
+  }
+  return all;
+}
+
+bool has(const std::vector<Cause>& causes, CauseKind kind) {
+  return std::any_of(causes.begin(), causes.end(), [=](const Cause& cause) { return cause.kind == kind; });
+}
+
+}  // namespace
+
+void append_runtime_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after) {
+  append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
+  append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
+  if (before.runtime.network_isolation != after.runtime.network_isolation) {
+    auto word = [](const Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
+    causes.push_back({CauseKind::network, Stage::environment, "network", word(before), word(after), {}, {}});
+  }
+}
+
+// Called last: another base means other archives, which need no mention of their own.
+void append_archive_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after, Knowledge knowledge) {
+  if (before.distribution != after.distribution || before.suite != after.suite) return;
+  Cause cause{CauseKind::archives, Stage::environment, "archives", std::nullopt, std::nullopt, {}, {}};
+  if (knowledge == Knowledge::whole) cause.details = moved_archives(before, after);
+  auto stage = std::min(first_dated_stage(before), first_dated_stage(after));
+  if (before.source_date_epoch != after.source_date_epoch && stage != Stage::environment) {
+    cause.stage = stage;
+    cause.before = date_text(before.source_date_epoch);
+    cause.after = date_text(after.source_date_epoch);
+  }
+  bool only_the_repositories_own = has(causes, CauseKind::repository) && !cause.before;
+  if (only_the_repositories_own || (cause.details.empty() && !cause.before)) return;
+  causes.push_back(std::move(cause));
+}
+
+std::vector<Cause> lock_causes(const Lock& before, const Lock& after, Knowledge knowledge) {
+  std::vector<Cause> causes;
+  append_package_causes(causes, before, after, knowledge);
+  append_setup_causes(causes, before, after, knowledge);
+  append_runtime_causes(causes, before, after);
+  append_archive_causes(causes, before, after, knowledge);
+  std::sort(causes.begin(), causes.end());
+  return causes;
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "generator/graph/diff/graph_index.hpp"
+#include "generator/manifest/rules.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+template <class Number>
+Number number_of(const Edge& edge, std::string_view parameter) {
+  auto digits = edge.step.parameter(parameter).value_or("");
+  Number value{};
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc() && end == digits.data() + digits.size()) return value;
+  throw GraphError(fmt::format("the step \"{}\" has no number \"{}\"", description(edge), parameter));
+}
+
+template <class Id>
+Id digest_of(const Edge& edge, std::string_view parameter) {
+  auto digest = Id::from_hex(edge.step.parameter(parameter).value_or(""));
+  if (digest) return *digest;
+  throw GraphError(fmt::format("the step \"{}\" has no digest \"{}\"", description(edge), parameter));
+}
+
+class Outline {
+ public:
+  Outline(const GraphIndex& graph, const EnvironmentEdges& edges) : graph_(graph), edges_(edges) {}
+
+  Lock run() {
+    read_base(*edges_.at(Stage::base));
+    if (const auto* install = edges_.at(Stage::packages)) {
+      read_install(*install);
+      lock_.packages = packages(*install);
+    }
+    if (const auto* setup = edges_.at(Stage::setup)) read_setup(*setup);
+    const auto& environment = *edges_.at(Stage::environment);
+    lock_.runtime = store::RuntimeConfiguration::parse(environment.step.parameter("runtime").value_or(""),
+                                                       description(environment));
+    return std::move(lock_);
+  }
+
+ private:
+  const Edge& input(const Edge& edge, std::size_t index) const {
+    const Edge* found = index < edge.step.inputs.size() ? graph_.find(edge.step.inputs[index]) : nullptr;
+    if (found != nullptr) return *found;
+    throw GraphError(fmt::format("the graph does not have all inputs of the step \"{}\"", description(edge)));
+  }
+
+  void read_base(const Edge& edge) {
+    if (edge.step.kind == StepKind::unpack) {
+      const Edge& fetch = input(edge, 0);
+      lock_.archive = LockedArchive{digest_of<Sha256>(fetch, "sha256"), number_of<std::uint64_t>(fetch, "size")};
+      return;
+    }
+    read_install(edge);
+    // "base debian/bookworm, 96 packages"
+    std::string_view subject = edge.subject;
+    auto slash = subject.find('/');
+    if (slash != std::string_view::npos) lock_.suite = subject.substr(slash + 1, subject.find(", ") - slash - 1);
+    lock_.base = packages(edge);
+  }
+
+  void read_install(const Edge& edge) {
+    lock_.distribution = edge.step.parameter("distribution").value_or("");
+    lock_.architecture = edge.step.parameter("architecture").value_or("");
+    lock_.source_date_epoch = number_of<std::int64_t>(edge, "epoch");
+  }
+
+  std::vector<LockedPackage> packages(const Edge& install) const {
+    std::vector<LockedPackage> all;
+    auto layers = base_layers(install);
+    all.reserve(install.step.inputs.size() - layers);
+    for (auto i = layers; i < install.step.inputs.size(); ++i) all.push_back(package(input(install, i)));
+    return all;
+  }
+
+  LockedPackage package(const Edge& unpack) const {
+    const Edge& fetch = input(unpack, 0);
+    LockedPackage package;
+    auto space = fetch.subject.find(' ');
+    package.name = fetch.subject.substr(0, space);
+    if (space != std::string::npos) package.version = fetch.subject.substr(space + 1);
+    package.size = fetch.weight;
+    package.sha256 = digest_of<Sha256>(fetch, "sha256");
+    return package;
+  }
+
+  void read_setup(const Edge& setup) {
+    lock_.source_date_epoch = number_of<std::int64_t>(setup, "epoch");
+    try {
+      auto layers = base_layers(setup);
+      auto files = nlohmann::json::parse(setup.step.required("files"));
+      for (std::size_t i = 0; i < files.size(); ++i) {
+        const Edge& fetch = input(setup, layers + i);
+        lock_.files.push_back({"", files[i].at("target").get<std::string>(),
+                               mode_from(files[i].at("mode").get<std::string>()).value_or(0),
+                               digest_of<BlobId>(fetch, "blake3").digest(), fetch.weight});
+      }
+      lock_.run = nlohmann::json::parse(setup.step.required("run")).get<std::vector<std::string>>();
+    } catch (const nlohmann::json::exception&) {
+      throw GraphError(fmt::format("the arguments of the step \"{}\" are not those of a set-up", description(setup)));
+    }
+  }
+
+  const GraphIndex& graph_;
+  const EnvironmentEdges& edges_;
+  Lock lock_;
+};
+
+}  // namespace
+
+Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges) { return Outline(graph, edges).run(); }
+
+}  // namespace karapace::generator

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/graph/diff/pairing.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+
+#include "generator/graph/diff/graph_index.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+using States = std::vector<EnvironmentState>;
+
+// Names that more environments than this have tell little about which one is which, and comparing them costs much.
+constexpr std::size_t rare = 32;
+
+class Pairing {
+ public:
+  Pairing(const GraphSide& before, const GraphSide& after)
+      : before_(before), after_(after), partner_of_old_(before.environments.size()),
+        partner_of_new_(after.environments.size()) {}
+
+  std::vector<EnvironmentPair> run() {
+    if (before_.environments.size() == 1 && after_.environments.size() == 1) {
+      join(0, 0);
+    } else {
+      join_equal([](const EnvironmentState& state) { return state.place; });
+      join_equal([](const EnvironmentState& state) { return state.name; });
+      join_equal([](const EnvironmentState& state) { return state.id.hex(); });
+      if (!all_named()) join_similar();
+    }
+    return pairs();
+  }
+
+ private:
+  void join(std::size_t old, std::size_t now) {
+    partner_of_old_[old] = now;
+    partner_of_new_[now] = old;
+  }
+
+  /// The positions of those without a partner, by what `property` gives for them; what is shared by two is left out.
+  template <class Property>
+  static std::map<std::string, std::size_t> unique(const States& states,
+                                                   const std::vector<std::optional<std::size_t>>& partners,
+                                                   Property property) {
+    std::map<std::string, std::size_t> found;
+    std::map<std::string, std::size_t> count;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      auto value = property(states[i]);
+      if (value.empty() || partners[i]) continue;
+      ++count[value];
+      found[value] = i;
+    }
+    std::erase_if(found, [&](const auto& entry) { return count[entry.first] > 1; });
+    return found;
+  }
+
+  template <class Property>
+  void join_equal(Property property) {
+    auto old = unique(before_.environments, partner_of_old_, property);
+    auto now = unique(after_.environments, partner_of_new_, property);
+    for (const auto& [value, index] : now) {
+      if (auto found = old.find(value); found != old.end()) join(found->second, index);
+    }
+  }
+
+  bool all_named() const {
+    auto named = [](const EnvironmentState& state) { return !state.name.empty(); };
+    return std::all_of(before_.environments.begin(), before_.environments.end(), named) &&
+           std::all_of(after_.environments.begin(), after_.environments.end(), named);
+  }
+
+  using Places = std::unordered_map<std::string, std::vector<std::size_t>>;  // package name -> environments with it
+
+  static Places places(const GraphSide& side, const std::vector<std::optional<std::size_t>>& partners) {
+    Places all;
+    GraphIndex index(side.graph);
+    for (std::size_t i = 0; i < side.environments.size(); ++i) {
+      if (partners[i]) continue;
+      auto lock = lock_outline(index, index.environment(side.environments[i].step));
+      for (const auto* list : {&lock.base, &lock.packages}) {
+        for (const auto& package : *list) all[package.name].push_back(i);
+      }
+    }
+    return all;
+  }
+
+  void join_similar() {
+    auto old = places(before_, partner_of_old_);
+    std::map<std::pair<std::size_t, std::size_t>, std::size_t> shared;
+    for (const auto& [name, now] : places(after_, partner_of_new_)) {
+      auto found = old.find(name);
+      if (found == old.end() || found->second.size() > rare || now.size() > rare) continue;
+      for (auto a : found->second) {
+        for (auto b : now) ++shared[{a, b}];
+      }
+    }
+    std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> order;
+    for (const auto& [pair, count] : shared) order.emplace_back(~count, pair.first, pair.second);
+    std::sort(order.begin(), order.end());
+    for (const auto& [count, a, b] : order) {
+      if (!partner_of_old_[a] && !partner_of_new_[b]) join(a, b);
+    }
+  }
+
+  std::vector<EnvironmentPair> pairs() const {
+    std::vector<EnvironmentPair> all;
+    for (std::size_t i = 0; i < after_.environments.size(); ++i) {
+      auto partner = partner_of_new_[i];
+      all.push_back({partner ? &before_.environments[*partner] : nullptr, &after_.environments[i]});
+    }
+    for (std::size_t i = 0; i < before_.environments.size(); ++i) {
+      if (!partner_of_old_[i]) all.push_back({&before_.environments[i], nullptr});
+    }
+    return all;
+  }
+
+  const GraphSide& before_;
+  const GraphSide& after_;
+  std::vector<std::optional<std::size_t>> partner_of_old_;
+  std::vector<std::optional<std::size_t>> partner_of_new_;
+};
+
+}  // namespace
+
+std::vector<EnvironmentPair> pair_environments(const GraphSide& before, const GraphSide& after) {
+  return Pairing(before, after).run();
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/git_revision.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "generator/project/child.hpp"
+#include "store/error.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {}) {
+  words.insert(words.begin(), {"git", "-C", directory.native()});
+  return capture_child({.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit}, input);
+}
+
+std::string required_git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {}) {
+  auto word = words[0];
+  auto result = git(directory, std::move(words), input);
+  if (result.status == 0) return std::move(result.output);
+  throw Error(fmt::format("git {} failed: {}", word, first_line(result.errors)));
+}
+
+bool in_no_repository(const Captured& result) {
+  return result.errors.find("not a git repository") != std::string::npos;
+}
+
+[[noreturn]] void refuse_answer(std::string_view what) {
+  throw Error(fmt::format("git {} answered what this version of Karapace does not understand", what));
+}
+
+std::vector<std::string_view> split_at_nul(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    auto end = std::min(text.find('\0'), text.size());
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::optional<GitRevision> GitRevision::find(const std::string& word, const fs::path& directory) {
+  if (word.empty() || word.starts_with('-')) return std::nullopt;
+  auto found = git(directory, {"rev-parse", "--verify", "--quiet", word + "^{commit}"});
+  if (found.status == 127) {
+    throw Error(fmt::format("\"{}\" is no path, and git, which may know it as a revision, is not installed", word));
+  }
+  if (in_no_repository(found) || (found.status != 0 && found.errors.empty())) return std::nullopt;
+  if (found.status != 0) throw Error(fmt::format("git does not find \"{}\": {}", word, first_line(found.errors)));
+  GitRevision revision;
+  revision.directory_ = directory;
+  revision.commit_ = first_line(found.output);
+  auto prefix = required_git(directory, {"rev-parse", "--show-prefix"});
+  fs::path place(std::string(first_line(prefix)));
+  revision.root_ = directory.lexically_normal();
+  if (!revision.root_.has_filename()) revision.root_ = revision.root_.parent_path();
+  for (const auto& part : place) {
+    if (!part.empty()) revision.root_ = revision.root_.parent_path();
+  }
+  return revision;
+}
+
+fs::path GitRevision::inside(const fs::path& path) const {
+  auto relative = (directory_ / path).lexically_normal().lexically_relative(root_);
+  if (relative.empty() || relative.native().starts_with("..")) {
+    throw Error(fmt::format("\"{}\" lies outside the repository {}", path.native(), root_.native()));
+  }
+  if (!relative.has_filename()) relative = relative.parent_path();
+  return relative == "." ? fs::path() : relative;
+}
+
+std::vector<GitRevision::File> GitRevision::files(const fs::path& path) const {
+  std::vector<std::string> words = {"ls-tree", "-r", "-z", "--full-tree", commit_};
+  if (!path.empty()) words.insert(words.end(), {"--", path.native()});
+  auto output = required_git(directory_, std::move(words));
+  std::vector<File> files;
+  for (auto entry : split_at_nul(output)) {
+    // "100644 blob <object>\t<path>"
+    auto tab = entry.find('\t');
+    auto object = entry.rfind(' ', tab);
+    if (tab == std::string_view::npos || object == std::string_view::npos) refuse_answer("ls-tree");
+    if (!entry.starts_with("100")) continue;
+    files.push_back({fs::path(std::string(entry.substr(tab + 1))), std::string(entry.substr(object + 1, tab - object - 1))});
+  }
+  std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.path < b.path; });
+  return files;
+}
+
+std::vector<std::string> GitRevision::read(const std::vector<File>& files) const {
+  std::string objects;
+  for (const auto& file : files) objects += file.object + "\n";
+  auto output = required_git(directory_, {"cat-file", "--batch"}, objects);
+  std::string_view rest = output;
+  std::vector<std::string> contents;
+  for (const auto& file : files) {
+    // "<object> blob <size>\n<content>\n"
+    auto header = first_line(rest);
+    auto start = file.object + " blob ";
+    std::size_t size = 0;
+    auto digits = header.substr(std::min(start.size(), header.size()));
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+    if (!header.starts_with(start) || error != std::errc() || rest.size() < header.size() + 1 + size) {
+      throw Error(fmt::format("git has not the content of {}: is this a partial clone?", file.path.native()));
+    }
+    contents.emplace_back(rest.substr(header.size() + 1, size));
+    rest.remove_prefix(std::min(header.size() + size + 2, rest.size()));
+  }
+  return contents;
+}
+
+std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory) {
+  auto result = git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"});
+  if (result.status != 0) return std::nullopt;
+  std::vector<fs::path> files;
+  for (auto name : split_at_nul(result.output)) files.emplace_back(std::string(name));
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
+}
+
+}  // namespace karapace::generator

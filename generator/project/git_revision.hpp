@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// GitRevision: the files of a commit, as git(1) tells them. Nothing is checked out, nothing is fetched.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace karapace::generator {
+
+class GitRevision {
+ public:
+  /// `word`: what git takes for a commit, "HEAD~1", "origin/main". Nothing when `directory` lies in no repository, or
+  /// that has no such commit. Error when git is not installed, or refuses the repository.
+  static std::optional<GitRevision> find(const std::string& word, const std::filesystem::path& directory);
+
+  struct File {
+    std::filesystem::path path;  // relative to the repository's root
+    std::string object;
+  };
+  /// The regular files at and below `path`, sorted.
+  std::vector<File> files(const std::filesystem::path& path) const;
+  /// Their contents, in this order.
+  std::vector<std::string> read(const std::vector<File>& files) const;
+
+  /// `path` (relative to the directory of `find`, or absolute) relative to the repository's root; "" is the root itself.
+  /// Error when it lies outside.
+  std::filesystem::path inside(const std::filesystem::path& path) const;
+  /// The repository's root as an absolute path, also where a bare repository has no files.
+  const std::filesystem::path& root() const noexcept { return root_; }
+
+ private:
+  std::filesystem::path directory_;
+  std::filesystem::path root_;
+  std::string commit_;
+};
+
+/// The files below `directory` that git tracks or would not ignore, relative to it. Nothing when it lies in no
+/// repository, or git is not installed.
+std::optional<std::vector<std::filesystem::path>> files_of_work_tree(const std::filesystem::path& directory);
+
+}  // namespace karapace::generator

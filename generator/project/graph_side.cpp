@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/graph_side.hpp"
+
+#include <algorithm>
+#include <future>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "generator/graph/graph_reader.hpp"
+#include "generator/graph/ninja_text.hpp"
+#include "generator/lock/intent.hpp"
+#include "generator/lock/lock_file.hpp"
+#include "generator/project/git_revision.hpp"
+#include "generator/project/graph_names.hpp"
+#include "generator/project/lock_files.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+#include "store/parallel.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A side, and what may be read later to explain it.
+struct Opened {
+  GraphSide side;
+  std::optional<fs::path> build_directory;  // whose .karapace/locks may have the locks
+};
+
+GraphSide graph_side(std::string title, std::string_view text, const std::optional<fs::path>& build_directory) {
+  GraphSide side;
+  side.graph = read_graph(text, title);
+  auto local = build_directory ? read_file_if_exists(*build_directory / local_file) : std::nullopt;
+  side.environments = named_environments(side.graph, local.value_or(""));
+  side.title = std::move(title);
+  return side;
+}
+
+void note_unlocked(GraphSide& side, const std::vector<fs::path>& manifests) {
+  for (const auto& manifest : manifests) {
+    side.notes.push_back(fmt::format("{}: {} has no lock and is left out", side.title, manifest.native()));
+  }
+}
+
+/// Why the lock that lies beside this manifest does not tell what the manifest asks for; empty when it does.
+std::string staleness(const fs::path& manifest, const Lock& lock) {
+  try {
+    auto text = read_file(manifest);
+    auto wanted = intent_of(parse_manifest(text, manifest.native()), manifest.parent_path());
+    if (differences(intent_of(lock), wanted).empty()) return "";
+    return "does not say what its lock does: run `karapace lock` to compare what it asks for now";
+  } catch (const Error& error) {
+    return fmt::format("is refused, so its lock may be out of date: {}", error.what());
+  }
+}
+
+void note_stale(GraphSide& side, const fs::path& root) {
+  std::vector<std::string> notes(side.environments.size());
+  for_each_index(notes.size(), available_threads(), [&](std::size_t i) {
+    const auto& environment = side.environments[i];
+    auto why = staleness((root / environment.place).lexically_normal(), *environment.lock);
+    if (!why.empty()) notes[i] = fmt::format("{} {}", environment.place, why);
+  });
+  std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes), [](const auto& note) { return !note.empty(); });
+}
+
+/// All regular files below, without what is hidden.
+std::vector<fs::path> walk(const fs::path& directory) {
+  std::vector<fs::path> files;
+  auto options = fs::directory_options::skip_permission_denied;
+  for (auto entry = fs::recursive_directory_iterator(directory, options); entry != fs::recursive_directory_iterator();
+       ++entry) {
+    bool hidden = entry->path().filename().native().starts_with('.');
+    if (hidden && entry->is_directory()) entry.disable_recursion_pending();
+    if (!hidden && entry->is_regular_file()) files.push_back(entry->path().lexically_relative(directory));
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+FoundLocks locks_below(const fs::path& directory) {
+  if (auto files = files_of_work_tree(directory)) {
+    std::erase_if(*files, [&](const fs::path& file) { return !fs::is_regular_file(directory / file); });
+    auto found = find_lock_files(*files);
+    if (!found.locks.empty() || !found.unlocked.empty()) return found;
+  }
+  return find_lock_files(walk(directory));
+}
+
+std::vector<LockText> read_locks(const std::vector<LockFile>& files, const fs::path& root) {
+  std::vector<LockText> locks;
+  for (const auto& file : files) {
+    LockText lock{file, read_file(root / file.path)};
+    if (is_lock(file, lock.text)) locks.push_back(std::move(lock));
+  }
+  return locks;
+}
+
+class Opening {
+ public:
+  Opening(std::string word, fs::path working_directory)
+      : word_(std::move(word)), working_directory_(std::move(working_directory)) {}
+
+  Opened working_state() { return directory("working directory", working_directory_); }
+
+  /// `other`: the path of the other side, which a bare revision then means.
+  Opened run(const std::optional<fs::path>& other) {
+    auto path = (working_directory_ / word_).lexically_normal();
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) return directory(word_, path);
+    if (fs::exists(path, ignored)) return file(path);
+    if (auto revision = GitRevision::find(word_, working_directory_)) return whole_revision(*revision, other);
+    auto colon = word_.find(':');
+    if (colon != std::string::npos) {
+      auto revision = GitRevision::find(word_.substr(0, colon), working_directory_);
+      if (revision) return place_in(*revision, revision->inside(word_.substr(colon + 1)));
+    }
+    throw NotFoundError(fmt::format("there is no file, directory or git revision \"{}\" (CI often fetches a single commit: "
+                                    "fetch the history, too)", word_));
+  }
+
+ private:
+  Opened directory(const std::string& title, fs::path path) const {
+    if (!path.has_filename()) path = path.parent_path();
+    auto found = locks_below(path);
+    auto locks = read_locks(found.locks, path);
+    if (locks.empty()) {
+      auto build = read_file_if_exists(path / "build.ninja");
+      if (build && build->starts_with(graph_marker)) return {graph_side(title, *build, path), path};
+    }
+    Opened opened{side_of_locks(title, locks, path), std::nullopt};
+    note_unlocked(opened.side, found.unlocked);
+    note_stale(opened.side, path);
+    return opened;
+  }
+
+  Opened file(const fs::path& path) const {
+    auto text = read_file(path);
+    if (text.starts_with(graph_marker)) return {graph_side(word_, text, path.parent_path()), path.parent_path()};
+    auto root = path.parent_path();
+    bool is_manifest = !text.starts_with('{');
+    LockFile file{path.filename(), path.filename()};
+    if (is_manifest) {
+      file.path = lock_path(path.filename());
+      auto lock = read_file_if_exists(root / file.path);
+      if (!lock) throw LockError(fmt::format("{} has no lock: make it with `karapace lock`", word_));
+      text = std::move(*lock);
+    }
+    Opened opened{side_of_locks(word_, {{file, std::move(text)}}, root), std::nullopt};
+    if (is_manifest) note_stale(opened.side, root);
+    return opened;
+  }
+
+  Opened whole_revision(const GitRevision& revision, const std::optional<fs::path>& other) const {
+    if (!other) return place_in(revision, revision.inside("."), Missing::empty);
+    auto place = revision.inside(*other);
+    // The other side's build directory is seldom in the repository: what it was made from is.
+    bool is_graph = fs::is_regular_file(*other) && read_file(*other).starts_with(graph_marker);
+    if (is_graph && revision.files(place).empty()) place = revision.inside(".");
+    return place_in(revision, place, Missing::empty);
+  }
+
+  enum class Missing { refused, empty };
+
+  Opened place_in(const GitRevision& revision, const fs::path& place, Missing missing = Missing::refused) const {
+    auto files = revision.files(place);
+    if (files.empty() && missing == Missing::refused) {
+      throw NotFoundError(fmt::format("there is no \"{}\" in that revision ({})", place.native(), word_));
+    }
+    bool is_file = files.size() == 1 && files[0].path == place;
+    return is_file ? file_in(revision, files[0]) : directory_in(revision, files, place);
+  }
+
+  Opened file_in(const GitRevision& revision, const GitRevision::File& file) const {
+    auto text = revision.read({file})[0];
+    if (text.starts_with(graph_marker)) return {graph_side(word_, text, std::nullopt), std::nullopt};
+    LockFile names{file.path.filename(), file.path.filename()};
+    if (!text.starts_with('{')) {
+      auto locks = revision.files(lock_path(file.path));
+      if (locks.empty()) throw LockError(fmt::format("{}: {} has no lock there", word_, file.path.native()));
+      names.path = lock_path(names.manifest);
+      text = revision.read({locks[0]})[0];
+    }
+    return {side_of_locks(word_, {{names, std::move(text)}}, revision.root() / file.path.parent_path()), std::nullopt};
+  }
+
+  Opened directory_in(const GitRevision& revision, const std::vector<GitRevision::File>& files,
+                      const fs::path& place) const {
+    auto relative = [&](const fs::path& path) { return place.empty() ? path : path.lexically_relative(place); };
+    std::vector<fs::path> paths;
+    for (const auto& file : files) paths.push_back(relative(file.path));
+    std::sort(paths.begin(), paths.end());
+    auto found = find_lock_files(paths);
+    std::vector<GitRevision::File> wanted;
+    for (const auto& lock : found.locks) wanted.push_back(file_at(files, place / lock.path));
+    auto texts = wanted.empty() ? std::vector<std::string>() : revision.read(wanted);
+    std::vector<LockText> locks;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (is_lock(found.locks[i], texts[i])) locks.push_back({found.locks[i], std::move(texts[i])});
+    }
+    if (locks.empty() && std::binary_search(paths.begin(), paths.end(), "build.ninja")) {
+      auto build = revision.read({file_at(files, place / "build.ninja")})[0];
+      if (build.starts_with(graph_marker)) return {graph_side(word_, build, std::nullopt), std::nullopt};
+    }
+    Opened opened{side_of_locks(word_, locks, revision.root() / place), std::nullopt};
+    note_unlocked(opened.side, found.unlocked);
+    return opened;
+  }
+
+  static const GitRevision::File& file_at(const std::vector<GitRevision::File>& files, const fs::path& path) {
+    return *std::lower_bound(files.begin(), files.end(), path,
+                             [](const GitRevision::File& file, const fs::path& wanted) { return file.path < wanted; });
+  }
+
+  std::string word_;
+  fs::path working_directory_;
+};
+
+/// The locks that gen keeps beside a graph, of the environments that the other side does not have. A file with other
+/// bytes than its name says is no such lock.
+void load_locks(Opened& opened, const GraphSide& other) {
+  if (!opened.build_directory) return;
+  std::set<EnvironmentId> known;
+  for (const auto& environment : other.environments) known.insert(environment.id);
+  auto& environments = opened.side.environments;
+  for_each_index(environments.size(), available_threads(), [&](std::size_t i) {
+    auto& environment = environments[i];
+    if (environment.lock || known.contains(environment.id)) return;
+    auto name = environment.id.hex() + ".json";
+    auto text = read_file_if_exists(*opened.build_directory / ".karapace/locks" / name);
+    if (text && blake3(*text) == environment.id.digest()) environment.lock = parse_lock(*text, name);
+  });
+}
+
+std::optional<fs::path> existing_path(const std::optional<std::string>& word, const fs::path& working_directory) {
+  if (!word) return std::nullopt;
+  auto path = (working_directory / *word).lexically_normal();
+  std::error_code ignored;
+  return fs::exists(path, ignored) ? std::optional(path) : std::nullopt;
+}
+
+}  // namespace
+
+GraphSides open_sides(const std::string& before, const std::optional<std::string>& after,
+                      const fs::path& working_directory) {
+  auto old = std::async(std::launch::async, [&] {
+    return Opening(before, working_directory).run(existing_path(after, working_directory));
+  });
+  Opening opening(after.value_or(""), working_directory);
+  auto now = after ? opening.run(existing_path(before, working_directory)) : opening.working_state();
+  auto earlier = old.get();
+  if (earlier.side.environments.empty() && now.side.environments.empty()) {
+    throw NotFoundError(fmt::format("there is no lock and no graph in {} and in {}: make locks with `karapace lock`",
+                                    earlier.side.title, now.side.title));
+  }
+  load_locks(earlier, now.side);
+  load_locks(now, earlier.side);
+  return {std::move(earlier.side), std::move(now.side)};
+}
+
+}  // namespace karapace::generator
