@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/check_report.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
 #include "cli/ninja.hpp"
+#include "store/error.hpp"
 
 namespace karapace::cli {
 
@@ -15,18 +17,34 @@ namespace {
 struct Arguments {
   GenerateArguments generate;
   std::string directory = ".";
+  bool check = false;
   bool regenerate = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   declare_generate(options, arguments.generate);
   options.value("-C,--directory", "DIR", arguments.directory, "where build.ninja goes (default: .)");
+  options.flag("--check", arguments.check, "write nothing; fail when locks or graph are not what gen would write");
   options.flag("--regenerate", arguments.regenerate, "called by ninja, because a manifest or lock changed");
+}
+
+int check(const Context& context, const generator::GenerateRequest& request) {
+  auto check = generator::check_graph(request);
+  if (context.json) {
+    context.print_json(check_json(check));
+  } else {
+    context.print(check_text(context, check));
+  }
+  return check.fits() ? 0 : 1;
 }
 
 int run(const Context& context, const Arguments& arguments) {
   auto request = generate_request(context, arguments.generate);
   request.directory = arguments.directory;
+  if (arguments.check) {
+    if (arguments.generate.upgrade) throw UsageError("gen: --upgrade changes locks, which --check forbids");
+    return check(context, request);
+  }
   auto generated = generator::generate(request);
   if (!arguments.regenerate) note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);
@@ -47,10 +65,15 @@ Command gen_command() {
        .summary = "Write the build graph of manifests",
        .description = "Locks each manifest when its lock is missing or does not fit it, changing no more than\n"
                       "the manifest did, and writes build.ninja. Then `ninja` builds what is missing. When a\n"
-                      "manifest or lock changes later, plain `ninja` writes the graph again by itself.",
+                      "manifest or lock changes later, plain `ninja` writes the graph again by itself.\n"
+                      "\n"
+                      "With --check nothing is written, and nobody is asked: the exit status is 1 when a lock does not\n"
+                      "fit its manifest or build.ninja is not what the locks give, and the causes are named. With\n"
+                      "--frozen only build.ninja is compared with the locks.",
        .examples = {{"karapace gen && ninja", "build the environment of ./karapace.toml"},
                     {"karapace gen app tools/ci.toml -C build", "several environments in one graph"},
                     {"karapace gen --locked", "in CI: fail when somebody forgot to lock"},
+                    {"karapace gen --check", "in CI: fail when the committed graph or lock is out of date"},
                     {"karapace gen . --upgrade git", "move git to its newest version"}}},
       declare, run);
 }

@@ -51,18 +51,19 @@ std::string staleness(const fs::path& manifest, const Lock& lock) {
     auto text = read_file(manifest);
     auto wanted = intent_of(parse_manifest(text, manifest.native()), manifest.parent_path());
     if (differences(intent_of(lock), wanted).empty()) return "";
-    return "does not say what its lock does: run `karapace lock` to compare what it asks for now";
+    return "asks for other things than its lock has, which is what is compared: run `karapace lock` first";
   } catch (const Error& error) {
-    return fmt::format("is refused, so its lock may be out of date: {}", error.what());
+    return fmt::format("can not be compared with its lock, which may be out of date: {}", error.what());
   }
 }
 
-void note_stale(GraphSide& side, const fs::path& root) {
+/// `shown`: how a person calls `root`.
+void note_stale(GraphSide& side, const fs::path& root, const fs::path& shown) {
   std::vector<std::string> notes(side.environments.size());
   for_each_index(notes.size(), available_threads(), [&](std::size_t i) {
     const auto& environment = side.environments[i];
     auto why = staleness((root / environment.place).lexically_normal(), *environment.lock);
-    if (!why.empty()) notes[i] = fmt::format("{} {}", environment.place, why);
+    if (!why.empty()) notes[i] = fmt::format("{} {}", (shown / environment.place).native(), why);
   });
   std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes), [](const auto& note) { return !note.empty(); });
 }
@@ -70,12 +71,13 @@ void note_stale(GraphSide& side, const fs::path& root) {
 /// All regular files below, without what is hidden.
 std::vector<fs::path> walk(const fs::path& directory) {
   std::vector<fs::path> files;
-  auto options = fs::directory_options::skip_permission_denied;
-  for (auto entry = fs::recursive_directory_iterator(directory, options); entry != fs::recursive_directory_iterator();
-       ++entry) {
+  std::error_code error;  // what can not be read is left out
+  fs::recursive_directory_iterator entry(directory, fs::directory_options::skip_permission_denied, error), end;
+  for (; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
     bool hidden = entry->path().filename().native().starts_with('.');
-    if (hidden && entry->is_directory()) entry.disable_recursion_pending();
-    if (!hidden && entry->is_regular_file()) files.push_back(entry->path().lexically_relative(directory));
+    if (hidden && entry->is_directory(ignored)) entry.disable_recursion_pending();
+    if (!hidden && entry->is_regular_file(ignored)) files.push_back(entry->path().lexically_relative(directory));
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -99,31 +101,50 @@ std::vector<LockText> read_locks(const std::vector<LockFile>& files, const fs::p
   return locks;
 }
 
+// What a word stands for is found at once; it is read when both sides are known to stand for something.
 class Opening {
  public:
   Opening(std::string word, fs::path working_directory)
-      : word_(std::move(word)), working_directory_(std::move(working_directory)) {}
+      : word_(std::move(word)), working_directory_(std::move(working_directory)) {
+    auto path = working_directory_ / word_;
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) {
+      path_ = path.lexically_normal();
+      return;
+    }
+    revision_ = GitRevision::find(word_, working_directory_);
+    auto colon = word_.find(':');
+    if (!revision_ && colon != std::string::npos) {
+      revision_ = GitRevision::find(word_.substr(0, colon), working_directory_);
+      if (revision_) place_ = revision_->inside(word_.substr(colon + 1));
+    }
+    if (!revision_) refuse();
+  }
 
-  Opened working_state() { return directory("working directory", working_directory_); }
+  const std::optional<fs::path>& path() const noexcept { return path_; }
 
   /// `other`: the path of the other side, which a bare revision then means.
-  Opened run(const std::optional<fs::path>& other) {
-    auto path = (working_directory_ / word_).lexically_normal();
-    std::error_code ignored;
-    if (fs::is_directory(path, ignored)) return directory(word_, path);
-    if (fs::exists(path, ignored)) return file(path);
-    if (auto revision = GitRevision::find(word_, working_directory_)) return whole_revision(*revision, other);
-    auto colon = word_.find(':');
-    if (colon != std::string::npos) {
-      auto revision = GitRevision::find(word_.substr(0, colon), working_directory_);
-      if (revision) return place_in(*revision, revision->inside(word_.substr(colon + 1)));
+  Opened run(const std::optional<fs::path>& other) const {
+    if (path_) {
+      std::error_code ignored;
+      return fs::is_directory(*path_, ignored) ? directory(word_, *path_, Missing::refused) : file(*path_);
     }
+    return place_ ? place_in(*revision_, *place_, Missing::refused) : whole_revision(*revision_, other);
+  }
+
+  static Opened working_state(const fs::path& working_directory) {
+    return directory("working directory", working_directory, Missing::empty);
+  }
+
+ private:
+  enum class Missing { refused, empty };
+
+  [[noreturn]] void refuse() const {
     throw NotFoundError(fmt::format("there is no file, directory or git revision \"{}\" (CI often fetches a single commit: "
                                     "fetch the history, too)", word_));
   }
 
- private:
-  Opened directory(const std::string& title, fs::path path) const {
+  static Opened directory(const std::string& title, fs::path path, Missing missing) {
     if (!path.has_filename()) path = path.parent_path();
     auto found = locks_below(path);
     auto locks = read_locks(found.locks, path);
@@ -131,9 +152,13 @@ class Opening {
       auto build = read_file_if_exists(path / "build.ninja");
       if (build && build->starts_with(graph_marker)) return {graph_side(title, *build, path), path};
     }
+    if (locks.empty() && missing == Missing::refused) {
+      if (found.unlocked.empty()) throw NotFoundError(fmt::format("{} has neither a lock nor a graph", title));
+      throw LockError(fmt::format("{}/{} has no lock: make it with `karapace lock`", title, found.unlocked[0].native()));
+    }
     Opened opened{side_of_locks(title, locks, path), std::nullopt};
     note_unlocked(opened.side, found.unlocked);
-    note_stale(opened.side, path);
+    note_stale(opened.side, path, missing == Missing::refused ? fs::path(title).lexically_normal() : fs::path());
     return opened;
   }
 
@@ -150,7 +175,7 @@ class Opening {
       text = std::move(*lock);
     }
     Opened opened{side_of_locks(word_, {{file, std::move(text)}}, root), std::nullopt};
-    if (is_manifest) note_stale(opened.side, root);
+    if (is_manifest) note_stale(opened.side, root, fs::path(word_).parent_path());
     return opened;
   }
 
@@ -163,9 +188,7 @@ class Opening {
     return place_in(revision, place, Missing::empty);
   }
 
-  enum class Missing { refused, empty };
-
-  Opened place_in(const GitRevision& revision, const fs::path& place, Missing missing = Missing::refused) const {
+  Opened place_in(const GitRevision& revision, const fs::path& place, Missing missing) const {
     auto files = revision.files(place);
     if (files.empty() && missing == Missing::refused) {
       throw NotFoundError(fmt::format("there is no \"{}\" in that revision ({})", place.native(), word_));
@@ -217,6 +240,9 @@ class Opening {
 
   std::string word_;
   fs::path working_directory_;
+  std::optional<fs::path> path_;         // when it is one; else
+  std::optional<GitRevision> revision_;  // the revision, and
+  std::optional<fs::path> place_;        // where in it, when that was said
 };
 
 /// The locks that gen keeps beside a graph, of the environments that the other side does not have. A file with other
@@ -235,22 +261,22 @@ void load_locks(Opened& opened, const GraphSide& other) {
   });
 }
 
-std::optional<fs::path> existing_path(const std::optional<std::string>& word, const fs::path& working_directory) {
-  if (!word) return std::nullopt;
-  auto path = (working_directory / *word).lexically_normal();
-  std::error_code ignored;
-  return fs::exists(path, ignored) ? std::optional(path) : std::nullopt;
-}
-
 }  // namespace
+
+GraphSide read_build_directory(const fs::path& directory, const GraphSide& other) {
+  auto path = directory / "build.ninja";
+  Opened opened{graph_side(path.filename().native(), read_file(path), directory), directory};
+  load_locks(opened, other);
+  return std::move(opened.side);
+}
 
 GraphSides open_sides(const std::string& before, const std::optional<std::string>& after,
                       const fs::path& working_directory) {
-  auto old = std::async(std::launch::async, [&] {
-    return Opening(before, working_directory).run(existing_path(after, working_directory));
-  });
-  Opening opening(after.value_or(""), working_directory);
-  auto now = after ? opening.run(existing_path(before, working_directory)) : opening.working_state();
+  Opening first(before, working_directory);
+  std::optional<Opening> second;
+  if (after) second.emplace(*after, working_directory);
+  auto old = std::async(std::launch::async, [&] { return first.run(second ? second->path() : std::nullopt); });
+  auto now = second ? second->run(first.path()) : Opening::working_state(working_directory);
   auto earlier = old.get();
   if (earlier.side.environments.empty() && now.side.environments.empty()) {
     throw NotFoundError(fmt::format("there is no lock and no graph in {} and in {}: make locks with `karapace lock`",

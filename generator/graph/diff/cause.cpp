@@ -35,11 +35,30 @@ std::string shortened(std::string_view command) {
 
 std::string details(const Cause& cause) { return fmt::format("{}", fmt::join(cause.details, ", ")); }
 
+/// The first lines in which two texts differ: "line 3: a → b", without a number when it is the first.
+std::string change_of_text(std::string_view before, std::string_view after) {
+  std::size_t line = 1;
+  auto first = [](std::string_view text) { return text.substr(0, text.find('\n')); };
+  while (first(before) == first(after) && first(before).size() < before.size() && first(after).size() < after.size()) {
+    before.remove_prefix(first(before).size() + 1);
+    after.remove_prefix(first(after).size() + 1);
+    ++line;
+  }
+  auto number = line == 1 ? std::string() : fmt::format("line {}: ", line);
+  return fmt::format("{}{} → {}", number, shortened(before), shortened(after));
+}
+
+/// "2026-07-11", with the time when the other date is of the same day.
+std::string_view dated(std::string_view date, std::string_view other) {
+  auto day = [](std::string_view text) { return text.substr(0, text.find('T')); };
+  return day(date) == day(other) ? date : day(date);
+}
+
 /// "EDITOR = vim", "EDITOR vim → nano", "EDITOR was vim"
 std::string setting(std::string_view what, const Cause& cause) {
   if (!cause.before) return fmt::format("{} {} = {}", what, cause.subject, shortened(*cause.after));
   if (!cause.after) return fmt::format("{} {} is gone (was {})", what, cause.subject, shortened(*cause.before));
-  return fmt::format("{} {}: {} → {}", what, cause.subject, shortened(*cause.before), shortened(*cause.after));
+  return fmt::format("{} {}: {}", what, cause.subject, change_of_text(*cause.before, *cause.after));
 }
 
 std::string versions(const Cause& cause) {
@@ -64,12 +83,13 @@ std::string headline(const Cause& cause) {
       return fmt::format("{} {}: the same version with other content", cause.subject, *cause.after);
     case CauseKind::package_moved: return fmt::format("{} {}: {}", cause.subject, *cause.after, details(cause));
     case CauseKind::package_order: return fmt::format("{}: the order of installation alone", cause.subject);
-    case CauseKind::dependencies: return "with them";
-    case CauseKind::archives: {
-      auto dates = cause.before ? fmt::format("files are dated {} → {}", *cause.before, *cause.after) : std::string();
-      if (cause.details.empty()) return dates;
-      return fmt::format("archives moved on: {}{}{}", details(cause), dates.empty() ? "" : "; ", dates);
-    }
+    case CauseKind::dependencies: return "packages that came or went with several of the causes";
+    case CauseKind::archives:
+      if (cause.details.empty()) {
+        return fmt::format("files are dated {}, were {}", dated(*cause.after, *cause.before),
+                           dated(*cause.before, *cause.after));
+      }
+      return fmt::format("archives moved on: {}{}", details(cause), cause.before ? "; files are dated anew" : "");
     case CauseKind::repository: return fmt::format("repository {}: {}", cause.subject, details(cause));
     case CauseKind::recommends:
       return fmt::format("recommended packages: {} → {}", *cause.before, *cause.after);
@@ -83,7 +103,7 @@ std::string headline(const Cause& cause) {
     case CauseKind::command_added: return fmt::format("command is new: {}", shortened(cause.subject));
     case CauseKind::command_removed: return fmt::format("command is gone: {}", shortened(cause.subject));
     case CauseKind::command_changed:
-      return fmt::format("command: {} → {}", shortened(*cause.before), shortened(*cause.after));
+      return fmt::format("command: {}", change_of_text(*cause.before, *cause.after));
     case CauseKind::command_order: return "commands: in another order";
     case CauseKind::variable: return setting("variable", cause);
     case CauseKind::mount: return setting("mount", cause);

@@ -65,6 +65,7 @@ std::string following_summary(const Cause& cause) {
 }
 
 std::string cause_line(const Cause& cause) {
+  if (!is_root(cause)) return sentence(following_summary(cause));
   auto line = escaped(headline(cause));
   if (cause.kind == CauseKind::environment_added || cause.kind == CauseKind::environment_removed) {
     line += fmt::format(" ({})", escaped(fmt::format("{}", fmt::join(cause.details, ", "))));
@@ -108,8 +109,8 @@ std::vector<std::string> following_lines(const GraphDiff& diff) {
   for (const auto& [cause, environments] : diff.causes) {
     for (const auto& list : following(cause)) {
       for (const auto& package : list.packages) {
-        auto who = is_root(cause) ? escaped(cause.subject) : "together they";
-        lines.push_back(fmt::format("{} {} {}", who, list.verb, escaped(package)));
+        auto who = is_root(cause) ? escaped(cause.subject) + " " : "";
+        lines.push_back(fmt::format("{}{} {}", who, list.verb, escaped(package)));
       }
     }
   }
@@ -132,9 +133,11 @@ std::string diff_markdown(const GraphDiff& diff) {
                                  escaped(diff.before), escaped(diff.after), steps_headline(diff));
   if (!diff.groups.empty()) append_causes(text, diff);
   auto packages = following_lines(diff);
-  append_folded(text, fmt::format("{} that follow", counted(packages.size(), "package")), packages, longest_packages);
-  append_folded(text, fmt::format("{} that differ{}", counted(diff.steps.size(), "step"), diff.steps.size() == 1 ? "s" : ""),
-                step_lines(diff), longest_steps);
+  auto title = [](std::size_t count, std::string_view what, std::string_view verb) {
+    return fmt::format("{} that {}{}", counted(count, what), verb, count == 1 ? "s" : "");
+  };
+  append_folded(text, title(packages.size(), "package", "follow"), packages, longest_packages);
+  append_folded(text, title(diff.steps.size(), "step", "differ"), step_lines(diff), longest_steps);
   if (diff.outlined) text += fmt::format("\n{}\n", outline_remark);
   return text;
 }

@@ -65,6 +65,8 @@ class TextReport {
   }
 
   void append_cause(const Cause& cause, std::size_t width) {
+    constexpr std::size_t indent = 6;
+    if (!is_root(cause)) return append_followings(cause, "  · ", 4);
     text_ += fmt::format("  {} ", sign(cause));
     if (has_versions(cause)) {
       auto line = headline(cause).substr(cause.subject.size());
@@ -78,11 +80,10 @@ class TextReport {
       }
     }
     text_ += '\n';
-    for (const auto& list : following(cause)) append_following(list);
+    append_followings(cause, "      ", indent);
   }
 
   std::string sign(const Cause& cause) const {
-    if (!is_root(cause)) return "·";
     switch (sign_of(cause)) {
       case Sign::added: return paint_(Emphasis::added, "+");
       case Sign::removed: return paint_(Emphasis::removed, "-");
@@ -91,8 +92,11 @@ class TextReport {
     return " ";
   }
 
-  void append_following(const Following& list) {
-    constexpr std::size_t indent = 6;
+  void append_followings(const Cause& cause, std::string_view start, std::size_t indent) {
+    for (const auto& list : following(cause)) append_following(list, start, indent);
+  }
+
+  void append_following(const Following& list, std::string_view before, std::size_t indent) {
     auto start = fmt::format("{} {}:", list.verb, counted(list.packages.size(), "package"));
     auto packages = list.packages;
     if (detail_ == Detail::causes && packages.size() > packages_in_short + 1) {
@@ -100,14 +104,26 @@ class TextReport {
       packages.resize(packages_in_short);
       packages.push_back(std::move(more));
     }
-    text_ += fmt::format("{:{}}{}{}\n", "", indent, start, wrapped(packages, indent + 2, indent + start.size()));
+    text_ += fmt::format("{}{}{}\n", before, start, wrapped(packages, indent + 2, indent + start.size()));
   }
 
   void append_consequences(const CauseGroup& group) {
     if (group.consequences.empty()) return;
-    std::string line;
-    for (const auto& consequence : group.consequences) line += fmt::format(" ⇒ {}", consequence_text(consequence));
-    text_ += " " + paint_(Emphasis::faint, line) + "\n";
+    std::string line = "  ";
+    std::size_t width = 1;
+    for (const auto& consequence : group.consequences) {
+      auto text = fmt::format("⇒ {}", consequence_text(consequence));
+      if (width + 1 + text.size() > line_width && width > 1) {
+        text_ += paint_(Emphasis::faint, line) + "\n";
+        line = "    ";
+        width = 3;
+      } else if (width > 1) {
+        line += ' ';
+      }
+      line += text;
+      width += 1 + text.size();
+    }
+    text_ += paint_(Emphasis::faint, line) + "\n";
   }
 
   void append_steps() {

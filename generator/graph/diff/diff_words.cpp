@@ -112,6 +112,7 @@ std::string package_text(const PackageChange& change) {
 
 std::vector<Following> following(const Cause& cause) {
   std::array<Following, 3> all = {{{"brings", {}}, {"takes with it", {}}, {"changes", {}}}};
+  if (!is_root(cause)) all = {{{"together they bring", {}}, {"together they take with them", {}}, {"they change", {}}}};
   for (const auto& change : cause.follows) {
     auto& list = !change.before ? all[0] : !change.after ? all[1] : all[2];
     list.packages.push_back(package_text(change));

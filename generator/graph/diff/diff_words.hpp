@@ -24,7 +24,8 @@ std::string consequence_text(const Consequence& consequence);
 /// "liberror-perl 0.17029-2", "git 1 → 2", "nano"
 std::string package_text(const PackageChange& change);
 
-/// What follows from a cause, sorted by what happened: "brings", "takes with it", "changes".
+/// What follows from a cause, sorted by what happened: "brings", "takes with it", "changes"; for what is no cause of its
+/// own "together they bring", ...
 struct Following {
   std::string_view verb;
   std::vector<std::string> packages;
@@ -40,6 +41,6 @@ enum class Sign { added, removed, changed };
 Sign sign_of(const Cause& cause);
 
 constexpr std::string_view outline_remark =
-    "Told by graphs alone, without locks: what was asked for by name and the state of the archives are not in them.";
+    "Told by a graph without its locks: what was asked for by name and the state of the archives are not in it.";
 
 }  // namespace karapace::generator

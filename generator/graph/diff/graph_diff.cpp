@@ -23,6 +23,7 @@ struct Half {
   std::optional<EnvironmentEdges> edges;
   std::optional<Lock> outline;
   const Lock* lock = nullptr;  // the state's or the outline; null when there is no such environment
+  Knowledge knowledge = Knowledge::whole;
 };
 
 // One pair, analysed by itself.
@@ -30,16 +31,19 @@ struct Analysis {
   EnvironmentPair pair;
   Half before;
   Half after;
-  Knowledge knowledge = Knowledge::whole;
   std::vector<Cause> causes;
 };
 
-Half half_of(const GraphIndex& graph, const EnvironmentState* state, bool outline) {
-  Half half;
-  if (state == nullptr) return half;
+void open_half(const GraphIndex& graph, const EnvironmentState* state, Half& half) {
+  if (state == nullptr) return;
   half.edges = graph.environment(state->step);
-  if (outline) half.outline = lock_outline(graph, *half.edges);
-  return half;
+  if (state->lock) {
+    half.lock = &*state->lock;
+    return;
+  }
+  half.knowledge = Knowledge::outline;
+  half.outline = lock_outline(graph, *half.edges);
+  half.lock = &*half.outline;
 }
 
 /// The first stage whose steps differ though the locks do not.
@@ -66,16 +70,9 @@ std::string contents_text(const Lock& lock) {
 void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std::string& name, Analysis& analysis) {
   const auto& [before, after] = analysis.pair;
   bool same_step = before != nullptr && after != nullptr && before->step == after->step;
-  bool whole = (before == nullptr || before->lock) && (after == nullptr || after->lock);
-  analysis.knowledge = whole ? Knowledge::whole : Knowledge::outline;
   if (same_step) return;
-  analysis.before = half_of(old_graph, before, !whole);
-  analysis.after = half_of(new_graph, after, !whole);
-  auto choose = [&](Half& half, const EnvironmentState* state) {
-    if (state != nullptr) half.lock = whole ? &*state->lock : &*half.outline;
-  };
-  choose(analysis.before, before);
-  choose(analysis.after, after);
+  open_half(old_graph, before, analysis.before);
+  open_half(new_graph, after, analysis.after);
   auto& causes = analysis.causes;
   if (before == nullptr || after == nullptr) {
     auto kind = before == nullptr ? CauseKind::environment_added : CauseKind::environment_removed;
@@ -84,7 +81,7 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
   } else if (before->id == after->id) {
     causes.push_back({CauseKind::planner, first_difference(*analysis.before.edges, *analysis.after.edges), "", {}, {}, {}, {}});
   } else {
-    causes = lock_causes(*analysis.before.lock, *analysis.after.lock, analysis.knowledge);
+    causes = lock_causes({*analysis.before.lock, *analysis.after.lock, analysis.before.knowledge, analysis.after.knowledge});
     if (causes.empty()) causes.push_back({CauseKind::lock, Stage::environment, "", {}, {}, {}, {}});
   }
 }
@@ -109,14 +106,15 @@ class Diffing {
 
  private:
   void analyse_pairs() {
-    for (const auto& pair : pair_environments(before_, after_)) analyses_.push_back({pair, {}, {}, {}, {}});
+    for (const auto& pair : pair_environments(before_, after_)) analyses_.push_back({pair, {}, {}, {}});
     for (const auto& analysis : analyses_) diff_.environments.push_back(change_of(analysis.pair));
     tell_apart();
     for_each_index(analyses_.size(), available_threads(), [&](std::size_t i) {
       analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]);
     });
-    for (const auto& analysis : analyses_) {
-      if (!analysis.causes.empty() && analysis.knowledge == Knowledge::outline) diff_.outlined = true;
+    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+      bool outlined = analyses_[i].before.outline || analyses_[i].after.outline;
+      if (outlined && diff_.environments[i].state == State::changed) diff_.outlined = true;
     }
   }
 

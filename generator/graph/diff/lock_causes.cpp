@@ -53,7 +53,10 @@ std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
     if (old == before.repositories.end()) {
       all.push_back(fmt::format("{} is new", name));
     } else if (old->date != now.date) {
-      all.push_back(fmt::format("{} {} → {}", name, old->date, now.date));
+      auto day = [](const std::string& date) { return date.substr(0, date.find('T')); };
+      bool days = day(old->date) != day(now.date);
+      all.push_back(days ? fmt::format("{} {} → {}", name, day(old->date), day(now.date))
+                         : fmt::format("{} {} → {}", name, old->date, now.date));
     } else if (*old != now) {
       all.push_back(old->signers != now.signers ? fmt::format("{} is signed by others", name)
                                                 : fmt::format("{} has other indexes", name));
@@ -74,7 +77,13 @@ bool has(const std::vector<Cause>& causes, CauseKind kind) {
 
 }  // namespace
 
-void append_runtime_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after) {
+bool LockPair::other_base() const {
+  if (before.archive || after.archive) return before.archive != after.archive;
+  return before.distribution != after.distribution || before.suite != after.suite;
+}
+
+void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
+  const auto& [before, after, of_before, of_after] = locks;
   append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
@@ -84,10 +93,12 @@ void append_runtime_causes(std::vector<Cause>& causes, const Lock& before, const
 }
 
 // Called last: another base means other archives, which need no mention of their own.
-void append_archive_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after, Knowledge knowledge) {
-  if (before.distribution != after.distribution || before.suite != after.suite) return;
+void append_archive_causes(std::vector<Cause>& causes, const LockPair& locks) {
+  const auto& [before, after, of_before, of_after] = locks;
+  bool other_suite = locks.other_base() && (before.distribution != after.distribution || before.suite != after.suite);
+  if (other_suite) return;
   Cause cause{CauseKind::archives, Stage::environment, "archives", std::nullopt, std::nullopt, {}, {}};
-  if (knowledge == Knowledge::whole) cause.details = moved_archives(before, after);
+  if (locks.whole()) cause.details = moved_archives(before, after);
   auto stage = std::min(first_dated_stage(before), first_dated_stage(after));
   if (before.source_date_epoch != after.source_date_epoch && stage != Stage::environment) {
     cause.stage = stage;
@@ -99,12 +110,12 @@ void append_archive_causes(std::vector<Cause>& causes, const Lock& before, const
   causes.push_back(std::move(cause));
 }
 
-std::vector<Cause> lock_causes(const Lock& before, const Lock& after, Knowledge knowledge) {
+std::vector<Cause> lock_causes(const LockPair& locks) {
   std::vector<Cause> causes;
-  append_package_causes(causes, before, after, knowledge);
-  append_setup_causes(causes, before, after, knowledge);
-  append_runtime_causes(causes, before, after);
-  append_archive_causes(causes, before, after, knowledge);
+  append_package_causes(causes, locks);
+  append_setup_causes(causes, locks);
+  append_runtime_causes(causes, locks);
+  append_archive_causes(causes, locks);
   std::sort(causes.begin(), causes.end());
   return causes;
 }

@@ -58,12 +58,12 @@ std::string repository_text(const LockedRepositoryRequest& repository) {
 
 class PackageComparison {
  public:
-  PackageComparison(std::vector<Cause>& causes, const Lock& before, const Lock& after, Knowledge knowledge)
-      : causes_(causes), before_(before), after_(after), whole_(knowledge == Knowledge::whole) {}
+  PackageComparison(std::vector<Cause>& causes, const LockPair& locks)
+      : causes_(causes), locks_(locks), before_(locks.before), after_(locks.after), whole_(locks.whole()) {}
 
   void run() {
     compare_ground();
-    if (whole_) compare_requests();
+    compare_requests();
     compare_packages();
     attribute();
     if (whole_) append_requests();
@@ -77,10 +77,7 @@ class PackageComparison {
 
   /// What makes every package another one: the base and the architecture.
   void compare_ground() {
-    bool archives = before_.archive || after_.archive;
-    bool other_base = archives ? before_.archive != after_.archive
-                               : std::tie(before_.distribution, before_.suite) != std::tie(after_.distribution, after_.suite);
-    if (other_base) add(CauseKind::base, Stage::base, "base", base_text(before_), base_text(after_));
+    if (locks_.other_base()) add(CauseKind::base, Stage::base, "base", base_text(before_), base_text(after_));
     bool known = !before_.architecture.empty() && !after_.architecture.empty();
     if (known && before_.architecture != after_.architecture) {
       add(CauseKind::architecture, Stage::base, "architecture", before_.architecture, after_.architecture);
@@ -91,6 +88,7 @@ class PackageComparison {
   void compare_requests() {
     asked_before_ = Requests(before_.request.packages.begin(), before_.request.packages.end());
     asked_after_ = Requests(after_.request.packages.begin(), after_.request.packages.end());
+    if (!whole_) return;
     if (before_.request.recommends != after_.request.recommends) {
       auto word = [](const Lock& lock) { return lock.request.recommends ? "wanted" : "left out"; };
       add(CauseKind::recommends, Stage::environment, "recommends", word(before_), word(after_));
@@ -147,11 +145,12 @@ class PackageComparison {
     PackageChange change{name, std::nullopt, std::nullopt};
     if (both.before) change.before = both.before.final().version;
     if (both.after) change.after = both.after.final().version;
-    bool asked = asked_after_.contains(name) != asked_before_.contains(name);
     if (!both.before) {
-      changed(std::move(change), CauseKind::package_added, stage, asked);
+      changed(std::move(change), CauseKind::package_added, stage,
+              locks_.of_after == Knowledge::outline || asked_after_.contains(name));
     } else if (!both.after) {
-      changed(std::move(change), CauseKind::package_removed, stage, asked);
+      changed(std::move(change), CauseKind::package_removed, stage,
+              locks_.of_before == Knowledge::outline || asked_before_.contains(name));
     } else if (has_ground_) {
       follow(std::move(change), stage);
     } else {
@@ -177,13 +176,12 @@ class PackageComparison {
     }
   }
 
-  /// A package that came or went: a cause when somebody asked for that, else waiting for one.
+  /// A package that came or went: a cause when somebody asked for it (or nothing tells), else waiting for one.
   void changed(PackageChange change, CauseKind kind, Stage stage, bool asked) {
-    if (asked || !whole_) {
-      if (has_ground_ && !whole_) return follow(std::move(change), stage);
-      add(kind, stage, change.name, change.before, change.after);
-    } else if (has_ground_) {
+    if (has_ground_ && (!asked || !whole_)) {
       follow(std::move(change), stage);
+    } else if (asked) {
+      add(kind, stage, change.name, change.before, change.after);
     } else {
       waiting_.push_back({std::move(change), stage});
     }
@@ -204,7 +202,10 @@ class PackageComparison {
     for (const auto* list : {&after_.base, &after_.packages}) {
       for (const auto& package : *list) {
         auto found = old.find(package.sha256);
-        if (found == old.end() || *found->second == package || found->second->name != package.name) continue;
+        if (found == old.end() || *found->second == package || found->second->name != package.name ||
+            found->second->version != package.version) {
+          continue;
+        };
         auto place = [](const LockedPackage& one) { return fmt::format("{}:{}", one.archive, one.path); };
         add(CauseKind::location, Stage::environment, package.name, place(*found->second), place(package));
       }
@@ -263,7 +264,7 @@ class PackageComparison {
   /// removed, for those that went not what was added, as long as there are others.
   void attribute() {
     if (waiting_.empty()) return;
-    add_virtual_requests();
+    if (whole_) add_virtual_requests();
     std::vector<Waiting> shared;
     auto candidates = [&](bool (PackageComparison::*may)(const Cause&) const) {
       std::vector<std::size_t> all;
@@ -327,6 +328,7 @@ class PackageComparison {
   }
 
   std::vector<Cause>& causes_;
+  const LockPair& locks_;
   const Lock& before_;
   const Lock& after_;
   bool whole_;
@@ -342,8 +344,8 @@ class PackageComparison {
 
 }  // namespace
 
-void append_package_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after, Knowledge knowledge) {
-  PackageComparison(causes, before, after, knowledge).run();
+void append_package_causes(std::vector<Cause>& causes, const LockPair& locks) {
+  PackageComparison(causes, locks).run();
 }
 
 }  // namespace karapace::generator

@@ -18,7 +18,7 @@ Cause file_cause(CauseKind kind, const LockedFile& file) {
 
 class FileComparison {
  public:
-  FileComparison(std::vector<Cause>& causes, Knowledge knowledge) : causes_(causes), knowledge_(knowledge) {}
+  FileComparison(std::vector<Cause>& causes, const LockPair& locks) : causes_(causes), locks_(locks) {}
 
   void run(const std::vector<LockedFile>& before, const std::vector<LockedFile>& after) {
     auto old = by_target(before);
@@ -72,7 +72,7 @@ class FileComparison {
     }
     if (!cause.details.empty()) {
       causes_.push_back(std::move(cause));
-    } else if (before.source != after.source && knowledge_ == Knowledge::whole) {
+    } else if (before.source != after.source && locks_.whole()) {
       causes_.push_back({CauseKind::file_source, Stage::environment, after.target, before.source, after.source, {}, {}});
     }
   }
@@ -92,7 +92,7 @@ class FileComparison {
   }
 
   std::vector<Cause>& causes_;
-  Knowledge knowledge_;
+  const LockPair& locks_;
 };
 
 using Commands = std::vector<std::string>;
@@ -155,8 +155,9 @@ void append_command_causes(std::vector<Cause>& causes, const Commands& before, c
 
 }  // namespace
 
-void append_setup_causes(std::vector<Cause>& causes, const Lock& before, const Lock& after, Knowledge knowledge) {
-  if (before.files != after.files) FileComparison(causes, knowledge).run(before.files, after.files);
+void append_setup_causes(std::vector<Cause>& causes, const LockPair& locks) {
+  const auto& [before, after, of_before, of_after] = locks;
+  if (before.files != after.files) FileComparison(causes, locks).run(before.files, after.files);
   append_command_causes(causes, before.run, after.run);
 }
 
