@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/timing/measured_graph.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "generator/timing/last_run.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+/// The step whose record this output is: ".../steps/<key>".
+std::optional<StepKey> key_of(std::string_view output) {
+  auto slash = output.rfind('/');
+  return StepKey::from_hex(slash == std::string_view::npos ? output : output.substr(slash + 1));
+}
+
+std::vector<std::vector<std::size_t>> input_indices(const Graph& graph,
+                                                    const std::unordered_map<StepKey, std::size_t>& by_key) {
+  std::vector<std::vector<std::size_t>> inputs(graph.edges.size());
+  for (std::size_t i = 0; i < graph.edges.size(); ++i) {
+    for (const auto& key : graph.edges[i].step.inputs) {
+      if (auto found = by_key.find(key); found != by_key.end()) inputs[i].push_back(found->second);
+    }
+    std::sort(inputs[i].begin(), inputs[i].end());
+    inputs[i].erase(std::unique(inputs[i].begin(), inputs[i].end()), inputs[i].end());
+  }
+  return inputs;
+}
+
+class Measuring {
+ public:
+  Measuring(Graph graph, EnvironmentNames names, const Evidence& evidence) : evidence_(evidence) {
+    result_.graph = std::move(graph);
+    result_.names = std::move(names);
+    result_.measurements.resize(result_.graph.edges.size());
+    by_key_.reserve(result_.graph.edges.size());
+    for (std::size_t i = 0; i < result_.graph.edges.size(); ++i) by_key_.emplace(result_.graph.edges[i].key, i);
+    result_.inputs = input_indices(result_.graph, by_key_);
+  }
+
+  MeasuredGraph run() && {
+    for (std::size_t i = 0; i < evidence_.records.size(); ++i) {
+      result_.measurements[i].built = evidence_.records[i].has_value();
+      result_.built += evidence_.records[i] ? 1 : 0;
+    }
+    if (evidence_.log) read_log(*evidence_.log);
+    find_critical_path();
+    return std::move(result_);
+  }
+
+ private:
+  std::optional<std::size_t> edge_of(const LogEntry& entry) const {
+    auto key = key_of(entry.output);
+    auto found = key ? by_key_.find(*key) : by_key_.end();
+    return found == by_key_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  void read_log(const NinjaLog& log) {
+    if (!log.has_times()) return;
+    for (const auto& entry : log.entries) {
+      auto edge = edge_of(entry);
+      if (edge && made_record(entry, *edge)) result_.measurements[*edge].work = entry.duration();
+    }
+    for (const auto& measurement : result_.measurements) {
+      result_.timed += measurement.work ? 1 : 0;
+      result_.work += measurement.work.value_or(Milliseconds());
+    }
+    read_last_run(log);
+  }
+
+  bool made_record(const LogEntry& entry, std::size_t edge) const {
+    return edge < evidence_.records.size() && evidence_.records[edge] == entry.stamp;
+  }
+
+  void read_last_run(const NinjaLog& log) {
+    auto indices = last_run(log, evidence_.written);
+    if (indices.empty()) return;
+    LastBuild build;
+    // One command with several outputs has a line for each.
+    std::map<std::tuple<std::uint64_t, Milliseconds, Milliseconds>, std::size_t> others;
+    for (auto index : indices) {
+      const auto& entry = log.entries[index];
+      build.duration = std::max(build.duration, entry.end);
+      if (auto edge = edge_of(entry)) {
+        bool hit = result_.measurements[*edge].built && !made_record(entry, *edge);
+        result_.measurements[*edge].last = Ran{entry.start, entry.end, hit};
+        ++build.steps;
+        build.hits += hit ? 1 : 0;
+        continue;
+      }
+      auto [place, fresh] = others.try_emplace({entry.command, entry.start, entry.end}, build.others.size());
+      if (fresh) build.others.push_back({{}, entry.start, entry.end});
+      build.others[place->second].outputs.push_back(entry.output);
+    }
+    result_.last_build = std::move(build);
+  }
+
+  void find_critical_path() {
+    std::vector<Milliseconds> durations;
+    durations.reserve(result_.measurements.size());
+    for (const auto& measurement : result_.measurements) durations.push_back(measurement.time().value_or(Milliseconds()));
+    result_.critical = critical_path(result_.inputs, durations);
+    for (auto edge : result_.critical.edges) result_.measurements[edge].critical = true;
+  }
+
+  const Evidence& evidence_;
+  MeasuredGraph result_;
+  std::unordered_map<StepKey, std::size_t> by_key_;
+};
+
+std::optional<std::uint64_t> size_of(const Step& fetch) {
+  auto digits = fetch.parameter("size");
+  std::uint64_t size = 0;
+  if (!digits) return std::nullopt;
+  auto [end, error] = std::from_chars(digits->data(), digits->data() + digits->size(), size);
+  if (error != std::errc() || end != digits->data() + digits->size()) return std::nullopt;
+  return size;
+}
+
+}  // namespace
+
+MeasuredGraph measure(Graph graph, EnvironmentNames names, const Evidence& evidence) {
+  return Measuring(std::move(graph), std::move(names), evidence).run();
+}
+
+std::string environment_name(const MeasuredGraph& measured, std::size_t edge) {
+  const auto& environment = measured.graph.edges[edge];
+  auto name = measured.names.find(environment.key);
+  return name == measured.names.end() ? environment.subject : name->second;
+}
+
+std::string title_of(const MeasuredGraph& measured, std::size_t edge) {
+  const auto& step = measured.graph.edges[edge];
+  if (step.step.kind != StepKind::environment || !measured.names.contains(step.key)) return description(step);
+  return fmt::format("environment {} {}", environment_name(measured, edge), step.subject);
+}
+
+std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, std::size_t edge) {
+  const auto& step = measured.graph.edges[edge].step;
+  if (step.kind == StepKind::fetch) return size_of(step);
+  if (step.kind != StepKind::unpack || measured.inputs[edge].size() != 1) return std::nullopt;
+  return size_of(measured.graph.edges[measured.inputs[edge][0]].step);
+}
+
+std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_t edge) {
+  const auto& step = measured.graph.edges[edge].step;
+  auto layers = step.parameter("base-layers");
+  if (step.kind != StepKind::install || !layers) return std::nullopt;
+  std::size_t below = 0;
+  std::from_chars(layers->data(), layers->data() + layers->size(), below);
+  return step.inputs.size() - std::min(below, step.inputs.size());
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// MeasuredGraph: a graph, and what its steps cost as far as Ninja's log and the store's records tell.
+//
+// Records hold no times, on purpose. But the line of the log that made a record carries the record's modification time, to
+// the nanosecond; so every line can be told from those of cache hits, and the true cost of a step stays known for as
+// long as the log keeps that line, even when later builds only found the record there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "generator/graph/graph.hpp"
+#include "generator/timing/critical_path.hpp"
+#include "generator/timing/ninja_log.hpp"
+
+namespace karapace::generator {
+
+/// What the log and the store say, read by `read_measurements`.
+struct Evidence {
+  std::optional<NinjaLog> log;
+  std::optional<std::chrono::nanoseconds> written;              // the log's own modification time
+  std::vector<std::optional<std::chrono::nanoseconds>> records;  // of each edge: its record's; nothing when it has none
+};
+
+/// A part of the last build.
+struct Ran {
+  Milliseconds start{};  // since that build began
+  Milliseconds end{};
+  bool hit = false;  // the record was there already
+  Milliseconds duration() const { return end - start; }
+};
+
+struct Measurement {
+  bool built = false;
+  std::optional<Milliseconds> work;  // making the record took that long; nothing when the log does not tell
+  std::optional<Ran> last;           // in the last build; nothing when it was up to date, or not reached
+  bool critical = false;
+
+  /// What is known best: the work, else what finding it took.
+  std::optional<Milliseconds> time() const {
+    if (work) return work;
+    if (last) return last->duration();
+    return std::nullopt;
+  }
+};
+
+/// A command of the last build that is no step of the graph: a compilation, say.
+struct OtherCommand {
+  std::vector<std::string> outputs;  // as the log has them
+  Milliseconds start{};
+  Milliseconds end{};
+};
+
+struct LastBuild {
+  std::size_t steps = 0;
+  std::size_t hits = 0;  // of these
+  std::vector<OtherCommand> others;
+  Milliseconds duration{};  // from the start of ninja to the end of the last command
+};
+
+/// What projects call their environments, by the environment's step: names belong to projects, not to locks.
+using EnvironmentNames = std::unordered_map<StepKey, std::string>;
+
+struct MeasuredGraph {
+  Graph graph;
+  EnvironmentNames names;
+  std::vector<Measurement> measurements;         // of each edge
+  std::vector<std::vector<std::size_t>> inputs;  // of each edge: indices of the edges it reads, each once, growing
+  CriticalPath critical;
+  std::size_t built = 0;
+  std::size_t timed = 0;  // edges whose work is known
+  Milliseconds work{};    // of these
+  std::optional<LastBuild> last_build;
+};
+
+/// `evidence.records` has as many elements as the graph has edges, or none: then nothing counts as built.
+MeasuredGraph measure(Graph graph, EnvironmentNames names, const Evidence& evidence);
+
+/// "fetch git 1:2.39.5-0+deb12u2", "environment hello 37740728cfb5"
+std::string title_of(const MeasuredGraph& measured, std::size_t edge);
+/// "hello"; its id's first digits when no project names it.
+std::string environment_name(const MeasuredGraph& measured, std::size_t edge);
+
+/// Bytes that a `fetch` brings or an `unpack` reads, packages that an `install` installs; nothing for others.
+std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, std::size_t edge);
+std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_t edge);
+
+}  // namespace karapace::generator
