@@ -16,6 +16,8 @@ Command explain_command();
 Command gc_command();
 Command gen_command();
 Command graph_diff_command();
+Command graph_show_command();
+Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();

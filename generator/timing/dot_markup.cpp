@@ -88,23 +88,18 @@ std::string last_build_text(const MeasuredGraph& measured) {
   return text;
 }
 
-std::string swatch(Colours colours, std::string_view name) {
-  return fmt::format("<TD BGCOLOR=\"{}\" COLOR=\"{}\" BORDER=\"1\" WIDTH=\"22\" HEIGHT=\"12\" FIXEDSIZE=\"TRUE\"></TD>"
-                     "<TD ALIGN=\"LEFT\">{}  </TD>",
-                     colours.fill, colours.border, small(name, ink));
+std::string sample(std::string_view sign, std::string_view colour, std::string_view name) {
+  return fmt::format("<FONT COLOR=\"{}\">{}</FONT> {}    ", colour, sign, small(name, ink));
 }
 
 std::string legend(const MeasuredGraph& measured) {
-  std::string cells = swatch(colours_of(StepKind::fetch), "fetch and unpack") +
-                      swatch(colours_of(StepKind::install), "install") + swatch(colours_of(StepKind::setup), "set-up") +
-                      swatch(colours_of(StepKind::environment), "environment");
-  if (measured.built < measured.graph.edges.size()) cells += swatch(not_built, "not built");
-  if (!measured.critical.edges.empty()) {
-    cells += fmt::format("<TD BGCOLOR=\"{0}\" BORDER=\"0\" WIDTH=\"22\" HEIGHT=\"4\" FIXEDSIZE=\"TRUE\"></TD>"
-                         "<TD ALIGN=\"LEFT\">{1}</TD>",
-                         critical, small("critical path", critical));
-  }
-  return "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"3\" CELLSPACING=\"2\"><TR>" + cells + "</TR></TABLE>";
+  auto text = sample("■", colours_of(StepKind::fetch).border, "fetch and unpack") +
+              sample("■", colours_of(StepKind::install).border, "install") +
+              sample("■", colours_of(StepKind::setup).border, "set-up") +
+              sample("■", colours_of(StepKind::environment).border, "environment");
+  if (measured.built < measured.graph.edges.size()) text += sample("□", not_built.border, "not built");
+  if (!measured.critical.edges.empty()) text += sample("━━", critical, "critical path");
+  return text;
 }
 
 std::string row(std::string_view content) { return fmt::format("<TR><TD ALIGN=\"LEFT\">{}</TD></TR>", content); }
@@ -117,7 +112,7 @@ std::string head(const MeasuredGraph& measured) {
   label += row(fmt::format("<FONT POINT-SIZE=\"20\">{}</FONT>", bold(title(measured))));
   label += row(escaped(built_text(measured) + work_text(measured) + critical_text(measured)));
   if (!last.empty()) label += row(escaped(last));
-  label += row(legend(measured)) + "</TABLE>";
+  label += row(legend(measured)) + row(" ") + "</TABLE>";
   return fmt::format(
       "digraph karapace {{\n"
       "  graph [rankdir=LR, bgcolor=\"white\", pad=0.3, nodesep=0.35, ranksep=0.75, fontname=\"Helvetica\", fontsize=13, "
@@ -128,8 +123,8 @@ std::string head(const MeasuredGraph& measured) {
 }
 
 std::string arrow(std::size_t from, std::size_t to, bool is_critical) {
-  if (!is_critical) return fmt::format("  n{} -> n{};\n", from, to);
-  return fmt::format("  n{} -> n{} [color=\"{}\", penwidth=3.5];\n", from, to, critical);
+  if (!is_critical) return fmt::format("  n{}:e -> n{}:w;\n", from, to);
+  return fmt::format("  n{}:e -> n{}:w [color=\"{}\", penwidth=3.5];\n", from, to, critical);
 }
 
 }  // namespace karapace::generator::dot

@@ -28,7 +28,8 @@ bool is_build_file(std::string_view output) {
 
 class Search {
  public:
-  Search(const NinjaLog& log, std::optional<nanoseconds> written) : log_(log), written_(written) {
+  Search(const NinjaLog& log, std::optional<nanoseconds> written, const std::vector<bool>& hits)
+      : log_(log), written_(written), hits_(hits) {
     find_latest();
     find_regenerations();
     for (std::size_t i = 0; i < size(); ++i) {
@@ -59,9 +60,11 @@ class Search {
     }
   }
   bool regenerates(std::size_t i) const { return !regenerations_.empty() && regenerations_.contains(command_of(i)); }
+  /// Version 5 stamps hits with the time of something older.
   bool has_stamp(std::size_t i) const {
     const auto& entry = log_.entries[i];
-    return entry.stamp > least_stamp && (!written_ || entry.stamp <= *written_ + tolerance);
+    bool is_own = log_.version >= 6 || hits_.empty() || !hits_[i];
+    return is_own && entry.stamp > least_stamp && (!written_ || entry.stamp <= *written_ + tolerance);
   }
   bool is_candidate(std::size_t i) const { return has_stamp(i) && !regenerates(i); }
   /// It did its work in the run whose begin is the latest that any entry shows.
@@ -111,6 +114,7 @@ class Search {
 
   const NinjaLog& log_;
   std::optional<nanoseconds> written_;
+  const std::vector<bool>& hits_;
   std::unordered_map<std::string_view, std::size_t> latest_;  // output -> its last entry
   std::set<std::tuple<std::uint64_t, Milliseconds, Milliseconds>> regenerations_;
   nanoseconds latest_begin_{};
@@ -118,9 +122,10 @@ class Search {
 
 }  // namespace
 
-std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<nanoseconds> written) {
+std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<nanoseconds> written,
+                                  const std::vector<bool>& hits) {
   if (!log.has_times()) return {};
-  return Search(log, written).run();
+  return Search(log, written, hits).run();
 }
 
 }  // namespace karapace::generator

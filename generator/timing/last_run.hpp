@@ -11,7 +11,8 @@
 //   holds always, the upper one only where the command wrote its output.
 //
 // Limits: with version 5, short commands (up to 0.1 s) of a short earlier run may be counted in when they ended before the
-// first command of the last run did; cache hits of the last run are lost when the log was written anew afterwards. A
+// first command of the last run did; cache hits of the last run are lost when the log was written anew afterwards, and with
+// them the run when it was nothing but hits. A
 // wall clock that was set back between two runs can hide the later one. Two ninjas at once in a directory look like one.
 #pragma once
 
@@ -23,7 +24,9 @@
 namespace karapace::generator {
 
 /// Indices into `log.entries`, growing. Runs that only wrote build.ninja again are passed over. `written`: the log's own
-/// modification time; stamps after it are not believed.
-std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<std::chrono::nanoseconds> written);
+/// modification time; stamps after it are not believed. `hits`: of each entry whether it is known to have found its output
+/// ready, or nothing at all.
+std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<std::chrono::nanoseconds> written,
+                                  const std::vector<bool>& hits = {});
 
 }  // namespace karapace::generator

@@ -80,8 +80,18 @@ class Measuring {
     return edge < evidence_.records.size() && evidence_.records[edge] == entry.stamp;
   }
 
+  /// Entries of steps whose record is there, and is not from then.
+  std::vector<bool> hits_in(const NinjaLog& log) const {
+    std::vector<bool> hits(log.entries.size());
+    for (std::size_t i = 0; i < log.entries.size(); ++i) {
+      auto edge = edge_of(log.entries[i]);
+      hits[i] = edge && result_.measurements[*edge].built && !made_record(log.entries[i], *edge);
+    }
+    return hits;
+  }
+
   void read_last_run(const NinjaLog& log) {
-    auto indices = last_run(log, evidence_.written);
+    auto indices = last_run(log, evidence_.written, hits_in(log));
     if (indices.empty()) return;
     LastBuild build;
     // One command with several outputs has a line for each.
@@ -104,6 +114,7 @@ class Measuring {
   }
 
   void find_critical_path() {
+    if (result_.timed == 0) return;  // among cache hits it would be chance
     std::vector<Milliseconds> durations;
     durations.reserve(result_.measurements.size());
     for (const auto& measurement : result_.measurements) durations.push_back(measurement.time().value_or(Milliseconds()));

@@ -98,29 +98,27 @@ class Folding {
     }
     if (sizes.size() <= most_groups_) return;
     std::stable_sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    Group joined{Kind::packages, {}};
-    Indices members;
     for (auto place = sizes.begin() + static_cast<std::ptrdiff_t>(most_groups_ - 1); place != sizes.end(); ++place) {
       auto taken = groups_.extract(*place->second);
-      joined.users.insert(joined.users.end(), taken.key().users.begin(), taken.key().users.end());
-      members.insert(members.end(), taken.mapped().begin(), taken.mapped().end());
+      joined_.insert(joined_.end(), taken.mapped().begin(), taken.mapped().end());
+      ++joined_groups_;
     }
-    make_set(joined.users);
-    auto& place = groups_[std::move(joined)];
-    place.insert(place.end(), members.begin(), members.end());
-    make_set(place);
+    make_set(joined_);
   }
 
   void add_node(Kind kind, Indices members) {
     for (auto edge : members) node_of_[edge] = result_.nodes.size();
     bool critical = std::any_of(members.begin(), members.end(), [&](auto i) { return measured_.measurements[i].critical; });
-    result_.nodes.push_back({kind, std::move(members), {}, {}, critical});
+    result_.nodes.push_back({kind, std::move(members), {}, {}, 1, critical});
   }
   void add_groups() {
     std::vector<std::pair<Indices, Kind>> ordered;
     for (auto& [group, members] : groups_) ordered.emplace_back(std::move(members), group.kind);
     std::sort(ordered.begin(), ordered.end());
     for (auto& [members, kind] : ordered) add_node(kind, std::move(members));
+    if (joined_groups_ == 0) return;
+    add_node(Kind::packages, std::move(joined_));
+    result_.nodes.back().groups = joined_groups_;
   }
   void add_large_edges() {
     for (std::size_t i = 0; i < edges_.size(); ++i) {
@@ -184,6 +182,8 @@ class Folding {
   Indices node_of_;  // edge -> node
   std::vector<Indices> outputs_;
   std::map<Group, Indices> groups_;
+  Indices joined_;                        // of the groups of packages that are too many
+  std::size_t joined_groups_ = 0;
   std::map<std::size_t, Indices> locks_;  // environment -> the fetch of its lock
   std::vector<Indices> reduced_;
   Overview result_;

@@ -19,6 +19,7 @@ struct OverviewNode {
   std::vector<std::size_t> edges;         // the graph's, growing
   std::vector<std::size_t> inputs;        // nodes, growing; only those that no longer way leads to
   std::vector<std::size_t> environments;  // the graph's edges of the environments that need this, growing
+  std::size_t groups = 1;                 // of packages: how many were put together because there were too many
   bool critical = false;                  // the critical path runs through it
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -15,7 +16,9 @@ namespace {
 using Kind = OverviewNode::Kind;
 
 constexpr std::size_t slowest_shown = 5;
-constexpr double bar_width = 60;
+constexpr int bar_width = 60;
+constexpr int least_bar_width = 2;
+constexpr std::string_view base_prefix = "base ";
 
 /// "git" of "git 1:2.39.5-0+deb12u2"
 std::string_view name_of(std::string_view subject) { return subject.substr(0, subject.find(' ')); }
@@ -23,6 +26,7 @@ std::string_view name_of(std::string_view subject) { return subject.substr(0, su
 // What a package (or file) of a group took: its fetch and its unpack together.
 struct Member {
   std::string name;
+  std::uint64_t bytes = 0;
   std::optional<Milliseconds> time;
   bool critical = false;
 };
@@ -46,7 +50,7 @@ class NodeText {
     auto border = node_.critical ? dot::critical : colours.border;
     add_content();
     return fmt::format(
-        "<<TABLE BORDER=\"{}\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\" STYLE=\"ROUNDED{}\" COLOR=\"{}\" "
+        "<<TABLE BORDER=\"{}\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"4\" STYLE=\"ROUNDED{}\" COLOR=\"{}\" "
         "BGCOLOR=\"{}\">{}</TABLE>>",
         node_.critical ? 3 : 1, unbuilt ? ",DASHED" : "", border, colours.fill, rows_);
   }
@@ -80,6 +84,8 @@ class NodeText {
 
   void add_content() {
     wide(fmt::format("<FONT POINT-SIZE=\"15\">{}</FONT>", dot::bold(heading())));
+    if (is_base()) wide(dot::escaped(edge(main()).subject.substr(base_prefix.size())));
+    if (node_.groups > 1) wide(dot::small(fmt::format("of {} groups, each for other installations", node_.groups)));
     add_environments();
     if (is_group()) {
       add_sum(StepKind::fetch);
@@ -98,12 +104,15 @@ class NodeText {
       case Kind::files: return count_text(fetches, "file");
       case Kind::archive: return std::string(edge(main()).subject);
       case Kind::environment: return environment_name(measured_, main());
-      case Kind::install: return "install " + edge(main()).subject;
+      case Kind::install: return is_base() ? "install base" : "install " + edge(main()).subject;
       case Kind::setup: return "set-up: " + edge(main()).subject;
       case Kind::commit: break;
     }
     return description(edge(main()));
   }
+
+  /// A bootstrap's subject is long: "base debian/bookworm, 96 packages".
+  bool is_base() const { return node_.kind == Kind::install && edge(main()).subject.starts_with(base_prefix); }
 
   /// For whom, where a graph has several environments and not all need it.
   void add_environments() {
@@ -126,7 +135,7 @@ class NodeText {
 
   void add_sum(StepKind kind) {
     auto sums = sum(kind);
-    if (sums.count == 0) return;
+    if (sums.count == 0 || (kind == StepKind::unpack && !sums.time)) return;
     auto bytes = kind == StepKind::fetch ? dot::escaped(size_text(sums.bytes)) : std::string();
     cells(text(kind), bytes, sums.time ? duration_text(*sums.time) : "");
   }
@@ -138,48 +147,63 @@ class NodeText {
       auto& member = by_subject[edge(index).subject];
       member.name = name_of(edge(index).subject);
       member.critical |= measurement(index).critical;
+      if (edge(index).step.kind == StepKind::fetch) member.bytes += bytes_of(measured_, index).value_or(0);
       if (auto time = measurement(index).time()) member.time = member.time.value_or(Milliseconds()) + *time;
     }
     std::vector<Member> all;
     for (auto& [subject, member] : by_subject) all.push_back(std::move(member));
     std::stable_sort(all.begin(), all.end(), [](const Member& a, const Member& b) {
-      return std::pair(a.time, a.critical) > std::pair(b.time, b.critical);
+      return std::tuple(a.time, a.critical, a.bytes) > std::tuple(b.time, b.critical, b.bytes);
     });
     return all;
   }
 
-  /// The slowest by name, the critical one always among them, and the rest as one line.
+  /// The slowest by name, the critical one always among them, and the rest as one line. Without times the largest.
   void add_slowest() {
     if (node_.kind != Kind::packages) return;
     auto all = members();
-    if (all.empty() || !all[0].time) return;
+    if (all.empty()) return;
     auto critical = std::find_if(all.begin(), all.end(), [](const Member& member) { return member.critical; });
     if (critical != all.end() && critical - all.begin() >= static_cast<std::ptrdiff_t>(slowest_shown)) {
       std::rotate(all.begin() + slowest_shown - 1, critical, critical + 1);
     }
     rows_ += "<HR/>";
+    timed_ = all[0].time.has_value();
     auto shown = std::min(slowest_shown, all.size());
-    for (std::size_t i = 0; i < shown; ++i) add_member(all[i], *all[0].time);
+    auto greatest = all[0];
+    for (std::size_t i = 0; i < shown; ++i) add_member(all[i], greatest);
     add_rest(std::vector<Member>(all.begin() + static_cast<std::ptrdiff_t>(shown), all.end()));
   }
-  void add_member(const Member& member, Milliseconds longest) {
-    if (!member.time) return;
-    auto colour = member.critical ? dot::critical : dot::colours_of(StepKind::fetch).border;
+  std::string amount_of(const Member& member) const {
+    if (!timed_) return size_text(member.bytes);
+    return member.time ? duration_text(*member.time) : "";
+  }
+  void add_member(const Member& member, const Member& greatest) {
+    auto colour = member.critical ? dot::critical : timed_ ? dot::colours_of(StepKind::fetch).border : dot::line;
     auto name = member.critical ? fmt::format("<FONT COLOR=\"{}\">{}</FONT>", dot::critical, dot::bold(member.name))
                                 : dot::escaped(member.name);
-    auto share = static_cast<double>(member.time->count()) / static_cast<double>(std::max<std::int64_t>(longest.count(), 1));
-    auto bar = fmt::format("<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR><TD BGCOLOR=\"{}\" "
-                           "WIDTH=\"{:.0f}\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD></TR></TABLE>",
-                           colour, std::max(2.0, share * bar_width));
-    cells(name, bar, duration_text(*member.time));
+    auto share = timed_ ? static_cast<double>(member.time.value_or(Milliseconds()).count()) /
+                             static_cast<double>(std::max<std::int64_t>(greatest.time->count(), 1))
+                       : static_cast<double>(member.bytes) / static_cast<double>(std::max<std::uint64_t>(greatest.bytes, 1));
+    cells(name, bar(colour, std::max(least_bar_width, static_cast<int>(share * bar_width))), amount_of(member));
+  }
+  /// What is left of the width is a cell too: dot would put a narrow table into the middle.
+  static std::string bar(std::string_view colour, int width) {
+    constexpr std::string_view sized = "WIDTH=\"{}\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>";
+    auto text = fmt::format("<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR><TD BGCOLOR=\"{}\" ",
+                            colour);
+    text += fmt::format(sized, width);
+    if (width < bar_width) text += "<TD " + fmt::format(sized, bar_width - width);
+    return text + "</TR></TABLE>";
   }
   void add_rest(const std::vector<Member>& rest) {
     if (rest.empty()) return;
-    std::optional<Milliseconds> time;
+    Member sum;
     for (const auto& member : rest) {
-      if (member.time) time = time.value_or(Milliseconds()) + *member.time;
+      sum.bytes += member.bytes;
+      if (member.time) sum.time = sum.time.value_or(Milliseconds()) + *member.time;
     }
-    cells(dot::small(count_text(rest.size(), "other")), "", time ? dot::small(duration_text(*time)) : "");
+    cells(dot::small(count_text(rest.size(), "other")), "", dot::small(amount_of(sum)));
   }
 
   void add_time() {
@@ -215,6 +239,7 @@ class NodeText {
   const Overview& overview_;
   const OverviewNode& node_;
   std::string rows_;
+  bool timed_ = false;  // whether members are compared by time; else by size
 };
 
 }  // namespace

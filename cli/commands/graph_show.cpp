@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// graph show: the graph as a picture or a document, with the times of the last build.
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/measured_side.hpp"
+#include "cli/output_file.hpp"
+#include "generator/project/graphviz.hpp"
+#include "generator/timing/amounts.hpp"
+#include "generator/timing/dot_text.hpp"
+#include "generator/timing/graph_json.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+enum class Format { svg, dot, json };
+
+struct Arguments {
+  MeasuredArguments measured;
+  std::optional<std::string> format;
+  std::optional<std::string> output;
+  bool full = false;
+};
+
+// dot takes seconds for hundreds of nodes, minutes for thousands, and nobody could read what came out.
+constexpr std::size_t most_nodes = 2000;
+
+void declare(Options& options, Arguments& arguments) {
+  declare_measured(options, arguments.measured);
+  options.value("--format", "FORMAT", arguments.format, "svg, dot or json (default: svg; with --json: json)");
+  options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
+  options.flag("--full", arguments.full, "draw every step, instead of folding those of packages");
+}
+
+Format format_of(const Context& context, const Arguments& arguments) {
+  if (!arguments.format) return context.json ? Format::json : Format::svg;
+  if (*arguments.format == "json") return Format::json;
+  if (context.json) {
+    throw UsageError(fmt::format("graph show: --json asks for one format and --format {} for another", *arguments.format));
+  }
+  if (*arguments.format == "svg") return Format::svg;
+  if (*arguments.format == "dot") return Format::dot;
+  throw UsageError(fmt::format("graph show: there is no format \"{}\": svg, dot and json are", *arguments.format));
+}
+
+std::string usual_file(const MeasuredSide& side, Format format) {
+  switch (format) {
+    case Format::svg: return side.name + ".graph.svg";
+    case Format::dot: return "-";
+    case Format::json: return "-";
+  }
+  return "-";
+}
+
+std::string drawn(std::string_view dot, std::size_t nodes) {
+  if (nodes <= most_nodes) return generator::svg_of(dot);
+  throw Error(fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
+                          "environment's manifest, or ask for --format dot or json",
+                          generator::count_text(nodes, "node"), most_nodes));
+}
+
+std::string document(const generator::MeasuredGraph& measured, const Arguments& arguments, Format format) {
+  if (format == Format::json) return generator::graph_json(measured);
+  std::string dot;
+  std::size_t nodes = measured.graph.edges.size();
+  if (arguments.full) {
+    dot = generator::full_dot(measured);
+  } else {
+    auto overview = generator::overview(measured);
+    nodes = overview.nodes.size();
+    dot = generator::overview_dot(measured, overview);
+  }
+  return format == Format::dot ? dot : drawn(dot, nodes);
+}
+
+std::string about(const generator::MeasuredGraph& measured) {
+  auto text = generator::count_text(measured.graph.edges.size(), "step");
+  if (measured.timed > 0) text += fmt::format(", {} of work", generator::duration_text(measured.work));
+  if (measured.critical.edges.empty()) return text;
+  return text + fmt::format(", critical path {}", generator::duration_text(measured.critical.duration));
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  auto format = format_of(context, arguments);
+  auto side = measured_side(context, arguments.measured);
+  auto file = output_file(arguments.output, usual_file(side, format));
+  write_output(context, file, document(side.measured, arguments, format), about(side.measured));
+  return 0;
+}
+
+}  // namespace
+
+Command graph_show_command() {
+  return make_command<Arguments>(
+      {.name = "graph show",
+       .group = Group::understanding,
+       .summary = "Draw the graph, with the times of the last build",
+       .description = "Draws the steps of environments and what they wait for. The fetches and unpacks of packages\n"
+                      "that the same installations use are folded into one node, which names the slowest. Times are\n"
+                      "those that Ninja's log tells; the critical path is marked. Pictures are SVG and need Graphviz.",
+       .examples = {{"karapace graph show", "draw the environment of ./karapace.toml"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/output_file.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "store/escape.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::cli {
+
+std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen, std::string_view usual) {
+  if (chosen && *chosen == "-") return std::nullopt;
+  if (chosen) return std::filesystem::path(*chosen);
+  if (::isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  return std::filesystem::path(usual);
+}
+
+void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,
+                  std::string_view about) {
+  if (!file) return context.print(text);
+  write_file_atomically(*file, text, Durable::no);
+  auto name = escaped_utf8(file->native());
+  if (context.json) return context.print_json({{"file", name}});
+  context.print(fmt::format("{}: {}\n", context.styled(Style::bold, name), about));
+}
+
+}  // namespace karapace::cli

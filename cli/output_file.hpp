@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where documents go that commands make for other programs: standard output, or a file.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/context.hpp"
+
+namespace karapace::cli {
+
+/// `chosen` (-o; "-" is standard output). Without it standard output; but on a terminal, where nobody can read such
+/// documents, `usual` in the working directory. Nothing means standard output.
+std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen, std::string_view usual);
+
+/// Writes `text` there, whole or not at all, and then says so on standard output; with --json as a document.
+void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,
+                  std::string_view about);
+
+}  // namespace karapace::cli

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/timing/graph_json.hpp"
+
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "generator/timing/json_fields.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+std::string last_build(const MeasuredGraph& measured) {
+  if (!measured.last_build) return "null";
+  const auto& last = *measured.last_build;
+  JsonFields fields;
+  fields.number("cache_hits", last.hits);
+  fields.number("duration_ms", last.duration.count());
+  fields.number("other_commands", last.others.size());
+  fields.number("steps", last.steps);
+  return fields.object();
+}
+
+std::string totals(const MeasuredGraph& measured) {
+  JsonFields fields;
+  fields.number("built", measured.built);
+  fields.number("critical_path_ms", measured.critical.duration.count());
+  fields.number("steps", measured.graph.edges.size());
+  fields.number("timed", measured.timed);
+  fields.number("work_ms", measured.work.count());
+  return fields.object();
+}
+
+std::string ran(const std::optional<Ran>& last) {
+  if (!last) return "null";
+  JsonFields fields;
+  fields.boolean("cache_hit", last->hit);
+  fields.number("end_ms", last->end.count());
+  fields.number("start_ms", last->start.count());
+  return fields.object();
+}
+
+std::string keys(const std::vector<StepKey>& keys) {
+  std::string text = "[";
+  for (const auto& key : keys) text += (text.size() > 1 ? ",\"" : "\"") + key.hex() + "\"";
+  return text + "]";
+}
+
+std::string step(const MeasuredGraph& measured, std::size_t index) {
+  const auto& edge = measured.graph.edges[index];
+  const auto& measurement = measured.measurements[index];
+  JsonFields fields;
+  fields.boolean("built", measurement.built);
+  fields.number_or_null("bytes", bytes_of(measured, index));
+  fields.boolean("critical", measurement.critical);
+  fields.raw("inputs", keys(edge.step.inputs));
+  fields.string("key", edge.key.hex());
+  fields.string("kind", text(edge.step.kind));
+  fields.raw("last_build", ran(measurement.last));
+  fields.number_or_null("packages", packages_of(measured, index));
+  fields.string("subject", edge.subject);
+  fields.number_or_null("work_ms", measurement.work ? std::optional(measurement.work->count()) : std::nullopt);
+  return fields.object();
+}
+
+std::string environment(const MeasuredGraph& measured, std::size_t index) {
+  const auto& edge = measured.graph.edges[index];
+  JsonFields fields;
+  fields.string("id", edge.step.parameter("lock").value_or(""));
+  auto name = measured.names.find(edge.key);
+  if (name == measured.names.end()) {
+    fields.raw("name", "null");
+  } else {
+    fields.string("name", name->second);
+  }
+  fields.string("step", edge.key.hex());
+  return fields.object();
+}
+
+std::vector<StepKey> critical_keys(const MeasuredGraph& measured) {
+  std::vector<StepKey> keys;
+  for (auto edge : measured.critical.edges) keys.push_back(measured.graph.edges[edge].key);
+  return keys;
+}
+
+void append_lines(std::string& text, const std::vector<std::string>& items) {
+  text += '[';
+  for (std::size_t i = 0; i < items.size(); ++i) text += (i == 0 ? "\n    " : ",\n    ") + items[i];
+  text += items.empty() ? "]" : "\n  ]";
+}
+
+}  // namespace
+
+std::string graph_json(const MeasuredGraph& measured) {
+  std::vector<std::string> environments;
+  std::vector<std::string> steps;
+  steps.reserve(measured.graph.edges.size());
+  for (std::size_t i = 0; i < measured.graph.edges.size(); ++i) {
+    if (measured.graph.edges[i].step.kind == StepKind::environment) environments.push_back(environment(measured, i));
+    steps.push_back(step(measured, i));
+  }
+  std::string text = "{\n  \"critical_path\": " + keys(critical_keys(measured)) + ",\n  \"environments\": ";
+  append_lines(text, environments);
+  text += ",\n  \"format\": 1,\n  \"last_build\": " + last_build(measured) + ",\n  \"steps\": ";
+  append_lines(text, steps);
+  return text + ",\n  \"totals\": " + totals(measured) + "\n}\n";
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// A measured graph as one JSON document, the schema of `karapace graph show --json` (docs/graphs.md). A step stands on a
+// line of its own.
+#pragma once
+
+#include <string>
+
+#include "generator/timing/measured_graph.hpp"
+
+namespace karapace::generator {
+
+std::string graph_json(const MeasuredGraph& measured);
+
+}  // namespace karapace::generator
