@@ -16,23 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<fs::path> log_of(const MeasuredArguments& arguments, const std::vector<fs::path>& directories) {
-  if (arguments.log) return fs::path(*arguments.log);
-  if (!arguments.build) return generator::newest_log(directories);
-  std::vector<fs::path> only = {*arguments.build};
-  auto log = generator::newest_log(only);
-  if (log) return log;
-  throw NotFoundError(fmt::format("graph: nothing was built in {}: it has no {}", escaped_utf8(*arguments.build),
+std::vector<fs::path> logs_of(const MeasuredArguments& arguments, const std::vector<fs::path>& directories) {
+  if (arguments.log) return {*arguments.log};
+  if (!arguments.build) return generator::logs_in(directories);
+  auto logs = generator::logs_in(std::vector<fs::path>{*arguments.build});
+  if (!logs.empty()) return logs;
+  throw NotFoundError(fmt::format("graph: ninja built nothing in {} yet: it has no {}", escaped_utf8(*arguments.build),
                                   generator::ninja_log_name));
 }
 
-void warn_of(const Context& context, const generator::Evidence& evidence, const fs::path& log) {
-  auto name = escaped_utf8(log.native());
-  if (evidence.log->malformed > 1) {
-    context.warn(fmt::format("{}: {} lines are damaged and were passed over", name, evidence.log->malformed));
-  }
-  if (!evidence.log->entries.empty() && !evidence.log->has_times()) {
-    context.warn(fmt::format("{} has no times: samurai writes none; build with ninja to have them", name));
+void warn_of(const Context& context, const generator::NinjaLog& log, const fs::path& path) {
+  auto name = escaped_utf8(path.native());
+  if (log.malformed > 1) context.warn(fmt::format("{}: {} damaged lines were passed over", name, log.malformed));
+  if (!log.entries.empty() && !log.has_times()) {
+    context.warn(fmt::format("{} has no times, because samurai wrote it: build with ninja to have them", name));
   }
 }
 
@@ -50,10 +47,10 @@ MeasuredSide measured_side(const Context& context, const MeasuredArguments& argu
   fs::path what = arguments.what;
   auto file = fs::is_directory(what) ? what / "build.ninja" : what;
   auto graph = generator::read_graph(read_file(file), file.native());
-  auto log = log_of(arguments, {file.parent_path()});
-  auto evidence = generator::read_evidence(graph, context.store_root(), log);
-  if (log) warn_of(context, evidence, *log);
-  return {generator::measure(std::move(graph), {}, evidence), "graph", log};
+  auto logs = logs_of(arguments, {file.parent_path()});
+  auto evidence = generator::read_evidence(graph, context.store_root(), logs);
+  for (std::size_t i = 0; i < logs.size(); ++i) warn_of(context, evidence.logs[i].content, logs[i]);
+  return {generator::measure(std::move(graph), {}, evidence), "graph", std::move(logs)};
 }
 
 }  // namespace karapace::cli

@@ -21,8 +21,8 @@ void declare_measured(Options& options, MeasuredArguments& arguments);
 
 struct MeasuredSide {
   generator::MeasuredGraph measured;
-  std::string name;                          // for file names and titles
-  std::optional<std::filesystem::path> log;  // what the times are from
+  std::string name;                         // for file names and titles
+  std::vector<std::filesystem::path> logs;  // what the times are from, that of the last build first
 };
 
 /// Reads the graph, the log and the store. Warns of a log without times or with damaged lines.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/project/evidence.hpp"
 
+#include <functional>
+#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -22,41 +24,46 @@ std::optional<nanoseconds> modified(const fs::path& path) {
   return std::chrono::seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
 }
 
-/// Record files by the names of their steps. Outputs are relative to where ninja ran.
-std::unordered_map<StepKey, fs::path> records_in(const NinjaLog& log, const fs::path& directory) {
-  std::unordered_map<StepKey, fs::path> records;
+using Records = std::unordered_map<StepKey, fs::path>;
+
+/// Outputs that are records, by the names of their steps. They are relative to where ninja ran.
+void add_records(Records& records, const NinjaLog& log, const fs::path& directory) {
+  records.reserve(records.size() + log.entries.size());
   for (const auto& entry : log.entries) {
-    auto path = fs::path(entry.output);
-    if (auto key = StepKey::from_hex(path.filename().native())) records.insert_or_assign(*key, directory / path);
+    std::string_view output = entry.output;
+    auto slash = output.rfind('/');
+    auto key = StepKey::from_hex(slash == std::string_view::npos ? output : output.substr(slash + 1));
+    if (key) records.try_emplace(*key, output.starts_with('/') ? fs::path(output) : directory / output);
   }
-  return records;
 }
 
 }  // namespace
 
-std::optional<fs::path> newest_log(std::span<const fs::path> directories) {
-  std::optional<std::pair<nanoseconds, fs::path>> newest;
+std::vector<fs::path> logs_in(std::span<const fs::path> directories) {
+  std::set<std::pair<nanoseconds, fs::path>, std::greater<>> found;
   for (const auto& directory : directories) {
     for (const auto& log : {directory / ninja_log_name, directory / ".karapace/build" / ninja_log_name}) {
-      auto time = modified(log);
-      if (time && (!newest || *time > newest->first)) newest = {*time, log};
+      if (auto time = modified(log)) found.emplace(*time, log.lexically_normal());
     }
   }
-  return newest ? std::optional(newest->second) : std::nullopt;
+  std::vector<fs::path> logs;
+  for (const auto& [time, log] : found) logs.push_back(log);
+  return logs;
 }
 
-Evidence read_evidence(const Graph& graph, const fs::path& store, const std::optional<fs::path>& log) {
+Evidence read_evidence(const Graph& graph, const fs::path& store, std::span<const fs::path> logs) {
   Evidence evidence;
-  std::unordered_map<StepKey, fs::path> records;
-  if (log) {
-    evidence.log = parse_ninja_log(read_file(*log), log->native());
-    evidence.written = modified(*log);
-    records = records_in(*evidence.log, log->parent_path());
+  Records records;
+  for (const auto& log : logs) {
+    auto written = modified(log);
+    evidence.logs.push_back({parse_ninja_log(read_file(log), log.native()), written});
+    add_records(records, evidence.logs.back().content, log.parent_path());
   }
+  auto steps = store / "steps";
   evidence.records.reserve(graph.edges.size());
   for (const auto& edge : graph.edges) {
     auto known = records.find(edge.key);
-    evidence.records.push_back(modified(known == records.end() ? store / "steps" / edge.key.hex() : known->second));
+    evidence.records.push_back(modified(known == records.end() ? steps / edge.key.hex() : known->second));
   }
   return evidence;
 }

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "generator/timing/measured_graph.hpp"
 
@@ -12,12 +13,13 @@ namespace karapace::generator {
 
 constexpr std::string_view ninja_log_name = ".ninja_log";
 
-/// The log that was written last of those in `directories` and in their .karapace/build (that is where `karapace build`
-/// runs ninja).
-std::optional<std::filesystem::path> newest_log(std::span<const std::filesystem::path> directories);
+/// The logs in `directories` and in their .karapace/build (that is where `karapace build` runs ninja), the one that was
+/// written last first.
+std::vector<std::filesystem::path> logs_in(std::span<const std::filesystem::path> directories);
 
-/// Where the records are is told by the log; of steps that it does not name, `store`. Error when `log` can not be read.
+/// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name, `store`
+/// does. Error when one can not be read.
 Evidence read_evidence(const Graph& graph, const std::filesystem::path& store,
-                       const std::optional<std::filesystem::path>& log);
+                       std::span<const std::filesystem::path> logs);
 
 }  // namespace karapace::generator

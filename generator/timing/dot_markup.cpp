@@ -115,7 +115,7 @@ std::string head(const MeasuredGraph& measured) {
   label += row(legend(measured)) + row(" ") + "</TABLE>";
   return fmt::format(
       "digraph karapace {{\n"
-      "  graph [rankdir=LR, bgcolor=\"white\", pad=0.3, nodesep=0.35, ranksep=0.75, fontname=\"Helvetica\", fontsize=13, "
+      "  graph [rankdir=LR, bgcolor=\"white\", pad=0.3, nodesep=0.35, ranksep=1.0, fontname=\"Helvetica\", fontsize=13, "
       "fontcolor=\"{0}\", labelloc=t, labeljust=l,\n    label=<{1}>];\n"
       "  node [shape=plain, fontname=\"Helvetica\", fontsize=13, fontcolor=\"{0}\"];\n"
       "  edge [color=\"{2}\", penwidth=1.3, arrowsize=0.8];\n",

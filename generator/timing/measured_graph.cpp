@@ -51,7 +51,12 @@ class Measuring {
       result_.measurements[i].built = evidence_.records[i].has_value();
       result_.built += evidence_.records[i] ? 1 : 0;
     }
-    if (evidence_.log) read_log(*evidence_.log);
+    for (const auto& log : evidence_.logs) read_work(log.content);
+    for (const auto& measurement : result_.measurements) {
+      result_.timed += measurement.work ? 1 : 0;
+      result_.work += measurement.work.value_or(Milliseconds());
+    }
+    if (!evidence_.logs.empty()) read_last_run(evidence_.logs.front());
     find_critical_path();
     return std::move(result_);
   }
@@ -63,35 +68,33 @@ class Measuring {
     return found == by_key_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  void read_log(const NinjaLog& log) {
+  void read_work(const NinjaLog& log) {
     if (!log.has_times()) return;
     for (const auto& entry : log.entries) {
       auto edge = edge_of(entry);
       if (edge && made_record(entry, *edge)) result_.measurements[*edge].work = entry.duration();
     }
-    for (const auto& measurement : result_.measurements) {
-      result_.timed += measurement.work ? 1 : 0;
-      result_.work += measurement.work.value_or(Milliseconds());
-    }
-    read_last_run(log);
   }
 
   bool made_record(const LogEntry& entry, std::size_t edge) const {
     return edge < evidence_.records.size() && evidence_.records[edge] == entry.stamp;
   }
 
-  /// Entries of steps whose record is there, and is not from then.
-  std::vector<bool> hits_in(const NinjaLog& log) const {
-    std::vector<bool> hits(log.entries.size());
-    for (std::size_t i = 0; i < log.entries.size(); ++i) {
-      auto edge = edge_of(log.entries[i]);
-      hits[i] = edge && result_.measurements[*edge].built && !made_record(log.entries[i], *edge);
-    }
-    return hits;
+  /// Whether this is a step whose record is there, and not from then.
+  bool is_hit(const LogEntry& entry, std::optional<std::size_t> edge) const {
+    return edge && result_.measurements[*edge].built && !made_record(entry, *edge);
   }
 
-  void read_last_run(const NinjaLog& log) {
-    auto indices = last_run(log, evidence_.written, hits_in(log));
+  void read_last_run(const Evidence::Log& newest) {
+    const auto& log = newest.content;
+    std::vector<std::optional<std::size_t>> edges;
+    std::vector<bool> hits;
+    edges.reserve(log.entries.size());
+    for (const auto& entry : log.entries) {
+      edges.push_back(edge_of(entry));
+      hits.push_back(is_hit(entry, edges.back()));
+    }
+    auto indices = last_run(log, newest.written, hits);
     if (indices.empty()) return;
     LastBuild build;
     // One command with several outputs has a line for each.
@@ -99,11 +102,10 @@ class Measuring {
     for (auto index : indices) {
       const auto& entry = log.entries[index];
       build.duration = std::max(build.duration, entry.end);
-      if (auto edge = edge_of(entry)) {
-        bool hit = result_.measurements[*edge].built && !made_record(entry, *edge);
-        result_.measurements[*edge].last = Ran{entry.start, entry.end, hit};
+      if (auto edge = edges[index]) {
+        result_.measurements[*edge].last = Ran{entry.start, entry.end, hits[index]};
         ++build.steps;
-        build.hits += hit ? 1 : 0;
+        build.hits += hits[index] ? 1 : 0;
         continue;
       }
       auto [place, fresh] = others.try_emplace({entry.command, entry.start, entry.end}, build.others.size());

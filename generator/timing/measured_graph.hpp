@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// MeasuredGraph: a graph, and what its steps cost as far as Ninja's log and the store's records tell.
+// MeasuredGraph: a graph, and what its steps cost as far as Ninja's logs and the store's records tell.
 //
 // Records hold no times, on purpose. But the line of the log that made a record carries the record's modification time, to
 // the nanosecond; so every line can be told from those of cache hits, and the true cost of a step stays known for as
-// long as the log keeps that line, even when later builds only found the record there.
+// long as a log keeps that line, even when later builds only found the record there.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,13 @@
 
 namespace karapace::generator {
 
-/// What the log and the store say, read by `read_measurements`.
+/// What logs and the store say, read by `read_evidence`.
 struct Evidence {
-  std::optional<NinjaLog> log;
-  std::optional<std::chrono::nanoseconds> written;              // the log's own modification time
+  struct Log {
+    NinjaLog content;
+    std::optional<std::chrono::nanoseconds> written = std::nullopt;  // its own modification time
+  };
+  std::vector<Log> logs;  // the one that was written last first: of that the last build is told, of all the work
   std::vector<std::optional<std::chrono::nanoseconds>> records;  // of each edge: its record's; nothing when it has none
 };
 

@@ -85,7 +85,7 @@ TEST(MeasuredGraph, ALaterHitDoesNotHideTheWork) {
   auto graph = graph_of({"git"});
   auto evidence = built_one_by_one(graph, monday);
   auto later = parse_ninja_log("# ninja log v5\n" + log_line(1, 4, monday, "/store/steps/" + graph.edges[0].key.hex()), "log");
-  evidence.log->entries.push_back(later.entries[0]);
+  evidence.logs[0].content.entries.push_back(later.entries[0]);
   auto measured = measure(graph, {}, evidence);
   EXPECT_EQ(measured.measurements[0].work, Milliseconds(10));
   EXPECT_EQ(measured.measurements[0].last->duration(), Milliseconds(3));
@@ -107,6 +107,17 @@ TEST(MeasuredGraph, StepsMadeElsewhereAreHitsWithoutWork) {
   EXPECT_EQ(measured.last_build->hits, graph.edges.size());
 }
 
+TEST(MeasuredGraph, OlderLogsTellTheWorkThatTheNewestFound) {
+  auto graph = graph_of({"git"});
+  auto evidence = built_one_by_one(graph, monday);
+  auto hits = evidence;
+  for (auto& entry : hits.logs[0].content.entries) entry.stamp = nanoseconds(0);
+  evidence.logs.insert(evidence.logs.begin(), hits.logs[0]);
+  auto measured = measure(graph, {}, evidence);
+  EXPECT_EQ(measured.timed, graph.edges.size());
+  EXPECT_EQ(measured.last_build->hits, graph.edges.size());
+}
+
 TEST(MeasuredGraph, WithoutALogNothingButRecordsIsKnown) {
   auto graph = graph_of({"git"});
   Evidence evidence;
@@ -125,7 +136,7 @@ TEST(MeasuredGraph, OtherCommandsCountOnceWithAllTheirOutputs) {
   auto log = parse_ninja_log("# ninja log v5\n" + log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so", 0xabc) +
                                  log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so.1", 0xabc),
                              "log");
-  for (const auto& entry : log.entries) evidence.log->entries.push_back(entry);
+  for (const auto& entry : log.entries) evidence.logs[0].content.entries.push_back(entry);
   auto measured = measure(graph, {}, evidence);
   ASSERT_EQ(measured.last_build->others.size(), 1u);
   EXPECT_EQ(measured.last_build->others[0].outputs, (std::vector<std::string>{"lib.so", "lib.so.1"}));
