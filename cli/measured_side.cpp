@@ -1,20 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/measured_side.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
-#include "generator/graph/graph_reader.hpp"
 #include "generator/project/evidence.hpp"
+#include "generator/project/graph_side.hpp"
 #include "generator/project/project.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+generator::GraphSide open_side(const std::string& what) {
+  return std::move(generator::open_sides(what, what, fs::current_path()).after);
+}
+
+/// Where people build what the side holds: in its directory, or beside the manifests in it.
+std::vector<fs::path> build_directories(const generator::GraphSide& side, const fs::path& what) {
+  std::error_code ignored;
+  auto root = fs::is_directory(what, ignored) ? what : fs::exists(what, ignored) ? what.parent_path() : fs::path();
+  std::set<fs::path> directories = {root};
+  for (const auto& environment : side.environments) {
+    if (!environment.place.empty()) directories.insert(root / fs::path(environment.place).parent_path());
+  }
+  return {directories.begin(), directories.end()};
+}
+
+/// The environment's, when there is only one; else that of the directory which the side is, or is in.
+std::string name_of(const generator::GraphSide& side, const fs::path& what) {
+  if (side.environments.size() == 1 && !side.environments[0].name.empty()) {
+    return generator::name_from(side.environments[0].name);
+  }
+  std::error_code ignored;
+  auto path = fs::is_directory(what, ignored) ? fs::absolute(what) : fs::absolute(what).parent_path();
+  path = path.lexically_normal();
+  return generator::name_from((path.has_filename() ? path : path.parent_path()).filename().native());
+}
+
+generator::EnvironmentNames names_of(const generator::GraphSide& side) {
+  generator::EnvironmentNames names;
+  for (const auto& environment : side.environments) {
+    if (!environment.name.empty()) names.emplace(environment.step, environment.name);
+  }
+  return names;
+}
 
 std::vector<fs::path> logs_of(const MeasuredArguments& arguments, const std::vector<fs::path>& directories) {
   if (arguments.log) return {*arguments.log};
@@ -37,20 +72,21 @@ void warn_of(const Context& context, const generator::NinjaLog& log, const fs::p
 
 void declare_measured(Options& options, MeasuredArguments& arguments) {
   options.positional("WHAT", arguments.what,
-                     "a manifest or its directory, a build.ninja of ours or its directory, a git revision (default: .)");
+                     "a directory with manifests, a manifest, a lock, a build.ninja of ours, a git revision (default: .)");
   options.value("--build", "DIR", arguments.build, "where ninja ran, such as CMake's build directory (default: found)");
   options.value("--log", "FILE", arguments.log, "Ninja's log of the build (default: .ninja_log where ninja ran)");
 }
 
 MeasuredSide measured_side(const Context& context, const MeasuredArguments& arguments) {
   if (arguments.build && arguments.log) throw UsageError("graph: --build and --log both name a log: give one of them");
-  fs::path what = arguments.what;
-  auto file = fs::is_directory(what) ? what / "build.ninja" : what;
-  auto graph = generator::read_graph(read_file(file), file.native());
-  auto logs = logs_of(arguments, {file.parent_path()});
-  auto evidence = generator::read_evidence(graph, context.store_root(), logs);
+  auto side = open_side(arguments.what);
+  for (const auto& note : side.notes) context.warn(note);
+  auto logs = logs_of(arguments, build_directories(side, arguments.what));
+  auto evidence = generator::read_evidence(side.graph, context.store_root(), logs);
   for (std::size_t i = 0; i < logs.size(); ++i) warn_of(context, evidence.logs[i].content, logs[i]);
-  return {generator::measure(std::move(graph), {}, evidence), "graph", std::move(logs)};
+  auto name = name_of(side, arguments.what);
+  auto names = names_of(side);
+  return {generator::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(logs)};
 }
 
 }  // namespace karapace::cli

@@ -10,11 +10,12 @@
 
 namespace karapace::cli {
 
-std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen, std::string_view usual) {
+std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen,
+                                                 const std::optional<std::string>& on_terminal) {
   if (chosen && *chosen == "-") return std::nullopt;
   if (chosen) return std::filesystem::path(*chosen);
-  if (::isatty(STDOUT_FILENO) == 0) return std::nullopt;
-  return std::filesystem::path(usual);
+  if (!on_terminal || ::isatty(STDOUT_FILENO) == 0) return std::nullopt;
+  return std::filesystem::path(*on_terminal);
 }
 
 void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,

@@ -11,9 +11,10 @@
 
 namespace karapace::cli {
 
-/// `chosen` (-o; "-" is standard output). Without it standard output; but on a terminal, where nobody can read such
-/// documents, `usual` in the working directory. Nothing means standard output.
-std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen, std::string_view usual);
+/// `chosen` (-o; "-" is standard output). Without it standard output; but on a terminal, where nobody can read some
+/// documents, `on_terminal` in the working directory. Nothing means standard output.
+std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen,
+                                                 const std::optional<std::string>& on_terminal);
 
 /// Writes `text` there, whole or not at all, and then says so on standard output; with --json as a document.
 void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,

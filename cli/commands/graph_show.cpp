@@ -29,29 +29,37 @@ constexpr std::size_t most_nodes = 2000;
 
 void declare(Options& options, Arguments& arguments) {
   declare_measured(options, arguments.measured);
-  options.value("--format", "FORMAT", arguments.format, "svg, dot or json (default: svg; with --json: json)");
+  options.value("--format", "FORMAT", arguments.format, "svg, dot or json (default: what FILE ends in, else svg; with --json: json)");
   options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
   options.flag("--full", arguments.full, "draw every step, instead of folding those of packages");
 }
 
-Format format_of(const Context& context, const Arguments& arguments) {
-  if (!arguments.format) return context.json ? Format::json : Format::svg;
-  if (*arguments.format == "json") return Format::json;
-  if (context.json) {
-    throw UsageError(fmt::format("graph show: --json asks for one format and --format {} for another", *arguments.format));
-  }
-  if (*arguments.format == "svg") return Format::svg;
-  if (*arguments.format == "dot") return Format::dot;
-  throw UsageError(fmt::format("graph show: there is no format \"{}\": svg, dot and json are", *arguments.format));
+std::optional<Format> format_named(std::string_view name) {
+  if (name == "svg") return Format::svg;
+  if (name == "dot" || name == "gv") return Format::dot;
+  if (name == "json") return Format::json;
+  return std::nullopt;
 }
 
-std::string usual_file(const MeasuredSide& side, Format format) {
-  switch (format) {
-    case Format::svg: return side.name + ".graph.svg";
-    case Format::dot: return "-";
-    case Format::json: return "-";
+Format format_of_file(const std::string& file) {
+  auto extension = std::filesystem::path(file).extension().native();
+  if (extension.empty()) return Format::svg;
+  if (auto format = format_named(extension.substr(1))) return *format;
+  throw UsageError(fmt::format("graph show: nothing is written as {}, only svg, dot and json are: say which with --format "
+                               "(and `dot -T` turns the second into others)", extension));
+}
+
+Format format_of(const Context& context, const Arguments& arguments) {
+  if (arguments.format) {
+    auto format = format_named(*arguments.format);
+    if (!format) {
+      throw UsageError(fmt::format("graph show: there is no format \"{}\": svg, dot and json are", *arguments.format));
+    }
+    if (!context.json || format == Format::json) return *format;
+    throw UsageError(fmt::format("graph show: --json asks for one format and --format {} for another", *arguments.format));
   }
-  return "-";
+  if (context.json) return Format::json;
+  return arguments.output ? format_of_file(*arguments.output) : Format::svg;
 }
 
 std::string drawn(std::string_view dot, std::size_t nodes) {
@@ -85,7 +93,9 @@ std::string about(const generator::MeasuredGraph& measured) {
 int run(const Context& context, const Arguments& arguments) {
   auto format = format_of(context, arguments);
   auto side = measured_side(context, arguments.measured);
-  auto file = output_file(arguments.output, usual_file(side, format));
+  // DOT and JSON are text that people look at.
+  auto on_terminal = format == Format::svg ? std::optional(side.name + ".graph.svg") : std::nullopt;
+  auto file = output_file(arguments.output, on_terminal);
   write_output(context, file, document(side.measured, arguments, format), about(side.measured));
   return 0;
 }
@@ -97,10 +107,15 @@ Command graph_show_command() {
       {.name = "graph show",
        .group = Group::understanding,
        .summary = "Draw the graph, with the times of the last build",
-       .description = "Draws the steps of environments and what they wait for. The fetches and unpacks of packages\n"
-                      "that the same installations use are folded into one node, which names the slowest. Times are\n"
-                      "those that Ninja's log tells; the critical path is marked. Pictures are SVG and need Graphviz.",
-       .examples = {{"karapace graph show", "draw the environment of ./karapace.toml"}}},
+       .description = "Draws the steps that environments are made of, and what they wait for. The fetches and unpacks\n"
+                      "of packages which the same installations use are folded into one node that names the slowest\n"
+                      "of them. Times are those of Ninja's log, where one is found; the critical path is marked, and\n"
+                      "steps that are not built are dashed. Pictures are SVG and need Graphviz; on a terminal they go\n"
+                      "to NAME.graph.svg. docs/graphs.md has the schema of the JSON document.",
+       .examples = {{"karapace graph show", "draw the environment of ./karapace.toml"},
+                    {"karapace graph show -o graph.svg --full", "every step a node of its own"},
+                    {"karapace graph show HEAD~1 --format dot", "the graph of a commit, for Graphviz"},
+                    {"karapace graph show --build out --json", "with the times of CMake's build in out/, for programs"}}},
       declare, run);
 }
 

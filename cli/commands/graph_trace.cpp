@@ -8,6 +8,7 @@
 #include "generator/timing/amounts.hpp"
 #include "generator/timing/trace_text.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::cli {
 
@@ -23,14 +24,26 @@ void declare(Options& options, Arguments& arguments) {
   options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
 }
 
+const generator::LastBuild& last_build(const MeasuredSide& side, const Arguments& arguments) {
+  if (side.measured.last_build) return *side.measured.last_build;
+  if (side.logs.empty()) {
+    throw NotFoundError(fmt::format("graph trace: no log of ninja is where {} would be built: build first, or name the "
+                                    "directory where ninja ran with --build",
+                                    escaped_utf8(arguments.measured.what)));
+  }
+  throw NotFoundError(fmt::format("graph trace: {} does not tell which commands ran last (it is empty, without times, or "
+                                  "was written anew after a build that only found cache hits): build again",
+                                  escaped_utf8(side.logs.front().native())));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto side = measured_side(context, arguments.measured);
-  const auto& last = side.measured.last_build;
+  const auto& last = last_build(side, arguments);
   auto file = output_file(arguments.output, side.name + ".trace.json");
-  auto text = generator::trace_text(side.measured, side.name);
-  write_output(context, file, text,
-               fmt::format("{} in {}; open it at ui.perfetto.dev or chrome://tracing",
-                           generator::count_text(last->steps, "step"), generator::duration_text(last->duration)));
+  auto about = fmt::format("{} in {}; open it at ui.perfetto.dev or chrome://tracing",
+                           generator::count_text(last.steps + last.others.size(), "command"),
+                           generator::duration_text(last.duration));
+  write_output(context, file, generator::trace_text(side.measured, side.name), about);
   return 0;
 }
 
@@ -41,8 +54,13 @@ Command graph_trace_command() {
       {.name = "graph trace",
        .group = Group::understanding,
        .summary = "Turn the last build into a trace for Perfetto or Chrome",
-       .description = "Writes what Ninja ran in the last build, and when.",
-       .examples = {{"karapace graph trace -o build.trace.json", "then open it at ui.perfetto.dev"}}},
+       .description = "Writes what ninja ran last, and when, as a trace that Perfetto (ui.perfetto.dev) and Chrome\n"
+                      "(chrome://tracing) open: a slice for every command, in as few rows as overlapping ones need,\n"
+                      "with arrows along the chain of steps that the end of the build waited for. Commands of the\n"
+                      "same log that are no steps, such as CMake's compilations, are in it, too. On a terminal the\n"
+                      "trace goes to NAME.trace.json.",
+       .examples = {{"karapace graph trace", "the last `karapace build` or `ninja` here"},
+                    {"karapace graph trace --build out -o build.trace.json", "the last build of a CMake project"}}},
       declare, run);
 }
 
