@@ -23,7 +23,7 @@ constexpr std::string_view base_prefix = "base ";
 /// "git" of "git 1:2.39.5-0+deb12u2"
 std::string_view name_of(std::string_view subject) { return subject.substr(0, subject.find(' ')); }
 
-// What a package (or file) of a group took: its fetch and its unpack together.
+// A package of a group, and what its fetch and its unpack took together.
 struct Member {
   std::string name;
   std::uint64_t bytes = 0;
@@ -148,7 +148,8 @@ class NodeText {
       member.name = name_of(edge(index).subject);
       member.critical |= measurement(index).critical;
       if (edge(index).step.kind == StepKind::fetch) member.bytes += bytes_of(measured_, index).value_or(0);
-      if (auto time = measurement(index).time()) member.time = member.time.value_or(Milliseconds()) + *time;
+      // The few milliseconds of a hit say nothing about the package.
+      if (auto work = measurement(index).work) member.time = member.time.value_or(Milliseconds()) + *work;
     }
     std::vector<Member> all;
     for (auto& [subject, member] : by_subject) all.push_back(std::move(member));
