@@ -51,19 +51,39 @@ generator::EnvironmentNames names_of(const generator::GraphSide& side) {
   return names;
 }
 
-std::vector<fs::path> logs_of(const MeasuredArguments& arguments, const std::vector<fs::path>& directories) {
-  if (arguments.log) return {*arguments.log};
-  if (!arguments.build) return generator::logs_in(directories);
-  auto logs = generator::logs_in(std::vector<fs::path>{*arguments.build});
+using Log = generator::Evidence::Log;
+
+/// Logs that nobody named are left out when they can not be used: pictures need none.
+std::vector<Log> found_logs(const Context& context, const std::vector<fs::path>& directories) {
+  std::vector<Log> logs;
+  for (const auto& path : generator::logs_in(directories)) {
+    try {
+      logs.push_back(generator::read_log(path));
+    } catch (const Error& error) {
+      context.warn(fmt::format("{}; times are shown without it", error.what()));
+    }
+  }
+  return logs;
+}
+
+std::vector<Log> logs_of(const Context& context, const MeasuredArguments& arguments,
+                         const std::vector<fs::path>& directories) {
+  if (arguments.log) return {generator::read_log(*arguments.log)};
+  if (!arguments.build) return found_logs(context, directories);
+  std::vector<Log> logs;
+  for (const auto& path : generator::logs_in(std::vector<fs::path>{*arguments.build})) {
+    logs.push_back(generator::read_log(path));
+  }
   if (!logs.empty()) return logs;
   throw NotFoundError(fmt::format("graph: ninja built nothing in {} yet: it has no {}", escaped_utf8(*arguments.build),
                                   generator::ninja_log_name));
 }
 
-void warn_of(const Context& context, const generator::NinjaLog& log, const fs::path& path) {
-  auto name = escaped_utf8(path.native());
-  if (log.malformed > 1) context.warn(fmt::format("{}: {} damaged lines were passed over", name, log.malformed));
-  if (!log.entries.empty() && !log.has_times()) {
+void warn_of(const Context& context, const Log& log) {
+  auto name = escaped_utf8(log.path.native());
+  const auto& content = log.content;
+  if (content.malformed > 1) context.warn(fmt::format("{}: {} damaged lines were passed over", name, content.malformed));
+  if (!content.entries.empty() && !content.has_times()) {
     context.warn(fmt::format("{} has no times, because samurai wrote it: build with ninja to have them", name));
   }
 }
@@ -81,12 +101,13 @@ MeasuredSide measured_side(const Context& context, const MeasuredArguments& argu
   if (arguments.build && arguments.log) throw UsageError("graph: --build and --log both name a log: give one of them");
   auto side = open_side(arguments.what);
   for (const auto& note : side.notes) context.warn(note);
-  auto logs = logs_of(arguments, build_directories(side, arguments.what));
-  auto evidence = generator::read_evidence(side.graph, context.store_root(), logs);
-  for (std::size_t i = 0; i < logs.size(); ++i) warn_of(context, evidence.logs[i].content, logs[i]);
+  auto logs = logs_of(context, arguments, build_directories(side, arguments.what));
+  for (const auto& log : logs) warn_of(context, log);
+  auto newest = logs.empty() ? std::nullopt : std::optional(logs.front().path);
+  auto evidence = generator::read_evidence(side.graph, context.store_root(), std::move(logs));
   auto name = name_of(side, arguments.what);
   auto names = names_of(side);
-  return {generator::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(logs)};
+  return {generator::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(newest)};
 }
 
 }  // namespace karapace::cli

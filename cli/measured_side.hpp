@@ -21,11 +21,11 @@ void declare_measured(Options& options, MeasuredArguments& arguments);
 
 struct MeasuredSide {
   generator::MeasuredGraph measured;
-  std::string name;                         // for file names and titles
-  std::vector<std::filesystem::path> logs;  // what the times are from, that of the last build first
+  std::string name;                          // for file names and titles
+  std::optional<std::filesystem::path> log;  // of the last build
 };
 
-/// Reads the graph, the log and the store. Warns of a log without times or with damaged lines.
+/// Reads the graph, logs and the store. Warns of logs that are damaged or without times.
 MeasuredSide measured_side(const Context& context, const MeasuredArguments& arguments);
 
 }  // namespace karapace::cli

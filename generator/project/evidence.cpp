@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::generator {
@@ -51,14 +52,16 @@ std::vector<fs::path> logs_in(std::span<const fs::path> directories) {
   return logs;
 }
 
-Evidence read_evidence(const Graph& graph, const fs::path& store, std::span<const fs::path> logs) {
-  Evidence evidence;
+Evidence::Log read_log(const fs::path& path) {
+  auto written = modified(path);
+  if (!written) throw NotFoundError(fmt::format("graph: there is no log {}", escaped_utf8(path.native())));
+  return {parse_ninja_log(read_file(path), path.native()), path, written};
+}
+
+Evidence read_evidence(const Graph& graph, const fs::path& store, std::vector<Evidence::Log> logs) {
+  Evidence evidence{std::move(logs), {}};
   Records records;
-  for (const auto& log : logs) {
-    auto written = modified(log);
-    evidence.logs.push_back({parse_ninja_log(read_file(log), log.native()), written});
-    add_records(records, evidence.logs.back().content, log.parent_path());
-  }
+  for (const auto& log : evidence.logs) add_records(records, log.content, log.path.parent_path());
   auto steps = store / "steps";
   evidence.records.reserve(graph.edges.size());
   for (const auto& edge : graph.edges) {

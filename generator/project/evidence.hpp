@@ -17,9 +17,11 @@ constexpr std::string_view ninja_log_name = ".ninja_log";
 /// written last first.
 std::vector<std::filesystem::path> logs_in(std::span<const std::filesystem::path> directories);
 
+/// Error when it can not be read, or is no log of Ninja.
+Evidence::Log read_log(const std::filesystem::path& path);
+
 /// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name, `store`
-/// does. Error when one can not be read.
-Evidence read_evidence(const Graph& graph, const std::filesystem::path& store,
-                       std::span<const std::filesystem::path> logs);
+/// does.
+Evidence read_evidence(const Graph& graph, const std::filesystem::path& store, std::vector<Evidence::Log> logs);
 
 }  // namespace karapace::generator

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -22,6 +23,7 @@ namespace karapace::generator {
 struct Evidence {
   struct Log {
     NinjaLog content;
+    std::filesystem::path path = {};
     std::optional<std::chrono::nanoseconds> written = std::nullopt;  // its own modification time
   };
   std::vector<Log> logs;  // the one that was written last first: of that the last build is told, of all the work

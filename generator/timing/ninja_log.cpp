@@ -71,6 +71,8 @@ bool NinjaLog::has_times() const {
 
 NinjaLog parse_ninja_log(std::string_view text, std::string_view name) {
   NinjaLog log;
+  log.version = newest_version;
+  if (text.empty()) return log;  // made, but not written to when ninja was killed
   log.version = version_of(take_line(text), name);
   log.entries.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')));
   while (!text.empty()) {

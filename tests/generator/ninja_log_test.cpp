@@ -35,13 +35,18 @@ TEST(NinjaLog, LinesOfEveryKnownVersionAreRead) {
 }
 
 TEST(NinjaLog, WhatIsNoLogIsRefused) {
-  EXPECT_EQ(error_of(""), "out/.ninja_log is no log of ninja");
   EXPECT_EQ(error_of("rule cc\n"), "out/.ninja_log is no log of ninja");
   EXPECT_EQ(error_of("# ninja log vfive\n"), "out/.ninja_log is no log of ninja");
   EXPECT_EQ(error_of("# ninja log v4\n"),
             "out/.ninja_log is a log of version 4, and only 5 to 7 are known: build with another ninja");
   EXPECT_EQ(error_of("# ninja log v8\n1\t2\t3\to\t4\n"),
             "out/.ninja_log is a log of version 8, and only 5 to 7 are known: build with another ninja");
+}
+
+TEST(NinjaLog, AnEmptyFileIsALogOfNothing) {
+  auto log = parse_ninja_log("", "log");
+  EXPECT_TRUE(log.entries.empty());
+  EXPECT_TRUE(last_run(log, std::nullopt).empty());
 }
 
 TEST(NinjaLog, HalfALastLineIsPassedOver) {

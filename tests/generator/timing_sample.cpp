@@ -26,7 +26,7 @@ Evidence built_one_by_one(const Graph& graph, std::int64_t begin_ns) {
     evidence.records.emplace_back(stamp);
     now = end;
   }
-  evidence.logs.push_back({parse_ninja_log(log, "log")});
+  evidence.logs.push_back({.content = parse_ninja_log(log, "log")});
   return evidence;
 }
 
