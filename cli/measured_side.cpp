@@ -17,10 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-generator::GraphSide open_side(const std::string& what) {
-  return std::move(generator::open_sides(what, what, fs::current_path()).after);
-}
-
 /// Where people build what the side holds: in its directory, or beside the manifests in it.
 std::vector<fs::path> build_directories(const generator::GraphSide& side, const fs::path& what) {
   std::error_code ignored;
@@ -82,7 +78,8 @@ std::vector<Log> logs_of(const Context& context, const MeasuredArguments& argume
 void warn_of(const Context& context, const Log& log) {
   auto name = escaped_utf8(log.path.native());
   const auto& content = log.content;
-  if (content.malformed > 1) context.warn(fmt::format("{}: {} damaged lines were passed over", name, content.malformed));
+  if (content.malformed > 1)
+    context.warn(fmt::format("{}: {} damaged lines were passed over", name, content.malformed));
   if (!content.entries.empty() && !content.has_times()) {
     context.warn(fmt::format("{} has no times, because samurai wrote it: build with ninja to have them", name));
   }
@@ -91,15 +88,16 @@ void warn_of(const Context& context, const Log& log) {
 }  // namespace
 
 void declare_measured(Options& options, MeasuredArguments& arguments) {
-  options.positional("WHAT", arguments.what,
-                     "a directory with manifests, a manifest, a lock, a build.ninja of ours, a git revision (default: .)");
+  options.positional(
+      "WHAT", arguments.what,
+      "a directory with manifests, a manifest, a lock, a build.ninja of ours, a git revision (default: .)");
   options.value("--build", "DIR", arguments.build, "where ninja ran, such as CMake's build directory (default: found)");
   options.value("--log", "FILE", arguments.log, "Ninja's log of the build (default: .ninja_log where ninja ran)");
 }
 
 MeasuredSide measured_side(const Context& context, const MeasuredArguments& arguments) {
   if (arguments.build && arguments.log) throw UsageError("graph: --build and --log both name a log: give one of them");
-  auto side = open_side(arguments.what);
+  auto side = generator::open_side(arguments.what, fs::current_path());
   for (const auto& note : side.notes) context.warn(note);
   auto logs = logs_of(context, arguments, build_directories(side, arguments.what));
   for (const auto& log : logs) warn_of(context, log);

@@ -29,7 +29,8 @@ constexpr std::size_t most_nodes = 2000;
 
 void declare(Options& options, Arguments& arguments) {
   declare_measured(options, arguments.measured);
-  options.value("--format", "FORMAT", arguments.format, "svg, dot or json (default: what FILE ends in, else svg; with --json: json)");
+  options.value("--format", "FORMAT", arguments.format,
+                "svg, dot or json (default: what FILE ends in, else svg; with --json: json)");
   options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
   options.flag("--full", arguments.full, "draw every step, instead of folding those of packages");
 }
@@ -45,8 +46,10 @@ Format format_of_file(const std::string& file) {
   auto extension = std::filesystem::path(file).extension().native();
   if (extension.empty()) return Format::svg;
   if (auto format = format_named(extension.substr(1))) return *format;
-  throw UsageError(fmt::format("graph show: nothing is written as {}, only svg, dot and json are: say which with --format "
-                               "(and `dot -T` turns the second into others)", extension));
+  throw UsageError(
+      fmt::format("graph show: nothing is written as {}, only svg, dot and json are: say which with --format "
+                  "(and `dot -T` turns the second into others)",
+                  extension));
 }
 
 Format format_of(const Context& context, const Arguments& arguments) {
@@ -56,7 +59,8 @@ Format format_of(const Context& context, const Arguments& arguments) {
       throw UsageError(fmt::format("graph show: there is no format \"{}\": svg, dot and json are", *arguments.format));
     }
     if (!context.json || format == Format::json) return *format;
-    throw UsageError(fmt::format("graph show: --json asks for one format and --format {} for another", *arguments.format));
+    throw UsageError(
+        fmt::format("graph show: --json asks for one format and --format {} for another", *arguments.format));
   }
   if (context.json) return Format::json;
   return arguments.output ? format_of_file(*arguments.output) : Format::svg;
@@ -64,9 +68,10 @@ Format format_of(const Context& context, const Arguments& arguments) {
 
 std::string drawn(std::string_view dot, std::size_t nodes) {
   if (nodes <= most_nodes) return generator::svg_of(dot);
-  throw Error(fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
-                          "environment's manifest, or ask for --format dot or json",
-                          generator::count_text(nodes, "node"), most_nodes));
+  throw Error(
+      fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
+                  "environment's manifest, or ask for --format dot or json",
+                  generator::count_text(nodes, "node"), most_nodes));
 }
 
 std::string document(const generator::MeasuredGraph& measured, const Arguments& arguments, Format format) {
@@ -115,7 +120,8 @@ Command graph_show_command() {
        .examples = {{"karapace graph show", "draw the environment of ./karapace.toml"},
                     {"karapace graph show -o graph.svg --full", "every step a node of its own"},
                     {"karapace graph show HEAD~1 --format dot", "the graph of a commit, for Graphviz"},
-                    {"karapace graph show --build out --json", "with the times of CMake's build in out/, for programs"}}},
+                    {"karapace graph show --build out --json",
+                     "with the times of CMake's build in out/, for programs"}}},
       declare, run);
 }
 

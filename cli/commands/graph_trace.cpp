@@ -27,13 +27,15 @@ void declare(Options& options, Arguments& arguments) {
 const generator::LastBuild& last_build(const MeasuredSide& side, const Arguments& arguments) {
   if (side.measured.last_build) return *side.measured.last_build;
   if (!side.log) {
-    throw NotFoundError(fmt::format("graph trace: no log of ninja is where {} would be built: build first, or name the "
-                                    "directory where ninja ran with --build",
-                                    escaped_utf8(arguments.measured.what)));
+    throw NotFoundError(
+        fmt::format("graph trace: no log of ninja is where {} would be built: build first, or name the "
+                    "directory where ninja ran with --build",
+                    escaped_utf8(arguments.measured.what)));
   }
-  throw NotFoundError(fmt::format("graph trace: {} does not tell which commands ran last (it is empty, without times, or "
-                                  "was written anew after a build that only found cache hits): build again",
-                                  escaped_utf8(side.log->native())));
+  throw NotFoundError(
+      fmt::format("graph trace: {} does not tell which commands ran last (it is empty, without times, or "
+                  "was written anew after a build that only found cache hits): build again",
+                  escaped_utf8(side.log->native())));
 }
 
 int run(const Context& context, const Arguments& arguments) {

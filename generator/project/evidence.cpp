@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using std::chrono::nanoseconds;
 
 std::optional<nanoseconds> modified(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   return std::chrono::seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
 }

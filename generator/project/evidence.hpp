@@ -20,8 +20,8 @@ std::vector<std::filesystem::path> logs_in(std::span<const std::filesystem::path
 /// Error when it can not be read, or is no log of Ninja.
 Evidence::Log read_log(const std::filesystem::path& path);
 
-/// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name, `store`
-/// does.
+/// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name,
+/// `store` does.
 Evidence read_evidence(const Graph& graph, const std::filesystem::path& store, std::vector<Evidence::Log> logs);
 
 }  // namespace karapace::generator

@@ -287,4 +287,10 @@ GraphSides open_sides(const std::string& before, const std::optional<std::string
   return {std::move(earlier.side), std::move(now.side)};
 }
 
+GraphSide open_side(const std::string& word, const fs::path& working_directory) {
+  auto side = Opening(word, working_directory).run(std::nullopt).side;
+  if (!side.environments.empty()) return side;
+  throw NotFoundError(fmt::format("there is no lock and no graph in {}: make locks with `karapace lock`", side.title));
+}
+
 }  // namespace karapace::generator

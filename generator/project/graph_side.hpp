@@ -28,6 +28,9 @@ struct GraphSides {
 GraphSides open_sides(const std::string& before, const std::optional<std::string>& after,
                       const std::filesystem::path& working_directory);
 
+/// One side alone, with the same errors.
+GraphSide open_side(const std::string& word, const std::filesystem::path& working_directory);
+
 /// The build.ninja in a directory, with the names and locks beside it as far as `other` does not have them, too.
 /// GraphError when it is not of ours.
 GraphSide read_build_directory(const std::filesystem::path& directory, const GraphSide& other);

@@ -22,7 +22,8 @@ class Scratch {
  public:
   Scratch() {
     path_ = (fs::temp_directory_path() / "karapace-graph-XXXXXX").native();
-    if (::mkdtemp(path_.data()) == nullptr) throw Error(errno_message("graph: cannot make a temporary directory", errno));
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw Error(errno_message("graph: cannot make a temporary directory", errno));
   }
   ~Scratch() {
     std::error_code left_behind;
@@ -48,12 +49,13 @@ std::string svg_of(std::string_view dot) {
   int status = run_child(command);
   if (status == no_such_program) {
     throw Error(
-        "graph: a picture needs the program dot: install the package graphviz, or ask for --format dot or --format json");
+        "graph: a picture needs the program dot: install the package graphviz, or ask for --format dot or --format "
+        "json");
   }
   auto svg = read_file_if_exists(picture);
   if (status == 0 && svg) return *svg;
-  throw Error(fmt::format("graph: dot could not draw this (status {}, see above); --format dot gives what it was to draw",
-                          status));
+  throw Error(fmt::format(
+      "graph: dot could not draw this (status {}, see above); --format dot gives what it was to draw", status));
 }
 
 }  // namespace karapace::generator

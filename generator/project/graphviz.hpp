@@ -7,7 +7,8 @@
 
 namespace karapace::generator {
 
-/// The SVG of `dot`. Error that names the package to install when there is no program `dot`, or tells what it complained of.
+/// The SVG of `dot`. Error that names the package to install when there is no program `dot`, or tells what it
+/// complained of.
 std::string svg_of(std::string_view dot);
 
 }  // namespace karapace::generator

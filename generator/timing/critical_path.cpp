@@ -44,7 +44,9 @@ struct Chain {
   std::optional<std::size_t> before;
 };
 
-bool heavier(const Chain& a, const Chain& b) { return std::pair(a.duration, a.length) > std::pair(b.duration, b.length); }
+bool heavier(const Chain& a, const Chain& b) {
+  return std::pair(a.duration, a.length) > std::pair(b.duration, b.length);
+}
 
 }  // namespace
 

@@ -16,8 +16,9 @@ struct CriticalPath {
   Milliseconds duration{};
 };
 
-/// `inputs[i]`: the edges that edge i waits for, in any order. Edges that wait for each other in a ring count as if they
-/// took no time. Among chains of one duration the one with more edges, then the one with earlier edges, from its end.
+/// `inputs[i]`: the edges that edge i waits for, in any order. Edges that wait for each other in a ring count as if
+/// they took no time. Among chains of one duration the one with more edges, then the one with earlier edges, from its
+/// end.
 CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std::span<const Milliseconds> durations);
 
 }  // namespace karapace::generator

@@ -69,7 +69,8 @@ std::string built_text(const MeasuredGraph& measured) {
 std::string work_text(const MeasuredGraph& measured) {
   if (measured.timed == 0) return measured.last_build ? "" : " · no times known";
   auto text = fmt::format(" · {} of work", duration_text(measured.work));
-  if (measured.timed < measured.built) text += fmt::format(" in the {} whose time is known", count_text(measured.timed, "step"));
+  if (measured.timed < measured.built)
+    text += fmt::format(" in the {} whose time is known", count_text(measured.timed, "step"));
   return text;
 }
 
@@ -115,7 +116,8 @@ std::string head(const MeasuredGraph& measured) {
   label += row(legend(measured)) + row(" ") + "</TABLE>";
   return fmt::format(
       "digraph karapace {{\n"
-      "  graph [rankdir=LR, bgcolor=\"white\", pad=0.3, nodesep=0.35, ranksep=1.0, fontname=\"Helvetica\", fontsize=13, "
+      "  graph [rankdir=LR, bgcolor=\"white\", pad=0.3, nodesep=0.35, ranksep=1.0, fontname=\"Helvetica\", "
+      "fontsize=13, "
       "fontcolor=\"{0}\", labelloc=t, labeljust=l,\n    label=<{1}>];\n"
       "  node [shape=plain, fontname=\"Helvetica\", fontsize=13, fontcolor=\"{0}\"];\n"
       "  edge [color=\"{2}\", penwidth=1.3, arrowsize=0.8];\n",

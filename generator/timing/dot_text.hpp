@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures for Graphviz: a graph, folded (overview.hpp) or whole, as DOT text that `dot` turns into SVG.
 //
-// All text stands in HTML-like labels, escaped, so that no name can be taken for markup. The picture has a white background of
-// its own: it can be read in pages of any colour.
+// All text stands in HTML-like labels, escaped, so that no name can be taken for markup. The picture has a white
+// background of its own: it can be read in pages of any colour.
 #pragma once
 
 #include <string>

@@ -29,8 +29,8 @@ std::string node(const MeasuredGraph& measured, std::size_t index) {
   const auto& measurement = measured.measurements[index];
   auto colours = dot::colours_of(measured.graph.edges[index].step.kind);
   if (!measurement.built) colours = dot::not_built;
-  return fmt::format("  n{} [label=<{}>, style=\"rounded,filled{}\", fillcolor=\"{}\", color=\"{}\", penwidth={}];\n", index,
-                     label(measured, index), measurement.built ? "" : ",dashed", colours.fill,
+  return fmt::format("  n{} [label=<{}>, style=\"rounded,filled{}\", fillcolor=\"{}\", color=\"{}\", penwidth={}];\n",
+                     index, label(measured, index), measurement.built ? "" : ",dashed", colours.fill,
                      measurement.critical ? dot::critical : colours.border, measurement.critical ? 3 : 1);
 }
 

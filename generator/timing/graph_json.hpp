@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A measured graph as one JSON document, the schema of `karapace graph show --json` (docs/graphs.md). A step stands on a
-// line of its own.
+// A measured graph as one JSON document, the schema of `karapace graph show --json` (docs/graphs.md). A step stands on
+// a line of its own.
 #pragma once
 
 #include <string>

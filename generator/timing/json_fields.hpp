@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JsonFields: an object written field by field on one line. For documents of a hundred thousand objects, which as a tree of
-// values would take many times their size.
+// JsonFields: an object written field by field on one line. For documents of a hundred thousand objects, which as a
+// tree of values would take many times their size.
 #pragma once
 
 #include <concepts>

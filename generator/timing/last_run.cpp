@@ -22,9 +22,7 @@ constexpr Milliseconds longest_hit = 100ms;
 // Older versions of Ninja count seconds, which are of no use here.
 constexpr nanoseconds least_stamp = 240h;
 
-bool is_build_file(std::string_view output) {
-  return output == "build.ninja" || output.ends_with("/build.ninja");
-}
+bool is_build_file(std::string_view output) { return output == "build.ninja" || output.ends_with("/build.ninja"); }
 
 class Search {
  public:

@@ -119,7 +119,8 @@ class Measuring {
     if (result_.timed == 0) return;  // among cache hits it would be chance
     std::vector<Milliseconds> durations;
     durations.reserve(result_.measurements.size());
-    for (const auto& measurement : result_.measurements) durations.push_back(measurement.time().value_or(Milliseconds()));
+    for (const auto& measurement : result_.measurements)
+      durations.push_back(measurement.time().value_or(Milliseconds()));
     result_.critical = critical_path(result_.inputs, durations);
     for (auto edge : result_.critical.edges) result_.measurements[edge].critical = true;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MeasuredGraph: a graph, and what its steps cost as far as Ninja's logs and the store's records tell.
 //
-// Records hold no times, on purpose. But the line of the log that made a record carries the record's modification time, to
-// the nanosecond; so every line can be told from those of cache hits, and the true cost of a step stays known for as
+// Records hold no times, on purpose. But the line of the log that made a record carries the record's modification time,
+// to the nanosecond; so every line can be told from those of cache hits, and the true cost of a step stays known for as
 // long as a log keeps that line, even when later builds only found the record there.
 #pragma once
 

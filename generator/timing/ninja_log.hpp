@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NinjaLog: what Ninja wrote down about the commands it ran (.ninja_log, versions 5 to 7: Ninja 1.5 and newer).
 //
-// A line is `start \t end \t mtime \t output \t hash of the command in hex`: start and end in milliseconds since that run
-// of ninja began, the time stamp in nanoseconds (what it means depends on the version, see last_run.hpp). Commands are
-// appended in the order in which they end; failed ones are not. A command with several outputs has a line for each.
+// A line is `start \t end \t mtime \t output \t hash of the command in hex`: start and end in milliseconds since that
+// run of ninja began, the time stamp in nanoseconds (what it means depends on the version, see last_run.hpp). Commands
+// are appended in the order in which they end; failed ones are not. A command with several outputs has a line for each.
 #pragma once
 
 #include <chrono>

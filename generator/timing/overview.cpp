@@ -108,7 +108,8 @@ class Folding {
 
   void add_node(Kind kind, Indices members) {
     for (auto edge : members) node_of_[edge] = result_.nodes.size();
-    bool critical = std::any_of(members.begin(), members.end(), [&](auto i) { return measured_.measurements[i].critical; });
+    bool critical =
+        std::any_of(members.begin(), members.end(), [&](auto i) { return measured_.measurements[i].critical; });
     result_.nodes.push_back({kind, std::move(members), {}, {}, 1, critical});
   }
   void add_groups() {
@@ -182,7 +183,7 @@ class Folding {
   Indices node_of_;  // edge -> node
   std::vector<Indices> outputs_;
   std::map<Group, Indices> groups_;
-  Indices joined_;                        // of the groups of packages that are too many
+  Indices joined_;  // of the groups of packages that are too many
   std::size_t joined_groups_ = 0;
   std::map<std::size_t, Indices> locks_;  // environment -> the fetch of its lock
   std::vector<Indices> reduced_;
@@ -191,7 +192,9 @@ class Folding {
 
 }  // namespace
 
-bool Overview::is_critical(std::size_t from, std::size_t to) const { return nodes[from].critical && nodes[to].critical; }
+bool Overview::is_critical(std::size_t from, std::size_t to) const {
+  return nodes[from].critical && nodes[to].critical;
+}
 
 Overview overview(const MeasuredGraph& measured, std::size_t most_groups) {
   return Folding(measured, std::max<std::size_t>(most_groups, 1)).run();

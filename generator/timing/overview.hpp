@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overview: a graph folded into what fits on a page.
 //
-// Hundreds of packages make hundreds of fetches and unpacks, which all look alike. Those that the same installations use are
-// one node here; so are the files that a set-up reads. Installations, set-ups and environments stay nodes of their own, and
-// the fetch of an environment's lock counts to the environment. Every edge of the graph is in exactly one node.
+// Hundreds of packages make hundreds of fetches and unpacks, which all look alike. Those that the same installations
+// use are one node here; so are the files that a set-up reads. Installations, set-ups and environments stay nodes of
+// their own, and the fetch of an environment's lock counts to the environment. Every edge of the graph is in exactly
+// one node.
 #pragma once
 
 #include <string>

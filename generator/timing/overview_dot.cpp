@@ -59,7 +59,9 @@ class NodeText {
   std::size_t main() const { return node_.edges.back(); }
   const Edge& edge(std::size_t index) const { return measured_.graph.edges[index]; }
   const Measurement& measurement(std::size_t index) const { return measured_.measurements[index]; }
-  bool is_group() const { return node_.kind == Kind::packages || node_.kind == Kind::archive || node_.kind == Kind::files; }
+  bool is_group() const {
+    return node_.kind == Kind::packages || node_.kind == Kind::archive || node_.kind == Kind::files;
+  }
 
   std::size_t built() const {
     return static_cast<std::size_t>(std::count_if(node_.edges.begin(), node_.edges.end(),
@@ -76,10 +78,12 @@ class NodeText {
     return sum;
   }
 
-  void wide(std::string_view content) { rows_ += fmt::format("<TR><TD ALIGN=\"LEFT\" COLSPAN=\"3\">{}</TD></TR>", content); }
+  void wide(std::string_view content) {
+    rows_ += fmt::format("<TR><TD ALIGN=\"LEFT\" COLSPAN=\"3\">{}</TD></TR>", content);
+  }
   void cells(std::string_view left, std::string_view middle, std::string_view right) {
-    rows_ += fmt::format("<TR><TD ALIGN=\"LEFT\">{}</TD><TD ALIGN=\"LEFT\">{}</TD><TD ALIGN=\"RIGHT\">{}</TD></TR>", left,
-                         middle, right);
+    rows_ += fmt::format("<TR><TD ALIGN=\"LEFT\">{}</TD><TD ALIGN=\"LEFT\">{}</TD><TD ALIGN=\"RIGHT\">{}</TD></TR>",
+                         left, middle, right);
   }
 
   void add_content() {
@@ -183,16 +187,17 @@ class NodeText {
     auto colour = member.critical ? dot::critical : timed_ ? dot::colours_of(StepKind::fetch).border : dot::line;
     auto name = member.critical ? fmt::format("<FONT COLOR=\"{}\">{}</FONT>", dot::critical, dot::bold(member.name))
                                 : dot::escaped(member.name);
-    auto share = timed_ ? static_cast<double>(member.time.value_or(Milliseconds()).count()) /
-                             static_cast<double>(std::max<std::int64_t>(greatest.time->count(), 1))
-                       : static_cast<double>(member.bytes) / static_cast<double>(std::max<std::uint64_t>(greatest.bytes, 1));
+    auto share =
+        timed_ ? static_cast<double>(member.time.value_or(Milliseconds()).count()) /
+                     static_cast<double>(std::max<std::int64_t>(greatest.time->count(), 1))
+               : static_cast<double>(member.bytes) / static_cast<double>(std::max<std::uint64_t>(greatest.bytes, 1));
     cells(name, bar(colour, std::max(least_bar_width, static_cast<int>(share * bar_width))), amount_of(member));
   }
   /// What is left of the width is a cell too: dot would put a narrow table into the middle.
   static std::string bar(std::string_view colour, int width) {
     constexpr std::string_view sized = "WIDTH=\"{}\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>";
-    auto text = fmt::format("<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR><TD BGCOLOR=\"{}\" ",
-                            colour);
+    auto text = fmt::format(
+        "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR><TD BGCOLOR=\"{}\" ", colour);
     text += fmt::format(sized, width);
     if (width < bar_width) text += "<TD " + fmt::format(sized, bar_width - width);
     return text + "</TR></TABLE>";
@@ -211,7 +216,8 @@ class NodeText {
     auto time = measurement(main()).time();
     if (!time) return;
     auto words = duration_text(*time);
-    wide(node_.critical ? fmt::format("<FONT COLOR=\"{}\">{}</FONT>", dot::critical, dot::bold(words)) : dot::escaped(words));
+    wide(node_.critical ? fmt::format("<FONT COLOR=\"{}\">{}</FONT>", dot::critical, dot::bold(words))
+                        : dot::escaped(words));
   }
 
   void add_state() {

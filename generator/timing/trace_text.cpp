@@ -29,7 +29,8 @@ std::vector<Slice> slices_of(const MeasuredGraph& measured) {
   }
   if (measured.last_build) {
     const auto& others = measured.last_build->others;
-    for (std::size_t i = 0; i < others.size(); ++i) slices.push_back({{others[i].start, others[i].end}, std::nullopt, i});
+    for (std::size_t i = 0; i < others.size(); ++i)
+      slices.push_back({{others[i].start, others[i].end}, std::nullopt, i});
   }
   std::stable_sort(slices.begin(), slices.end(), [](const Slice& a, const Slice& b) {
     return std::pair(a.span.start, a.span.end) < std::pair(b.span.start, b.span.end);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last build as a trace in Chrome's Trace Event Format, which Perfetto and Chrome open.
 //
-// Every command is a complete event ("X"). The log does not tell which of Ninja's slots ran it: commands that overlap get
-// rows of their own, as few as possible. Arrows (flow events) lead along the chain of steps that the end of the build waited
-// for: from each step to the input of it that ended last.
+// Every command is a complete event ("X"). The log does not tell which of Ninja's slots ran it: commands that overlap
+// get rows of their own, as few as possible. Arrows (flow events) lead along the chain of steps that the end of the
+// build waited for: from each step to the input of it that ended last.
 #pragma once
 
 #include <span>

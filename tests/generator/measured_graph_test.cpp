@@ -84,7 +84,8 @@ TEST(MeasuredGraph, StepsHaveTheTimesOfTheirRecords) {
 TEST(MeasuredGraph, ALaterHitDoesNotHideTheWork) {
   auto graph = graph_of({"git"});
   auto evidence = built_one_by_one(graph, monday);
-  auto later = parse_ninja_log("# ninja log v5\n" + log_line(1, 4, monday, "/store/steps/" + graph.edges[0].key.hex()), "log");
+  auto later =
+      parse_ninja_log("# ninja log v5\n" + log_line(1, 4, monday, "/store/steps/" + graph.edges[0].key.hex()), "log");
   evidence.logs[0].content.entries.push_back(later.entries[0]);
   auto measured = measure(graph, {}, evidence);
   EXPECT_EQ(measured.measurements[0].work, Milliseconds(10));
@@ -133,9 +134,10 @@ TEST(MeasuredGraph, OtherCommandsCountOnceWithAllTheirOutputs) {
   auto graph = graph_of({"git"});
   auto evidence = built_one_by_one(graph, monday);
   int end = 100'000;
-  auto log = parse_ninja_log("# ninja log v5\n" + log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so", 0xabc) +
-                                 log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so.1", 0xabc),
-                             "log");
+  auto log =
+      parse_ninja_log("# ninja log v5\n" + log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so", 0xabc) +
+                          log_line(7, end, monday + end * std::int64_t{1'000'000}, "lib.so.1", 0xabc),
+                      "log");
   for (const auto& entry : log.entries) evidence.logs[0].content.entries.push_back(entry);
   auto measured = measure(graph, {}, evidence);
   ASSERT_EQ(measured.last_build->others.size(), 1u);

@@ -24,9 +24,8 @@ std::string error_of(std::string_view text) {
 
 TEST(NinjaLog, LinesOfEveryKnownVersionAreRead) {
   for (unsigned version = 5; version <= 7; ++version) {
-    auto log = parse_ninja_log("# ninja log v" + std::to_string(version) +
-                                   "\n6\t44\t1795260686789694973\ta b.o\t5dadf27d0eafc544\n",
-                               "log");
+    auto log = parse_ninja_log(
+        "# ninja log v" + std::to_string(version) + "\n6\t44\t1795260686789694973\ta b.o\t5dadf27d0eafc544\n", "log");
     EXPECT_EQ(log.version, version);
     LogEntry entry{Milliseconds(6), Milliseconds(44), nanoseconds(1795260686789694973), "a b.o", 0x5dadf27d0eafc544};
     EXPECT_EQ(log.entries, std::vector{entry});
@@ -59,9 +58,10 @@ TEST(NinjaLog, HalfALastLineIsPassedOver) {
 }
 
 TEST(NinjaLog, DamagedLinesAreCountedAndPassedOver) {
-  for (const char* line : {"", "1", "1\t2\t3\to", "1\t2\t3\to\t4\t5", "x\t2\t3\to\t4", "2\t1\t3\to\t4", "-1\t2\t3\to\t4",
-                           "1\t99999999999\t3\to\t4", "1\t2\t99999999999999999999\to\t4", "1\t2\t-3\to\t4", "1\t2\t3\t\t4",
-                           "1\t2\t3\to\txyz", "1\t2\t3\to\t", "\t\t\t\t", "# ninja log v5"}) {
+  for (const char* line :
+       {"", "1", "1\t2\t3\to", "1\t2\t3\to\t4\t5", "x\t2\t3\to\t4", "2\t1\t3\to\t4", "-1\t2\t3\to\t4",
+        "1\t99999999999\t3\to\t4", "1\t2\t99999999999999999999\to\t4", "1\t2\t-3\to\t4", "1\t2\t3\t\t4",
+        "1\t2\t3\to\txyz", "1\t2\t3\to\t", "\t\t\t\t", "# ninja log v5"}) {
     auto log = parse_ninja_log("# ninja log v5\n" + std::string(line) + "\n" + log_line(0, 5, 1, "a"), "log");
     EXPECT_EQ(log.entries.size(), 1u) << line;
     EXPECT_EQ(log.malformed, 1u) << line;
@@ -83,7 +83,8 @@ class Log {
 
   /// A command that wrote its output just before it ended.
   Log& work(std::int64_t begin, int start, int end, const std::string& output, std::uint64_t command = 0) {
-    text_ += log_line(start, end, begin + (end - 1) * std::int64_t{1'000'000}, output, command == 0 ? next_++ : command);
+    text_ +=
+        log_line(start, end, begin + (end - 1) * std::int64_t{1'000'000}, output, command == 0 ? next_++ : command);
     return *this;
   }
   /// A command that found its output as it should be; version 5 stamps it with the time of an input.

@@ -44,7 +44,8 @@ TEST(Overview, HasEveryEdgeOnce) {
 }
 
 TEST(Overview, FoldsPackagesByWhoInstallsThem) {
-  auto measured = measure(plan(std::array{sample_lock({"git", "curl", "jq"}), sample_lock({"git", "curl", "gdb"})}), {}, {});
+  auto measured =
+      measure(plan(std::array{sample_lock({"git", "curl", "jq"}), sample_lock({"git", "curl", "gdb"})}), {}, {});
   auto folded = overview(measured);
   // libc6 and dpkg of the base, git and curl of both, jq, gdb: each with a fetch and an unpack.
   EXPECT_EQ(counts(folded, Kind::packages), (std::vector<std::size_t>{2, 2, 4, 4}));
@@ -53,7 +54,8 @@ TEST(Overview, FoldsPackagesByWhoInstallsThem) {
 }
 
 TEST(Overview, JoinsTheSmallestGroupsWhenThereAreTooMany) {
-  auto measured = measure(plan(std::array{sample_lock({"git", "curl", "jq"}), sample_lock({"git", "curl", "gdb"})}), {}, {});
+  auto measured =
+      measure(plan(std::array{sample_lock({"git", "curl", "jq"}), sample_lock({"git", "curl", "gdb"})}), {}, {});
   EXPECT_EQ(counts(overview(measured, 3), Kind::packages), (std::vector<std::size_t>{4, 4, 4}));
   EXPECT_EQ(counts(overview(measured, 1), Kind::packages), (std::vector<std::size_t>{12}));
 }
