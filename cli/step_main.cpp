@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // karapace-step: runs one edge of the graph (cli/edge_command.hpp). A record that exists is a hit: nothing is touched.
+#include <charconv>
 #include <clocale>
 #include <cstdio>
 #include <filesystem>
@@ -29,6 +30,20 @@ namespace {
   throw StepError(errno_message(fmt::format("cannot run {}", program.string()), errno));
 }
 
+/// `--hint clock=SECONDS`: how much later the step's commands believe it is.
+std::optional<steps::MovedClock> moved_clock(const EdgeCommand& edge) {
+  auto hint = edge.hints.find("clock");
+  if (hint == edge.hints.end()) return std::nullopt;
+  const auto& value = hint->second;
+  steps::MovedClock clock;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), clock.seconds);
+  if (error != std::errc{} || end != value.data() + value.size() || clock.seconds < 0) {
+    throw UsageError(fmt::format("--hint clock={}: a number of seconds is expected", value));
+  }
+  clock.library = find_program("karapace-moved-clock.so");
+  return clock;
+}
+
 StepOutput perform(const steps::StepContext& context) {
   switch (context.step.kind) {
     case StepKind::unpack: return steps::unpack(context);
@@ -52,7 +67,8 @@ void run_step(const EdgeCommand& edge) {
                              .step = edge.step,
                              .key = edge.key,
                              .id_mode = ids.mode,
-                             .hints = {edge.hints.begin(), edge.hints.end()}};
+                             .hints = {edge.hints.begin(), edge.hints.end()},
+                             .clock = moved_clock(edge)};
   store.add_record({edge.step, perform(context)});
 }
 

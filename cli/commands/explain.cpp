@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain: what went into a step's key.
-#include <algorithm>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/step_words.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/explanation.hpp"
 #include "store/environment.hpp"
@@ -41,25 +40,6 @@ std::optional<generator::Lock> lock_at(const fs::path& word) {
   auto path = fs::is_directory(word) ? word / "karapace.toml" : word;
   if (path.extension() != ".lock") path = generator::lock_path(path);
   return generator::read_lock_if_exists(path);
-}
-
-bool is_hex(std::string_view word) {
-  return std::all_of(word.begin(), word.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-/// A key, or what is left of one: also as the last part of a record's path, as `ninja -v` shows it.
-std::optional<StepKey> step_named(const StepLibrary& library, const std::string& word) {
-  auto digits = fs::path(word).filename().native();
-  if (digits.size() < 4 || digits.size() > 64 || !is_hex(digits)) return std::nullopt;
-  auto found = library.matching(digits);
-  if (found.empty()) return std::nullopt;
-  if (found.size() == 1) return found[0];
-  std::string message = fmt::format("explain: {} steps begin with \"{}\":", found.size(), digits);
-  for (std::size_t i = 0; i < std::min<std::size_t>(found.size(), 10); ++i) {
-    message += fmt::format("\n  {} {}", found[i].short_hex(), library.find(found[i]).title());
-  }
-  throw NotFoundError(message);
 }
 
 StepKey environment_step(const generator::Lock& lock) {

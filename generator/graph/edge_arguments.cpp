@@ -32,6 +32,7 @@ void append_parameters(std::string& text, const Edge& edge, char separator) {
     append_word(text, "--hint archive=", edge.location.archive, separator);
     append_word(text, "--hint path=", edge.location.path, separator);
   }
+  for (const auto& [name, value] : edge.hints) append_word(text, "--hint " + name + "=", value, separator);
   for (const auto& [name, value] : edge.step.parameters) append_word(text, name + "=", value, separator);
 }
 

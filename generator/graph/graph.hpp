@@ -32,6 +32,7 @@ struct Edge {
   std::string subject;  // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"
   Location location;    // `fetch` of packages only
   std::uint64_t weight = 0;  // bytes to fetch or unpack, packages to install: heavy edges are declared early
+  std::vector<Parameter> hints = {};  // for the step's program, not part of the key; the planner gives none
   bool operator==(const Edge&) const = default;
 };
 

@@ -89,7 +89,7 @@ std::string local_text(Local local) {
   append_variable(text, "mirrors", shell_quoted(local.mirrors.native()));
   text += fmt::format("pool fetch\n  depth = {}\npool install\n  depth = {}\n", local.fetch_depth, local.install_depth);
   append_names(text, local.environments);
-  append_regenerate(text, local);
+  if (!local.regenerate.empty()) append_regenerate(text, local);
   return text;
 }
 

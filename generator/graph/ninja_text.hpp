@@ -36,7 +36,7 @@ struct Local {
   unsigned fetch_depth = 1;
   unsigned install_depth = 1;
   std::vector<LocalEnvironment> environments;
-  std::vector<std::string> regenerate;         // the command that writes the graph again
+  std::vector<std::string> regenerate;         // the command that writes the graph again; empty: nothing does
   std::vector<std::filesystem::path> sources;  // files whose change asks for that
 };
 

@@ -37,7 +37,8 @@ runtime::SandboxPlan sandbox_plan(const StepContext& context, const LayerStack& 
                                   int log) {
   const auto& staging = context.staging.path();
   runtime::SandboxPlan sandbox;
-  sandbox.lowers = lower.trees();
+  if (context.clock) sandbox.lowers.push_back(staging / "clock");
+  sandbox.lowers.insert(sandbox.lowers.end(), lower.trees().begin(), lower.trees().end());
   sandbox.lowers.push_back(staging / "tree");
   sandbox.upper = staging / "upper";
   sandbox.work = staging / "work";
@@ -50,6 +51,7 @@ runtime::SandboxPlan sandbox_plan(const StepContext& context, const LayerStack& 
 
 void run_commands(const StepContext& context, Composition& tree, const LayerStack& lower, const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
+  if (context.clock) write_clock_layer(staging / "clock", *context.clock);
   auto log_path = context.store.log_path(context.key);
   auto log = open_at(AT_FDCWD, log_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644);
   auto sandbox = sandbox_plan(context, lower, plan, log.get());

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/steps/moved_clock.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {
@@ -19,6 +21,7 @@ struct StepContext {
   StepKey key;
   runtime::IdMode id_mode{};  // the process is already root of its user namespace
   std::map<std::string, std::string, std::less<>> hints;  // not part of the key
+  std::optional<MovedClock> clock = std::nullopt;         // of the commands; not part of the key either
 
   /// A hint's value, or the fallback.
   std::string hint(std::string_view name, std::string fallback) const;

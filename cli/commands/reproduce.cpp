@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// reproduce: do the steps of an environment give the same bytes again?
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/rebuild.hpp"
+#include "cli/record_document.hpp"
+#include "cli/reproduction_report.hpp"
+#include "cli/store_access.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int different = 1;
+constexpr int failed = 2;
+constexpr std::size_t shown_files = 10;
+constexpr std::size_t examined_files = 3;  // by diffoscope
+
+struct Arguments {
+  std::vector<std::string> words;
+  bool all = false;
+  std::string against;
+  std::string keep;
+  std::vector<std::string> same;
+  std::optional<std::uint64_t> jobs;
+  bool no_diffoscope = false;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENV|STEP", arguments.words,
+                     "environments, or steps by the first digits of their keys or their records' paths (default: .)");
+  options.flag("--all", arguments.all, "every environment that is built");
+  options.value("--against", "FILE", arguments.against,
+                "compare with what another machine exported (karapace records export); build nothing");
+  options.value("-j,--jobs", "N", arguments.jobs, "how many steps run at once (default: as many as there are CPUs)");
+  options.value("--keep", "DIR", arguments.keep, "build in this new directory and leave it there");
+  options.value("--same", "WHAT", arguments.same,
+                "leave one thing as it is: clock, host, user, umask, locale or cpus; may be repeated");
+  options.flag("--no-diffoscope", arguments.no_diffoscope, "do not run diffoscope, though it is installed");
+}
+
+void check(const Arguments& arguments) {
+  if (arguments.all && !arguments.words.empty()) throw UsageError("reproduce: --all goes without names");
+  bool builds_nothing = !arguments.against.empty();
+  if (builds_nothing && (!arguments.keep.empty() || !arguments.same.empty() || arguments.jobs))
+    throw UsageError("reproduce: with --against nothing is built, so --keep, --same and --jobs have no meaning");
+  for (const auto& word : arguments.same) {
+    bool is_known = std::find(variation_names.begin(), variation_names.end(), word) != variation_names.end();
+    if (!is_known || word == "directory")
+      throw UsageError(fmt::format("reproduce: --same {}: it is one of clock, host, user, umask, locale, cpus", word));
+  }
+  if (arguments.jobs == 0u) throw UsageError("reproduce: --jobs must be at least 1");
+}
+
+RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
+  if (arguments.all) return recorded_graph_of_all(store);
+  return recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
+}
+
+Outputs outputs_of(const RecordedGraph& graph) {
+  Outputs outputs;
+  for (const auto& [key, record] : graph.records) outputs.emplace(key, record.output);
+  return outputs;
+}
+
+Outputs outputs_in(const store::Store& store, const RecordedGraph& graph) {
+  Outputs outputs;
+  for (const auto& [key, record] : graph.records) {
+    if (auto other = store.record(key)) outputs.emplace(key, other->output);
+  }
+  return outputs;
+}
+
+LayerSide side_of(const store::Store& store, const LayerId& layer) {
+  return {store.listing(layer), store.layer_tree(layer)};
+}
+
+const LayerId* layer_of(const std::optional<StepOutput>& output) {
+  const auto* layer = output ? std::get_if<LayerOutput>(&*output) : nullptr;
+  return layer ? &layer->layer : nullptr;
+}
+
+std::string end_of_log(const store::Store& store, const StepKey& step) {
+  constexpr std::size_t most = 1500;
+  auto log = read_file_if_exists(store.log_path(step)).value_or("");
+  if (log.size() <= most) return log.empty() ? "(it printed nothing)" : log;
+  return log.substr(log.find('\n', log.size() - most) + 1);
+}
+
+/// A step without a record in the second store: its commands failed, or the build broke down around it.
+FirstCause failure_of(const store::Store& second, const StepKey& step) {
+  if (!fs::exists(second.failed_path() / step.hex())) {
+    throw StepError(fmt::format("reproduce: step {} did not run again, and not because of its own commands (see above)",
+                                step.short_hex()));
+  }
+  return {.files = {}, .note = {}, .failure = end_of_log(second, step)};
+}
+
+FirstCause cause_in(const store::Store& first, const store::Store& second, const Divergence& cause) {
+  if (!cause.second) return failure_of(second, cause.step);
+  const auto* here = layer_of(cause.first);
+  const auto* there = layer_of(cause.second);
+  FirstCause details;
+  if (here && there) details.files = compare_files(side_of(first, *here), side_of(second, *there), shown_files);
+  return details;
+}
+
+void run_diffoscope(const Context& context, const store::Store& first, const store::Store& second,
+                    const Divergence& cause, const std::vector<FileDifference>& files) {
+  const auto* here = layer_of(cause.first);
+  const auto* there = layer_of(cause.second);
+  if (!here || !there) return;
+  std::size_t count = 0;
+  for (const auto& file : files) {
+    if (!file.needs_tool || count++ == examined_files) continue;
+    generator::ChildCommand command;
+    command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
+                    first.layer_tree(*here).native() + file.raw_path, second.layer_tree(*there).native() + file.raw_path};
+    if (generator::run_child(command) == 127) {
+      context.note("diffoscope is not installed: binary files are not examined");
+      return;
+    }
+  }
+}
+
+void require_all_ran(const Rebuild& rebuilt, const RecordComparison& comparison) {
+  if (rebuilt.status == 0 || !comparison.causes.empty()) return;
+  throw StepError("reproduce: ninja failed (see above)");
+}
+
+void make_empty(const fs::path& place) {
+  std::error_code error;
+  fs::create_directories(place, error);
+  if (!error && fs::is_empty(place, error) && !error) return;
+  auto why = error ? error.message() : "it is not empty";
+  throw Error(fmt::format("reproduce: --keep \"{}\": {}; name a directory that does not exist yet", place.native(), why));
+}
+
+int reproduce_in(const Context& context, const Arguments& arguments, const store::Store& store,
+                 const RecordedGraph& graph, const fs::path& place) {
+  auto rebuilt = rebuild({.store = store,
+                          .graph = graph,
+                          .place = place,
+                          .same = {arguments.same.begin(), arguments.same.end()},
+                          .jobs = arguments.jobs,
+                          .is_verbose = context.verbosity > 0});
+  if (rebuilt.status > 128) return rebuilt.status;
+  enter_for_trees();
+  auto second = store::Store::open(rebuilt.store, store::Store::Access::read_only);
+  Reproduction result;
+  result.comparison = compare(graph.graph, outputs_of(graph), outputs_in(second, graph));
+  require_all_ran(rebuilt, result.comparison);
+  result.things = std::move(rebuilt.things);
+  if (!arguments.keep.empty()) result.kept = second.root();
+  const auto& causes = result.comparison.causes;
+  if (!causes.empty()) result.first = cause_in(store, second, causes.front());
+  report(context, graph, result);
+  if (causes.empty()) return 0;
+  bool may_examine = result.first->files && !arguments.no_diffoscope && !context.json;
+  if (may_examine) run_diffoscope(context, store, second, causes.front(), *result.first->files);
+  return different;
+}
+
+int reproduce_here(const Context& context, const Arguments& arguments) {
+  bool keeps = !arguments.keep.empty();
+  auto store = context.open_store(keeps ? store::Store::Access::read_only : store::Store::Access::update);
+  auto graph = wanted_graph(store, arguments);
+  context.note(fmt::format("running {} of {} again", counted(graph.graph.edges.size(), "step"), graph.title));
+  if (keeps) {
+    auto place = fs::absolute(arguments.keep).lexically_normal();
+    make_empty(place);
+    return reproduce_in(context, arguments, store, graph, place);
+  }
+  auto staging = store.stage();
+  return reproduce_in(context, arguments, store, graph, staging.path());
+}
+
+RecordedGraph graph_for(const store::Store& store, const Arguments& arguments, const std::vector<ExportedStep>& exported) {
+  if (arguments.all || !arguments.words.empty()) return wanted_graph(store, arguments);
+  std::vector<StepKey> keys;
+  for (const auto& step : exported) {
+    if (!store.record(step.key)) {
+      throw NotFoundError(fmt::format(
+          "reproduce: {} ({}) of {} is not built here; build the environment from the same lock first (karapace build "
+          "--locked)", step.title, step.key.short_hex(), arguments.against));
+    }
+    keys.push_back(step.key);
+  }
+  return recorded_graph(store, keys);
+}
+
+Outputs outputs_of(const std::vector<ExportedStep>& exported) {
+  Outputs outputs;
+  for (const auto& step : exported) outputs.emplace(step.key, step.output);
+  return outputs;
+}
+
+void require_known(const RecordedGraph& graph, const Outputs& outputs, const std::string& file) {
+  for (const auto& edge : graph.graph.edges) {
+    if (outputs.contains(edge.key)) continue;
+    throw NotFoundError(fmt::format("reproduce: {} does not know {} ({}): it was exported from another lock, or of other "
+                                    "steps; export it again with `karapace records export`",
+                                    file, step_title(graph, edge), edge.key.short_hex()));
+  }
+}
+
+FirstCause cause_against(const store::Store& store, const Divergence& cause, const std::vector<ExportedStep>& exported) {
+  auto other = std::find_if(exported.begin(), exported.end(), [&](const auto& step) { return step.key == cause.step; });
+  FirstCause details;
+  const auto* here = layer_of(cause.first);
+  const auto* there = layer_of(cause.second);
+  if (!here || !there) return details;
+  if (other == exported.end() || !other->listing) {
+    details.note = "to learn which files, export with `karapace records export --listings`";
+    return details;
+  }
+  auto listing = store::Listing::parse(*other->listing, "the listing of " + other->title);
+  if (listing.id() != *there) throw Error(fmt::format("the listing of {} in the file is not that of its layer", other->title));
+  details.files = compare_files({std::move(listing), {}}, {store.listing(*here), {}}, 0);
+  return details;
+}
+
+int compare_with_file(const Context& context, const Arguments& arguments) {
+  auto file = open_at(AT_FDCWD, arguments.against, O_RDONLY);
+  auto exported = parse_document(read_all(file.get(), arguments.against, largest_document), arguments.against);
+  auto store = context.open_store(store::Store::Access::read_only);
+  auto graph = graph_for(store, arguments, exported);
+  auto theirs = outputs_of(exported);
+  require_known(graph, theirs, arguments.against);
+  Reproduction result;
+  result.against = arguments.against;
+  result.comparison = compare(graph.graph, outputs_of(graph), theirs);
+  const auto& causes = result.comparison.causes;
+  if (!causes.empty()) result.first = cause_against(store, causes.front(), exported);
+  report(context, graph, result);
+  return causes.empty() ? 0 : different;
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  try {
+    check(arguments);
+    return arguments.against.empty() ? reproduce_here(context, arguments) : compare_with_file(context, arguments);
+  } catch (const Error& error) {
+    // 1 is the answer "they differ"; a question that could not be answered must not look like it.
+    print_error(context, code_text(error.kind()), error.what());
+    return failed;
+  }
+}
+
+}  // namespace
+
+Command reproduce_command() {
+  return make_command<Arguments>(
+      {.name = "reproduce",
+       .group = Group::understanding,
+       .summary = "Run steps again elsewhere and compare every byte",
+       .description =
+           "Runs every step of an environment once more, in an empty store beside this one, under\n"
+           "another clock, host name, user, directory, umask, locale and number of CPUs, and\n"
+           "compares the records and layers. Tells the first step that differs and the files in\n"
+           "it; what differs only because of that step is no finding of its own. Downloads are\n"
+           "taken from the first store and verified, so no network is needed; the second store\n"
+           "is removed afterwards.\n\n"
+           "With --against nothing is built: what this store has is compared with the records\n"
+           "that another machine exported.\n\n"
+           "Exit status: 0 identical, 1 different, 2 when the question could not be answered.",
+       .examples = {{"karapace reproduce", "the environment of ./karapace.toml"},
+                    {"karapace reproduce 5ec34a7a", "one step, with what leads to it"},
+                    {"karapace reproduce --same clock", "does it depend on anything but the clock?"},
+                    {"karapace reproduce --against other.json", "is another machine's build the same?"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/rebuild.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/ninja.hpp"
+#include "cli/programs.hpp"
+#include "generator/graph/edge_arguments.hpp"
+#include "generator/project/build_directory.hpp"
+#include "store/error.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned fetches_at_once = 4;  // they only copy
+
+struct Place {
+  fs::path build;  // at another depth than a project's
+  fs::path store;
+  fs::path home;
+  fs::path temporary;
+};
+
+Place make_place(const fs::path& root) {
+  Place place{root / "elsewhere/another directory/build", root / "elsewhere/store", root / "elsewhere/home",
+              root / "elsewhere/tmp"};
+  std::error_code error;
+  for (const auto& path : {place.build, place.home, place.temporary}) {
+    fs::create_directories(path, error);
+    if (error) throw Error(fmt::format("reproduce: cannot make \"{}\": {}", path.native(), error.message()));
+  }
+  store::Store::open(place.store, store::Store::Access::create);
+  return place;
+}
+
+/// Every blob of the graph's fetch steps, by the digest that the step asks for.
+std::map<std::string, std::vector<std::string>> blobs_of(const RebuildRequest& request) {
+  std::map<std::string, std::vector<std::string>> files;
+  for (const auto& [key, record] : request.graph.records) {
+    if (record.step.kind != StepKind::fetch) continue;
+    auto digest = record.step.parameter("sha256");
+    if (!digest) digest = record.step.required("blake3");
+    files[std::string(*digest)] = {request.store.blob_path(record.blob().blob).native()};
+  }
+  return files;
+}
+
+bool runs_commands(const generator::Edge& edge) {
+  return edge.step.kind == StepKind::install || edge.step.kind == StepKind::setup;
+}
+
+VariedThing vary_clock(const RebuildRequest& request, generator::Graph& graph) {
+  if (request.same.contains("clock")) return {"clock", false, "as asked"};
+  try {
+    find_program("karapace-moved-clock.so");
+  } catch (const Error&) {
+    return {"clock", false, "this Karapace was built without karapace-moved-clock.so"};
+  }
+  for (auto& edge : graph.edges) {
+    if (runs_commands(edge)) edge.hints.push_back({"clock", std::to_string(clock_offset)});
+  }
+  return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
+}
+
+void write_graph(const RebuildRequest& request, const Place& place, const generator::Graph& graph) {
+  generator::BuildDirectory directory(place.build);
+  directory.write_mirrors(generator::mirrors_text({}, blobs_of(request)));
+  generator::Local local;
+  local.store = place.store;
+  local.step_program = find_program("karapace-step");
+  local.mirrors = directory.mirrors_path();
+  local.fetch_depth = fetches_at_once;
+  local.install_depth = static_cast<unsigned>(request.jobs.value_or(2));
+  for (const auto& [name, environment] : request.graph.environments)
+    local.environments.push_back({name, environment.id, environment.step});
+  for (const auto& edge : graph.edges) {
+    if (!generator::has_arguments_file(edge)) continue;
+    directory.add_arguments(edge.key, generator::arguments_file_text(edge, place.store, directory.mirrors_path()));
+  }
+  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), {});
+}
+
+/// Goes on after a failure: what does not depend on it can still be compared.
+std::vector<std::string> ninja_words(const RebuildRequest& request, unsigned processors) {
+  std::vector<std::string> words = {"-k", "0", "-j", std::to_string(request.jobs.value_or(processors))};
+  if (request.is_verbose) words.emplace_back("-v");
+  return words;
+}
+
+std::size_t place_of(const VariedThing& thing) {
+  const auto& names = variation_names;
+  return static_cast<std::size_t>(std::find(names.begin(), names.end(), thing.name) - names.begin());
+}
+
+}  // namespace
+
+Rebuild rebuild(const RebuildRequest& request) {
+  auto place = make_place(request.place);
+  auto graph = request.graph.graph;
+  auto clock = vary_clock(request, graph);
+  write_graph(request, place, graph);
+  Variation variation{.same = request.same,
+                      .home = place.home,
+                      .temporary = place.temporary,
+                      .readable = {request.store.root() / "blobs", place.store / "steps", find_program("karapace-step")}};
+  auto run = run_varied(variation, [&](unsigned processors) {
+    return run_ninja(ninja_words(request, processors), place.build, generator::ChildOutput::to_stderr);
+  });
+  Rebuild result{place.store, run.status, std::move(run.things)};
+  result.things.push_back(std::move(clock));
+  result.things.push_back({"directory", true, "directory"});
+  std::sort(result.things.begin(), result.things.end(),
+            [](const VariedThing& a, const VariedThing& b) { return place_of(a) < place_of(b); });
+  return result;
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/recorded_graph.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "cli/environment_lock.hpp"
+#include "cli/step_words.hpp"
+#include "cli/store_access.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+using generator::Edge;
+
+/// What is wanted, before the graph is known.
+struct Targets {
+  std::vector<StepKey> steps;
+  std::map<EnvironmentId, std::string> names;  // as projects call them
+};
+
+class Collection {
+ public:
+  Collection(const store::Store& store, Targets targets) : store_(store), targets_(std::move(targets)) {}
+
+  RecordedGraph collect() {
+    for (const auto& step : targets_.steps) add(step);
+    for (auto& environment : store::environments(store_)) look_at(std::move(environment));
+    auto planned = std::move(planner_).finish();
+    auto elsewhere = std::move(others_).finish();
+    for (const auto* graph : {&planned, &elsewhere})
+      for (const auto& edge : graph->edges) edges_.emplace(edge.key, &edge);
+    for (const auto* graph : {&planned, &elsewhere})
+      for (const auto& edge : graph->edges) emit(edge.key);
+    for (const auto& [key, record] : result_.records) emit(key);
+    return std::move(result_);
+  }
+
+ private:
+  /// The step's record and those of all steps before it.
+  void add(const StepKey& key) {
+    if (result_.records.contains(key)) return;
+    auto record = store_.record(key);
+    if (!record) {
+      throw StepError(fmt::format("step {} has no record in this store: it was not built, or collected; "
+                                  "run `karapace build` in its project", key.short_hex()));
+    }
+    const auto& added = result_.records.emplace(key, std::move(*record)).first->second;
+    for (const auto& input : added.step.inputs) add(input);
+  }
+
+  /// An environment's lock names its own steps, and perhaps a step that is wanted alone.
+  void look_at(store::Environment environment) {
+    bool is_wanted = result_.records.contains(environment.step);
+    if (!is_wanted && !shares_steps(environment)) return;
+    try {
+      auto lock = lock_of(store_, environment);
+      (is_wanted ? planner_ : others_).add(lock, generator::serialise(lock));
+    } catch (const LockError&) {
+      // A lock of another version of Karapace: its steps go by their digits.
+    }
+    if (!is_wanted) return;
+    result_.in_use.push_back(store::use_environment(store_, environment.id));
+    auto name = targets_.names.find(environment.id);
+    auto called = name == targets_.names.end() ? environment.id.short_hex() : name->second;
+    result_.environments.push_back({std::move(called), std::move(environment)});
+  }
+
+  bool shares_steps(const store::Environment& environment) const {
+    return std::any_of(result_.records.begin(), result_.records.end(), [&](const auto& record) {
+      const auto* output = std::get_if<LayerOutput>(&record.second.output);
+      return output && std::find(environment.layers.begin(), environment.layers.end(), output->layer) !=
+                           environment.layers.end();
+    });
+  }
+
+  /// Appends the wanted step, its inputs first.
+  void emit(const StepKey& key) {
+    auto record = result_.records.find(key);
+    if (record == result_.records.end() || !emitted_.insert(key).second) return;
+    for (const auto& input : record->second.step.inputs) emit(input);
+    auto planned = edges_.find(key);
+    if (planned != edges_.end()) {
+      result_.graph.edges.push_back(*planned->second);
+      return;
+    }
+    result_.graph.edges.push_back({.step = record->second.step, .key = key, .subject = key.short_hex(), .location = {}});
+  }
+
+  const store::Store& store_;
+  Targets targets_;
+  generator::Planner planner_;
+  generator::Planner others_;  // locks that are not wanted: what they call a step counts when nobody else names it
+  std::map<StepKey, const Edge*> edges_;
+  std::set<StepKey> emitted_;
+  RecordedGraph result_;
+};
+
+std::string name_of(const store::Reference& reference) {
+  return reference.root ? escaped_utf8(reference.root->name) : reference.environment.short_hex();
+}
+
+bool is_project_name(const store::Store& store, const std::string& word) {
+  auto roots = store::roots(store);
+  return std::any_of(roots.begin(), roots.end(), [&](const store::Root& root) { return root.name == word; });
+}
+
+void add_word(const store::Store& store, const std::string& word, Targets& targets) {
+  if (!is_project_name(store, word)) {
+    if (auto step = step_named(generator::StepLibrary(store), word)) {
+      targets.steps.push_back(*step);
+      return;
+    }
+  }
+  auto reference = find_reference(store, word);
+  auto environment = store::find_environment(store, reference.environment);
+  if (!environment) {
+    throw NotFoundError(fmt::format("the environment {} is not built; run `karapace build`", name_of(reference)));
+  }
+  targets.steps.push_back(environment->step);
+  targets.names.emplace(environment->id, name_of(reference));
+}
+
+std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
+  std::map<EnvironmentId, std::string> names;
+  for (const auto& root : store::roots(store)) names.emplace(root.environment, escaped_utf8(root.name));
+  return names;
+}
+
+std::string title_of(const RecordedGraph& graph, std::size_t targets) {
+  if (targets == 1 && graph.environments.size() == 1) return graph.environments.front().name;
+  if (targets == 1) return step_title(graph, graph.graph.edges.back());
+  return graph.environments.size() == targets ? counted(targets, "environment") : counted(targets, "target");
+}
+
+}  // namespace
+
+RecordedGraph recorded_graph(const store::Store& store, const std::vector<std::string>& words) {
+  Targets targets;
+  for (const auto& word : words) add_word(store, word, targets);
+  auto graph = Collection(store, std::move(targets)).collect();
+  graph.title = title_of(graph, words.size());
+  return graph;
+}
+
+RecordedGraph recorded_graph_of_all(const store::Store& store) {
+  Targets targets{{}, project_names(store)};
+  for (const auto& environment : store::environments(store)) targets.steps.push_back(environment.step);
+  if (targets.steps.empty()) throw NotFoundError("no environment is built in this store; run `karapace build`");
+  auto count = targets.steps.size();
+  auto graph = Collection(store, std::move(targets)).collect();
+  graph.title = title_of(graph, count);
+  return graph;
+}
+
+RecordedGraph recorded_graph(const store::Store& store, const std::vector<StepKey>& steps) {
+  auto graph = Collection(store, {steps, project_names(store)}).collect();
+  bool one = graph.environments.size() == 1;
+  graph.title = one ? graph.environments.front().name : counted(graph.graph.edges.size(), "step");
+  return graph;
+}
+
+std::string step_title(const RecordedGraph& graph, const Edge& edge) {
+  for (const auto& [name, environment] : graph.environments) {
+    if (environment.step == edge.key) return "environment " + name;
+  }
+  return generator::description(edge);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// RecordedGraph: steps that a store has records of, with everything that led to them, as a graph.
+//
+// The records themselves hold the steps, so this needs no project and no manifest. The locks, which the store keeps as
+// blobs, only tell what the steps are called, and in which order a build takes them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "generator/graph/graph.hpp"
+#include "store/environment.hpp"
+#include "store/store.hpp"
+
+namespace karapace::cli {
+
+struct RecordedEnvironment {
+  std::string name;  // the project's, else the first digits of the id
+  store::Environment environment;
+};
+
+struct RecordedGraph {
+  generator::Graph graph;  // inputs before the steps that read them
+  std::map<StepKey, StepRecord> records;          // of exactly these steps
+  std::vector<RecordedEnvironment> environments;  // those among them
+  std::string title;  // for people: "dev", "2 environments", "install 184 packages"
+  std::vector<FileLock> in_use;  // keeps the environments from gc
+};
+
+/// `words`: environments (as all commands take them), steps (step_words.hpp). NotFoundError when one is unknown or an
+/// environment is not built; StepError when a record on the way is missing.
+RecordedGraph recorded_graph(const store::Store& store, const std::vector<std::string>& words);
+/// Of every environment that is built. NotFoundError when there is none.
+RecordedGraph recorded_graph_of_all(const store::Store& store);
+/// Of these steps and what led to them.
+RecordedGraph recorded_graph(const store::Store& store, const std::vector<StepKey>& steps);
+
+/// "install 184 packages (3f9c21d0a4be)", "environment dev"
+std::string step_title(const RecordedGraph& graph, const generator::Edge& edge);
+
+}  // namespace karapace::cli

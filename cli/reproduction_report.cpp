@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/reproduction_report.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/store_access.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+constexpr std::size_t most_files = 30;
+constexpr std::size_t most_titles = 10;
+
+std::string title_of(const RecordedGraph& graph, const StepKey& step) {
+  const auto& edges = graph.graph.edges;
+  auto edge = std::find_if(edges.begin(), edges.end(), [&](const generator::Edge& one) { return one.key == step; });
+  return edge == edges.end() ? step.short_hex() : step_title(graph, *edge);
+}
+
+std::string output_text(const std::optional<StepOutput>& output) {
+  if (!output) return "nothing";
+  if (const auto* blob = std::get_if<BlobOutput>(&*output)) return "blob " + blob->blob.hex();
+  if (const auto* layer = std::get_if<LayerOutput>(&*output)) return "layer " + layer->layer.hex();
+  return "environment " + std::get<EnvironmentOutput>(*output).environment.hex();
+}
+
+nlohmann::json json_of(const FileDifference& file) {
+  return {{"path", file.path}, {"differs", file.what}, {"shown", file.shown}};
+}
+
+nlohmann::json json_of(const RecordedGraph& graph, const Divergence& cause, const FirstCause* details) {
+  nlohmann::json json = {{"step", cause.step.hex()},
+                         {"title", title_of(graph, cause.step)},
+                         {"first", output_text(cause.first)},
+                         {"second", output_text(cause.second)}};
+  if (!details) return json;
+  json["files"] = nullptr;
+  if (details->files) {
+    json["files"] = nlohmann::json::array();
+    for (const auto& file : *details->files) json["files"].push_back(json_of(file));
+  }
+  if (!details->note.empty()) json["note"] = details->note;
+  if (!details->failure.empty()) json["failure"] = details->failure;
+  return json;
+}
+
+nlohmann::json document(const RecordedGraph& graph, const Reproduction& reproduction) {
+  const auto& comparison = reproduction.comparison;
+  nlohmann::json json = {{"result", comparison.causes.empty() ? "identical" : "different"},
+                         {"environment", graph.title},
+                         {"steps", comparison.steps},
+                         {"same", comparison.same}};
+  auto causes = nlohmann::json::array();
+  for (std::size_t i = 0; i < comparison.causes.size(); ++i) {
+    const FirstCause* details = i == 0 && reproduction.first ? &*reproduction.first : nullptr;
+    causes.push_back(json_of(graph, comparison.causes[i], details));
+  }
+  json["causes"] = std::move(causes);
+  auto consequences = nlohmann::json::array();
+  for (const auto& step : comparison.consequences)
+    consequences.push_back({{"step", step.hex()}, {"title", title_of(graph, step)}});
+  json["consequences"] = std::move(consequences);
+  json["varied"] = nlohmann::json::object();
+  json["not_varied"] = nlohmann::json::object();
+  for (const auto& thing : reproduction.things) json[thing.is_varied ? "varied" : "not_varied"][thing.name] = thing.how;
+  if (!reproduction.against.empty()) json["against"] = reproduction.against;
+  if (reproduction.kept) json["kept"] = reproduction.kept->native();
+  return json;
+}
+
+std::string circumstances(const Reproduction& reproduction) {
+  std::vector<std::string> varied;
+  std::vector<std::string> same;
+  for (const auto& thing : reproduction.things) {
+    if (thing.is_varied) varied.push_back(thing.how);
+    if (!thing.is_varied) same.push_back(fmt::format("{} ({})", thing.name, thing.how));
+  }
+  std::string text;
+  if (!varied.empty()) text += fmt::format("varied: {}\n", fmt::join(varied, ", "));
+  if (!same.empty()) text += fmt::format("not varied: {}\n", fmt::join(same, ", "));
+  return text;
+}
+
+std::string summary(const RecordedGraph& graph, const Reproduction& reproduction) {
+  const auto& comparison = reproduction.comparison;
+  auto result = comparison.causes.empty() ? "identical" : "different";
+  auto counts = fmt::format("{} of {} of {}", comparison.same, counted(comparison.steps, "step"), graph.title);
+  if (!reproduction.against.empty())
+    return fmt::format("{} as in {}: {}\n", counts, reproduction.against, result);
+  return fmt::format("reproduced {}: {}\n", counts, result);
+}
+
+void print_files(const Context& context, const std::vector<FileDifference>& files) {
+  for (std::size_t i = 0; i < std::min(files.size(), most_files); ++i) {
+    const auto& file = files[i];
+    context.print(fmt::format("  {}: {}\n", context.styled(Style::bold, file.path), fmt::join(file.what, ", ")));
+    for (const auto& line : file.shown) {
+      auto style = line.starts_with("- ") ? Style::red : line.starts_with("+ ") ? Style::green : Style::dim;
+      context.print(fmt::format("    {}\n", context.styled(style, line)));
+    }
+  }
+  if (files.size() > most_files) context.print(fmt::format("  and {} more (--json lists all)\n", files.size() - most_files));
+}
+
+void print_titles(const Context& context, const RecordedGraph& graph, std::string_view heading,
+                  const std::vector<StepKey>& steps) {
+  if (steps.empty()) return;
+  std::vector<std::string> titles;
+  for (std::size_t i = 0; i < std::min(steps.size(), most_titles); ++i) titles.push_back(title_of(graph, steps[i]));
+  if (steps.size() > most_titles) titles.push_back(fmt::format("{} more", steps.size() - most_titles));
+  context.print(fmt::format("{}: {}\n", heading, fmt::join(titles, ", ")));
+}
+
+void print_indented(const Context& context, std::string_view text) {
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    context.print(fmt::format("  {}\n", text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void print_first(const Context& context, const RecordedGraph& graph, const Reproduction& reproduction) {
+  const auto& cause = reproduction.comparison.causes.front();
+  const auto& details = *reproduction.first;
+  auto title = context.styled(Style::bold, title_of(graph, cause.step));
+  auto what = !details.failure.empty() ? std::string("failed when it ran again")
+              : details.files          ? "differs in " + counted(details.files->size(), "path")
+                                       : std::string("differs");
+  context.print(fmt::format("{} {}, although everything that it reads is the same (step {})\n", title, what,
+                            cause.step.short_hex()));
+  print_indented(context, details.failure);
+  if (details.files) print_files(context, *details.files);
+  print_indented(context, details.note);
+}
+
+/// Where the two results lie, for tools of one's own.
+void print_kept(const Context& context, const Reproduction& reproduction) {
+  if (reproduction.kept) context.print(fmt::format("the second store is kept: {}\n", reproduction.kept->native()));
+}
+
+void print_advice(const Context& context, const Reproduction& reproduction) {
+  context.print(
+      "usual causes: the time of the build (write $SOURCE_DATE_EPOCH instead), random numbers and keys, the order of\n"
+      "files in a directory, results of parallel work. Let the command write the same each time, or remove the file in it.\n");
+  if (!reproduction.things.empty())
+    context.print("`--same clock` (or host, user, umask, locale, cpus) leaves one thing as it is, to see what it depends on.\n");
+}
+
+}  // namespace
+
+void report(const Context& context, const RecordedGraph& graph, const Reproduction& reproduction) {
+  if (context.json) return context.print_json(document(graph, reproduction));
+  const auto& causes = reproduction.comparison.causes;
+  if (!causes.empty()) {
+    print_first(context, graph, reproduction);
+    std::vector<StepKey> others;
+    for (std::size_t i = 1; i < causes.size(); ++i) others.push_back(causes[i].step);
+    print_titles(context, graph, "different by themselves, too", others);
+    print_titles(context, graph, "different in consequence", reproduction.comparison.consequences);
+  }
+  context.print(context.styled(causes.empty() ? Style::green : Style::red, summary(graph, reproduction)));
+  context.print(circumstances(reproduction));
+  print_kept(context, reproduction);
+  if (!causes.empty()) print_advice(context, reproduction);
+}
+
+}  // namespace karapace::cli
