@@ -22,6 +22,7 @@ Command inspect_command();
 Command list_command();
 Command lock_command();
 Command new_command();
+Command records_export_command();
 Command reproduce_command();
 Command toolchain_command();
 Command verify_store_command();

@@ -39,4 +39,9 @@ RecordComparison compare(const generator::Graph& graph, const Outputs& first, co
   return result;
 }
 
+const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept {
+  const auto* layer = output ? std::get_if<LayerOutput>(&*output) : nullptr;
+  return layer ? &layer->layer : nullptr;
+}
+
 }  // namespace karapace::cli

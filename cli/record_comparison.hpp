@@ -33,4 +33,7 @@ struct RecordComparison {
 /// own output is only its name.
 RecordComparison compare(const generator::Graph& graph, const Outputs& first, const Outputs& second);
 
+/// The layer among outputs; null when it is something else, or nothing.
+const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept;
+
 }  // namespace karapace::cli

@@ -166,6 +166,12 @@ RecordedGraph recorded_graph(const store::Store& store, const std::vector<StepKe
   return graph;
 }
 
+std::map<StepKey, StepOutput> outputs_of(const RecordedGraph& graph) {
+  std::map<StepKey, StepOutput> outputs;
+  for (const auto& [key, record] : graph.records) outputs.emplace(key, record.output);
+  return outputs;
+}
+
 std::string step_title(const RecordedGraph& graph, const Edge& edge) {
   for (const auto& [name, environment] : graph.environments) {
     if (environment.step == edge.key) return "environment " + name;

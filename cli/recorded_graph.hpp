@@ -36,6 +36,9 @@ RecordedGraph recorded_graph_of_all(const store::Store& store);
 /// Of these steps and what led to them.
 RecordedGraph recorded_graph(const store::Store& store, const std::vector<StepKey>& steps);
 
+/// What the records say that the steps made.
+std::map<StepKey, StepOutput> outputs_of(const RecordedGraph& graph);
+
 /// "install 184 packages (3f9c21d0a4be)", "environment dev"
 std::string step_title(const RecordedGraph& graph, const generator::Edge& edge);
 
