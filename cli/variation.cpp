@@ -11,8 +11,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +72,13 @@ std::string ask_child(const std::function<std::string()>& question) {
   return status == 0 ? answer : "a process could not be started";
 }
 
+/// What a program that is started has left of the rights of the process that made the namespace.
+void drop_capabilities() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[2]{};
+  ::syscall(SYS_capset, &header, none);
+}
+
 /// Whether the other user could do the work: namespaces, and access to the files (root may see more than the other).
 std::string problem_of_another_user(const std::vector<std::filesystem::path>& readable) {
   const uid_t uid = ::geteuid();
@@ -77,7 +87,15 @@ std::string problem_of_another_user(const std::vector<std::filesystem::path>& re
     if (auto problem = become_another_user(uid, gid)) return *problem;
     for (const auto& path : readable)
       if (::access(path.c_str(), R_OK) != 0) return fmt::format("another user can not read {}", path.string());
-    if (::unshare(CLONE_NEWUSER) != 0) return "user namespaces inside of another are refused";
+    drop_capabilities();
+    try {
+      ::setenv("KARAPACE_ID_MODE", "single", 1);
+      runtime::enter_user_namespace(runtime::plan_ids());
+    } catch (const SandboxError& error) {
+      return fmt::format("inside another user namespace, {}", error.what());
+    }
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      return fmt::format("inside another user namespace, mounts are refused: {}", std::strerror(errno));
     return {};
   });
 }

@@ -104,21 +104,25 @@ FirstCause cause_in(const store::Store& first, const store::Store& second, const
   return details;
 }
 
+/// Of files that people can not read: the first few, when diffoscope(1) is there.
 void run_diffoscope(const Context& context, const store::Store& first, const store::Store& second,
                     const Divergence& cause, const std::vector<FileDifference>& files) {
-  const auto* here = layer_of(cause.first);
-  const auto* there = layer_of(cause.second);
-  if (!here || !there) return;
-  std::size_t count = 0;
+  std::vector<std::string> paths;
   for (const auto& file : files) {
-    if (!file.needs_tool || count++ == examined_files) continue;
+    if (file.needs_tool && paths.size() < examined_files) paths.push_back(file.raw_path);
+  }
+  if (paths.empty()) return;
+  if (generator::run_child({{"diffoscope", "--version"}, {}, generator::ChildOutput::discard}) != 0) {
+    context.note("diffoscope is not installed, so files that are no text are not looked into");
+    return;
+  }
+  context.print("what diffoscope sees in files that are no text:\n");
+  for (const auto& path : paths) {
     generator::ChildCommand command;
     command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
-                    first.layer_tree(*here).native() + file.raw_path, second.layer_tree(*there).native() + file.raw_path};
-    if (generator::run_child(command) == 127) {
-      context.note("diffoscope is not installed: binary files are not examined");
-      return;
-    }
+                    first.layer_tree(*layer_of(cause.first)).native() + path,
+                    second.layer_tree(*layer_of(cause.second)).native() + path};
+    generator::run_child(command);
   }
 }
 
