@@ -11,6 +11,7 @@
 
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
+#include "generator/graph/step_table.hpp"
 #include "store/error.hpp"
 #include "store/parallel.hpp"
 
@@ -28,6 +29,7 @@ struct Refusal {
 constexpr std::string_view step_prefix = "$steps/";
 constexpr std::string_view from_file_suffix = "_from_file";
 constexpr std::size_t key_digits = 2 * Digest::size;
+constexpr std::size_t usual_edge = 300;  // bytes, to make room at once
 
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -102,11 +104,10 @@ std::uint64_t command_count(const Edge& edge) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : rest_(text) {
-    auto edges = static_cast<std::size_t>(text.size() / 300);
+  explicit Reader(std::string_view text) : rest_(text), places_(text.size() / usual_edge) {
+    auto edges = text.size() / usual_edge;
     graph_.edges.reserve(edges);
     lines_.reserve(edges);
-    by_key_.reserve(edges);
   }
 
   Graph read() {
@@ -160,13 +161,13 @@ class Reader {
     while (!line.empty()) {
       require(line, " ");
       edge.step.inputs.push_back(take_step(line));
-      auto found = by_key_.find(edge.step.inputs.back());
-      if (found == by_key_.end()) refuse("an input is not declared before the step that reads it");
-      is_read_[found->second] = 1;
+      auto found = places_.find(edge.step.inputs.back());
+      if (!found) refuse("an input is not declared before the step that reads it");
+      is_read_[*found] = 1;
     }
     next_line();
     read_variables(edge);
-    if (!by_key_.emplace(edge.key, graph_.edges.size()).second) refuse("the step stands here a second time");
+    if (!places_.insert(edge.key, graph_.edges.size())) refuse("the step stands here a second time");
     is_read_.push_back(edge.step.kind == StepKind::environment);
     graph_.edges.push_back(std::move(edge));
   }
@@ -212,7 +213,7 @@ class Reader {
       case StepKind::fetch: return required_number(edge, "size");
       case StepKind::unpack:
         if (edge.step.inputs.size() != 1) refuse("a step of kind \"unpack\" has one input");
-        return graph_.edges[by_key_.find(edge.step.inputs[0])->second].weight;
+        return graph_.edges[*places_.find(edge.step.inputs[0])].weight;
       case StepKind::install: {
         auto layers = required_number(edge, "base-layers");
         if (layers > edge.step.inputs.size()) refuse("\"base-layers\" is more than there are inputs");
@@ -262,7 +263,7 @@ class Reader {
   bool in_rule_ = false;
   bool from_file_ = false;  // of the edge that is being read
   Graph graph_;
-  std::unordered_map<StepKey, std::size_t> by_key_;
+  StepTable places_;
   std::vector<std::size_t> lines_;  // of each edge
   std::vector<char> is_read_;       // each edge: by another one; an environment is wanted itself
 };

@@ -2,15 +2,22 @@
 #include "generator/graph/quoting.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace karapace::generator {
 
 namespace {
 
-bool is_harmless(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("_./:=+,@%-").find(c) != std::string_view::npos;
-}
+constexpr auto harmless = [] {
+  std::array<bool, 256> table{};
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c : std::string_view("_./:=+,@%-")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+bool is_harmless(char c) noexcept { return harmless[static_cast<unsigned char>(c)]; }
 
 }  // namespace
 

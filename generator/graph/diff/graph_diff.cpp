@@ -2,6 +2,7 @@
 #include "generator/graph/diff/graph_diff.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -89,7 +90,8 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
 class Diffing {
  public:
   Diffing(const GraphSide& before, const GraphSide& after)
-      : before_(before), after_(after), old_graph_(before.graph), new_graph_(after.graph) {}
+      : before_(before), after_(after), old_graph_(before.graph), new_graph_(after.graph),
+        old_differs_(lacking(before.graph, new_graph_)), new_differs_(lacking(after.graph, old_graph_)) {}
 
   GraphDiff run() {
     diff_.before = before_.title;
@@ -164,9 +166,20 @@ class Diffing {
     }
   }
 
+  /// Of each edge whether the other graph lacks it.
+  static std::vector<char> lacking(const Graph& graph, const GraphIndex& other) {
+    std::vector<char> all(graph.edges.size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = !other.contains(graph.edges[i].key);
+    return all;
+  }
+
   /// Whether the step is only on one side: what both have did not change, whoever reads it.
   bool differs(const Edge* edge) const {
-    return edge != nullptr && !(old_graph_.contains(edge->key) && new_graph_.contains(edge->key));
+    if (edge == nullptr) return false;
+    const auto& old = before_.graph.edges;
+    bool is_old = std::greater_equal<>()(edge, old.data()) && std::less<>()(edge, old.data() + old.size());
+    if (is_old) return old_differs_[static_cast<std::size_t>(edge - old.data())] != 0;
+    return new_differs_[static_cast<std::size_t>(edge - after_.graph.edges.data())] != 0;
   }
 
   void blame_step(const Edge* edge, std::size_t cause) {
@@ -215,7 +228,7 @@ class Diffing {
       auto layers = base_layers(*install);
       for (std::size_t i = 0; i < list.size() && layers + i < install->step.inputs.size(); ++i) {
         const Edge* unpack = graph.find(install->step.inputs[layers + i]);
-        if (unpack == nullptr || (!differs(unpack) && !differs(graph.find(unpack->step.inputs[0])))) continue;
+        if (!differs(unpack)) continue;  // then its fetch does not, either
         auto cause = cause_of(by_package, list[i].name);
         blame_step(unpack, cause);
         blame_step(graph.find(unpack->step.inputs[0]), cause);
@@ -294,6 +307,8 @@ class Diffing {
   const GraphSide& after_;
   GraphIndex old_graph_;
   GraphIndex new_graph_;
+  std::vector<char> old_differs_;  // of each edge
+  std::vector<char> new_differs_;
   GraphDiff diff_;
   std::vector<Analysis> analyses_;                     // one per environment of diff_
   std::vector<std::vector<std::size_t>> causes_of_;    // of each analysis

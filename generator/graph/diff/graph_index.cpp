@@ -40,14 +40,13 @@ std::size_t base_layers(const Edge& edge) {
   return count;
 }
 
-GraphIndex::GraphIndex(const Graph& graph) : graph_(graph) {
-  by_key_.reserve(graph.edges.size());
-  for (const auto& edge : graph.edges) by_key_.emplace(edge.key, &edge);
+GraphIndex::GraphIndex(const Graph& graph) : graph_(graph), places_(graph.edges.size()) {
+  for (std::size_t i = 0; i < graph.edges.size(); ++i) places_.insert(graph.edges[i].key, i);
 }
 
 const Edge* GraphIndex::find(const StepKey& key) const {
-  auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : found->second;
+  auto found = places_.find(key);
+  return found ? &graph_.edges[*found] : nullptr;
 }
 
 EnvironmentEdges GraphIndex::environment(const StepKey& step) const {

@@ -5,9 +5,9 @@
 #include <array>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 
 #include "generator/graph/graph.hpp"
+#include "generator/graph/step_table.hpp"
 
 namespace karapace::generator {
 
@@ -31,7 +31,7 @@ class GraphIndex {
   explicit GraphIndex(const Graph& graph);
 
   const Graph& graph() const noexcept { return graph_; }
-  bool contains(const StepKey& key) const { return by_key_.contains(key); }
+  bool contains(const StepKey& key) const { return places_.find(key).has_value(); }
   /// Null when the graph has no such step.
   const Edge* find(const StepKey& key) const;
   /// GraphError when the step is not of the shape that the planner gives environments.
@@ -39,7 +39,7 @@ class GraphIndex {
 
  private:
   const Graph& graph_;
-  std::unordered_map<StepKey, const Edge*> by_key_;
+  StepTable places_;
 };
 
 /// How many of the edge's inputs are the layers that it stands on.
