@@ -64,6 +64,7 @@ std::string plain(std::string_view value) {
 
 /// The words of an edge's arguments: "sha256=...", "run='[\"x\"]'"; and the two hints, by their option.
 void adopt_arguments(Edge& edge, std::string_view text) {
+  edge.step.parameters.reserve(4);
   while (!text.empty()) {
     bool is_hint = take(text, "--hint ");
     auto equals = text.find('=');

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 
@@ -74,16 +75,23 @@ class Pairing {
            std::all_of(after_.environments.begin(), after_.environments.end(), named);
   }
 
-  using Places = std::unordered_map<std::string, std::vector<std::size_t>>;  // package name -> environments with it
+  using Places = std::unordered_map<std::string_view, std::vector<std::size_t>>;  // package name -> environments with it
 
   static Places places(const GraphSide& side, const std::vector<std::optional<std::size_t>>& partners) {
     Places all;
     GraphIndex index(side.graph);
     for (std::size_t i = 0; i < side.environments.size(); ++i) {
       if (partners[i]) continue;
-      auto lock = lock_outline(index, index.environment(side.environments[i].step));
-      for (const auto* list : {&lock.base, &lock.packages}) {
-        for (const auto& package : *list) all[package.name].push_back(i);
+      auto edges = index.environment(side.environments[i].step);
+      for (auto stage : {Stage::base, Stage::packages}) {
+        const Edge* install = edges.at(stage);
+        if (install == nullptr) continue;
+        for (const auto& input : install->step.inputs) {
+          const Edge* unpack = index.find(input);
+          if (unpack == nullptr || unpack->step.kind != StepKind::unpack) continue;
+          std::string_view subject = unpack->subject;
+          all[subject.substr(0, subject.find(' '))].push_back(i);
+        }
       }
     }
     return all;
