@@ -37,9 +37,11 @@ std::string graph_text(const Context& context, const GraphCheck& check) {
     case GraphState::fits:
     case GraphState::unknown: return "";
     case GraphState::missing: return fmt::format("{} {} is missing\n", wrong, graph);
-    case GraphState::damaged: return fmt::format("{} {} is not a graph as gen writes it:\n    {}\n", wrong, graph, check.damage);
+    case GraphState::damaged:
+      return fmt::format("{} {} is not a graph as gen writes it:\n    {}\n", wrong, graph, check.damage);
     case GraphState::other_text:
-      return fmt::format("{} {} has the right steps in another text: another version of Karapace wrote it\n", wrong, graph);
+      return fmt::format("{} {} has the right steps in another text: another version of Karapace wrote it\n", wrong,
+                         graph);
     case GraphState::differs: break;
   }
   auto detail = context.verbosity > 0 ? generator::Detail::steps : generator::Detail::causes;

@@ -52,7 +52,8 @@ StepKey take_step(std::string_view& text) {
 std::uint64_t number(std::string_view digits) {
   std::uint64_t value = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size()) refuse(fmt::format("\"{}\" is not a number", digits));
+  if (error != std::errc() || end != digits.data() + digits.size())
+    refuse(fmt::format("\"{}\" is not a number", digits));
   return value;
 }
 

@@ -41,8 +41,9 @@ class Writer {
 
   std::string write() {
     text_ += graph_marker;
-    text_ += "# Written by `karapace gen`: change the manifests instead. What belongs to this machine is included.\n"
-             "ninja_required_version = 1.5\ninclude ";
+    text_ +=
+        "# Written by `karapace gen`: change the manifests instead. What belongs to this machine is included.\n"
+        "ninja_required_version = 1.5\ninclude ";
     text_ += local_file;
     text_ += '\n';
     for (const auto& rule : rules) append_rule(text_, rule, Arguments::in_command);
@@ -102,7 +103,8 @@ class Writer {
 
   /// Environments are named in local.ninja: their names belong to projects, not to locks.
   void append_subject(const Edge& edge) {
-    if (edge.step.kind == StepKind::environment) fmt::format_to(std::back_inserter(text_), "${{name_{}}} ", edge.subject);
+    if (edge.step.kind == StepKind::environment)
+      fmt::format_to(std::back_inserter(text_), "${{name_{}}} ", edge.subject);
     append_ninja_value(text_, edge.subject);
   }
 

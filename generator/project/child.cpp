@@ -35,7 +35,7 @@ class FileActions {
 class IgnoredInterrupts {
  public:
   IgnoredInterrupts() {
-    struct sigaction ignore {};
+    struct sigaction ignore{};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGINT, &ignore, &interrupt_);
     ::sigaction(SIGQUIT, &ignore, &quit_);
@@ -48,8 +48,8 @@ class IgnoredInterrupts {
   IgnoredInterrupts& operator=(const IgnoredInterrupts&) = delete;
 
  private:
-  struct sigaction interrupt_ {};
-  struct sigaction quit_ {};
+  struct sigaction interrupt_{};
+  struct sigaction quit_{};
 };
 
 pid_t start(const ChildCommand& command, FileActions& actions, int& error) {

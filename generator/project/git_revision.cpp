@@ -91,7 +91,8 @@ std::vector<GitRevision::File> GitRevision::files(const fs::path& path) const {
     auto object = entry.rfind(' ', tab);
     if (tab == std::string_view::npos || object == std::string_view::npos) refuse_answer("ls-tree");
     if (!entry.starts_with("100")) continue;
-    files.push_back({fs::path(std::string(entry.substr(tab + 1))), std::string(entry.substr(object + 1, tab - object - 1))});
+    files.push_back(
+        {fs::path(std::string(entry.substr(tab + 1))), std::string(entry.substr(object + 1, tab - object - 1))});
   }
   std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.path < b.path; });
   return files;

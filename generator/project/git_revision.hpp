@@ -24,8 +24,8 @@ class GitRevision {
   /// Their contents, in this order.
   std::vector<std::string> read(const std::vector<File>& files) const;
 
-  /// `path` (relative to the directory of `find`, or absolute) relative to the repository's root; "" is the root itself.
-  /// Error when it lies outside.
+  /// `path` (relative to the directory of `find`, or absolute) relative to the repository's root; "" is the root
+  /// itself. Error when it lies outside.
   std::filesystem::path inside(const std::filesystem::path& path) const;
   /// The repository's root as an absolute path, also where a bare repository has no files.
   const std::filesystem::path& root() const noexcept { return root_; }

@@ -52,8 +52,8 @@ class Checking {
   void plan(const Project& project, Lock lock) {
     auto canonical = serialise(lock);
     auto step = planner_.add(lock, canonical).back();
-    wanted_.environments.push_back({request_.name.value_or(project.name), "", EnvironmentId(blake3(canonical)), step,
-                                    std::move(lock)});
+    wanted_.environments.push_back(
+        {request_.name.value_or(project.name), "", EnvironmentId(blake3(canonical)), step, std::move(lock)});
   }
 
   void compare() {

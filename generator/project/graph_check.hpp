@@ -24,11 +24,11 @@ std::string_view text(LockCheck::State state) noexcept;
 
 enum class GraphState {
   fits,
-  differs,      // other steps: see the diff
-  other_text,   // the same steps: another version of Karapace wrote it
-  missing,      // there is no build.ninja
-  damaged,      // it is not as we write it
-  unknown,      // a lock is missing, so nobody knows what it should be
+  differs,     // other steps: see the diff
+  other_text,  // the same steps: another version of Karapace wrote it
+  missing,     // there is no build.ninja
+  damaged,     // it is not as we write it
+  unknown,     // a lock is missing, so nobody knows what it should be
 };
 std::string_view text(GraphState state) noexcept;
 

@@ -58,7 +58,8 @@ std::vector<EnvironmentState> named_environments(const Graph& graph, std::string
     if (!id) throw GraphError("the graph has an environment without a lock");
     auto [begin, end] = names.equal_range(edge.key);
     if (begin == end) environments.push_back({"", "", *id, edge.key, std::nullopt});
-    for (auto name = begin; name != end; ++name) environments.push_back({name->second, "", *id, edge.key, std::nullopt});
+    for (auto name = begin; name != end; ++name)
+      environments.push_back({name->second, "", *id, edge.key, std::nullopt});
   }
   return environments;
 }

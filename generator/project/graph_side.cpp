@@ -65,7 +65,8 @@ void note_stale(GraphSide& side, const fs::path& root, const fs::path& shown) {
     auto why = staleness((root / environment.place).lexically_normal(), *environment.lock);
     if (!why.empty()) notes[i] = fmt::format("{} {}", (shown / environment.place).native(), why);
   });
-  std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes), [](const auto& note) { return !note.empty(); });
+  std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes),
+               [](const auto& note) { return !note.empty(); });
 }
 
 /// All regular files below, without what is hidden.
@@ -140,8 +141,10 @@ class Opening {
   enum class Missing { refused, empty };
 
   [[noreturn]] void refuse() const {
-    throw NotFoundError(fmt::format("there is no file, directory or git revision \"{}\" (CI often fetches a single commit: "
-                                    "fetch the history, too)", word_));
+    throw NotFoundError(
+        fmt::format("there is no file, directory or git revision \"{}\" (CI often fetches a single commit: "
+                    "fetch the history, too)",
+                    word_));
   }
 
   static Opened directory(const std::string& title, fs::path path, Missing missing) {
@@ -154,7 +157,8 @@ class Opening {
     }
     if (locks.empty() && missing == Missing::refused) {
       if (found.unlocked.empty()) throw NotFoundError(fmt::format("{} has neither a lock nor a graph", title));
-      throw LockError(fmt::format("{}/{} has no lock: make it with `karapace lock`", title, found.unlocked[0].native()));
+      throw LockError(
+          fmt::format("{}/{} has no lock: make it with `karapace lock`", title, found.unlocked[0].native()));
     }
     Opened opened{side_of_locks(title, locks, path), std::nullopt};
     note_unlocked(opened.side, found.unlocked);

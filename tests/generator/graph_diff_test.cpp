@@ -170,7 +170,8 @@ TEST(GraphDiff, NamesFilesByWhatChangedAboutThem) {
   content.files[0].mode = 0600;
   expect_corpus("file-change", before, content);
   Lock others = before;
-  others.files = {before.files[1], {"etc/motd", "/etc/issue", 0644, blake3("hello\n"), 6},
+  others.files = {before.files[1],
+                  {"etc/motd", "/etc/issue", 0644, blake3("hello\n"), 6},
                   {"etc/new", "/etc/new", 0644, blake3("new"), 3}};
   expect_corpus("file-others", before, others);
   Lock order = before;
@@ -216,7 +217,8 @@ TEST(GraphDiff, SaysNothingAboutAnotherOrder) {
                 std::string(packages) + "]\n[environment]\n" + std::string(variables);
     return intent_of(parse_manifest(text, "karapace.toml"), "/");
   };
-  EXPECT_EQ(manifest("\"git\", \"curl\"", "A = \"1\"\nB = \"2\"\n"), manifest("\"curl\", \"git\"", "B = \"2\"\nA = \"1\"\n"));
+  EXPECT_EQ(manifest("\"git\", \"curl\"", "A = \"1\"\nB = \"2\"\n"),
+            manifest("\"curl\", \"git\"", "B = \"2\"\nA = \"1\"\n"));
 }
 
 TEST(GraphDiff, NamesTheOrderOfInstallationWhenNothingElseChanged) {
@@ -335,8 +337,8 @@ TEST(GraphDiff, EnvironmentsWithoutNamesArePairedByTheirPackages) {
 }
 
 TEST(GraphDiff, EveryRealKindOfLockAgainstEveryOther) {
-  std::vector<Lock> locks = {sample_lock({}), sample_lock({"git"}), sample_lock_with_everything(), lock_with_git({"jq"}),
-                             sample_archive_lock({}), sample_archive_lock({"jq"})};
+  std::vector<Lock> locks = {sample_lock({}),       sample_lock({"git"}),    sample_lock_with_everything(),
+                             lock_with_git({"jq"}), sample_archive_lock({}), sample_archive_lock({"jq"})};
   for (const auto& before : locks) {
     for (const auto& after : locks) {
       auto old = side_of("a", {{"x", before}}), now = side_of("b", {{"x", after}});
@@ -364,7 +366,8 @@ TEST(GraphDiff, MarkdownKeepsTextText) {
   Lock before = sample_lock({}), after = before;
   after.run = {"echo '<b>|x|</b>' `id` *all* @team #1"};
   auto markdown = diff_markdown(diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", after}})));
-  EXPECT_NE(markdown.find("echo '&lt;b>\\|x\\|&lt;/b>' \\`id\\` \\*all\\* \\@team \\#1"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("echo '&lt;b>\\|x\\|&lt;/b>' \\`id\\` \\*all\\* \\@team \\#1"), std::string::npos)
+      << markdown;
 }
 
 }  // namespace

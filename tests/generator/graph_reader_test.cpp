@@ -74,7 +74,8 @@ TEST(GraphReader, RefusesAKeyThatIsNotItsSteps) {
   EXPECT_EQ(refusal(replaced(text, "size=1050", "size=1051")),
             "build.ninja:38: the step's key is not what its kind, arguments and inputs give: the file was changed by "
             "hand");
-  EXPECT_EQ(refusal(replaced(text, "format=deb", "format=tar")).substr(0, 40), "build.ninja:50: the step's key is not wh");
+  EXPECT_EQ(refusal(replaced(text, "format=deb", "format=tar")).substr(0, 40),
+            "build.ninja:50: the step's key is not wh");
 }
 
 TEST(GraphReader, RefusesWhatNoGraphOfOursHas) {

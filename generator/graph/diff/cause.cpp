@@ -10,14 +10,37 @@ namespace karapace::generator {
 
 namespace {
 
-constexpr std::array<std::string_view, 31> kind_words = {
-    "environment-added", "environment-removed", "base",            "architecture",     "package-added",
-    "package-removed",   "package-upgraded",    "package-downgraded", "package-rebuilt", "package-moved",
-    "package-order",     "dependencies",        "archives",        "repository",       "recommends",
-    "request",           "location",            "file-added",      "file-removed",     "file-changed",
-    "file-order",        "file-source",         "command-added",   "command-removed",  "command-changed",
-    "command-order",     "variable",            "mount",           "network",          "lock",
-    "planner"};
+constexpr std::array<std::string_view, 31> kind_words = {"environment-added",
+                                                         "environment-removed",
+                                                         "base",
+                                                         "architecture",
+                                                         "package-added",
+                                                         "package-removed",
+                                                         "package-upgraded",
+                                                         "package-downgraded",
+                                                         "package-rebuilt",
+                                                         "package-moved",
+                                                         "package-order",
+                                                         "dependencies",
+                                                         "archives",
+                                                         "repository",
+                                                         "recommends",
+                                                         "request",
+                                                         "location",
+                                                         "file-added",
+                                                         "file-removed",
+                                                         "file-changed",
+                                                         "file-order",
+                                                         "file-source",
+                                                         "command-added",
+                                                         "command-removed",
+                                                         "command-changed",
+                                                         "command-order",
+                                                         "variable",
+                                                         "mount",
+                                                         "network",
+                                                         "lock",
+                                                         "planner"};
 static_assert(kind_words.size() == static_cast<std::size_t>(CauseKind::planner) + 1);
 
 constexpr std::size_t longest_command = 80;
@@ -91,19 +114,18 @@ std::string headline(const Cause& cause) {
       }
       return fmt::format("archives moved on: {}{}", details(cause), cause.before ? "; files are dated anew" : "");
     case CauseKind::repository: return fmt::format("repository {}: {}", cause.subject, details(cause));
-    case CauseKind::recommends:
-      return fmt::format("recommended packages: {} → {}", *cause.before, *cause.after);
+    case CauseKind::recommends: return fmt::format("recommended packages: {} → {}", *cause.before, *cause.after);
     case CauseKind::request: return fmt::format("{}: {}", cause.subject, details(cause));
     case CauseKind::location: return fmt::format("{}: another place in the archives", cause.subject);
     case CauseKind::file_added: return fmt::format("file {} is new", cause.subject);
     case CauseKind::file_removed: return fmt::format("file {} is gone", cause.subject);
     case CauseKind::file_changed: return fmt::format("file {}: {}", cause.subject, details(cause));
     case CauseKind::file_order: return "files: in another order";
-    case CauseKind::file_source: return fmt::format("file {} is read from {}, was {}", cause.subject, *cause.after, *cause.before);
+    case CauseKind::file_source:
+      return fmt::format("file {} is read from {}, was {}", cause.subject, *cause.after, *cause.before);
     case CauseKind::command_added: return fmt::format("command is new: {}", shortened(cause.subject));
     case CauseKind::command_removed: return fmt::format("command is gone: {}", shortened(cause.subject));
-    case CauseKind::command_changed:
-      return fmt::format("command: {}", change_of_text(*cause.before, *cause.after));
+    case CauseKind::command_changed: return fmt::format("command: {}", change_of_text(*cause.before, *cause.after));
     case CauseKind::command_order: return "commands: in another order";
     case CauseKind::variable: return setting("variable", cause);
     case CauseKind::mount: return setting("mount", cause);

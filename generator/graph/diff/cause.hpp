@@ -16,26 +16,26 @@ namespace karapace::generator {
 enum class CauseKind {
   environment_added,
   environment_removed,
-  base,          // another distribution, suite or archive file
+  base,  // another distribution, suite or archive file
   architecture,
   package_added,
   package_removed,
   package_upgraded,
   package_downgraded,
-  package_rebuilt,   // the same version with other content
-  package_moved,     // from what is on top into the base, or back
-  package_order,     // of installation, nothing else
-  dependencies,      // packages that came or went with several of the causes: no cause of its own
-  archives,          // the state of the archives moved on, and perhaps the date of files with it
-  repository,        // an additional repository of the manifest
+  package_rebuilt,  // the same version with other content
+  package_moved,    // from what is on top into the base, or back
+  package_order,    // of installation, nothing else
+  dependencies,     // packages that came or went with several of the causes: no cause of its own
+  archives,         // the state of the archives moved on, and perhaps the date of files with it
+  repository,       // an additional repository of the manifest
   recommends,
-  request,           // asked for by name, or no more, without a change of that package
-  location,          // a package comes from another place in the archives
+  request,   // asked for by name, or no more, without a change of that package
+  location,  // a package comes from another place in the archives
   file_added,
   file_removed,
   file_changed,
   file_order,
-  file_source,       // another name beside the manifest for the same file
+  file_source,  // another name beside the manifest for the same file
   command_added,
   command_removed,
   command_changed,

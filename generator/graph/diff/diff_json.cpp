@@ -23,16 +23,11 @@ json cause_json(const GraphDiff& diff, const RootCause& root) {
   for (auto index : root.environments) environments.push_back(diff.environments[index].name);
   auto packages = json::array();
   for (const auto& change : cause.follows) packages.push_back(package_json(change));
-  return {{"kind", text(cause.kind)},
-          {"stage", text(cause.stage)},
-          {"root", is_root(cause)},
-          {"text", headline(cause)},
-          {"subject", cause.subject},
-          {"before", or_null(cause.before)},
-          {"after", or_null(cause.after)},
-          {"details", cause.details},
-          {"packages", std::move(packages)},
-          {"environments", std::move(environments)}};
+  return {{"kind", text(cause.kind)},        {"stage", text(cause.stage)},
+          {"root", is_root(cause)},          {"text", headline(cause)},
+          {"subject", cause.subject},        {"before", or_null(cause.before)},
+          {"after", or_null(cause.after)},   {"details", cause.details},
+          {"packages", std::move(packages)}, {"environments", std::move(environments)}};
 }
 
 json group_json(const CauseGroup& group) {

@@ -86,7 +86,8 @@ void append_causes(std::string& text, const GraphDiff& diff) {
         continue;
       }
       const auto& cause = diff.causes[index].cause;
-      text += fmt::format("| {} | {} | {} |\n", sign(cause), cause_line(cause), first ? consequences_text(group) : "〃");
+      text +=
+          fmt::format("| {} | {} | {} |\n", sign(cause), cause_line(cause), first ? consequences_text(group) : "〃");
       first = false;
     }
   }

@@ -85,7 +85,7 @@ std::string steps_headline(const GraphDiff& diff) {
 
 std::string consequence_text(const Consequence& consequence) {
   bool one = consequence.count == 1;
-  auto verb = !consequence.before ? (one ? "is new" : "are new")
+  auto verb = !consequence.before  ? (one ? "is new" : "are new")
               : !consequence.after ? (one ? "goes" : "go")
                                    : (one ? "changes" : "change");
   auto word = stage_words[static_cast<std::size_t>(consequence.stage)];

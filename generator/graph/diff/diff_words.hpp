@@ -24,8 +24,8 @@ std::string consequence_text(const Consequence& consequence);
 /// "liberror-perl 0.17029-2", "git 1 → 2", "nano"
 std::string package_text(const PackageChange& change);
 
-/// What follows from a cause, sorted by what happened: "brings", "takes with it", "changes"; for what is no cause of its
-/// own "together they bring", ...
+/// What follows from a cause, sorted by what happened: "brings", "takes with it", "changes"; for what is no cause of
+/// its own "together they bring", ...
 struct Following {
   std::string_view verb;
   std::vector<std::string> packages;

@@ -57,9 +57,7 @@ Stage first_difference(const EnvironmentEdges& before, const EnvironmentEdges& a
   return Stage::environment;
 }
 
-std::string shown_name(const EnvironmentState& state) {
-  return state.name.empty() ? state.id.short_hex() : state.name;
-}
+std::string shown_name(const EnvironmentState& state) { return state.name.empty() ? state.id.short_hex() : state.name; }
 
 /// What an environment consists of, for those that are wholly new or gone.
 std::string contents_text(const Lock& lock) {
@@ -80,9 +78,11 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
     const Lock& lock = before == nullptr ? *analysis.after.lock : *analysis.before.lock;
     causes.push_back({kind, Stage::base, name, std::nullopt, std::nullopt, {contents_text(lock)}, {}});
   } else if (before->id == after->id) {
-    causes.push_back({CauseKind::planner, first_difference(*analysis.before.edges, *analysis.after.edges), "", {}, {}, {}, {}});
+    causes.push_back(
+        {CauseKind::planner, first_difference(*analysis.before.edges, *analysis.after.edges), "", {}, {}, {}, {}});
   } else {
-    causes = lock_causes({*analysis.before.lock, *analysis.after.lock, analysis.before.knowledge, analysis.after.knowledge});
+    causes =
+        lock_causes({*analysis.before.lock, *analysis.after.lock, analysis.before.knowledge, analysis.after.knowledge});
     if (causes.empty()) causes.push_back({CauseKind::lock, Stage::environment, "", {}, {}, {}, {}});
   }
 }
@@ -90,8 +90,12 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
 class Diffing {
  public:
   Diffing(const GraphSide& before, const GraphSide& after)
-      : before_(before), after_(after), old_graph_(before.graph), new_graph_(after.graph),
-        old_differs_(lacking(before.graph, new_graph_)), new_differs_(lacking(after.graph, old_graph_)) {}
+      : before_(before),
+        after_(after),
+        old_graph_(before.graph),
+        new_graph_(after.graph),
+        old_differs_(lacking(before.graph, new_graph_)),
+        new_differs_(lacking(after.graph, old_graph_)) {}
 
   GraphDiff run() {
     diff_.before = before_.title;
@@ -111,9 +115,8 @@ class Diffing {
     for (const auto& pair : pair_environments(before_, after_)) analyses_.push_back({pair, {}, {}, {}});
     for (const auto& analysis : analyses_) diff_.environments.push_back(change_of(analysis.pair));
     tell_apart();
-    for_each_index(analyses_.size(), available_threads(), [&](std::size_t i) {
-      analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]);
-    });
+    for_each_index(analyses_.size(), available_threads(),
+                   [&](std::size_t i) { analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]); });
     for (std::size_t i = 0; i < analyses_.size(); ++i) {
       bool outlined = analyses_[i].before.outline || analyses_[i].after.outline;
       if (outlined && diff_.environments[i].state == State::changed) diff_.outlined = true;
@@ -124,8 +127,8 @@ class Diffing {
     EnvironmentChange change;
     if (pair.before != nullptr) change.before = pair.before->id;
     if (pair.after != nullptr) change.after = pair.after->id;
-    const auto& named = pair.after != nullptr && (pair.before == nullptr || !pair.after->name.empty()) ? *pair.after
-                                                                                                      : *pair.before;
+    const auto& named =
+        pair.after != nullptr && (pair.before == nullptr || !pair.after->name.empty()) ? *pair.after : *pair.before;
     change.name = shown_name(named);
     if (pair.before == nullptr) {
       change.state = State::added;
@@ -269,7 +272,8 @@ class Diffing {
     for (std::size_t i = 0; i < diff_.causes.size(); ++i) {
       groups[{diff_.causes[i].cause.stage, diff_.causes[i].environments}].push_back(i);
     }
-    for (auto& [place, causes] : groups) diff_.groups.push_back({std::move(causes), consequences(place.first, place.second)});
+    for (auto& [place, causes] : groups)
+      diff_.groups.push_back({std::move(causes), consequences(place.first, place.second)});
     std::stable_sort(diff_.groups.begin(), diff_.groups.end(), [&](const CauseGroup& a, const CauseGroup& b) {
       auto rank = [&](const CauseGroup& group) { return diff_.causes[group.causes[0]].cause.kind; };
       return rank(a) < rank(b);
@@ -310,8 +314,8 @@ class Diffing {
   std::vector<char> old_differs_;  // of each edge
   std::vector<char> new_differs_;
   GraphDiff diff_;
-  std::vector<Analysis> analyses_;                     // one per environment of diff_
-  std::vector<std::vector<std::size_t>> causes_of_;    // of each analysis
+  std::vector<Analysis> analyses_;                   // one per environment of diff_
+  std::vector<std::vector<std::size_t>> causes_of_;  // of each analysis
   std::unordered_map<const Edge*, std::set<std::size_t>> blamed_;
 };
 

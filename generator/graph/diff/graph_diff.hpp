@@ -49,8 +49,8 @@ struct CauseGroup {
 struct StepChange {
   enum class State { added, removed };
   State state = State::added;
-  const Edge* edge = nullptr;        // of the side that has it
-  std::vector<std::size_t> causes;   // indexes of GraphDiff::causes, ascending
+  const Edge* edge = nullptr;       // of the side that has it
+  std::vector<std::size_t> causes;  // indexes of GraphDiff::causes, ascending
 };
 
 struct GraphDiff {

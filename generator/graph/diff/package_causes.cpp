@@ -162,17 +162,17 @@ class PackageComparison {
     const auto& old = both.before.final();
     const auto& now = both.after.final();
     if (old.version != now.version) {
-      auto kind = compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded
-                                                                 : CauseKind::package_upgraded;
+      auto kind =
+          compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded : CauseKind::package_upgraded;
       add(kind, stage, change.name, change.before, change.after);
     } else if (!same_content(&old, &now)) {
       auto& cause = add(CauseKind::package_rebuilt, stage, change.name, change.before, change.after);
       cause.details.push_back(fmt::format("sha256 {} → {}", old.sha256.short_hex(), now.sha256.short_hex()));
     } else {
       auto& cause = add(CauseKind::package_moved, stage, change.name, change.before, change.after);
-      cause.details.push_back(both.after.top == nullptr ? "now in the base, was installed on top" :
-                              both.after.base == nullptr ? "now installed on top, was in the base"
-                                                         : "in the base it is another one");
+      cause.details.push_back(both.after.top == nullptr    ? "now in the base, was installed on top"
+                              : both.after.base == nullptr ? "now installed on top, was in the base"
+                                                           : "in the base it is another one");
     }
   }
 
@@ -224,8 +224,9 @@ class PackageComparison {
       auto known = std::find_if(found_.begin(), found_.end(), [&](const Cause& cause) {
         return cause.kind == CauseKind::request && cause.subject == name;
       });
-      auto& cause = known != found_.end() ? *known
-                                          : add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt);
+      auto& cause = known != found_.end()
+                        ? *known
+                        : add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt);
       cause.details.emplace_back(present_.contains(name) ? present : absent);
     };
     for (const auto& name : asked_after_) {
@@ -244,7 +245,8 @@ class PackageComparison {
   void add_virtual_requests() {
     auto differ = [&](const Requests& there, const Requests& here) {
       for (const auto& name : there) {
-        bool package = std::any_of(found_.begin(), found_.end(), [&](const Cause& cause) { return cause.subject == name; });
+        bool package =
+            std::any_of(found_.begin(), found_.end(), [&](const Cause& cause) { return cause.subject == name; });
         if (!here.contains(name) && !present_.contains(name) && !package) {
           add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt);
         }

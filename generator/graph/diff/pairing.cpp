@@ -22,7 +22,9 @@ constexpr std::size_t rare = 32;
 class Pairing {
  public:
   Pairing(const GraphSide& before, const GraphSide& after)
-      : before_(before), after_(after), partner_of_old_(before.environments.size()),
+      : before_(before),
+        after_(after),
+        partner_of_old_(before.environments.size()),
         partner_of_new_(after.environments.size()) {}
 
   std::vector<EnvironmentPair> run() {
@@ -75,7 +77,8 @@ class Pairing {
            std::all_of(after_.environments.begin(), after_.environments.end(), named);
   }
 
-  using Places = std::unordered_map<std::string_view, std::vector<std::size_t>>;  // package name -> environments with it
+  using Places =
+      std::unordered_map<std::string_view, std::vector<std::size_t>>;  // package name -> environments with it
 
   static Places places(const GraphSide& side, const std::vector<std::optional<std::size_t>>& partners) {
     Places all;

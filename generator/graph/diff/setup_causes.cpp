@@ -73,7 +73,8 @@ class FileComparison {
     if (!cause.details.empty()) {
       causes_.push_back(std::move(cause));
     } else if (before.source != after.source && locks_.whole()) {
-      causes_.push_back({CauseKind::file_source, Stage::environment, after.target, before.source, after.source, {}, {}});
+      causes_.push_back(
+          {CauseKind::file_source, Stage::environment, after.target, before.source, after.source, {}, {}});
     }
   }
 
