@@ -112,7 +112,8 @@ class Diffing {
 
  private:
   void analyse_pairs() {
-    for (const auto& pair : pair_environments(before_, after_)) analyses_.push_back({pair, {}, {}, {}});
+    for (const auto& pair : pair_environments({before_.environments, old_graph_}, {after_.environments, new_graph_}))
+      analyses_.push_back({pair, {}, {}, {}});
     for (const auto& analysis : analyses_) diff_.environments.push_back(change_of(analysis.pair));
     tell_apart();
     for_each_index(analyses_.size(), available_threads(),

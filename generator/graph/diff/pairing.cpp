@@ -2,13 +2,12 @@
 #include "generator/graph/diff/pairing.hpp"
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
-
-#include "generator/graph/diff/graph_index.hpp"
 
 namespace karapace::generator {
 
@@ -21,7 +20,7 @@ constexpr std::size_t rare = 32;
 
 class Pairing {
  public:
-  Pairing(const GraphSide& before, const GraphSide& after)
+  Pairing(const IndexedSide& before, const IndexedSide& after)
       : before_(before),
         after_(after),
         partner_of_old_(before.environments.size()),
@@ -80,9 +79,9 @@ class Pairing {
   using Places =
       std::unordered_map<std::string_view, std::vector<std::size_t>>;  // package name -> environments with it
 
-  static Places places(const GraphSide& side, const std::vector<std::optional<std::size_t>>& partners) {
+  static Places places(const IndexedSide& side, const std::vector<std::optional<std::size_t>>& partners) {
     Places all;
-    GraphIndex index(side.graph);
+    const auto& index = side.graph;
     for (std::size_t i = 0; i < side.environments.size(); ++i) {
       if (partners[i]) continue;
       auto edges = index.environment(side.environments[i].step);
@@ -101,9 +100,11 @@ class Pairing {
   }
 
   void join_similar() {
-    auto old = places(before_, partner_of_old_);
+    auto other = std::async(std::launch::async, [&] { return places(before_, partner_of_old_); });
+    auto places_after = places(after_, partner_of_new_);
+    auto old = other.get();
     std::map<std::pair<std::size_t, std::size_t>, std::size_t> shared;
-    for (const auto& [name, now] : places(after_, partner_of_new_)) {
+    for (const auto& [name, now] : places_after) {
       auto found = old.find(name);
       if (found == old.end() || found->second.size() > rare || now.size() > rare) continue;
       for (auto a : found->second) {
@@ -130,15 +131,15 @@ class Pairing {
     return all;
   }
 
-  const GraphSide& before_;
-  const GraphSide& after_;
+  const IndexedSide& before_;
+  const IndexedSide& after_;
   std::vector<std::optional<std::size_t>> partner_of_old_;
   std::vector<std::optional<std::size_t>> partner_of_new_;
 };
 
 }  // namespace
 
-std::vector<EnvironmentPair> pair_environments(const GraphSide& before, const GraphSide& after) {
+std::vector<EnvironmentPair> pair_environments(const IndexedSide& before, const IndexedSide& after) {
   return Pairing(before, after).run();
 }
 

@@ -4,9 +4,15 @@
 
 #include <vector>
 
+#include "generator/graph/diff/graph_index.hpp"
 #include "generator/graph/diff/side.hpp"
 
 namespace karapace::generator {
+
+struct IndexedSide {
+  const std::vector<EnvironmentState>& environments;
+  const GraphIndex& graph;
+};
 
 struct EnvironmentPair {
   const EnvironmentState* before = nullptr;  // null: added
@@ -16,6 +22,6 @@ struct EnvironmentPair {
 /// By the manifest's place, else by name, else by content; where names are not known, those with most packages in
 /// common. A single environment on either side is the same one whatever it is called. In the new side's order, what
 /// was removed last. The sides must live longer.
-std::vector<EnvironmentPair> pair_environments(const GraphSide& before, const GraphSide& after);
+std::vector<EnvironmentPair> pair_environments(const IndexedSide& before, const IndexedSide& after);
 
 }  // namespace karapace::generator
