@@ -57,11 +57,12 @@ Command graph_diff_command() {
                       "current directory, or the other side's path. REV:PATH names another place. What exists as a\n"
                       "path is a path; a revision of the same name can be written as REV: then.\n"
                       "\n"
-                      "The exit status is 0 when both are the same, 1 when they differ, 2 after an error.",
+                      "-v lists every step that differs. The exit status is 0 when both are the same, 1 when they\n"
+                      "differ, 2 after an error.",
        .examples = {{"karapace graph diff HEAD~1", "what the working directory changes since the last commit but one"},
                     {"karapace graph diff origin/main HEAD", "what a branch changes"},
                     {"karapace graph diff HEAD tools/ci.toml", "one manifest, since the last commit"},
-                    {"karapace graph diff old/build.ninja build/build.ninja", "two graphs, without their locks"},
+                    {"karapace graph diff old/build.ninja build/build.ninja", "two graphs as they were written"},
                     {"karapace graph diff origin/main --markdown", "a comment for a pull request"}},
        .error_status = 2},
       declare, run);
