@@ -33,6 +33,20 @@ step "a good project"
 check 0 store
 cp records.json "$work/first.json"
 
+step "a graph in the repository, and what changed since"
+as "$mode" KARAPACE_STORE="$work/store" karapace gen >"$work/log" 2>&1
+as "$mode" git add build.ninja
+commit "The graph, too"
+sed -i 's/"hello"/"hello", "ed"/' karapace.toml
+check 1 store BASE=main
+grep -q 'karapace.lock does not fit' "$work/text" || { cat "$work/text"; fail "gen --check"; }
+as "$mode" KARAPACE_STORE="$work/store" karapace gen >"$work/log" 2>&1
+check 0 store BASE=main
+grep -q 'ed' changes.md || { cat changes.md; fail "the change is not told"; }
+as "$mode" git checkout -q .
+as "$mode" git rm -q --cached build.ninja
+rm build.ninja
+
 step "another machine, with the store carried over as docs/ci.md does"
 if [ "$mode" = root ]; then
   tar -C "$work/store" --xattrs --xattrs-include='*' -cf "$work/store.tar" .

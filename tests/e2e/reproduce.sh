@@ -50,6 +50,10 @@ for mode in $modes; do
   expect "years and months of the second stamp" False "$(result '"'"$month"'" in r["causes"][0]["files"][1]["shown"][1]')"
   expect "what is left in staging" "" "$(ls store/staging)"
 
+  unpack=$(records "$PWD/store" unpack | head -1)
+  run 0 "$mode" "$PWD/store/steps/${unpack#./}"
+  expect "a step and what it needs" 2 "$(result 'r["steps"]')"
+
   as "$mode" KARAPACE_STORE="$PWD/store" karapace records export good -o good.json
   as "$mode" KARAPACE_STORE="$PWD/store" karapace records export --listings bad >bad.json
   cp -n good.json "$work/good.json"
