@@ -58,7 +58,7 @@ class Collection {
   /// An environment's lock names its own steps, and perhaps a step that is wanted alone.
   void look_at(store::Environment environment) {
     bool is_wanted = result_.records.contains(environment.step);
-    if (!is_wanted && !shares_steps(environment)) return;
+    if (!is_wanted && !wants_steps_alone()) return;
     try {
       auto lock = lock_of(store_, environment);
       (is_wanted ? planner_ : others_).add(lock, generator::serialise(lock));
@@ -72,11 +72,10 @@ class Collection {
     result_.environments.push_back({std::move(called), std::move(environment)});
   }
 
-  bool shares_steps(const store::Environment& environment) const {
-    return std::any_of(result_.records.begin(), result_.records.end(), [&](const auto& record) {
-      const auto* output = std::get_if<LayerOutput>(&record.second.output);
-      return output && std::find(environment.layers.begin(), environment.layers.end(), output->layer) !=
-                           environment.layers.end();
+  /// A step that is wanted alone goes by the name that any lock gives it.
+  bool wants_steps_alone() const {
+    return std::any_of(targets_.steps.begin(), targets_.steps.end(), [&](const StepKey& key) {
+      return result_.records.at(key).step.kind != StepKind::environment;
     });
   }
 

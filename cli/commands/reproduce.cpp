@@ -201,12 +201,12 @@ Command reproduce_command() {
        .group = Group::understanding,
        .summary = "Run steps again elsewhere and compare every byte",
        .description =
-           "Runs every step of an environment once more, in an empty store beside this one, under\n"
+           "Runs every step of an environment once more, in an empty second store, under\n"
            "another clock, host name, user, directory, umask, locale and number of CPUs, and\n"
            "compares the records and layers. Tells the first step that differs and the files in\n"
            "it; what differs only because of that step is no finding of its own. Downloads are\n"
            "taken from the first store and verified, so no network is needed; the second store\n"
-           "is removed afterwards.\n\n"
+           "is removed afterwards. docs/ci.md tells more, and what this can not find.\n\n"
            "With --against nothing is built: what this store has is compared with the records\n"
            "that another machine exported.\n\n"
            "Exit status: 0 identical, 1 different, 2 when the question could not be answered.",
