@@ -147,8 +147,8 @@ int reproduce_in(const Context& context, const Arguments& arguments, const store
                           .same = {arguments.same.begin(), arguments.same.end()},
                           .jobs = arguments.jobs,
                           .is_verbose = context.verbosity > 0});
+  enter_for_trees();  // to read what any id owns, and to remove it, however this ends
   if (rebuilt.status > 128) return rebuilt.status;
-  enter_for_trees();
   auto second = store::Store::open(rebuilt.store, store::Store::Access::read_only);
   Reproduction result;
   result.comparison = compare(graph.graph, outputs_of(graph), outputs_in(second, graph));
