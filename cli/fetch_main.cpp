@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/edge_command.hpp"
+#include "cli/step_link.hpp"
 #include "remote/fetch_step.hpp"
 #include "remote/plain_download.hpp"
 #include "store/error.hpp"
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
     }
     auto command = karapace::cli::parse_edge_command(words);
     karapace::remote::run_fetch_step(command.store, command.step, command.hints);
+    karapace::cli::make_link(command);
     return 0;
   } catch (const karapace::Error& error) {
     return fail(error.what(), karapace::exit_code(error.kind()));

@@ -14,6 +14,7 @@
 
 #include "cli/edge_command.hpp"
 #include "cli/programs.hpp"
+#include "cli/step_link.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/error.hpp"
@@ -85,9 +86,10 @@ int run(int argc, char** argv) {
   }
   auto edge = parse_edge_command(words);
   struct stat status {};
-  if (::stat(edge.output.c_str(), &status) == 0) return 0;
-  if (edge.step.kind == StepKind::fetch) run_fetch(argv);
-  run_step(edge);
+  bool is_hit = ::stat(edge.output.c_str(), &status) == 0;
+  if (!is_hit && edge.step.kind == StepKind::fetch) run_fetch(argv);
+  if (!is_hit) run_step(edge);
+  make_link(edge);
   return 0;
 }
 

@@ -2,7 +2,7 @@
 # karapace_library(NAME SOURCES...) and karapace_program(NAME SOURCES...): targets with the house's warnings,
 # the source root as include directory, and the chosen sanitizers.
 function(karapace_target_defaults target)
-  target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     $<$<BOOL:${KARAPACE_WERROR}>:-Werror>)
   if(KARAPACE_SANITIZE)

@@ -90,6 +90,7 @@ class Collection {
     for_each_index(report_.garbage.size(), options_.threads,
                    [&](std::size_t i) { remove_tree(in_trash(report_.garbage[i])); });
     remove_lock_files();
+    remove_dangling_links();
     return std::move(report_);
   }
 
@@ -229,6 +230,14 @@ class Collection {
       if (name == "contents" || name == "gc") continue;
       auto path = store_.root() / "locks" / name;
       if (auto lock = FileLock::try_acquire_existing(path, LOCK_EX)) ::unlink(path.c_str());
+    }
+  }
+
+  /// A link to a record that is gone says what its absence says. A step that runs now makes its link after its record.
+  void remove_dangling_links() const {
+    for (const auto& name : names_in(store_.root() / "links")) {
+      auto path = store_.root() / "links" / name;
+      if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) ::unlink(path.c_str());
     }
   }
 

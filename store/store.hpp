@@ -8,6 +8,7 @@
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
+//   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
 //   locks/<name>       flock(2) files, one per output

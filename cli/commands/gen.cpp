@@ -18,6 +18,7 @@ struct Arguments {
   GenerateArguments generate;
   std::string directory = ".";
   bool check = false;
+  bool cmake = false;
   bool regenerate = false;
 };
 
@@ -25,6 +26,7 @@ void declare(Options& options, Arguments& arguments) {
   declare_generate(options, arguments.generate);
   options.value("-C,--directory", "DIR", arguments.directory, "where build.ninja goes (default: .)");
   options.flag("--check", arguments.check, "write nothing; fail when locks or graph are not what gen would write");
+  options.flag("--cmake", arguments.cmake, "write steps.cmake for karapace_environment() instead of build.ninja");
   options.flag("--regenerate", arguments.regenerate, "called by ninja, because a manifest or lock changed");
 }
 
@@ -43,10 +45,12 @@ int run(const Context& context, const Arguments& arguments) {
   request.directory = arguments.directory;
   if (arguments.check) {
     if (arguments.generate.upgrade) throw UsageError("gen: --upgrade changes locks, which --check forbids");
+    if (arguments.cmake) throw UsageError("gen: --check compares build.ninja, which --cmake does not write");
     return check(context, request);
   }
+  if (arguments.cmake) request.form = generator::GraphForm::cmake;
   auto generated = generator::generate(request);
-  if (!arguments.regenerate) note_regenerated(generated, request.working_directory / request.directory);
+  if (!arguments.regenerate && !arguments.cmake) note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);
   if (context.json) {
     context.print_json(generated_json(generated, request.working_directory / request.directory));

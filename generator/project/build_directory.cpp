@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "generator/graph/cmake_text.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 
@@ -104,9 +105,20 @@ BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std:
   write_if_changed(path_ / local_file, local);
   bool changed = write_if_changed(path_ / "build.ninja", graph);
   bool touched = make_newer(path_ / "build.ninja", sources);
+  remove_what_was_not_added();
+  return {changed, changed || touched};
+}
+
+bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local) {
+  write_if_changed(path_ / cmake_local_file, local);
+  bool changed = write_if_changed(path_ / cmake_steps_file, steps);
+  remove_what_was_not_added();
+  return changed;
+}
+
+void BuildDirectory::remove_what_was_not_added() const {
   remove_others(path_ / ".karapace/locks", locks_);
   remove_others(path_ / arguments_directory, arguments_);
-  return {changed, changed || touched};
 }
 
 }  // namespace karapace::generator

@@ -7,6 +7,10 @@
 //   .karapace/locks/<id>     the canonical locks, which the graph fetches by digest
 //   .karapace/args/<key>     the arguments of edges that have too many for their command (edge_arguments.hpp)
 //
+// or, for one environment of a CMake project:
+//
+//   steps.cmake              the graph (graph/cmake_text.hpp), and .karapace/local.cmake instead of local.ninja
+//
 // A file is only written when its bytes change.
 #pragma once
 
@@ -43,7 +47,12 @@ class BuildDirectory {
   /// and removes locks and arguments that were not added.
   Written write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
 
+  /// Writes both CMake files and removes locks and arguments that were not added; whether steps.cmake's bytes changed.
+  bool write_cmake(std::string_view steps, std::string_view local);
+
  private:
+  void remove_what_was_not_added() const;
+
   std::filesystem::path path_;
   std::set<std::string> locks_;      // names of the files to keep
   std::set<std::string> arguments_;  // so too

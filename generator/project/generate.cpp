@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "generator/graph/cmake_text.hpp"
+#include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/resolve/helper.hpp"
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 
 // More downloads at once help no mirror; more installs than processors only take memory from each other.
 constexpr unsigned fetches_at_once = 8;
+
+unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 std::int64_t modified_ns(const fs::path& path) {
   struct stat status {};
@@ -40,19 +44,23 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(without_final_slash(request.working_directory / request.directory)) {}
+        directory_(without_final_slash(request.working_directory / request.directory)) {
+    if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
+      throw UsageError("gen: --cmake is for one manifest");
+    }
+  }
 
   Generated run() {
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
     register_roots();  // before anything can be built that gc would take for garbage
     directory_.write_mirrors(mirrors_text(mirrors(), files_));
-    std::string local = local_text(this->local());
     Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
-    add_arguments(graph);
-    auto written = directory_.write_graph(ninja_text(graph), local, sources_);
-    result_.changed = written.changed;
-    result_.touched = written.touched;
+    if (request_.form == GraphForm::ninja) {
+      write_ninja(graph);
+    } else {
+      write_cmake(graph);
+    }
     return std::move(result_);
   }
 
@@ -77,11 +85,22 @@ class Generation {
                       .steps = std::move(steps)});
   }
 
-  void add_arguments(const Graph& graph) {
+  void write_ninja(const Graph& graph) {
+    ArgumentPlaces places{store_.root(), directory_.mirrors_path()};
     for (const auto& edge : graph.edges) {
-      if (!has_arguments_file(edge)) continue;
-      directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
+      if (has_arguments_file(edge)) directory_.add_arguments(edge.key, arguments_file_text(edge, places));
     }
+    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), sources_);
+    result_.changed = written.changed;
+    result_.touched = written.touched;
+  }
+
+  void write_cmake(const Graph& graph) {
+    ArgumentPlaces places{store_.root(), directory_.mirrors_path()};
+    for (const auto& edge : graph.edges) {
+      directory_.add_arguments(edge.key, arguments_file_text(edge, places, link_name(edge)));
+    }
+    result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
   }
 
   /// Roots are durable: many threads let the file system write many at once.
@@ -144,13 +163,29 @@ class Generation {
     local.step_program = helper_path("karapace-step");
     local.mirrors = directory_.mirrors_path();
     local.fetch_depth = fetches_at_once;
-    local.install_depth = std::max(1u, std::thread::hardware_concurrency());
+    local.install_depth = installs_at_once();
     for (const auto& environment : result_.environments) {
       local.environments.push_back({environment.name, environment.id, environment.step});
     }
     local.regenerate = regenerate();
     local.sources = sources_;
     return local;
+  }
+
+  CMakeLocal cmake_local(const Graph& graph) const {
+    const auto& environment = result_.environments.front();
+    auto is_its_step = [&](const Edge& edge) { return edge.key == environment.step; };
+    return {.name = environment.name,
+            .id = environment.id,
+            .link = link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
+            .store = store_.root(),
+            .step_program = helper_path("karapace-step"),
+            .arguments = directory_.path() / arguments_directory,
+            .manifest = environment.manifest,
+            .lock = lock_path(environment.manifest),
+            .fetch_depth = fetches_at_once,
+            .install_depth = installs_at_once(),
+            .sources = sources_};
   }
 
   /// The same call again. Without --upgrade: that was meant once.

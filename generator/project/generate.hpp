@@ -11,10 +11,16 @@
 
 namespace karapace::generator {
 
+enum class GraphForm {
+  ninja,
+  cmake,  // of one manifest, for karapace_environment()
+};
+
 struct GenerateRequest {
   std::vector<std::filesystem::path> manifests;  // as given: files, or directories with a karapace.toml
   std::optional<std::string> name;               // of the environment, with a single manifest; else the project's
-  std::filesystem::path directory;               // where build.ninja goes
+  std::filesystem::path directory;               // where build.ninja goes, or steps.cmake
+  GraphForm form = GraphForm::ninja;
   std::filesystem::path working_directory;
   LockSettings lock;
   std::vector<std::string> program;  // how karapace is called, with its global options: argv[0] is absolute
@@ -33,7 +39,7 @@ struct GeneratedEnvironment {
 struct Generated {
   std::vector<GeneratedEnvironment> environments;  // in the order of the manifests
   std::size_t edges = 0;
-  bool changed = false;  // whether build.ninja's bytes did
+  bool changed = false;  // whether the bytes of build.ninja (steps.cmake) did
   bool touched = false;  // whether its modification time did
 };
 
