@@ -6,8 +6,9 @@
 #   NAME-shell       a target: opens a shell in it
 #   Karapace::NAME   an executable that runs its arguments in it, as it was built
 #
-# with the properties KARAPACE_ENVIRONMENT_ID, KARAPACE_MANIFEST, KARAPACE_LOCK, KARAPACE_STORE and KARAPACE_RECORD (the file
-# that is there and new when the environment is built) of the target NAME.
+# The target NAME has the properties KARAPACE_ENVIRONMENT_ID, KARAPACE_MANIFEST, KARAPACE_LOCK, KARAPACE_STORE,
+# KARAPACE_RECORD (the file that is there when the environment is built) and KARAPACE_LAUNCHER (the file of Karapace::NAME,
+# for what wants a path, as CROSSCOMPILING_EMULATOR does).
 include_guard(GLOBAL)
 
 function(karapace_environment)
@@ -136,6 +137,7 @@ function(_karapace_declare_environment name directory)
     KARAPACE_LOCK "${_karapace_lock}"
     KARAPACE_STORE "${_karapace_store}"
     KARAPACE_RECORD "${record}"
+    KARAPACE_LAUNCHER "${launcher}"
     _KARAPACE_EXEC "${exec}"
     _KARAPACE_DEPENDENCIES "${dependencies}")
   set_property(GLOBAL APPEND PROPERTY KARAPACE_ENVIRONMENTS "${name}")
