@@ -1,0 +1,17 @@
+# karapace cmake 1
+# Written by `karapace gen --cmake`: change the manifest instead.
+_karapace_step(fetch "lock d6992a8bf3b5" fetch-lock-d6992a8bf3b5-d0a48c2307226eaa d0a48c2307226eaadd24f5f9a82548697de6460f0743be2a3113db685568990e)
+_karapace_step(fetch "ca-certificates 1.0-1" fetch-ca-certificates-1.0-1-738fc59abd1a1926 738fc59abd1a192665f843280586212b115bfc8aece674361d4052f08df9cf71)
+_karapace_step(fetch "libc6 2.36-9+deb12u13" fetch-libc6-2.36-9+deb12u13-86dd9f5bd7d91ed7 86dd9f5bd7d91ed72feff131c9ded9c9909bddfef3f3256422a7dae551d434e0)
+_karapace_step(fetch "dpkg 1.21.22" fetch-dpkg-1.21.22-5ec34a7a11bc5f0a 5ec34a7a11bc5f0a459081c003069c942db51b36b9cabf9581dcf664a9f1c3ad)
+_karapace_step(fetch "git 1:2.39.5-0+deb12u2~test" fetch-git-1-2.39.5-0+deb12u2-test-68bf138752b2280b 68bf138752b2280b59e6f6d3b1307b50f71767fecd70d5208d72c7ac4cfd94a3)
+_karapace_step(fetch "file /etc/motd" fetch-file--etc-motd-02ba9d1eb1a43599 02ba9d1eb1a43599001e7570dff42ca681dfbef5a271009177730284d1347323)
+_karapace_step(fetch "file /usr/local/bin/it's ?me: \"x\" y" fetch-file--usr-local-bin-it-s--me---x--y-89287cd57ecbd17d 89287cd57ecbd17d749109576ae150933cd518861cdaef8928001ba40e7e9ac7)
+_karapace_step(unpack "ca-certificates 1.0-1" unpack-ca-certificates-1.0-1-bdd849caae53df82 bdd849caae53df82b22e73fe672523e6e19d8f9b03f4d6a821a624edb643024c fetch-ca-certificates-1.0-1-738fc59abd1a1926)
+_karapace_step(unpack "libc6 2.36-9+deb12u13" unpack-libc6-2.36-9+deb12u13-20f66680a8f83052 20f66680a8f830523226f785b4b2810afc689653e48165b6c23b3b46b5832fd4 fetch-libc6-2.36-9+deb12u13-86dd9f5bd7d91ed7)
+_karapace_step(unpack "dpkg 1.21.22" unpack-dpkg-1.21.22-c76ad5904ca894f1 c76ad5904ca894f1a0149efb4180e8a4d291fef7d2034c113df4b826b8414d45 fetch-dpkg-1.21.22-5ec34a7a11bc5f0a)
+_karapace_step(unpack "git 1:2.39.5-0+deb12u2~test" unpack-git-1-2.39.5-0+deb12u2-test-d85829dfaa0c0b8d d85829dfaa0c0b8d3ea3e8453a0fb27ece06c9df33b76c3779e03c0ee1ad2f9b fetch-git-1-2.39.5-0+deb12u2-test-68bf138752b2280b)
+_karapace_step(install "base debian/bookworm, 2 packages" install-base-debian-bookworm--2-packages-28331dcfe261bf0f 28331dcfe261bf0f631567df5b9d16f8e3acef82d029c301fab57002aad194d5 unpack-libc6-2.36-9+deb12u13-20f66680a8f83052 unpack-dpkg-1.21.22-c76ad5904ca894f1)
+_karapace_step(install "2 packages" install-2-packages-aed0f8d435ffdda3 aed0f8d435ffdda3409184f6be50574da2f902f25c07388ed34b2c3ff5b8104e install-base-debian-bookworm--2-packages-28331dcfe261bf0f unpack-git-1-2.39.5-0+deb12u2-test-d85829dfaa0c0b8d unpack-ca-certificates-1.0-1-bdd849caae53df82)
+_karapace_step(setup "2 files, 2 commands" setup-2-files--2-commands-49e648dae98f9b57 49e648dae98f9b5775df6b18066662b32069a9172281523f982e258b38e22fd0 install-base-debian-bookworm--2-packages-28331dcfe261bf0f install-2-packages-aed0f8d435ffdda3 fetch-file--etc-motd-02ba9d1eb1a43599 fetch-file--usr-local-bin-it-s--me---x--y-89287cd57ecbd17d)
+_karapace_step(environment "d6992a8bf3b5" environment-d6992a8bf3b5-baf7f1bde8efb7e0 baf7f1bde8efb7e07de296af1bf615674d559643c6c3c0c505e846fcfc26a28e install-base-debian-bookworm--2-packages-28331dcfe261bf0f install-2-packages-aed0f8d435ffdda3 setup-2-files--2-commands-49e648dae98f9b57 fetch-lock-d6992a8bf3b5-d0a48c2307226eaa)
