@@ -6,19 +6,15 @@ include_guard(GLOBAL)
 # several environments share is declared once. Makefiles are one per directory and target: there each directory declares
 # what it uses, and steps that run at once by chance wait for each other.
 function(_karapace_step kind subject link key)
-  set(property "_karapace_step_${link}")
-  get_property(known ${_karapace_scope} PROPERTY ${property})
+  get_property(known ${_karapace_scope} PROPERTY "_karapace_step_${link}")
   if(known)
     return()
   endif()
-  set_property(${_karapace_scope} PROPERTY ${property} TRUE)
+  set_property(${_karapace_scope} PROPERTY "_karapace_step_${link}" TRUE)
   list(TRANSFORM ARGN PREPEND "${_karapace_store}/links/" OUTPUT_VARIABLE inputs)
-  if(kind STREQUAL "environment")
-    set(subject "${_karapace_name} ${subject}")
-  endif()
   add_custom_command(OUTPUT "${_karapace_store}/links/${link}"
     COMMAND "${_karapace_step_program}" "@${key}" DEPENDS ${inputs} WORKING_DIRECTORY "${_karapace_arguments}"
-    COMMENT "${kind} ${subject}" ${_karapace_pool_of_${kind}} VERBATIM)
+    COMMENT "${kind} ${_karapace_before_${kind}}${subject}" ${_karapace_pool_of_${kind}} VERBATIM)
 endfunction()
 
 # A project's own pools of these names stay. The list is completed at the very end, whatever the project sets meanwhile.
@@ -43,7 +39,9 @@ macro(_karapace_include_graph directory)
   set(_karapace_scope DIRECTORY)
   foreach(kind IN ITEMS fetch unpack install setup environment)
     set(_karapace_pool_of_${kind} "")
+    set(_karapace_before_${kind} "")
   endforeach()
+  set(_karapace_before_environment "${_karapace_name} ")
   if(CMAKE_GENERATOR MATCHES "Ninja")
     set(_karapace_scope GLOBAL)
     set(_karapace_pool_of_fetch JOB_POOL karapace_fetch)
