@@ -129,8 +129,8 @@ store::Environment built_environment(const store::Store& store, const store::Ref
   if (auto environment = store::find_environment(store, reference.environment)) return *std::move(environment);
   const auto where = reference.root ? reference.root->manifest.parent_path().string() : std::string("its project");
   throw NotFoundError(
-      fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja, or "
-                  "`karapace build` in {}",
+      fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja (of "
+                  "a CMake project: `cmake --build`), or `karapace build` in {}",
                   reference.environment.short_hex(), where));
 }
 

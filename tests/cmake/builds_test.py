@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from project import GENERATOR, HEAD, NINJA, ProjectTest, error_of
+from project import BUILD, GENERATOR, HEAD, NINJA, ProjectTest, error_of
 
 ENVIRONMENT = HEAD + "karapace_environment(dev MANIFEST karapace.toml)\n"
 TEXTS = """
@@ -123,6 +123,20 @@ class Builds(ProjectTest):
         self.assertEqual(self.records(), before)
         self.assert_nothing_to_do()
 
+    def test_gc_takes_the_links_of_what_it_takes(self):
+        self.make(ENVIRONMENT + TEXTS)
+        self.configured()
+        self.built()
+        links = set((self.store / "links").iterdir())
+        self.write_motd("two\n")
+        self.built()
+        collected = self.run_program(self.bin() / "karapace", "gc")
+        self.assertEqual(collected.status, 0, collected.output)
+        left = set((self.store / "links").iterdir())
+        self.assertEqual(len(left & links), 2)  # the base archive: fetched, unpacked
+        self.assertTrue(all(link.exists() for link in left))
+        self.assert_nothing_to_do()
+
     def test_commands_get_their_arguments_unharmed(self):
         words = ["a b", "$HOME", "'", '"', "a;b", "]]", "]=]", "x]", "*", "back\\slash", "${X}", "", "#"]
         quoted = " ".join(f"[==[{word}]==]" for word in words)
@@ -176,7 +190,7 @@ endforeach()
         output = self.configured().output
         found = dict(re.findall(r"^(KARAPACE_\w+)=(.*)$", output, re.M))
         self.built("--target", "dev")
-        listed = json.loads(self.run_program(f"{self.bin()}/karapace", "list", "--json").output)
+        listed = json.loads(self.run_program(self.bin() / "karapace", "list", "--json").output)
         ids = [entry for entry in json.dumps(listed).split('"') if entry == found["KARAPACE_ENVIRONMENT_ID"]]
         self.assertTrue(ids, found)
         self.assertEqual(found["KARAPACE_MANIFEST"], str(self.source / "karapace.toml"))
@@ -193,7 +207,8 @@ endforeach()
         self.assertNotIn("environment dev", self.built().output)
         tested = self.ctest()
         self.assertNotEqual(tested.status, 0)
-        self.assertIn("not built", tested.output)
+        self.assertIn("is not built yet: run `ninja` in the directory of its build.ninja (of a CMake project: "
+                      f"`cmake --build`), or `karapace build` in {self.source}", tested.output)
         self.built("--target", "dev")
         self.assertEqual(self.ctest().status, 0)
 
@@ -246,7 +261,6 @@ endforeach()
 
     @staticmethod
     def bin():
-        from project import BUILD
         return BUILD / "bin"
 
 
