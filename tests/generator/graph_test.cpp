@@ -227,7 +227,7 @@ TEST(Quoting, NinjaGetsTheWordBack) {
 }
 
 TEST(LocalText, RefusesWhatNinjaCanNotHold) {
-  Local local{.store = "/store", .step_program = "/bin/step", .mirrors = "/m.json", .environments = {}, .regenerate = {},
+  Local local{.store = "/store", .step_program = "/bin/step", .mirrors = "/m.json", .environments = {}, .regenerate = {"gen"},
               .sources = {"/a\nb"}};
   EXPECT_THROW(local_text(local), Error);
   local.sources = {};
