@@ -36,15 +36,15 @@ void append_parameters(std::string& text, const Edge& edge, char separator) {
   for (const auto& [name, value] : edge.step.parameters) append_word(text, name + "=", value, separator);
 }
 
-std::string arguments_file_text(const Edge& edge, const ArgumentPlaces& places, std::string_view link) {
-  auto steps = places.store.native() + "/steps/";
+std::string arguments_file_text(const Edge& edge, const std::filesystem::path& store,
+                                const std::filesystem::path& mirrors) {
+  auto steps = store.native() + "/steps/";
   std::string content;
   content.reserve(512 + (steps.size() + 2 * Digest::size + 1) * (1 + edge.step.inputs.size()));
   content += text(edge.step.kind);
   content += ' ';
   content += shell_quoted(steps + edge.key.hex());
-  if (edge.step.kind == StepKind::fetch) append_word(content, mirrors_hint, places.mirrors.native(), '\n');
-  if (!link.empty()) append_word(content, "--hint link=", link, '\n');
+  if (edge.step.kind == StepKind::fetch) append_word(content, mirrors_hint, mirrors.native(), '\n');
   append_parameters(content, edge, '\n');
   content += "\n--\n";
   for (const auto& input : edge.step.inputs) {

@@ -27,14 +27,9 @@ constexpr std::string_view mirrors_hint = "--hint mirrors=";
 /// Appends the other hints, then the parameters, quoted for sh(1), each after `separator` unless `text` is empty.
 void append_parameters(std::string& text, const Edge& edge, char separator);
 
-/// What belongs to this machine in an edge's arguments.
-struct ArgumentPlaces {
-  std::filesystem::path store;
-  std::filesystem::path mirrors;  // absolute path of mirrors.json
-};
-
 /// The content of the edge's file: KIND OUT, then a hint, parameter or input per line, quoted as in a command.
-/// `link`: the name that the step's record gets besides in the store's links/ (cmake_text.hpp); may be empty.
-std::string arguments_file_text(const Edge& edge, const ArgumentPlaces& places, std::string_view link = {});
+/// `mirrors`: absolute path of mirrors.json.
+std::string arguments_file_text(const Edge& edge, const std::filesystem::path& store,
+                                const std::filesystem::path& mirrors);
 
 }  // namespace karapace::generator

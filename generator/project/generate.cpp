@@ -59,7 +59,7 @@ class Generation {
     if (request_.form == GraphForm::ninja) {
       write_ninja(graph);
     } else {
-      write_cmake(graph);
+      write_cmake(std::move(graph));
     }
     return std::move(result_);
   }
@@ -85,20 +85,23 @@ class Generation {
                       .steps = std::move(steps)});
   }
 
+  void add_arguments(const Edge& edge) {
+    directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
+  }
+
   void write_ninja(const Graph& graph) {
-    ArgumentPlaces places{store_.root(), directory_.mirrors_path()};
     for (const auto& edge : graph.edges) {
-      if (has_arguments_file(edge)) directory_.add_arguments(edge.key, arguments_file_text(edge, places));
+      if (has_arguments_file(edge)) add_arguments(edge);
     }
     auto written = directory_.write_graph(ninja_text(graph), local_text(local()), sources_);
     result_.changed = written.changed;
     result_.touched = written.touched;
   }
 
-  void write_cmake(const Graph& graph) {
-    ArgumentPlaces places{store_.root(), directory_.mirrors_path()};
-    for (const auto& edge : graph.edges) {
-      directory_.add_arguments(edge.key, arguments_file_text(edge, places, link_name(edge)));
+  void write_cmake(Graph graph) {
+    for (auto& edge : graph.edges) {
+      edge.hints.push_back({"link", link_name(edge)});
+      add_arguments(edge);
     }
     result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
   }

@@ -182,7 +182,7 @@ TEST(Graph, CommandsOfManyInputsReadThemFromAFile) {
     if (!has_arguments_file(edge)) continue;
     ++files;
     EXPECT_EQ(description(edge), "install 12 packages");
-    expect_golden(tests_directory() / "generator/golden/many.args", arguments_file_text(edge, {"/a store", "/m.json"}));
+    expect_golden(tests_directory() / "generator/golden/many.args", arguments_file_text(edge, "/a store", "/m.json"));
   }
   EXPECT_EQ(files, 1u);
 }
@@ -195,7 +195,7 @@ TEST(Graph, CommandsOfLongParametersReadThemFromAFile) {
   ASSERT_TRUE(has_arguments_file(setup));
   EXPECT_NE(ninja_text(graph).find(": setup_from_file "), std::string::npos);
   EXPECT_NE(ninja_text(graph).find("\n  args = base-layers=2 "), std::string::npos);
-  EXPECT_NE(arguments_file_text(setup, {"/s", "/m.json"}).find("\nrun='[\"it'\\''s xxx"), std::string::npos);
+  EXPECT_NE(arguments_file_text(setup, "/s", "/m.json").find("\nrun='[\"it'\\''s xxx"), std::string::npos);
 }
 
 TEST(Graph, FileOfALongFetchHasItsHints) {
@@ -204,7 +204,7 @@ TEST(Graph, FileOfALongFetchHasItsHints) {
   Graph graph = plan(std::vector{lock});
   auto fetch = std::find_if(graph.edges.begin(), graph.edges.end(), has_arguments_file);
   ASSERT_NE(fetch, graph.edges.end());
-  EXPECT_EQ(arguments_file_text(*fetch, {"/s", "/a b/m.json"}),
+  EXPECT_EQ(arguments_file_text(*fetch, "/s", "/a b/m.json"),
             "fetch /s/steps/" + fetch->key.hex() + "\n--hint mirrors='/a b/m.json'\n--hint archive=debian\n--hint path=" +
                 lock.packages[0].path + "\nsha256=" + std::string(fetch->step.required("sha256")) +
                 "\nsize=" + std::string(fetch->step.required("size")) + "\n--\n");

@@ -73,7 +73,7 @@ printf '%s\n' "$@" > "$2"
     for (const auto& edge : graph.edges) {
       if (!has_arguments_file(edge)) continue;
       write_file_atomically(directory_ / arguments_directory / edge.key.hex(),
-                            arguments_file_text(edge, {local.store, local.mirrors}), Durable::no);
+                            arguments_file_text(edge, local.store, local.mirrors), Durable::no);
     }
     write_file_atomically(directory_ / "karapace.toml", "", Durable::no);
     write_file_atomically(directory_ / local_file, local_text(local), Durable::no);
