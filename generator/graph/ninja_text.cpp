@@ -31,7 +31,9 @@ void append_rule(std::string& text, const Rule& rule, Arguments arguments) {
   } else {
     text += fmt::format("\nrule {}_from_file\n  command = $step @{}/$key\n", rule.name, arguments_directory);
   }
-  text += fmt::format("  description = {} $what\n  restat = 1\n", rule.name);
+  // Records belong to every project of the store: `ninja -t clean` leaves a generator's outputs alone. And since a
+  // record's name tells its command, one that Ninja's log does not know is as good as one that it does.
+  text += fmt::format("  description = {} $what\n  restat = 1\n  generator = 1\n", rule.name);
   if (!rule.pool.empty()) text += fmt::format("  pool = {}\n", rule.pool);
 }
 

@@ -72,10 +72,10 @@ TEST(GraphReader, ReadsQuotedWordsBack) {
 TEST(GraphReader, RefusesAKeyThatIsNotItsSteps) {
   auto text = text_of({sample_lock({"git"})});
   EXPECT_EQ(refusal(replaced(text, "size=1050", "size=1051")),
-            "build.ninja:38: the step's key is not what its kind, arguments and inputs give: the file was changed by "
+            "build.ninja:43: the step's key is not what its kind, arguments and inputs give: the file was changed by "
             "hand");
   EXPECT_EQ(refusal(replaced(text, "format=deb", "format=tar")).substr(0, 40),
-            "build.ninja:50: the step's key is not wh");
+            "build.ninja:55: the step's key is not wh");
 }
 
 TEST(GraphReader, RefusesWhatNoGraphOfOursHas) {
@@ -85,13 +85,13 @@ TEST(GraphReader, RefusesWhatNoGraphOfOursHas) {
   EXPECT_EQ(refusal(text.substr(0, text.size() / 2)).substr(0, 12), "build.ninja:");
   EXPECT_EQ(refusal(text + "build x: phony\n").substr(0, 12), "build.ninja:");
   EXPECT_EQ(refusal(replaced(text, "\nrule unpack", "\nsubninja other\nrule unpack")),
-            "build.ninja:12: no graph of ours has such a line");
+            "build.ninja:13: no graph of ours has such a line");
   EXPECT_EQ(refusal(replaced(text, ": fetch\n", ": phony\n")),
-            "build.ninja:34: there is no kind of step \"phony\"; a newer Karapace may know it");
+            "build.ninja:39: there is no kind of step \"phony\"; a newer Karapace may know it");
   EXPECT_EQ(refusal(replaced(text, "  what = lock", "  why = lock")),
-            "build.ninja:35: the step's variable \"what\" is missing: run `karapace gen` again");
+            "build.ninja:40: the step's variable \"what\" is missing: run `karapace gen` again");
   EXPECT_EQ(refusal(replaced(text, "--hint path=", "--hint mirrors=")),
-            "build.ninja:41: \"mirrors\" is not a hint that a graph has");
+            "build.ninja:46: \"mirrors\" is not a hint that a graph has");
 }
 
 TEST(GraphReader, RefusesEveryCutOffFile) {

@@ -165,10 +165,26 @@ TEST_F(Ninja, ToolsBehave) {
   }
   EXPECT_TRUE(fs::is_empty(directory_ / "store/steps"));
   ASSERT_EQ(shell("ninja").status, 0);
+}
+
+TEST_F(Ninja, CleaningLeavesTheRecordsToTheOtherProjectsOfTheStore) {
+  write_program();
+  write_graph({sample_lock({"git"})});
+  ASSERT_EQ(shell("ninja").status, 0);
+  auto count = [&] { return std::distance(fs::directory_iterator(directory_ / "store/steps"), {}); };
+  auto before = count();
   EXPECT_EQ(shell("ninja -t clean").status, 0);
-  EXPECT_TRUE(fs::is_empty(directory_ / "store/steps"));
+  EXPECT_EQ(count(), before);
   EXPECT_TRUE(fs::exists(directory_ / "build.ninja"));
-  EXPECT_EQ(shell("ninja").status, 0);
+  EXPECT_EQ(shell("ninja").output, "ninja: no work to do.\n");
+}
+
+TEST_F(Ninja, RecordsOfAnotherBuildAreTakenAsTheyAre) {
+  write_program();
+  write_graph({sample_lock({"git"})});
+  ASSERT_EQ(shell("ninja").status, 0);
+  fs::remove(directory_ / ".ninja_log");
+  EXPECT_EQ(shell("ninja").output, "ninja: no work to do.\n");
 }
 
 TEST_F(Ninja, CollectedRecordIsBuiltAgainAndThatSettles) {
