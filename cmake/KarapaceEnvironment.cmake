@@ -4,10 +4,11 @@
 # Makes the target NAME, which builds the environment of the manifest as steps of this very build, and
 #
 #   NAME-shell       a target: opens a shell in it
+#   NAME-sysroot     a target: merges its layers into the directory KARAPACE_ROOT
 #   Karapace::NAME   an executable that runs its arguments in it, as it was built
 #
 # The target NAME has the properties KARAPACE_ENVIRONMENT_ID, KARAPACE_MANIFEST, KARAPACE_LOCK, KARAPACE_STORE,
-# KARAPACE_RECORD (the file that is there when the environment is built) and KARAPACE_LAUNCHER (the file of Karapace::NAME,
+# KARAPACE_ROOT, KARAPACE_RECORD (the file that is there when the environment is built) and KARAPACE_LAUNCHER (the file of Karapace::NAME,
 # for what wants a path, as CROSSCOMPILING_EMULATOR does).
 include_guard(GLOBAL)
 
@@ -43,7 +44,7 @@ does not fit the manifest, FROZEN does not look")
     _karapace_error("karapace_environment(${name})" "a name consists of letters, digits, \".\", \"_\" and \"-\" and \
 begins with a letter, digit or \"_\"")
   endif()
-  foreach(target IN ITEMS "${name}" "${name}-shell" "Karapace::${name}")
+  foreach(target IN ITEMS "${name}" "${name}-shell" "${name}-sysroot" "Karapace::${name}")
     if(TARGET "${target}")
       _karapace_error("karapace_environment(${name})" "there is a target \"${target}\" already: give the environment \
 another name")
@@ -114,6 +115,11 @@ function(_karapace_declare_environment name directory)
   add_custom_target("${name}-shell" COMMAND "${program}" --store "${_karapace_store}" enter "${_karapace_manifest}"
     WORKING_DIRECTORY "${manifest_directory}" COMMENT "Shell in ${name}" USES_TERMINAL VERBATIM)
   add_dependencies("${name}-shell" "${name}")
+  set(root "${_karapace_store}/sysroots/${_karapace_id}")
+  cmake_path(REPLACE_FILENAME _karapace_step_program karapace-sysroot OUTPUT_VARIABLE sysroot_program)
+  add_custom_target("${name}-sysroot" COMMAND "${sysroot_program}" "${_karapace_store}" "${_karapace_id}"
+    COMMENT "Sysroot of ${name}" VERBATIM)
+  add_dependencies("${name}-sysroot" "${name}")
 
   _karapace_bind_options(binds)
   set(exec "${program}" --store "${_karapace_store}" exec --ephemeral ${binds} "${_karapace_id}" --)
@@ -136,6 +142,7 @@ function(_karapace_declare_environment name directory)
     KARAPACE_MANIFEST "${_karapace_manifest}"
     KARAPACE_LOCK "${_karapace_lock}"
     KARAPACE_STORE "${_karapace_store}"
+    KARAPACE_ROOT "${root}"
     KARAPACE_RECORD "${record}"
     KARAPACE_LAUNCHER "${launcher}"
     _KARAPACE_EXEC "${exec}"

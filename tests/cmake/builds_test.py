@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps as edges of a CMake project's build, with the generator KARAPACE_TEST_GENERATOR."""
 import json
+import pathlib
 import re
 import unittest
 
@@ -182,7 +183,7 @@ add_custom_target(version ALL COMMAND Karapace::karapace --version VERBATIM)
     def test_properties_tell_about_the_environment(self):
         self.make(ENVIRONMENT + """
 foreach(property IN ITEMS KARAPACE_ENVIRONMENT_ID KARAPACE_MANIFEST KARAPACE_LOCK KARAPACE_STORE KARAPACE_RECORD
-    KARAPACE_LAUNCHER)
+    KARAPACE_LAUNCHER KARAPACE_ROOT)
   get_target_property(value dev ${property})
   message("${property}=${value}")
 endforeach()
@@ -190,6 +191,9 @@ endforeach()
         output = self.configured().output
         found = dict(re.findall(r"^(KARAPACE_\w+)=(.*)$", output, re.M))
         self.built("--target", "dev")
+        self.built("--target", "dev-sysroot")
+        motd = pathlib.Path(found["KARAPACE_ROOT"]) / "etc/motd"
+        self.assertEqual(motd.read_text(encoding="utf-8"), "one\n")
         listed = json.loads(self.run_program(self.bin() / "karapace", "list", "--json").output)
         ids = [entry for entry in json.dumps(listed).split('"') if entry == found["KARAPACE_ENVIRONMENT_ID"]]
         self.assertTrue(ids, found)
