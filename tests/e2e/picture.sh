@@ -59,17 +59,17 @@ check "$work/built.json" <<'PYTHON'
 import json, sys
 graph = json.load(open(sys.argv[1]))
 totals, last, steps = graph["totals"], graph["last_build"], {s["key"]: s for s in graph["steps"]}
-assert totals["built"] == totals["steps"] == len(steps) == last["steps"], (totals, last)
-assert totals["timed"] + last["cache_hits"] == len(steps), (totals, last)
+assert totals["built"] == totals["steps"] == len(steps), (totals, last)
+# Downloads of earlier tests are there already: Ninja does not look at them, and nobody knows how long they took.
+assert totals["timed"] == last["steps"] >= 100 and last["cache_hits"] == 0, (totals, last)
 path = [steps[key] for key in graph["critical_path"]]
 assert path[-1]["kind"] == "environment" and all(s["critical"] for s in path)
 assert all(a["key"] in b["inputs"] for a, b in zip(path, path[1:]))
-took = lambda s: s["work_ms"] if s["work_ms"] is not None else s["last_build"]["end_ms"] - s["last_build"]["start_ms"]
-assert sum(took(s) for s in path) == totals["critical_path_ms"] <= last["duration_ms"] + len(path)
+assert sum(s["work_ms"] or 0 for s in path) == totals["critical_path_ms"] <= last["duration_ms"] + len(path)
 assert sum(s["work_ms"] or 0 for s in steps.values()) == totals["work_ms"]
 PYTHON
 trace_to "$work/trace.json"
-steps=$(python3 -c 'import json,sys; print(len(json.load(open(sys.argv[1]))["steps"]))' "$work/built.json")
+steps=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["last_build"]["steps"])' "$work/built.json")
 read -r ran _ others < <(read_trace "$work/trace.json")
 expect "steps in the trace" "$steps" "$ran"
 expect "other commands in the trace" 0 "$others"
@@ -106,13 +106,15 @@ assert ran["setup"]["work_ms"] >= 300 and graph["last_build"]["cache_hits"] == 0
 assert before + 3 - 2 <= graph["totals"]["timed"] <= before + 3, (before, graph["totals"])
 PYTHON
 
-step "another build directory only finds what is there"
+step "another build directory finds everything there, and a record that is remade is told from hits"
 install -d -o "$(user_of "$mode")" "$work/other"
 run gen -C "$work/other" "$work/app" >/dev/null
+expect "ninja in a second directory" "ninja: no work to do." "$(as "$mode" ninja -C "$work/other" | tail -1)"
+rm "$store/steps/$(records "$store" unpack | head -1)"
 as "$mode" ninja -C "$work/other" >/dev/null
 trace_to "$work/hits.json" --build "$work/other"
 read -r ran hits _ < <(read_trace "$work/hits.json")
-expect "hits of a second directory" "$ran" "$hits"
+[ "$ran" -ge 2 ] && [ "$hits" = $((ran - 1)) ] || fail "one step was remade, but of $ran that ran $hits were hits"
 
 step "logs with damage"
 log=.karapace/build/.ninja_log
