@@ -11,7 +11,7 @@
 
 #include "cli/environment_lock.hpp"
 #include "tests/generator/sample_lock.hpp"
-#include "tests/store/store_fixture.hpp"
+#include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {
 namespace {
@@ -24,21 +24,8 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class EnvironmentReport : public store::StoreTest {
+class EnvironmentReport : public ProgramTest {
  protected:
-  struct Result {
-    int status = -1;
-    std::string output;
-  };
-  Result karapace(const std::string& arguments) const {
-    auto command = std::string(KARAPACE_PROGRAM) + " --store '" + store_.root().native() + "' " + arguments + " 2>&1";
-    auto* stream = ::popen(command.c_str(), "r");
-    std::string text;
-    std::array<char, 4096> buffer{};
-    for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;)
-      text.append(buffer.data(), got);
-    return {WEXITSTATUS(::pclose(stream)), text};
-  }
   nlohmann::json json(const std::string& arguments) const {
     return nlohmann::json::parse(karapace(arguments + " --json").output);
   }

@@ -17,7 +17,7 @@
 #include "store/listing_comparison.hpp"
 #include "store/seal.hpp"
 #include "tests/generator/sample_lock.hpp"
-#include "tests/store/store_fixture.hpp"
+#include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {
 namespace {
@@ -225,21 +225,8 @@ TEST_F(Document, IsRefusedWhenItWasChanged) {
   EXPECT_THAT(error(text), HasSubstr("its \"check\" does not fit"));
 }
 
-class Recorded : public store::StoreTest {
+class Recorded : public ProgramTest {
  protected:
-  struct Result {
-    int status = -1;
-    std::string output;
-  };
-  Result karapace(const std::string& arguments) const {
-    auto command = std::string(KARAPACE_PROGRAM) + " --store '" + store_.root().native() + "' " + arguments + " 2>&1";
-    auto* stream = ::popen(command.c_str(), "r");
-    std::string text;
-    std::array<char, 4096> buffer{};
-    for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;)
-      text.append(buffer.data(), got);
-    return {WEXITSTATUS(::pclose(stream)), text};
-  }
   /// An environment whose lock has this package; its only layer is an unpacked text.
   store::Environment build(const std::string& package) const {
     auto canonical = generator::serialise(sample_lock({package}));

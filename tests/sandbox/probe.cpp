@@ -65,43 +65,43 @@ int make(const char* path, mode_t mode) {
   return fd;
 }
 
-/// Every form of changing an owner; the test looks at what is left in /work.
+/// Every form of changing an owner; the test looks at what is left in /owned.
 int owners() {
-  ::mkdir("/work", 0755);
-  ::mkdir("/work/directory", 0755);
-  const int directory = ::open("/work", O_RDONLY | O_DIRECTORY);
-  const int file = make("/work/fchown", 0644);
+  ::mkdir("/owned", 0755);
+  ::mkdir("/owned/directory", 0755);
+  const int directory = ::open("/owned", O_RDONLY | O_DIRECTORY);
+  const int file = make("/owned/fchown", 0644);
   for (const char* name : {"chown", "at", "partly", "back", "renamed-from", "linked", "empty-path"})
-    ::close(make((std::string("/work/") + name).c_str(), 0644));
-  ::close(make("/work/set-id", 06755));
-  ::close(make("/work/mandatory", 02644));
-  ::symlink("/work/linked", "/work/link");
-  tell("chown", ::chown("/work/chown", 1, 2));
+    ::close(make((std::string("/owned/") + name).c_str(), 0644));
+  ::close(make("/owned/set-id", 06755));
+  ::close(make("/owned/mandatory", 02644));
+  ::symlink("/owned/linked", "/owned/link");
+  tell("chown", ::chown("/owned/chown", 1, 2));
   tell("fchown", ::fchown(file, 3, 4));
-  tell("lchown", ::lchown("/work/link", 5, 6));
-  tell("chown through a link", ::chown("/work/link", 7, 8));
+  tell("lchown", ::lchown("/owned/link", 5, 6));
+  tell("chown through a link", ::chown("/owned/link", 7, 8));
   tell("fchownat", ::fchownat(directory, "at", 9, 10, 0));
   tell("fchownat up", ::fchownat(directory, "directory/../at", 11, static_cast<gid_t>(-1), AT_SYMLINK_NOFOLLOW));
-  tell("directory", ::chown("/work/directory", 12, 13));
-  tell("partly", ::chown("/work/partly", static_cast<uid_t>(-1), 14));
-  tell("there", ::chown("/work/back", 15, 15));
-  tell("and back", ::chown("/work/back", 0, 0));
-  tell("before renaming", ::chown("/work/renamed-from", 16, 17));
-  tell("rename", ::rename("/work/renamed-from", "/work/renamed"));
-  const int handle = ::open("/work/empty-path", O_PATH);
+  tell("directory", ::chown("/owned/directory", 12, 13));
+  tell("partly", ::chown("/owned/partly", static_cast<uid_t>(-1), 14));
+  tell("there", ::chown("/owned/back", 15, 15));
+  tell("and back", ::chown("/owned/back", 0, 0));
+  tell("before renaming", ::chown("/owned/renamed-from", 16, 17));
+  tell("rename", ::rename("/owned/renamed-from", "/owned/renamed"));
+  const int handle = ::open("/owned/empty-path", O_PATH);
   tell("empty path", ::fchownat(handle, "", 18, 19, AT_EMPTY_PATH));
-  tell("set-id", ::chown("/work/set-id", 0, 0));
-  tell("mandatory", ::chown("/work/mandatory", 0, 0));
-  ::close(make("/work/shadow", 0640));
-  const int replacement = make("/work/shadow+", 0640);
-  tell("replaced", ::chown("/work/shadow", 0, 42));
+  tell("set-id", ::chown("/owned/set-id", 0, 0));
+  tell("mandatory", ::chown("/owned/mandatory", 0, 0));
+  ::close(make("/owned/shadow", 0640));
+  const int replacement = make("/owned/shadow+", 0640);
+  tell("replaced", ::chown("/owned/shadow", 0, 42));
   struct stat shown {};
-  ::stat("/work/shadow", &shown);
+  ::stat("/owned/shadow", &shown);
   tell("replacement", ::fchown(replacement, shown.st_uid, shown.st_gid));
-  tell("missing", ::chown("/work/missing", 1, 1));
+  tell("missing", ::chown("/owned/missing", 1, 1));
   tell("bad address", ::chown(reinterpret_cast<const char*>(8), 1, 1));
   tell("bad descriptor", ::fchown(999, 1, 1));
-  tell("not mapped", ::chown("/work/chown", 70000, 1));
+  tell("not mapped", ::chown("/owned/chown", 70000, 1));
   return 0;
 }
 

@@ -98,9 +98,9 @@ TEST_P(EveryUser, ChangesOfOwnerSucceed) {
             std::string::npos)
       << outcome.output;
   struct stat status {};
-  ASSERT_EQ(::stat((upper / "work/set-id").c_str(), &status), 0);
+  ASSERT_EQ(::stat((upper / "owned/set-id").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0755u);
-  ASSERT_EQ(::stat((upper / "work/mandatory").c_str(), &status), 0);
+  ASSERT_EQ(::stat((upper / "owned/mandatory").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 02644u);
   if (user != User::without_subids) return;
   EXPECT_NE(outcome.output.find("not mapped: Invalid argument"), std::string::npos) << outcome.output;
@@ -109,7 +109,7 @@ TEST_P(EveryUser, ChangesOfOwnerSucceed) {
       {"directory", "12:13"},  {"partly", "0:14"}, {"back", ""},       {"renamed", "16:17"},
       {"empty-path", "18:19"}, {"set-id", ""},     {"shadow+", "0:42"}};
   for (const auto& [name, owner] : owners)
-    EXPECT_EQ(attribute(upper / "work" / name, "user.karapace.owner"), owner) << name;
+    EXPECT_EQ(attribute(upper / "owned" / name, "user.karapace.owner"), owner) << name;
 }
 
 TEST_P(EveryUser, ToolsThatChangeOwnersWork) {
