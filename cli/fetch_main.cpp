@@ -12,6 +12,7 @@
 #include "remote/fetch_step.hpp"
 #include "remote/plain_download.hpp"
 #include "store/error.hpp"
+#include "store/standard_streams.hpp"
 
 namespace {
 
@@ -23,6 +24,7 @@ int fail(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  karapace::open_missing_streams();
   std::vector<std::string> words(argv + (argc > 0), argv + argc);
   try {
     if (words.size() == 3 && words[0] == "--download") {

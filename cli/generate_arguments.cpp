@@ -7,7 +7,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 #include "store/error.hpp"
 
 namespace karapace::cli {

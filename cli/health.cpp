@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 #include "cli/trial.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
@@ -79,7 +79,7 @@ HealthCheck check_program(const char* name, const char* remedy) {
 
 HealthCheck check_siblings() {
   try {
-    for (const char* name : {"karapace-step", "karapace-fetch", "karapace-resolve-deb"}) find_program(name);
+    for (const char* name : {"karapace-init", "karapace-step", "karapace-fetch", "karapace-resolve-deb"}) find_program(name);
     return {"programs", HealthStatus::ok, "karapace's helper programs are there", ""};
   } catch (const Error& error) {
     return {"programs", HealthStatus::error, error.what(), "install karapace whole"};

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/ninja.hpp"
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/project/build_directory.hpp"
 #include "store/error.hpp"
@@ -107,7 +107,8 @@ Rebuild rebuild(const RebuildRequest& request) {
   Variation variation{.same = request.same,
                       .home = place.home,
                       .temporary = place.temporary,
-                      .readable = {request.store.root() / "blobs", place.store / "steps", find_program("karapace-step")}};
+                      .readable = {request.store.root() / "blobs", place.store / "steps", find_program("karapace-step"),
+                                   find_program("karapace-init")}};
   auto run = run_varied(variation, [&](unsigned processors) {
     return run_ninja(ninja_words(request, processors), place.build, generator::ChildOutput::to_stderr);
   });

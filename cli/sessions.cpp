@@ -94,7 +94,7 @@ int run_session(const Context& context, const SessionArguments& arguments) {
                                   .persistence = arguments.persistence};
   for (const auto& path : arguments.binds) request.binds.push_back(fs::absolute(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(fs::absolute(path));
-  if (arguments.sysroot) request.read_only_binds.push_back(existing_sysroot(store, reference.environment));
+  if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);

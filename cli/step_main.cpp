@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "cli/edge_command.hpp"
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 #include "cli/step_link.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/error.hpp"
+#include "store/standard_streams.hpp"
 #include "store/store.hpp"
 
 namespace karapace::cli {
@@ -98,6 +99,7 @@ int run(int argc, char** argv) {
 }  // namespace karapace::cli
 
 int main(int argc, char** argv) {
+  karapace::open_missing_streams();
   try {
     return karapace::cli::run(argc, argv);
   } catch (const karapace::Error& error) {

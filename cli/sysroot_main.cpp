@@ -10,6 +10,7 @@
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
 #include "store/error.hpp"
+#include "store/standard_streams.hpp"
 
 namespace {
 
@@ -36,6 +37,7 @@ int fail(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  karapace::open_missing_streams();
   try {
     if (argc == 3) return run(argv[1], argv[2]);
     return fail("usage: karapace-sysroot STORE ENVIRONMENT-ID", 1);

@@ -28,13 +28,6 @@ Fd open_raw(int directory, const std::filesystem::path& path, int flags, mode_t 
 
 }  // namespace
 
-void Fd::reset() noexcept {
-  if (fd_ < 0) return;
-  int saved = errno;
-  ::close(std::exchange(fd_, -1));
-  errno = saved;
-}
-
 Fd open_at(int directory, const std::filesystem::path& path, int flags, mode_t mode) {
   Fd fd = open_raw(directory, path, flags, mode);
   if (!fd) throw_open_error(path);

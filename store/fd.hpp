@@ -8,8 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 namespace karapace {
 
@@ -27,7 +29,12 @@ class Fd {
   int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
   int release() noexcept { return std::exchange(fd_, -1); }
-  void reset() noexcept;
+  void reset() noexcept {
+    if (fd_ < 0) return;
+    const int saved = errno;
+    ::close(std::exchange(fd_, -1));
+    errno = saved;
+  }
 
  private:
   int fd_ = -1;

@@ -6,7 +6,7 @@
 #include <sys/utsname.h>
 
 #include "cli/commands.hpp"
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
 #include "generator/project/toolchain_text.hpp"

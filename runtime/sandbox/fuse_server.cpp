@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/fuse_server.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -53,10 +54,6 @@ std::string options(const RootFileSystem& root, HandedDirectories& directories) 
                                 pid_t parent) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (::getppid() != parent) ::_exit(1);
-  ::setsid();  // the terminal's signals are not for it
-  // It complains about options of its own; what goes wrong shows as an error of process 1.
-  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
   ::fcntl(device, F_SETFD, 0);
   directories.keep_on_exec();
   sigset_t none;
@@ -65,11 +62,6 @@ std::string options(const RootFileSystem& root, HandedDirectories& directories) 
   char* const no_variables[] = {nullptr};
   ::execve(argv[0], argv, no_variables);
   ::_exit(127);
-}
-
-bool has_ended(pid_t pid) {
-  int status = 0;
-  return ::waitpid(pid, &status, WNOHANG) != 0;
 }
 
 struct CloseDirectory {
@@ -132,31 +124,77 @@ void translate_entry(int directory, const char* name) {
 
 }  // namespace
 
-FuseServer::FuseServer(const RootFileSystem& root, int device) {
+namespace {
+
+/// What the keeper has of its caller: the connection, the lock and nothing else.
+void leave_caller(int device, int lock) {
+  ::setsid();  // the terminal's signals are not for it
+  // The server complains about options of its own; what goes wrong shows as an error of process 1.
+  const Fd null = open_at(AT_FDCWD, "/dev/null", O_RDWR);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
+  const unsigned first = static_cast<unsigned>(std::min(device, lock < 0 ? device : lock));
+  const unsigned second = static_cast<unsigned>(std::max(device, lock));
+  sys::close_range(STDERR_FILENO + 1, first - 1);
+  sys::close_range(first + 1, second - 1);
+  sys::close_range(second + 1, ~0U);
+}
+
+void serve(const RootFileSystem& root, const std::string& program, int device) {
+  HandedDirectories directories;
+  std::vector<std::string> words{program, "-f", "-o", options(root, directories), fmt::format("/dev/fd/{}", device)};
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const pid_t parent = ::getpid();
+  const pid_t server = ::fork();
+  if (server < 0) throw SandboxError(errno_message("sandbox: cannot start fuse-overlayfs", errno));
+  if (server == 0) become_server(argv.data(), directories, device, parent);
+  // The server has the connection now; a copy here would keep it alive after the server's death.
+  ::close(device);
+  while (::waitpid(server, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void translate(const std::string& upper) {
+  if (!upper.empty()) translate_fuse_marks(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY).get());
+}
+
+[[noreturn]] void keep(const RootFileSystem& root, const std::string& program, int device, int lock) noexcept {
+  try {
+    leave_caller(device, lock);
+    serve(root, program, device);
+    translate(root.upper);
+    ::_exit(0);
+  } catch (const std::exception&) {
+    ::_exit(1);
+  }
+}
+
+}  // namespace
+
+FuseServer::FuseServer(const RootFileSystem& root, Fd device, int lock) : upper_(root.upper) {
   const auto program = find_id_helper("fuse-overlayfs");
   if (!program)
     throw SandboxError(
         "sandbox: the kernel refuses its overlay here and fuse-overlayfs is missing; install it (Debian: "
         "apt install fuse-overlayfs), or put the store on ext4, xfs, btrfs or tmpfs");
-  HandedDirectories directories;
-  std::vector<std::string> words{*program, "-f", "-o", options(root, directories), fmt::format("/dev/fd/{}", device)};
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) throw SandboxError(errno_message("sandbox: cannot start fuse-overlayfs", errno));
-  if (pid_ == 0) become_server(argv.data(), directories, device, parent);
+  keeper_ = ::fork();
+  if (keeper_ < 0) throw SandboxError(errno_message("sandbox: cannot start fuse-overlayfs", errno));
+  if (keeper_ == 0) keep(root, *program, device.get(), lock);
 }
 
-FuseServer::~FuseServer() {
+void FuseServer::wait() {
   const timespec moment{0, 5'000'000};
   for (int waited = 0; waited < 2000; ++waited) {
-    if (has_ended(pid_)) return;
+    int status = 0;
+    const pid_t ended = ::waitpid(keeper_, &status, WNOHANG);
+    if (ended == keeper_ && status == 0) return;
+    if (ended == keeper_) break;
     ::nanosleep(&moment, nullptr);
   }
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  ::kill(-keeper_, SIGKILL);
+  ::waitpid(keeper_, nullptr, 0);
+  translate(upper_);
 }
 
 void translate_fuse_marks(int upper) { translate_directory(upper); }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // FuseServer: fuse-overlayfs(1) serving a sandbox's root where the kernel's overlay is refused.
 //
-// It runs outside the sandbox, on the connection that process 1 mounted, so nothing inside can reach it. Its own marks
-// for deleted and replaced directories are turned into those of the kernel's overlay afterwards, so that an upper
-// directory reads the same whoever wrote it.
+// It runs outside the sandbox, on the connection that process 1 mounted, so nothing inside can reach it. A keeper waits for
+// it: several sessions may share the mount, and whoever ends last ends the server, so it belongs to no session. The server's
+// own marks for deleted and replaced directories are turned into those of the kernel's overlay afterwards, so that an upper
+// directory reads the same whoever wrote it; until then the keeper holds the lock on the upper directory.
 #pragma once
 
 #include <sys/types.h>
@@ -15,15 +16,15 @@ namespace karapace::runtime {
 
 class FuseServer {
  public:
-  /// Starts it. `device` is the /dev/fuse whose connection is mounted. SandboxError when fuse-overlayfs is missing.
-  FuseServer(const RootFileSystem& root, int device);
-  /// Waits for it: it ends with the mount.
-  ~FuseServer();
-  FuseServer(const FuseServer&) = delete;
-  FuseServer& operator=(const FuseServer&) = delete;
+  /// Starts keeper and server. `device` is the /dev/fuse whose connection is mounted; `lock`, a descriptor whose flock(2) is
+  /// held until the marks are translated, or -1. SandboxError when fuse-overlayfs is missing.
+  FuseServer(const RootFileSystem& root, Fd device, int lock);
+  /// Until the server has ended, which it does with the last mount, and the marks are translated.
+  void wait();
 
  private:
-  pid_t pid_ = -1;
+  std::string upper_;
+  pid_t keeper_ = -1;
 };
 
 /// Turns fuse-overlayfs's marks below the open directory `upper` into the kernel's: opaque directories, whiteouts;

@@ -17,6 +17,8 @@
 namespace karapace::runtime {
 namespace {
 
+using Kind = MountOperation::Kind;
+using Place = MountOperation::Place;
 using sys::Recursive;
 
 bool set_option(int context, const char* option) noexcept {
@@ -35,7 +37,18 @@ bool is_directory(int fd) noexcept {
   return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/// Nothing of an image's, however it is spelled, may be passed on the way.
+constexpr std::uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+
 }  // namespace
+
+Fd new_cover(bool is_directory) noexcept {
+  constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+  if (is_directory) return new_file_system("tmpfs", {}, attributes);
+  Fd cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
+  if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0) cover.reset();
+  return cover;
+}
 
 Fd new_file_system(const char* type, const std::vector<std::string>& options, std::uint64_t attributes) noexcept {
   Fd context = sys::fsopen(type);
@@ -46,52 +59,102 @@ Fd new_file_system(const char* type, const std::vector<std::string>& options, st
   return sys::fsmount(context.get(), attributes);
 }
 
-void MountExecutor::run(const std::vector<MountOperation>& plan) const noexcept {
-  for (const auto& operation : plan) run(operation);
-}
-
-void MountExecutor::run(const MountOperation& operation) const noexcept {
-  switch (operation.kind) {
-    case MountOperation::Kind::file_system: return mount_file_system(operation);
-    case MountOperation::Kind::bind:
-    case MountOperation::Kind::device: return bind(operation);
-    case MountOperation::Kind::directory: return make_directory(operation);
-    case MountOperation::Kind::link: return make_link(operation);
-    case MountOperation::Kind::mask: return mask(operation);
-    case MountOperation::Kind::given_file: return give_file(operation);
-    case MountOperation::Kind::filled_file: return fill_file(operation);
-    case MountOperation::Kind::protect: return protect(operation);
+void MountExecutor::take_from_store(const std::vector<MountOperation>& plan) noexcept {
+  for (const auto& operation : plan) {
+    if (operation.kind != Kind::bind || operation.origin != BindSource::store) continue;
+    if (taken_count_ == taken_.size()) return;  // then nothing is hidden (sandbox.cpp)
+    taken_[taken_count_++] = copy_of(operation);
   }
 }
 
-Fd MountExecutor::target(const MountOperation& operation, bool is_directory) const noexcept {
-  const auto kind = is_directory ? TargetKind::directory : TargetKind::file;
-  Fd found = open_or_make_target(root_, operation.target.c_str(), kind);
-  if (!found) reporter_.fail("make the mount target", operation.target.c_str());
+void MountExecutor::run(const std::vector<MountOperation>& plan) noexcept {
+  for (const auto& operation : plan) run(operation);
+}
+
+void MountExecutor::run(const MountOperation& operation) noexcept {
+  if (operation.place == Place::within && !within_) return;
+  switch (operation.kind) {
+    case Kind::file_system: return mount_file_system(operation);
+    case Kind::bind: return bind(operation);
+    case Kind::device: return add_device(operation);
+    case Kind::directory: return make_directory(operation);
+    case Kind::link: return make_link(operation);
+    case Kind::mask: return mask(operation);
+    case Kind::protect: return protect(operation);
+    case Kind::given_file: return give_file(operation);
+    case Kind::filled_file: return fill_file(operation);
+  }
+}
+
+Fd MountExecutor::own_directory(const char* path) const noexcept {
+  const char* name = path + 1;
+  Fd found = sys::openat2(root_, name, O_PATH | O_DIRECTORY, 0, plain);
+  if (!found && errno == ENOENT && ::mkdirat(root_, name, 0755) == 0)
+    found = sys::openat2(root_, name, O_PATH | O_DIRECTORY, 0, plain);
+  if (!found && (errno == ELOOP || errno == ENOTDIR))
+    reporter_.fail("mount on what the image has instead of a directory at", path, ENOTDIR);
+  if (!found) reporter_.fail("make the mount target", path);
   return found;
 }
 
-void MountExecutor::attach(int mount, int target, const MountOperation& operation) const noexcept {
-  if (sys::move_mount(mount, target) != 0) reporter_.fail("mount", operation.target.c_str());
+Fd MountExecutor::target(const MountOperation& operation, bool is_directory) const noexcept {
+  const char* path = operation.target.c_str();
+  if (operation.place == Place::own) return own_directory(path);
+  Fd found;
+  if (operation.place == Place::image) {
+    found = open_or_make_target(root_, path, is_directory ? TargetKind::directory : TargetKind::file);
+  } else {
+    // The file system is ours and new.
+    if (is_directory)
+      ::mkdirat(within_.get(), path, 0755);
+    else
+      Fd(sys::openat2(within_.get(), path, O_CREAT | O_EXCL | O_WRONLY, 0644, plain)).reset();
+    found = sys::openat2(within_.get(), path, O_PATH, 0, plain);
+  }
+  if (!found) reporter_.fail("make the mount target", path);
+  return found;
 }
 
-void MountExecutor::mount_file_system(const MountOperation& operation) const noexcept {
+void MountExecutor::attach(Fd mount, const MountOperation& operation, bool is_directory) noexcept {
+  if (sys::move_mount(mount.get(), target(operation, is_directory).get()) != 0)
+    reporter_.fail("mount", operation.target.c_str());
+  if (operation.place == Place::own) within_ = std::move(mount);
+}
+
+void MountExecutor::mount_file_system(const MountOperation& operation) noexcept {
   Fd mount = new_file_system(operation.source.c_str(), operation.options, operation.attributes);
-  if (!mount && operation.refused == MountOperation::Refused::is_skipped) return;
+  if (!mount && operation.refused == MountOperation::Refused::is_skipped) return within_.reset();
   if (!mount) reporter_.fail("mount", operation.target.c_str());
-  attach(mount.get(), target(operation, true).get(), operation);
+  attach(std::move(mount), operation, true);
 }
 
-void MountExecutor::bind(const MountOperation& operation) const noexcept {
+Fd MountExecutor::copy_of(const MountOperation& operation) const noexcept {
   const char* path = operation.source.c_str();
-  const bool checked = links_ == SourceLinks::refused && operation.kind == MountOperation::Kind::bind;
+  // The way to the store may have links; in any other path somebody could have put one since it was checked.
+  const bool checked = operation.origin == BindSource::host;
   Fd source = sys::openat2(AT_FDCWD, path, O_PATH, 0, checked ? RESOLVE_NO_SYMLINKS : 0);
   if (!source) reporter_.fail("open the mount source", path);
   Fd mount = sys::open_tree_clone(source.get(), "", Recursive::yes);
-  if (!mount && operation.refused == MountOperation::Refused::is_skipped) return;
+  if (!mount && operation.refused == MountOperation::Refused::is_skipped) return mount;
   if (!mount || sys::mount_setattr(mount.get(), operation.attributes, Recursive::yes) != 0)
     reporter_.fail("bind", path);
-  attach(mount.get(), target(operation, is_directory(source.get())).get(), operation);
+  return mount;
+}
+
+void MountExecutor::bind(const MountOperation& operation) noexcept {
+  const bool taken = operation.origin == BindSource::store && taken_used_ < taken_count_;
+  Fd mount = taken ? std::move(taken_[taken_used_++]) : copy_of(operation);
+  if (!mount) return within_.reset();
+  const bool directory = is_directory(mount.get());
+  attach(std::move(mount), operation, directory);
+}
+
+void MountExecutor::add_device(const MountOperation& operation) const noexcept {
+  Fd mount = sys::open_tree_clone(AT_FDCWD, operation.source.c_str(), Recursive::no);
+  if (!mount || sys::mount_setattr(mount.get(), operation.attributes, Recursive::no) != 0)
+    reporter_.fail("bind", operation.source.c_str());
+  if (sys::move_mount(mount.get(), target(operation, false).get()) != 0)
+    reporter_.fail("mount", operation.target.c_str());
 }
 
 void MountExecutor::make_directory(const MountOperation& operation) const noexcept {
@@ -102,46 +165,38 @@ void MountExecutor::make_directory(const MountOperation& operation) const noexce
 }
 
 void MountExecutor::make_link(const MountOperation& operation) const noexcept {
-  // Only made on /dev, an empty file system of ours, so the parent is that directory and nothing can be there yet.
-  const char* slash = std::strrchr(operation.target.c_str(), '/');
-  const std::size_t length = static_cast<std::size_t>(slash - operation.target.c_str());
-  char parent[64];
-  if (length >= sizeof parent) reporter_.fail("make the link", operation.target.c_str(), ENAMETOOLONG);
-  std::memcpy(parent, operation.target.c_str(), length);
-  parent[length] = '\0';
-  Fd directory = open_or_make_target(root_, parent, TargetKind::directory);
-  if (!directory || ::symlinkat(operation.source.c_str(), directory.get(), slash + 1) != 0)
+  if (::symlinkat(operation.source.c_str(), within_.get(), operation.target.c_str()) != 0)
     reporter_.fail("make the link", operation.target.c_str());
 }
 
 void MountExecutor::mask(const MountOperation& operation) const noexcept {
-  Fd place = open_plain_target(root_, operation.target.c_str());
-  if (!place) return;
-  Fd cover;
-  if (is_directory(place.get())) {
-    cover = new_file_system("tmpfs", operation.options, operation.attributes);
-  } else {
-    cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
-    if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0)
-      cover.reset();
-  }
-  if (!cover) reporter_.fail("mask", operation.target.c_str());
-  attach(cover.get(), place.get(), operation);
+  Fd place = sys::openat2(within_.get(), operation.target.c_str(), O_PATH, 0, plain);
+  if (!place && errno == ENOENT) return;
+  Fd cover = place ? new_cover(is_directory(place.get())) : Fd();
+  if (!cover || sys::move_mount(cover.get(), place.get()) != 0) reporter_.fail("mask", operation.target.c_str());
 }
 
-void MountExecutor::give_file(const MountOperation& operation) const noexcept {
-  // A mount needs a file to show: one on the sandbox's own /run, which then loses its name.
+void MountExecutor::protect(const MountOperation& operation) const noexcept {
+  Fd place = sys::openat2(within_.get(), operation.target.c_str(), O_PATH, 0, plain);
+  if (!place && errno == ENOENT) return;
+  Fd view = place ? sys::open_tree_clone(place.get(), "", Recursive::yes) : Fd();
+  if (!view || sys::mount_setattr(view.get(), operation.attributes, Recursive::yes) != 0 ||
+      sys::move_mount(view.get(), place.get()) != 0)
+    reporter_.fail("protect", operation.target.c_str());
+}
+
+void MountExecutor::give_file(const MountOperation& operation) noexcept {
+  // A mount needs a file to show: one on the sandbox's own /run, mounted last, which then loses its name.
   constexpr const char* name = ".karapace";
-  Fd directory = open_or_make_target(root_, "/run", TargetKind::directory);
-  Fd file = directory ? sys::openat2(directory.get(), name, O_CREAT | O_EXCL | O_WRONLY, 0444, 0) : Fd();
+  Fd file = sys::openat2(within_.get(), name, O_CREAT | O_EXCL | O_WRONLY, 0444, plain);
   const auto size = operation.source.size();
   if (!file || ::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))
     reporter_.fail("write", operation.target.c_str());
-  Fd mount = sys::open_tree_clone(directory.get(), name, Recursive::no);
+  Fd mount = sys::open_tree_clone(within_.get(), name, Recursive::no);
   if (!mount || sys::mount_setattr(mount.get(), operation.attributes, Recursive::no) != 0)
     reporter_.fail("mount", operation.target.c_str());
-  attach(mount.get(), target(operation, false).get(), operation);
-  ::unlinkat(directory.get(), name, 0);
+  attach(std::move(mount), operation, false);
+  ::unlinkat(within_.get(), name, 0);
 }
 
 void MountExecutor::fill_file(const MountOperation& operation) const noexcept {
@@ -152,15 +207,6 @@ void MountExecutor::fill_file(const MountOperation& operation) const noexcept {
   const auto size = operation.source.size();
   if (::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))
     reporter_.fail("write", operation.target.c_str());
-}
-
-void MountExecutor::protect(const MountOperation& operation) const noexcept {
-  Fd place = open_plain_target(root_, operation.target.c_str());
-  if (!place) return;
-  Fd view = sys::open_tree_clone(place.get(), "", Recursive::yes);
-  if (!view || sys::mount_setattr(view.get(), operation.attributes, Recursive::yes) != 0)
-    reporter_.fail("protect", operation.target.c_str());
-  attach(view.get(), place.get(), operation);
 }
 
 }  // namespace karapace::runtime

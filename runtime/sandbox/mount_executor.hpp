@@ -2,43 +2,55 @@
 // Carrying out a mount plan, in a cloned child: nothing here allocates or throws.
 #pragma once
 
+#include <array>
 #include <vector>
 
+#include "runtime/init/report.hpp"
 #include "runtime/sandbox/mount_plan.hpp"
-#include "runtime/sandbox/report.hpp"
+#include "store/fd.hpp"
 
 namespace karapace::runtime {
 
-enum class SourceLinks { followed, refused };
-
 class MountExecutor {
  public:
-  /// `root` is the attached root mount of the new sandbox. With `SourceLinks::refused` a bind's source must be a path
-  /// without symbolic links, so that nobody can swap one in after it was checked.
-  MountExecutor(int root, SourceLinks links, const Reporter& reporter) noexcept
-      : root_(root), links_(links), reporter_(reporter) {}
+  /// `root` is the attached root mount of the new sandbox.
+  MountExecutor(int root, const init::Reporter& reporter) noexcept : root_(root), reporter_(reporter) {}
+  /// Copies the mounts of those binds whose source is the store's, which the sandbox's view of the host may hide next.
+  void take_from_store(const std::vector<MountOperation>& plan) noexcept;
   /// Ends the process with a report when an operation fails.
-  void run(const std::vector<MountOperation>& plan) const noexcept;
+  void run(const std::vector<MountOperation>& plan) noexcept;
+
+  /// How many binds of the store one sandbox may have that hides the store.
+  static constexpr std::size_t most_from_store = 8;
 
  private:
-  void run(const MountOperation& operation) const noexcept;
-  void mount_file_system(const MountOperation& operation) const noexcept;
-  void bind(const MountOperation& operation) const noexcept;
+  void run(const MountOperation& operation) noexcept;
+  void mount_file_system(const MountOperation& operation) noexcept;
+  void bind(const MountOperation& operation) noexcept;
+  void add_device(const MountOperation& operation) const noexcept;
   void make_directory(const MountOperation& operation) const noexcept;
   void make_link(const MountOperation& operation) const noexcept;
   void mask(const MountOperation& operation) const noexcept;
-  void give_file(const MountOperation& operation) const noexcept;
-  void fill_file(const MountOperation& operation) const noexcept;
   void protect(const MountOperation& operation) const noexcept;
+  void give_file(const MountOperation& operation) noexcept;
+  void fill_file(const MountOperation& operation) const noexcept;
+  Fd copy_of(const MountOperation& operation) const noexcept;
   Fd target(const MountOperation& operation, bool is_directory) const noexcept;
-  void attach(int mount, int target, const MountOperation& operation) const noexcept;
+  Fd own_directory(const char* target) const noexcept;
+  void attach(Fd mount, const MountOperation& operation, bool is_directory) noexcept;
 
   int root_;
-  SourceLinks links_;
-  const Reporter& reporter_;
+  const init::Reporter& reporter_;
+  Fd within_;   // what was mounted last at a place of its own; empty: it was skipped, and so is what lies within
+  std::array<Fd, most_from_store> taken_;
+  std::size_t taken_count_ = 0;
+  std::size_t taken_used_ = 0;
 };
 
 /// A new file system of `type`, detached; empty when it is refused. Options are "key=value" or a flag.
 Fd new_file_system(const char* type, const std::vector<std::string>& options, std::uint64_t attributes) noexcept;
+
+/// An empty directory or file (`is_directory`) to lay on what must not be seen; empty when the kernel refuses.
+Fd new_cover(bool is_directory) noexcept;
 
 }  // namespace karapace::runtime

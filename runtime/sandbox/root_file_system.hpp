@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/sandbox/report.hpp"
+#include "runtime/init/report.hpp"
+#include "store/fd.hpp"
 
 namespace karapace::runtime {
 
@@ -17,22 +18,26 @@ enum class OverlayKind { kernel, kernel_or_fuse, fuse };
 
 struct RootFileSystem {
   std::vector<std::string> lowers;  // top first, as overlayfs lists them
-  std::string upper;                // empty: read-only
+  std::string upper;                // empty: read-only, or in memory
   std::string work;
+  std::string memory;      // a directory on which to mount a file system of the sandbox's own for upper and work; or empty
+  bool is_fresh = false;   // the upper directory gets the mode and owner of the topmost layer's root
   bool is_volatile = false;
   OverlayKind overlay = OverlayKind::kernel;
   int fuse_device = -1;  // an open /dev/fuse, when fuse-overlayfs may be used
 };
+
+inline bool is_read_only(const RootFileSystem& root) noexcept { return root.upper.empty() && root.memory.empty(); }
 
 /// The largest number of lower layers that the kernel's overlay takes.
 inline constexpr std::size_t most_layers = 500;
 
 /// Mounts it over "/", where only its descriptor and pivot_root(2) reach it. Reports failures. When it is to be served
 /// by fuse-overlayfs, tells `Report::Kind::fuse`: every access waits until the server answers.
-Fd mount_root(const RootFileSystem& root, const Reporter& reporter) noexcept;
+Fd mount_root(const RootFileSystem& root, const init::Reporter& reporter) noexcept;
 
 /// The overlay by mount(2), for kernels whose fsconfig(2) knows no "lowerdir+" (before 6.8). Mounts over "/" and
-/// returns the mount; empty when the kernel refuses.
-Fd mount_overlay_by_string(const RootFileSystem& root) noexcept;
+/// returns the mount; empty when the kernel refuses. `upper` and `work` are open directories, -1 for a read-only root.
+Fd mount_overlay_by_string(const RootFileSystem& root, int upper, int work) noexcept;
 
 }  // namespace karapace::runtime

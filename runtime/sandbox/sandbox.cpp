@@ -13,10 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/process_one.hpp"
+#include "runtime/sandbox/builder.hpp"
+#include "runtime/sandbox/init_plan.hpp"
+#include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/supervisor.hpp"
 #include "runtime/sandbox/syscalls.hpp"
 #include "store/error.hpp"
+#include "store/programs.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -30,6 +33,10 @@ void check(const SandboxPlan& plan) {
     if (!bind.source.is_absolute() || !bind.target.starts_with('/'))
       throw SandboxError(fmt::format("sandbox: cannot mount \"{}\" at \"{}\": both must be absolute paths",
                                      bind.source.string(), bind.target));
+  const auto from_store = std::count_if(plan.binds.begin(), plan.binds.end(),
+                                        [](const Bind& bind) { return bind.origin == BindSource::store; });
+  if (!plan.host.empty() && from_store > static_cast<long>(MountExecutor::most_from_store))
+    throw SandboxError(fmt::format("sandbox: {} mounts of the store are too many", from_store));
   for (const auto& command : plan.commands)
     if (command.argv.empty()) throw SandboxError("sandbox: a command has no words");
 }
@@ -50,72 +57,138 @@ RootFileSystem root_file_system(const SandboxPlan& plan, Fd& fuse_device) {
   std::reverse(root.lowers.begin(), root.lowers.end());
   root.upper = plan.upper.string();
   root.work = plan.work.string();
+  root.memory = plan.memory.string();
+  root.is_fresh = plan.fresh_upper || !plan.memory.empty();
   root.is_volatile = plan.volatile_overlay;
   root.overlay = overlay_kind(fuse_device);
   root.fuse_device = fuse_device.get();
   return root;
 }
 
-PreparedCommand prepare(const Command& command) {
-  PreparedCommand prepared;
-  for (const auto& word : command.argv) prepared.argv.push_back(const_cast<char*>(word.c_str()));
-  prepared.argv.push_back(nullptr);
-  for (const auto& [name, value] : command.variables) prepared.variables.push_back(name + "=" + value);
-  for (auto& variable : prepared.variables) prepared.environment.push_back(variable.data());
-  prepared.environment.push_back(nullptr);
-  if (const auto path = command.variables.find("PATH"); path != command.variables.end())
-    prepared.search_path = path->second.c_str();
-  prepared.working_directory = command.working_directory.c_str();
-  return prepared;
-}
-
-void join(const SandboxPlan& plan) {
-  int namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (plan.network == Network::none) namespaces |= CLONE_NEWNET;
-  if (sys::setns(plan.joined, namespaces) != 0)
-    throw SandboxError(errno_message("sandbox: cannot join the running session", errno));
-}
-
 std::uint64_t namespaces(const SandboxPlan& plan) {
-  if (plan.joined >= 0) return CLONE_NEWNS | CLONE_NEWPID;
   std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   if (plan.network == Network::none) flags |= CLONE_NEWNET;
   return flags;
 }
 
-struct Socket {
+struct Ends {
   Fd outside;
   Fd inside;
 };
 
-Socket socket_pair() {
+Ends socket_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     throw SandboxError(errno_message("sandbox: cannot make a socket", errno));
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
+Ends pipe_ends() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw SandboxError(errno_message("sandbox: cannot make a pipe", errno));
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+Fd open_program(const SandboxPlan& plan) {
+  const auto path = plan.init.empty() ? find_program("karapace-init") : plan.init;
+  return open_at(AT_FDCWD, path, O_PATH);
+}
+
+/// A person's terminal in the background must not be read from: the shell in front of it does that.
+bool is_background_terminal(int fd) { return ::isatty(fd) == 1 && ::tcgetpgrp(fd) != ::getpgrp(); }
+
+std::uint32_t terminal_streams() {
+  std::uint32_t streams = 0;
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::isatty(fd) == 1) streams |= std::uint32_t{1} << fd;
+  return streams;
+}
+
+init::Header init_header(const SandboxPlan& plan, const Supervisor& supervisor, mode_t umask) {
+  const bool step = plan.purpose == Purpose::step;
+  const bool terminal = plan.terminal == Terminal::pty;
+  init::Header header;
+  header.signal_mask = step ? 0 : supervisor.caller_mask();
+  header.owners = owner_calls(plan.id_mode, plan.purpose);
+  header.umask = step ? 022 : umask;
+  header.has_output = plan.output >= 0 ? 1 : 0;
+  header.terminal_streams = terminal ? terminal_streams() : 0;
+  header.null_streams = !terminal && is_background_terminal(STDIN_FILENO) ? 1 : 0;
+  // A new terminal starts like a login; elsewhere what the caller ignores (nohup) stays ignored.
+  header.resets_signals = step || terminal ? 1 : 0;
+  return header;
+}
+
+/// What is made on the way to a sandbox has the modes that it is made with.
+class UsualMask {
+ public:
+  UsualMask() : caller_(::umask(022)) {}
+  ~UsualMask() { ::umask(caller_); }
+  UsualMask(const UsualMask&) = delete;
+  UsualMask& operator=(const UsualMask&) = delete;
+  mode_t caller() const noexcept { return caller_; }
+
+ private:
+  mode_t caller_;
+};
+
+pid_t wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+struct Child {
+  pid_t pid = -1;
+  Fd process;
+};
+
+Child build(const PreparedSandbox& prepared, const Ends& socket) {
+  Child child;
+  child.pid = sys::clone3(namespaces(*prepared.plan), child.process);
+  if (child.pid == 0) build_sandbox(prepared, socket.inside.get(), socket.outside.get());
+  if (child.pid < 0) throw SandboxError(errno_message("sandbox: cannot make new namespaces", errno));
+  return child;
+}
+
+/// The process that goes there is forked; the one that it makes there is a child of this one.
+Child join(const PreparedSandbox& prepared, const Ends& socket) {
+  auto pids = pipe_ends();
+  const pid_t guide = ::fork();
+  if (guide == 0) join_sandbox(prepared, socket.inside.get(), socket.outside.get(), pids.inside.get());
+  if (guide < 0) throw SandboxError(errno_message("sandbox: cannot start a process", errno));
+  pids.inside.reset();
+  Child child;
+  const auto count = ::read(pids.outside.get(), &child.pid, sizeof child.pid);
+  wait_for(guide);
+  if (count != static_cast<ssize_t>(sizeof child.pid)) return {};
+  // A child that nobody has waited for: the id is still its own.
+  child.process = sys::pidfd_open(child.pid);
+  if (!child.process) throw SandboxError(errno_message("sandbox: cannot watch process 1", errno));
+  return child;
+}
+
 }  // namespace
 
 SandboxResult run(const SandboxPlan& plan) {
   check(plan);
+  const UsualMask mask;
   Fd fuse_device;
   PreparedSandbox prepared;
   prepared.plan = &plan;
   if (plan.joined < 0) prepared.root = root_file_system(plan, fuse_device);
-  prepared.mounts = plan.joined < 0 ? mount_plan(plan) : process_view_plan();
-  prepared.owners = owner_calls(plan.id_mode, plan.purpose);
-  prepared.commands.reserve(plan.commands.size());
-  for (const auto& command : plan.commands) prepared.commands.push_back(prepare(command));
+  prepared.host = plan.joined < 0 ? plan.host : std::vector<HostOperation>();
+  prepared.mounts = plan.joined < 0 ? mount_plan(plan) : process_view_plan(plan.id_mode);
+  prepared.init = open_program(plan);
+  prepared.null = open_at(AT_FDCWD, "/dev/null", O_RDWR);
   Supervisor supervisor(plan, prepared);
+  prepared.init_plan = init_plan_file(init_header(plan, supervisor, mask.caller()), plan.commands);
   auto socket = socket_pair();
-  if (plan.joined >= 0) join(plan);
-  Fd process;
-  const pid_t pid = sys::clone3(namespaces(plan), process);
-  if (pid == 0) process_one(prepared, socket.inside.get(), socket.outside.get());
-  if (pid < 0) throw SandboxError(errno_message("sandbox: cannot make new namespaces", errno));
+  auto child = plan.joined < 0 ? build(prepared, socket) : join(prepared, socket);
   socket.inside.reset();
-  return supervisor.watch(pid, std::move(socket.outside), std::move(process), std::move(fuse_device));
+  prepared.output.reset();
+  return supervisor.watch({child.pid, std::move(child.process)}, std::move(socket.outside), std::move(fuse_device));
 }
 
 }  // namespace karapace::runtime

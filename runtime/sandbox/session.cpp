@@ -8,11 +8,15 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
+#include "store/directory.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -71,33 +75,43 @@ std::optional<fs::path> project_of(const std::optional<fs::path>& manifest) {
   return manifest ? std::optional(manifest->parent_path()) : std::nullopt;
 }
 
-/// What runs inside must not rewrite the layers it stands on, wherever the store lies.
-void hide_store(SandboxPlan& plan, const store::Store& store) {
+/// The store is never shown, by no path: what runs inside must not rewrite the layers it stands on.
+void refuse_store(const HostMounts& mounts, const fs::path& store, const std::vector<Bind>& binds) {
+  for (const auto& bind : binds)
+    if (bind.origin == BindSource::host && mounts.lies_within(bind.source, store))
+      throw SandboxError(fmt::format("\"{}\" lies in the store {}, of which sessions see nothing; keep the store elsewhere, or "
+                                     "copy what is needed",
+                                     escaped_utf8(bind.source.native()), escaped_utf8(store.native())));
+}
+
+void limit_host(SandboxPlan& plan, const store::Store& store, const SessionRequest& request) {
+  const auto mounts = HostMounts::read();
   const auto root = fs::canonical(store.root());
-  const auto shows = [&](const Bind& bind) { return lies_in(root, bind.source); };
-  for (const auto& bind : plan.binds) {
-    if (bind.access == BindAccess::read_write && shows(bind))
-      plan.hidden.push_back((fs::path(bind.target) / root.lexically_relative(bind.source)).string());
-  }
-  if (plan.hidden.empty()) return;
-  if (std::any_of(plan.binds.begin(), plan.binds.end(), [&](const Bind& bind) { return lies_in(bind.source, root); }))
-    throw SandboxError(fmt::format("the store {} lies in a directory that the session may write to, so nothing of it can "
-                                   "be shown inside: keep the store elsewhere",
-                                   root.string()));
+  refuse_store(mounts, root, plan.binds);
+  HostLimits limits{.hidden = root, .read_only = request.control_files, .shown = {}};
+  for (const auto& bind : plan.binds)
+    if (bind.origin == BindSource::host) limits.shown.push_back(bind.source);
+  plan.host = host_operations(mounts, limits);
+}
+
+/// Of two at one place only the later one would be seen.
+void add(std::vector<Bind>& binds, Bind bind) {
+  std::erase_if(binds, [&](const Bind& other) { return other.target == bind.target; });
+  binds.push_back(std::move(bind));
 }
 
 void add_binds(SandboxPlan& plan, const store::Environment& environment, const Place& place,
                const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts};
-  if (place.project) plan.binds.push_back(project_bind(*place.project, request.home));
+  if (place.project) add(plan.binds, project_bind(*place.project, request.home));
   const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
-    for (const auto& path : paths) {
-      const auto binds = caller_binds(path, access);
-      plan.binds.insert(plan.binds.end(), binds.begin(), binds.end());
-    }
+    for (const auto& path : paths)
+      for (auto& one : caller_binds(path, access)) add(plan.binds, std::move(one));
   };
   bind(request.binds, BindAccess::read_write);
   bind(request.read_only_binds, BindAccess::read_only);
+  for (const auto& path : request.store_binds)
+    add(plan.binds, {path, path.string(), BindAccess::read_only, BindSource::store});
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
 }
 
@@ -146,57 +160,127 @@ SandboxPlan session_plan(const store::Store& store, const store::Environment& en
   plan.terminal = request.terminal;
   plan.volatile_overlay = request.persistence == Persistence::ephemeral;
   add_binds(plan, environment, place, request);
-  hide_store(plan, store);
+  limit_host(plan, store, request);
   add_network_files(plan);
   plan.filled_files.push_back({"/etc/machine-id", random_machine_id()});
   plan.commands.push_back({request.argv, variables(environment, request), working_directory(place, request), {}});
   return plan;
 }
 
+/// Enters a user namespace of the mode that fits this user.
+IdMode enter() {
+  const auto ids = plan_ids();
+  enter_user_namespace(ids);
+  return ids.mode;
+}
+
+void refuse_binds_of_joined(const SessionRequest& request) {
+  if (request.binds.empty() && request.read_only_binds.empty() && request.store_binds.empty()) return;
+  throw SandboxError("--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
+}
+
+bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
+
+/// The first session mounts.
+SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions) {
+  // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
+  const Fd upper_lock = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
+  while (::flock(upper_lock.get(), LOCK_EX) != 0)
+    if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
+  plan.id_mode = enter();
+  plan.fresh_upper = is_untouched(plan.upper);
+  plan.upper_lock = upper_lock.get();
+  plan.ending = Ending::at_once;
+  plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
+  return run(plan);
+}
+
+SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan, SessionList& sessions) {
+  plan.joined = running.process.get();
+  plan.id_mode = running.mode;
+  plan.ending = Ending::at_once;
+  plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
+  return run(plan);
+}
+
 SandboxResult run_in_instance(const store::Store& store, const store::Environment& environment,
                               const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
   const auto& instance = held.instance;
-  auto plan =
+  const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
   SessionList sessions(instance.directory);
-  auto running = sessions.find_running();
-  if (running && !(request.binds.empty() && request.read_only_binds.empty()))
-    throw SandboxError("--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
-  if (running) {
-    plan.joined = running->process.get();
-    plan.id_mode = running->mode;
-  } else {
-    const auto ids = plan_ids();
-    plan.id_mode = ids.mode;
-    enter_user_namespace(ids);
+  while (const auto running = sessions.find_running()) {
+    refuse_binds_of_joined(request);
+    try {
+      return run_joined(*running, plan, sessions);
+    } catch (const SessionGone&) {
+      sessions.forget(*running);
+    }
   }
-  plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
-  return run(plan);
+  return run_first(instance, plan, sessions);
+}
+
+std::optional<fs::path> project_of(const store::Reference& reference) {
+  return project_of(reference.root ? std::optional(reference.root->manifest) : std::nullopt);
 }
 
 SandboxResult run_ephemeral(const store::Store& store, const store::Environment& environment,
                             const store::Reference& reference, const SessionRequest& request) {
   // Removed as root of the user namespace, which is entered while it lives: files may belong to mapped ids.
   const auto staging = store.stage();
-  const auto manifest = reference.root ? std::optional(reference.root->manifest) : std::nullopt;
-  const Place place{staging.path() / "upper", staging.path() / "work", project_of(manifest)};
+  const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
   auto plan = session_plan(store, environment, place, request);
-  const auto ids = plan_ids();
-  plan.id_mode = ids.mode;
-  enter_user_namespace(ids);
+  plan.id_mode = enter();
+  plan.fresh_upper = true;
   return run(plan);
 }
 
+SandboxPlan plan_in_memory(const store::Store& store, const store::Environment& environment,
+                           const store::Reference& reference, const SessionRequest& request) {
+  auto plan = session_plan(store, environment, {{}, {}, project_of(reference)}, request);
+  plan.memory = store.root() / "locks";
+  return plan;
+}
+
+SandboxResult run_in_memory(const store::Store& store, const store::Environment& environment,
+                            const store::Reference& reference, const SessionRequest& request) {
+  auto plan = plan_in_memory(store, environment, reference, request);
+  plan.id_mode = enter();
+  return run(plan);
+}
+
+Changes where_changes_go(const store::Store& store, const SessionRequest& request) {
+  if (!keeps_changes(store)) return Changes::in_memory;
+  return request.persistence == Persistence::ephemeral ? Changes::in_staging : Changes::in_instance;
+}
+
 }  // namespace
+
+bool keeps_changes(const store::Store& store) { return ::access(store.root().c_str(), W_OK) == 0; }
 
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
   // gc keeps the environment from here on, and then it is looked at.
   const auto environment = built_environment(store, reference);
   const auto in_use = store::use_environment(store, environment.id);
-  if (request.persistence == Persistence::ephemeral) return run_ephemeral(store, environment, reference, request);
-  return run_in_instance(store, environment, reference, request);
+  switch (where_changes_go(store, request)) {
+    case Changes::in_instance: return run_in_instance(store, environment, reference, request);
+    case Changes::in_staging: return run_ephemeral(store, environment, reference, request);
+    case Changes::in_memory: return run_in_memory(store, environment, reference, request);
+  }
+  std::abort();
+}
+
+PlannedSession plan_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
+  const auto environment = built_environment(store, reference);
+  PlannedSession planned;
+  planned.changes = where_changes_go(store, request);
+  planned.plan = planned.changes == Changes::in_memory
+                     ? plan_in_memory(store, environment, reference, request)
+                     : session_plan(store, environment, {{}, {}, project_of(reference)}, request);
+  planned.plan.id_mode = plan_ids().mode;
+  return planned;
 }
 
 }  // namespace karapace::runtime

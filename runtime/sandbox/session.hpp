@@ -3,8 +3,10 @@
 //
 // The environment's layers lie below the instance's upper directory, so the build result is never written to. A session
 // gets the project's directory at its own path, the manifest's mounts and variables, what the caller binds, and nothing
-// else of the host. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
-// finds the environment as it was built, whatever was done in the instance.
+// else of the host: the store is hidden in whatever is bound, and the project's control files (manifest, lock, graph) are
+// read-only. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
+// finds the environment as it was built, whatever was done in the instance. Where the store can not be written to, changes
+// are kept in memory.
 //
 // Several sessions of one instance run at once although an overlay must not be mounted twice: the first one mounts, the
 // others join its namespaces and copy its mounts, which keeps the overlay alive whoever ends first. `instance/session`
@@ -40,11 +42,29 @@ struct SessionRequest {
   Persistence persistence = Persistence::instance;
   std::vector<std::filesystem::path> binds = {};            // absolute; shown at their own paths, writable
   std::vector<std::filesystem::path> read_only_binds = {};  // the same, read-only
+  std::vector<std::filesystem::path> store_binds = {};      // of the store, at their own paths, read-only (a sysroot)
+  /// What people and programs outside believe of the project: shown read-only. Absolute; what does not exist is left out.
+  std::vector<std::filesystem::path> control_files = {};
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,
 /// SandboxError when a mount is not allowed, when binds are asked for in an instance whose mounts a running session has
 /// made already, or when the sandbox can not be made.
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
+
+enum class Changes { in_instance, in_staging, in_memory };
+
+/// What run_session would start.
+struct PlannedSession {
+  SandboxPlan plan;
+  Changes changes{};
+  bool joins = false;  // a running session, whose mounts hold
+};
+
+/// The plan, without starting or making anything. The same errors.
+PlannedSession plan_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
+
+/// Whether instances can be written to here; else sessions keep their changes in memory.
+bool keeps_changes(const store::Store& store);
 
 }  // namespace karapace::runtime

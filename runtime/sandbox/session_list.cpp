@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -20,15 +21,20 @@ std::optional<IdMode> mode_from(std::string_view word) {
   return std::nullopt;
 }
 
-/// Lines that are no sessions (a file cut short by a full disk) name nothing that runs.
-std::vector<RunningSession> parse(const std::string& content) {
+bool runs(int proc, const RunningSession& session) {
+  return process_start_time(proc, session.process) == session.start_time;
+}
+
+}  // namespace
+
+std::vector<RunningSession> parse_sessions(std::string_view content) {
   std::vector<RunningSession> sessions;
-  std::istringstream lines(content);
+  std::istringstream lines{std::string(content)};
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     RunningSession session;
     std::string word;
-    if (!(words >> session.process >> session.start_time >> word)) continue;
+    if (!(words >> session.process >> session.start_time >> word) || session.process <= 0) continue;
     const auto mode = mode_from(word);
     if (!mode) continue;
     session.mode = *mode;
@@ -36,12 +42,6 @@ std::vector<RunningSession> parse(const std::string& content) {
   }
   return sessions;
 }
-
-bool runs(int proc, const RunningSession& session) {
-  return process_start_time(proc, session.process) == session.start_time;
-}
-
-}  // namespace
 
 std::optional<std::uint64_t> process_start_time(int proc, pid_t process) {
   const auto file = open_if_exists(proc, fmt::format("{}/stat", process), O_RDONLY);
@@ -66,7 +66,7 @@ SessionList::SessionList(const std::filesystem::path& instance_directory)
       file_(open_at(AT_FDCWD, instance_directory / "session", O_RDWR | O_CREAT, 0600)) {
   while (::flock(file_.get(), LOCK_EX) != 0)
     if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
-  for (const auto& session : parse(read_all(file_.get(), "the list of sessions")))
+  for (const auto& session : parse_sessions(read_all(file_.get(), "the list of sessions")))
     if (runs(proc_.get(), session)) sessions_.push_back(session);
 }
 
@@ -74,9 +74,20 @@ std::optional<SessionList::Joinable> SessionList::find_running() const {
   for (const auto& session : sessions_) {
     Fd process = sys::pidfd_open(session.process);
     // Looked at again, now that the descriptor pins the process.
-    if (process && runs(proc_.get(), session)) return Joinable{std::move(process), session.mode};
+    if (process && runs(proc_.get(), session)) return Joinable{std::move(process), session.process, session.mode};
   }
   return std::nullopt;
+}
+
+void SessionList::forget(const Joinable& ended) {
+  constexpr int half_a_minute = 30'000;
+  pollfd end{ended.process.get(), POLLIN, 0};
+  int count = 0;
+  while ((count = ::poll(&end, 1, half_a_minute)) < 0 && errno == EINTR) {
+  }
+  if (count == 0)
+    throw SandboxError(fmt::format("sandbox: an earlier session (process {}) can not be joined and does not go away", ended.pid));
+  std::erase_if(sessions_, [&](const RunningSession& session) { return session.process == ended.pid; });
 }
 
 void SessionList::add_and_unlock(pid_t process, IdMode mode) {

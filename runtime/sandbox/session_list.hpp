@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/sandbox/id_mode.hpp"
@@ -31,17 +31,24 @@ class SessionList {
   /// A running session, as a pidfd of its process 1, and its id mode.
   struct Joinable {
     Fd process;
+    pid_t pid = -1;
     IdMode mode{};
   };
   std::optional<Joinable> find_running() const;
+  /// Waits until this process is gone, mounts and all, and forgets it. SandboxError when that takes longer than half a
+  /// minute.
+  void forget(const Joinable& ended);
   /// Lists the session and gives the lock back.
   void add_and_unlock(pid_t process, IdMode mode);
 
  private:
-  Fd proc_;  // the host's: a caller that joined a session sees another one
+  Fd proc_;
   Fd file_;
   std::vector<RunningSession> sessions_;
 };
+
+/// The lines of a list; those that are no sessions (a file cut short by a full disk) name nothing that runs.
+std::vector<RunningSession> parse_sessions(std::string_view content);
 
 /// The start time of a process, read below `proc`, an open /proc; nothing when there is none.
 std::optional<std::uint64_t> process_start_time(int proc, pid_t process);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/supervisor.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -10,80 +11,112 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/syscalls.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::runtime {
-
 namespace {
 
+using init::Report;
+using init::SignalReach;
+
 sigset_t watched_signals(Terminal terminal) {
-  auto signals = forwarded_signals();
-  if (terminal == Terminal::inherit) return signals;
-  ::sigaddset(&signals, SIGWINCH);
-  ::sigaddset(&signals, SIGCONT);
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT}) ::sigaddset(&signals, signal);
+  ::sigaddset(&signals, terminal == Terminal::pty ? SIGWINCH : SIGTSTP);
   return signals;
+}
+
+Fd output_pipe(Fd& inside) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw SandboxError(errno_message("sandbox: cannot make a pipe", errno));
+  inside = Fd(ends[1]);
+  return Fd(ends[0]);
 }
 
 }  // namespace
 
 Supervisor::Supervisor(const SandboxPlan& plan, PreparedSandbox& prepared) : plan_(plan), root_(prepared.root) {
-  ::sigemptyset(&prepared.signal_mask);
   ::sigprocmask(SIG_BLOCK, nullptr, &old_mask_);
+  // Not the file itself: who has that could change its mode, or what others have written to it.
+  if (plan.output >= 0) output_ = output_pipe(prepared.output);
   if (plan.terminal == Terminal::pty) prepared.terminal = relay_.emplace().look();
   // A build dies of a signal at once and takes its sandbox along; a session decides for itself.
   if (plan.purpose == Purpose::step && !relay_) return;
   const auto signals = watched_signals(plan.terminal);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-  if (plan.purpose == Purpose::session) prepared.signal_mask = old_mask_;
   signals_ = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 Supervisor::~Supervisor() { ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
 
-SandboxResult Supervisor::watch(pid_t pid, Fd socket, Fd process, Fd fuse_device) {
-  pid_ = pid;
-  socket_ = std::move(socket);
-  process_ = std::move(process);
+std::uint64_t Supervisor::caller_mask() const noexcept {
+  std::uint64_t mask = 0;
+  for (int signal = 1; signal <= 64; ++signal)
+    if (::sigismember(&old_mask_, signal) == 1) mask |= std::uint64_t{1} << (signal - 1);
+  return mask;
+}
+
+SandboxResult Supervisor::watch(SandboxProcess one, Fd socket, Fd fuse_device) {
+  one_ = std::move(one);
   fuse_device_ = std::move(fuse_device);
-  while (!ended_) wait_for_events();
+  ReportReader reports(std::move(socket), {.commands = static_cast<std::uint32_t>(plan_.commands.size()),
+                                           .may_ask_for_fuse = plan_.joined < 0 && static_cast<bool>(fuse_device_),
+                                           .may_send_terminal = relay_.has_value()});
+  while (!ended_ && !may_leave()) watch_events(reports);
+  while (output_ && failure_.empty()) keep_output();
+  if (!may_leave()) wait_for_end();
   if (relay_) relay_->drain();
-  wait_for_end();
-  if (fuse_server_ && !plan_.upper.empty()) {
-    fuse_server_.reset();
-    translate_fuse_marks(open_at(AT_FDCWD, plan_.upper, O_RDONLY | O_DIRECTORY).get());
-  }
+  if (fuse_server_ && plan_.ending == Ending::whole) fuse_server_->wait();
+  if (gone_) throw SessionGone(failure_);
   if (!failure_.empty()) throw SandboxError(failure_);
   return result_;
 }
 
-void Supervisor::wait_for_events() {
-  pollfd sources[2 + TerminalRelay::polled] = {{socket_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-  nfds_t count = 2;
+/// What is left, processes of a session that nobody waits for and the mounts, dies with process 1.
+bool Supervisor::may_leave() const noexcept {
+  return plan_.ending == Ending::at_once && finished_ && !relay_ && !output_ && failure_.empty();
+}
+
+void Supervisor::watch_events(ReportReader& reports) {
+  pollfd sources[3 + TerminalRelay::polled] = {
+      {reports.socket(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}};
+  nfds_t count = 3;
   if (relay_) {
     relay_->prepare(sources + count);
     count += TerminalRelay::polled;
   }
   if (::poll(sources, count, -1) < 0) return;
   if (sources[1].revents != 0) pass_signals();
-  if (relay_) relay_->relay(sources + 2);
-  if (sources[0].revents != 0) hear_reports();
+  if (sources[2].revents != 0) keep_output();
+  if (relay_) relay_->relay(sources + 3);
+  if (sources[0].revents != 0) hear(reports);
 }
 
-void Supervisor::hear_reports() {
-  Report report;
-  Fd attached;
-  if (!receive(socket_.get(), report, attached)) {
+void Supervisor::hear(ReportReader& reports) {
+  try {
+    if (auto heard = reports.hear())
+      take(*std::move(heard));
+    else
+      ended_ = true;
+  } catch (const Error& error) {
+    failure_ = error.what();
     ended_ = true;
-    return;
+    sys::pidfd_send_signal(one_.process.get(), SIGKILL);
   }
-  take(report, std::move(attached));
 }
 
-void Supervisor::take(const Report& report, Fd attached) {
+void Supervisor::take(ReportReader::Heard heard) {
+  const auto& report = heard.report;
   switch (report.kind) {
-    case Report::Kind::failure:
-      failure_ = fmt::format("sandbox: cannot {} {}: {}", report.stage, report.object, std::strerror(report.error));
+    case Report::Kind::failure: return fail(report);
+    case Report::Kind::fuse: return serve_fuse();
+    case Report::Kind::terminal: return relay_->attach(std::move(heard.attached));
+    case Report::Kind::ready:
+      if (plan_.when_ready) plan_.when_ready(one_.pid);
       return;
     case Report::Kind::not_started:
       result_.not_started = fmt::format("{}: {}", report.object, std::strerror(report.error));
@@ -91,14 +124,16 @@ void Supervisor::take(const Report& report, Fd attached) {
     case Report::Kind::finished:
       result_.command = report.command;
       result_.status = report.status;
-      finished_ = true;
+      finished_ = report.status != 0 || report.command + 1 == plan_.commands.size();
       return;
-    case Report::Kind::ready:
-      if (plan_.when_ready) plan_.when_ready(pid_);
-      if (relay_) relay_->attach(std::move(attached));
-      return;
-    case Report::Kind::fuse: return serve_fuse();
   }
+}
+
+void Supervisor::fail(const Report& report) {
+  // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked any more.
+  gone_ = std::strcmp(report.stage, joining) == 0 && (report.error == ESRCH || report.error == EPERM);
+  failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),
+                         std::strerror(report.error));
 }
 
 void Supervisor::pass_signals() {
@@ -108,26 +143,45 @@ void Supervisor::pass_signals() {
 }
 
 void Supervisor::handle(int signal, int code) {
-  if (signal == SIGWINCH || signal == SIGCONT) return relay_->refresh();
-  // What the terminal sends goes to the whole process group: without a terminal of its own the command has it already.
-  if (code != SI_KERNEL || relay_) sys::pidfd_send_signal(process_.get(), signal);
+  if (relay_ && (signal == SIGWINCH || signal == SIGCONT)) return relay_->refresh();
+  // What a terminal sends is for the whole group that it shows; the sandbox is a session of its own and has not had it.
+  const bool for_group = code == SI_KERNEL || signal == SIGTSTP || signal == SIGCONT;
+  const auto reach = for_group ? SignalReach::group : SignalReach::command;
+  sys::pidfd_queue_signal(one_.process.get(), signal, static_cast<int>(reach));
+  if (signal == SIGTSTP) ::raise(SIGSTOP);
+}
+
+void Supervisor::keep_output() {
+  std::array<char, 65536> buffer;
+  const auto count = ::read(output_.get(), buffer.data(), buffer.size());
+  if (count < 0 && errno == EINTR) return;
+  if (count <= 0) return output_.reset();
+  try {
+    write_all(plan_.output, {buffer.data(), static_cast<std::size_t>(count)}, "what the commands print");
+  } catch (const Error& error) {
+    // Nobody reads on: the commands are told by SIGPIPE.
+    if (failure_.empty()) failure_ = error.what();
+    output_.reset();
+  }
 }
 
 void Supervisor::serve_fuse() {
   try {
-    fuse_server_.emplace(root_, fuse_device_.get());
+    fuse_server_.emplace(root_, std::move(fuse_device_), plan_.upper_lock);
   } catch (const Error& error) {
     // Process 1 waits for an answer that nobody will give.
     failure_ = error.what();
-    sys::pidfd_send_signal(process_.get(), SIGKILL);
+    sys::pidfd_send_signal(one_.process.get(), SIGKILL);
   }
-  // The server has the connection now; a copy here would keep it alive after the server's death.
-  fuse_device_.reset();
 }
 
 void Supervisor::wait_for_end() {
+  if (!one_.process) {
+    if (failure_.empty()) failure_ = "sandbox: process 1 could not be made";
+    return;
+  }
   siginfo_t information{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &information, WEXITED) != 0 && errno == EINTR) {
+  while (::waitid(P_PIDFD, static_cast<id_t>(one_.process.get()), &information, WEXITED) != 0 && errno == EINTR) {
   }
   if (!failure_.empty() || finished_ || plan_.commands.empty()) return;
   failure_ = fmt::format("sandbox: process 1 ended early ({} {})",

@@ -47,7 +47,8 @@ pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept {
   clone_args arguments{};
   arguments.flags = flags | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&descriptor);
-  arguments.exit_signal = SIGCHLD;
+  // CLONE_PARENT takes this process's own, which is SIGCHLD too.
+  if ((flags & CLONE_PARENT) == 0) arguments.exit_signal = SIGCHLD;
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
   if (pid > 0) pidfd = Fd(descriptor);
   return pid;
@@ -59,6 +60,18 @@ int setns(int pidfd, int namespaces) noexcept { return ::setns(pidfd, namespaces
 
 int pidfd_send_signal(int pidfd, int signal) noexcept {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
+
+int pidfd_queue_signal(int pidfd, int signal, int value) noexcept {
+  siginfo_t information{};
+  information.si_signo = signal;
+  information.si_code = SI_QUEUE;
+  information.si_value.sival_int = value;
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, &information, 0));
+}
+
+int execute(int program, char* const* argv, char* const* variables) noexcept {
+  return static_cast<int>(::syscall(SYS_execveat, program, "", argv, variables, AT_EMPTY_PATH));
 }
 
 Fd fsopen(const char* type) noexcept { return Fd(::fsopen(type, FSOPEN_CLOEXEC)); }

@@ -18,12 +18,17 @@ namespace karapace::runtime::sys {
 /// openat2(2). `resolve` is made of RESOLVE_* of <linux/openat2.h>.
 Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) noexcept;
 
-/// clone3(2) without shared memory: returns 0 in the child. `pidfd` receives a descriptor of it in the parent.
+/// clone3(2) without shared memory: returns 0 in the child. `pidfd` receives a descriptor of it in the parent. With
+/// CLONE_PARENT the child's parent is this process's.
 pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept;
 Fd pidfd_open(pid_t pid) noexcept;
 /// setns(2) into the namespaces (CLONE_NEW*) of the process.
 int setns(int pidfd, int namespaces) noexcept;
 int pidfd_send_signal(int pidfd, int signal) noexcept;
+/// The same as by sigqueue(3), with a value.
+int pidfd_queue_signal(int pidfd, int signal, int value) noexcept;
+/// execveat(2) of an open program.
+int execute(int program, char* const* argv, char* const* variables) noexcept;
 
 Fd fsopen(const char* type) noexcept;
 int fsconfig_string(int context, const char* key, const char* value) noexcept;

@@ -41,6 +41,13 @@ termios usual_modes() {
 
 }  // namespace
 
+namespace {
+
+/// Else the shell in front of it reads, and whoever does so all the same is stopped.
+bool is_in_foreground() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
+
+}  // namespace
+
 TerminalRelay::TerminalRelay() : is_terminal_(::tcgetattr(STDIN_FILENO, &original_) == 0) {}
 
 TerminalRelay::~TerminalRelay() {
@@ -55,7 +62,7 @@ TerminalLook TerminalRelay::look() const {
 }
 
 void TerminalRelay::make_raw() {
-  if (!is_terminal_) return;
+  if (!is_terminal_ || !is_in_foreground()) return;
   termios raw = original_;
   ::cfmakeraw(&raw);
   is_raw_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
@@ -68,7 +75,7 @@ void TerminalRelay::attach(Fd master) {
 }
 
 void TerminalRelay::prepare(pollfd* sources) const {
-  const bool room = pending_end_ < pending_.size();
+  const bool room = pending_end_ < pending_.size() && (!is_terminal_ || is_in_foreground());
   sources[0] = {master_ && input_open_ && room ? STDIN_FILENO : -1, POLLIN, 0};
   const auto wanted = static_cast<short>(pending_begin_ < pending_end_ ? POLLIN | POLLOUT : POLLIN);
   sources[1] = {master_.get(), wanted, 0};

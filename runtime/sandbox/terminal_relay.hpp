@@ -2,7 +2,7 @@
 // TerminalRelay: the caller's terminal on one side, the master of a sandbox's terminal on the other.
 //
 // While a master is attached the caller's terminal is raw, so that keys such as Ctrl-C and Ctrl-Z act inside; it gets
-// its modes back when the relay dies, on whatever way. Without a terminal on standard input the relay copies bytes, and
+// its modes back when the relay dies, on whatever way. In the background the terminal is left alone. Without a terminal on standard input the relay copies bytes, and
 // the end of input is typed as the inside's end-of-file character.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <termios.h>
 
-#include "runtime/sandbox/process_one.hpp"
+#include "runtime/sandbox/builder.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::runtime {

@@ -16,6 +16,7 @@
 #include "generator/resolve/protocol.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/standard_streams.hpp"
 
 namespace karapace::resolve_deb {
 namespace {
@@ -45,4 +46,7 @@ int run(std::string_view verb) {
 }  // namespace
 }  // namespace karapace::resolve_deb
 
-int main(int argc, char** argv) { return karapace::resolve_deb::run(argc == 2 ? argv[1] : ""); }
+int main(int argc, char** argv) {
+  karapace::open_missing_streams();
+  return karapace::resolve_deb::run(argc == 2 ? argv[1] : "");
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/command_loop.hpp"
+#include "runtime/init/command_loop.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,15 +17,10 @@
 #include "runtime/sandbox/small_text.hpp"
 #include "runtime/sandbox/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
-/// What a command's standard streams become.
-struct Streams {
-  int terminal = -1;
-  int output = -1;
-  int no_input = -1;
-};
+using runtime::SmallText;
 
 /// A missing interpreter and a missing file both give ENOENT; only the first has the file.
 const char* explain(int error, const char* path) noexcept {
@@ -33,53 +29,61 @@ const char* explain(int error, const char* path) noexcept {
   return lacks_interpreter ? "its interpreter is missing" : "";
 }
 
+/// fork(2); not vfork(2), as the child's stack would be this process's own.
+pid_t fork_process() noexcept { return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0L, 0L, 0L, 0L)); }
+
+/// A command from the fork to its execution.
 class Starter {
  public:
-  Starter(const PreparedSandbox& sandbox, const Reporter& reporter, Streams streams) noexcept
-      : sandbox_(sandbox), reporter_(reporter), streams_(streams) {}
+  Starter(const ReadPlan& plan, const Reporter& reporter) noexcept : header_(*plan.header), plan_(plan), reporter_(reporter) {}
 
   pid_t start(std::uint32_t index) const noexcept {
-    // The child only makes system calls until it executes, so it may borrow this process's memory.
-    const pid_t pid = ::vfork();
+    const pid_t pid = fork_process();
     if (pid == 0) become(index);
     return pid;
   }
 
  private:
   [[noreturn]] void become(std::uint32_t index) const noexcept {
-    const auto& command = sandbox_.commands[index];
+    const auto& command = plan_.commands[index];
     take_streams();
-    // A new terminal starts like a login; elsewhere what the caller ignores (nohup) stays ignored.
-    if (sandbox_.plan->purpose == Purpose::step || streams_.terminal >= 0) reset_signals();
-    ::sigprocmask(SIG_SETMASK, &sandbox_.signal_mask, nullptr);
+    if (header_.resets_signals != 0) reset_signals();
+    sigset_t mask{};
+    mask.__val[0] = header_.signal_mask;
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    ::umask(header_.umask);
     if (::chdir(command.working_directory) != 0) give_up(index, errno, command.working_directory);
-    sys::close_range_on_exec(3);
+    runtime::sys::close_range_on_exec(3);
     execute(index, command);
   }
 
   void take_streams() const noexcept {
-    if (streams_.terminal >= 0) {
+    // A group of its own, so that what a command sends to its group reaches nobody else, and what is sent to the group
+    // reaches all that the command started.
+    if (header_.terminal_streams == 0) {
+      ::setpgid(0, 0);
+    } else {
       ::setsid();
-      ::ioctl(streams_.terminal, TIOCSCTTY, 0);
-      for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(streams_.terminal, fd);
-      return;
+      ::ioctl(descriptor::terminal, TIOCSCTTY, 0);
     }
-    if (streams_.output < 0) return;
-    ::dup2(streams_.no_input, STDIN_FILENO);
-    ::dup2(streams_.output, STDOUT_FILENO);
-    ::dup2(streams_.output, STDERR_FILENO);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+      const auto bit = std::uint32_t{1} << fd;
+      if ((header_.terminal_streams & bit) != 0) ::dup2(descriptor::terminal, fd);
+      if ((header_.null_streams & bit) != 0) ::dup2(descriptor::null, fd);
+      if (header_.has_output != 0) ::dup2(fd == STDIN_FILENO ? descriptor::null : descriptor::output, fd);
+    }
   }
 
   static void reset_signals() noexcept {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
-    for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+    for (int signal = 1; signal <= 64; ++signal) ::sigaction(signal, &standard, nullptr);
   }
 
-  [[noreturn]] void execute(std::uint32_t index, const PreparedCommand& command) const noexcept {
-    const char* name = command.argv.front();
-    if (std::strchr(name, '/') != nullptr) {
-      ::execve(name, command.argv.data(), command.environment.data());
+  [[noreturn]] void execute(std::uint32_t index, const PlannedCommand& command) const noexcept {
+    const char* name = command.argv[0];
+    if (std::memchr(name, '/', std::strlen(name)) != nullptr) {
+      ::execve(name, command.argv, command.variables);
       give_up(index, errno, name);
     }
     // As execvp(3): the first one that can be executed; EACCES is remembered while looking on.
@@ -88,7 +92,7 @@ class Starter {
       const auto length = std::strcspn(entry, ":");
       SmallText<4096> path;
       path.add(length == 0 ? "." : entry, length == 0 ? 1 : length).add("/").add(name);
-      if (path.whole()) ::execve(path.text(), command.argv.data(), command.environment.data());
+      if (path.whole()) ::execve(path.text(), command.argv, command.variables);
       if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) give_up(index, errno, path.text());
       if (errno == EACCES) error = EACCES;
       if (errno == ENOENT && ::access(path.text(), F_OK) == 0) give_up(index, ENOENT, path.text());
@@ -106,13 +110,20 @@ class Starter {
     ::_exit(error == ENOENT || error == ENOTDIR ? 127 : 126);
   }
 
-  const PreparedSandbox& sandbox_;
+  const Header& header_;
+  const ReadPlan& plan_;
   const Reporter& reporter_;
-  Streams streams_;
 };
 
+sigset_t passed_signals() noexcept {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT}) ::sigaddset(&signals, signal);
+  return signals;
+}
+
 Fd signal_descriptor() noexcept {
-  sigset_t signals = forwarded_signals();
+  sigset_t signals = passed_signals();
   ::sigaddset(&signals, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   return Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -131,13 +142,15 @@ void handle_signals(int signals, pid_t command) noexcept {
   signalfd_siginfo information{};
   while (::read(signals, &information, sizeof information) == sizeof information) {
     const auto signal = static_cast<int>(information.ssi_signo);
-    // A terminal's signal reaches the command by itself, and signals from inside are not for passing on.
-    const bool from_outside = information.ssi_code != SI_KERNEL && information.ssi_pid == 0;
-    if (signal != SIGCHLD && from_outside) ::kill(command, signal);
+    // The process outside has no id in here; signals from inside are not for passing on.
+    if (signal == SIGCHLD || information.ssi_pid != 0 || information.ssi_code != SI_QUEUE) continue;
+    const bool group = information.ssi_int == static_cast<int>(SignalReach::group);
+    // A terminal's stop would be ignored by a group that has no shell above it (setpgid(2), "orphaned").
+    ::kill(group ? -command : command, signal == SIGTSTP ? SIGSTOP : signal);
   }
 }
 
-int wait_for(pid_t command, int signals, OwnerTracker& owners) noexcept {
+int wait_for(pid_t command, int signals, runtime::OwnerTracker& owners) noexcept {
   while (true) {
     if (const int status = reap(command); status >= 0) return status;
     pollfd sources[] = {{signals, POLLIN, 0}, {owners.listener(), POLLIN, 0}};
@@ -147,20 +160,24 @@ int wait_for(pid_t command, int signals, OwnerTracker& owners) noexcept {
   }
 }
 
+/// What only commands need: with the last one started, the end of its streams is the end for those who read them.
+void drop_streams() noexcept {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) ::dup2(descriptor::null, fd);
+  for (const int fd : {descriptor::null, descriptor::output, descriptor::terminal}) ::close(fd);
+}
+
 }  // namespace
 
-void run_commands(const PreparedSandbox& sandbox, const Reporter& reporter, int listener, int terminal) noexcept {
-  Streams streams{terminal, sandbox.plan->output, -1};
-  Fd null;
-  if (streams.output >= 0) null = sys::openat2(AT_FDCWD, "/dev/null", O_RDONLY, 0, 0);
-  streams.no_input = null.get();
+void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) noexcept {
   const Fd signals = signal_descriptor();
   if (!signals) reporter.fail("receive signals", "signalfd");
-  const Starter starter(sandbox, reporter, streams);
-  OwnerTracker owners(listener);
-  for (std::uint32_t index = 0; index < sandbox.commands.size(); ++index) {
+  const Starter starter(plan, reporter);
+  runtime::OwnerTracker owners(listener);
+  const auto count = plan.header->commands;
+  for (std::uint32_t index = 0; index < count; ++index) {
     const pid_t command = starter.start(index);
-    if (command < 0) reporter.fail("start a process for", sandbox.commands[index].argv.front());
+    if (command < 0) reporter.fail("start a process for", plan.commands[index].argv[0]);
+    if (index + 1 == count) drop_streams();
     const int status = wait_for(command, signals.get(), owners);
     reporter.finished(index, status);
     if (status != 0) break;
@@ -168,4 +185,4 @@ void run_commands(const PreparedSandbox& sandbox, const Reporter& reporter, int 
   ::_exit(0);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

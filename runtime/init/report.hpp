@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports: what the processes inside a new sandbox tell the one outside, over a socket of whole messages.
+// Reports: what process 1 of a sandbox tells the process outside, over a socket of whole messages.
+//
+// The process outside takes them for hostile input all the same (runtime/sandbox/report_reader.hpp).
 #pragma once
 
 #include <cstdint>
 
-#include "store/fd.hpp"
-
-namespace karapace::runtime {
+namespace karapace::init {
 
 struct Report {
   enum class Kind : std::uint32_t {
     failure,      // the sandbox could not be made: stage, object, error
     fuse,         // a FUSE connection comes along as a descriptor: serve the root file system
-    ready,        // every mount is in place; with a pseudo terminal, its master comes along as a descriptor
+    terminal,     // the master of a new pseudo terminal comes along as a descriptor
+    ready,        // the sandbox stands and is shut
     not_started,  // the command could not be executed: error, object
     finished,     // a command ended: command, status
   };
@@ -41,7 +42,4 @@ class Reporter {
   int socket_;
 };
 
-/// The reading end. False when nobody is left to report. A descriptor that came along is put into `attached`.
-bool receive(int socket, Report& report, Fd& attached);
-
-}  // namespace karapace::runtime
+}  // namespace karapace::init

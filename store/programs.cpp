@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/programs.hpp"
+#include "store/programs.hpp"
 
 #include <array>
 #include <cerrno>
@@ -11,7 +11,7 @@
 
 #include "store/error.hpp"
 
-namespace karapace::cli {
+namespace karapace {
 
 namespace {
 
@@ -35,4 +35,4 @@ std::filesystem::path find_program(std::string_view name) {
                           places[0].string(), places[1].string(), places[2].string()));
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace

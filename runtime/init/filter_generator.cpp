@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 
 #include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace {
@@ -80,6 +82,7 @@ constexpr const char* refused[] = {"mount",
                                    "vm86",
                                    "vm86old",
                                    "lookup_dcookie",
+                                   "uselib",
                                    "nfsservctl",
                                    "syslog"};
 
@@ -93,14 +96,72 @@ constexpr const char* identity_changes[] = {"setuid",     "setgid",     "setreui
                                             "setgid32",   "setreuid32", "setregid32", "setresuid32", "setresgid32",
                                             "setfsuid32", "setfsgid32", "setgroups32"};
 
+/// Answered as by a kernel without that kind of socket. What is left: unix (1), inet (2), inet6 (10), netlink (16). The
+/// cubes below cover all other numbers up to 63, past which the kernel knows none; `check_families` proves it.
+constexpr struct {
+  std::uint64_t mask;
+  std::uint64_t bits;
+} refused_families[] = {{0x20, 0x20},              // 32 to 63
+                        {0x11, 0x11}, {0x12, 0x12}, {0x14, 0x14}, {0x18, 0x18},  // 17 to 31
+                        {0x34, 0x04},              // 4 to 7, 12 to 15
+                        {0x37, 0x03},              // 3, 11
+                        {0x3f, 0x08}, {0x3f, 0x09}};
+
+bool is_refused_family(std::uint64_t family) {
+  for (const auto& cube : refused_families)
+    if ((family & cube.mask) == cube.bits) return true;
+  return false;
+}
+
+void check_families() {
+  for (std::uint64_t family = 1; family < 64; ++family) {
+    const bool allowed = family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK;
+    if (is_refused_family(family) != allowed) continue;
+    std::fprintf(stderr, "filter_generator: the socket family %d is on the wrong side\n", static_cast<int>(family));
+    std::exit(1);
+  }
+}
+
+/// Of netlink: routes, which getifaddrs(3) asks for, and device events are left; firewalls, audit, IPsec and others are not.
+constexpr std::uint64_t refused_netlink[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22};
+
+void add_socket_rules(scmp_filter_ctx context) {
+  constexpr std::uint64_t low_half = 0xffffffff;  // the kernel looks at 32 bits of these arguments
+  check_families();
+  for (const char* call : {"socket", "socketpair"}) {
+    for (const auto& [mask, bits] : refused_families) {
+      const scmp_arg_cmp family{0, SCMP_CMP_MASKED_EQ, mask, bits};
+      const int result = seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), seccomp_syscall_resolve_name(call), 1, &family);
+      if (result != -EDOM) check(result, call);
+    }
+  }
+  for (const std::uint64_t protocol : refused_netlink) {
+    const scmp_arg_cmp arguments[] = {{0, SCMP_CMP_MASKED_EQ, low_half, AF_NETLINK},
+                                      {2, SCMP_CMP_MASKED_EQ, low_half, protocol}};
+    check(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, arguments), "netlink");
+  }
+}
+
+/// The older call of 32-bit programs, which has its arguments in memory, where no filter sees them.
+void add_socketcall_rules(scmp_filter_ctx context) {
+  constexpr std::uint64_t making[] = {1, 8};  // SYS_SOCKET, SYS_SOCKETPAIR of <linux/net.h>
+  for (const std::uint64_t call : making) {
+    const scmp_arg_cmp which{0, SCMP_CMP_MASKED_EQ, 0xffffffff, call};
+    const int result = seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketcall), 1, &which);
+    if (result != -EDOM) check(result, "socketcall");
+  }
+}
+
 void add_common_rules(scmp_filter_ctx context) {
   for (const char* call : refused) add(context, SCMP_ACT_ERRNO(EPERM), call);
   for (const char* call : absent) add(context, SCMP_ACT_ERRNO(ENOSYS), call);
-  constexpr std::uint64_t low_half = 0xffffffff;  // the kernel looks at 32 bits of these arguments
+  constexpr std::uint64_t low_half = 0xffffffff;
   add_with_bits(context, "ioctl", 1, low_half, TIOCSTI);
   add_with_bits(context, "ioctl", 1, low_half, TIOCLINUX);
   add_with_bits(context, "unshare", 0, CLONE_NEWUSER, CLONE_NEWUSER);
   add_with_bits(context, "clone", 0, CLONE_NEWUSER, CLONE_NEWUSER);
+  add_socket_rules(context);
+  add_socketcall_rules(context);
 }
 
 void write_array(scmp_filter_ctx context, const char* name) {

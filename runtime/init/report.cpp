@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/report.hpp"
+#include "runtime/init/report.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -7,9 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 void copy(char* target, std::size_t size, const char* text) noexcept {
@@ -76,28 +74,4 @@ void Reporter::not_started(std::uint32_t command, int error, const char* object)
   send_report(socket_, report, -1);
 }
 
-bool receive(int socket, Report& report, Fd& attached) {
-  iovec bytes{&report, sizeof report};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (count < 0 && errno == EINTR);
-  if (count < 0 && errno == ECONNRESET) return false;
-  if (count < 0) throw SandboxError(errno_message("sandbox: cannot hear from process 1", errno));
-  if (count == 0) return false;
-  if (count != sizeof report) throw SandboxError("sandbox: process 1 sent a report of the wrong size");
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    attached = Fd(fd);
-  }
-  return true;
-}
-
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/filter.hpp"
+#include "runtime/init/filter.hpp"
 
 #include <cstdlib>
 #include <iterator>
 
 #include <linux/filter.h>
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 // The generated file defines real_filter, pretended_filter and tracked_filter.
@@ -14,12 +14,7 @@ namespace {
 
 }  // namespace
 
-OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept {
-  if (mode != IdMode::single) return OwnerCalls::real;
-  return purpose == Purpose::step ? OwnerCalls::tracked : OwnerCalls::pretended;
-}
-
-sys::Filter filter(OwnerCalls calls) noexcept {
+runtime::sys::Filter filter(OwnerCalls calls) noexcept {
   switch (calls) {
     case OwnerCalls::real: return {real_filter, std::size(real_filter)};
     case OwnerCalls::pretended: return {pretended_filter, std::size(pretended_filter)};
@@ -28,4 +23,4 @@ sys::Filter filter(OwnerCalls calls) noexcept {
   std::abort();
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

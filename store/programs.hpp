@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <string_view>
 
-namespace karapace::cli {
+namespace karapace {
 
 /// Absolute path of `name` ("karapace-step", "karapace-fetch", "karapace-resolve-deb", "karapace"). Error naming the
 /// places that were looked at when it is not there.
 std::filesystem::path find_program(std::string_view name);
 
-}  // namespace karapace::cli
+}  // namespace karapace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/capabilities.hpp"
+#include "runtime/init/capabilities.hpp"
 
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 constexpr std::uint64_t bit(unsigned capability) { return std::uint64_t{1} << capability; }
@@ -31,14 +31,14 @@ bool set_capabilities(std::uint64_t set) noexcept {
 
 }  // namespace
 
-bool limit_capabilities(ProcessAccess access) noexcept {
+bool limit_capabilities() noexcept {
   // Bounding set first, as that needs CAP_SETPCAP. The kernel answers EINVAL past its last capability.
   for (unsigned capability = 0; capability < 64; ++capability) {
     if ((default_set & bit(capability)) != 0) continue;
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return false;
-  return set_capabilities(default_set | (access == ProcessAccess::granted ? bit(CAP_SYS_PTRACE) : 0));
+  return set_capabilities(default_set | bit(CAP_SYS_PTRACE));
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seccomp filters: generated when Karapace is built (filter_generator.cpp), so that loading one costs one call.
+#pragma once
+
+#include "runtime/init/init_plan.hpp"
+#include "runtime/sandbox/syscalls.hpp"
+
+namespace karapace::init {
+
+runtime::sys::Filter filter(OwnerCalls calls) noexcept;
+
+}  // namespace karapace::init

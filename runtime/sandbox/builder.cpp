@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/builder.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "runtime/init/init_plan.hpp"
+#include "runtime/sandbox/mount_executor.hpp"
+#include "runtime/sandbox/syscalls.hpp"
+
+namespace karapace::runtime {
+namespace {
+
+namespace descriptor = init::descriptor;
+using init::Report;
+using init::Reporter;
+
+constexpr int first_free = 16;  // above every number that process 1 starts with
+
+/// Ties this process to the one outside: when that dies, this one is killed, and with it the whole sandbox.
+void die_with_parent(const Reporter& reporter) noexcept {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) reporter.fail("watch the parent process", "prctl");
+  // It may have died before that call; then the other end of the socket is closed.
+  pollfd end{reporter.socket(), 0, 0};
+  if (::poll(&end, 1, 0) > 0) ::_exit(1);
+}
+
+void bring_loopback_up(const Reporter& reporter) noexcept {
+  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) return;  // a kernel without IPv4 has nothing to bring up
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP;
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) reporter.fail("bring up the network interface", "lo");
+}
+
+bool is_of_type(int fd, long magic) noexcept {
+  struct statfs status {};
+  return ::fstatfs(fd, &status) == 0 && status.f_type == magic;
+}
+
+/// The joined sandbox's root is this process's already; only /proc must show the new pid namespace.
+void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
+  // The older /proc stays below the new one: without a visible /proc the kernel refuses another.
+  Fd root = sys::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
+  Fd proc = sys::openat2(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+  if (!root || !proc) reporter.fail("open", "/proc");
+  if (!is_of_type(proc.get(), PROC_SUPER_MAGIC)) reporter.fail("find", "/proc", ESTALE);
+  MountExecutor(root.get(), reporter).run(sandbox.mounts);
+}
+
+void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
+  Fd root = mount_root(sandbox.root, reporter);
+  MountExecutor executor(root.get(), reporter);
+  executor.take_from_store(sandbox.mounts);
+  change_host_view(sandbox.host, reporter);
+  executor.run(sandbox.mounts);
+  if (::fchdir(root.get()) != 0) reporter.fail("enter the root", "/");
+  if (sys::pivot_root_here() != 0) reporter.fail("pivot_root", "/");
+  if (::umount2(".", MNT_DETACH) != 0) reporter.fail("leave the old root", "/");
+  if (::chdir("/") != 0) reporter.fail("enter the root", "/");
+}
+
+/// What builds must not see of the user and the limits of the process outside.
+void make_deterministic(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  const rlimit no_core{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) reporter.fail("set the limit", "RLIMIT_CORE");
+  if (sandbox.plan->id_mode != IdMode::single && ::setgroups(0, nullptr) != 0)
+    reporter.fail("drop supplementary groups", "setgroups");
+}
+
+void name_host(const SandboxPlan& plan, const Reporter& reporter) noexcept {
+  if (::sethostname(plan.hostname.c_str(), plan.hostname.size()) != 0)
+    reporter.fail("set the host name", plan.hostname.c_str());
+  if (plan.network == Network::none) bring_loopback_up(reporter);
+}
+
+/// A new terminal inside, whose master goes outside. Returns the slave.
+Fd make_terminal(const TerminalLook& look, const Reporter& reporter) noexcept {
+  // In a joined sandbox others have been at work: this must be the kernel's, whatever lies at that path.
+  Fd master = sys::openat2(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_NO_SYMLINKS);
+  int unlock = 0;
+  if (!master || !is_of_type(master.get(), DEVPTS_SUPER_MAGIC) || ::ioctl(master.get(), TIOCSPTLCK, &unlock) != 0)
+    reporter.fail("make a terminal", "/dev/pts/ptmx");
+  Fd slave(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!slave) reporter.fail("open the terminal", "/dev/pts");
+  ::tcsetattr(slave.get(), TCSANOW, &look.modes);
+  ::ioctl(slave.get(), TIOCSWINSZ, &look.size);
+  reporter.tell_with(Report::Kind::terminal, master.get());
+  return slave;
+}
+
+/// Moves what process 1 starts with to its numbers and closes everything else. Nothing that the caller had open may be
+/// reached from inside. Returns the program's descriptor.
+int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Reporter& reporter) noexcept {
+  const int given[][2] = {{reporter.socket(), descriptor::report},
+                          {sandbox.init_plan.get(), descriptor::plan},
+                          {sandbox.null.get(), descriptor::null},
+                          {sandbox.output.get(), descriptor::output},
+                          {terminal, descriptor::terminal},
+                          {sandbox.init.get(), first_free - 1}};
+  constexpr int count = 6;
+  int moved[count];
+  for (int i = 0; i < count; ++i) {
+    moved[i] = given[i][0] < 0 ? -1 : ::fcntl(given[i][0], F_DUPFD_CLOEXEC, first_free);
+    if (given[i][0] >= 0 && moved[i] < 0) reporter.fail("move a descriptor", "fcntl");
+  }
+  for (int i = 0; i < count; ++i) {
+    // The program's own descriptor must not stay open in it.
+    const int flags = given[i][1] == first_free - 1 ? O_CLOEXEC : 0;
+    if (moved[i] < 0)
+      ::close(given[i][1]);
+    else
+      ::dup3(moved[i], given[i][1], flags);
+  }
+  sys::close_range(descriptor::terminal + 1, first_free - 2);
+  sys::close_range(first_free, ~0U);
+  return first_free - 1;
+}
+
+[[noreturn]] void become_init(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  Fd terminal;
+  if (sandbox.terminal) terminal = make_terminal(*sandbox.terminal, reporter);
+  const int program = arrange_descriptors(sandbox, terminal.get(), reporter);
+  const Reporter moved(descriptor::report);
+  // In a session of its own there is no controlling terminal, and signals for the caller's group do not arrive.
+  if (::setsid() < 0) moved.fail("start a session", "setsid");
+  if (sandbox.output)
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) ::dup2(descriptor::null, fd);
+  char name[] = "karapace-init";
+  char* const argv[] = {name, nullptr};
+  char* const variables[] = {nullptr};
+  sys::execute(program, argv, variables);
+  moved.fail("start", "karapace-init");
+}
+
+}  // namespace
+
+void build_sandbox(const PreparedSandbox& sandbox, int report, int outside) noexcept {
+  const Reporter reporter(report);
+  ::close(outside);
+  die_with_parent(reporter);
+  const auto& plan = *sandbox.plan;
+  if (plan.purpose == Purpose::step) make_deterministic(sandbox, reporter);
+  if (plan.joined >= 0) {
+    refresh_process_view(sandbox, reporter);
+  } else {
+    build_root(sandbox, reporter);
+    name_host(plan, reporter);
+  }
+  become_init(sandbox, reporter);
+}
+
+void join_sandbox(const PreparedSandbox& sandbox, int report, int outside, int pids) noexcept {
+  const Reporter reporter(report);
+  int namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  if (sandbox.plan->network == Network::none) namespaces |= CLONE_NEWNET;
+  if (sys::setns(sandbox.plan->joined, namespaces) != 0) reporter.fail(joining, "the running session");
+  Fd process;
+  const pid_t pid = sys::clone3(CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID, process);
+  if (pid == 0) build_sandbox(sandbox, report, outside);
+  if (pid < 0) reporter.fail("make new namespaces in", "the running session");
+  const bool told = ::write(pids, &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid);
+  ::_exit(told ? 0 : 1);
+}
+
+}  // namespace karapace::runtime

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sandbox/host_view.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <set>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "runtime/sandbox/mount_executor.hpp"
+#include "runtime/sandbox/session_mounts.hpp"
+#include "runtime/sandbox/small_text.hpp"
+#include "runtime/sandbox/syscalls.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = HostOperation::Kind;
+using sys::Recursive;
+
+/// mountinfo writes space, tab, newline and backslash as \040 and the like.
+std::string unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+std::string_view next_word(std::string_view& line) {
+  const auto end = std::min(line.find(' '), line.size());
+  const auto word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+std::optional<HostMount> parse_mount(std::string_view line) {
+  HostMount mount;
+  const auto id = next_word(line);
+  if (std::from_chars(id.data(), id.data() + id.size(), mount.id).ec != std::errc()) return std::nullopt;
+  next_word(line);  // its parent
+  mount.device = next_word(line);
+  mount.root = unescaped(next_word(line));
+  mount.point = unescaped(next_word(line));
+  if (!mount.root.is_absolute() || !mount.point.is_absolute()) return std::nullopt;
+  return mount;
+}
+
+fs::path below(const fs::path& path, const fs::path& directory) {
+  const auto rest = path.lexically_relative(directory);
+  return rest == "." ? fs::path() : rest;
+}
+
+fs::path joined(const fs::path& directory, const fs::path& rest) { return rest.empty() ? directory : directory / rest; }
+
+/// The directories between a shown one and what lies in it, outermost first, with neither end.
+std::vector<fs::path> between(const fs::path& shown, const fs::path& path) {
+  std::vector<fs::path> directories;
+  for (auto parent = path.parent_path(); parent != shown && parent.has_relative_path(); parent = parent.parent_path())
+    directories.push_back(parent);
+  std::reverse(directories.begin(), directories.end());
+  return directories;
+}
+
+class Planner {
+ public:
+  Planner(const HostMounts& mounts, const HostLimits& limits) : mounts_(mounts), limits_(limits) {}
+
+  std::vector<HostOperation> plan() {
+    if (limits_.hidden) hide(*limits_.hidden);
+    for (const auto& path : limits_.read_only) protect(path);
+    // Outer ones first: an inner one is looked up through them. Covers come last, as nothing can be found below.
+    std::vector<HostOperation> result;
+    for (const auto& pin : pins_) result.push_back({.kind = Kind::pin, .path = pin});
+    std::stable_sort(result.begin(), result.end(), [](const HostOperation& a, const HostOperation& b) {
+      return std::distance(a.path.begin(), a.path.end()) < std::distance(b.path.begin(), b.path.end());
+    });
+    std::sort(operations_.begin(), operations_.end(),
+              [](const HostOperation& a, const HostOperation& b) { return a.kind < b.kind; });
+    result.insert(result.end(), operations_.begin(), operations_.end());
+    return result;
+  }
+
+ private:
+  void hide(const fs::path& directory) {
+    const auto here = identity(directory);
+    if (!here)
+      throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
+    for (const auto& path : paths_of(directory)) {
+      // A path that another mount covers leads elsewhere; a mount of a part of it shows just that part.
+      const auto found = identity(path);
+      const bool leads_there = found && (*found == *here || mounts_.lies_within(path, directory));
+      if (leads_there && pin_ways_to(path)) operations_.push_back({Kind::hide, path, found->first, found->second});
+    }
+  }
+
+  void protect(const fs::path& written) {
+    struct stat status {};
+    if (::lstat(written.c_str(), &status) != 0) return;
+    std::error_code error;
+    const auto parent = fs::canonical(written.parent_path(), error);
+    if (error) return;
+    for (const auto& path : paths_of(parent / written.filename()))
+      if (pin_ways_to(path)) operations_.push_back({.kind = Kind::read_only, .path = path});
+  }
+
+  std::vector<fs::path> paths_of(const fs::path& path) const {
+    const auto place = mounts_.place_of(path);
+    return place ? mounts_.paths_of(*place) : std::vector<fs::path>{path};
+  }
+
+  /// Whether anything that is shown leads there.
+  bool pin_ways_to(const fs::path& path) {
+    bool is_shown = false;
+    for (const auto& shown : limits_.shown) {
+      if (!lies_in(path, shown)) continue;
+      is_shown = true;
+      const auto way = between(shown, path);
+      pins_.insert(way.begin(), way.end());
+    }
+    return is_shown;
+  }
+
+  static std::optional<std::pair<dev_t, ino_t>> identity(const fs::path& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+    return std::pair(status.st_dev, status.st_ino);
+  }
+
+  const HostMounts& mounts_;
+  const HostLimits& limits_;
+  std::set<fs::path> pins_;
+  std::vector<HostOperation> operations_;
+};
+
+bool is_expected(int fd, const HostOperation& operation) noexcept {
+  struct stat status {};
+  if (operation.kind != Kind::hide) return true;
+  return ::fstat(fd, &status) == 0 && status.st_dev == operation.device && status.st_ino == operation.inode;
+}
+
+Fd cover_for(const HostOperation& operation, int place) noexcept {
+  struct stat status {};
+  if (::fstat(place, &status) != 0) return Fd();
+  if (operation.kind == Kind::hide) return new_cover(S_ISDIR(status.st_mode));
+  Fd target;
+  if (S_ISLNK(status.st_mode)) {
+    target = sys::openat2(AT_FDCWD, operation.path.c_str(), O_PATH, 0, RESOLVE_NO_MAGICLINKS);
+    if (!target) return Fd();
+  }
+  Fd mount = sys::open_tree_clone(target ? target.get() : place, "", Recursive::yes);
+  const std::uint64_t attributes = operation.kind == Kind::read_only ? MOUNT_ATTR_RDONLY : 0;
+  if (mount && attributes != 0 && sys::mount_setattr(mount.get(), attributes, Recursive::yes) != 0) mount.reset();
+  return mount;
+}
+
+const char* action(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::pin: return "hold";
+    case Kind::read_only: return "make read-only";
+    case Kind::hide: return "hide";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<HostMount> parse_mounts(std::string_view mountinfo) {
+  std::vector<HostMount> mounts;
+  while (!mountinfo.empty()) {
+    const auto end = std::min(mountinfo.find('\n'), mountinfo.size());
+    if (auto mount = parse_mount(mountinfo.substr(0, end))) mounts.push_back(*std::move(mount));
+    mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
+  }
+  return mounts;
+}
+
+HostMounts HostMounts::read() { return HostMounts(parse_mounts(read_file("/proc/self/mountinfo"))); }
+
+std::optional<HostPlace> HostMounts::place_of(const fs::path& path) const {
+  const HostMount* best = nullptr;
+  for (const auto& mount : mounts_) {
+    // Of several at one point the last one is on top.
+    if (!lies_in(path, mount.point)) continue;
+    if (best == nullptr || mount.point.native().size() >= best->point.native().size()) best = &mount;
+  }
+  if (best == nullptr) return std::nullopt;
+  return HostPlace{best->device, joined(best->root, below(path, best->point))};
+}
+
+std::vector<fs::path> HostMounts::paths_of(const HostPlace& place) const {
+  std::vector<fs::path> paths;
+  for (const auto& mount : mounts_) {
+    if (mount.device != place.device) continue;
+    if (lies_in(place.path, mount.root))
+      paths.push_back(joined(mount.point, below(place.path, mount.root)));
+    else if (lies_in(mount.root, place.path))
+      paths.push_back(mount.point);
+  }
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  return paths;
+}
+
+bool HostMounts::lies_within(const fs::path& path, const fs::path& directory) const {
+  if (lies_in(path, directory)) return true;
+  const auto place = place_of(path);
+  const auto other = place_of(directory);
+  return place && other && place->device == other->device && lies_in(place->path, other->path);
+}
+
+std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits) {
+  return Planner(mounts, limits).plan();
+}
+
+void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept {
+  for (const auto& operation : operations) {
+    const char* path = operation.path.c_str();
+    Fd place = sys::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS);
+    // Removed since it was looked at: nothing is left to protect. What is hidden must be there.
+    if (!place && errno == ENOENT && operation.kind == Kind::read_only) continue;
+    if (!place) reporter.fail(action(operation.kind), path);
+    if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
+    Fd cover = cover_for(operation, place.get());
+    if (!cover || sys::move_mount(cover.get(), place.get()) != 0) reporter.fail(action(operation.kind), path);
+  }
+}
+
+}  // namespace karapace::runtime
