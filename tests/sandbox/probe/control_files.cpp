@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // control.*: files of the project that the host obeys. Who writes build.ninja or .karapace/ in a session, runs commands
-// outside at the next `ninja`. snapd CVE-2024-1724 ($HOME/bin) and CVE-2021-44731 are of this kind: what is writable
-// inside and trusted outside. Every attempt that succeeds is undone, so that one does not hide the next.
+// outside at the next `ninja`. snapd's CVE-2024-1724 ($HOME/bin) was of this kind: writable inside and trusted outside.
+// Every attempt that succeeds is undone, so that one does not hide the next.
 #include <cstdio>
 #include <cstdlib>
 

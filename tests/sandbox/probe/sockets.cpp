@@ -58,7 +58,7 @@ constexpr Family families[] = {
     {"vsock-stream", AF_VSOCK, SOCK_STREAM},
     {"vsock-datagram", AF_VSOCK, SOCK_DGRAM},
     {"kcm", AF_KCM, SOCK_DGRAM},
-    {"qrtr", AF_QIPCRTR, SOCK_DGRAM},  // CVE-2021-3715
+    {"qrtr", AF_QIPCRTR, SOCK_DGRAM},
     {"smc", AF_SMC, SOCK_STREAM},
     {"xdp", AF_XDP, SOCK_RAW},
     {"mctp", 45, SOCK_DGRAM},
