@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/mount_allowance.hpp"
+#include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "store/error.hpp"
@@ -80,10 +81,18 @@ int report_result(const Context& context, const runtime::SandboxResult& result) 
   return result.status;
 }
 
-int run_session(const Context& context, const SessionArguments& arguments) {
-  const auto store = context.open_store(store::Store::Access::update);
-  const auto reference = find_reference(store, arguments.environment);
-  if (reference.root) warn_when_stale(context, *reference.root);
+namespace {
+
+/// What people and programs outside believe of the project: what runs inside may read it.
+std::vector<fs::path> control_files(const store::Root& root, bool writable_manifest) {
+  const auto directory = root.manifest.parent_path();
+  std::vector<fs::path> files = {directory / "build.ninja", directory / ".karapace"};
+  if (!writable_manifest) files.insert(files.end(), {root.manifest, generator::lock_path(root.manifest)});
+  return files;
+}
+
+runtime::SessionRequest session_request(const store::Store& store, const store::Reference& reference,
+                                        const SessionArguments& arguments) {
   runtime::SessionRequest request{.name = name_of(reference),
                                   .argv = arguments.argv,
                                   .terminal = arguments.terminal,
@@ -95,9 +104,26 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   for (const auto& path : arguments.binds) request.binds.push_back(fs::absolute(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(fs::absolute(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
+  if (reference.root) request.control_files = control_files(*reference.root, arguments.writable_manifest);
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);
+  return request;
+}
+
+}  // namespace
+
+int run_session(const Context& context, const SessionArguments& arguments) {
+  const auto store = context.open_store(store::Store::Access::read_only);
+  const auto reference = find_reference(store, arguments.environment);
+  if (reference.root) warn_when_stale(context, *reference.root);
+  const auto request = session_request(store, reference, arguments);
+  if (arguments.explain) {
+    print_explanation(context, request, runtime::plan_session(store, reference, request));
+    return 0;
+  }
+  if (!runtime::keeps_changes(store))
+    context.warn("the store can not be written to: changes are kept in memory and are gone at the end");
   return report_result(context, runtime::run_session(store, reference, request));
 }
 

@@ -21,7 +21,9 @@ struct SessionArguments {
   runtime::Persistence persistence = runtime::Persistence::instance;
   std::vector<std::string> binds = {};  // as given
   std::vector<std::string> read_only_binds = {};
-  bool sysroot = false;  // show the environment's sysroot at its own path
+  bool sysroot = false;           // show the environment's sysroot at its own path
+  bool writable_manifest = false;  // manifest and lock, else read-only
+  bool explain = false;            // tell what would be seen and kept, and start nothing
 };
 
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.

@@ -9,17 +9,24 @@ namespace {
 struct Arguments {
   std::string environment = ".";
   std::vector<std::string> command;
+  bool writable_manifest = false;
+  bool explain = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment,
                      "a name, an id or its beginning, or a path; by default \".\"");
+  options.flag("--writable-manifest", arguments.writable_manifest, "let the session change the manifest and its lock");
+  options.flag("--explain", arguments.explain, "say what of the host it would see and what keeps it from the rest; start nothing");
   options.rest("COMMAND", arguments.command, "instead of a login shell");
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  return run_session(context,
-                     {.environment = arguments.environment, .argv = arguments.command, .terminal = fitting_terminal()});
+  return run_session(context, {.environment = arguments.environment,
+                               .argv = arguments.command,
+                               .terminal = fitting_terminal(),
+                               .writable_manifest = arguments.writable_manifest,
+                               .explain = arguments.explain});
 }
 
 }  // namespace

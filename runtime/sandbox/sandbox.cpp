@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +41,18 @@ void check(const SandboxPlan& plan) {
     throw SandboxError(fmt::format("sandbox: {} mounts of the store are too many", from_store));
   for (const auto& command : plan.commands)
     if (command.argv.empty()) throw SandboxError("sandbox: a command has no words");
+}
+
+/// A directory among the streams is a way to the host's root, by openat(2) of "..".
+void check_streams() {
+  constexpr const char* names[] = {"input", "output", "error"};
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    struct stat status {};
+    const bool passes = ::fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode) && (::fcntl(fd, F_GETFL) & O_PATH) == 0;
+    if (!passes)
+      throw SandboxError(fmt::format("sandbox: standard {} is a directory, by which the host could be seen inside; redirect it",
+                                     names[fd]));
+  }
 }
 
 OverlayKind overlay_kind(Fd& fuse_device) {
@@ -173,6 +187,7 @@ Child join(const PreparedSandbox& prepared, const Ends& socket) {
 
 SandboxResult run(const SandboxPlan& plan) {
   check(plan);
+  if (plan.output < 0) check_streams();
   const UsualMask mask;
   Fd fuse_device;
   PreparedSandbox prepared;

@@ -37,6 +37,7 @@ struct Bind {
   std::string target;            // absolute path inside; made when missing (in the upper layer)
   BindAccess access = BindAccess::read_only;
   BindSource origin = BindSource::host;
+  std::string why = {};  // for people: "the project", "mount data"
 };
 
 struct Command {

@@ -111,7 +111,7 @@ void add_binds(SandboxPlan& plan, const store::Environment& environment, const P
   bind(request.binds, BindAccess::read_write);
   bind(request.read_only_binds, BindAccess::read_only);
   for (const auto& path : request.store_binds)
-    add(plan.binds, {path, path.string(), BindAccess::read_only, BindSource::store});
+    add(plan.binds, {path, path.string(), BindAccess::read_only, BindSource::store, "the sysroot"});
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
 }
 

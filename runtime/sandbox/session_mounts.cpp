@@ -67,7 +67,7 @@ Bind project_bind(const fs::path& project, const fs::path& home) {
         fmt::format("the project directory {} holds the whole home directory, which sessions must not see; "
                     "move karapace.toml into a directory of its own",
                     project.string()));
-  return {project, project.string(), BindAccess::read_write};
+  return {project, project.string(), BindAccess::read_write, BindSource::host, "the project"};
 }
 
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
@@ -78,7 +78,8 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
         "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
         "~/.config/karapace/config.toml",
         mount.label, mount.host, real.string()));
-  return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write};
+  return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write, BindSource::host,
+          "mount " + mount.label};
 }
 
 std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {
@@ -90,7 +91,7 @@ std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {
   std::vector<Bind> binds;
   for (const auto& target : {real, written}) {
     check_target("--bind", target.native());
-    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, access});
+    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, access, BindSource::host, "--bind"});
   }
   return binds;
 }
