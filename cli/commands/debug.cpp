@@ -38,6 +38,7 @@ runtime::SandboxPlan debug_plan(const runtime::DebugState& state, const store::S
   plan.lowers = state.lowers;
   plan.upper = make_directory(staging.path() / "upper");
   plan.work = make_directory(staging.path() / "work");
+  plan.fresh_upper = true;
   plan.hostname = state.hostname;
   plan.terminal = fitting_terminal();
   plan.id_mode = mode;

@@ -144,8 +144,8 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Repo
   if (::setsid() < 0) moved.fail("start a session", "setsid");
   if (sandbox.output)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) ::dup2(descriptor::null, fd);
-  char name[] = "karapace-init";
-  char* const argv[] = {name, nullptr};
+  char nothing[] = "";  // the kernel wants one argument; everybody inside can read them
+  char* const argv[] = {nothing, nullptr};
   char* const variables[] = {nullptr};
   sys::execute(program, argv, variables);
   moved.fail("start", "karapace-init");

@@ -33,7 +33,7 @@ void add_process_view(std::vector<MountOperation>& plan, IdMode mode) {
               "sched_debug", "scsi"});
   // Readable by the host's root only, whom root inside is in this mode.
   if (mode == IdMode::root)
-    mask(plan, {"kmsg", "kpagecgroup", "kpagecount", "kpageflags", "mtrr", "pagetypeinfo", "slabinfo", "vmallocinfo"});
+    mask(plan, {"kmsg", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo", "slabinfo", "vmallocinfo"});
   for (const char* name : {"bus", "fs", "irq", "sys", "sysrq-trigger"})
     plan.push_back({.kind = Kind::protect, .target = name, .attributes = hidden});
 }
