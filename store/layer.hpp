@@ -91,7 +91,7 @@ struct ScanOptions {
 
 /// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*`,
 /// `user.karapace.*`, `security.*` but capabilities, and `trusted.*` left out, ACLs kept; sockets left out, device nodes
-/// refused (StoreError). Reads and hashes every file, each hard-link group once. Never follows a link. Runs inside the
+/// refused (StoreError), as are paths of more than `longest_path` bytes, at the first one. Reads and hashes every file, each hard-link group once. Never follows a link. Runs inside the
 /// user namespace, where every file can be read; an error names the path.
 Listing scan(int tree, const ScanOptions& options);
 

@@ -7,6 +7,7 @@
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/layer.hpp"
+#include "store/path_limit.hpp"
 
 namespace karapace::store {
 
@@ -89,6 +90,7 @@ Listing::Listing(std::vector<Entry> entries) : entries_(std::move(entries)) {
     check_attributes(entry);
     if (i == 0) continue;
     if (entry.path == entries_[i - 1].path) refuse(entry.path, "it appears twice");
+    if (auto complaint = length_complaint(entry.path)) throw StoreError("a listing can not hold this: " + *complaint);
     if (!clean(entry.path)) refuse(entry.path, "the path is not clean");
     auto parent = parent_of(entry.path);
     if (parent != known_directory) {

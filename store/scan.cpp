@@ -27,6 +27,7 @@
 #include "store/fd.hpp"
 #include "store/file_attributes.hpp"
 #include "store/layer.hpp"
+#include "store/path_limit.hpp"
 
 namespace karapace::store {
 
@@ -55,7 +56,7 @@ struct Part {
   std::vector<Name> names;
 };
 
-/// Opens one step below `directory`, or several that fit into PATH_MAX, without following links.
+/// Opens a path below `directory` without following links.
 Fd open_beneath(int directory, const std::string& path, int flags) {
   open_how how{};
   how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
@@ -83,14 +84,15 @@ class Scan {
   }
 
  private:
+  std::string_view label() const { return options_.label.empty() ? "scan" : std::string_view(options_.label); }
+
   [[noreturn]] void fail(std::string_view verb, std::string_view path, int errno_value) const {
-    auto what = fmt::format("{}: cannot {} \"/{}\"", options_.label.empty() ? "scan" : options_.label, verb,
-                            escaped_utf8(path));
+    auto what = fmt::format("{}: cannot {} \"/{}\"", label(), verb, escaped_utf8(path));
     throw StoreError(errno_message(what, errno_value));
   }
 
   std::string label(std::string_view path) const {
-    return fmt::format("{}: \"/{}\"", options_.label.empty() ? "scan" : options_.label, escaped_utf8(path));
+    return fmt::format("{}: \"/{}\"", label(), escaped_utf8(path));
   }
 
   /// Takes directories until none is left and nobody works on one that could bring more.
@@ -130,15 +132,7 @@ class Scan {
   Fd open_directory(const std::string& path) const {
     constexpr int flags = O_RDONLY | O_DIRECTORY;
     if (path.empty()) return open_at(tree_, ".", flags);
-    Fd at;
-    std::size_t start = 0;
-    while (path.size() - start >= PATH_MAX) {
-      auto cut = path.rfind('/', start + PATH_MAX - 2);
-      at = open_beneath(at ? at.get() : tree_, path.substr(start, cut - start), O_PATH | O_DIRECTORY);
-      if (!at) fail("open", path, errno);
-      start = cut + 1;
-    }
-    Fd directory = open_beneath(at ? at.get() : tree_, start == 0 ? path : path.substr(start), flags);
+    Fd directory = open_beneath(tree_, path, flags);
     if (!directory) fail("open", path, errno);
     return directory;
   }
@@ -164,6 +158,7 @@ class Scan {
       }
       std::string child = path.empty() ? std::string(name) : fmt::format("{}/{}", path, name);
       if (options_.include && !options_.include(child)) continue;
+      if (auto complaint = length_complaint(child)) throw StoreError(fmt::format("{}: {}", label(), *complaint));
       if (scan_name(at, found->d_name, child, part, buffer)) subdirectories.push_back(std::move(child));
     }
     put(subdirectories);

@@ -44,10 +44,9 @@ int touch(const char* path, const struct stat& status) noexcept {
 
 }  // namespace
 
-Owner recorded_owner(const char* path, LastLink link) noexcept {
+Owner recorded_owner(int file) noexcept {
   char text[32];
-  const auto read = link == LastLink::followed ? ::getxattr : ::lgetxattr;
-  const auto size = read(path, owner_attribute, text, sizeof text);
+  const auto size = ::getxattr(descriptor_path(file).text(), owner_attribute, text, sizeof text);
   Owner owner;
   if (size <= 0) return owner;
   const char* end = text + size;
@@ -65,7 +64,7 @@ int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   const auto path = descriptor_path(file);
   if (const int error = touch(path.text(), status); error != 0) return error;
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return 0;
-  Owner owner = recorded_owner(path.text(), LastLink::followed);
+  Owner owner = recorded_owner(file);
   if (uid != unchanged) owner.uid = uid;
   if (gid != unchanged) owner.gid = gid;
   if (owner.uid == 0 && owner.gid == 0) return result(::removexattr(path.text(), owner_attribute));

@@ -11,9 +11,8 @@ struct Owner {
   std::uint32_t gid = 0;
 };
 
-enum class LastLink { followed, itself };
-/// The owner recorded for the file at `path`; 0:0 when there is no record.
-Owner recorded_owner(const char* path, LastLink link) noexcept;
+/// The owner recorded for the file behind the O_PATH descriptor; 0:0 when there is no record.
+Owner recorded_owner(int file) noexcept;
 
 /// Does to the file behind the O_PATH descriptor what chown(2) would: copies it up, clears set-id bits and file
 /// capabilities of regular files, records the owner; OwnerCall::unchanged keeps a part. Returns 0 or an errno value.

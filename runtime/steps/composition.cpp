@@ -13,6 +13,7 @@
 #include "runtime/steps/file_metadata.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/path_limit.hpp"
 
 namespace karapace::steps {
 
@@ -170,6 +171,7 @@ void Composition::ensure_parents(std::string_view path) {
 }
 
 void Composition::put(Node node) {
+  if (auto complaint = store::length_complaint(node.entry.path)) throw StepError(*complaint);
   ensure_parents(node.entry.path);
   bool directory = node.entry.type == store::EntryType::directory;
   if (!directory || !is_directory(node.entry.path)) erase(node.entry.path);

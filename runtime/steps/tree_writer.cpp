@@ -15,6 +15,7 @@
 #include "runtime/steps/file_metadata.hpp"
 #include "runtime/steps/hardlinks.hpp"
 #include "store/error.hpp"
+#include "store/path_limit.hpp"
 
 namespace karapace::steps {
 
@@ -107,6 +108,9 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
     }
     if (!path.empty()) path += '/';
     path += part;
+  }
+  if (auto complaint = store::length_complaint(path)) {
+    throw StepError(fmt::format("{}: refused: {}", archive.label(), *complaint));
   }
   return path;
 }

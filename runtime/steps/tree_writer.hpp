@@ -4,8 +4,8 @@
 // The tree starts empty and nobody else writes to it, so the writer knows every entry: a path whose parent is not a
 // directory that this archive made is refused. Hence no link of the archive is ever followed. Refused as well: absolute
 // paths, "..", hard links to anything but a regular file of the same archive, the same path twice (directories may
-// repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev), and
-// more bytes than the limit.
+// repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev),
+// paths that are too long (store/path_limit.hpp) and more bytes than the limit.
 #pragma once
 
 #include <cstdint>

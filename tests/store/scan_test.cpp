@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "store/path_limit.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -172,7 +173,7 @@ TEST_F(ScanTest, OddNamesAndDeepTreesAreScannedBySeveralThreadsAsByOne) {
   std::string path;
   for (int depth = 0; depth < 60; ++depth) {
     path += (depth ? "/" : "") + fmt::format("{:-<120}", depth);
-    if (path.size() < 3900) {
+    if (path.size() < 3000) {
       directory(path);
       file(path + "/\xff\n name", fmt::format("{}", depth));
     }
@@ -183,19 +184,22 @@ TEST_F(ScanTest, OddNamesAndDeepTreesAreScannedBySeveralThreadsAsByOne) {
   EXPECT_EQ(Listing::parse(one.text(), "listing").entries(), one.entries());
 }
 
-TEST_F(ScanTest, ATreeDeeperThanAPathMayBeLongIsScannedAndRemoved) {
-  Fd parent = open_at(AT_FDCWD, tree_, O_RDONLY | O_DIRECTORY);
-  std::string name(200, 'd');
-  for (int depth = 0; depth < 300; ++depth) {
-    ASSERT_EQ(::mkdirat(parent.get(), name.c_str(), 0755), 0);
-    parent = open_at(parent.get(), name, O_RDONLY | O_DIRECTORY);
-  }
-  Fd(::openat(parent.get(), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  parent.reset();
+TEST_F(ScanTest, PathsUpToTheLimitAreListedAndLongerOnesRefused) {
+  std::string path(200, 'd');
+  directory(path);
+  while (path.size() + 201 <= longest_path) directory(path += '/' + std::string(200, 'd'));
+  file(path + '/' + std::string(longest_path - path.size() - 1, 'f'), "x");
   auto listing = scan_path(tree_);
-  EXPECT_EQ(listing.entries().size(), 302u);
-  remove_tree(tree_);
-  EXPECT_FALSE(std::filesystem::exists(tree_));
+  EXPECT_EQ(listing.entries().back().path.size(), longest_path);
+  EXPECT_EQ(Listing::parse(listing.text(), "listing").entries(), listing.entries());
+  file(path + '/' + std::string(longest_path - path.size(), 'f'), "x");
+  EXPECT_EQ(error_of([&] { scan_path(tree_); }),
+            "tree: a path is longer than 3072 bytes, which nothing can work with; it begins with \"/" + std::string(80, 'd') +
+                '"');
+  Entry entry{.path = std::string(longest_path + 1, 'x'), .type = EntryType::directory};
+  EXPECT_EQ(error_of([&] { Listing({{.path = "", .type = EntryType::directory}, entry}); }),
+            "a listing can not hold this: a path is longer than 3072 bytes, which nothing can work with; it begins with \"/" +
+                std::string(80, 'x') + '"');
 }
 
 }  // namespace
