@@ -67,6 +67,13 @@ std::vector<Environment> environments(const Store& store);
 /// it before mounting. Works in a read-only store. NotFoundError when the environment is not built.
 FileLock use_environment(const Store& store, const EnvironmentId& id);
 
+/// A directory with a graph in it, and the files that the graph is written anew from: what the host believes.
+struct GraphPlace {
+  std::filesystem::path directory;             // absolute, where build.ninja or steps.cmake is
+  std::vector<std::filesystem::path> sources;  // absolute: manifests, locks and keyrings in the root's project
+  auto operator<=>(const GraphPlace&) const = default;
+};
+
 /// `roots/<BLAKE3 of the manifest's absolute path>`: written by `karapace gen`; what gc keeps.
 struct Root {
   std::string name;
@@ -75,12 +82,16 @@ struct Root {
   std::int64_t manifest_mtime_ns = 0;  // of manifest and lock when the graph was written: to say "changed since"
   std::int64_t lock_mtime_ns = 0;
   std::vector<StepKey> steps;  // every step of the environment's graph
+  std::vector<GraphPlace> graphs = {};  // sorted by directory; records of older versions have none
 };
+/// Replaces the manifest's root. Graphs in other directories that the old one knew stay, unless their directory is
+/// gone.
 void add_root(const Store& store, const Root& root);
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 void remove_root(const Store& store, const std::filesystem::path& manifest);
-/// The manifest's path by which a root is kept: the links of its directory resolved, as far as it exists.
+/// The manifest's path by which a root is kept, and that of what stands beside it: the links of its directory resolved,
+/// as far as it exists.
 std::filesystem::path canonical_manifest(const std::filesystem::path& manifest);
 
 /// What a person's word for an environment stands for.

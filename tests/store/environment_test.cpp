@@ -139,6 +139,29 @@ TEST_F(StoreTest, ARootWithAnyPathComesBack) {
   EXPECT_FALSE(find_root(store_, root.manifest));
 }
 
+TEST_F(StoreTest, ARootKeepsTheDirectoriesOfItsGraphsWhileTheyAreThere) {
+  auto one = temporary_.path() / "one \xff";
+  auto two = temporary_.path() / "two";
+  for (const auto& directory : {one, two}) std::filesystem::create_directory(directory);
+  Root root{"p", temporary_.path() / "karapace.toml", EnvironmentId(blake3("e")), 1, 2, {}};
+  root.graphs = {{two, {root.manifest}}};
+  add_root(store_, root);
+  root.graphs = {{one, {}}};
+  add_root(store_, root);
+  EXPECT_EQ(find_root(store_, root.manifest)->graphs, (std::vector<GraphPlace>{{one, {}}, {two, {root.manifest}}}));
+  std::filesystem::remove(two);
+  add_root(store_, root);
+  EXPECT_EQ(find_root(store_, root.manifest)->graphs, (std::vector<GraphPlace>{{one, {}}}));
+}
+
+TEST_F(StoreTest, ARootWithoutGraphsIsWrittenAsItWasBeforeThereWereAny) {
+  Root root{"p", temporary_.path() / "karapace.toml", EnvironmentId(blake3("e")), 1, 2, {}};
+  add_root(store_, root);
+  auto path = store_.roots_path() / blake3(canonical_manifest(root.manifest).native()).hex();
+  EXPECT_EQ(read_file(path).find("graphs"), std::string::npos);
+  EXPECT_TRUE(find_root(store_, root.manifest)->graphs.empty());
+}
+
 TEST_F(StoreTest, AnInstanceIsMadeOnceAndRemovedOnlyWithoutSessions) {
   auto environment = environment_of(store_, "x");
   Reference reference{environment.id, root_of(environment, "x")};
