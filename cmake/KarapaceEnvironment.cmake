@@ -123,7 +123,7 @@ function(_karapace_declare_environment name directory)
 
   _karapace_bind_options(binds)
   set(exec "${program}" --store "${_karapace_store}" exec --ephemeral ${binds} "${_karapace_id}" --)
-  set(launcher "${directory}/exec")
+  set(launcher "${directory}/.karapace/exec")
   _karapace_write_launcher("${name}" "${launcher}" ${exec})
   add_executable("Karapace::${name}" IMPORTED GLOBAL)
   set_target_properties("Karapace::${name}" PROPERTIES IMPORTED_LOCATION "${launcher}")

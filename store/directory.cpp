@@ -14,10 +14,10 @@
 
 namespace karapace {
 
-std::vector<std::string> names_in(const std::filesystem::path& directory) {
-  auto fd = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (!fd) return {};
-  std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> open(::fdopendir(fd->release()));
+namespace {
+
+std::vector<std::string> read_names(Fd fd, const std::filesystem::path& directory) {
+  std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> open(::fdopendir(fd.release()));
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
@@ -31,6 +31,17 @@ std::vector<std::string> names_in(const std::filesystem::path& directory) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+}  // namespace
+
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
+  auto fd = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  return fd ? read_names(std::move(*fd), directory) : std::vector<std::string>();
+}
+
+std::vector<std::string> names_in(int directory, const std::filesystem::path& path) {
+  return read_names(open_at(directory, ".", O_RDONLY | O_DIRECTORY), path);
 }
 
 }  // namespace karapace

@@ -34,31 +34,44 @@ void sync_directory(const std::filesystem::path& directory) {
 /// Removes the unfinished file unless it became the real one.
 class Unfinished {
  public:
-  explicit Unfinished(std::filesystem::path path) : path_(std::move(path)) {}
+  Unfinished(int directory, std::filesystem::path path) : directory_(directory), path_(std::move(path)) {}
   Unfinished(const Unfinished&) = delete;
   Unfinished& operator=(const Unfinished&) = delete;
   ~Unfinished() {
-    if (!path_.empty()) ::unlink(path_.c_str());
+    if (!path_.empty()) ::unlinkat(directory_, path_.c_str(), 0);
   }
   void finish() { path_.clear(); }
 
  private:
+  int directory_;
   std::filesystem::path path_;
 };
 
-/// Writes `temporary` and renames it to `path`.
-void write_and_rename(const std::filesystem::path& temporary, const std::filesystem::path& path, std::string_view bytes,
-                      Durable durable, mode_t mode) {
-  std::string what = fmt::format("\"{}\"", escaped_utf8(path.native()));
-  Fd fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
-  Unfinished unfinished(temporary);
+/// Where a file comes to be: both paths are relative to the directory, or to nothing (AT_FDCWD).
+struct Place {
+  int directory;
+  std::filesystem::path unfinished;
+  std::filesystem::path path;
+  std::string what;  // for messages
+};
+
+Place place_of(std::filesystem::path unfinished, const std::filesystem::path& path) {
+  return {AT_FDCWD, std::move(unfinished), path, fmt::format("\"{}\"", escaped_utf8(path.native()))};
+}
+
+void write_and_rename(const Place& place, std::string_view bytes, Durable durable, mode_t mode) {
+  const auto& [directory, temporary, path, what] = place;
+  Fd fd = open_at(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+  Unfinished unfinished(directory, temporary);
   write_all(fd.get(), bytes, what);
   // The mode is asked for exactly: a person's umask must not show in what we write.
   if (::fchmod(fd.get(), mode) != 0) throw StoreError(errno_message("cannot set the mode of " + what, errno));
   if (durable == Durable::yes && ::fsync(fd.get()) != 0) {
     throw StoreError(errno_message("cannot sync " + what, errno));
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) throw StoreError(errno_message("cannot write " + what, errno));
+  if (::renameat(directory, temporary.c_str(), directory, path.c_str()) != 0) {
+    throw StoreError(errno_message("cannot write " + what, errno));
+  }
   unfinished.finish();
   if (durable == Durable::yes) sync_directory(path.parent_path());
 }
@@ -109,12 +122,18 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Durable durable, mode_t mode) {
-  write_and_rename(unfinished_name(path.parent_path(), path), path, bytes, durable, mode);
+  write_and_rename(place_of(unfinished_name(path.parent_path(), path), path), bytes, durable, mode);
+}
+
+void write_file_in(int directory, const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
+  auto name = path.filename();
+  Place place{directory, unfinished_name({}, name), name, fmt::format("\"{}\"", escaped_utf8(path.native()))};
+  write_and_rename(place, bytes, Durable::no, mode);
 }
 
 void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
                   Durable durable) {
-  write_and_rename(unfinished_name(staging, path), path, bytes, durable, 0444);
+  write_and_rename(place_of(unfinished_name(staging, path), path), bytes, durable, 0444);
 }
 
 }  // namespace karapace

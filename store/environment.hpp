@@ -15,20 +15,32 @@
 
 namespace karapace::store {
 
+enum class MountAccess { read_write, read_only };
+enum class ProjectAccess { read_write, read_only };
+
 struct Mount {
   std::string label;
   std::string host;    // as written: absolute, "~/..." or relative to the manifest's directory
   std::string target;  // absolute path inside
+  MountAccess access = MountAccess::read_write;
   auto operator<=>(const Mount&) const = default;
 };
+
+/// Where sessions must not mount anything, when the target (absolute, normalised) is such a place: what the sandbox
+/// makes or writes there itself would be covered, or would be made in the mounted directory of the host. These are
+/// /proc, /sys and /dev with all below; /tmp, /run, /run/lock and /etc themselves; and the files that every session
+/// gets in /etc.
+std::optional<std::string_view> reserved_place(std::string_view target);
 
 /// How an environment runs: part of the environment's identity.
 struct RuntimeConfiguration {
   std::map<std::string, std::string> variables;
   std::vector<Mount> mounts;  // sorted by label
   bool network_isolation = false;
+  ProjectAccess project = ProjectAccess::read_write;  // how sessions see the project's directory
   auto operator<=>(const RuntimeConfiguration&) const = default;
-  /// Canonical compact JSON, keys sorted: the `runtime` parameter of an `environment` step.
+  /// Canonical compact JSON, keys sorted: the `runtime` parameter of an `environment` step. Access is written where it
+  /// is read-only, and only there: what says nothing about it keeps the identity that it had before there was a choice.
   std::string text() const;
   static RuntimeConfiguration parse(std::string_view text, std::string_view what);
 };
@@ -55,6 +67,13 @@ std::vector<Environment> environments(const Store& store);
 /// it before mounting. Works in a read-only store. NotFoundError when the environment is not built.
 FileLock use_environment(const Store& store, const EnvironmentId& id);
 
+/// A directory with a graph in it, and the files that the graph is written anew from: what the host believes.
+struct GraphPlace {
+  std::filesystem::path directory;             // absolute, where build.ninja or steps.cmake is
+  std::vector<std::filesystem::path> sources;  // absolute: manifests, locks and keyrings in the root's project
+  auto operator<=>(const GraphPlace&) const = default;
+};
+
 /// `roots/<BLAKE3 of the manifest's absolute path>`: written by `karapace gen`; what gc keeps.
 struct Root {
   std::string name;
@@ -63,12 +82,16 @@ struct Root {
   std::int64_t manifest_mtime_ns = 0;  // of manifest and lock when the graph was written: to say "changed since"
   std::int64_t lock_mtime_ns = 0;
   std::vector<StepKey> steps;  // every step of the environment's graph
+  std::vector<GraphPlace> graphs = {};  // sorted by directory; records of older versions have none
 };
+/// Replaces the manifest's root. Graphs in other directories that the old one knew stay, unless their directory is
+/// gone.
 void add_root(const Store& store, const Root& root);
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 void remove_root(const Store& store, const std::filesystem::path& manifest);
-/// The manifest's path by which a root is kept: the links of its directory resolved, as far as it exists.
+/// The manifest's path by which a root is kept, and that of what stands beside it: the links of its directory resolved,
+/// as far as it exists.
 std::filesystem::path canonical_manifest(const std::filesystem::path& manifest);
 
 /// What a person's word for an environment stands for.

@@ -105,6 +105,36 @@ std::string escaped_utf8(std::string_view bytes) {
   return text;
 }
 
+namespace {
+
+/// How many bytes at the beginning of `text` are a control character: 0, 1, or 2 for those of ISO 8859 (C1).
+std::size_t control_length(std::string_view text) noexcept {
+  auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  return text.size() > 1 && byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0 ? 2 : 0;
+}
+
+}  // namespace
+
+bool has_control_character(std::string_view text) noexcept {
+  for (; !text.empty(); text.remove_prefix(1)) {
+    if (control_length(text) > 0) return true;
+  }
+  return false;
+}
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  shown.reserve(text.size());
+  while (!text.empty()) {
+    std::size_t controls = control_length(text);
+    for (char c : text.substr(0, controls)) append_hex(shown, c);
+    if (controls == 0) shown += text.front();
+    text.remove_prefix(std::max<std::size_t>(controls, 1));
+  }
+  return shown;
+}
+
 std::optional<std::string> unescaped_utf8(std::string_view text) {
   std::string bytes;
   bytes.reserve(text.size());

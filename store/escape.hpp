@@ -19,4 +19,9 @@ std::optional<std::string> unescaped(std::string_view text, char also = 0);
 std::string escaped_utf8(std::string_view bytes);
 std::optional<std::string> unescaped_utf8(std::string_view text);
 
+/// Whether UTF-8 text holds a control character (C0, DEL or C1, as U+009B): what a terminal might obey.
+bool has_control_character(std::string_view text) noexcept;
+/// For messages: UTF-8 text with the bytes of its control characters written as \xNN; everything else stays.
+std::string printable(std::string_view text);
+
 }  // namespace karapace

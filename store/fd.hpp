@@ -62,7 +62,12 @@ enum class Durable { yes, no };  // yes: fsync(2) file and directory before retu
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Durable durable,
                            mode_t mode = 0644);
 
-/// The same (mode 0444), but unfinished the file lies in another directory of the same file system, `staging`.
+/// The same in an open directory, not forced to the disk. Only the last part of `path` is used, the rest is for
+/// messages: no link is followed, and a link of that name is replaced.
+void write_file_in(int directory, const std::filesystem::path& path, std::string_view bytes, mode_t mode = 0644);
+
+/// As write_file_atomically (mode 0444), but unfinished the file lies in another directory of the same file system,
+/// `staging`.
 void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
                   Durable durable);
 

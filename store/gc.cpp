@@ -48,16 +48,17 @@
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/parallel.hpp"
+#include "store/toolchain.hpp"
 #include "store/tree_size.hpp"
 
 namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kind_names = {"step",         "environment", "layer",      "blob",   "log",
-                                                        "failed-state", "staging",     "quarantine", "sysroot"};
-constexpr std::array<const char*, 9> kind_directories = {"steps",  "environments", "layers",     "blobs",   "logs",
-                                                         "failed", "staging",      "quarantine", "sysroots"};
+constexpr std::array<std::string_view, 10> kind_names = {
+    "step", "environment", "layer", "blob", "log", "failed-state", "staging", "quarantine", "sysroot", "toolchain"};
+constexpr std::array<const char*, 10> kind_directories = {
+    "steps", "environments", "layers", "blobs", "logs", "failed", "staging", "quarantine", "sysroots", "toolchains"};
 
 bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
   struct stat status{};
@@ -130,6 +131,7 @@ class Collection {
     add(GarbageKind::blob, now.blobs, [&](const BlobId& id) { return live.blobs.contains(id); });
     add(GarbageKind::log, now.logs, [&](const StepKey& key) { return live.steps.contains(key); });
     add_sysroots(live);
+    add_toolchains(live);
     add_failed_states(live);
     add_leftovers();
     auto count = [&](GarbageKind kind) {
@@ -178,6 +180,14 @@ class Collection {
     for (const auto& name : names_in(store_.root() / kind_directories[static_cast<std::size_t>(GarbageKind::sysroot)])) {
       auto id = EnvironmentId::from_hex(name);
       if (!id || !live.environments.contains(*id)) report_.garbage.push_back({GarbageKind::sysroot, name});
+    }
+  }
+
+  /// So does a toolchain, whose programs name the environment.
+  void add_toolchains(const Live& live) {
+    for (const auto& name : names_in(store_.root() / "toolchains")) {
+      auto id = environment_of_toolchain(store_, name);
+      if (!id || !live.environments.contains(*id)) report_.garbage.push_back({GarbageKind::toolchain, name});
     }
   }
 

@@ -24,7 +24,7 @@
 
 namespace karapace::store {
 
-enum class GarbageKind { record, environment, layer, blob, log, failed_state, staging, quarantine, sysroot };
+enum class GarbageKind { record, environment, layer, blob, log, failed_state, staging, quarantine, sysroot, toolchain };
 std::string_view text(GarbageKind kind) noexcept;
 
 struct Garbage {

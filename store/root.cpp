@@ -2,6 +2,7 @@
 // Roots: which environment a manifest stands for.
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <tuple>
 
@@ -25,6 +26,19 @@ std::filesystem::path path_of(const Store& store, const std::filesystem::path& m
   return store.roots_path() / blake3(canonical_manifest(manifest).native()).hex();
 }
 
+nlohmann::json json_of(const GraphPlace& graph) {
+  auto sources = nlohmann::json::array();
+  for (const auto& source : graph.sources) sources.push_back(path_field(source));
+  return {{"directory", path_field(graph.directory)}, {"sources", std::move(sources)}};
+}
+
+GraphPlace graph_from(const nlohmann::json& json) {
+  require_fields(json, {"directory", "sources"});
+  GraphPlace graph{path_from(json.at("directory")), {}};
+  for (const auto& source : json.at("sources")) graph.sources.push_back(path_from(source));
+  return graph;
+}
+
 std::string text_of(const Root& root) {
   auto steps = nlohmann::json::array();
   for (const auto& step : root.steps) steps.push_back(step.hex());
@@ -35,13 +49,18 @@ std::string text_of(const Root& root) {
                          {"manifest_mtime_ns", root.manifest_mtime_ns},
                          {"name", escaped_utf8(root.name)},
                          {"steps", steps}};
+  for (const auto& graph : root.graphs) json["graphs"].push_back(json_of(graph));
   return sealed(json.dump(1) + "\n");
 }
 
-Root root_from(const nlohmann::json& json) {
+Root root_from(nlohmann::json json) {
+  Root root;
+  if (json.is_object() && json.contains("graphs")) {
+    for (const auto& graph : json.at("graphs")) root.graphs.push_back(graph_from(graph));
+    json.erase("graphs");
+  }
   require_fields(json, {"environment", "format", "lock_mtime_ns", "manifest", "manifest_mtime_ns", "name", "steps"});
   if (json.at("format") != 1) throw std::invalid_argument("unknown format");
-  Root root;
   root.name = path_from(json.at("name")).native();
   root.manifest = path_from(json.at("manifest"));
   root.environment = id_field<EnvironmentId>(json.at("environment"));
@@ -62,6 +81,28 @@ std::optional<Root> read_root(const std::filesystem::path& path) {
   return root;
 }
 
+/// A damaged record is replaced by a good one.
+std::optional<Root> readable_root(const std::filesystem::path& path) {
+  try {
+    return read_root(path);
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
+}
+
+Root with_graphs_of(const std::optional<Root>& old, Root root) {
+  std::map<std::filesystem::path, GraphPlace> graphs;
+  for (auto& graph : root.graphs) graphs.emplace(graph.directory, std::move(graph));
+  if (old) {
+    for (const auto& graph : old->graphs) {
+      if (::access(graph.directory.c_str(), F_OK) == 0) graphs.emplace(graph.directory, graph);
+    }
+  }
+  root.graphs.clear();
+  for (auto& [directory, graph] : graphs) root.graphs.push_back(std::move(graph));
+  return root;
+}
+
 }  // namespace
 
 std::filesystem::path canonical_manifest(const std::filesystem::path& manifest) {
@@ -72,8 +113,10 @@ std::filesystem::path canonical_manifest(const std::filesystem::path& manifest) 
 }
 
 void add_root(const Store& store, const Root& root) {
-  auto text = text_of(root);
   auto path = path_of(store, root.manifest);
+  // Two graphs of one manifest may be written at once, and neither may be forgotten.
+  auto only_one = store.lock_output("root-" + path.filename().native());
+  auto text = text_of(with_graphs_of(readable_root(path), root));
   auto lock = store.lock_contents(LOCK_SH);
   if (read_file_if_exists(path) == text) return;
   publish_file(store.staging_path(), path, text, Durable::yes);

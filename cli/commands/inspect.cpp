@@ -139,8 +139,11 @@ nlohmann::json json_of(const Description& description) {
 
 void print_runtime(const Context& context, const store::RuntimeConfiguration& runtime) {
   context.print(fmt::format("network    {}\n", runtime.network_isolation ? "isolated" : "the host's"));
+  if (runtime.project == store::ProjectAccess::read_only) context.print("project    read-only in sessions\n");
   for (const auto& mount : runtime.mounts) {
-    context.print(fmt::format("mount      {}: {} at {}\n", mount.label, mount.host, mount.target));
+    auto access = mount.access == store::MountAccess::read_only ? ", read-only" : "";
+    context.print(fmt::format("mount      {}: {} at {}{}\n", escaped_utf8(mount.label), escaped_utf8(mount.host),
+                              escaped_utf8(mount.target), access));
   }
   for (const auto& [name, value] : runtime.variables) {
     context.print(fmt::format("variable   {}={}\n", name, escaped_utf8(value)));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // toolchain: files with which CMake compiles inside an environment.
+#include "store/toolchain.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -9,6 +11,7 @@
 #include "store/programs.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
+#include "generator/project/toolchain_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
@@ -30,7 +33,7 @@ void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path (default: .)");
   options.value("--bind", "PATH", arguments.binds, "another directory to build in or read from; may be repeated");
   options.value("-C,--directory", "DIR", arguments.directory,
-                "where the programs go (default: .karapace/toolchain beside the manifest)");
+                "where the programs go (default: the store; what runs in a session may change a project)");
   options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
 }
 
@@ -52,27 +55,23 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
   return store.sysroot_path(id);
 }
 
-fs::path toolchain_directory(const Arguments& arguments, const store::Reference& reference) {
-  if (!arguments.directory.empty()) return fs::absolute(arguments.directory).lexically_normal();
-  if (reference.root) return reference.root->manifest.parent_path() / ".karapace/toolchain";
-  throw UsageError("toolchain: this environment belongs to no project here: say with -C where its programs shall go");
-}
-
 std::string processor() {
   utsname names{};
   return ::uname(&names) == 0 ? names.machine : "unknown";
 }
 
-generator::Toolchain make_toolchain(const Context& context, const Arguments& arguments) {
-  auto store = context.open_store(store::Store::Access::update);
+generator::Toolchain make_toolchain(const store::Store& store, const Arguments& arguments) {
   auto reference = find_reference(store, arguments.environment);
   generator::Toolchain toolchain;
   toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
   toolchain.environment = reference.environment;
-  toolchain.directory = toolchain_directory(arguments, reference);
   toolchain.sysroot = make_sysroot(store, reference.environment);
   if (reference.root) toolchain.shared.push_back(reference.root->manifest.parent_path());
   for (const auto& path : arguments.binds) toolchain.shared.push_back(fs::absolute(path).lexically_normal());
+  if (toolchain.shared.empty()) {
+    throw UsageError(
+        "toolchain: this environment belongs to no project here: name the directory to build in with --bind");
+  }
   toolchain.karapace = {find_program("karapace"), "--store", store.root()};
   toolchain.processor = processor();
   toolchain.programs = generator::toolchain_programs(is_program, toolchain.sysroot);
@@ -86,21 +85,19 @@ void require_compiler(const generator::Toolchain& toolchain) {
                                   toolchain.name));
 }
 
-void write_files(const generator::Toolchain& toolchain) {
-  auto bin = toolchain.directory / "bin";
-  fs::remove_all(bin);
-  fs::create_directories(bin);
-  for (const auto& [name, text] : generator::toolchain_scripts(toolchain)) {
-    write_file_atomically(bin / name, text, Durable::no, 0755);
-  }
-  write_file_atomically(toolchain.directory / generator::toolchain_file, generator::toolchain_text(toolchain),
-                        Durable::no, 0644);
+/// Where the files are.
+fs::path write_files(const store::Store& store, const generator::Toolchain& toolchain, const std::string& directory) {
+  auto files = generator::toolchain_files(toolchain);
+  if (directory.empty()) return store::add_toolchain(store, toolchain.environment, std::move(files));
+  auto path = fs::absolute(directory).lexically_normal();
+  generator::write_toolchain(path, files);
+  return path;
 }
 
-nlohmann::json document(const generator::Toolchain& toolchain) {
+nlohmann::json document(const generator::Toolchain& toolchain, const fs::path& place) {
   auto programs = nlohmann::json::object();
   for (const auto& [variable, path] : toolchain.programs) {
-    programs[variable] = (toolchain.directory / "bin" / path.filename()).native();
+    programs[variable] = (place / "bin" / path.filename()).native();
   }
   auto shared = nlohmann::json::array();
   for (const auto& directory : toolchain.shared) shared.push_back(directory.native());
@@ -109,17 +106,19 @@ nlohmann::json document(const generator::Toolchain& toolchain) {
           {"programs", std::move(programs)},
           {"shared", std::move(shared)},
           {"sysroot", toolchain.sysroot.native()},
-          {"toolchain_file", (toolchain.directory / generator::toolchain_file).native()}};
+          {"toolchain_file", (place / generator::toolchain_file).native()}};
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  auto toolchain = make_toolchain(context, arguments);
+  auto store = context.open_store(store::Store::Access::update);
+  auto toolchain = make_toolchain(store, arguments);
   require_compiler(toolchain);
-  write_files(toolchain);
+  auto place = write_files(store, toolchain, arguments.directory);
   if (context.json) {
-    context.print_json(document(toolchain));
+    context.print_json(document(toolchain, place));
   } else {
-    context.print(arguments.preset ? generator::toolchain_preset(toolchain) : generator::toolchain_text(toolchain));
+    context.print(arguments.preset ? generator::toolchain_preset(toolchain, place)
+                                   : generator::toolchain_text(toolchain, place));
   }
   return 0;
 }

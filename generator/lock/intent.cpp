@@ -70,6 +70,10 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
   differences.lists("mounts", before.mounts, after.mounts, [](const store::Mount& mount) { return mount.label; });
   auto isolation = [](const store::RuntimeConfiguration& value) { return value.network_isolation ? "true" : "false"; };
   differences.changed("network_isolation", isolation(before), isolation(after));
+  auto project = [](const store::RuntimeConfiguration& value) {
+    return value.project == store::ProjectAccess::read_only ? "read-only" : "read-write";
+  };
+  differences.changed("project", project(before), project(after));
 }
 
 }  // namespace

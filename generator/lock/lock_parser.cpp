@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <unordered_set>
 
@@ -45,6 +46,7 @@ class Parser {
   LockedFile file();
   store::RuntimeConfiguration runtime();
   store::Mount mount();
+  std::vector<store::Mount> mounts();
 
   void read_format();
   void refuse_conflicts();
@@ -69,7 +71,13 @@ Complaint judge_command(std::string_view word) {
 
 Complaint judge_label(std::string_view word) {
   if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
-  return judge_text(word);
+  return judge_line(word);
+}
+
+/// What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
+Complaint judge_read_only(std::string_view word) {
+  if (word == "read-only") return std::nullopt;
+  return "must be \"read-only\" or absent";
 }
 
 Complaint judge_optional_word(std::string_view word) { return word.empty() ? std::nullopt : judge_word(word); }
@@ -207,8 +215,26 @@ store::Mount Parser::mount() {
   store::Mount value;
   reader_.object(field("label", [&] { value.label = word(judge_label); }),
                  field("host", [&] { value.host = word(judge_label); }),
-                 field("target", [&] { value.target = word(judge_inner_path); }));
+                 field("target", [&] { value.target = word(judge_mount_target); }), optional_field("access", [&] {
+                   word(judge_read_only);
+                   value.access = store::MountAccess::read_only;
+                 }));
   return value;
+}
+
+std::vector<store::Mount> Parser::mounts() {
+  std::map<std::string, std::string> labels;  // of what is mounted on each target
+  auto one = [&] {
+    std::size_t at = reader_.position();
+    auto value = mount();
+    auto [first, fresh] = labels.emplace(value.target, value.label);
+    if (!fresh) {
+      reader_.fail_at(at, fmt::format("mounts \"{}\" and \"{}\" have the same target \"{}\"", first->second,
+                                      value.label, value.target));
+    }
+    return value;
+  };
+  return sorted<store::Mount>(one, [](const store::Mount& mount) { return mount.label; }, "mounts");
 }
 
 store::RuntimeConfiguration Parser::runtime() {
@@ -222,11 +248,12 @@ store::RuntimeConfiguration Parser::runtime() {
       if (!fresh) reader_.fail_at(at, fmt::format("variable \"{}\" appears twice", position->first));
     });
   };
-  auto by_label = [](const store::Mount& one) { return one.label; };
-  reader_.object(field("variables", variables), field("mounts", [&] {
-                   value.mounts = sorted<store::Mount>([&] { return mount(); }, by_label, "mounts");
-                 }),
-                 field("network_isolation", [&] { value.network_isolation = reader_.boolean(); }));
+  reader_.object(field("variables", variables), field("mounts", [&] { value.mounts = mounts(); }),
+                 field("network_isolation", [&] { value.network_isolation = reader_.boolean(); }),
+                 optional_field("project", [&] {
+                   word(judge_read_only);
+                   value.project = store::ProjectAccess::read_only;
+                 }));
   return value;
 }
 

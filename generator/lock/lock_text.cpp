@@ -153,12 +153,20 @@ void append_runtime(std::string& text, const store::RuntimeConfiguration& runtim
     text += i == 0 ? "\n   {" : ",\n   {";
     append_field(text, "label", runtime.mounts[i].label);
     append_field(text, "host", runtime.mounts[i].host);
-    append_last(text, "target", runtime.mounts[i].target);
+    bool read_only = runtime.mounts[i].access == store::MountAccess::read_only;
+    if (read_only) append_field(text, "target", runtime.mounts[i].target);
+    append_last(text, read_only ? "access" : "target", read_only ? "read-only" : runtime.mounts[i].target);
   }
   text += runtime.mounts.empty() ? "]" : "\n  ]";
   text += next_line;
   append_name(text, "network_isolation");
-  text += runtime.network_isolation ? "true\n }" : "false\n }";
+  text += runtime.network_isolation ? "true" : "false";
+  if (runtime.project == store::ProjectAccess::read_only) {
+    text += next_line;
+    append_name(text, "project");
+    append_json(text, "read-only");
+  }
+  text += "\n }";
 }
 
 void append_top(std::string& text, std::string_view name, std::string_view value) {

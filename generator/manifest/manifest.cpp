@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -16,6 +17,7 @@
 #include "generator/manifest/suggestion.hpp"
 #include "generator/manifest/toml.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::generator {
 
@@ -27,7 +29,10 @@ using toml::source_position;
 class Problems {
  public:
   explicit Problems(std::string_view name) : name_(name) {}
-  void add(const source_position& at, std::string message) { problems_.push_back({at.line, at.column, message}); }
+  /// What a stranger wrote into the file may be in the message: no terminal gets to obey it.
+  void add(const source_position& at, std::string_view message) {
+    problems_.push_back({at.line, at.column, printable(message)});
+  }
   void throw_if_any() {
     if (problems_.empty()) return;
     std::sort(problems_.begin(), problems_.end());
@@ -79,7 +84,7 @@ class Section {
   source_position at() const noexcept { return at_; }
   /// "system.packages"
   std::string path(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
-  void problem(const source_position& at, std::string message) { problems_.add(at, std::move(message)); }
+  void problem(const source_position& at, std::string_view message) { problems_.add(at, message); }
   Problems& problems() noexcept { return problems_; }
 
   const toml::node* find(std::string_view key) {
@@ -89,7 +94,7 @@ class Section {
   void expect(const toml::node& node, std::string_view what, std::string_view wanted) {
     problem(node.source().begin, fmt::format("{} must be {}, not {}", what, wanted, type_text(node)));
   }
-  /// A trimmed string.
+  /// A trimmed string without control characters: a name, a path.
   std::optional<Word> word(std::string_view key) {
     const auto* node = find(key);
     return node ? word_of(*node, path(key)) : std::nullopt;
@@ -102,7 +107,12 @@ class Section {
   }
   std::optional<Word> word_of(const toml::node& node, std::string_view what) {
     auto text = text_of(node, what);
-    if (text) text->text = std::string(trimmed(text->text));
+    if (!text) return text;
+    text->text = std::string(trimmed(text->text));
+    if (auto complaint = judge_line(text->text)) {
+      problem(text->at, fmt::format("{} {}", what, *complaint));
+      return std::nullopt;
+    }
     return text;
   }
   /// A string as it is written, without NUL.
@@ -168,7 +178,7 @@ class Section {
     std::string message = fmt::format("unknown key \"{}\"", key.str());
     if (!path_.empty()) message += fmt::format(" in [{}]", path_);
     if (auto word = nearest_word(key.str(), words)) message += fmt::format("; did you mean \"{}\"?", *word);
-    problem(key.source().begin, std::move(message));
+    problem(key.source().begin, message);
   }
 
   const toml::table& table_;
@@ -276,34 +286,83 @@ void read_runtime(Section& runtime, Manifest& manifest) {
     }
   }
   manifest.runtime.network_isolation = runtime.boolean("network_isolation");
+  if (auto project = runtime.word("project")) {
+    if (project->text == "read-only") {
+      manifest.runtime.project = store::ProjectAccess::read_only;
+    } else if (project->text != "read-write") {
+      runtime.problem(
+          project->at,
+          fmt::format("runtime.project \"{}\" is unknown: write \"read-only\" or \"read-write\"", project->text));
+    }
+  }
   runtime.section("resource_limits", read_limits);
 }
 
-/// "host:container", split at the first colon.
-void read_mount(Section& mounts, const toml::key& key, const Word& value, Manifest& manifest) {
-  auto colon = value.text.find(':');
-  std::string label(trimmed(key.str()));
-  std::string host(trimmed(std::string_view(value.text).substr(0, colon)));
-  Word target{colon == std::string::npos ? "" : std::string(trimmed(value.text.substr(colon + 1))), value.at};
-  if (label.empty()) return mounts.problem(key.source().begin, "a mount's label is empty: give it a name");
-  if (host.empty() || target.text.empty()) {
-    return mounts.problem(value.at, fmt::format("mount \"{}\" must be \"HOST:CONTAINER\", not \"{}\"", label, value.text));
+struct ReadMount {
+  store::Mount mount;
+  source_position label_at;
+  source_position value_at;
+};
+
+/// "HOST:CONTAINER", with ":ro" or ":rw" after it: the host's path ends at the first colon, the container's has none.
+std::optional<store::Mount> mount_from(std::string_view text) {
+  auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  store::Mount mount{.label = {}, .host = std::string(trimmed(text.substr(0, colon))), .target = {}};
+  auto target = trimmed(text.substr(colon + 1));
+  if (auto last = target.rfind(':'); last != std::string_view::npos) {
+    auto word = trimmed(target.substr(last + 1));
+    if (word == "ro") mount.access = store::MountAccess::read_only;
+    if (word == "ro" || word == "rw") target = trimmed(target.substr(0, last));
   }
-  if (!mounts.pleases(target, fmt::format("mount \"{}\": the container's path", label), judge_inner_path)) return;
-  auto same = [&](const store::Mount& mount) { return mount.label == label; };
-  if (std::any_of(manifest.runtime.mounts.begin(), manifest.runtime.mounts.end(), same)) {
-    return mounts.problem(key.source().begin, fmt::format("mount \"{}\" appears twice", label));
+  mount.target = target;
+  if (mount.host.empty() || target.empty()) return std::nullopt;
+  return mount;
+}
+
+void read_mount(Section& mounts, const toml::key& key, const Word& value, std::vector<ReadMount>& all) {
+  Word label{std::string(trimmed(key.str())), key.source().begin};
+  if (label.text.empty()) return mounts.problem(label.at, "a mount's label is empty: give it a name");
+  if (!mounts.pleases(label, "mount", judge_line)) return;
+  auto mount = mount_from(value.text);
+  if (!mount) {
+    return mounts.problem(value.at,
+                          fmt::format("mount \"{}\" must be \"HOST:CONTAINER\" or \"HOST:CONTAINER:ro\", not \"{}\"",
+                                      label.text, value.text));
   }
-  manifest.runtime.mounts.push_back({std::move(label), std::move(host), std::move(target.text)});
+  Word target{mount->target, value.at};
+  if (!mounts.pleases(target, fmt::format("mount \"{}\": the container's path", label.text), judge_mount_target))
+    return;
+  auto same = [&](const ReadMount& other) { return other.mount.label == label.text; };
+  if (std::any_of(all.begin(), all.end(), same)) {
+    return mounts.problem(label.at, fmt::format("mount \"{}\" appears twice", label.text));
+  }
+  mount->label = std::move(label.text);
+  all.push_back({std::move(*mount), label.at, value.at});
+}
+
+/// The later one would cover the other. `all` is sorted as in the file.
+void refuse_same_targets(Section& mounts, const std::vector<ReadMount>& all) {
+  std::map<std::string_view, std::string_view> labels;
+  for (const auto& [mount, label_at, value_at] : all) {
+    auto [first, fresh] = labels.emplace(mount.target, mount.label);
+    if (fresh) continue;
+    mounts.problem(value_at, fmt::format("mounts \"{}\" and \"{}\" have the same path \"{}\" in the container",
+                                         first->second, mount.label, mount.target));
+  }
 }
 
 void read_mounts(Section& mounts, Manifest& manifest) {
+  std::vector<ReadMount> all;
   for (const auto& [key, node] : mounts.table()) {
     mounts.find(key.str());
-    if (auto value = mounts.word_of(node, mounts.path(key.str()))) read_mount(mounts, key, *value, manifest);
+    if (auto value = mounts.word_of(node, mounts.path(key.str()))) read_mount(mounts, key, *value, all);
   }
-  auto by_label = [](const store::Mount& a, const store::Mount& b) { return a.label < b.label; };
-  std::sort(manifest.runtime.mounts.begin(), manifest.runtime.mounts.end(), by_label);
+  auto by_place = [](const ReadMount& one) { return std::pair(one.label_at.line, one.label_at.column); };
+  std::ranges::sort(all, {}, by_place);
+  refuse_same_targets(mounts, all);
+  for (auto& one : all) manifest.runtime.mounts.push_back(std::move(one.mount));
+  std::ranges::sort(manifest.runtime.mounts, {}, &store::Mount::label);
 }
 
 void read_variables(Section& environment, Manifest& manifest) {
@@ -432,7 +491,8 @@ Manifest parse_manifest(std::string_view text, std::string_view name) {
   if (!parsed) {
     const auto& error = parsed.error();
     const auto& at = error.source().begin;
-    throw ManifestError(fmt::format("{}:{}:{}: not TOML: {}", name, at.line, at.column, error.description()));
+    throw ManifestError(
+        fmt::format("{}:{}:{}: not TOML: {}", name, at.line, at.column, printable(error.description())));
   }
   Problems problems(name);
   Manifest manifest;

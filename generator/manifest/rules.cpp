@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "store/environment.hpp"
+#include "store/escape.hpp"
+
 namespace karapace::generator {
 
 namespace {
@@ -13,7 +16,6 @@ namespace {
 bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_letter(char c) noexcept { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
-bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 bool is_package_name(std::string_view word) {
   auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '+' || c == '.' || c == '-'; };
@@ -22,7 +24,7 @@ bool is_package_name(std::string_view word) {
 
 /// What is wrong with the parts of a path, which does not begin with a slash.
 Complaint judge_parts(std::string_view path) {
-  if (std::any_of(path.begin(), path.end(), is_control)) return "contains a control character";
+  if (auto complaint = judge_line(path)) return complaint;
   while (true) {
     std::size_t slash = path.find('/');
     std::string_view part = path.substr(0, slash);
@@ -52,6 +54,23 @@ Complaint judge_inner_path(std::string_view word) {
   if (word.empty() || word[0] != '/') return "must be an absolute path";
   if (word == "/") return "is the root of the environment: name a path below it";
   return judge_parts(word.substr(1));
+}
+
+Complaint judge_mount_target(std::string_view word) {
+  if (auto complaint = judge_inner_path(word)) return complaint;
+  if (word.find(':') != std::string_view::npos) {
+    return "has a colon, which a path inside can not have: only \":ro\" or \":rw\" may follow it in the manifest";
+  }
+  if (auto place = store::reserved_place(word)) {
+    return *place == word ? std::string("belongs to the sandbox: choose another path")
+                          : fmt::format("lies in {}, which belongs to the sandbox: choose another path", *place);
+  }
+  return std::nullopt;
+}
+
+Complaint judge_line(std::string_view word) {
+  if (has_control_character(word)) return "contains a control character";
+  return std::nullopt;
 }
 
 Complaint judge_relative_path(std::string_view word) {

@@ -17,6 +17,10 @@ using Complaint = std::optional<std::string>;
 Complaint judge_package_name(std::string_view word);
 /// An absolute path, not "/", without ".", ".." or empty parts and without control characters.
 Complaint judge_inner_path(std::string_view word);
+/// Such a path, without a colon and none that belongs to the sandbox (store::reserved_place).
+Complaint judge_mount_target(std::string_view word);
+/// No control characters: names, labels, paths of the host.
+Complaint judge_line(std::string_view word);
 /// A relative path without "." or ".." parts, empty parts or control characters.
 Complaint judge_relative_path(std::string_view word);
 /// [A-Za-z_][A-Za-z0-9_]*, and not KARAPACE_*, which Karapace sets itself.

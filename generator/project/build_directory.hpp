@@ -11,7 +11,7 @@
 //
 //   steps.cmake              the graph (graph/cmake_text.hpp), and .karapace/local.cmake instead of local.ninja
 //
-// A file is only written when its bytes change.
+// A file is only written when its bytes change. No link below `.karapace` is followed (own_directory.hpp).
 #pragma once
 
 #include <filesystem>
@@ -23,14 +23,16 @@
 
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
+#include "generator/project/own_directory.hpp"
 #include "generator/resolve/mirrors.hpp"
 
 namespace karapace::generator {
 
 class BuildDirectory {
  public:
-  /// Makes the directory. Error when it holds a build.ninja that is not ours: it is never overwritten.
-  explicit BuildDirectory(std::filesystem::path path);
+  /// Makes the directory. Error when it holds a build.ninja that is not ours, which is never overwritten, or a link
+  /// where we or ninja would write.
+  explicit BuildDirectory(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path mirrors_path() const { return path_ / ".karapace/mirrors.json"; }
@@ -54,8 +56,12 @@ class BuildDirectory {
   void remove_what_was_not_added() const;
 
   std::filesystem::path path_;
-  std::set<std::string> locks_;      // names of the files to keep
-  std::set<std::string> arguments_;  // so too
+  OwnDirectory directory_;
+  OwnDirectory own_;              // .karapace
+  OwnDirectory locks_directory_;  // in it
+  OwnDirectory arguments_;        // so too
+  std::set<std::string> locks_;   // names of the files to keep
+  std::set<std::string> steps_;   // so too
 };
 
 }  // namespace karapace::generator

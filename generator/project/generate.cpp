@@ -107,14 +107,34 @@ class Generation {
   }
 
   /// Roots are durable: many threads let the file system write many at once.
-  void register_roots() const {
+  void register_roots() {
     constexpr unsigned at_once = 32;
+    auto directory = fs::canonical(directory_.path());
+    for (auto& root : roots_)
+      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path())}};
     for_each_index(roots_.size(), at_once, [&](std::size_t index) { store::add_root(store_, roots_[index]); });
+  }
+
+  /// A source that decides what is fetched and whose signature counts.
+  void believe(fs::path source) {
+    believed_.insert(store::canonical_manifest(source).native());
+    sources_.push_back(std::move(source));
+  }
+
+  /// Those in a project: sessions of other projects do not see them, and a thousand manifests need not name each other.
+  std::vector<fs::path> believed_in(const fs::path& project) const {
+    std::vector<fs::path> all;
+    auto start = project.native() == "/" ? "/" : project.native() + "/";
+    for (auto one = believed_.lower_bound(start); one != believed_.end() && one->starts_with(start); ++one) {
+      all.emplace_back(*one);
+    }
+    return all;
   }
 
   /// Files whose change makes the graph another, and where the graph finds those that it fetches.
   void add_sources(const Project& project, const Lock& lock) {
-    sources_.insert(sources_.end(), {project.manifest_path, project.lock_path});
+    believe(project.manifest_path);
+    believe(project.lock_path);
     for (const auto& file : lock.files) {
       auto path = (project.directory() / file.source).lexically_normal();
       auto& places = files_[file.content.hex()];
@@ -122,7 +142,7 @@ class Generation {
       sources_.push_back(std::move(path));
     }
     for (const auto& repository : lock.request.repositories) {
-      sources_.push_back((project.directory() / repository.key).lexically_normal());
+      believe((project.directory() / repository.key).lexically_normal());
     }
     if (const auto* archive = std::get_if<BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
@@ -210,6 +230,7 @@ class Generation {
   std::vector<store::Root> roots_;
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
+  std::set<std::string> believed_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
   std::set<std::pair<std::string, std::string>> distributions_;
   std::map<std::string, std::set<std::string>> uris_;

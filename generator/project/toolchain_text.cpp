@@ -61,7 +61,7 @@ std::string script_text(const Toolchain& toolchain, const std::vector<std::strin
   append(toolchain.environment.hex());
   append("--");
   for (const auto& word : program) append(word);
-  return "#!/bin/sh\n# Written by `karapace toolchain`.\n" + line + " \"$@\"\n";
+  return fmt::format("#!/bin/sh\n{}.\n{} \"$@\"\n", toolchain_mark, line);
 }
 
 constexpr std::string_view visibility_check = R"(
@@ -108,6 +108,26 @@ list(JOIN karapace_pkgconfig ":" karapace_pkgconfig)
 set(ENV{PKG_CONFIG_LIBDIR} "${karapace_pkgconfig}")
 )";
 
+/// `bin`: the programs' directory, as CMake reads it.
+std::string text_with_programs(const Toolchain& toolchain, const std::string& bin) {
+  auto text = fmt::format(
+      "{}: compilers, linkers and what they build run in the environment {}\n# {}.\n"
+      "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_SYSROOT {})\n\nset(karapace_programs "
+      "{})\n",
+      toolchain_mark, toolchain.name, toolchain.environment.hex(), toolchain.processor, cmake_text(toolchain.sysroot),
+      bin);
+  for (const auto& [variable, program] : toolchain.programs) {
+    text += fmt::format("set({} \"${{karapace_programs}}/{}\")\n", variable, program.filename().native());
+  }
+  text += fmt::format(
+      "set(CMAKE_CROSSCOMPILING_EMULATOR \"${{karapace_programs}}/{}\")\nset(KARAPACE_SHARED_DIRECTORIES{})\n",
+      emulator_program, cmake_list(toolchain.shared));
+  text += visibility_check;
+  text += compiler_caches;
+  text += find_modes;
+  return text;
+}
+
 }  // namespace
 
 std::map<std::string, fs::path> toolchain_programs(bool (*exists)(const fs::path&, const fs::path&),
@@ -124,39 +144,27 @@ std::map<std::string, fs::path> toolchain_programs(bool (*exists)(const fs::path
   return found;
 }
 
-std::string toolchain_text(const Toolchain& toolchain) {
-  auto text = fmt::format(
-      "# Written by `karapace toolchain`: compilers, linkers and what they build run in the environment {}\n# {}.\n"
-      "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_SYSROOT {})\n\n",
-      toolchain.name, toolchain.environment.hex(), toolchain.processor, cmake_text(toolchain.sysroot));
-  auto bin = toolchain.directory / "bin";
+std::map<std::string, std::string> toolchain_files(const Toolchain& toolchain) {
+  std::map<std::string, std::string> files;
   for (const auto& [variable, program] : toolchain.programs) {
-    text += fmt::format("set({} {})\n", variable, cmake_text(bin / program.filename()));
+    files["bin/" + program.filename().native()] = script_text(toolchain, {"--sysroot"}, {toolchain.sysroot / program});
   }
-  text += fmt::format("set(CMAKE_CROSSCOMPILING_EMULATOR {})\nset(KARAPACE_SHARED_DIRECTORIES{})\n",
-                      cmake_text(bin / emulator_program), cmake_list(toolchain.shared));
-  text += visibility_check;
-  text += compiler_caches;
-  text += find_modes;
-  return text;
+  files[fmt::format("bin/{}", emulator_program)] = script_text(toolchain, {}, {});
+  files[std::string(toolchain_file)] = text_with_programs(toolchain, "\"${CMAKE_CURRENT_LIST_DIR}/bin\"");
+  return files;
 }
 
-std::map<std::string, std::string> toolchain_scripts(const Toolchain& toolchain) {
-  std::map<std::string, std::string> scripts;
-  for (const auto& [variable, program] : toolchain.programs) {
-    scripts[program.filename()] = script_text(toolchain, {"--sysroot"}, {toolchain.sysroot / program});
-  }
-  scripts[std::string(emulator_program)] = script_text(toolchain, {}, {});
-  return scripts;
+std::string toolchain_text(const Toolchain& toolchain, const fs::path& directory) {
+  return text_with_programs(toolchain, cmake_text(directory / "bin"));
 }
 
-std::string toolchain_preset(const Toolchain& toolchain) {
+std::string toolchain_preset(const Toolchain& toolchain, const fs::path& directory) {
   auto name = "karapace-" + toolchain.name;
   nlohmann::ordered_json configure = {{"name", name},
                                       {"displayName", "Compile in the environment " + toolchain.name},
                                       {"generator", "Ninja"},
                                       {"binaryDir", "${sourceDir}/build/" + name},
-                                      {"toolchainFile", (toolchain.directory / toolchain_file).native()}};
+                                      {"toolchainFile", (directory / toolchain_file).native()}};
   nlohmann::ordered_json follower = {{"name", name}, {"configurePreset", name}};
   nlohmann::ordered_json document = {
       {"version", 6}, {"configurePresets", {configure}}, {"buildPresets", {follower}}, {"testPresets", {follower}}};

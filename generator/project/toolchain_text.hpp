@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The files with which CMake compiles inside an environment: a toolchain file, small programs that run the compilers
-// there, and a preset. Pure text; `karapace toolchain` writes them.
+// there, and a preset. Pure text; the store keeps them (store/toolchain.hpp), and no text among the kept ones says
+// where.
 //
 // Paths are the same inside and outside: the project's directory stands at its own path, and the compilers are called
 // by their path below the sysroot, with the sysroot as theirs, so that every header they name can be opened outside.
@@ -20,7 +21,6 @@ struct Toolchain {
   std::string name;  // of the environment, for people
   EnvironmentId environment;
   std::filesystem::path sysroot;
-  std::filesystem::path directory;            // where the files are written: toolchain.cmake, bin/
   std::vector<std::filesystem::path> shared;  // directories that are visible inside: the project's first
   std::vector<std::string> karapace;          // how karapace is called, with its global options
   std::string processor;                      // as uname -m says
@@ -38,10 +38,15 @@ constexpr std::string_view toolchain_file = "toolchain.cmake";
 /// Below `bin`: runs what was built, inside.
 constexpr std::string_view emulator_program = "karapace-run";
 
-std::string toolchain_text(const Toolchain& toolchain);
-/// Names below `bin` and the scripts' texts.
-std::map<std::string, std::string> toolchain_scripts(const Toolchain& toolchain);
-/// CMakeUserPresets.json with one configure, build and test preset, "karapace-<name>".
-std::string toolchain_preset(const Toolchain& toolchain);
+/// What every file of a toolchain begins with, after a script's first line.
+constexpr std::string_view toolchain_mark = "# Written by `karapace toolchain`";
+
+/// toolchain.cmake and what is below `bin`: path -> text.
+std::map<std::string, std::string> toolchain_files(const Toolchain& toolchain);
+/// A toolchain file that may lie anywhere: its programs are those in `directory`, where the files above are.
+std::string toolchain_text(const Toolchain& toolchain, const std::filesystem::path& directory);
+/// CMakeUserPresets.json with one configure, build and test preset, "karapace-<name>", for the toolchain in
+/// `directory`.
+std::string toolchain_preset(const Toolchain& toolchain, const std::filesystem::path& directory);
 
 }  // namespace karapace::generator

@@ -103,7 +103,7 @@ void add(std::vector<Bind>& binds, Bind bind) {
 void add_binds(SandboxPlan& plan, const store::Environment& environment, const Place& place,
                const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts};
-  if (place.project) add(plan.binds, project_bind(*place.project, request.home));
+  if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
   const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
     for (const auto& path : paths)
       for (auto& one : caller_binds(path, access)) add(plan.binds, std::move(one));

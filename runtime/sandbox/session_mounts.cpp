@@ -46,10 +46,11 @@ void check_target(std::string_view what, std::string_view written) {
   const bool dotted = std::any_of(target.begin(), target.end(), [](const fs::path& part) { return part == ".."; });
   if (!target.is_absolute() || dotted || target == "/")
     throw SandboxError(fmt::format("{}: the target \"{}\" is not an absolute path below /", what, written));
-  for (const char* own : {"/proc", "/sys", "/dev"})
-    if (lies_in(target, own))
-      throw SandboxError(
-          fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox", what, written, own));
+  const std::string plain = (target.has_filename() ? target : target.parent_path()).string();
+  if (const auto place = store::reserved_place(plain))
+    throw SandboxError(plain == *place ? fmt::format("{}: the target \"{}\" belongs to the sandbox", what, written)
+                                       : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox",
+                                                     what, written, *place));
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ bool lies_in(const fs::path& path, const fs::path& directory) {
   return mismatch == directory.end() || (std::next(mismatch) == directory.end() && mismatch->empty());
 }
 
-Bind project_bind(const fs::path& project, const fs::path& home) {
+Bind project_bind(const fs::path& project, const fs::path& home, store::ProjectAccess access) {
   std::error_code error;
   const auto real_home = fs::canonical(home, error);
   if (project == "/" || (!error && lies_in(real_home, project)))
@@ -67,7 +68,8 @@ Bind project_bind(const fs::path& project, const fs::path& home) {
         fmt::format("the project directory {} holds the whole home directory, which sessions must not see; "
                     "move karapace.toml into a directory of its own",
                     project.string()));
-  return {project, project.string(), BindAccess::read_write, BindSource::host, "the project"};
+  const auto shown = access == store::ProjectAccess::read_only ? BindAccess::read_only : BindAccess::read_write;
+  return {project, project.string(), shown, BindSource::host, "the project"};
 }
 
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
@@ -78,8 +80,8 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
         "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
         "~/.config/karapace/config.toml",
         mount.label, mount.host, real.string()));
-  return {real, fs::path(mount.target).lexically_normal().string(), BindAccess::read_write, BindSource::host,
-          "mount " + mount.label};
+  const auto access = mount.access == store::MountAccess::read_only ? BindAccess::read_only : BindAccess::read_write;
+  return {real, fs::path(mount.target).lexically_normal().string(), access, BindSource::host, "mount " + mount.label};
 }
 
 std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {

@@ -18,13 +18,14 @@ struct MountPolicy {
   std::vector<std::filesystem::path> allowed;
 };
 
-/// The project's directory, which is mounted with write access at its own path. SandboxError when it is "/" or holds
-/// the whole home directory: then everything would be visible inside.
-Bind project_bind(const std::filesystem::path& project, const std::filesystem::path& home);
+/// The project's directory, which is mounted at its own path. SandboxError when it is "/" or holds the whole home
+/// directory: then everything would be visible inside.
+Bind project_bind(const std::filesystem::path& project, const std::filesystem::path& home,
+                  store::ProjectAccess access = store::ProjectAccess::read_write);
 
 /// One mount of the manifest, with links resolved: a mount from inside the project or below an allowed directory.
 /// SandboxError with the remedy for any other, for one that does not exist and for targets that the sandbox itself
-/// needs.
+/// needs (store::reserved_place).
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 
 /// What the caller asks for on the command line: a host directory or file at its own path. A path with links in it stands

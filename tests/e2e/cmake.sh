@@ -47,7 +47,7 @@ says 'Writing report.html'
 if grep -q 'Building CXX' "$work/log"; then fail "the program was compiled again"; fi
 unpacked=$(($(records "$store" unpack | wc -l) - before))
 [ $unpacked -ge 1 ] && [ $unpacked -le 3 ] || fail "$unpacked packages were unpacked for bc"
-must build/ninja/karapace/dev/exec bc --version
+must build/ninja/karapace/dev/.karapace/exec bc --version
 must cmake --build --preset ninja
 says '^ninja: no work to do\.$'
 

@@ -52,7 +52,21 @@ for mode in $modes; do
   [ "$mode" != "${modes%% *}" ] || keep "$store"
 
   run karapace toolchain >"$work/toolchain.cmake"
-  cmp "$work/toolchain.cmake" .karapace/toolchain/toolchain.cmake || fail "the printed file is the written one"
+  kept=$(run karapace toolchain --json | sed -n 's/.*"toolchain_file": "\(.*\)".*/\1/p')
+  case $kept in "$store"/toolchains/*/toolchain.cmake) ;; *) fail "the toolchain is kept in \"$kept\"" ;; esac
+  grep -qF "set(karapace_programs [==[${kept%/*}/bin]==])" "$work/toolchain.cmake" || fail "the printed file names the store's programs"
+  run karapace toolchain --preset | grep -qF "\"toolchainFile\": \"$kept\"" || fail "the preset names the store's file"
+  [ ! -e .karapace/toolchain ] || fail "programs in the project"
+
+  step "nothing is removed through a link in the project"
+  run mkdir "$work/$mode/victim" "$work/$mode/victim/bin"
+  run touch "$work/$mode/victim/bin/dear"
+  run ln -s "$work/$mode/victim" .karapace/toolchain
+  run karapace toolchain >/dev/null
+  run karapace toolchain -C .karapace/toolchain >/dev/null 2>"$work/error" && fail "a link is taken for a directory"
+  grep -q "is a link or no directory" "$work/error" || { cat "$work/error"; fail "the reason"; }
+  [ -e "$work/$mode/victim/bin/dear" ] || fail "removed through a link"
+  run rm .karapace/toolchain
   run cmake -G Ninja -B build --toolchain "$work/toolchain.cmake" --warn-uninitialized >"$work/log" 2>&1 ||
     { cat "$work/log"; fail "configure"; }
   ! grep -i warning "$work/log" || fail "warnings"
@@ -94,8 +108,12 @@ for mode in $modes; do
     run CCACHE_DIR="$work/$mode/ccache" ccache --print-stats | grep -qx "cache_miss	0" || fail "everything is a hit"
   fi
 
-  step "gc takes the sysroot with its environment"
+  step "the kept file serves as well as the printed one"
+  run cmake -G Ninja -B kept --toolchain "$kept" >"$work/log" 2>&1 || { cat "$work/log"; fail "configure with the kept file"; }
+
+  step "gc takes sysroot and toolchain with their environment"
   run karapace destroy . >/dev/null
   run karapace gc >/dev/null
   [ ! -e "$sysroot" ] || fail "the sysroot stays"
+  [ ! -e "$kept" ] || fail "the toolchain stays"
 done

@@ -208,6 +208,15 @@ TEST(GraphDiff, NamesTheRuntimeConfiguration) {
   expect_corpus("runtime-change", before, after);
 }
 
+TEST(GraphDiff, NamesWhatSessionsMayOnlyRead) {
+  Lock before = sample_lock_with_everything();
+  Lock after = before;
+  after.runtime.mounts[0].access = store::MountAccess::read_only;
+  after.runtime.project = store::ProjectAccess::read_only;
+  after.runtime.variables["EDITOR"] = "\x1b[2Jvim";
+  expect_corpus("read-only", before, after);
+}
+
 TEST(GraphDiff, SaysNothingAboutAnotherOrder) {
   Lock one = lock_with_git({"curl", "jq"});
   Lock two = sample_lock_with_everything();

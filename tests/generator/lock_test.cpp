@@ -22,11 +22,19 @@ using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::tests_directory;
 
+Lock sample_lock_that_only_reads() {
+  Lock lock = sample_lock_with_everything();
+  lock.runtime.mounts[0].access = store::MountAccess::read_only;
+  lock.runtime.project = store::ProjectAccess::read_only;
+  return lock;
+}
+
 TEST(Lock, TextIsTheGoldenOne) {
   auto golden = tests_directory() / "generator/golden";
   expect_golden(golden / "plain.lock", serialise(sample_lock({"git", "curl"})));
   expect_golden(golden / "everything.lock", serialise(sample_lock_with_everything()));
   expect_golden(golden / "archive.lock", serialise(sample_archive_lock({"jq"})));
+  expect_golden(golden / "read-only.lock", serialise(sample_lock_that_only_reads()));
 }
 
 TEST(Lock, ParsingGivesWhatWasWritten) {
@@ -63,6 +71,20 @@ TEST(Lock, EveryFieldIsPartOfTheIdentity) {
   EXPECT_TRUE(differs([](Lock& other) { other.files[0].mode = 0600; }));
   EXPECT_TRUE(differs([](Lock& other) { other.run.pop_back(); }));
   EXPECT_TRUE(differs([](Lock& other) { other.source_date_epoch += 1; }));
+}
+
+TEST(Lock, ReadOnlyMountsAndProjectsArePartOfTheIdentity) {
+  Lock lock = sample_lock_that_only_reads();
+  EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
+  Lock writable_mount = lock;
+  writable_mount.runtime.mounts[0].access = store::MountAccess::read_write;
+  Lock writable_project = lock;
+  writable_project.runtime.project = store::ProjectAccess::read_write;
+  EXPECT_NE(environment_id(lock), environment_id(writable_mount));
+  EXPECT_NE(environment_id(lock), environment_id(writable_project));
+  EXPECT_EQ(serialise(writable_project).find("project"), std::string::npos);
+  EXPECT_EQ(differences(intent_of(sample_lock_with_everything()), intent_of(lock)),
+            (std::vector<std::string>{"mounts: ~ cache", "project: read-write → read-only"}));
 }
 
 TEST(Lock, TruncationAnywhereIsRefused) {

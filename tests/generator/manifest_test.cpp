@@ -58,10 +58,32 @@ TEST(Manifest, ArchiveIsKnownByItsDigestWhereverItLies) {
 }
 
 TEST(Manifest, MountsAreSplitAtTheFirstColonAndSortedByLabel) {
-  Manifest manifest = parse("[mounts]\nwork = \" ./src : /work:er \"\n\" cache \" = \"~/.cache:/cache\"\n");
+  Manifest manifest = parse("[mounts]\nwork = \" ./src : /worker \"\n\" cache \" = \"~/.cache:/cache\"\n");
   ASSERT_EQ(manifest.runtime.mounts.size(), 2u);
   EXPECT_EQ(manifest.runtime.mounts[0], (store::Mount{"cache", "~/.cache", "/cache"}));
-  EXPECT_EQ(manifest.runtime.mounts[1], (store::Mount{"work", "./src", "/work:er"}));
+  EXPECT_EQ(manifest.runtime.mounts[1], (store::Mount{"work", "./src", "/worker"}));
+}
+
+TEST(Manifest, MountsAreReadOnlyWhenTheySaySo) {
+  Manifest manifest =
+      parse("[mounts]\na = \"d:/data:ro\"\nb = \"d : /b : rw\"\nc = \"d: /data/c :ro \"\nd = \"d:/ro\"\n");
+  EXPECT_EQ(manifest.runtime.mounts, (std::vector<store::Mount>{{"a", "d", "/data", store::MountAccess::read_only},
+                                                                {"b", "d", "/b"},
+                                                                {"c", "d", "/data/c", store::MountAccess::read_only},
+                                                                {"d", "d", "/ro"}}));
+}
+
+TEST(Manifest, MountsMayLieBelowTheSandboxesScratchDirectoriesAndInOneAnother) {
+  Manifest manifest = parse(
+      "[mounts]\na = \".:/run/a\"\nb = \".:/tmp/b\"\nc = \".:/usr\"\nd = \".:/usr/share\"\n"
+      "e = \".:/etc/app\"\nf = \".:/procedures\"\ng = \".:/device\"\nh = \".:/run/lock/h\"\n");
+  EXPECT_EQ(manifest.runtime.mounts.size(), 8u);
+}
+
+TEST(Manifest, SessionsMayOnlyReadTheProjectWhenItSaysSo) {
+  EXPECT_EQ(parse("").runtime.project, store::ProjectAccess::read_write);
+  EXPECT_EQ(parse("[runtime]\nproject = \"read-write\"\n"), parse(""));
+  EXPECT_EQ(parse("[runtime]\nproject = \" read-only \"\n").runtime.project, store::ProjectAccess::read_only);
 }
 
 TEST(Manifest, SetupKeepsItsOrder) {

@@ -9,10 +9,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "generator/graph/quoting.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/project/control_files.hpp"
 #include "sample_lock.hpp"
 #include "store/environment.hpp"
 #include "store/fd.hpp"
@@ -252,6 +254,157 @@ TEST_F(Gen, KeepsTheArgumentsThatTheGraphNeeds) {
   fs::remove(project_ / ".karapace/args" / *one.begin());
   ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
   EXPECT_EQ(read_file(project_ / ".karapace/args" / *one.begin()), text);
+}
+
+/// What a session left in the project in place of something of ours: a directory elsewhere with something dear in it.
+class Traps : public Gen {
+ protected:
+  void SetUp() override {
+    Gen::SetUp();
+    fs::create_directories(victim());
+    for (const char* name : {"dear", "local.ninja", "build.ninja"}) {
+      write_file_atomically(victim() / name, "dear\n", Durable::no);
+    }
+  }
+  fs::path victim() const { return directory_ / "victim"; }
+  void set(const fs::path& name, const fs::path& target) const {
+    fs::remove_all(project_ / name);
+    fs::create_symlink(target, project_ / name);
+  }
+  void expect_victim_is_whole() const {
+    EXPECT_EQ(files_in(victim()), (std::set<std::string>{"build.ninja", "dear", "local.ninja"}));
+    for (const auto& entry : fs::directory_iterator(victim())) EXPECT_EQ(read_file(entry.path()), "dear\n");
+  }
+};
+
+TEST_F(Traps, NothingIsWrittenOrRemovedThroughALinkInPlaceOfADirectory) {
+  for (const char* name : {".karapace", ".karapace/locks", ".karapace/args", ".karapace/build",
+                           ".karapace/build/.karapace", ".karapace/build/.karapace/locks"}) {
+    SCOPED_TRACE(name);
+    fs::remove_all(project_ / ".karapace");
+    fs::create_directories((project_ / name).parent_path());
+    set(name, victim());
+    bool in_build = std::string_view(name).find("build") != std::string_view::npos;
+    auto result = shell(in_build ? "karapace build" : "karapace gen");
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.output.find("\"" + (project_ / name).native() + "\" is a link or no directory"), std::string::npos)
+        << result.output;
+    expect_victim_is_whole();
+  }
+}
+
+TEST_F(Traps, AFileInPlaceOfADirectoryIsNamed) {
+  write_file_atomically(project_ / ".karapace", "", Durable::no);
+  auto result = shell("karapace gen");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.output.find("/.karapace\" is a link or no directory"), std::string::npos) << result.output;
+}
+
+TEST_F(Traps, ALinkInPlaceOfAFileIsReplacedItself) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  auto lock = environment_id(lock_).hex() + ".json";
+  for (const fs::path& name :
+       {fs::path(".karapace/local.ninja"), fs::path(".karapace/mirrors.json"), fs::path(".karapace/locks") / lock}) {
+    SCOPED_TRACE(name);
+    auto text = read_file(project_ / name);
+    set(name, victim() / "dear");
+    EXPECT_EQ(shell("karapace gen").status, 0);
+    EXPECT_FALSE(fs::is_symlink(fs::symlink_status(project_ / name)));
+    EXPECT_EQ(read_file(project_ / name), text);
+    // The very bytes elsewhere are not ours either.
+    write_file_atomically(directory_ / "same", text, Durable::no);
+    set(name, directory_ / "same");
+    EXPECT_EQ(shell("karapace gen").status, 0);
+    EXPECT_FALSE(fs::is_symlink(fs::symlink_status(project_ / name)));
+    expect_victim_is_whole();
+  }
+  set(".karapace/locks/left", victim() / "dear");
+  EXPECT_EQ(shell("karapace gen").status, 0);
+  EXPECT_FALSE(fs::exists(fs::symlink_status(project_ / ".karapace/locks/left")));
+  expect_victim_is_whole();
+}
+
+TEST_F(Traps, AFifoInPlaceOfAFileIsNotWaitedFor) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  EXPECT_EQ(shell("for name in .karapace/local.ninja .karapace/mirrors.json; do rm $name && mkfifo $name; done\n"
+                  "timeout 20 " +
+                  shell_quoted(KARAPACE_PROGRAM) + " gen")
+                .status,
+            0);
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(project_ / ".karapace/local.ninja")));
+}
+
+TEST_F(Traps, LinksToWhichNinjaWouldWriteAreRefused) {
+  for (const char* name : {"build.ninja", ".ninja_log", ".ninja_deps"}) {
+    SCOPED_TRACE(name);
+    set(name, victim() / "build.ninja");
+    auto result = shell("karapace gen");
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.output.find(std::string(name) + " is a link, so it is left alone"), std::string::npos)
+        << result.output;
+    EXPECT_FALSE(fs::exists(project_ / ".karapace"));
+    expect_victim_is_whole();
+    fs::remove(project_ / name);
+  }
+}
+
+TEST_F(Traps, TheGraphOfCMakeFollowsNoLinkEither) {
+  set(".karapace", victim());
+  EXPECT_EQ(shell("karapace gen --cmake -C .").status, 1);
+  fs::remove(project_ / ".karapace");
+  set("steps.cmake", victim() / "dear");
+  EXPECT_EQ(shell("karapace gen --cmake -C .").status, 0);
+  EXPECT_FALSE(fs::is_symlink(fs::symlink_status(project_ / "steps.cmake")));
+  expect_victim_is_whole();
+}
+
+TEST_F(Traps, ADirectoryOfSomebodyElseIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  for (const char* name : {".karapace", ".karapace/locks"}) {
+    SCOPED_TRACE(name);
+    fs::create_directories(project_ / name);
+    ASSERT_EQ(::chown((project_ / name).c_str(), 4321, 4321), 0);
+    auto result = shell("karapace gen");
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.output.find("belongs to the user 4321"), std::string::npos) << result.output;
+    fs::remove_all(project_ / ".karapace");
+  }
+}
+
+TEST_F(Gen, ControlFilesAreWhatTheHostBelieves) {
+  fs::create_directories(project_ / "ci");
+  fs::copy_file(project_ / "karapace.toml", project_ / "ci/ci.toml");
+  Lock other = lock_;
+  other.run = {"true"};
+  write_lock(project_ / "ci/ci.lock", other);
+  ASSERT_EQ(shell("karapace gen --frozen . ci/ci.toml -C out").status, 0);
+  ASSERT_EQ(shell("karapace gen --frozen --cmake -C cmake/dev").status, 0);
+  ASSERT_EQ(shell("karapace gen --frozen -C ../outside").status, 0);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  auto files = [&](const fs::path& manifest) {
+    std::set<std::string> all;
+    for (const auto& path : control_files(*store::find_root(opened, manifest))) {
+      all.insert(path.lexically_relative(project_).native());
+    }
+    return all;
+  };
+  auto of_graph = [](std::set<std::string>& all, const std::string& directory) {
+    for (const char* name : {"build.ninja", ".ninja_log", ".ninja_deps", "steps.cmake", ".karapace"}) {
+      all.insert(directory + "/" + name);
+    }
+  };
+  std::set<std::string> expected = {"karapace.toml", "karapace.lock", ".karapace", "ci/ci.toml", "ci/ci.lock"};
+  for (const char* directory : {"out", "cmake/dev", "../outside"}) of_graph(expected, directory);
+  EXPECT_EQ(files(project_ / "karapace.toml"), expected);
+
+  std::set<std::string> of_ci = {"ci/ci.toml", "ci/ci.lock", "ci/.karapace"};
+  of_graph(of_ci, "out");
+  EXPECT_EQ(files(project_ / "ci/ci.toml"), of_ci);
+
+  fs::remove_all(directory_ / "outside");
+  fs::remove_all(project_ / "cmake");
+  ASSERT_EQ(shell("karapace gen --frozen -C out").status, 0);
+  EXPECT_EQ(files(project_ / "karapace.toml").size(), 8u);
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {

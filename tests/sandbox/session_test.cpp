@@ -88,12 +88,26 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
               manifest_bind({"m", "data", "/proc/self"}, policy);
             }),
             "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
+  for (const std::string target : {"/run", "/run/", "/tmp", "/run/lock", "/etc", "/x/../run"})
+    EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", target}, policy); }),
+              "mount m: the target \"" + target + "\" belongs to the sandbox");
+  for (const char* target : {"/run/user", "/tmp/x", "/usr"})
+    EXPECT_EQ(manifest_bind({"m", "data", target}, policy).target, target);
+}
+
+TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
+  EXPECT_EQ(manifest_bind({"m", "data", "/m"}, policy).access, BindAccess::read_write);
+  EXPECT_EQ(manifest_bind({"m", "data", "/m", store::MountAccess::read_only}, policy).access, BindAccess::read_only);
+  EXPECT_EQ(project_bind(*policy.project, policy.home).access, BindAccess::read_write);
+  EXPECT_EQ(project_bind(*policy.project, policy.home, store::ProjectAccess::read_only).access, BindAccess::read_only);
 }
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
   EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
             "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox");
+  EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write); }),
+            "--bind: the target \"/run\" belongs to the sandbox");
   EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
             "--bind: cannot use \"/not/there\": No such file or directory");
 }

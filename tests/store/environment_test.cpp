@@ -95,6 +95,37 @@ TEST_F(StoreTest, AnEnvironmentsTextIsDeterministicAndComesBack) {
   EXPECT_EQ(RuntimeConfiguration::parse(environment.runtime.text(), "r"), environment.runtime);
 }
 
+TEST(Runtime, AccessIsWrittenOnlyWhereItIsReadOnly) {
+  RuntimeConfiguration runtime;
+  runtime.mounts = {{"home", "~/x", "/x", MountAccess::read_only}, {"work", ".", "/work"}};
+  runtime.project = ProjectAccess::read_only;
+  EXPECT_EQ(runtime.text(),
+            "{\"mounts\":[{\"access\":\"read-only\",\"host\":\"~/x\",\"label\":\"home\",\"target\":\"/x\"},"
+            "{\"host\":\".\",\"label\":\"work\",\"target\":\"/work\"}],\"network_isolation\":false,"
+            "\"project\":\"read-only\",\"variables\":{}}");
+  EXPECT_EQ(RuntimeConfiguration::parse(runtime.text(), "r"), runtime);
+}
+
+TEST(Runtime, AnyOtherWordOfAccessIsRefused) {
+  for (const char* text :
+       {R"({"mounts":[],"network_isolation":false,"project":"read-write","variables":{}})",
+        R"({"mounts":[],"network_isolation":false,"project":true,"variables":{}})",
+        R"({"mounts":[{"access":"rw","host":"a","label":"b","target":"/c"}],)"
+        R"("network_isolation":false,"variables":{}})",
+        R"({"mounts":[],"network_isolation":false,"projekt":"read-only","variables":{}})", "[]", "7"})
+    EXPECT_THROW(RuntimeConfiguration::parse(text, "r"), StoreError) << text;
+}
+
+TEST(ReservedPlace, IsWhatTheSandboxMakesItself) {
+  for (const char* path : {"/proc", "/proc/1/fd", "/sys", "/sys/fs", "/dev", "/dev/shm", "/tmp", "/run", "/run/lock",
+                           "/etc", "/run/.karapace", "/etc/hosts", "/etc/resolv.conf", "/etc/machine-id"})
+    EXPECT_TRUE(reserved_place(path)) << path;
+  EXPECT_EQ(reserved_place("/proc/1/fd"), "/proc");
+  for (const char* path :
+       {"/", "/process", "/tmp/x", "/run/user", "/run/lock/x", "/etc/app", "/usr", "/data/proc", "/devel"})
+    EXPECT_FALSE(reserved_place(path)) << path;
+}
+
 TEST_F(StoreTest, ARootWithAnyPathComesBack) {
   Root root{"odd \n", "/projects/\xff \\ name/karapace.toml", EnvironmentId(blake3("e")), -1, 5, {StepKey(blake3("s"))}};
   add_root(store_, root);
@@ -106,6 +137,29 @@ TEST_F(StoreTest, ARootWithAnyPathComesBack) {
   EXPECT_EQ(found->steps, root.steps);
   remove_root(store_, root.manifest);
   EXPECT_FALSE(find_root(store_, root.manifest));
+}
+
+TEST_F(StoreTest, ARootKeepsTheDirectoriesOfItsGraphsWhileTheyAreThere) {
+  auto one = temporary_.path() / "one \xff";
+  auto two = temporary_.path() / "two";
+  for (const auto& directory : {one, two}) std::filesystem::create_directory(directory);
+  Root root{"p", temporary_.path() / "karapace.toml", EnvironmentId(blake3("e")), 1, 2, {}};
+  root.graphs = {{two, {root.manifest}}};
+  add_root(store_, root);
+  root.graphs = {{one, {}}};
+  add_root(store_, root);
+  EXPECT_EQ(find_root(store_, root.manifest)->graphs, (std::vector<GraphPlace>{{one, {}}, {two, {root.manifest}}}));
+  std::filesystem::remove(two);
+  add_root(store_, root);
+  EXPECT_EQ(find_root(store_, root.manifest)->graphs, (std::vector<GraphPlace>{{one, {}}}));
+}
+
+TEST_F(StoreTest, ARootWithoutGraphsIsWrittenAsItWasBeforeThereWereAny) {
+  Root root{"p", temporary_.path() / "karapace.toml", EnvironmentId(blake3("e")), 1, 2, {}};
+  add_root(store_, root);
+  auto path = store_.roots_path() / blake3(canonical_manifest(root.manifest).native()).hex();
+  EXPECT_EQ(read_file(path).find("graphs"), std::string::npos);
+  EXPECT_TRUE(find_root(store_, root.manifest)->graphs.empty());
 }
 
 TEST_F(StoreTest, AnInstanceIsMadeOnceAndRemovedOnlyWithoutSessions) {

@@ -6,11 +6,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "store/escape.hpp"
+
 namespace karapace::generator {
 
 namespace {
 
-constexpr std::array<std::string_view, 31> kind_words = {"environment-added",
+constexpr std::array<std::string_view, 32> kind_words = {"environment-added",
                                                          "environment-removed",
                                                          "base",
                                                          "architecture",
@@ -39,6 +41,7 @@ constexpr std::array<std::string_view, 31> kind_words = {"environment-added",
                                                          "variable",
                                                          "mount",
                                                          "network",
+                                                         "project",
                                                          "lock",
                                                          "planner"};
 static_assert(kind_words.size() == static_cast<std::size_t>(CauseKind::planner) + 1);
@@ -88,11 +91,7 @@ std::string versions(const Cause& cause) {
   return fmt::format("{} {} → {}", cause.subject, cause.before.value_or("?"), cause.after.value_or("?"));
 }
 
-}  // namespace
-
-std::string_view text(CauseKind kind) noexcept { return kind_words[static_cast<std::size_t>(kind)]; }
-
-std::string headline(const Cause& cause) {
+std::string line_of(const Cause& cause) {
   switch (cause.kind) {
     case CauseKind::environment_added: return fmt::format("environment {} is new", cause.subject);
     case CauseKind::environment_removed: return fmt::format("environment {} is gone", cause.subject);
@@ -130,11 +129,19 @@ std::string headline(const Cause& cause) {
     case CauseKind::variable: return setting("variable", cause);
     case CauseKind::mount: return setting("mount", cause);
     case CauseKind::network: return fmt::format("network: {} → {}", *cause.before, *cause.after);
+    case CauseKind::project: return fmt::format("project directory: {} → {}", *cause.before, *cause.after);
     case CauseKind::lock:
       return "the lock changed where the graph alone does not tell: what was asked for, or the archives' state";
     case CauseKind::planner: return "the same lock gives other steps: another version of Karapace wrote the graph";
   }
   return "";
 }
+
+}  // namespace
+
+std::string_view text(CauseKind kind) noexcept { return kind_words[static_cast<std::size_t>(kind)]; }
+
+/// Values and commands are a stranger's: no terminal gets to obey them.
+std::string headline(const Cause& cause) { return printable(line_of(cause)); }
 
 }  // namespace karapace::generator

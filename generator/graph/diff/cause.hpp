@@ -43,6 +43,7 @@ enum class CauseKind {
   variable,
   mount,
   network,
+  project,  // how sessions see its directory
   lock,     // the lock changed in what the graph does not tell
   planner,  // the same lock gives other steps: another version of Karapace wrote them
 };

@@ -28,7 +28,10 @@ void append_settings(std::vector<Cause>& causes, CauseKind kind, const Variables
 
 Variables mounts(const store::RuntimeConfiguration& runtime) {
   Variables all;
-  for (const auto& mount : runtime.mounts) all[mount.label] = fmt::format("{} on {}", mount.host, mount.target);
+  for (const auto& mount : runtime.mounts) {
+    all[mount.label] = fmt::format("{} on {}{}", mount.host, mount.target,
+                                   mount.access == store::MountAccess::read_only ? ", read-only" : "");
+  }
   return all;
 }
 
@@ -89,6 +92,12 @@ void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
     auto word = [](const Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
     causes.push_back({CauseKind::network, Stage::environment, "network", word(before), word(after), {}, {}});
+  }
+  if (before.runtime.project != after.runtime.project) {
+    auto word = [](const Lock& lock) {
+      return lock.runtime.project == store::ProjectAccess::read_only ? "read-only" : "read-write";
+    };
+    causes.push_back({CauseKind::project, Stage::environment, "project", word(before), word(after), {}, {}});
   }
 }
 

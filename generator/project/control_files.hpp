@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control files: what of a project the host believes when ninja or karapace run in it the next time.
+//
+// A session may write to its project, and whatever it writes there is as trusted as what ran in it. But a graph is run,
+// a lock and a manifest decide what is fetched, and a keyring whose signature counts: sessions see these read-only.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "store/environment.hpp"
+
+namespace karapace::generator {
+
+/// Absolute paths, links of their directories resolved, sorted, none twice. They need not exist, nor lie in the
+/// project. Of the project: the manifest and its lock, and `.karapace` beside it, where `karapace build` works. Of each
+/// graph that was written for it: the manifests, locks and keyrings in the project, of all the graph's environments;
+/// and in the graph's directory build.ninja, .ninja_log and .ninja_deps (which tell ninja what is up to date),
+/// steps.cmake and `.karapace`.
+std::vector<std::filesystem::path> control_files(const store::Root& root);
+
+}  // namespace karapace::generator

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/own_directory.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/directory.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::generator {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string quoted(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
+
+/// Not through a link, and nobody else's: who else could have put it there, and may change it under us?
+Fd open_own(int parent, const std::string& name, const fs::path& path, std::string_view what) {
+  if (::mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) {
+    throw Error(errno_message(fmt::format("{}: cannot make {}", what, quoted(path)), errno));
+  }
+  Fd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && (errno == ELOOP || errno == ENOTDIR)) {
+    throw Error(
+        fmt::format("{}: {} is a link or no directory, so nothing is written below it: look who made it, "
+                    "remove it and try again",
+                    what, quoted(path)));
+  }
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    throw Error(errno_message(fmt::format("{}: cannot open {}", what, quoted(path)), errno));
+  }
+  if (status.st_uid != ::geteuid()) {
+    throw Error(
+        fmt::format("{}: {} belongs to the user {}, so nothing is written below it: remove it, or work as that "
+                    "user",
+                    what, quoted(path), status.st_uid));
+  }
+  return fd;
+}
+
+}  // namespace
+
+OwnDirectory::OwnDirectory(fs::path path, Fd fd, std::string_view what)
+    : path_(std::move(path)), fd_(std::move(fd)), what_(what) {}
+
+OwnDirectory OwnDirectory::make(const fs::path& path, std::string_view what) {
+  auto own = std::find(path.begin(), path.end(), own_name);
+  fs::path place;
+  for (auto part = path.begin(); part != own; ++part) place /= *part;
+  if (place.empty()) place = ".";
+  std::error_code error;
+  fs::create_directories(place, error);
+  if (error) throw Error(fmt::format("{}: cannot make {}: {}", what, quoted(place), error.message()));
+  OwnDirectory directory(place, open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY), what);
+  for (auto part = own; part != path.end(); ++part) {
+    if (!part->empty()) directory = directory.inner(part->native());
+  }
+  return directory;
+}
+
+OwnDirectory OwnDirectory::inner(const std::string& name) const {
+  return {path_ / name, open_own(fd_.get(), name, path_ / name, what_), what_};
+}
+
+std::optional<std::string> OwnDirectory::read(const std::string& name) const {
+  // O_NONBLOCK: a fifo would wait for a writer.
+  Fd fd(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return read_all(fd.get(), quoted(path_ / name));
+}
+
+bool OwnDirectory::write_if_changed(const std::string& name, std::string_view text) const {
+  struct stat status{};
+  bool same_size = ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   static_cast<std::uint64_t>(status.st_size) == text.size();
+  if (same_size && read(name) == text) return false;
+  write_file_in(fd_.get(), path_ / name, text);
+  return true;
+}
+
+void OwnDirectory::remove_others(const std::set<std::string>& names) const {
+  for (const auto& name : names_in(fd_.get(), path_)) {
+    if (!names.contains(name)) ::unlinkat(fd_.get(), name.c_str(), 0);
+  }
+}
+
+bool OwnDirectory::has_link(const std::string& name) const {
+  struct stat status{};
+  return ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+}  // namespace karapace::generator

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// OwnDirectory: a directory of ours in somebody's project, such as `.karapace` and what is in it.
+//
+// What runs in a session may write to the project, so a name in it may be a trap by the time we come back. From
+// `.karapace` on, no link in a path is followed, and what is no directory or belongs to somebody else is refused; the
+// directory is opened once and worked in through its descriptor. Files are replaced by rename(2) and removed by name: a
+// link in place of one is replaced or removed itself, never what it leads to.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "store/fd.hpp"
+
+namespace karapace::generator {
+
+/// The name from which on a path is ours.
+constexpr std::string_view own_name = ".karapace";
+
+class OwnDirectory {
+ public:
+  /// Makes the directory where it is missing and opens it. Parts before `.karapace` are a person's: their links are
+  /// followed. Error `what: ...` with the remedy when a part is not as it must be.
+  static OwnDirectory make(const std::filesystem::path& path, std::string_view what);
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  int fd() const noexcept { return fd_.get(); }
+  /// The directory `name` in it, made where it is missing and judged as ours.
+  OwnDirectory inner(const std::string& name) const;
+  /// The bytes of the regular file; nothing when there is none of that name, but a link or something else.
+  std::optional<std::string> read(const std::string& name) const;
+  /// Whether it was written, which it is only when its bytes change.
+  bool write_if_changed(const std::string& name, std::string_view text) const;
+  /// Removes what is not a directory and not among `names`, as far as it can be removed.
+  void remove_others(const std::set<std::string>& names) const;
+  bool has_link(const std::string& name) const;
+
+ private:
+  OwnDirectory(std::filesystem::path path, Fd fd, std::string_view what);
+
+  std::filesystem::path path_;
+  Fd fd_;
+  std::string what_;
+};
+
+}  // namespace karapace::generator
