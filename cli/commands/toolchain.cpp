@@ -45,6 +45,7 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
     throw NotFoundError(fmt::format("toolchain: the environment {} is not built yet: run `ninja` or `karapace build`",
                                     id.short_hex()));
   }
+  if (store.has_sysroot(id)) return store.sysroot_path(id);  // so that a read-only store will do
   generator::ChildCommand command{.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
                                   .working_directory = {},
                                   .output = generator::ChildOutput::discard};
@@ -64,7 +65,7 @@ std::string processor() {
 }
 
 generator::Toolchain make_toolchain(const Context& context, const Arguments& arguments) {
-  auto store = context.open_store(store::Store::Access::update);
+  auto store = context.open_store(store::Store::Access::read_only);
   auto reference = find_reference(store, arguments.environment);
   generator::Toolchain toolchain;
   toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
