@@ -104,10 +104,44 @@ HealthCheck check_mirrors() {
           fmt::format("name mirrors under [mirrors] in {}", escaped_utf8(configuration.native()))};
 }
 
+/// Who may put another directory in the place of one in this: nobody but the user and root when the answer is empty.
+std::string others_who_may_rename(const struct stat& directory) {
+  if (directory.st_uid != 0 && directory.st_uid != ::geteuid()) return fmt::format("user {}", directory.st_uid);
+  const bool sticky = (directory.st_mode & S_ISVTX) != 0;
+  if (sticky) return {};
+  if ((directory.st_mode & S_IWOTH) != 0) return "everybody";
+  const bool own_group = directory.st_gid == ::getegid() || directory.st_gid == 0;
+  return (directory.st_mode & S_IWGRP) != 0 && !own_group ? fmt::format("group {}", directory.st_gid) : "";
+}
+
+/// Of the directories above a store: the topmost that others may change, as a warning (docs/store.md).
+std::optional<HealthCheck> warn_of_open_parents(const fs::path& store) {
+  std::error_code error;
+  const auto real = fs::canonical(store, error);
+  if (error) return std::nullopt;
+  fs::path path;
+  for (const auto& part : real.parent_path()) {
+    path /= part;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    const auto others = others_who_may_rename(status);
+    if (others.empty()) continue;
+    return HealthCheck{"store", HealthStatus::warning,
+                       fmt::format("{}: {} may write in {} above it, and so put another in its place",
+                                   escaped_utf8(store.native()), others, escaped_utf8(path.native())),
+                       "take the others' right to write there away, or use another store with --store"};
+  }
+  return std::nullopt;
+}
+
 HealthCheck check_store(const Context& context) {
   const auto root = escaped_utf8(context.store_root().native());
   try {
-    context.open_store(store::Store::Access::update);
+    const auto store = context.open_store(store::Store::Access::read_only);
+    if (auto warning = warn_of_open_parents(store.root())) return *std::move(warning);
+    if (!store.writable())
+      return {"store", HealthStatus::warning, fmt::format("{} can not be written: nothing can be built in it", root),
+              "make it writable to build; sessions keep their changes in memory meanwhile"};
     return {"store", HealthStatus::ok, root, ""};
   } catch (const NotFoundError&) {
     return {"store", HealthStatus::ok, fmt::format("{} is made on first use", root), ""};

@@ -11,6 +11,7 @@
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/lock_file.hpp"
+#include "generator/project/control_files.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 
@@ -83,11 +84,11 @@ int report_result(const Context& context, const runtime::SandboxResult& result) 
 
 namespace {
 
-/// What people and programs outside believe of the project: what runs inside may read it.
+/// What people and programs outside believe of the project.
 std::vector<fs::path> control_files(const store::Root& root, bool writable_manifest) {
-  const auto directory = root.manifest.parent_path();
-  std::vector<fs::path> files = {directory / "build.ninja", directory / ".karapace"};
-  if (!writable_manifest) files.insert(files.end(), {root.manifest, generator::lock_path(root.manifest)});
+  auto files = generator::control_files(root);
+  const auto lock = generator::lock_path(root.manifest);
+  if (writable_manifest) std::erase_if(files, [&](const fs::path& file) { return file == root.manifest || file == lock; });
   return files;
 }
 
@@ -122,7 +123,7 @@ int run_session(const Context& context, const SessionArguments& arguments) {
     print_explanation(context, request, runtime::plan_session(store, reference, request));
     return 0;
   }
-  if (!runtime::keeps_changes(store))
+  if (!store.writable())
     context.warn("the store can not be written to: changes are kept in memory and are gone at the end");
   return report_result(context, runtime::run_session(store, reference, request));
 }

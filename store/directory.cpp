@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "store/error.hpp"
 #include "store/escape.hpp"
@@ -33,6 +34,21 @@ std::vector<std::string> read_names(Fd fd, const std::filesystem::path& director
   return names;
 }
 
+[[noreturn]] void throw_make_error(const std::filesystem::path& path) {
+  throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+/// False when something of that name is there.
+bool make_new(const std::filesystem::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST) return false;
+    throw_make_error(path);
+  }
+  // mkdir(2) takes the umask's bits away.
+  if (::chmod(path.c_str(), mode) != 0) throw_make_error(path);
+  return true;
+}
+
 }  // namespace
 
 std::vector<std::string> names_in(const std::filesystem::path& directory) {
@@ -43,5 +59,13 @@ std::vector<std::string> names_in(const std::filesystem::path& directory) {
 std::vector<std::string> names_in(int directory, const std::filesystem::path& path) {
   return read_names(open_at(directory, ".", O_RDONLY | O_DIRECTORY), path);
 }
+
+void make_directory(const std::filesystem::path& path, mode_t mode) {
+  if (make_new(path, mode)) return;
+  errno = EEXIST;
+  throw_make_error(path);
+}
+
+void make_directory_if_missing(const std::filesystem::path& path, mode_t mode) { make_new(path, mode); }
 
 }  // namespace karapace

@@ -112,12 +112,17 @@ struct Instance {
   std::filesystem::path upper() const { return directory / "upper"; }
   std::filesystem::path work() const { return directory / "work"; }
 };
-/// The instance of this environment and project, made on first use (an empty upper and work directory).
+/// The instance of this environment and project; nothing when it was never used (or was destroyed). Only looks: works in
+/// a store that can not be written.
+std::optional<Instance> find_instance(const Store& store, const Reference& reference);
+/// The same, made on first use (an empty upper and work directory, both of mode 0755 whatever the umask). It appears
+/// whole, also when several processes ask for it first.
 Instance open_instance(const Store& store, const Reference& reference);
 /// All instances, sorted by id. A damaged one throws: it must not make its environment look unused.
 std::vector<Instance> instances(const Store& store);
-/// For sessions: a shared lock on the instance, so that `destroy` refuses. Nothing when the instance is gone (destroyed
-/// since it was opened: open it again). Destroying takes the exclusive lock: see `remove_instance`.
+/// For sessions: a shared lock on the instance, so that `destroy` refuses. Works in a read-only store. Nothing when the
+/// instance is gone (destroyed since it was opened: open it again). Destroying takes the exclusive lock: see
+/// `remove_instance`.
 std::optional<FileLock> use_instance(const Instance& instance);
 /// Whether a session runs in it now.
 bool instance_in_use(const Instance& instance);

@@ -36,6 +36,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <optional>
 
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -77,7 +78,7 @@ class Collection {
     before_ = read_contents(store_, nullptr, options_.threads);
     if (options_.dry_run == DryRun::yes) {
       {
-        auto lock = store_.lock_contents(LOCK_SH);
+        auto lock = FileLock::acquire_existing(store_.root() / "locks" / "contents", LOCK_SH);  // also in a read-only store
         decide();
         held_.clear();
       }
@@ -272,7 +273,8 @@ std::string_view text(GarbageKind kind) noexcept { return kind_names[static_cast
 
 GcReport collect_garbage(const Store& store, const GcOptions& options) {
   allow_many_descriptors();
-  auto only_one = FileLock::acquire(store.root() / "locks" / "gc", LOCK_EX);
+  std::optional<FileLock> only_one;
+  if (options.dry_run == DryRun::no) only_one = FileLock::acquire(store.root() / "locks" / "gc", LOCK_EX);
   try {
     return Collection(store, options).run();
   } catch (const StoreError& error) {

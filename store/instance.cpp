@@ -47,18 +47,26 @@ Instance instance_from(const nlohmann::json& json, const std::filesystem::path& 
   return instance;
 }
 
-std::optional<Instance> read_instance(const std::filesystem::path& directory) {
-  auto text = read_file_if_exists(directory / record_name);
-  struct stat status{};
-  if (!text && ::stat(directory.c_str(), &status) != 0) return std::nullopt;
-  auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
-  return read_sealed_record(text.value_or(""), what, "its changes are in \"upper\": save them, then remove the directory",
-                     [&](const nlohmann::json& json) { return instance_from(json, directory); });
+bool still_named(int fd, const std::filesystem::path& path) {
+  struct stat held{};
+  struct stat named{};
+  if (::fstat(fd, &held) != 0 || ::lstat(path.c_str(), &named) != 0) return false;
+  return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-void make_directory(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0755) == 0) return;
-  throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
+/// Nothing when there is no instance. One that is made or removed meanwhile is there whole or not at all: directory and
+/// record are opened as one, and a directory is without a record only if it has its name still when that is known.
+std::optional<Instance> read_instance(const std::filesystem::path& directory) {
+  auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
+  for (;;) {
+    auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) return std::nullopt;
+    auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW);
+    if (!record && !still_named(opened->get(), directory)) continue;
+    auto text = record ? read_all(record->get(), what) : std::string();
+    return read_sealed_record(text, what, "its changes are in \"upper\": save them, then remove the directory",
+                              [&](const nlohmann::json& json) { return instance_from(json, directory); });
+  }
 }
 
 void make_instance(const Store& store, const Reference& reference, const std::filesystem::path& directory) {
@@ -106,17 +114,17 @@ bool restore_instance(const Store& store, const std::string& name) {
   return true;
 }
 
+std::optional<Instance> find_instance(const Store& store, const Reference& reference) {
+  auto instance = read_instance(store.instances_path() / id_of(reference));
+  if (!instance || instance->environment == reference.environment) return instance;
+  throw StoreError(fmt::format("the instance {} belongs to the environment {}, not to {}, which begins alike; destroy it "
+                               "first", instance->id, instance->environment.hex(), reference.environment.hex()));
+}
+
 Instance open_instance(const Store& store, const Reference& reference) {
-  auto directory = store.instances_path() / id_of(reference);
   for (;;) {
-    auto instance = read_instance(directory);
-    if (!instance) {
-      make_instance(store, reference, directory);
-      continue;
-    }
-    if (instance->environment == reference.environment) return *instance;
-    throw StoreError(fmt::format("the instance {} belongs to the environment {}, not to {}, which begins alike; destroy it "
-                                 "first", instance->id, instance->environment.hex(), reference.environment.hex()));
+    if (auto instance = find_instance(store, reference)) return *std::move(instance);
+    make_instance(store, reference, store.instances_path() / id_of(reference));
   }
 }
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding, making and opening a store. The version file is written last, so a store that has one is complete.
+//
+// Whoever may write in a store decides what runs in its environments, and what runs in them may leave set-id files there.
+// So a store is its owner's alone: the directory belongs to the user who opens it and is closed to everybody else, and its
+// parts are directories, no links to elsewhere. Owners are compared as the process sees them, which is right outside and
+// inside the user namespaces that we make: the user's own id is mapped there, to 0 or to itself.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -23,6 +28,8 @@ constexpr std::string_view version_prefix = "karapace store ";
 constexpr int version = 1;
 constexpr std::array<const char*, 9> directories = {"blobs", "layers",    "steps", "environments", "roots",
                                                     "instances", "logs", "locks", "staging"};
+constexpr std::array<const char*, 4> later_directories = {"failed", "links", "quarantine", "sysroots"};
+constexpr std::size_t longest_version = 4096;
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
@@ -45,9 +52,52 @@ void check_version(const std::filesystem::path& root, std::string_view text) {
                                "or another store with --store", in_quotes(root), found, version));
 }
 
-void make_directory(const std::filesystem::path& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
-  throw StoreError(errno_message(fmt::format("cannot make the store's directory {}", in_quotes(path)), errno));
+/// What is at `path`, a last link followed; nothing when there is nothing.
+std::optional<struct stat> status_of(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) return status;
+  if (errno == ENOENT) return std::nullopt;
+  throw StoreError(errno_message(fmt::format("cannot look at the store {}", in_quotes(path)), errno));
+}
+
+/// The version file's text; nothing when there is none. What is no file says nothing: a pipe could wait for ever.
+std::optional<std::string> read_version(const std::filesystem::path& root) {
+  auto path = root / "version";
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return "";
+  auto fd = open_if_exists(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd) return std::nullopt;
+  return read_all(fd->get(), in_quotes(path), longest_version);
+}
+
+void require_directory(const struct stat& status, const std::filesystem::path& root) {
+  if (S_ISDIR(status.st_mode)) return;
+  throw StoreError(fmt::format("{} is not a directory, so it is no store; choose another with --store", in_quotes(root)));
+}
+
+void require_owner(const struct stat& status, const std::filesystem::path& root) {
+  if (status.st_uid == ::geteuid()) return;
+  throw StoreError(fmt::format("the store {} belongs to the user {} and this runs as {}: what one user's karapace leaves in "
+                               "another's store makes it unusable; run it as its owner, or use another store with --store "
+                               "or KARAPACE_STORE", in_quotes(root), status.st_uid, ::geteuid()));
+}
+
+void require_private(const struct stat& status, const std::filesystem::path& root) {
+  if ((status.st_mode & 077) == 0) return;
+  throw StoreError(fmt::format("the store {} is open to other users (mode {:04o}), and may hold set-id files: run "
+                               "`chmod 700 {}`", in_quotes(root), status.st_mode & 07777, escaped_utf8(root.native())));
+}
+
+/// A link would have gc remove, and steps write, somewhere else.
+void refuse_links(const std::filesystem::path& root) {
+  auto check = [&](const char* name) {
+    struct stat status{};
+    if (::lstat((root / name).c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return;
+    throw StoreError(fmt::format("{} is not a directory, as it must be in a store: remove it, or choose another store with "
+                                 "--store", in_quotes(root / name)));
+  };
+  for (const char* name : directories) check(name);
+  for (const char* name : later_directories) check(name);
 }
 
 /// A directory that holds anything but the parts of a store is somebody's, not ours.
@@ -61,14 +111,24 @@ void refuse_foreign(const std::filesystem::path& root) {
   }
 }
 
-void create(const std::filesystem::path& root) {
-  for (auto parent = root.begin(); parent != root.end(); ++parent) {
-    std::filesystem::path path;
-    for (auto part = root.begin(); part != std::next(parent); ++part) path /= *part;
-    make_directory(path, path == root ? 0700 : 0755);
+/// The directory and those above it, as far as they are missing.
+void make_root(const std::filesystem::path& root) {
+  std::filesystem::path path;
+  for (const auto& part : root) {
+    path /= part;
+    if (::mkdir(path.c_str(), path == root ? 0700 : 0755) == 0 || errno == EEXIST) continue;
+    throw StoreError(errno_message(fmt::format("cannot make the store's directory {}", in_quotes(path)), errno));
   }
+}
+
+/// Makes a store of a directory that holds nothing, or what somebody left who was killed at the same work.
+void fill(const std::filesystem::path& root) {
   refuse_foreign(root);
-  for (const char* name : directories) make_directory(root / name, 0755);
+  refuse_links(root);
+  if (::chmod(root.c_str(), 0700) != 0) {
+    throw StoreError(errno_message(fmt::format("cannot close the store's directory {} to others", in_quotes(root)), errno));
+  }
+  for (const char* name : directories) make_directory_if_missing(root / name);
   write_file_atomically(root / "version", version_text(), Durable::yes);
 }
 
@@ -92,19 +152,38 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 
 Store Store::open(const std::filesystem::path& root, Access access) {
   auto at = absolute_path(root);
-  auto found = read_file_if_exists(at / "version");
-  if (!found && access != Access::create) {
-    if (::access(at.c_str(), F_OK) == 0) refuse_foreign(at);
-    throw NotFoundError(fmt::format("there is no store at {} yet; `karapace gen` makes one, --store names another",
-                                    in_quotes(at)));
+  auto not_found = [&] {
+    return NotFoundError(fmt::format("there is no store at {} yet; `karapace gen` makes one, --store names another",
+                                     in_quotes(at)));
+  };
+  auto status = status_of(at);
+  if (!status && access != Access::create) throw not_found();
+  if (!status) {
+    make_root(at);
+    status = status_of(at).value();
   }
-  if (!found) {
-    create(at);
+  require_directory(*status, at);
+  require_owner(*status, at);
+  if (auto found = read_version(at)) {
+    check_version(at, *found);
+    require_private(*status, at);
+    refuse_links(at);
+    if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
     return Store(at);
   }
-  check_version(at, *found);
-  if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
+  if (access != Access::create) {
+    refuse_foreign(at);
+    throw not_found();
+  }
+  fill(at);
   return Store(at);
+}
+
+bool Store::writable() const {
+  auto may_write = [](const std::filesystem::path& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  };
+  return may_write(root_) && may_write(staging_path()) && may_write(instances_path()) && may_write(root_ / "locks");
 }
 
 std::filesystem::path Store::default_root(std::string_view option) {

@@ -22,9 +22,7 @@ constexpr std::string_view inputs_name = "inputs";
 
 std::filesystem::path pins_directory(const std::filesystem::path& staging) {
   auto directory = staging / directory_name;
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
-  }
+  make_directory_if_missing(directory, 0700);
   return directory;
 }
 

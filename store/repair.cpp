@@ -57,9 +57,7 @@ class Repairing {
   /// Moves directory/name away; true when it has no longer its name.
   bool set_aside(const std::string& directory, const std::string& name) const {
     auto quarantine = store_.root() / "quarantine";
-    if (::mkdir(quarantine.c_str(), 0700) != 0 && errno != EEXIST) {
-      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(quarantine.native())), errno));
-    }
+    make_directory_if_missing(quarantine, 0700);
     auto from = store_.root() / directory / name;
     auto label = directory.empty() ? name : fmt::format("{}-{}", directory, name);
     std::replace(label.begin(), label.end(), '/', '-');

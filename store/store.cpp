@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/pins.hpp"
@@ -36,11 +37,6 @@ bool rename_new(const std::filesystem::path& from, const std::filesystem::path& 
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
   throw StoreError(errno_message(fmt::format("cannot move \"{}\" to \"{}\"", escaped_utf8(from.native()),
                                              escaped_utf8(to.native())), errno));
-}
-
-void make_directory(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0755) == 0) return;
-  throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
 }
 
 }  // namespace
@@ -130,10 +126,7 @@ void Store::add_sysroot(const EnvironmentId& id, const std::filesystem::path& tr
   if (!is_there(environment_path(id))) {
     throw NotFoundError(fmt::format("the environment {} is not built; run ninja", id.short_hex()));
   }
-  auto directory = root_ / "sysroots";
-  if (!is_there(directory) && ::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
-  }
+  make_directory_if_missing(root_ / "sysroots");
   rename_new(tree, sysroot_path(id));
 }
 

@@ -15,7 +15,7 @@
 //   staging/<random>/  work in progress; garbage when nobody holds its lock
 //
 // Contents appear by rename(2), whole or not at all; a crash leaves garbage only in staging/. The store's directory
-// is mode 0700: trees in it may hold set-id files.
+// is its owner's alone (mode 0700): trees in it may hold set-id files.
 #pragma once
 
 #include <filesystem>
@@ -49,13 +49,17 @@ class Staging {
 class Store {
  public:
   enum class Access { read_only, update, create };
-  /// Opens the store; `create` makes it when there is none. StoreError when it is of a newer version, not a store, or
-  /// not readable (writable for `update` and `create`); with `read_only` and `update`, NotFoundError when there is none.
+  /// Opens the store; `create` makes it when there is none, also of an empty directory. StoreError when it is of a newer
+  /// version, not a store, another user's, open to other users (mode 0700 is wanted), or not readable (writable for
+  /// `update` and `create`); with `read_only` and `update`, NotFoundError when there is none. Right inside and outside
+  /// our user namespaces. `read_only` is enough for sessions (find_instance, use_environment, use_instance).
   static Store open(const std::filesystem::path& root, Access access);
   /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
   static std::filesystem::path default_root(std::string_view option = {});
 
   const std::filesystem::path& root() const noexcept { return root_; }
+  /// Whether anything can be made in it: false on a read-only file system, and where the modes forbid it to this user.
+  bool writable() const;
   std::filesystem::path blob_path(const BlobId& id) const;
   std::filesystem::path layer_tree(const LayerId& id) const;
   std::filesystem::path listing_path(const LayerId& id) const;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "runtime/sandbox/session_mounts.hpp"
+#include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 #include "store/json_record.hpp"
@@ -21,11 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-void make_directory(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    throw StoreError(errno_message(fmt::format("cannot make \"{}\"", path.string()), errno));
-}
 
 void move(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0)
@@ -86,10 +82,10 @@ std::vector<std::string> kept_steps(const store::Store& store) {
 void keep_debug_state(const store::Store& store, const StepKey& step, const SandboxPlan& plan,
                       const SandboxResult& result, const fs::path& staging) {
   drop_debug_state(store, step, staging);
-  make_directory(store.failed_path());
+  make_directory_if_missing(store.failed_path(), 0700);
   const auto place = store.failed_path() / step.hex();
   const auto made = staging / "failed";
-  make_directory(made);
+  make_directory(made, 0700);
   json lowers = json::array();
   for (std::size_t i = 0; i < plan.lowers.size(); ++i) {
     const auto& lower = plan.lowers[i];

@@ -237,28 +237,31 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   return run(plan);
 }
 
+/// What was changed in the instance lies below the memory, unless none of it is wanted.
 SandboxPlan plan_in_memory(const store::Store& store, const store::Environment& environment,
                            const store::Reference& reference, const SessionRequest& request) {
   auto plan = session_plan(store, environment, {{}, {}, project_of(reference)}, request);
   plan.memory = store.root() / "locks";
+  if (request.persistence == Persistence::ephemeral) return plan;
+  if (const auto instance = store::find_instance(store, reference)) plan.lowers.push_back(instance->upper());
   return plan;
 }
 
 SandboxResult run_in_memory(const store::Store& store, const store::Environment& environment,
                             const store::Reference& reference, const SessionRequest& request) {
+  const auto instance = store::find_instance(store, reference);
+  const auto in_use = instance ? store::use_instance(*instance) : std::nullopt;
   auto plan = plan_in_memory(store, environment, reference, request);
   plan.id_mode = enter();
   return run(plan);
 }
 
 Changes where_changes_go(const store::Store& store, const SessionRequest& request) {
-  if (!keeps_changes(store)) return Changes::in_memory;
+  if (!store.writable()) return Changes::in_memory;
   return request.persistence == Persistence::ephemeral ? Changes::in_staging : Changes::in_instance;
 }
 
 }  // namespace
-
-bool keeps_changes(const store::Store& store) { return ::access(store.root().c_str(), W_OK) == 0; }
 
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
   // gc keeps the environment from here on, and then it is looked at.

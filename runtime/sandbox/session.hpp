@@ -58,13 +58,9 @@ enum class Changes { in_instance, in_staging, in_memory };
 struct PlannedSession {
   SandboxPlan plan;
   Changes changes{};
-  bool joins = false;  // a running session, whose mounts hold
 };
 
 /// The plan, without starting or making anything. The same errors.
 PlannedSession plan_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
-
-/// Whether instances can be written to here; else sessions keep their changes in memory.
-bool keeps_changes(const store::Store& store);
 
 }  // namespace karapace::runtime

@@ -14,18 +14,13 @@
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/failed_state.hpp"
 #include "runtime/steps/file_metadata.hpp"
+#include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::steps {
 
 namespace {
-
-void make_directory(const std::filesystem::path& path) {
-  if (::mkdir(path.c_str(), 0755) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot make the directory {}", path.string()), errno));
-  }
-}
 
 // The overlay shows the upper directory's own metadata as the root's.
 void give_root_metadata(const std::filesystem::path& upper, const Composition& tree) {

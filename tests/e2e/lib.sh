@@ -96,6 +96,7 @@ warm() {
   install -d -m 700 "$store"
   [ -d "$kept/store/blobs" ] || { chown "$(user_of "$mode")" "$store"; return 0; }
   cp -a "$kept/store/." "$store/"
+  chmod 700 "$store"
   chown -R "$(user_of "$mode")" "$store"
 }
 

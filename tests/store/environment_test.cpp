@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/environment.hpp"
 
+#include <chrono>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "store/directory.hpp"
+#include "store/gc.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -183,6 +188,60 @@ TEST_F(StoreTest, AnInstanceIsMadeOnceAndRemovedOnlyWithoutSessions) {
   EXPECT_TRUE(remove_instance(store_, instance));
   EXPECT_FALSE(use_instance(instance));
   EXPECT_EQ(instances(store_).size(), 1u);
+}
+
+TEST_F(StoreTest, AnInstancesDirectoriesHaveTheSameModesUnderEveryUmask) {
+  auto environment = environment_of(store_, "x");
+  auto before = ::umask(077);
+  auto instance = open_instance(store_, {environment.id, std::nullopt});
+  ::umask(before);
+  for (const auto& path : {instance.directory, instance.upper(), instance.work()}) {
+    struct stat status{};
+    ::stat(path.c_str(), &status);
+    EXPECT_EQ(status.st_mode & 07777, 0755u) << path;
+  }
+}
+
+TEST_F(StoreTest, LookingForAnInstanceMakesNone) {
+  Reference reference{environment_of(store_, "x").id, std::nullopt};
+  EXPECT_FALSE(find_instance(store_, reference));
+  EXPECT_TRUE(instances(store_).empty());
+  auto instance = open_instance(store_, reference);
+  EXPECT_EQ(find_instance(store_, reference)->directory, instance.directory);
+}
+
+TEST_F(StoreTest, AnInstanceWithoutItsRecordIsDamaged) {
+  Reference reference{environment_of(store_, "x").id, std::nullopt};
+  auto instance = open_instance(store_, reference);
+  ::unlink((instance.directory / "instance.json").c_str());
+  EXPECT_NE(error_of([&] { open_instance(store_, reference); }).find("is damaged (its check is missing)"),
+            std::string::npos);
+  EXPECT_FALSE(remove_instance(store_, instance));
+}
+
+// Processes that use an instance first, destroy it, and look at all of them, at once: nobody may call one damaged.
+TEST_F(StoreTest, ManyFirstUsesAndRemovalsOfAnInstanceAtOnceAllSucceed) {
+  Reference reference{environment_of(store_, "x").id, std::nullopt};
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  auto repeat = [&](const std::function<void()>& action) {
+    return fork_child([&] {
+      while (std::chrono::steady_clock::now() < until) action();
+      return 0;
+    });
+  };
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i) {
+    children.push_back(repeat([&] { use_instance(open_instance(store_, reference)); }));
+    children.push_back(repeat([&] {
+      if (auto found = find_instance(store_, reference)) remove_instance(store_, *found);
+    }));
+  }
+  children.push_back(repeat([&] { instances(store_); }));
+  GcOptions look;
+  look.dry_run = DryRun::yes;
+  children.push_back(repeat([&] { collect_garbage(store_, look); }));
+  for (pid_t child : children) EXPECT_EQ(wait_for(child), 0);
+  EXPECT_TRUE(names_in(store_.staging_path()).empty());
 }
 
 TEST_F(StoreTest, AnEnvironmentThatIsNotBuiltCanNotBeUsed) {

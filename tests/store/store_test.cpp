@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/directory.hpp"
+#include "store/gc.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
 
@@ -109,6 +111,123 @@ TEST(OpenStoreTest, SomebodysDirectoryIsNotMadeAStore) {
   EXPECT_EQ(names_in(temporary.path()).size(), 1u);
 }
 
+mode_t mode_of(const std::filesystem::path& path) {
+  struct stat status{};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status.st_mode & 07777;
+}
+
+TEST(OpenStoreTest, AnEmptyDirectoryThatIsMadeAStoreIsClosedToOthers) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  ::mkdir(root.c_str(), 0755);
+  ::chmod(root.c_str(), 02755);
+  Store::open(root, Store::Access::create);
+  EXPECT_EQ(mode_of(root), 0700u);
+}
+
+TEST(OpenStoreTest, AStoreThatOthersCanReadIsRefusedWithTheRemedy) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  for (mode_t mode : {0755u, 0750u, 0701u}) {
+    ::chmod(root.c_str(), mode);
+    for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
+      EXPECT_EQ(error_of([&] { Store::open(root, access); }),
+                fmt::format("the store \"{0}\" is open to other users (mode {1:04o}), and may hold set-id files: run "
+                            "`chmod 700 {0}`", root.native(), mode));
+    }
+    EXPECT_EQ(mode_of(root), mode);
+  }
+  ::chmod(root.c_str(), 0700);
+  Store::open(root, Store::Access::update);
+}
+
+TEST(OpenStoreTest, TheModesOfAStoresPartsDoNotDependOnTheUmask) {
+  TemporaryDirectory temporary;
+  auto before = ::umask(0277);
+  auto store = Store::open(temporary.path() / "store", Store::Access::create);
+  ::umask(before);
+  EXPECT_EQ(mode_of(store.root()), 0700u);
+  EXPECT_EQ(mode_of(store.staging_path()), 0755u);
+}
+
+TEST(OpenStoreTest, AStoreOfAnotherUserIsRefusedByRootAndByOthers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a store of another user";
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  ASSERT_EQ(::chown(root.c_str(), 12345, 12345), 0);
+  for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
+    EXPECT_THAT(error_of([&] { Store::open(root, access); }),
+                testing::StartsWith(fmt::format("the store \"{}\" belongs to the user 12345 and this runs as 0: ",
+                                                root.native())));
+  }
+  ASSERT_EQ(::chmod(temporary.path().c_str(), 0755), 0);
+  EXPECT_EQ(wait_for(fork_child([&] {
+              if (::setgid(12345) != 0 || ::setuid(12345) != 0) return 1;
+              Store::open(root, Store::Access::update);
+              return 0;
+            })),
+            0);
+  EXPECT_EQ(wait_for(fork_child([&] {
+              if (::setgid(12346) != 0 || ::setuid(12346) != 0) return 1;
+              auto message = error_of([&] { Store::open(root, Store::Access::read_only); });
+              return message.find("belongs to the user 12345 and this runs as 12346") != message.npos ? 0 : 2;
+            })),
+            0);
+}
+
+TEST(OpenStoreTest, AStoreIsItsOwnersInsideAUserNamespaceOfItsOwnerToo) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  auto uid = ::geteuid();
+  for (unsigned inside : {0u, 4711u}) {
+    int status = wait_for(fork_child([&] {
+      if (::unshare(CLONE_NEWUSER) != 0) return 77;
+      auto text = fmt::format("{} {} 1", inside, uid);
+      write_all(open_at(AT_FDCWD, "/proc/self/uid_map", O_WRONLY).get(), text, "the map");
+      Store::open(root, Store::Access::create);
+      return 0;
+    }));
+    EXPECT_EQ(status, 0) << inside;
+  }
+}
+
+TEST(OpenStoreTest, LinksInPlaceOfAStoresPartsAreRefused) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  auto elsewhere = temporary.path() / "elsewhere";
+  for (const char* name : {"staging", "instances", "quarantine", "version"}) {
+    remove_tree(root);
+    remove_tree(elsewhere);
+    Store::open(root, Store::Access::create);
+    if (std::filesystem::exists(root / name)) {
+      std::filesystem::rename(root / name, elsewhere);
+    } else {
+      std::filesystem::create_directory(elsewhere);
+    }
+    std::filesystem::create_symlink(elsewhere, root / name);
+    for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
+      EXPECT_THAT(error_of([&] { Store::open(root, access); }),
+                  testing::AnyOf(testing::HasSubstr("is not a directory, as it must be in a store"),
+                                 testing::HasSubstr("its file \"version\" is damaged")))
+          << name;
+    }
+  }
+}
+
+TEST(OpenStoreTest, AVersionThatIsAPipeIsRefusedAndNotWaitedFor) {
+  TemporaryDirectory temporary;
+  auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  ::unlink((root / "version").c_str());
+  ASSERT_EQ(::mkfifo((root / "version").c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { Store::open(root, Store::Access::update); }),
+              testing::HasSubstr("its file \"version\" is damaged"));
+}
+
 TEST(OpenStoreTest, AMissingStoreIsNotFoundUnlessItShallBeMade) {
   TemporaryDirectory temporary;
   for (auto access : {Store::Access::read_only, Store::Access::update}) {
@@ -146,18 +265,28 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
   auto writable = Store::open(root, Store::Access::create);
   auto environment = environment_of(writable, "hello");
   add_root(writable, root_of(environment, "hello"));
+  EXPECT_TRUE(writable.writable());
+  Reference used{environment.id, root_of(environment, "hello")};
+  Reference unused{environment.id, std::nullopt};
+  open_instance(writable, used);
   auto maker = ::geteuid();
   int status = in_private_mounts([&] {
     if (::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
     if (::mount("", root.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return 77;
     auto store = Store::open(root, Store::Access::read_only);
     auto lock = use_environment(store, environment.id);
-    bool read = environments(store).size() == 1 && roots(store).size() == 1 && instances(store).empty() &&
+    bool read = environments(store).size() == 1 && roots(store).size() == 1 && instances(store).size() == 1 &&
                 store.listing(environment.layers[0]).entries().size() == 3 &&
                 resolve_reference(store, "hello", "/").environment == environment.id;
     if (!read) return 1;
     // A user namespace shows other owners than the ones that were listed outside of it.
     if (::geteuid() == maker && !verify_store(store, {}).problems.empty()) return 2;
+    if (store.writable()) return 4;
+    auto instance = find_instance(store, used);
+    if (!instance || find_instance(store, unused) || !use_instance(*instance)) return 5;
+    GcOptions look;
+    look.dry_run = DryRun::yes;
+    if (!collect_garbage(store, look).garbage.empty()) return 6;
     auto message = error_of([&] { Store::open(root, Store::Access::create); });
     if (message.find("is not writable; make it so, or choose another with --store: Read-only file system") == message.npos) {
       std::fprintf(stderr, "%s\n", message.c_str());
@@ -167,6 +296,40 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
   });
   if (status == 77) GTEST_SKIP() << "no private mounts here";
   EXPECT_EQ(status, 0);
+}
+
+TEST(OpenStoreTest, AStoreWhoseDirectoriesForbidWritingIsReadByItsOwner) {
+  TemporaryDirectory temporary;
+  ::chmod(temporary.path().c_str(), 0755);
+  auto root = temporary.path() / "store";
+  // Root may write whatever the modes say.
+  auto owner = ::geteuid() == 0 ? 12345 : ::geteuid();
+  if (::geteuid() == 0) {
+    ::mkdir(root.c_str(), 0700);
+    ASSERT_EQ(::chown(root.c_str(), owner, owner), 0);
+  }
+  EXPECT_EQ(wait_for(fork_child([&] {
+              if (::geteuid() == 0 && (::setgid(owner) != 0 || ::setuid(owner) != 0)) return 1;
+              auto made = Store::open(root, Store::Access::create);
+              auto environment = environment_of(made, "hello");
+              add_root(made, root_of(environment, "hello"));
+              auto instance = open_instance(made, {environment.id, std::nullopt});
+              for (const char* name : {"instances", "locks", "staging", "environments", "roots", "."})
+                ::chmod((root / name).c_str(), name[0] == '.' ? 0500 : 0555);
+              ::chmod((root / "locks/contents").c_str(), 0400);
+              auto store = Store::open(root, Store::Access::read_only);
+              if (store.writable()) return 2;
+              auto lock = use_environment(store, environment.id);
+              auto found = find_instance(store, {environment.id, std::nullopt});
+              if (!found || !use_instance(*found)) return 3;
+              if (!verify_store(store, {}).problems.empty()) return 4;
+              GcOptions look;
+              look.dry_run = DryRun::yes;
+              collect_garbage(store, look);
+              auto message = error_of([&] { Store::open(root, Store::Access::update); });
+              return message.find("is not writable; make it so") != message.npos ? 0 : 5;
+            })),
+            0);
 }
 
 TEST(OpenStoreTest, AFullDiskIsToldAndNothingFinishedIsLost) {
