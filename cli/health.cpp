@@ -122,7 +122,7 @@ std::optional<HealthCheck> warn_of_open_parents(const fs::path& store) {
   fs::path path;
   for (const auto& part : real.parent_path()) {
     path /= part;
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;
     const auto others = others_who_may_rename(status);
     if (others.empty()) continue;

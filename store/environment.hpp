@@ -112,8 +112,8 @@ struct Instance {
   std::filesystem::path upper() const { return directory / "upper"; }
   std::filesystem::path work() const { return directory / "work"; }
 };
-/// The instance of this environment and project; nothing when it was never used (or was destroyed). Only looks: works in
-/// a store that can not be written.
+/// The instance of this environment and project; nothing when it was never used (or was destroyed). Only looks: works
+/// in a store that can not be written.
 std::optional<Instance> find_instance(const Store& store, const Reference& reference);
 /// The same, made on first use (an empty upper and work directory, both of mode 0755 whatever the umask). It appears
 /// whole, also when several processes ask for it first.

@@ -78,7 +78,8 @@ class Collection {
     before_ = read_contents(store_, nullptr, options_.threads);
     if (options_.dry_run == DryRun::yes) {
       {
-        auto lock = FileLock::acquire_existing(store_.root() / "locks" / "contents", LOCK_SH);  // also in a read-only store
+        auto lock =
+            FileLock::acquire_existing(store_.root() / "locks" / "contents", LOCK_SH);  // also in a read-only store
         decide();
         held_.clear();
       }

@@ -117,8 +117,10 @@ bool restore_instance(const Store& store, const std::string& name) {
 std::optional<Instance> find_instance(const Store& store, const Reference& reference) {
   auto instance = read_instance(store.instances_path() / id_of(reference));
   if (!instance || instance->environment == reference.environment) return instance;
-  throw StoreError(fmt::format("the instance {} belongs to the environment {}, not to {}, which begins alike; destroy it "
-                               "first", instance->id, instance->environment.hex(), reference.environment.hex()));
+  throw StoreError(
+      fmt::format("the instance {} belongs to the environment {}, not to {}, which begins alike; destroy it "
+                  "first",
+                  instance->id, instance->environment.hex(), reference.environment.hex()));
 }
 
 Instance open_instance(const Store& store, const Reference& reference) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding, making and opening a store. The version file is written last, so a store that has one is complete.
 //
-// Whoever may write in a store decides what runs in its environments, and what runs in them may leave set-id files there.
-// So a store is its owner's alone: the directory belongs to the user who opens it and is closed to everybody else, and its
-// parts are directories, no links to elsewhere. Owners are compared as the process sees them, which is right outside and
-// inside the user namespaces that we make: the user's own id is mapped there, to 0 or to itself.
+// Whoever may write in a store decides what runs in its environments, and what runs in them may leave set-id files
+// there. So a store is its owner's alone: the directory belongs to the user who opens it and is closed to everybody
+// else, and its parts are directories, no links to elsewhere. Owners are compared as the process sees them, which is
+// right outside and inside the user namespaces that we make: the user's own id is mapped there, to 0 or to itself.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -72,20 +72,25 @@ std::optional<std::string> read_version(const std::filesystem::path& root) {
 
 void require_directory(const struct stat& status, const std::filesystem::path& root) {
   if (S_ISDIR(status.st_mode)) return;
-  throw StoreError(fmt::format("{} is not a directory, so it is no store; choose another with --store", in_quotes(root)));
+  throw StoreError(
+      fmt::format("{} is not a directory, so it is no store; choose another with --store", in_quotes(root)));
 }
 
 void require_owner(const struct stat& status, const std::filesystem::path& root) {
   if (status.st_uid == ::geteuid()) return;
-  throw StoreError(fmt::format("the store {} belongs to the user {} and this runs as {}: what one user's karapace leaves in "
-                               "another's store makes it unusable; run it as its owner, or use another store with --store "
-                               "or KARAPACE_STORE", in_quotes(root), status.st_uid, ::geteuid()));
+  throw StoreError(
+      fmt::format("the store {} belongs to the user {} and this runs as {}: what one user's karapace leaves in "
+                  "another's store makes it unusable; run it as its owner, or use another store with --store "
+                  "or KARAPACE_STORE",
+                  in_quotes(root), status.st_uid, ::geteuid()));
 }
 
 void require_private(const struct stat& status, const std::filesystem::path& root) {
   if ((status.st_mode & 077) == 0) return;
-  throw StoreError(fmt::format("the store {} is open to other users (mode {:04o}), and may hold set-id files: run "
-                               "`chmod 700 {}`", in_quotes(root), status.st_mode & 07777, escaped_utf8(root.native())));
+  throw StoreError(
+      fmt::format("the store {} is open to other users (mode {:04o}), and may hold set-id files: run "
+                  "`chmod 700 {}`",
+                  in_quotes(root), status.st_mode & 07777, escaped_utf8(root.native())));
 }
 
 /// A link would have gc remove, and steps write, somewhere else.
@@ -93,8 +98,10 @@ void refuse_links(const std::filesystem::path& root) {
   auto check = [&](const char* name) {
     struct stat status{};
     if (::lstat((root / name).c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return;
-    throw StoreError(fmt::format("{} is not a directory, as it must be in a store: remove it, or choose another store with "
-                                 "--store", in_quotes(root / name)));
+    throw StoreError(
+        fmt::format("{} is not a directory, as it must be in a store: remove it, or choose another store with "
+                    "--store",
+                    in_quotes(root / name)));
   };
   for (const char* name : directories) check(name);
   for (const char* name : later_directories) check(name);
@@ -126,7 +133,8 @@ void fill(const std::filesystem::path& root) {
   refuse_foreign(root);
   refuse_links(root);
   if (::chmod(root.c_str(), 0700) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot close the store's directory {} to others", in_quotes(root)), errno));
+    throw StoreError(
+        errno_message(fmt::format("cannot close the store's directory {} to others", in_quotes(root)), errno));
   }
   for (const char* name : directories) make_directory_if_missing(root / name);
   write_file_atomically(root / "version", version_text(), Durable::yes);
@@ -153,8 +161,8 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 Store Store::open(const std::filesystem::path& root, Access access) {
   auto at = absolute_path(root);
   auto not_found = [&] {
-    return NotFoundError(fmt::format("there is no store at {} yet; `karapace gen` makes one, --store names another",
-                                     in_quotes(at)));
+    return NotFoundError(
+        fmt::format("there is no store at {} yet; `karapace gen` makes one, --store names another", in_quotes(at)));
   };
   auto status = status_of(at);
   if (!status && access != Access::create) throw not_found();

@@ -49,10 +49,10 @@ class Staging {
 class Store {
  public:
   enum class Access { read_only, update, create };
-  /// Opens the store; `create` makes it when there is none, also of an empty directory. StoreError when it is of a newer
-  /// version, not a store, another user's, open to other users (mode 0700 is wanted), or not readable (writable for
-  /// `update` and `create`); with `read_only` and `update`, NotFoundError when there is none. Right inside and outside
-  /// our user namespaces. `read_only` is enough for sessions (find_instance, use_environment, use_instance).
+  /// Opens the store; `create` makes it when there is none, also of an empty directory. StoreError when it is of a
+  /// newer version, not a store, another user's, open to other users (mode 0700 is wanted), or not readable (writable
+  /// for `update` and `create`); with `read_only` and `update`, NotFoundError when there is none. Right inside and
+  /// outside our user namespaces. `read_only` is enough for sessions (find_instance, use_environment, use_instance).
   static Store open(const std::filesystem::path& root, Access access);
   /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
   static std::filesystem::path default_root(std::string_view option = {});

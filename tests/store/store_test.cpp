@@ -135,7 +135,8 @@ TEST(OpenStoreTest, AStoreThatOthersCanReadIsRefusedWithTheRemedy) {
     for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
       EXPECT_EQ(error_of([&] { Store::open(root, access); }),
                 fmt::format("the store \"{0}\" is open to other users (mode {1:04o}), and may hold set-id files: run "
-                            "`chmod 700 {0}`", root.native(), mode));
+                            "`chmod 700 {0}`",
+                            root.native(), mode));
     }
     EXPECT_EQ(mode_of(root), mode);
   }
@@ -160,8 +161,8 @@ TEST(OpenStoreTest, AStoreOfAnotherUserIsRefusedByRootAndByOthers) {
   ASSERT_EQ(::chown(root.c_str(), 12345, 12345), 0);
   for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
     EXPECT_THAT(error_of([&] { Store::open(root, access); }),
-                testing::StartsWith(fmt::format("the store \"{}\" belongs to the user 12345 and this runs as 0: ",
-                                                root.native())));
+                testing::StartsWith(
+                    fmt::format("the store \"{}\" belongs to the user 12345 and this runs as 0: ", root.native())));
   }
   ASSERT_EQ(::chmod(temporary.path().c_str(), 0755), 0);
   EXPECT_EQ(wait_for(fork_child([&] {
