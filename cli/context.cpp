@@ -2,13 +2,16 @@
 #include "cli/context.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::cli {
 
@@ -50,37 +53,66 @@ std::string_view code_of(Style style) {
 
 std::string paint(Style style, std::string_view text) { return fmt::format("\x1b[{}m{}\x1b[0m", code_of(style), text); }
 
+std::string random_mark() {
+  std::uint64_t random = 0;
+  while (::getrandom(&random, sizeof random, 0) != sizeof random) {
+  }
+  return fmt::format("\x1b{:016x};", random);
+}
+
+/// `text` made harmless, with our colours where the mark stands: MARK CODE "m".
+std::string shown(std::string_view text, std::string_view mark) {
+  std::string result;
+  while (!mark.empty()) {
+    auto at = text.find(mark);
+    if (at == text.npos) break;
+    result += printable(text.substr(0, at));
+    text.remove_prefix(at + mark.size());
+    auto end = text.find('m');
+    result += fmt::format("\x1b[{}m", text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  return result + printable(text);
+}
+
 void complain(const Context& context, Style style, std::string_view word, std::string_view message) {
   auto label = fmt::format("{}:", word);
   if (context.color_err) label = paint(style, label);
-  auto line = fmt::format("karapace: {} {}\n", label, message);
+  auto line = fmt::format("karapace: {} {}\n", label, printable(message));
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nowhere left to tell
 }
 
 }  // namespace
 
-void Context::print(std::string_view text) const { write_stream(STDOUT_FILENO, text); }
+void Context::print(std::string_view text) const { write_stream(STDOUT_FILENO, shown(text, color_mark)); }
+
+void Context::print_document(std::string_view text) const {
+  if (::isatty(STDOUT_FILENO) == 1) return print(text);
+  write_stream(STDOUT_FILENO, text);
+}
 
 void Context::print_json(const nlohmann::json& document) const {
   // File names may hold any bytes; JSON text may not.
-  print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  auto text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  write_stream(STDOUT_FILENO, printable_json(text));
 }
 
 void Context::warn(std::string_view message) const { complain(*this, Style::yellow, "warning", message); }
 
 void Context::note(std::string_view message) const {
   if (verbosity == 0) return;
-  auto line = fmt::format("karapace: {}\n", message);
+  auto line = fmt::format("karapace: {}\n", printable(message));
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
 }
 
 std::string Context::styled(Style style, std::string_view text) const {
-  return color_out ? paint(style, text) : std::string(text);
+  if (color_mark.empty()) return std::string(text);
+  return fmt::format("{}{}m{}{}0m", color_mark, code_of(style), text, color_mark);
 }
 
 Context make_context() {
   Context context;
-  context.color_out = shows_colors(STDOUT_FILENO);
+  if (shows_colors(STDOUT_FILENO)) context.color_mark = random_mark();
   context.color_err = shows_colors(STDERR_FILENO);
   return context;
 }

@@ -3,6 +3,10 @@
 //
 // Results go to standard output: text for people, or with --json exactly one JSON document (an error is one, too).
 // Warnings, progress and human error messages go to standard error.
+//
+// Texts hold what others wrote: names of packages and files, manifests, logs of builds. So everything for people passes
+// `printable` (store/escape.hpp) here, at the output, and nowhere else is it decided what a terminal is sent. Only our
+// own colours pass: `styled` marks them with a random word that nobody else knows.
 #pragma once
 
 #include <filesystem>
@@ -22,22 +26,25 @@ class Context {
   std::string store_option;  // --store as given; empty when absent
   bool json = false;         // --json
   int verbosity = 0;         // number of -v
-  bool color_out = false;    // standard output is a terminal, NO_COLOR is unset and TERM is not "dumb"
-  bool color_err = false;    // the same for standard error
+  std::string color_mark;    // what `print` knows our colours by; empty when standard output shows none
+  bool color_err = false;    // standard error is a terminal, NO_COLOR is unset and TERM is not "dumb"
 
   /// The store's directory: --store, KARAPACE_STORE, XDG_DATA_HOME, HOME. Nothing is created.
   std::filesystem::path store_root() const { return store::Store::default_root(store_option); }
   store::Store open_store(store::Store::Access access) const { return store::Store::open(store_root(), access); }
 
-  /// Prints to standard output as it is; the caller ends lines.
+  /// Prints to standard output what is for people: what would act on a terminal is shown as \xNN. The caller ends
+  /// lines.
   void print(std::string_view text) const;
+  /// Prints a document that programs read (CMake, DOT, SVG, JSON): as it is, but on a terminal as `print` does.
+  void print_document(std::string_view text) const;
   /// Prints one document: two spaces of indentation and a final newline.
   void print_json(const nlohmann::json& document) const;
   /// `karapace: warning: MESSAGE` on standard error.
   void warn(std::string_view message) const;
   /// A line on standard error about what is being done; only with -v.
   void note(std::string_view message) const;
-  /// `text` in this style when standard output shows colours, else as it is.
+  /// `text` in this style when standard output shows colours, else as it is. For `print` only.
   std::string styled(Style style, std::string_view text) const;
 };
 

@@ -12,12 +12,13 @@
 #include "remote/fetch_step.hpp"
 #include "remote/plain_download.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/standard_streams.hpp"
 
 namespace {
 
 int fail(const char* message, int status) {
-  std::fprintf(stderr, "karapace-fetch: error: %s\n", message);
+  std::fprintf(stderr, "karapace-fetch: error: %s\n", karapace::printable(message).c_str());
   return status;
 }
 

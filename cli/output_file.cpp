@@ -20,7 +20,7 @@ std::optional<std::filesystem::path> output_file(const std::optional<std::string
 
 void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,
                   std::string_view about) {
-  if (!file) return context.print(text);
+  if (!file) return context.print_document(text);
   write_file_atomically(*file, text, Durable::no);
   auto name = escaped_utf8(file->native());
   if (context.json) return context.print_json({{"file", name}});

@@ -18,6 +18,7 @@
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/standard_streams.hpp"
 #include "store/store.hpp"
 
@@ -103,10 +104,10 @@ int main(int argc, char** argv) {
   try {
     return karapace::cli::run(argc, argv);
   } catch (const karapace::Error& error) {
-    fmt::print(stderr, "karapace-step: {}\n", error.what());
+    fmt::print(stderr, "karapace-step: {}\n", karapace::printable(error.what()));
     return karapace::exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "karapace-step: {}\n", error.what());
+    fmt::print(stderr, "karapace-step: {}\n", karapace::printable(error.what()));
     return 1;
   }
 }

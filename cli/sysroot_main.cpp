@@ -10,6 +10,7 @@
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/standard_streams.hpp"
 
 namespace {
@@ -30,7 +31,7 @@ int run(const char* root, const char* hex) {
 }
 
 int fail(const char* message, int status) {
-  std::fprintf(stderr, "karapace-sysroot: error: %s\n", message);
+  std::fprintf(stderr, "karapace-sysroot: error: %s\n", printable(message).c_str());
   return status;
 }
 

@@ -22,6 +22,7 @@
 
 #include "runtime/sandbox/id_mode.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::cli {
@@ -227,7 +228,7 @@ VariedRun run_varied(const Variation& variation, const std::function<int(unsigne
       reader.reset();
       status = live_elsewhere(variation, run, std::move(writer));
     } catch (const std::exception& error) {
-      fmt::print(stderr, "karapace: error: {}\n", error.what());
+      fmt::print(stderr, "karapace: error: {}\n", printable(error.what()));
     }
     ::_exit(status);
   }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/escape.hpp"
 
+#include <algorithm>
 #include <cstdint>
+
+#include <fmt/format.h>
 
 namespace karapace {
 
@@ -56,6 +59,42 @@ std::size_t utf8_length(std::string_view text) noexcept {
     return follows(1) && follows(2) && follows(3) && !overlong && !too_large ? 4 : 0;
   }
   return 0;
+}
+
+/// The code point of a well-formed sequence of that length.
+std::uint32_t code_point(std::string_view sequence) noexcept {
+  auto lead = static_cast<std::uint8_t>(sequence[0]);
+  if (sequence.size() == 1) return lead;
+  std::uint32_t code = lead & (0xffu >> (sequence.size() + 1));
+  for (char c : sequence.substr(1)) code = code << 6 | (static_cast<std::uint8_t>(c) & 0x3fu);
+  return code;
+}
+
+/// Unicode's property Bidi_Control: they make a text read differently from what it is.
+bool is_bidi_control(std::uint32_t code) noexcept {
+  return code == 0x061c || code == 0x200e || code == 0x200f || (code >= 0x202a && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
+bool acts_on_terminals(std::uint32_t code) noexcept {
+  bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  return (control && code != '\n' && code != '\t') || is_bidi_control(code);
+}
+
+/// The length of the harmless characters at the start of `text`.
+std::size_t printable_length(std::string_view text) noexcept {
+  std::size_t length = 0;
+  while (length < text.size()) {
+    auto c = text[length];
+    if ((c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t') {
+      ++length;
+      continue;
+    }
+    auto next = utf8_length(text.substr(length));
+    if (next == 0 || acts_on_terminals(code_point(text.substr(length, next)))) return length;
+    length += next;
+  }
+  return length;
 }
 
 }  // namespace
@@ -123,18 +162,6 @@ bool has_control_character(std::string_view text) noexcept {
   return false;
 }
 
-std::string printable(std::string_view text) {
-  std::string shown;
-  shown.reserve(text.size());
-  while (!text.empty()) {
-    std::size_t controls = control_length(text);
-    for (char c : text.substr(0, controls)) append_hex(shown, c);
-    if (controls == 0) shown += text.front();
-    text.remove_prefix(std::max<std::size_t>(controls, 1));
-  }
-  return shown;
-}
-
 std::optional<std::string> unescaped_utf8(std::string_view text) {
   std::string bytes;
   bytes.reserve(text.size());
@@ -149,6 +176,37 @@ std::optional<std::string> unescaped_utf8(std::string_view text) {
     i += 4;
   }
   return bytes;
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    auto length = printable_length(text);
+    result += text.substr(0, length);
+    text.remove_prefix(length);
+    auto bad = text.empty() ? 0 : std::max<std::size_t>(utf8_length(text), 1);
+    for (char c : text.substr(0, bad)) append_hex(result, c);
+    text.remove_prefix(bad);
+  }
+  return result;
+}
+
+bool is_printable(std::string_view text) noexcept { return printable_length(text) == text.size(); }
+
+std::string printable_json(std::string_view json) {
+  std::string result;
+  result.reserve(json.size());
+  while (!json.empty()) {
+    auto length = printable_length(json);
+    result += json.substr(0, length);
+    json.remove_prefix(length);
+    auto bad = json.empty() ? 0 : std::max<std::size_t>(utf8_length(json), 1);
+    // All of them lie in the plane that \u names with four digits.
+    if (bad > 0) result += fmt::format("\\u{:04x}", code_point(json.substr(0, bad)));
+    json.remove_prefix(bad);
+  }
+  return result;
 }
 
 }  // namespace karapace

@@ -21,7 +21,15 @@ std::optional<std::string> unescaped_utf8(std::string_view text);
 
 /// Whether UTF-8 text holds a control character (C0, DEL or C1, as U+009B): what a terminal might obey.
 bool has_control_character(std::string_view text) noexcept;
-/// For messages: UTF-8 text with the bytes of its control characters written as \xNN; everything else stays.
+/// For terminals: `text` with everything in it that would act there instead of being shown written as \xNN, byte by
+/// byte: control characters (C0 but newline and tab, DEL, C1), the bidirectional controls, and bytes that are no UTF-8.
+/// What is printed for people goes through here once, at the output (cli/context.hpp); not reversible, for it may hold
+/// escapes.
 std::string printable(std::string_view text);
+/// Whether a character that `printable` changes is in it.
+bool is_printable(std::string_view text) noexcept;
+/// JSON text with DEL, C1 and the bidirectional controls written as \uNNNN, as JSON writes the other controls. They
+/// stand in strings only.
+std::string printable_json(std::string_view json);
 
 }  // namespace karapace

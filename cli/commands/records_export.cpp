@@ -54,7 +54,7 @@ int run(const Context& context, const Arguments& arguments) {
     steps.push_back(exported(store, edge, graph.records.at(edge.key), arguments.listings));
   auto text = document_text(steps);
   if (arguments.output.empty()) {
-    context.print(text);
+    context.print_document(text);
     return 0;
   }
   write_file_atomically(arguments.output, text, Durable::no);

@@ -122,7 +122,7 @@ void run_diffoscope(const Context& context, const store::Store& first, const sto
     command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
                     first.layer_tree(*layer_of(cause.first)).native() + path,
                     second.layer_tree(*layer_of(cause.second)).native() + path};
-    generator::run_child(command);
+    context.print(generator::capture_child(command, {}).output);
   }
 }
 

@@ -118,8 +118,8 @@ int run(const Context& context, const Arguments& arguments) {
   if (context.json) {
     context.print_json(document(toolchain, place));
   } else {
-    context.print(arguments.preset ? generator::toolchain_preset(toolchain, place)
-                                   : generator::toolchain_text(toolchain, place));
+    context.print_document(arguments.preset ? generator::toolchain_preset(toolchain, place)
+                                            : generator::toolchain_text(toolchain, place));
   }
   return 0;
 }

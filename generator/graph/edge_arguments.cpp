@@ -2,6 +2,7 @@
 #include "generator/graph/edge_arguments.hpp"
 
 #include "generator/graph/quoting.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::generator {
 
@@ -21,6 +22,9 @@ void append_word(std::string& text, std::string_view before, std::string_view va
 }  // namespace
 
 bool has_arguments_file(const Edge& edge) {
+  // Ninja prints the command of a step that fails as it stands.
+  auto shows = [](const Parameter& parameter) { return is_printable(parameter.value); };
+  if (!std::all_of(edge.step.parameters.begin(), edge.step.parameters.end(), shows)) return true;
   std::size_t length = usual_record_path * (1 + edge.step.inputs.size());
   length += edge.location.archive.size() + edge.location.path.size();
   for (const auto& [name, value] : edge.step.parameters) length += 2 + name.size() + value.size();

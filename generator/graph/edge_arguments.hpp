@@ -18,7 +18,8 @@ namespace karapace::generator {
 /// Relative to the directory of build.ninja. Files in it are named by the step's key.
 constexpr std::string_view arguments_directory = ".karapace/args";
 
-/// True of commands of more than about 1,000 bytes, for a store with a path of usual length.
+/// True of commands of more than about 1,000 bytes, for a store with a path of usual length, and of those with
+/// characters that no terminal should be sent (store/escape.hpp).
 bool has_arguments_file(const Edge& edge);
 
 /// The hint that every `fetch` has; its value is this machine's.

@@ -29,7 +29,7 @@ struct Location {
 struct Edge {
   Step step;
   StepKey key;
-  std::string subject;  // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"
+  std::string subject;  // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"; `printable`
   Location location;    // `fetch` of packages only
   std::uint64_t weight = 0;  // bytes to fetch or unpack, packages to install: heavy edges are declared early
   std::vector<Parameter> hints = {};  // for the step's program, not part of the key; the planner gives none

@@ -8,6 +8,7 @@
 #include "generator/graph/graph.hpp"
 #include "generator/lock/json_text.hpp"
 #include "generator/manifest/rules.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::generator {
 
@@ -134,7 +135,8 @@ class Planner::Addition {
 
   void setup() {
     auto inputs = layers_;
-    for (const auto& file : lock_.files) inputs.push_back(fetch_blake3(file.content, file.size, "file " + file.target));
+    for (const auto& file : lock_.files)
+      inputs.push_back(fetch_blake3(file.content, file.size, "file " + printable(file.target)));
     auto step = Step::normalised(StepKind::setup,
                                  {{"base-layers", fmt::to_string(layers_.size())},
                                   {"epoch", fmt::to_string(lock_.source_date_epoch)},

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "generator/graph/quoting.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::generator {
 
@@ -168,7 +169,7 @@ std::string toolchain_preset(const Toolchain& toolchain, const fs::path& directo
   nlohmann::ordered_json follower = {{"name", name}, {"configurePreset", name}};
   nlohmann::ordered_json document = {
       {"version", 6}, {"configurePresets", {configure}}, {"buildPresets", {follower}}, {"testPresets", {follower}}};
-  return document.dump(2) + "\n";
+  return printable_json(document.dump(2) + "\n");
 }
 
 }  // namespace karapace::generator

@@ -16,7 +16,9 @@ void JsonFields::raw(std::string_view name, std::string_view json) {
 
 void JsonFields::string(std::string_view name, std::string_view value) {
   raw(name, "");
-  append_json(text_, escaped_utf8(value));
+  std::string written;
+  append_json(written, escaped_utf8(value));
+  text_ += is_printable(written) ? written : printable_json(written);
 }
 
 }  // namespace karapace::generator

@@ -10,6 +10,7 @@
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/control_file.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::steps {
@@ -17,12 +18,23 @@ namespace karapace::steps {
 namespace {
 
 constexpr std::size_t shown_lines = 30;
+constexpr std::size_t shown_bytes = 500;  // of each
 
+/// The beginning of a line that is too long to be read; no character is cut in two.
+std::string_view cut(std::string_view line) {
+  if (line.size() <= shown_bytes) return line;
+  std::size_t end = shown_bytes;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
+  return line.substr(0, end);
+}
+
+/// What the command wrote is shown, never obeyed: it may be anybody's.
 std::string last_lines(std::string_view text) {
   auto all = lines(text);
   std::string result;
   for (std::size_t i = all.size() - std::min(all.size(), shown_lines); i < all.size(); ++i) {
-    result.append("  ").append(all[i]).append("\n");
+    auto line = cut(all[i]);
+    result.append("  ").append(printable(line)).append(line.size() < all[i].size() ? "...\n" : "\n");
   }
   return result;
 }

@@ -97,6 +97,23 @@ archive_base cut.tar
 sed -i 's/sha256 = "...../sha256 = "00000/' karapace.toml
 failing 'sha256|digest' run karapace build
 
+step "what a failing command prints is shown, and not obeyed"
+rm -rf "$work/hostile" && mkdir -p "$work/hostile/root"/{dev,etc,proc,run,sys,tmp,usr/bin} && cd "$work/hostile"
+ln -s usr/bin root/bin
+cp -L /bin/sh root/usr/bin/sh
+ldd /bin/sh | grep -o '/[^ ]*' | while read -r library; do install -D "$(realpath "$library")" "root$library"; done
+tar -C root -cf base.tar .
+archive_base base.tar
+cat >>karapace.toml <<'END'
+[setup]
+run = ["printf '\\033]0;owned\\007\\033[2J\\302\\233'; exit 3", "echo \u009b \u202e"]
+END
+if run karapace build >"$work/log" 2>&1; then fail "the failing command succeeded"; fi
+grep -qF '  \x1b]0;owned\x07\x1b[2J\xc2\x9b' "$work/log" || { cat -v "$work/log"; fail "what it printed is not shown"; }
+if LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' "$work/log"; then
+  cat -v "$work/log"; fail "control characters reached the terminal"
+fi
+
 if [ "$(id -u)" = 0 ]; then
   step "a full disk"
   cp -r "$work/setup" "$work/full"

@@ -13,6 +13,7 @@
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
+#include "store/escape.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::generator {
@@ -139,6 +140,24 @@ TEST_F(Ninja, ManyArgumentsArriveThroughFilesThatStay) {
     EXPECT_EQ(shell("'./step program' @.karapace/args/" + edge.key.hex()).status, 0);
     EXPECT_EQ(read_file(record), text);
   }
+}
+
+TEST_F(Ninja, NothingThatActsOnATerminalIsPrinted) {
+  write_program();
+  Lock lock = sample_lock_with_everything();
+  lock.run = {"echo \x1b[2J\u009b\u202e\x7f"};
+  ASSERT_FALSE(lock.files.empty());
+  lock.files[0].target += "\u009b31m\u202e";
+  lock.runtime.variables["A"] = "\u009b\u2066";
+  write_graph({lock});
+  auto built = shell("ninja -v");
+  ASSERT_EQ(built.status, 0) << built.output;
+  EXPECT_TRUE(is_printable(built.output)) << printable(built.output);
+  fs::remove_all(directory_ / "store/steps");
+  fs::create_directories(directory_ / "store/steps");
+  auto told = shell("ninja -n");
+  EXPECT_TRUE(is_printable(told.output)) << printable(told.output);
+  EXPECT_NE(told.output.find("\\xc2\\x9b31m"), std::string::npos) << told.output;
 }
 
 TEST_F(Ninja, CommandsStayShort) {
