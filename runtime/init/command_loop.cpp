@@ -13,14 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/owner_tracker.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/init/owner_tracker.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {
 namespace {
 
-using runtime::SmallText;
+using sys::SmallText;
 
 /// A missing interpreter and a missing file both give ENOENT; only the first has the file.
 const char* explain(int error, const char* path) noexcept {
@@ -53,7 +53,7 @@ class Starter {
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     ::umask(header_.umask);
     if (::chdir(command.working_directory) != 0) give_up(index, errno, command.working_directory);
-    runtime::sys::close_range_on_exec(3);
+    sys::close_range_on_exec(3);
     execute(index, command);
   }
 
@@ -90,7 +90,7 @@ class Starter {
     int error = ENOENT;
     for (const char* entry = command.search_path; *entry != '\0';) {
       const auto length = std::strcspn(entry, ":");
-      SmallText<4096> path;
+      sys::SmallText<4096> path;
       path.add(length == 0 ? "." : entry, length == 0 ? 1 : length).add("/").add(name);
       if (path.whole()) ::execve(path.text(), command.argv, command.variables);
       if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) give_up(index, errno, path.text());
@@ -103,7 +103,7 @@ class Starter {
   }
 
   [[noreturn]] void give_up(std::uint32_t index, int error, const char* object) const noexcept {
-    SmallText<900> text;
+    sys::SmallText<900> text;
     text.add(object, strnlen(object, 700));
     if (const char* reason = explain(error, object); *reason != '\0') text.add(" (").add(reason).add(")");
     reporter_.not_started(index, error, text.text());
@@ -150,7 +150,7 @@ void handle_signals(int signals, pid_t command) noexcept {
   }
 }
 
-int wait_for(pid_t command, int signals, runtime::OwnerTracker& owners) noexcept {
+int wait_for(pid_t command, int signals, OwnerTracker& owners) noexcept {
   while (true) {
     if (const int status = reap(command); status >= 0) return status;
     pollfd sources[] = {{signals, POLLIN, 0}, {owners.listener(), POLLIN, 0}};
@@ -172,7 +172,7 @@ void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) 
   const Fd signals = signal_descriptor();
   if (!signals) reporter.fail("receive signals", "signalfd");
   const Starter starter(plan, reporter);
-  runtime::OwnerTracker owners(listener);
+  OwnerTracker owners(listener);
   const auto count = plan.header->commands;
   for (std::uint32_t index = 0; index < count; ++index) {
     const pid_t command = starter.start(index);

@@ -14,7 +14,7 @@ namespace {
 
 }  // namespace
 
-runtime::sys::Filter filter(OwnerCalls calls) noexcept {
+sys::Filter filter(OwnerCalls calls) noexcept {
   switch (calls) {
     case OwnerCalls::real: return {real_filter, std::size(real_filter)};
     case OwnerCalls::pretended: return {pretended_filter, std::size(pretended_filter)};

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "runtime/init/init_plan.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {
 
-runtime::sys::Filter filter(OwnerCalls calls) noexcept;
+sys::Filter filter(OwnerCalls calls) noexcept;
 
 }  // namespace karapace::init

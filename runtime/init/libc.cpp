@@ -175,6 +175,21 @@ std::size_t strcspn(const char* text, const char* ends) noexcept {
   return size;
 }
 
+std::size_t strspn(const char* text, const char* kept) noexcept {
+  std::size_t size = 0;
+  while (text[size] != '\0' && memchr(kept, text[size], strlen(kept)) != nullptr) ++size;
+  return size;
+}
+
+// As with memchr(3).
+const char* found_text(const char* text, const char* part) noexcept asm("strstr");
+const char* found_text(const char* text, const char* part) noexcept {
+  const auto size = strlen(part);
+  for (; *text != '\0'; ++text)
+    if (strncmp(text, part, size) == 0) return text;
+  return size == 0 ? text : nullptr;
+}
+
 [[noreturn]] void abort() noexcept {
   raw(SYS_exit_group, 134, 0, 0, 0, 0, 0);
   __builtin_unreachable();
@@ -194,6 +209,8 @@ long syscall(long number, ...) noexcept {
   return checked(raw(number, all[0], all[1], all[2], all[3], all[4], all[5]));
 }
 
+/// Without a mode: nothing is created here.
+int open(const char* path, int flags, ...) { return static_cast<int>(call(SYS_openat, AT_FDCWD, path, flags, 0)); }
 int close(int fd) { return static_cast<int>(call(SYS_close, fd)); }
 ssize_t read(int fd, void* bytes, std::size_t size) { return call(SYS_read, fd, bytes, size); }
 ssize_t write(int fd, const void* bytes, std::size_t size) { return call(SYS_write, fd, bytes, size); }

@@ -20,7 +20,7 @@
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/init/report.hpp"
 #include "runtime/init/scope.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {
 namespace {
@@ -41,10 +41,10 @@ Fd shut(OwnerCalls owners, const Reporter& reporter) noexcept {
   if (!limit_scope()) reporter.fail("limit signals and sockets", "landlock");
   const auto rules = filter(owners);
   if (owners != OwnerCalls::tracked) {
-    if (runtime::sys::seccomp_load(rules) < 0) reporter.fail("load the filter of system calls", "seccomp");
+    if (sys::seccomp_load(rules) < 0) reporter.fail("load the filter of system calls", "seccomp");
     return Fd();
   }
-  Fd listener = runtime::sys::seccomp_load_with_listener(rules);
+  Fd listener = sys::seccomp_load_with_listener(rules);
   if (!listener) reporter.fail("load the filter of system calls", "seccomp");
   return listener;
 }

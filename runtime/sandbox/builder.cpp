@@ -21,7 +21,7 @@
 
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::runtime {
 namespace {

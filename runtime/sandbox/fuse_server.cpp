@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "runtime/sandbox/id_helpers.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 
 namespace karapace::runtime {
@@ -31,7 +31,7 @@ class HandedDirectories {
  public:
   std::string path(const std::string& directory) {
     opened_.push_back(open_at(AT_FDCWD, directory, O_PATH | O_DIRECTORY));
-    return descriptor_path(opened_.back().get()).text();
+    return sys::descriptor_path(opened_.back().get()).text();
   }
   void keep_on_exec() const noexcept {
     for (const auto& fd : opened_) ::fcntl(fd.get(), F_SETFD, 0);
@@ -119,7 +119,7 @@ void translate_entry(int directory, const char* name) {
     if (inner) translate_directory(inner.get());
   }
   // Links and special files can not have such attributes.
-  if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) drop_own_attributes(descriptor_path(entry.get()).text());
+  if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) drop_own_attributes(sys::descriptor_path(entry.get()).text());
 }
 
 }  // namespace

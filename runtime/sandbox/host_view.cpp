@@ -14,8 +14,8 @@
 
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "runtime/sandbox/root_path.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -160,7 +160,7 @@ void MountExecutor::add_device(const MountOperation& operation) const noexcept {
 void MountExecutor::make_directory(const MountOperation& operation) const noexcept {
   Fd made = target(operation, true);
   // chmod(2) takes no O_PATH descriptors, but their links.
-  if (::chmod(descriptor_path(made.get()).text(), operation.mode) != 0)
+  if (::chmod(sys::descriptor_path(made.get()).text(), operation.mode) != 0)
     reporter_.fail("set the mode of", operation.target.c_str());
 }
 

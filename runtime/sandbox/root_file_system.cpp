@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "runtime/sandbox/mount_executor.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -68,7 +68,7 @@ Changes open_changes(const RootFileSystem& root, const Reporter& reporter) noexc
 }
 
 bool configure_directory(int context, const char* key, int directory) noexcept {
-  return sys::fsconfig_string(context, key, descriptor_path(directory).text()) == 0;
+  return sys::fsconfig_string(context, key, sys::descriptor_path(directory).text()) == 0;
 }
 
 bool configure(int context, const RootFileSystem& root, const Changes& changes, const Reporter& reporter) noexcept {
@@ -101,7 +101,7 @@ Fd bind_single_tree(const RootFileSystem& root, const Reporter& reporter) noexce
 Fd mount_fuse(const RootFileSystem& root, const Reporter& reporter) noexcept {
   if (root.fuse_device < 0) reporter.fail("mount the overlay", "fuse-overlayfs needs /dev/fuse", ENODEV);
   Fd context = sys::fsopen("fuse");
-  SmallText<16> device;
+  sys::SmallText<16> device;
   device.add_number(static_cast<unsigned long>(root.fuse_device));
   const bool configured = context && sys::fsconfig_string(context.get(), "source", "fuse-overlayfs") == 0 &&
                           sys::fsconfig_string(context.get(), "fd", device.text()) == 0 &&
@@ -120,7 +120,7 @@ Fd mount_fuse(const RootFileSystem& root, const Reporter& reporter) noexcept {
 }
 
 /// Room for 500 descriptor numbers of up to four digits; mount(2) takes 4,096 bytes.
-using Options = SmallText<4000>;
+using Options = sys::SmallText<4000>;
 
 void add_descriptor(Options& options, int fd) noexcept {
   options.add_number(static_cast<unsigned long>(fd));

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::runtime {
 namespace {

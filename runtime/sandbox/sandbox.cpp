@@ -19,7 +19,7 @@
 #include "runtime/sandbox/init_plan.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/supervisor.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 #include "store/programs.hpp"
 

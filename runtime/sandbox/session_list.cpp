@@ -9,7 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 
 namespace karapace::runtime {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/init/init_plan.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 

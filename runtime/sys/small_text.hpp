@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace karapace::runtime {
+namespace karapace::sys {
 
 template <std::size_t Capacity>
 class SmallText {
@@ -53,4 +53,4 @@ inline SmallText<40> descriptor_path(int fd) noexcept {
   return path;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sys

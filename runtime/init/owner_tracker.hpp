@@ -8,7 +8,7 @@
 // their owner stays 0:0. stat(2) and its kin are answered with the recorded owner (owner_query.hpp).
 #pragma once
 
-namespace karapace::runtime {
+namespace karapace::init {
 
 class OwnerTracker {
  public:
@@ -21,4 +21,4 @@ class OwnerTracker {
   int listener_;
 };
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

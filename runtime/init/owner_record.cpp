@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/owner_record.hpp"
+#include "runtime/init/owner_record.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "runtime/sandbox/owner_call.hpp"
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/init/owner_call.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 constexpr const char* owner_attribute = "user.karapace.owner";
@@ -46,7 +46,7 @@ int touch(const char* path, const struct stat& status) noexcept {
 
 Owner recorded_owner(int file) noexcept {
   char text[32];
-  const auto size = ::getxattr(descriptor_path(file).text(), owner_attribute, text, sizeof text);
+  const auto size = ::getxattr(sys::descriptor_path(file).text(), owner_attribute, text, sizeof text);
   Owner owner;
   if (size <= 0) return owner;
   const char* end = text + size;
@@ -61,16 +61,16 @@ int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   if ((uid > largest_id && uid != unchanged) || (gid > largest_id && gid != unchanged)) return EINVAL;
   struct stat status {};
   if (sys::own_fstat(file, status) != 0) return errno;
-  const auto path = descriptor_path(file);
+  const auto path = sys::descriptor_path(file);
   if (const int error = touch(path.text(), status); error != 0) return error;
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return 0;
   Owner owner = recorded_owner(file);
   if (uid != unchanged) owner.uid = uid;
   if (gid != unchanged) owner.gid = gid;
   if (owner.uid == 0 && owner.gid == 0) return result(::removexattr(path.text(), owner_attribute));
-  SmallText<32> text;
+  sys::SmallText<32> text;
   text.add_number(owner.uid).add(":").add_number(owner.gid);
   return result(::setxattr(path.text(), owner_attribute, text.text(), text.size(), 0));
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/owner_query.hpp"
+#include "runtime/init/owner_query.hpp"
 
 #include <cerrno>
 
@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 enum class Call { stat, lstat, fstat, newfstatat, statx };
@@ -95,4 +95,4 @@ int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uin
   return write_answer(caller, query.buffer, answer);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -17,7 +17,7 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-namespace karapace::runtime::sys {
+namespace karapace::sys {
 namespace {
 
 Fd seccomp(unsigned long flags, const Filter& filter) noexcept {
@@ -133,4 +133,4 @@ int own_statx(int fd, unsigned mask, struct statx& status) noexcept {
   return static_cast<int>(::syscall(SYS_statx, fd, "", AT_EMPTY_PATH | own_call, mask, &status));
 }
 
-}  // namespace karapace::runtime::sys
+}  // namespace karapace::sys

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/owner_call.hpp"
+#include "runtime/init/owner_call.hpp"
 
 #include <fcntl.h>
 #include <linux/audit.h>
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 enum class Form { chown, lchown, fchown, fchownat };
@@ -68,4 +68,4 @@ std::optional<OwnerCall> decode_owner_call(const seccomp_data& call) noexcept {
   return std::nullopt;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

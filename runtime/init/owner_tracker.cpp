@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/sandbox/owner_tracker.hpp"
+#include "runtime/init/owner_tracker.hpp"
 
 #include <cerrno>
 #include <cstring>
 
 #include <sys/ioctl.h>
 
-#include "runtime/sandbox/owner_call.hpp"
-#include "runtime/sandbox/owner_lookup.hpp"
-#include "runtime/sandbox/owner_query.hpp"
-#include "runtime/sandbox/owner_record.hpp"
+#include "runtime/init/owner_call.hpp"
+#include "runtime/init/owner_lookup.hpp"
+#include "runtime/init/owner_query.hpp"
+#include "runtime/init/owner_record.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 /// Newer kernels may fill in more than this version's structures.
@@ -67,4 +67,4 @@ void OwnerTracker::answer() noexcept {
   ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -10,10 +10,10 @@
 
 #include <sys/types.h>
 
-#include "runtime/sandbox/owner_call.hpp"
+#include "runtime/init/owner_call.hpp"
 #include "store/fd.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 
 struct FoundFile {
   Fd file;        // O_PATH; a link itself where the call does not follow it
@@ -24,4 +24,4 @@ struct FoundFile {
 /// caller of this function to ask (SECCOMP_IOCTL_NOTIF_ID_VALID), as ids are used again.
 FoundFile find_as(pid_t caller, const OwnerCall& call) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace karapace::runtime {
+namespace karapace::init {
 
 struct Owner {
   std::uint32_t uid = 0;
@@ -19,4 +19,4 @@ Owner recorded_owner(int file) noexcept;
 /// Links and special files carry no record, which is no error. Neither allocates nor throws.
 int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -13,7 +13,7 @@
 
 #include "store/fd.hpp"
 
-namespace karapace::runtime::sys {
+namespace karapace::sys {
 
 /// openat2(2). `resolve` is made of RESOLVE_* of <linux/openat2.h>.
 Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) noexcept;
@@ -67,4 +67,4 @@ int own_fstat(int fd, struct stat& status) noexcept;
 /// statx(2) of a descriptor.
 int own_statx(int fd, unsigned mask, struct statx& status) noexcept;
 
-}  // namespace karapace::runtime::sys
+}  // namespace karapace::sys

@@ -8,7 +8,7 @@
 
 #include <linux/seccomp.h>
 
-namespace karapace::runtime {
+namespace karapace::init {
 
 struct OwnerCall {
   static constexpr std::uint32_t unchanged = ~std::uint32_t{0};
@@ -23,4 +23,4 @@ struct OwnerCall {
 /// Nothing when it is no such call.
 std::optional<OwnerCall> decode_owner_call(const seccomp_data& call) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -11,9 +11,9 @@
 #include <linux/seccomp.h>
 #include <sys/types.h>
 
-#include "runtime/sandbox/owner_call.hpp"
+#include "runtime/init/owner_call.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 
 struct OwnerQuery {
   enum class Form { stat, statx };
@@ -31,4 +31,4 @@ std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept;
 /// an errno value. Neither allocates nor throws.
 int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uint32_t uid, std::uint32_t gid) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init

@@ -2,7 +2,7 @@
 // The way through the path. Where nothing depends on who asks, the kernel resolves all of it, or all that is left, at
 // once: inside one mount that is not procfs, from the root that both processes share. Elsewhere it goes name by name,
 // so that the links of procfs, ".." at the caller's root and absolute links mean what they mean to the caller.
-#include "runtime/sandbox/owner_lookup.hpp"
+#include "runtime/init/owner_lookup.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,10 +18,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/small_text.hpp"
-#include "runtime/sandbox/syscalls.hpp"
+#include "runtime/sys/small_text.hpp"
+#include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::init {
 namespace {
 
 constexpr int most_links = 40;          // as the kernel's limit, path_resolution(7)
@@ -33,8 +33,8 @@ Fd open_path(int directory, const char* path, int flags = 0, std::uint64_t resol
 }
 
 /// /proc/PID/NAME of the caller.
-SmallText<64> process_file(pid_t pid, const char* name) noexcept {
-  SmallText<64> path;
+sys::SmallText<64> process_file(pid_t pid, const char* name) noexcept {
+  sys::SmallText<64> path;
   path.add("/proc/").add_number(static_cast<unsigned long>(pid)).add("/").add(name);
   return path;
 }
@@ -206,7 +206,7 @@ class Walk {
   int follow_self(bool thread) noexcept {
     const auto process = process_of(caller_);
     if (process == 0) return ESRCH;
-    SmallText<64> target;
+    sys::SmallText<64> target;
     target.add_number(process);
     if (thread) target.add("/task/").add_number(static_cast<unsigned long>(caller_));
     return prepend(target.text(), target.size()) ? 0 : errno;
@@ -272,4 +272,4 @@ FoundFile find_as(pid_t caller, const OwnerCall& call) noexcept {
   return Walk(caller, call.follows).run(std::move(start.file), path);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::init
