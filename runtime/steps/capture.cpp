@@ -16,6 +16,7 @@
 #include "runtime/steps/java_key_store.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
@@ -126,12 +127,13 @@ class Capture {
   void rewrite(store::Entry& entry, CanonicalAction action) {
     std::string content;
     if (action != CanonicalAction::empty) {
-      auto file = open_at(disk_.get(), entry.path, O_RDONLY | O_NOFOLLOW);
-      content = read_all(file.get(), entry.path);
+      auto file = open_regular(disk_.get(), entry.path, Links::refused);
+      if (!file) fail("read", entry.path);
+      content = read_all(file->get(), entry.path);
     }
     if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
     if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
-    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
     write_all(file.get(), content, entry.path);
     entry.size = content.size();
     entry.content = blake3(content);
