@@ -26,8 +26,7 @@ class Capture {
  public:
   Capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
           const LayerStack& lower, CaptureTimes times)
-      : upper_path_(upper),
-        tree_path_(tree_path),
+      : tree_path_(tree_path),
         upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
         disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
         tree_(tree),
@@ -36,7 +35,7 @@ class Capture {
 
   void run() {
     store::ScanOptions options;
-    options.label = upper_path_.string();
+    options.label = "what the commands made";
     auto listing = store::scan(upper_.get(), options);
     for (const auto& entry : listing.entries()) {
       if (entry.type == store::EntryType::hardlink) group_of(entry.target);
@@ -143,7 +142,6 @@ class Capture {
     throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
   }
 
-  std::filesystem::path upper_path_;
   std::filesystem::path tree_path_;
   Fd upper_;
   Fd disk_;
