@@ -10,6 +10,7 @@
 #include "store/escape.hpp"
 #include "store/fd.hpp"
 #include "store/listing_comparison.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::cli {
 
@@ -52,7 +53,7 @@ void append_lines(std::vector<std::string>& shown, std::string_view sign, const 
 std::optional<std::string> small_file(const LayerSide& side, const Entry& entry) {
   if (!side.tree || entry.type != store::EntryType::regular || entry.size > largest_shown) return std::nullopt;
   auto tree = open_at(AT_FDCWD, *side.tree, O_PATH | O_DIRECTORY);
-  auto file = open_in_root(tree.get(), entry.path, O_RDONLY | O_NOFOLLOW);
+  auto file = open_regular(tree.get(), entry.path, Links::refused);
   if (!file) return std::nullopt;
   return read_all(file->get(), entry.path, largest_shown);
 }

@@ -31,7 +31,7 @@ struct Location {
 /// Addresses are shown to people and kept in logs: without the password in them.
 std::string shown(const std::string& address) {
   auto scheme = address.find("://");
-  if (scheme == std::string::npos) return address;
+  if (scheme == std::string::npos) return std::filesystem::path(address).lexically_normal();
   auto host = scheme + 3;
   auto at = address.find('@', host);
   if (at == std::string::npos || at > address.find('/', host)) return address;

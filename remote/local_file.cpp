@@ -11,6 +11,7 @@
 
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::remote {
 
@@ -31,6 +32,15 @@ std::string decoded(std::string_view text) {
 }
 
 Attempt refused(std::string_view reason) { return {Attempt::Result::refused, std::string(reason)}; }
+
+RegularFile open_source(const std::string& source) {
+  constexpr std::string_view end_of_directory = "/./";
+  auto mark = source.find(end_of_directory);
+  if (mark == source.npos) return try_open_regular(AT_FDCWD, source, Links::followed);
+  Fd directory(::open(source.substr(0, mark + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return {{}, errno_message("cannot be opened", errno)};
+  return try_open_regular(directory.get(), source.substr(mark + end_of_directory.size()), Links::inside);
+}
 
 Attempt copy_bytes(int source, PartialFile& file) {
   std::vector<char> buffer(buffer_size);
@@ -56,15 +66,14 @@ std::optional<std::filesystem::path> local_path(std::string_view location) {
 
 Attempt copy_local(const std::filesystem::path& source, PartialFile& file) {
   if (file.size() > 0) file.restart();
-  // O_NONBLOCK: a FIFO in the file's place must not hang us.
-  Fd fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return refused(errno_message("cannot be opened", errno));
+  auto opened = open_source(source.native());
+  if (!opened.refusal.empty()) return refused(opened.refusal);
+  if (!opened.fd) return refused(errno_message("cannot be opened", ENOENT));
   struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return refused(errno_message("cannot be read", errno));
-  if (!S_ISREG(status.st_mode)) return refused("is not a regular file");
+  if (::fstat(opened.fd->get(), &status) != 0) return refused(errno_message("cannot be read", errno));
   auto size = static_cast<std::uint64_t>(status.st_size);
   if (size != file.declared_size()) return refused(fmt::format("has {} bytes, not {}", size, file.declared_size()));
-  return copy_bytes(fd.get(), file);
+  return copy_bytes(opened.fd->get(), file);
 }
 
 }  // namespace karapace::remote

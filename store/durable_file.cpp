@@ -11,6 +11,7 @@
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace {
 
@@ -98,14 +99,14 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
 }
 
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path) {
-  auto fd = open_if_exists(AT_FDCWD, path, O_RDONLY);
+  auto fd = open_regular(AT_FDCWD, path, Links::followed);
   if (!fd) return std::nullopt;
   return read_all(fd->get(), fmt::format("\"{}\"", escaped_utf8(path.native())));
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  Fd fd = open_at(AT_FDCWD, path, O_RDONLY);
-  return read_all(fd.get(), fmt::format("\"{}\"", escaped_utf8(path.native())));
+  if (auto bytes = read_file_if_exists(path)) return std::move(*bytes);
+  throw StoreError(errno_message(fmt::format("cannot open \"{}\"", escaped_utf8(path.native())), ENOENT));
 }
 
 void write_all(int fd, std::string_view bytes, std::string_view what) {

@@ -50,9 +50,9 @@ std::optional<Fd> open_in_root(int root, const std::filesystem::path& path, int 
 
 /// Reads from the current offset to the end; at most `limit` bytes, else StoreError.
 std::string read_all(int fd, std::string_view what, std::size_t limit = std::size_t{1} << 30);
-/// The whole file; nothing when it does not exist.
+/// The whole regular file (regular_file.hpp: it never waits); nothing when it does not exist.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
-/// The whole file; StoreError when it does not exist.
+/// The same; StoreError when it does not exist.
 std::string read_file(const std::filesystem::path& path);
 /// Writes everything or throws StoreError (a full disk is told as such).
 void write_all(int fd, std::string_view bytes, std::string_view what);

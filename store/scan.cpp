@@ -240,6 +240,8 @@ class Scan {
     if (!fd) fail("open", path, errno);
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) fail("read", path, errno);
+    if (!S_ISREG(status.st_mode))
+      throw StoreError(label(path) + " changed while it was read; stop its writer and try again");
     Entry entry = common(path, EntryType::regular, status);
     bool read = true;
     if (status.st_nlink > 1) {

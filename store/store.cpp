@@ -15,6 +15,7 @@
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/pins.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::store {
 
@@ -75,11 +76,12 @@ void Store::add_blob(const BlobId& id, const std::filesystem::path& finished_fil
 }
 
 Fd Store::open_blob(const BlobId& id) const {
-  auto fd = open_if_exists(AT_FDCWD, blob_path(id), O_RDONLY | O_NOFOLLOW);
+  auto fd = open_if_exists(AT_FDCWD, blob_path(id), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!fd) {
     throw StoreError(fmt::format("the blob {} is missing from the store \"{}\"; run `karapace verify-store --repair`, "
                                  "then ninja again", id.hex(), escaped_utf8(root_.native())));
   }
+  require_regular(fd->get(), blob_path(id));
   return std::move(*fd);
 }
 

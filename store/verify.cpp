@@ -132,7 +132,7 @@ class Verification {
   }
 
   Finding examine_blob(const std::string& name) {
-    auto fd = open_if_exists(AT_FDCWD, store_.root() / "blobs" / name, O_RDONLY | O_NOFOLLOW);
+    auto fd = open_if_exists(AT_FDCWD, store_.root() / "blobs" / name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) return std::nullopt;
     struct stat status{};
     if (::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) return Damage{"it is not a file", {}};

@@ -5,10 +5,11 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::generator {
 
@@ -19,14 +20,25 @@ struct Content {
   std::uint64_t size = 0;
 };
 
-Content content_of(const std::filesystem::path& directory, const std::string& name, std::string_view what) {
-  auto fd = open_if_exists(AT_FDCWD, directory / name, O_RDONLY | O_NONBLOCK);
-  if (!fd) throw ManifestError(fmt::format("{} \"{}\" does not exist in {}", what, name, directory.native()));
-  struct stat status {};
-  if (::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    throw ManifestError(fmt::format("{} \"{}\" is not a regular file", what, name));
-  }
-  return {blake3_of_file(fd->get(), name), static_cast<std::uint64_t>(status.st_size)};
+/// A file of the project. A manifest may come from anybody: it names nothing outside its directory, not by a link
+/// either.
+Fd open_file(const std::filesystem::path& directory, const std::string& name, const std::string& what) {
+  auto project = open_at(AT_FDCWD, directory, O_PATH | O_DIRECTORY);
+  auto file = try_open_regular(project.get(), name, Links::inside);
+  if (file.fd) return std::move(*file.fd);
+  auto reason = file.refusal.empty() ? "does not exist" : file.refusal;
+  throw ManifestError(fmt::format("{} \"{}\" {}; put the file itself into {}", what, name, reason, directory.native()));
+}
+
+Content content_of(const std::filesystem::path& directory, const std::string& name, const std::string& what) {
+  auto file = open_file(directory, name, what);
+  auto digest = blake3_of_file(file.get(), name);
+  // As much as was hashed, should somebody write to it meanwhile.
+  return {digest, static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_CUR))};
+}
+
+std::string said(const Place& place, std::string_view what) {
+  return place.text.empty() ? std::string(what) : fmt::format("{}: {}", place.text, what);
 }
 
 class Differences {
@@ -82,12 +94,13 @@ Intent intent_of(const Manifest& manifest, const std::filesystem::path& director
   Intent intent;
   intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}};
   for (const auto& repository : manifest.repositories) {
-    auto key = content_of(directory, repository.key, fmt::format("repositories.{}.key", repository.name));
+    auto key = content_of(directory, repository.key,
+                          said(repository.key_place, fmt::format("repositories.{}.key", repository.name)));
     intent.request.repositories.push_back(
         {repository.name, repository.key, key.digest, repository.suite, repository.components});
   }
   for (const auto& file : manifest.files) {
-    auto content = content_of(directory, file.source, "setup.files: source");
+    auto content = content_of(directory, file.source, said(file.source_place, "setup.files: source"));
     intent.files.push_back({file.source, file.target, file.mode, content.digest, content.size});
   }
   intent.run = manifest.run;

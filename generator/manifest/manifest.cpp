@@ -33,6 +33,7 @@ class Problems {
   void add(const source_position& at, std::string_view message) {
     problems_.push_back({at.line, at.column, printable(message)});
   }
+  Place place(const source_position& at) const { return {fmt::format("{}:{}:{}", name_, at.line, at.column)}; }
   void throw_if_any() {
     if (problems_.empty()) return;
     std::sort(problems_.begin(), problems_.end());
@@ -377,17 +378,20 @@ void read_variables(Section& environment, Manifest& manifest) {
 }
 
 /// A path relative to the manifest, "./" taken off.
-std::optional<std::string> project_path(Section& section, std::string_view key, std::string_view example) {
+std::optional<Word> project_path(Section& section, std::string_view key, std::string_view example) {
   auto path = section.required(key, example);
   if (!path) return std::nullopt;
   while (path->text.starts_with("./")) path->text.erase(0, 2);
   if (!section.pleases(*path, section.path(key), judge_relative_path)) return std::nullopt;
-  return path->text;
+  return path;
 }
 
 void read_file(Section& section, Manifest& manifest) {
   SetupFile file;
-  file.source = project_path(section, "source", "\"motd\"").value_or("");
+  if (auto source = project_path(section, "source", "\"motd\"")) {
+    file.source = source->text;
+    file.source_place = section.problems().place(source->at);
+  }
   if (auto target = section.required("target", "\"/etc/motd\"")) {
     if (section.pleases(*target, section.path("target"), judge_inner_path)) file.target = target->text;
   }
@@ -432,7 +436,7 @@ void read_setup(Section& setup, Manifest& manifest) {
 }
 
 void read_repository(Section& section, const Word& name, Manifest& manifest) {
-  RepositoryRequest repository{.name = name.text, .uri = {}, .key = {}, .suite = {}, .components = {}};
+  RepositoryRequest repository{.name = name.text, .uri = {}, .key = {}, .suite = {}, .components = {}, .key_place = {}};
   section.pleases(name, "repository", judge_repository_name);
   if (auto uri = section.required("uri", "\"https://...\"")) {
     repository.uri = uri->text;
@@ -441,7 +445,10 @@ void read_repository(Section& section, const Word& name, Manifest& manifest) {
       section.problem(uri->at, fmt::format("{} \"{}\" must be an http or https URL", section.path("uri"), uri->text));
     }
   }
-  repository.key = project_path(section, "key", "\"keys/NAME.asc\"").value_or("");
+  if (auto key = project_path(section, "key", "\"keys/NAME.asc\"")) {
+    repository.key = key->text;
+    repository.key_place = section.problems().place(key->at);
+  }
   if (auto suite = section.required("suite", "\"stable\"")) {
     if (section.pleases(*suite, section.path("suite"), judge_suite)) repository.suite = suite->text;
   }

@@ -5,6 +5,7 @@
 // file:line:column. What comes out is normalised: two manifests that mean the same compare equal.
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,6 +35,14 @@ using Base = std::variant<BaseSuite, BaseArchive>;
 /// "debian/bookworm", or "sha256:<hex>": what identifies a base wherever it comes from.
 std::string text(const Base& base);
 
+/// Where the manifest says something, "karapace.toml:12:10", for messages about it. It is no part of what is meant: all
+/// places compare equal.
+struct Place {
+  std::string text = {};
+  friend std::strong_ordering operator<=>(const Place&, const Place&) noexcept { return std::strong_ordering::equal; }
+  friend bool operator==(const Place&, const Place&) noexcept { return true; }
+};
+
 /// `[repositories.NAME]`: an additional signed apt repository.
 struct RepositoryRequest {
   std::string name;
@@ -41,6 +50,7 @@ struct RepositoryRequest {
   std::string key;  // path of its keyring, relative to the manifest's directory
   std::string suite;
   std::vector<std::string> components;  // sorted, unique
+  Place key_place = {};
   auto operator<=>(const RepositoryRequest&) const = default;
 };
 
@@ -49,6 +59,7 @@ struct SetupFile {
   std::string source;  // relative to the manifest's directory
   std::string target;  // absolute path inside
   unsigned mode = 0644;
+  Place source_place = {};
   auto operator<=>(const SetupFile&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "generator/resolve/mirrors.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 #include "store/store.hpp"
 
 namespace karapace::generator {
@@ -78,14 +79,26 @@ std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) 
   return locked.size;
 }
 
-std::string read_inside(int root, const fs::path& path) {
-  auto fd = open_in_root(root, path, O_RDONLY);
+/// The archive's links are followed as in its own root.
+std::optional<Fd> open_inside(int root, const fs::path& path) {
+  try {
+    return open_regular(root, path, Links::as_root);
+  } catch (const StoreError& error) {
+    throw ManifestError(fmt::format("lock: the base archive can not be read: {}; take another one", error.what()));
+  }
+}
+
+constexpr std::size_t largest_os_release = std::size_t{1} << 20;
+constexpr std::size_t largest_dpkg_status = std::size_t{256} << 20;
+
+std::string read_inside(int root, const fs::path& path, std::size_t limit) {
+  auto fd = open_inside(root, path);
   if (!fd) {
     throw ManifestError(fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
                                     "Debian's and Ubuntu's systems are supported",
                                     path.native()));
   }
-  return read_all(fd->get(), path.native());
+  return read_all(fd->get(), "the base archive's /" + path.native(), limit);
 }
 
 /// The value of NAME= in a file of shell variables.
@@ -121,9 +134,9 @@ ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& lo
   }
   auto record = store.input_record(unpack.key());
   Fd root = open_at(AT_FDCWD, store.layer_tree(record.layer().layer), O_PATH | O_DIRECTORY);
-  auto release = read_inside(root.get(), "etc/os-release");
+  auto release = read_inside(root.get(), "etc/os-release", largest_os_release);
   ArchiveContents contents{value_of(release, "ID"), value_of(release, "VERSION_CODENAME"), {}};
-  contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status");
+  contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status", largest_dpkg_status);
   if (archives_of(contents.distribution).empty() || contents.suite.empty()) {
     throw ManifestError(fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "
                                     "supported",

@@ -34,6 +34,11 @@ std::int64_t modified_ns(const fs::path& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+/// As remote/local_file.hpp has it: what follows "/./" may not be left by a link.
+std::string place_in_project(const fs::path& directory, const std::string& name) {
+  return fmt::format("{}/./{}", directory.native(), name);
+}
+
 fs::path without_final_slash(const fs::path& path) {
   auto normal = path.lexically_normal();
   return normal.has_filename() ? normal : normal.parent_path();
@@ -138,7 +143,8 @@ class Generation {
     for (const auto& file : lock.files) {
       auto path = (project.directory() / file.source).lexically_normal();
       auto& places = files_[file.content.hex()];
-      if (std::find(places.begin(), places.end(), path.native()) == places.end()) places.push_back(path);
+      auto place = place_in_project(project.directory(), file.source);
+      if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
       sources_.push_back(std::move(path));
     }
     for (const auto& repository : lock.request.repositories) {

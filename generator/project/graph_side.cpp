@@ -167,7 +167,8 @@ class Opening {
   }
 
   Opened file(const fs::path& path) const {
-    auto text = read_file(path);
+    // Named by a person: also a pipe, such as <(git show ...).
+    auto text = read_all(open_at(AT_FDCWD, path, O_RDONLY).get(), fmt::format("\"{}\"", path.native()));
     if (text.starts_with(graph_marker)) return {graph_side(word_, text, path.parent_path()), path.parent_path()};
     auto root = path.parent_path();
     bool is_manifest = !text.starts_with('{');

@@ -98,10 +98,10 @@ class Renewal {
                            .additional = {},
                            .configuration = settings_.places.configuration,
                            .cache = settings_.places.cache};
-    for (const auto& repository : project_.manifest.repositories) {
-      mirrors.additional[repository.name] = repository.uri;
-      request.repositories.push_back(
-          {repository.name, project_.directory() / repository.key, repository.suite, repository.components});
+    for (const auto& repository : project_.manifest.repositories) mirrors.additional[repository.name] = repository.uri;
+    for (const auto& repository : lock.request.repositories) {
+      request.repositories.push_back({repository.name, project_.directory() / repository.key, repository.key_content,
+                                      repository.suite, repository.components});
     }
     request.mirrors = find_mirrors(mirrors);
     return request;

@@ -30,6 +30,12 @@ auto reading(std::string_view what, const Reader& reader) {
   }
 }
 
+Digest digest_of(const json& value) {
+  auto digest = Digest::from_hex(value.get<std::string>());
+  if (!digest) throw std::invalid_argument("not a digest");
+  return *digest;
+}
+
 Sha256 sha256_of(const json& value) {
   auto digest = Sha256::from_hex(value.get<std::string>());
   if (!digest) throw Error("lock: \"" + value.get<std::string>() + "\" is not a SHA-256 digest");
@@ -90,6 +96,7 @@ LockedRepository repository_from(const json& value) {
 json to_json(const AdditionalRepository& repository) {
   return {{"name", repository.name},
           {"key", repository.key.string()},
+          {"key_content", repository.key_content.hex()},
           {"suite", repository.suite},
           {"components", repository.components}};
 }
@@ -97,6 +104,7 @@ json to_json(const AdditionalRepository& repository) {
 AdditionalRepository additional_from(const json& value) {
   return {.name = value.at("name"),
           .key = value.at("key").get<std::string>(),
+          .key_content = digest_of(value.at("key_content")),
           .suite = value.at("suite"),
           .components = value.at("components")};
 }

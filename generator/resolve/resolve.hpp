@@ -21,6 +21,7 @@ namespace karapace::generator {
 struct AdditionalRepository {
   std::string name;                     // becomes LockedRepository::archive
   std::filesystem::path key;            // absolute; a binary or an ASCII-armored OpenPGP keyring
+  Digest key_content;                   // what the file must hold: BLAKE3
   std::string suite;
   std::vector<std::string> components;
 };

@@ -16,6 +16,7 @@
 #include "runtime/steps/java_key_store.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
@@ -25,8 +26,7 @@ class Capture {
  public:
   Capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
           const LayerStack& lower, CaptureTimes times)
-      : upper_path_(upper),
-        tree_path_(tree_path),
+      : tree_path_(tree_path),
         upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
         disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
         tree_(tree),
@@ -35,7 +35,7 @@ class Capture {
 
   void run() {
     store::ScanOptions options;
-    options.label = upper_path_.string();
+    options.label = "what the commands made";
     auto listing = store::scan(upper_.get(), options);
     for (const auto& entry : listing.entries()) {
       if (entry.type == store::EntryType::hardlink) group_of(entry.target);
@@ -126,12 +126,13 @@ class Capture {
   void rewrite(store::Entry& entry, CanonicalAction action) {
     std::string content;
     if (action != CanonicalAction::empty) {
-      auto file = open_at(disk_.get(), entry.path, O_RDONLY | O_NOFOLLOW);
-      content = read_all(file.get(), entry.path);
+      auto file = open_regular(disk_.get(), entry.path, Links::refused);
+      if (!file) fail("read", entry.path);
+      content = read_all(file->get(), entry.path);
     }
     if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
     if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
-    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
     write_all(file.get(), content, entry.path);
     entry.size = content.size();
     entry.content = blake3(content);
@@ -141,7 +142,6 @@ class Capture {
     throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
   }
 
-  std::filesystem::path upper_path_;
   std::filesystem::path tree_path_;
   Fd upper_;
   Fd disk_;

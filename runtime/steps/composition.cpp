@@ -14,6 +14,7 @@
 #include "store/error.hpp"
 #include "store/fd.hpp"
 #include "store/path_limit.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
@@ -42,7 +43,8 @@ std::vector<std::string> parts_of(std::string_view path) {
 }
 
 void copy_regular(const Node& node, int tree) {
-  auto from = open_at(AT_FDCWD, node.source, O_RDONLY | O_NOFOLLOW);
+  auto from = open_at(AT_FDCWD, node.source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  require_regular(from.get(), node.source);
   auto to = open_at(tree, node.entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   std::vector<char> buffer(256 * 1024);
   for (;;) {

@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "store/fd.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
@@ -48,7 +48,7 @@ std::optional<std::string> LayerStack::read(std::string_view path) const {
   auto type = found->second.entry.type;
   if (type != store::EntryType::regular && type != store::EntryType::hardlink) return std::nullopt;
   auto tree = open_at(AT_FDCWD, trees_[found->second.layer], O_PATH | O_DIRECTORY);
-  auto file = open_in_root(tree.get(), std::filesystem::path(path), O_RDONLY | O_NOFOLLOW);
+  auto file = open_regular(tree.get(), std::filesystem::path(path), Links::refused);
   if (!file) return std::nullopt;
   return read_all(file->get(), path, std::size_t{256} << 20);
 }

@@ -22,6 +22,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "runtime/steps/tree_writer.hpp"
 #include "store/error.hpp"
+#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
@@ -148,10 +149,19 @@ class DebUnpacker {
     list_.append(path.empty() ? std::string_view("/.") : path).append("\n");
   }
 
+  /// A package may have a FIFO or a link where a file is expected.
+  Fd open_member(const std::string& path) const {
+    try {
+      if (auto file = open_regular(tree_, path, Links::refused)) return std::move(*file);
+    } catch (const StoreError&) {
+    }
+    throw StepError(fmt::format("{}: refused: \"{}\" is not a regular file", label_, path));
+  }
+
   std::string control_text(const std::string& name) {
     auto path = "control/" + name;
     if (!writer_.find(path)) return {};
-    auto file = open_at(tree_, path, O_RDONLY | O_NOFOLLOW);
+    auto file = open_member(path);
     return read_all(file.get(), path, std::size_t{16} << 20);
   }
 
@@ -164,7 +174,7 @@ class DebUnpacker {
       auto path = "data" + std::string(line);
       const auto* entry = writer_.find(path);
       if (!entry || entry->type != store::EntryType::regular) continue;
-      auto file = open_at(tree_, path, O_RDONLY | O_NOFOLLOW);
+      auto file = open_member(path);
       if (field.empty()) field = "Conffiles:\n";
       field += fmt::format(" {} {}\n", line, md5_hex(read_all(file.get(), path)));
     }

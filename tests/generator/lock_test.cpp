@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "accept.hpp"
 #include "generator/lock/intent.hpp"
@@ -163,6 +165,80 @@ TEST(Intent, HashesTheFilesThatTheManifestNames) {
   manifest.files = {{".", "/etc/directory", 0600}};
   EXPECT_THROW(intent_of(manifest, directory), ManifestError);
   std::filesystem::remove_all(directory);
+}
+
+class ForeignProject : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ::alarm(20);  // who waits for a FIFO waits for ever
+    std::string name = std::filesystem::path(::testing::TempDir()) / "karapace-foreign-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    outside_ = name;
+    project_ = outside_ / "project";
+    std::filesystem::create_directories(project_ / "inner");
+    write_file_atomically(outside_ / "private", "a key of the user", Durable::no, 0600);
+    write_file_atomically(project_ / "motd", "hello\n", Durable::no);
+  }
+  void TearDown() override {
+    ::alarm(0);
+    std::filesystem::remove_all(outside_);
+  }
+  void link(const std::filesystem::path& target, const char* name) const {
+    std::filesystem::create_symlink(target, project_ / name);
+  }
+  /// What locking says of a manifest with this setup file and this key.
+  std::string complaint(const std::string& rest) const {
+    try {
+      intent_of(parse_manifest("manifest_version = 1\nbase.image = \"debian/bookworm\"\n" + rest, "karapace.toml"),
+                project_);
+    } catch (const ManifestError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  std::string of_file(const std::string& source) const {
+    return complaint("[[setup.files]]\nsource = \"" + source + "\"\ntarget = \"/etc/motd\"\n");
+  }
+  std::string of_key(const std::string& key) const {
+    return complaint("[repositories.tools]\nuri = \"https://t.example\"\nsuite = \"s\"\nkey = \"" + key + "\"\n");
+  }
+
+  std::filesystem::path outside_;
+  std::filesystem::path project_;
+};
+
+TEST_F(ForeignProject, NamesNoFileOutsideItByALink) {
+  link("../private", "up");
+  link(outside_ / "private", "absolute");
+  link("..", "door");
+  link("/proc/self/root", "magic");
+  for (std::string name : {"up", "absolute", "door/private", "magic/etc/passwd"}) {
+    const std::string way_out = " \"" + name +
+                                "\" cannot be opened: a link leads out of its directory; put the file itself into " +
+                                project_.native();
+    EXPECT_EQ(of_file(name), "karapace.toml:4:10: setup.files: source" + way_out);
+    EXPECT_EQ(of_key(name), "karapace.toml:6:7: repositories.tools.key" + way_out);
+  }
+}
+
+TEST_F(ForeignProject, MayLinkItsOwnFiles) {
+  link("motd", "other-name");
+  link("../motd", "inner/up");
+  EXPECT_EQ(of_file("other-name"), "accepted");
+  EXPECT_EQ(of_file("inner/up"), "accepted");
+  EXPECT_EQ(of_key("inner/up"), "accepted");
+}
+
+TEST_F(ForeignProject, CanNotMakeLockingWait) {
+  ASSERT_EQ(::mkfifo((project_ / "fifo").c_str(), 0600), 0);
+  EXPECT_EQ(of_file("fifo"),
+            "karapace.toml:4:10: setup.files: source \"fifo\" is not a regular file; put the file itself into " +
+                project_.native());
+  EXPECT_EQ(of_key("fifo"),
+            "karapace.toml:6:7: repositories.tools.key \"fifo\" is not a regular file; put the file itself into " +
+                project_.native());
+  ASSERT_EQ(::mkfifo((project_ / "karapace.lock").c_str(), 0600), 0);
+  EXPECT_THROW(read_lock_if_exists(project_ / "karapace.lock"), StoreError);
 }
 
 }  // namespace

@@ -146,6 +146,41 @@ TEST_F(Gen, EditedSetupFileChangesLockAndGraph) {
   EXPECT_EQ(regenerate().output, nothing_to_do);
 }
 
+TEST_F(Gen, NeverWaitsForWhatABaseArchiveHasInPlaceOfFiles) {
+  auto lock_on = [&](const std::string& make) {
+    auto made = shell("rm -rf root karapace.lock && mkdir -p root/etc root/var/lib/dpkg && cd root && { " + make +
+                      "; } && tar --sort=name --mtime=@0 -cf ../r.tar .");
+    EXPECT_EQ(made.status, 0) << made.output;
+    return shell(
+        "printf 'manifest_version = 1\n[base]\nimage = \"r.tar\"\nsha256 = \"%s\"\n[system]\npackages = "
+        "[\"git\"]\n' \"$(sha256sum r.tar | cut -d' ' -f1)\" > karapace.toml; "
+        "timeout 60 " +
+        shell_quoted(KARAPACE_PROGRAM) + " lock");
+  };
+  auto of_release = lock_on("mkfifo etc/os-release");
+  EXPECT_EQ(of_release.status, 2) << of_release.output;
+  EXPECT_NE(of_release.output.find("\"etc/os-release\" is not a regular file"), std::string::npos) << of_release.output;
+  auto of_status = lock_on(
+      "printf 'ID=debian\nVERSION_CODENAME=bookworm\n' > os; ln -s ../os etc/os-release; "
+      "mkfifo pipe; ln -s /pipe var/lib/dpkg/status");
+  EXPECT_EQ(of_status.status, 2) << of_status.output;
+  EXPECT_NE(of_status.output.find("\"var/lib/dpkg/status\" is not a regular file"), std::string::npos)
+      << of_status.output;
+}
+
+TEST_F(Gen, RefusesASetupFileThatIsALinkOutOfTheProject) {
+  write_file_atomically(directory_ / "private", "a key of the user", Durable::no, 0600);
+  fs::create_symlink("../private", project_ / "motd");
+  write_manifest("[[setup.files]]\nsource = \"motd\"\ntarget = \"/etc/motd\"\n");
+  auto result = shell("karapace gen");
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(
+      result.output.find("karapace.toml:6:10: setup.files: source \"motd\" cannot be opened: a link leads out of its "
+                         "directory"),
+      std::string::npos)
+      << result.output;
+}
+
 TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);

@@ -198,6 +198,21 @@ TEST_F(Download, RefusesLocalThingsThatAreNotTheFile) {
   EXPECT_THAT(failure(request({"ftp://mirror.invalid/x"})), HasSubstr("only http, https and file URLs"));
 }
 
+TEST_F(Download, TakesFilesOfAProjectOnlyFromInsideIt) {
+  auto project = directory_ / "project";
+  std::filesystem::create_directories(project / "inner");
+  std::ofstream(project / "payload") << payload_;
+  std::filesystem::create_symlink("../payload", project / "inner/up");
+  std::filesystem::create_symlink(directory_ / "server" / "payload", project / "out");
+  std::filesystem::create_directory_symlink("../server", project / "door");
+  auto at = [&](const char* name) { return request({project.string() + "/./" + name}); };
+  for (const char* name : {"out", "door/payload"}) {
+    EXPECT_THAT(failure(at(name)),
+                HasSubstr("project/" + std::string(name) + ": cannot be opened: a link leads out of its directory"));
+  }
+  expect_stored(download(*store_, at("inner/up")));
+}
+
 TEST_F(Download, UsesTheConfiguredProxy) {
   auto wanted = request({"http://mirror.invalid/ok"});
   wanted.options.http_proxy = server_->url("");

@@ -11,26 +11,28 @@ using namespace generator;
 Sha256 some_sha256() { return *Sha256::from_hex(std::string(64, 'a')); }
 
 TEST(Protocol, CarriesARequestWhole) {
-  ResolveRequest request{.distribution = "debian",
-                         .suite = "bookworm",
-                         .architecture = "arm64",
-                         .base_status = "Package: x\n",
-                         .packages = {"git", "curl"},
-                         .recommends = Recommends::yes,
-                         .repositories = {{.name = "extra", .key = "/k", .suite = "stable", .components = {"a", "b"}}},
-                         .keep = {{.name = "libc6",
-                                   .version = "2.36-9",
-                                   .architecture = "arm64",
-                                   .size = 12345678901,
-                                   .sha256 = some_sha256(),
-                                   .archive = "debian",
-                                   .path = "pool/x.deb"}},
-                         .upgrade = {.scope = Upgrade::Scope::named, .names = {"git"}},
-                         .mirrors = {.archives = {{"debian", {"http://mirror.invalid/debian"}}},
-                                     .acquisition = {.http_proxy = "http://proxy.invalid:1", .retries = 7},
-                                     .keyrings = {{"debian", "/k.gpg"}}},
-                         .cache = "/cache",
-                         .valid_until = ValidUntil::ignore};
+  ResolveRequest request{
+      .distribution = "debian",
+      .suite = "bookworm",
+      .architecture = "arm64",
+      .base_status = "Package: x\n",
+      .packages = {"git", "curl"},
+      .recommends = Recommends::yes,
+      .repositories =
+          {{.name = "extra", .key = "/k", .key_content = blake3("key"), .suite = "stable", .components = {"a", "b"}}},
+      .keep = {{.name = "libc6",
+                .version = "2.36-9",
+                .architecture = "arm64",
+                .size = 12345678901,
+                .sha256 = some_sha256(),
+                .archive = "debian",
+                .path = "pool/x.deb"}},
+      .upgrade = {.scope = Upgrade::Scope::named, .names = {"git"}},
+      .mirrors = {.archives = {{"debian", {"http://mirror.invalid/debian"}}},
+                  .acquisition = {.http_proxy = "http://proxy.invalid:1", .retries = 7},
+                  .keyrings = {{"debian", "/k.gpg"}}},
+      .cache = "/cache",
+      .valid_until = ValidUntil::ignore};
   EXPECT_EQ(request_text(parse_request(request_text(request))), request_text(request));
   EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
   EXPECT_EQ(parse_request(request_text(request)).mirrors, request.mirrors);

@@ -22,7 +22,8 @@ class Trusting : public ResolveFixture {
     extra.add(extra_suite, {.name = "extra-tool", .fields = "Depends: libc\n"});
     extra.publish(extra_suite);
     wanted.mirrors.archives["extra"] = {extra.url()};
-    return {.name = "extra", .key = key, .suite = "stable", .components = {"tools"}};
+    return {
+        .name = "extra", .key = key, .key_content = blake3(read_file(key)), .suite = "stable", .components = {"tools"}};
   }
 
   void replace(const std::filesystem::path& file, const std::string& from, const std::string& to) {
@@ -141,6 +142,18 @@ TEST_F(Trusting, TakesPackagesFromAnAdditionalRepositoryWithAnArmoredKey) {
   ASSERT_EQ(resolution.repositories.size(), 2U);
   EXPECT_EQ(resolution.repositories[1].archive, "extra");
   EXPECT_EQ(resolution.repositories[1].signers, std::vector<std::string>{own});
+}
+
+TEST_F(Trusting, RefusesAKeyThatIsNotTheOneThatWasHashed) {
+  archive.publish(suite);
+  keys.make("extra");
+  keys.export_armored("extra", directory.path() / "extra.asc");
+  auto wanted = request({"extra-tool"});
+  wanted.repositories = {add_extra(wanted, "extra", directory.path() / "extra.asc")};
+  wanted.repositories[0].key_content = blake3("another");
+  EXPECT_EQ(refusal<LockError>(wanted), "lock: repository \"extra\": its key \"" +
+                                            (directory.path() / "extra.asc").string() +
+                                            "\" changed while the lock was made; run it again");
 }
 
 TEST_F(Trusting, DoesNotLetOneRepositorysKeyVouchForAnother) {

@@ -117,8 +117,8 @@ TEST_F(TreeWriting, RefusesAPathThatIsTooLongBeforeItMakesAnyOfIt) {
   std::string deep;
   for (int level = 0; level < 30'000; ++level) deep += "d/";
   auto bytes = TarBuilder().add({.name = "././@LongLink", .type = 'L', .content = deep}).add({.name = "d", .type = '5'}).finish();
-  EXPECT_EQ(refusal(bytes).substr(0, 107),
-            "x.tar: refused: a path is longer than 3072 bytes, which nothing can work with; it begins with \"/d/d/d/d/d/d");
+  EXPECT_EQ(refusal(bytes).substr(0, 124),
+            "x.tar: refused: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/d/d/d/d/d/d");
   EXPECT_TRUE(std::filesystem::is_empty(path_ / "tree"));
 }
 

@@ -194,11 +194,11 @@ TEST_F(ScanTest, PathsUpToTheLimitAreListedAndLongerOnesRefused) {
   EXPECT_EQ(Listing::parse(listing.text(), "listing").entries(), listing.entries());
   file(path + '/' + std::string(longest_path - path.size(), 'f'), "x");
   EXPECT_EQ(error_of([&] { scan_path(tree_); }),
-            "tree: a path is longer than 3072 bytes, which nothing can work with; it begins with \"/" + std::string(80, 'd') +
+            "tree: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/" + std::string(80, 'd') +
                 '"');
   Entry entry{.path = std::string(longest_path + 1, 'x'), .type = EntryType::directory};
   EXPECT_EQ(error_of([&] { Listing({{.path = "", .type = EntryType::directory}, entry}); }),
-            "a listing can not hold this: a path is longer than 3072 bytes, which nothing can work with; it begins with \"/" +
+            "a listing can not hold this: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/" +
                 std::string(80, 'x') + '"');
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/error.hpp"
+#include "store/fd.hpp"
 
 namespace karapace::resolve_deb {
 namespace {
@@ -111,10 +112,18 @@ Repository additional(const ResolveRequest& request, const generator::Additional
           .components = wanted.components,
           .urls = urls_of(request, wanted.name),
           .keyring = wanted.key,
+          .keyring_content = wanted.key_content,
           .role = Role::additional};
 }
 
 }  // namespace
+
+std::string Repository::read_keyring() const {
+  auto bytes = read_file(keyring);
+  if (!keyring_content || blake3(bytes) == *keyring_content) return bytes;
+  throw LockError(fmt::format("lock: repository \"{}\": its key \"{}\" changed while the lock was made; run it again",
+                              archive, keyring.string()));
+}
 
 std::string message_prefix(const ResolveRequest& request) {
   return fmt::format("lock: {}/{}: ", request.distribution, request.suite);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,12 @@ struct Repository {
   std::vector<std::string> components;
   std::vector<std::string> urls;  // best first, without a final slash
   std::filesystem::path keyring;  // as asked for; perhaps armored
+  std::optional<Digest> keyring_content = {};  // what it must hold
   Role role = Role::distribution;
   /// "debian/bookworm": what people read.
   std::string label() const { return archive + "/" + suite; }
+  /// The keyring's bytes. LockError when they are not those that were asked for.
+  std::string read_keyring() const;
 };
 
 /// What a request's distribution and suite consist of, then the additional repositories:

@@ -34,7 +34,7 @@ std::string set_name(const ResolveRequest& request, const std::vector<Repository
     for (const auto& component : repository.components) add(component);
     add("urls");
     for (const auto& url : repository.urls) add(url);
-    add(blake3(read_file(repository.keyring)).hex());
+    add(blake3(repository.read_keyring()).hex());
   }
   std::string suite = request.suite;
   std::replace(suite.begin(), suite.end(), '/', '-');
@@ -149,7 +149,7 @@ std::filesystem::path Session::keyring(const Repository& repository) const {
 void Session::write_keyrings() const {
   for (const auto& repository : repositories_) {
     const auto what = fmt::format("the key \"{}\" of \"{}\"", repository.keyring.string(), repository.archive);
-    write_file_atomically(keyring(repository), binary_keyring(read_file(repository.keyring), what), Durable::no);
+    write_file_atomically(keyring(repository), binary_keyring(repository.read_keyring(), what), Durable::no);
   }
 }
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "runtime/steps/step_context.hpp"
+#include "store/error.hpp"
+#include "store/fd.hpp"
+#include "tests/steps/tar_builder.hpp"
+
+namespace karapace::steps {
+namespace {
+
+/// A member of an ar(5) archive.
+std::string member(const char* name, const std::string& bytes) {
+  char header[61];
+  std::snprintf(header, sizeof header, "%-16s%-12d%-6d%-6d%-8o%-10zu`\n", name, 0, 0, 0, 0644u, bytes.size());
+  return header + bytes + (bytes.size() % 2 ? "\n" : "");
+}
+
+class Unpacking : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ::alarm(30);  // who waits for a FIFO waits for ever
+    std::string name = (std::filesystem::temp_directory_path() / "karapace-unpack-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    path_ = name;
+    store_.emplace(store::Store::open(path_ / "store", store::Store::Access::create));
+  }
+  void TearDown() override {
+    ::alarm(0);
+    store_.reset();
+    remove_tree(path_);
+  }
+
+  /// What unpacking a package with these control files says.
+  std::string refusal(const TarBuilder& control) {
+    auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", control.finish()) +
+               member("data.tar", TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).finish());
+    BlobId blob(blake3(deb));
+    write_file_atomically(path_ / "deb", deb, Durable::no);
+    store_->add_blob(blob, staging_file(deb));
+    auto fetch = Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(deb.size())}}, {});
+    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), deb.size()}});
+    auto step = Step::normalised(StepKind::unpack, {{"format", "deb"}}, {fetch.key()});
+    auto staging = store_->stage(step);
+    try {
+      unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
+    } catch (const StepError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+
+ private:
+  std::filesystem::path staging_file(const std::string& bytes) {
+    kept_.push_back(store_->stage());
+    write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);
+    return kept_.back().path() / "blob";
+  }
+
+  std::filesystem::path path_;
+  std::optional<store::Store> store_;
+  std::vector<store::Staging> kept_;
+};
+
+constexpr const char* control = "Package: x\nVersion: 1\nArchitecture: all\n";
+
+TEST_F(Unpacking, TakesAPackage) {
+  EXPECT_EQ(refusal(TarBuilder().add({.name = "./control", .content = control})), "accepted");
+}
+
+TEST_F(Unpacking, RefusesControlFilesThatAreNoFilesAndNeverWaits) {
+  EXPECT_EQ(refusal(TarBuilder().add({.name = "./control", .type = '6'})),
+            "unpack x: refused: \"control/control\" is not a regular file");
+  EXPECT_EQ(refusal(TarBuilder().add({.name = "./control", .type = '2', .link = "/etc/passwd"})),
+            "unpack x: refused: \"control/control\" is not a regular file");
+  EXPECT_EQ(
+      refusal(TarBuilder().add({.name = "./control", .content = control}).add({.name = "./conffiles", .type = '6'})),
+      "unpack x: refused: \"control/conffiles\" is not a regular file");
+}
+
+}  // namespace
+}  // namespace karapace::steps
