@@ -83,7 +83,7 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
               manifest_bind({"m", "data", "/"}, policy);
             }),
             "mount m: the target \"/\" is not an absolute path below /");
-  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../etc"}, policy); }), "nothing was thrown");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../srv"}, policy); }), "nothing was thrown");
   EXPECT_EQ(message_of([&] {
               manifest_bind({"m", "data", "/proc/self"}, policy);
             }),
@@ -208,12 +208,13 @@ TEST_P(Sessions, RunAtOnceShareChangesAndOutliveEachOther) {
 
 TEST_P(Sessions, LeaveTheBuildResultUntouched) {
   EXPECT_EQ(finish(start("rm -r /old /etc/passwd; chown 1:1 /etc/group; echo x > /etc/new")), 0);
-  const auto store = store::Store::open(store_root(), store::Store::Access::read_only);
-  const auto environment = store::find_environment(store, environment_id());
-  const auto tree = store.layer_tree(environment->layers.front());
-  EXPECT_TRUE(fs::exists(tree / "old/file"));
-  EXPECT_TRUE(fs::exists(tree / "etc/passwd"));
-  EXPECT_FALSE(fs::exists(tree / "etc/new"));
+  EXPECT_TRUE(as_user([&] {
+    const auto store = store::Store::open(store_root(), store::Store::Access::read_only);
+    const auto environment = store::find_environment(store, environment_id());
+    const auto tree = store.layer_tree(environment->layers.front());
+    const bool untouched = fs::exists(tree / "old/file") && fs::exists(tree / "etc/passwd") && !fs::exists(tree / "etc/new");
+    if (!untouched) throw Error("the layer has changed");
+  })) << read_file(directory / "error");
 }
 
 TEST_P(Sessions, ThatAreEphemeralFindTheBuildResultAndLeaveNothing) {
