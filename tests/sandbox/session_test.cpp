@@ -83,7 +83,7 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
               manifest_bind({"m", "data", "/"}, policy);
             }),
             "mount m: the target \"/\" is not an absolute path below /");
-  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../etc"}, policy); }), "nothing was thrown");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../srv"}, policy); }), "nothing was thrown");
   EXPECT_EQ(message_of([&] {
               manifest_bind({"m", "data", "/proc/self"}, policy);
             }),
