@@ -192,6 +192,17 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string printable_word(std::string_view text) {
+  std::string result;
+  for (char c : printable(text)) {
+    if (c == '\n' || c == '\t')
+      append_hex(result, c);
+    else
+      result += c;
+  }
+  return result;
+}
+
 bool is_printable(std::string_view text) noexcept { return printable_length(text) == text.size(); }
 
 std::string printable_json(std::string_view json) {

@@ -26,6 +26,8 @@ bool has_control_character(std::string_view text) noexcept;
 /// What is printed for people goes through here once, at the output (cli/context.hpp); not reversible, for it may hold
 /// escapes.
 std::string printable(std::string_view text);
+/// The same for a word in a message: newline and tab are written as \xNN, too.
+std::string printable_word(std::string_view text);
 /// Whether a character that `printable` changes is in it.
 bool is_printable(std::string_view text) noexcept;
 /// JSON text with DEL, C1 and the bidirectional controls written as \uNNNN, as JSON writes the other controls. They

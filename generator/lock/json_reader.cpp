@@ -61,7 +61,7 @@ void JsonReader::fail_at(std::size_t offset, std::string_view message) const {
   auto line = 1 + std::count(before.begin(), before.end(), '\n');
   auto start = before.rfind('\n');
   auto column = offset - (start == std::string_view::npos ? 0 : start + 1) + 1;
-  throw LockError(fmt::format("{}:{}:{}: {}", name_, line, column, printable(message)));
+  throw LockError(fmt::format("{}:{}:{}: {}", name_, line, column, printable_word(message)));
 }
 
 void JsonReader::skip_space() noexcept {

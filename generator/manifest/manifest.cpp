@@ -31,7 +31,7 @@ class Problems {
   explicit Problems(std::string_view name) : name_(name) {}
   /// What a stranger wrote into the file may be in the message: no terminal gets to obey it.
   void add(const source_position& at, std::string_view message) {
-    problems_.push_back({at.line, at.column, printable(message)});
+    problems_.push_back({at.line, at.column, printable_word(message)});
   }
   Place place(const source_position& at) const { return {fmt::format("{}:{}:{}", name_, at.line, at.column)}; }
   void throw_if_any() {
