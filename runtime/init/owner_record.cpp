@@ -44,16 +44,19 @@ int touch(const char* path, const struct stat& status) noexcept {
 
 }  // namespace
 
+Owner parse_owner(const char* text, std::size_t size) noexcept {
+  const char* end = text + size;
+  Owner owner;
+  const auto uid = std::from_chars(text, end, owner.uid);
+  if (uid.ptr == text || uid.ptr == end || *uid.ptr != ':') return {};
+  const auto gid = std::from_chars(uid.ptr + 1, end, owner.gid);
+  return gid.ptr == end && gid.ec == std::errc() && uid.ec == std::errc() ? owner : Owner{};
+}
+
 Owner recorded_owner(int file) noexcept {
   char text[32];
   const auto size = ::getxattr(sys::descriptor_path(file).text(), owner_attribute, text, sizeof text);
-  Owner owner;
-  if (size <= 0) return owner;
-  const char* end = text + size;
-  const auto uid = std::from_chars(text, end, owner.uid);
-  if (uid.ptr == end || *uid.ptr != ':') return {};
-  std::from_chars(uid.ptr + 1, end, owner.gid);
-  return owner;
+  return size <= 0 ? Owner{} : parse_owner(text, static_cast<std::size_t>(size));
 }
 
 int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {

@@ -2,6 +2,7 @@
 // The owner that a file should have, where it can not have it: `user.karapace.owner`, "uid:gid" (store/layer.hpp).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace karapace::init {
@@ -10,6 +11,9 @@ struct Owner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
 };
+
+/// The owner that "uid:gid" names; 0:0 when the text is none, as files without a record belong to.
+Owner parse_owner(const char* text, std::size_t size) noexcept;
 
 /// The owner recorded for the file behind the O_PATH descriptor; 0:0 when there is no record.
 Owner recorded_owner(int file) noexcept;
