@@ -4,7 +4,10 @@
 #include <fstream>
 #include <thread>
 
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,12 +155,13 @@ class Sessions : public EveryUser {
   static EnvironmentId environment_id() { return EnvironmentId(blake3("an environment")); }
 
   /// In a process of its own: exit status of the script.
-  pid_t start(const std::string& script, const SessionRequest& options = {}) {
+  pid_t start(const std::string& script, const SessionRequest& options = {}, const std::function<void()>& before = {}) {
     const pid_t child = ::fork();
     if (child != 0) return child;
     try {
+      if (before) before();
       become_user();
-      const auto store = store::Store::open(store_root(), store::Store::Access::update);
+      const auto store = store::Store::open(store_root(), store::Store::Access::read_only);
       SessionRequest request = options;
       request.name = "test/env";
       request.argv = {"sh", "-c", script};
@@ -265,6 +269,50 @@ TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
   std::this_thread::sleep_for(700ms);
   ::kill(session, SIGTERM);
   EXPECT_EQ(finish(session), 7);
+}
+
+TEST_P(Sessions, ThatOverlapAllSucceedFromTheFirstUseOn) {
+  constexpr int rounds = 40;
+  constexpr int at_once = 8;
+  for (int round = 0; round < rounds / at_once; ++round) {
+    std::vector<pid_t> sessions;
+    for (int i = 0; i < at_once; ++i) sessions.push_back(start("exit 3"));
+    for (const pid_t session : sessions) EXPECT_EQ(finish(session), 3);
+  }
+  // One always running while the next begins: each may find the other on its way out.
+  pid_t earlier = start("exit 3");
+  for (int i = 0; i < rounds; ++i) {
+    const pid_t later = start("exit 3");
+    EXPECT_EQ(finish(earlier), 3);
+    earlier = later;
+  }
+  EXPECT_EQ(finish(earlier), 3);
+}
+
+TEST_P(Sessions, SignalsToTheirGroupReachNobodyOutside) {
+  EXPECT_EQ(finish(start("kill -9 0", {}, [] { ::setpgid(0, 0); })), 137);
+}
+
+TEST_P(Sessions, HaveTheImagesRootWhateverTheUmask) {
+  ASSERT_TRUE(as_user([&] { ::chmod((directory / "store").c_str(), 0700); }));
+  EXPECT_EQ(finish(start("[ $(stat -c %a /) = 755 ] && [ $(umask) = 0077 ]", {}, [] { ::umask(077); })), 0);
+}
+
+TEST_P(Sessions, OfAStoreThatCanNotBeWrittenKeepTheirChangesInMemory) {
+  EXPECT_EQ(finish(start("echo kept > /kept; rm /etc/group")), 0);
+  const auto read_only = [this] {
+    const auto root = store_root();
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        ::mount(nullptr, root.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
+      throw Error("cannot make the store read-only");
+  };
+  const std::string changes = "echo new > /new && rm -r /old && mkdir /old && [ -z \"$(ls /old)\" ] && cat /new > /kept";
+  EXPECT_EQ(finish(start("[ $(cat /kept) = kept ] && [ ! -e /etc/group ] && " + changes, {}, read_only)), 0);
+  SessionRequest ephemeral;
+  ephemeral.persistence = Persistence::ephemeral;
+  EXPECT_EQ(finish(start("[ ! -e /kept ] && [ -e /etc/group ] && " + changes, ephemeral, read_only)), 0);
+  EXPECT_EQ(finish(start("[ $(cat /kept) = kept ] && [ ! -e /new ] && [ -e /old/file ]")), 0);
 }
 
 TEST_F(SessionFiles, AFailedStepCanBeLookedAtAgain) {
