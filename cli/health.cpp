@@ -13,6 +13,7 @@
 #include "store/programs.hpp"
 #include "cli/trial.hpp"
 #include "generator/resolve/mirrors.hpp"
+#include "runtime/init/scope.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "store/error.hpp"
@@ -58,6 +59,14 @@ HealthCheck check_sandbox(const fs::path& place) {
   if (!problem) return {"sandbox", HealthStatus::ok, "user, mount, pid, ipc, uts, cgroup and net namespaces work", ""};
   return {"sandbox", HealthStatus::error, *problem,
           "see what the message asks for; docs/security-model.md explains it"};
+}
+
+HealthCheck check_scopes() {
+  if (init::available_scope() != init::Scope::none)
+    return {"scopes", HealthStatus::ok, "Landlock keeps signals and abstract unix sockets inside", ""};
+  return {"scopes", HealthStatus::warning,
+          "this kernel can not keep abstract unix sockets apart: sessions with the host's network reach them",
+          "Linux 6.12 with Landlock, or network_isolation in manifests"};
 }
 
 HealthCheck check_overlay(const fs::path& place) {
@@ -184,6 +193,7 @@ std::vector<HealthCheck> check_health(const Context& context) {
   return {check_ids(),
           check_helpers(),
           check_sandbox(place),
+          check_scopes(),
           check_overlay(place),
           check_siblings(),
           check_program("ninja", "apt install ninja-build"),
