@@ -50,8 +50,9 @@ std::string text_of(const Context& context, const runtime::SessionRequest& reque
                     const runtime::PlannedSession& planned, const Explanation& explanation) {
   const auto heading = [&](std::string_view title) { return context.styled(Style::bold, title) + "\n"; };
   std::string text = heading("would run");
-  text += fmt::format("  {} in {}, id mode {}; changes {}\n", escaped_utf8(fmt::format("{}", fmt::join(request.argv, " "))),
-                      escaped_utf8(request.name), runtime::text(planned.plan.id_mode), words_for(planned.changes));
+  text +=
+      fmt::format("  {} in {}, id mode {}; changes {}\n", escaped_utf8(fmt::format("{}", fmt::join(request.argv, " "))),
+                  escaped_utf8(request.name), runtime::text(planned.plan.id_mode), words_for(planned.changes));
   text += heading("sees of this machine");
   for (const auto& sight : explanation.sights) text += sight_line(sight);
   for (const auto& one : explanation.shared) text += fmt::format("  {}\n", one);

@@ -35,7 +35,8 @@ pid_t fork_process() noexcept { return static_cast<pid_t>(::syscall(SYS_clone, S
 /// A command from the fork to its execution.
 class Starter {
  public:
-  Starter(const ReadPlan& plan, const Reporter& reporter) noexcept : header_(*plan.header), plan_(plan), reporter_(reporter) {}
+  Starter(const ReadPlan& plan, const Reporter& reporter) noexcept
+      : header_(*plan.header), plan_(plan), reporter_(reporter) {}
 
   pid_t start(std::uint32_t index) const noexcept {
     const pid_t pid = fork_process();
@@ -75,7 +76,7 @@ class Starter {
   }
 
   static void reset_signals() noexcept {
-    struct sigaction standard {};
+    struct sigaction standard{};
     standard.sa_handler = SIG_DFL;
     for (int signal = 1; signal <= 64; ++signal) ::sigaction(signal, &standard, nullptr);
   }
@@ -118,7 +119,8 @@ class Starter {
 sigset_t passed_signals() noexcept {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT}) ::sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT})
+    ::sigaddset(&signals, signal);
   return signals;
 }
 

@@ -101,10 +101,10 @@ constexpr const char* identity_changes[] = {"setuid",     "setgid",     "setreui
 constexpr struct {
   std::uint64_t mask;
   std::uint64_t bits;
-} refused_families[] = {{0x20, 0x20},              // 32 to 63
+} refused_families[] = {{0x20, 0x20},                                            // 32 to 63
                         {0x11, 0x11}, {0x12, 0x12}, {0x14, 0x14}, {0x18, 0x18},  // 17 to 31
-                        {0x34, 0x04},              // 4 to 7, 12 to 15
-                        {0x37, 0x03},              // 3, 11
+                        {0x34, 0x04},                                            // 4 to 7, 12 to 15
+                        {0x37, 0x03},                                            // 3, 11
                         {0x3f, 0x08}, {0x3f, 0x09}};
 
 bool is_refused_family(std::uint64_t family) {
@@ -122,7 +122,8 @@ void check_families() {
   }
 }
 
-/// Of netlink: routes, which getifaddrs(3) asks for, and device events are left; firewalls, audit, IPsec and others are not.
+/// Of netlink: routes, which getifaddrs(3) asks for, and device events are left; firewalls, audit, IPsec and others are
+/// not.
 constexpr std::uint64_t refused_netlink[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22};
 
 void add_socket_rules(scmp_filter_ctx context) {
@@ -131,7 +132,8 @@ void add_socket_rules(scmp_filter_ctx context) {
   for (const char* call : {"socket", "socketpair"}) {
     for (const auto& [mask, bits] : refused_families) {
       const scmp_arg_cmp family{0, SCMP_CMP_MASKED_EQ, mask, bits};
-      const int result = seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), seccomp_syscall_resolve_name(call), 1, &family);
+      const int result =
+          seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), seccomp_syscall_resolve_name(call), 1, &family);
       if (result != -EDOM) check(result, call);
     }
   }
@@ -180,7 +182,8 @@ void write_array(scmp_filter_ctx context, const char* name) {
 /// Questions about owners, but for process 1's own (syscalls.hpp, own_call).
 void add_owner_query(scmp_filter_ctx context, const char* call, unsigned flags_argument) {
   const scmp_arg_cmp from_others{flags_argument, SCMP_CMP_LE, 0xffffffff, 0};
-  const int result = seccomp_rule_add_array(context, SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(call), 1, &from_others);
+  const int result =
+      seccomp_rule_add_array(context, SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(call), 1, &from_others);
   if (result != -EDOM) check(result, call);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // InitPlan: what process 1 of a sandbox is told, as one block of bytes in a sealed memfd.
 //
-// Process 1 is a program of its own (main.cpp) that starts with empty arguments, an empty environment and the descriptors
-// below, so that nothing of the process outside is in its memory. The block is a header, then for each command a
-// CommandHeader and its strings, each ending with a null byte: PATH, working directory, arguments, variables.
+// Process 1 is a program of its own (main.cpp) that starts with empty arguments, an empty environment and the
+// descriptors below, so that nothing of the process outside is in its memory. The block is a header, then for each
+// command a CommandHeader and its strings, each ending with a null byte: PATH, working directory, arguments, variables.
 // Both sides are built together: there is no compatibility to keep, only a check.
 #pragma once
 
@@ -31,15 +31,15 @@ enum class OwnerCalls : std::uint32_t {
 struct Header {
   static constexpr std::uint64_t expected_mark = 0x31'74'69'6e'69'2d'6b'31;
   std::uint64_t mark = expected_mark;
-  std::uint64_t size = 0;            // of the whole block
-  std::uint64_t signal_mask = 0;     // of commands, as the kernel has it: bit n - 1 for signal n
-  std::uint32_t commands = 0;        // how many follow
+  std::uint64_t size = 0;         // of the whole block
+  std::uint64_t signal_mask = 0;  // of commands, as the kernel has it: bit n - 1 for signal n
+  std::uint32_t commands = 0;     // how many follow
   OwnerCalls owners = OwnerCalls::real;
-  std::uint32_t umask = 022;             // of commands
-  std::uint32_t has_output = 0;          // 1: descriptor::output is there, and standard input is empty
-  std::uint32_t terminal_streams = 0;    // bit n: the terminal becomes descriptor n; 0: there is no terminal
-  std::uint32_t null_streams = 0;        // bit n: /dev/null becomes descriptor n
-  std::uint32_t resets_signals = 0;      // 1: what the caller ignores is not ignored inside
+  std::uint32_t umask = 022;           // of commands
+  std::uint32_t has_output = 0;        // 1: descriptor::output is there, and standard input is empty
+  std::uint32_t terminal_streams = 0;  // bit n: the terminal becomes descriptor n; 0: there is no terminal
+  std::uint32_t null_streams = 0;      // bit n: /dev/null becomes descriptor n
+  std::uint32_t resets_signals = 0;    // 1: what the caller ignores is not ignored inside
 };
 
 struct CommandHeader {

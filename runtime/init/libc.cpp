@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the C library that process 1 uses, as bare system calls.
 //
-// A static program with the distribution's C library needs 0.4 ms to start, four times as long as one without, and every
-// command in a sandbox would pay that. What is declared in the library's headers is defined here, so the rest of the
-// program reads, and is tested, like any other. There are no threads: errno is a plain variable.
+// A static program with the distribution's C library needs 0.4 ms to start, four times as long as one without, and
+// every command in a sandbox would pay that. What is declared in the library's headers is defined here, so the rest of
+// the program reads, and is tested, like any other. There are no threads: errno is a plain variable.
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -215,7 +215,9 @@ int close(int fd) { return static_cast<int>(call(SYS_close, fd)); }
 ssize_t read(int fd, void* bytes, std::size_t size) { return call(SYS_read, fd, bytes, size); }
 ssize_t write(int fd, const void* bytes, std::size_t size) { return call(SYS_write, fd, bytes, size); }
 int dup2(int from, int to) noexcept { return static_cast<int>(from == to ? to : call(SYS_dup3, from, to, 0)); }
-int close_range(unsigned first, unsigned last, int flags) noexcept { return static_cast<int>(call(SYS_close_range, first, last, flags)); }
+int close_range(unsigned first, unsigned last, int flags) noexcept {
+  return static_cast<int>(call(SYS_close_range, first, last, flags));
+}
 int access(const char* path, int mode) noexcept { return static_cast<int>(call(SYS_faccessat, AT_FDCWD, path, mode)); }
 int chdir(const char* path) noexcept { return static_cast<int>(call(SYS_chdir, path)); }
 int fchdir(int fd) noexcept { return static_cast<int>(call(SYS_fchdir, fd)); }
@@ -252,7 +254,9 @@ int setxattr(const char* path, const char* name, const void* value, std::size_t 
   return static_cast<int>(call(SYS_setxattr, path, name, value, size, flags));
 }
 
-int removexattr(const char* path, const char* name) noexcept { return static_cast<int>(call(SYS_removexattr, path, name)); }
+int removexattr(const char* path, const char* name) noexcept {
+  return static_cast<int>(call(SYS_removexattr, path, name));
+}
 
 int execve(const char* path, char* const argv[], char* const variables[]) noexcept {
   return static_cast<int>(call(SYS_execve, path, argv, variables));

@@ -82,13 +82,13 @@ std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept 
 
 int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   if (query.form == OwnerQuery::Form::stat) {
-    struct stat answer {};
+    struct stat answer{};
     if (sys::own_fstat(file, answer) != 0) return errno;
     answer.st_uid = uid;
     answer.st_gid = gid;
     return write_answer(caller, query.buffer, answer);
   }
-  struct statx answer {};
+  struct statx answer{};
   if (sys::own_statx(file, query.mask, answer) != 0) return errno;
   answer.stx_uid = uid;
   answer.stx_gid = gid;

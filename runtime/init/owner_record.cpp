@@ -62,7 +62,7 @@ Owner recorded_owner(int file) noexcept {
 int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept {
   constexpr auto unchanged = OwnerCall::unchanged;
   if ((uid > largest_id && uid != unchanged) || (gid > largest_id && gid != unchanged)) return EINVAL;
-  struct stat status {};
+  struct stat status{};
   if (sys::own_fstat(file, status) != 0) return errno;
   const auto path = sys::descriptor_path(file);
   if (const int error = touch(path.text(), status); error != 0) return error;

@@ -48,7 +48,8 @@ int change_owner(const seccomp_notif& notification, int listener, const OwnerCal
 
 Answer carry_out(const seccomp_notif& notification, int listener) noexcept {
   if (const auto query = decode_owner_query(notification.data)) return answer_query(notification, listener, *query);
-  if (const auto call = decode_owner_call(notification.data)) return {.error = change_owner(notification, listener, *call)};
+  if (const auto call = decode_owner_call(notification.data))
+    return {.error = change_owner(notification, listener, *call)};
   return {.goes_on = true};  // a question in a foreign calling convention: the owner on disk
 }
 

@@ -49,7 +49,8 @@ void* map(std::size_t size, int flags, int fd) noexcept {
   return place == MAP_FAILED ? nullptr : place;
 }
 
-/// Every string takes a byte of the block at least, so pointers to it and the two that end the arrays of each command fit.
+/// Every string takes a byte of the block at least, so pointers to it and the two that end the arrays of each command
+/// fit.
 void* pointers_for(const Header& header) noexcept {
   const auto strings = header.size / 2 + 2 * std::size_t{header.commands};
   return map(header.commands * sizeof(PlannedCommand) + strings * 2 * sizeof(char*), MAP_ANONYMOUS, -1);

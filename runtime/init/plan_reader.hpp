@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading an InitPlan (init_plan.hpp) into arrays that execve(2) takes. Neither allocates nor throws: everything lies in
-// the mapped block and one more mapping for the pointers.
+// Reading an InitPlan (init_plan.hpp) into arrays that execve(2) takes. Neither allocates nor throws: everything lies
+// in the mapped block and one more mapping for the pointers.
 #pragma once
 
 #include <cstddef>

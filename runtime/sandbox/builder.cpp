@@ -50,7 +50,7 @@ void bring_loopback_up(const Reporter& reporter) noexcept {
 }
 
 bool is_of_type(int fd, long magic) noexcept {
-  struct statfs status {};
+  struct statfs status{};
   return ::fstatfs(fd, &status) == 0 && status.f_type == magic;
 }
 
@@ -110,12 +110,9 @@ Fd make_terminal(const TerminalLook& look, const Reporter& reporter) noexcept {
 /// Moves what process 1 starts with to its numbers and closes everything else. Nothing that the caller had open may be
 /// reached from inside. Returns the program's descriptor.
 int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Reporter& reporter) noexcept {
-  const int given[][2] = {{reporter.socket(), descriptor::report},
-                          {sandbox.init_plan.get(), descriptor::plan},
-                          {sandbox.null.get(), descriptor::null},
-                          {sandbox.output.get(), descriptor::output},
-                          {terminal, descriptor::terminal},
-                          {sandbox.init.get(), first_free - 1}};
+  const int given[][2] = {{reporter.socket(), descriptor::report}, {sandbox.init_plan.get(), descriptor::plan},
+                          {sandbox.null.get(), descriptor::null},  {sandbox.output.get(), descriptor::output},
+                          {terminal, descriptor::terminal},        {sandbox.init.get(), first_free - 1}};
   constexpr int count = 6;
   int moved[count];
   for (int i = 0; i < count; ++i) {

@@ -28,7 +28,8 @@ std::vector<std::string> shared(const SandboxPlan& plan) {
   if (plan.network == Network::host) {
     all.emplace_back("the network: interfaces, services on this machine, names by /etc/resolv.conf");
     if (init::available_scope() == init::Scope::none)
-      all.emplace_back("abstract unix sockets (of X11, D-Bus): this kernel can not keep them apart without isolating the network");
+      all.emplace_back(
+          "abstract unix sockets (of X11, D-Bus): this kernel can not keep them apart without isolating the network");
   }
   if (plan.terminal == Terminal::inherit) all.emplace_back("standard input, output and error, as they are given");
   all.emplace_back("what the kernel tells everybody: its version, processors, memory, load, clock");
@@ -49,18 +50,24 @@ std::string ids(IdMode mode) {
 std::vector<Barrier> barriers(const SandboxPlan& plan) {
   const bool isolated = plan.network == Network::none;
   const bool scoped = init::available_scope() != init::Scope::none;
-  return {{"user-namespace", fmt::format("capabilities on the host ({})", ids(plan.id_mode))},
-          {"mount-namespace", "files: a root of its own, and of the host only what is named above"},
-          {"pid-namespace", "processes: only those of this session are seen, traced, signalled"},
-          {"ipc-uts-cgroup-namespaces", "shared memory, message queues, host name, control groups"},
-          {"network-namespace", isolated ? "the network, abstract sockets: only a loopback of its own" : "nothing: the network is shared", isolated},
-          {"capabilities", fmt::format("powers inside; left are: {}", init::kept_capabilities)},
-          {"no-new-privileges", "set-user-id programs and file capabilities"},
-          {"seccomp", "calls that mount, trace the kernel, load code into it, type into terminals; other sockets than unix, inet, inet6, netlink"},
-          {"landlock-scopes", scoped ? "signals and abstract unix sockets outside" : "nothing: this kernel is older than Linux 6.12", scoped},
-          {"session", "the caller's process group and controlling terminal"},
-          {"process-1", "its memory, arguments and descriptors: it can be neither traced nor read"},
-          {"masks", "entries of /proc and /sys that steer or describe the host"}};
+  return {
+      {"user-namespace", fmt::format("capabilities on the host ({})", ids(plan.id_mode))},
+      {"mount-namespace", "files: a root of its own, and of the host only what is named above"},
+      {"pid-namespace", "processes: only those of this session are seen, traced, signalled"},
+      {"ipc-uts-cgroup-namespaces", "shared memory, message queues, host name, control groups"},
+      {"network-namespace",
+       isolated ? "the network, abstract sockets: only a loopback of its own" : "nothing: the network is shared",
+       isolated},
+      {"capabilities", fmt::format("powers inside; left are: {}", init::kept_capabilities)},
+      {"no-new-privileges", "set-user-id programs and file capabilities"},
+      {"seccomp",
+       "calls that mount, trace the kernel, load code into it, type into terminals; other sockets than unix, inet, "
+       "inet6, netlink"},
+      {"landlock-scopes",
+       scoped ? "signals and abstract unix sockets outside" : "nothing: this kernel is older than Linux 6.12", scoped},
+      {"session", "the caller's process group and controlling terminal"},
+      {"process-1", "its memory, arguments and descriptors: it can be neither traced nor read"},
+      {"masks", "entries of /proc and /sys that steer or describe the host"}};
 }
 
 }  // namespace

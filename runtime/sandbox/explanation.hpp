@@ -17,13 +17,13 @@ struct Explanation {
     std::string why;     // "the project", "mount data", "control file"
   };
   struct Barrier {
-    std::string name;   // stable, for JSON
-    std::string keeps;  // what it keeps from what, for people
+    std::string name;    // stable, for JSON
+    std::string keeps;   // what it keeps from what, for people
     bool stands = true;  // false: this kernel has none
   };
-  std::vector<Sight> sights;         // files and directories of the host
-  std::vector<std::string> hidden;   // host directories that appear empty wherever they would be seen
-  std::vector<std::string> shared;   // what else is the host's
+  std::vector<Sight> sights;        // files and directories of the host
+  std::vector<std::string> hidden;  // host directories that appear empty wherever they would be seen
+  std::vector<std::string> shared;  // what else is the host's
   std::vector<Barrier> barriers;
 };
 

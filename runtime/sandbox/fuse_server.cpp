@@ -112,7 +112,7 @@ void translate_directory(int directory) {
 
 void translate_entry(int directory, const char* name) {
   const Fd entry(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   if (!entry || ::fstat(entry.get(), &status) != 0) return;
   if (S_ISDIR(status.st_mode)) {
     const Fd inner(::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

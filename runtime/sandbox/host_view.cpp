@@ -99,7 +99,8 @@ class Planner {
   void hide(const fs::path& directory) {
     const auto here = identity(directory);
     if (!here)
-      throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
+      throw SandboxError(
+          errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
     for (const auto& path : paths_of(directory)) {
       // A path that another mount covers leads elsewhere; a mount of a part of it shows just that part.
       const auto found = identity(path);
@@ -109,7 +110,7 @@ class Planner {
   }
 
   void protect(const fs::path& written) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(written.c_str(), &status) != 0) return;
     std::error_code error;
     const auto parent = fs::canonical(written.parent_path(), error);
@@ -136,7 +137,7 @@ class Planner {
   }
 
   static std::optional<std::pair<dev_t, ino_t>> identity(const fs::path& path) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
     return std::pair(status.st_dev, status.st_ino);
   }
@@ -148,13 +149,13 @@ class Planner {
 };
 
 bool is_expected(int fd, const HostOperation& operation) noexcept {
-  struct stat status {};
+  struct stat status{};
   if (operation.kind != Kind::hide) return true;
   return ::fstat(fd, &status) == 0 && status.st_dev == operation.device && status.st_ino == operation.inode;
 }
 
 Fd cover_for(const HostOperation& operation, int place) noexcept {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(place, &status) != 0) return Fd();
   if (operation.kind == Kind::hide) return new_cover(S_ISDIR(status.st_mode));
   Fd target;

@@ -2,9 +2,9 @@
 // The host's file system as one sandbox sees it: before anything of it is bound, what must not be seen is covered and
 // what must not be written is made read-only, in the sandbox's own mount namespace, on the host's own paths.
 //
-// So it holds whatever the way by which a bind leads there, and whatever is renamed inside: a cover lies on the directory
-// itself, and the directories that lead to it from a bind are mounts of their own, which can be neither renamed nor
-// removed (rename(2), EBUSY). A file system that is mounted at several places is covered at each.
+// So it holds whatever the way by which a bind leads there, and whatever is renamed inside: a cover lies on the
+// directory itself, and the directories that lead to it from a bind are mounts of their own, which can be neither
+// renamed nor removed (rename(2), EBUSY). A file system that is mounted at several places is covered at each.
 #pragma once
 
 #include <cstdint>
@@ -71,13 +71,13 @@ struct HostOperation {
 };
 
 struct HostLimits {
-  std::optional<std::filesystem::path> hidden;     // a directory, without links: nothing of it may be seen
-  std::vector<std::filesystem::path> read_only;    // files and directories; what does not exist is left out
-  std::vector<std::filesystem::path> shown;        // what binds show
+  std::optional<std::filesystem::path> hidden;   // a directory, without links: nothing of it may be seen
+  std::vector<std::filesystem::path> read_only;  // files and directories; what does not exist is left out
+  std::vector<std::filesystem::path> shown;      // what binds show
 };
 
-/// What has to be done to the host's file system so that the limits hold for all that is shown. SandboxError when what is
-/// to be hidden can not be looked at.
+/// What has to be done to the host's file system so that the limits hold for all that is shown. SandboxError when what
+/// is to be hidden can not be looked at.
 std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits);
 
 /// Carries them out in a cloned child with a mount namespace of its own: neither allocates nor throws.

@@ -33,7 +33,7 @@ bool set_option(int context, const char* option) noexcept {
 }
 
 bool is_directory(int fd) noexcept {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
@@ -46,7 +46,8 @@ Fd new_cover(bool is_directory) noexcept {
   constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
   if (is_directory) return new_file_system("tmpfs", {}, attributes);
   Fd cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
-  if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0) cover.reset();
+  if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Recursive::no) != 0)
+    cover.reset();
   return cover;
 }
 
@@ -202,7 +203,7 @@ void MountExecutor::give_file(const MountOperation& operation) noexcept {
 void MountExecutor::fill_file(const MountOperation& operation) const noexcept {
   Fd file = sys::openat2(root_, operation.target.c_str(), O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0444,
                          RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  struct stat status {};
+  struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0) return;
   const auto size = operation.source.size();
   if (::write(file.get(), operation.source.data(), size) != static_cast<ssize_t>(size))

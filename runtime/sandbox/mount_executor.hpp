@@ -41,7 +41,7 @@ class MountExecutor {
 
   int root_;
   const init::Reporter& reporter_;
-  Fd within_;   // what was mounted last at a place of its own; empty: it was skipped, and so is what lies within
+  Fd within_;  // what was mounted last at a place of its own; empty: it was skipped, and so is what lies within
   std::array<Fd, most_from_store> taken_;
   std::size_t taken_count_ = 0;
   std::size_t taken_used_ = 0;

@@ -47,8 +47,8 @@ void add_system_view(std::vector<MountOperation>& plan, Network network) {
   plan.back().refused = MountOperation::Refused::is_skipped;
   mask(plan, {"firmware", "devices/virtual/powercap"});
   if (network == Network::host)
-    mask(plan, {"fs/bpf", "fs/cgroup", "fs/fuse/connections", "fs/pstore", "fs/selinux", "kernel/config", "kernel/debug",
-                "kernel/security", "kernel/tracing"});
+    mask(plan, {"fs/bpf", "fs/cgroup", "fs/fuse/connections", "fs/pstore", "fs/selinux", "kernel/config",
+                "kernel/debug", "kernel/security", "kernel/tracing"});
 }
 
 void add_devices(std::vector<MountOperation>& plan, IdMode mode) {
@@ -112,8 +112,8 @@ std::vector<MountOperation> mount_plan(const SandboxPlan& plan) {
   add_system_view(operations, plan.network);
   add_devices(operations, plan.id_mode);
   add_scratch(operations);
-  // Files right after /run, where they lie, and before binds: a link of the image must not lead them into a directory of
-  // the host.
+  // Files right after /run, where they lie, and before binds: a link of the image must not lead them into a directory
+  // of the host.
   add_files(operations, plan);
   add_binds(operations, plan);
   return operations;

@@ -77,9 +77,7 @@ ReportReader::Heard ReportReader::accept(const char* bytes, std::size_t size, Fd
 void ReportReader::check_order(const Report& report) {
   if (failed_ || (finished_ == rules_.commands && ready_)) refuse("nothing may follow");
   switch (report.kind) {
-    case Report::Kind::failure:
-      failed_ = true;
-      return;
+    case Report::Kind::failure: failed_ = true; return;
     case Report::Kind::fuse:
       if (!rules_.may_ask_for_fuse || asked_for_fuse_ || sent_terminal_ || ready_) refuse("a FUSE server");
       asked_for_fuse_ = true;

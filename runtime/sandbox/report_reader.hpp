@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ReportReader: the outside's ear for process 1. What it hears decides only what it must.
 //
-// Process 1 can not be reached from inside, and still its reports are read as if an attacker had written them: of the right
-// size, texts end, each kind comes once and in its order, a descriptor comes along only where one belongs and is what it
-// should be, numbers are in range. Anything else is a broken sandbox, which is killed.
+// Process 1 can not be reached from inside, and still its reports are read as if an attacker had written them: of the
+// right size, texts end, each kind comes once and in its order, a descriptor comes along only where one belongs and is
+// what it should be, numbers are in range. Anything else is a broken sandbox, which is killed.
 #pragma once
 
 #include <cstdint>

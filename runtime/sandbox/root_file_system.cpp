@@ -40,14 +40,15 @@ Fd make_directory(int parent, const char* name, const Reporter& reporter) noexce
 Changes changes_in_memory(const std::string& place, const Reporter& reporter) noexcept {
   Fd memory = new_file_system("tmpfs", {"mode=0700"}, MOUNT_ATTR_NODEV);
   Fd target = open_directory(place, reporter);
-  if (!memory || sys::move_mount(memory.get(), target.get()) != 0) reporter.fail("mount memory for changes on", place.c_str());
+  if (!memory || sys::move_mount(memory.get(), target.get()) != 0)
+    reporter.fail("mount memory for changes on", place.c_str());
   return {make_directory(memory.get(), "upper", reporter), make_directory(memory.get(), "work", reporter)};
 }
 
 /// The overlay shows the upper directory's own mode and owner as the root's.
 void copy_root_metadata(const RootFileSystem& root, int upper, const Reporter& reporter) noexcept {
   Fd top = open_directory(root.lowers.front(), reporter);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(top.get(), &status) != 0 || ::fchown(upper, status.st_uid, status.st_gid) != 0 ||
       ::fchmod(upper, status.st_mode & 07777) != 0)
     reporter.fail("set mode and owner of", "/");
@@ -122,9 +123,7 @@ Fd mount_fuse(const RootFileSystem& root, const Reporter& reporter) noexcept {
 /// Room for 500 descriptor numbers of up to four digits; mount(2) takes 4,096 bytes.
 using Options = sys::SmallText<4000>;
 
-void add_descriptor(Options& options, int fd) noexcept {
-  options.add_number(static_cast<unsigned long>(fd));
-}
+void add_descriptor(Options& options, int fd) noexcept { options.add_number(static_cast<unsigned long>(fd)); }
 
 }  // namespace
 

@@ -20,8 +20,8 @@ struct RootFileSystem {
   std::vector<std::string> lowers;  // top first, as overlayfs lists them
   std::string upper;                // empty: read-only, or in memory
   std::string work;
-  std::string memory;      // a directory on which to mount a file system of the sandbox's own for upper and work; or empty
-  bool is_fresh = false;   // the upper directory gets the mode and owner of the topmost layer's root
+  std::string memory;  // a directory on which to mount a file system of the sandbox's own for upper and work; or empty
+  bool is_fresh = false;  // the upper directory gets the mode and owner of the topmost layer's root
   bool is_volatile = false;
   OverlayKind overlay = OverlayKind::kernel;
   int fuse_device = -1;  // an open /dev/fuse, when fuse-overlayfs may be used

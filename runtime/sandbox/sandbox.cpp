@@ -47,11 +47,11 @@ void check(const SandboxPlan& plan) {
 void check_streams() {
   constexpr const char* names[] = {"input", "output", "error"};
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    struct stat status {};
+    struct stat status{};
     const bool passes = ::fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode) && (::fcntl(fd, F_GETFL) & O_PATH) == 0;
     if (!passes)
-      throw SandboxError(fmt::format("sandbox: standard {} is a directory, by which the host could be seen inside; redirect it",
-                                     names[fd]));
+      throw SandboxError(fmt::format(
+          "sandbox: standard {} is a directory, by which the host could be seen inside; redirect it", names[fd]));
   }
 }
 

@@ -2,13 +2,13 @@
 // The sandbox: new namespaces, an overlay as root, nothing of the host but what the plan names.
 //
 // `SandboxPlan` is data; `run` executes it. The caller is already root of its user namespace (enter_user_namespace).
-// `run` clones a child into new mount, pid, ipc, uts, cgroup (and, without network, net) namespaces. The child (builder.hpp)
-// covers what must not be seen of the host, builds the root (overlay, proc, sysfs or a view of it, minimal /dev with devpts,
-// shm, mqueue, masked /proc entries, binds), pivot_root(2)s into it and becomes process 1, a small program of its own
-// (runtime/init/), which drops capabilities, sets no_new_privs, limits signals and sockets, loads the seccomp filter, and
-// reaps and starts the commands one after another. Links of the image are never followed from outside: every mount target is
-// opened with openat2(RESOLVE_IN_ROOT), and the sandbox's own with no link at all. The process outside (supervisor.hpp) never
-// enters the sandbox and starts no program of it.
+// `run` clones a child into new mount, pid, ipc, uts, cgroup (and, without network, net) namespaces. The child
+// (builder.hpp) covers what must not be seen of the host, builds the root (overlay, proc, sysfs or a view of it,
+// minimal /dev with devpts, shm, mqueue, masked /proc entries, binds), pivot_root(2)s into it and becomes process 1, a
+// small program of its own (runtime/init/), which drops capabilities, sets no_new_privs, limits signals and sockets,
+// loads the seccomp filter, and reaps and starts the commands one after another. Links of the image are never followed
+// from outside: every mount target is opened with openat2(RESOLVE_IN_ROOT), and the sandbox's own with no link at all.
+// The process outside (supervisor.hpp) never enters the sandbox and starts no program of it.
 #pragma once
 
 #include <filesystem>
@@ -66,7 +66,8 @@ enum class Terminal {
 
 enum class Ending {
   whole,    // `run` returns when every process and mount of the sandbox is gone
-  at_once,  // as soon as the last command has ended; the rest goes on by itself (SandboxPlan::when_ready tells its process)
+  at_once,  // as soon as the last command has ended; the rest goes on by itself (SandboxPlan::when_ready tells its
+            // process)
 };
 
 enum class Purpose {
@@ -78,8 +79,8 @@ struct SandboxPlan {
   std::vector<std::filesystem::path> lowers;  // directory trees, bottom first; at least one
   std::filesystem::path upper;                // empty: the root is read-only, or changes stay in memory
   std::filesystem::path work;                 // same file system as upper, empty
-  /// A directory that the sandbox does not need: changes are kept in memory, in a file system mounted on it, and are gone
-  /// at the end. Upper and work are empty then.
+  /// A directory that the sandbox does not need: changes are kept in memory, in a file system mounted on it, and are
+  /// gone at the end. Upper and work are empty then.
   std::filesystem::path memory;
   bool fresh_upper = false;  // the root gets the mode and owner of the topmost layer's
   std::vector<Bind> binds;
@@ -94,15 +95,16 @@ struct SandboxPlan {
   std::vector<FilledFile> filled_files;  // sessions: machine-id
   std::vector<HostOperation> host;       // on the host's file system as the binds show it (host_view.hpp)
   /// Process 1 of a running sandbox, as a pidfd: its root, network and names are joined instead of making new ones, in
-  /// a pid namespace of its own, so that either may end first. A forked child goes there, not the caller. Layers and binds
-  /// are then not looked at.
+  /// a pid namespace of its own, so that either may end first. A forked child goes there, not the caller. Layers and
+  /// binds are then not looked at.
   int joined = -1;
   /// Called outside, once the sandbox stands, with the id of its process 1.
   std::function<void(pid_t)> when_ready;
   /// What keeps the upper directory for this sandbox: held by the server of a FUSE overlay until that has ended, too.
   int upper_lock = -1;
   Ending ending = Ending::whole;
-  int output = -1;  // stdout and stderr of all commands are copied there (steps); -1: inherited. stdin is then /dev/null
+  int output =
+      -1;  // stdout and stderr of all commands are copied there (steps); -1: inherited. stdin is then /dev/null
   std::filesystem::path init;  // the program karapace-init; empty: the one beside this program
 };
 
@@ -118,8 +120,9 @@ class SessionGone : public SandboxError {
   using SandboxError::SandboxError;
 };
 
-/// Runs the plan. SessionGone when there is nothing to join any more. SandboxError naming the stage (mount, pivot, exec, ...), the path and errno when the sandbox itself
-/// can not be made; a command that fails is a result, not an error.
+/// Runs the plan. SessionGone when there is nothing to join any more. SandboxError naming the stage (mount, pivot,
+/// exec, ...), the path and errno when the sandbox itself can not be made; a command that fails is a result, not an
+/// error.
 SandboxResult run(const SandboxPlan& plan);
 
 }  // namespace karapace::runtime

@@ -79,9 +79,10 @@ std::optional<fs::path> project_of(const std::optional<fs::path>& manifest) {
 void refuse_store(const HostMounts& mounts, const fs::path& store, const std::vector<Bind>& binds) {
   for (const auto& bind : binds)
     if (bind.origin == BindSource::host && mounts.lies_within(bind.source, store))
-      throw SandboxError(fmt::format("\"{}\" lies in the store {}, of which sessions see nothing; keep the store elsewhere, or "
-                                     "copy what is needed",
-                                     escaped_utf8(bind.source.native()), escaped_utf8(store.native())));
+      throw SandboxError(
+          fmt::format("\"{}\" lies in the store {}, of which sessions see nothing; keep the store elsewhere, or "
+                      "copy what is needed",
+                      escaped_utf8(bind.source.native()), escaped_utf8(store.native())));
 }
 
 void limit_host(SandboxPlan& plan, const store::Store& store, const SessionRequest& request) {
@@ -275,7 +276,8 @@ SandboxResult run_session(const store::Store& store, const store::Reference& ref
   std::abort();
 }
 
-PlannedSession plan_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
+PlannedSession plan_session(const store::Store& store, const store::Reference& reference,
+                            const SessionRequest& request) {
   const auto environment = built_environment(store, reference);
   PlannedSession planned;
   planned.changes = where_changes_go(store, request);

@@ -3,10 +3,10 @@
 //
 // The environment's layers lie below the instance's upper directory, so the build result is never written to. A session
 // gets the project's directory at its own path, the manifest's mounts and variables, what the caller binds, and nothing
-// else of the host: the store is hidden in whatever is bound, and the project's control files (manifest, lock, graph) are
-// read-only. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
-// finds the environment as it was built, whatever was done in the instance. Where the store can not be written to, changes
-// are kept in memory.
+// else of the host: the store is hidden in whatever is bound, and the project's control files (manifest, lock, graph)
+// are read-only. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
+// finds the environment as it was built, whatever was done in the instance. Where the store can not be written to,
+// changes are kept in memory.
 //
 // Several sessions of one instance run at once although an overlay must not be mounted twice: the first one mounts, the
 // others join its namespaces and copy its mounts, which keeps the overlay alive whoever ends first. `instance/session`
@@ -43,7 +43,8 @@ struct SessionRequest {
   std::vector<std::filesystem::path> binds = {};            // absolute; shown at their own paths, writable
   std::vector<std::filesystem::path> read_only_binds = {};  // the same, read-only
   std::vector<std::filesystem::path> store_binds = {};      // of the store, at their own paths, read-only (a sysroot)
-  /// What people and programs outside believe of the project: shown read-only. Absolute; what does not exist is left out.
+  /// What people and programs outside believe of the project: shown read-only. Absolute; what does not exist is left
+  /// out.
   std::vector<std::filesystem::path> control_files = {};
 };
 
@@ -61,6 +62,7 @@ struct PlannedSession {
 };
 
 /// The plan, without starting or making anything. The same errors.
-PlannedSession plan_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
+PlannedSession plan_session(const store::Store& store, const store::Reference& reference,
+                            const SessionRequest& request);
 
 }  // namespace karapace::runtime

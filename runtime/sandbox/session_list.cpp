@@ -86,7 +86,8 @@ void SessionList::forget(const Joinable& ended) {
   while ((count = ::poll(&end, 1, half_a_minute)) < 0 && errno == EINTR) {
   }
   if (count == 0)
-    throw SandboxError(fmt::format("sandbox: an earlier session (process {}) can not be joined and does not go away", ended.pid));
+    throw SandboxError(
+        fmt::format("sandbox: an earlier session (process {}) can not be joined and does not go away", ended.pid));
   std::erase_if(sessions_, [&](const RunningSession& session) { return session.process == ended.pid; });
 }
 

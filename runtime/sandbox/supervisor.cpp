@@ -130,7 +130,8 @@ void Supervisor::take(ReportReader::Heard heard) {
 }
 
 void Supervisor::fail(const Report& report) {
-  // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked any more.
+  // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked
+  // any more.
   gone_ = std::strcmp(report.stage, joining) == 0 && (report.error == ESRCH || report.error == EPERM);
   failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),
                          std::strerror(report.error));

@@ -32,8 +32,8 @@ class Supervisor {
   /// The signals that the caller had blocked, as the kernel has them: bit n - 1 for signal n.
   std::uint64_t caller_mask() const noexcept;
 
-  /// Until process 1 has ended, and with it every process of the sandbox; or, with Ending::at_once, until it has told how
-  /// the last command ended.
+  /// Until process 1 has ended, and with it every process of the sandbox; or, with Ending::at_once, until it has told
+  /// how the last command ended.
   SandboxResult watch(SandboxProcess one, Fd socket, Fd fuse_device);
 
  private:

@@ -97,7 +97,7 @@ Fd open_tree_clone(int directory, const char* path, Recursive recursive) noexcep
 }
 
 int mount_setattr(int mount, std::uint64_t set, Recursive recursive) noexcept {
-  struct mount_attr attributes {};
+  struct mount_attr attributes{};
   attributes.attr_set = set;
   const unsigned flags = AT_EMPTY_PATH | (recursive == Recursive::yes ? AT_RECURSIVE : 0u);
   return ::mount_setattr(mount, "", flags, &attributes, sizeof attributes);

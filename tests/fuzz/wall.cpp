@@ -23,9 +23,8 @@ void hear_reports(std::string_view bytes) {
   if (bytes.empty()) return;
   const auto rules = static_cast<unsigned char>(bytes.front());
   bytes.remove_prefix(1);
-  runtime::ReportReader reader(Fd(), {.commands = rules & 3u,
-                                      .may_ask_for_fuse = (rules & 4u) != 0,
-                                      .may_send_terminal = (rules & 8u) != 0});
+  runtime::ReportReader reader(
+      Fd(), {.commands = rules & 3u, .may_ask_for_fuse = (rules & 4u) != 0, .may_send_terminal = (rules & 8u) != 0});
   while (!bytes.empty()) {
     const auto size = std::min(bytes.size(), sizeof(init::Report));
     const auto heard = reader.accept(bytes.data(), size, Fd());

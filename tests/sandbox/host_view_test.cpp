@@ -62,21 +62,24 @@ class HostView : public SandboxFixture {
 };
 
 TEST_F(HostView, PinsTheWayToWhatIsHiddenAndNothingElse) {
-  const auto operations =
-      host_operations(HostMounts::read(), {.hidden = shown / "a/b/store", .read_only = {shown / "control", shown / "none"}, .shown = {shown}});
+  const auto operations = host_operations(
+      HostMounts::read(),
+      {.hidden = shown / "a/b/store", .read_only = {shown / "control", shown / "none"}, .shown = {shown}});
   ASSERT_EQ(operations.size(), 4u);
   EXPECT_EQ(operations[0].kind, Kind::pin);
   EXPECT_EQ(operations[0].path, shown / "a");
   EXPECT_EQ(operations[1].path, shown / "a/b");
   EXPECT_EQ(operations[2].kind, Kind::read_only);
   EXPECT_EQ(operations[3].kind, Kind::hide);
-  EXPECT_TRUE(host_operations(HostMounts::read(), {.hidden = shown / "a/b/store", .read_only = {}, .shown = {lower}}).empty());
+  EXPECT_TRUE(
+      host_operations(HostMounts::read(), {.hidden = shown / "a/b/store", .read_only = {}, .shown = {lower}}).empty());
 }
 
 TEST_F(HostView, NothingOfTheHiddenCanBeSeenOrMovedIntoSight) {
-  const auto outcome = run_limited({.hidden = shown / "a/b/store", .read_only = {}, .shown = {shown}},
-                                   "ls -A a/b/store; mv a c; mv a/b a/d; mv a/b/store a/b/x; rmdir a/b/store; ln -s a/b/store l; ls -A l; "
-                                   "mkdir new && mv new newer && echo moved");
+  const auto outcome = run_limited(
+      {.hidden = shown / "a/b/store", .read_only = {}, .shown = {shown}},
+      "ls -A a/b/store; mv a c; mv a/b a/d; mv a/b/store a/b/x; rmdir a/b/store; ln -s a/b/store l; ls -A l; "
+      "mkdir new && mv new newer && echo moved");
   EXPECT_EQ(outcome.error, "");
   EXPECT_NE(outcome.output.find("moved"), std::string::npos) << outcome.output;
   EXPECT_EQ(outcome.output.find("layer"), std::string::npos) << outcome.output;
@@ -85,9 +88,10 @@ TEST_F(HostView, NothingOfTheHiddenCanBeSeenOrMovedIntoSight) {
 
 TEST_F(HostView, ControlFilesAreReadOnlyByEveryName) {
   fs::create_symlink("control", shown / "link");
-  const auto outcome = run_limited({.hidden = std::nullopt, .read_only = {shown / "control", shown / "link"}, .shown = {shown}},
-                                   "echo x > control; echo x > link; rm control; rm link; mv control y; echo z > z; mv z control; cat link; "
-                                   "chmod 777 control");
+  const auto outcome = run_limited(
+      {.hidden = std::nullopt, .read_only = {shown / "control", shown / "link"}, .shown = {shown}},
+      "echo x > control; echo x > link; rm control; rm link; mv control y; echo z > z; mv z control; cat link; "
+      "chmod 777 control");
   EXPECT_EQ(outcome.error, "");
   EXPECT_NE(outcome.output.find("control"), std::string::npos);
   EXPECT_EQ(read_file(shown / "control"), "control");
@@ -97,7 +101,8 @@ TEST_F(HostView, ControlFilesAreReadOnlyByEveryName) {
 TEST_F(HostView, ASandboxIsRefusedWhenWhatIsToBeHiddenWasExchanged) {
   auto limited = plan();
   limited.binds.push_back({shown, shown.string(), BindAccess::read_write});
-  limited.host = host_operations(HostMounts::read(), {.hidden = shown / "a/b/store", .read_only = {}, .shown = {shown}});
+  limited.host =
+      host_operations(HostMounts::read(), {.hidden = shown / "a/b/store", .read_only = {}, .shown = {shown}});
   fs::rename(shown / "a/b/store", shown / "a/b/moved");
   fs::create_directory(shown / "a/b/store");
   limited.commands = {shell("cat " + (shown / "a/b/moved/layer").string())};

@@ -50,7 +50,8 @@ TEST(ReportReader, TakesWhatASandboxSays) {
 TEST(ReportReader, RefusesWhatComesTwiceLateOrOutOfRange) {
   EXPECT_EQ(told({.commands = 1}, {report(Kind::fuse)}), "a FUSE server");
   EXPECT_EQ(told({.commands = 1, .may_ask_for_fuse = true}, {report(Kind::fuse), report(Kind::fuse)}), "a FUSE server");
-  EXPECT_EQ(told({.commands = 1, .may_ask_for_fuse = true}, {report(Kind::ready), report(Kind::fuse)}), "a FUSE server");
+  EXPECT_EQ(told({.commands = 1, .may_ask_for_fuse = true}, {report(Kind::ready), report(Kind::fuse)}),
+            "a FUSE server");
   EXPECT_EQ(told({.commands = 1}, {report(Kind::ready), report(Kind::ready)}), "ready");
   EXPECT_EQ(told({.commands = 1, .may_send_terminal = true}, {report(Kind::ready)}), "ready");
   EXPECT_EQ(told({.commands = 1, .may_send_terminal = true}, {report(Kind::terminal)}), "its descriptor");
@@ -58,7 +59,8 @@ TEST(ReportReader, RefusesWhatComesTwiceLateOrOutOfRange) {
   EXPECT_EQ(told({.commands = 1}, {report(Kind::finished)}), "finished");
   EXPECT_EQ(told({.commands = 2}, {report(Kind::ready), report(Kind::finished, 1)}), "finished");
   EXPECT_EQ(told({.commands = 2}, {report(Kind::ready), report(Kind::finished, 0, 256)}), "finished");
-  EXPECT_EQ(told({.commands = 1}, {report(Kind::ready), report(Kind::finished), report(Kind::failure)}), "nothing may follow");
+  EXPECT_EQ(told({.commands = 1}, {report(Kind::ready), report(Kind::finished), report(Kind::failure)}),
+            "nothing may follow");
   EXPECT_EQ(told({.commands = 1}, {report(Kind::failure), report(Kind::ready)}), "nothing may follow");
   EXPECT_EQ(told({.commands = 1}, {report(static_cast<Kind>(77))}), "its kind is unknown");
 }
