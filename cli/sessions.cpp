@@ -87,6 +87,8 @@ namespace {
 /// What people and programs outside believe of the project.
 std::vector<fs::path> control_files(const store::Root& root, bool writable_manifest) {
   auto files = generator::control_files(root);
+  // Of a graph that an older release wrote, which kept no list of them.
+  files.push_back(root.manifest.parent_path() / "build.ninja");
   const auto lock = generator::lock_path(root.manifest);
   if (writable_manifest) std::erase_if(files, [&](const fs::path& file) { return file == root.manifest || file == lock; });
   return files;

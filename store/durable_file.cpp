@@ -82,7 +82,9 @@ void write_and_rename(const Place& place, std::string_view bytes, Durable durabl
 std::string read_all(int fd, std::string_view what, std::size_t limit) {
   struct stat status{};
   std::size_t guess = 4096;
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) guess = static_cast<std::size_t>(status.st_size) + 1;
+  // Files of /proc say that they are empty.
+  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+    guess = static_cast<std::size_t>(status.st_size) + 1;
   std::string bytes;
   std::size_t used = 0;
   for (;;) {

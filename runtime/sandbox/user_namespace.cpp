@@ -4,9 +4,9 @@
 // A process may write its own map only for its own id. Wider maps are written by somebody in the parent namespace:
 // in `root` mode a helper process of ours, in `subid` mode newuidmap(1) and newgidmap(1). The helpers are forked before
 // unshare(2), since a set-user-id program gains nothing inside the new namespace, and wait on a pipe.
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -39,11 +39,15 @@ std::string map_text(const std::vector<IdRange>& ranges) {
   return text;
 }
 
-/// A child that waits for one byte and then becomes `argv`, or writes `text` to `path` (`argv` empty).
-struct Helper {
-  std::vector<std::string> argv;
+struct MapFile {
   std::string path;
   std::string text;
+};
+
+/// A child that waits for one byte and then becomes `argv`, or writes `files` (`argv` empty).
+struct Helper {
+  std::vector<std::string> argv;
+  std::vector<MapFile> files;
 };
 
 int write_file(const char* path, std::string_view text) noexcept {
@@ -59,7 +63,11 @@ int write_file(const char* path, std::string_view text) noexcept {
   char byte = 0;
   // The end of the pipe means that the process to map is gone or could not enter a namespace.
   if (::read(go, &byte, 1) != 1) ::_exit(0);
-  if (helper.argv.empty()) ::_exit(write_file(helper.path.c_str(), helper.text));
+  if (helper.argv.empty()) {
+    for (const auto& file : helper.files)
+      if (const int error = write_file(file.path.c_str(), file.text); error != 0) ::_exit(error);
+    ::_exit(0);
+  }
   ::dup2(messages, STDERR_FILENO);
   char* const no_variables[] = {nullptr};
   ::execve(argv[0], argv, no_variables);
@@ -80,19 +88,20 @@ pid_t start(const Helper& helper, const Pipe& go, const Pipe& messages) {
 Helper map_command(std::string_view tool, pid_t pid, const std::vector<IdRange>& ranges) {
   const auto path = find_id_helper(tool);
   if (!path) throw SandboxError(fmt::format("sandbox: {} is missing; install it (Debian: apt install uidmap)", tool));
-  Helper helper{{*path, std::to_string(pid)}, {}, {}};
+  Helper helper{{*path, std::to_string(pid)}, {}};
   for (const auto& range : ranges)
     for (const unsigned value : {range.inside, range.outside, range.count})
       helper.argv.push_back(std::to_string(value));
   return helper;
 }
 
-std::array<Helper, 2> helpers(const IdPlan& plan) {
+std::vector<Helper> helpers(const IdPlan& plan) {
   const pid_t pid = ::getpid();
   if (plan.mode == IdMode::subid)
     return {map_command("newuidmap", pid, plan.uids), map_command("newgidmap", pid, plan.gids)};
-  return {Helper{{}, fmt::format("/proc/{}/uid_map", pid), map_text(plan.uids)},
-          Helper{{}, fmt::format("/proc/{}/gid_map", pid), map_text(plan.gids)}};
+  return {Helper{{},
+                 {{fmt::format("/proc/{}/uid_map", pid), map_text(plan.uids)},
+                  {fmt::format("/proc/{}/gid_map", pid), map_text(plan.gids)}}}};
 }
 
 bool file_says(const char* path, char value) {
@@ -151,7 +160,7 @@ int exit_status(pid_t pid) {
 }
 
 std::string helper_problem(const Helper& helper, int status, std::string_view said) {
-  if (helper.argv.empty()) return fmt::format("sandbox: cannot write {}: {}", helper.path, map_refusal(status));
+  if (helper.argv.empty()) return fmt::format("sandbox: cannot write the maps of ids: {}", map_refusal(status));
   while (said.ends_with('\n')) said.remove_suffix(1);
   return fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
                      helper.argv.front(), said.empty() ? fmt::format("exit status {}", status) : said);
@@ -161,21 +170,21 @@ void enter_with_helpers(const IdPlan& plan) {
   const auto work = helpers(plan);
   auto go = pipe();
   auto messages = pipe();
-  std::array<pid_t, 2> pids{};
-  for (std::size_t i = 0; i < work.size(); ++i) pids[i] = start(work[i], go, messages);
+  std::vector<pid_t> pids;
+  for (const auto& helper : work) pids.push_back(start(helper, go, messages));
   go.reader.reset();
   messages.writer.reset();
   try {
     unshare_user();
-    write_all(go.writer.get(), "go", "pipe");
+    write_all(go.writer.get(), std::string(work.size(), '.'), "pipe");
   } catch (...) {
     go.writer.reset();
     for (const pid_t pid : pids) exit_status(pid);
     throw;
   }
   const auto said = read_all(messages.reader.get(), "the messages of newuidmap");
-  std::array<int, 2> statuses{};
-  for (std::size_t i = 0; i < work.size(); ++i) statuses[i] = exit_status(pids[i]);
+  std::vector<int> statuses;
+  for (const pid_t pid : pids) statuses.push_back(exit_status(pid));
   for (std::size_t i = 0; i < work.size(); ++i)
     if (statuses[i] != 0) throw SandboxError(helper_problem(work[i], statuses[i], said));
 }
