@@ -94,6 +94,11 @@ std::vector<fs::path> control_files(const store::Root& root, bool writable_manif
   return files;
 }
 
+fs::path bind_path(const std::string& path) {
+  if (path.empty()) throw UsageError("--bind: the path is empty");
+  return fs::absolute(path);
+}
+
 runtime::SessionRequest session_request(const store::Store& store, const store::Reference& reference,
                                         const SessionArguments& arguments) {
   runtime::SessionRequest request{.name = name_of(reference),
@@ -104,10 +109,11 @@ runtime::SessionRequest session_request(const store::Store& store, const store::
                                   .home = home_directory(),
                                   .allowed_mounts = allowed_mounts(),
                                   .persistence = arguments.persistence};
-  for (const auto& path : arguments.binds) request.binds.push_back(fs::absolute(path));
-  for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(fs::absolute(path));
+  for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
+  for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
   if (reference.root) request.control_files = control_files(*reference.root, arguments.writable_manifest);
+  request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);

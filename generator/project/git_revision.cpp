@@ -19,7 +19,10 @@ namespace fs = std::filesystem;
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {}) {
-  words.insert(words.begin(), {"git", "-C", directory.native()});
+  // The repository's own configuration may have been written in a session: git must start no program for it.
+  words.insert(words.begin(), {"env", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "git", "-C", directory.native(), "-c",
+                               "core.sshCommand=false", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+                               "-c", "core.pager=cat", "-c", "protocol.allow=never", "-c", "core.alternateRefsCommand="});
   return capture_child({.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit}, input);
 }
 

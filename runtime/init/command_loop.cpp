@@ -41,6 +41,8 @@ class Starter {
   pid_t start(std::uint32_t index) const noexcept {
     const pid_t pid = fork_process();
     if (pid == 0) become(index);
+    // Both sides do it, whoever is first: a signal for the group must find it as soon as this returns.
+    if (pid > 0) lead_group(pid);
     return pid;
   }
 
@@ -58,15 +60,15 @@ class Starter {
     execute(index, command);
   }
 
+  /// A group of its own, so that what a command sends to its group reaches nobody else, and what is sent to the group
+  /// reaches all that the command started. On a terminal it is the one in front.
+  void lead_group(pid_t pid) const noexcept {
+    ::setpgid(pid, pid);
+    if (header_.terminal_streams != 0) ::ioctl(descriptor::terminal, TIOCSPGRP, &pid);
+  }
+
   void take_streams() const noexcept {
-    // A group of its own, so that what a command sends to its group reaches nobody else, and what is sent to the group
-    // reaches all that the command started.
-    if (header_.terminal_streams == 0) {
-      ::setpgid(0, 0);
-    } else {
-      ::setsid();
-      ::ioctl(descriptor::terminal, TIOCSCTTY, 0);
-    }
+    lead_group(static_cast<pid_t>(::syscall(SYS_getpid)));
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
       const auto bit = std::uint32_t{1} << fd;
       if ((header_.terminal_streams & bit) != 0) ::dup2(descriptor::terminal, fd);
@@ -127,6 +129,8 @@ sigset_t passed_signals() noexcept {
 Fd signal_descriptor() noexcept {
   sigset_t signals = passed_signals();
   ::sigaddset(&signals, SIGCHLD);
+  // Whoever puts another group in front of a terminal is stopped by this one unless it is blocked (tcsetpgrp(3)).
+  ::sigaddset(&signals, SIGTTOU);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   return Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
 }
@@ -144,9 +148,12 @@ void handle_signals(int signals, pid_t command) noexcept {
   signalfd_siginfo information{};
   while (::read(signals, &information, sizeof information) == sizeof information) {
     const auto signal = static_cast<int>(information.ssi_signo);
-    // The process outside has no id in here; signals from inside are not for passing on.
-    if (signal == SIGCHLD || information.ssi_pid != 0 || information.ssi_code != SI_QUEUE) continue;
-    const bool group = information.ssi_int == static_cast<int>(SignalReach::group);
+    // The process outside has no id in here; signals from inside are not for passing on. The terminal's own come here
+    // before the command's group stands in front of it, and when it hangs up.
+    const bool from_terminal = information.ssi_code == SI_KERNEL;
+    const bool from_outside = information.ssi_pid == 0 && information.ssi_code == SI_QUEUE;
+    if (signal == SIGCHLD || signal == SIGTTOU || !(from_terminal || from_outside)) continue;
+    const bool group = from_terminal || information.ssi_int == static_cast<int>(SignalReach::group);
     // A terminal's stop would be ignored by a group that has no shell above it (setpgid(2), "orphaned").
     ::kill(group ? -command : command, signal == SIGTSTP ? SIGSTOP : signal);
   }
@@ -173,6 +180,8 @@ void drop_streams() noexcept {
 void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) noexcept {
   const Fd signals = signal_descriptor();
   if (!signals) reporter.fail("receive signals", "signalfd");
+  if (plan.header->terminal_streams != 0 && ::ioctl(descriptor::terminal, TIOCSCTTY, 0) != 0)
+    reporter.fail("take the terminal", "TIOCSCTTY");
   const Starter starter(plan, reporter);
   OwnerTracker owners(listener);
   const auto count = plan.header->commands;

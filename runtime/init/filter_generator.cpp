@@ -4,12 +4,14 @@
 // libseccomp needs about a millisecond to compile a list of rules, more than the rest of a sandbox's set-up; so that is
 // done once, here. What is refused and why stands in docs/security-model.md.
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -144,6 +146,13 @@ void add_socket_rules(scmp_filter_ctx context) {
   }
 }
 
+/// A kind of socket that makes the kernel take another family than the one that was asked for: packets (packet(7)).
+void add_packet_rules(scmp_filter_ctx context) {
+  constexpr std::uint64_t kind_bits = 0xf;
+  const scmp_arg_cmp packet{1, SCMP_CMP_MASKED_EQ, kind_bits, SOCK_PACKET};
+  check(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &packet), "packets");
+}
+
 /// The older call of 32-bit programs, which has its arguments in memory, where no filter sees them.
 void add_socketcall_rules(scmp_filter_ctx context) {
   constexpr std::uint64_t making[] = {1, 8};  // SYS_SOCKET, SYS_SOCKETPAIR of <linux/net.h>
@@ -163,7 +172,22 @@ void add_common_rules(scmp_filter_ctx context) {
   add_with_bits(context, "unshare", 0, CLONE_NEWUSER, CLONE_NEWUSER);
   add_with_bits(context, "clone", 0, CLONE_NEWUSER, CLONE_NEWUSER);
   add_socket_rules(context);
+  add_packet_rules(context);
   add_socketcall_rules(context);
+}
+
+void write_instruction(const sock_filter& instruction) {
+  std::printf("    {0x%04x, %u, %u, 0x%08x},\n", instruction.code, instruction.jt, instruction.jf, instruction.k);
+}
+
+/// Calls that this libseccomp has no name for; their numbers are the same on every architecture since Linux 5.1.
+void write_newer_refusals() {
+  constexpr std::uint32_t numbers[] = {467};  // open_tree_attr, Linux 6.15
+  write_instruction(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  for (const auto number : numbers) {
+    write_instruction(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
+    write_instruction(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+  }
 }
 
 void write_array(scmp_filter_ctx context, const char* name) {
@@ -172,9 +196,10 @@ void write_array(scmp_filter_ctx context, const char* name) {
   check(seccomp_export_bpf(context, fileno(file)), "export");
   std::rewind(file);
   std::printf("constexpr sock_filter %s[] = {\n", name);
+  write_newer_refusals();
   sock_filter instruction{};
   while (std::fread(&instruction, sizeof instruction, 1, file) == 1)
-    std::printf("    {0x%04x, %u, %u, 0x%08x},\n", instruction.code, instruction.jt, instruction.jf, instruction.k);
+    write_instruction(instruction);
   std::printf("};\n");
   std::fclose(file);
 }

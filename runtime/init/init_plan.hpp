@@ -16,9 +16,10 @@ namespace karapace::init {
 namespace descriptor {
 inline constexpr int report = 3;    // a socket to the process outside (report.hpp)
 inline constexpr int plan = 4;      // this block
-inline constexpr int null = 5;      // the host's /dev/null
+inline constexpr int null = 5;      // the sandbox's /dev/null
 inline constexpr int output = 6;    // standard output and error of all commands (Header::has_output)
 inline constexpr int terminal = 7;  // the slave of a new terminal (Header::terminal_streams)
+inline constexpr int lock = 8;      // what keeps the upper directory, held until the sandbox is gone
 }  // namespace descriptor
 
 /// How calls are answered that change owners or become another user.

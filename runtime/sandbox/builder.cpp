@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "runtime/init/init_plan.hpp"
@@ -62,6 +63,8 @@ void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& report
   Fd proc = sys::openat2(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
   if (!root || !proc) reporter.fail("open", "/proc");
   if (!is_of_type(proc.get(), PROC_SUPER_MAGIC)) reporter.fail("find", "/proc", ESTALE);
+  // What the host binds stands at the same paths here.
+  change_host_view(sandbox.host, reporter);
   MountExecutor(root.get(), reporter).run(sandbox.mounts);
 }
 
@@ -107,13 +110,29 @@ Fd make_terminal(const TerminalLook& look, const Reporter& reporter) noexcept {
   return slave;
 }
 
+bool is_null_device(int fd) noexcept {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+/// The sandbox's own /dev/null, whose mode and owner can not be changed as its mount is read-only; it takes the place of the
+/// host's among the streams.
+Fd own_null(const Reporter& reporter) noexcept {
+  Fd null = sys::openat2(AT_FDCWD, "/dev/null", O_RDWR, 0, RESOLVE_NO_SYMLINKS);
+  if (!null || !is_null_device(null.get())) reporter.fail("open", "/dev/null", null ? ESTALE : errno);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (is_null_device(fd)) ::dup2(null.get(), fd);
+  return null;
+}
+
 /// Moves what process 1 starts with to its numbers and closes everything else. Nothing that the caller had open may be
 /// reached from inside. Returns the program's descriptor.
-int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Reporter& reporter) noexcept {
+int arrange_descriptors(const PreparedSandbox& sandbox, int null, int terminal, const Reporter& reporter) noexcept {
   const int given[][2] = {{reporter.socket(), descriptor::report}, {sandbox.init_plan.get(), descriptor::plan},
-                          {sandbox.null.get(), descriptor::null},  {sandbox.output.get(), descriptor::output},
+                          {null, descriptor::null},  {sandbox.output.get(), descriptor::output},
+                          {sandbox.plan->joined < 0 ? sandbox.plan->upper_lock : -1, descriptor::lock},
                           {terminal, descriptor::terminal},        {sandbox.init.get(), first_free - 1}};
-  constexpr int count = 6;
+  constexpr int count = 7;
   int moved[count];
   for (int i = 0; i < count; ++i) {
     moved[i] = given[i][0] < 0 ? -1 : ::fcntl(given[i][0], F_DUPFD_CLOEXEC, first_free);
@@ -127,7 +146,7 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Repo
     else
       ::dup3(moved[i], given[i][1], flags);
   }
-  sys::close_range(descriptor::terminal + 1, first_free - 2);
+  sys::close_range(descriptor::lock + 1, first_free - 2);
   sys::close_range(first_free, ~0U);
   return first_free - 1;
 }
@@ -135,7 +154,8 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int terminal, const Repo
 [[noreturn]] void become_init(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   Fd terminal;
   if (sandbox.terminal) terminal = make_terminal(*sandbox.terminal, reporter);
-  const int program = arrange_descriptors(sandbox, terminal.get(), reporter);
+  const Fd null = own_null(reporter);
+  const int program = arrange_descriptors(sandbox, null.get(), terminal.get(), reporter);
   const Reporter moved(descriptor::report);
   // In a session of its own there is no controlling terminal, and signals for the caller's group do not arrive.
   if (::setsid() < 0) moved.fail("start a session", "setsid");

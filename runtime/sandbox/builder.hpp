@@ -33,7 +33,6 @@ struct PreparedSandbox {
   std::optional<TerminalLook> terminal;
   Fd init;       // the program karapace-init
   Fd init_plan;  // what it is told (init_plan.hpp)
-  Fd null;       // the host's /dev/null
   Fd output;     // what commands write to; empty: they have this process's streams
 };
 

@@ -89,33 +89,48 @@ class Planner {
     std::stable_sort(result.begin(), result.end(), [](const HostOperation& a, const HostOperation& b) {
       return std::distance(a.path.begin(), a.path.end()) < std::distance(b.path.begin(), b.path.end());
     });
-    std::sort(operations_.begin(), operations_.end(),
-              [](const HostOperation& a, const HostOperation& b) { return a.kind < b.kind; });
+    std::sort(operations_.begin(), operations_.end());
+    operations_.erase(std::unique(operations_.begin(), operations_.end()), operations_.end());
     result.insert(result.end(), operations_.begin(), operations_.end());
     return result;
   }
 
  private:
   void hide(const fs::path& directory) {
+    if (!identity(directory))
+      throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
+    for (const auto& part : mounts_.parts_of(directory)) hide_everywhere(part);
+  }
+
+  void hide_everywhere(const fs::path& directory) {
     const auto here = identity(directory);
-    if (!here)
-      throw SandboxError(
-          errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
     for (const auto& path : paths_of(directory)) {
       // A path that another mount covers leads elsewhere; a mount of a part of it shows just that part.
       const auto found = identity(path);
-      const bool leads_there = found && (*found == *here || mounts_.lies_within(path, directory));
+      const bool leads_there = found && (found == here || mounts_.lies_within(path, directory));
       if (leads_there && pin_ways_to(path)) operations_.push_back({Kind::hide, path, found->first, found->second});
     }
   }
 
-  void protect(const fs::path& written) {
-    struct stat status{};
-    if (::lstat(written.c_str(), &status) != 0) return;
-    std::error_code error;
-    const auto parent = fs::canonical(written.parent_path(), error);
-    if (error) return;
-    for (const auto& path : paths_of(parent / written.filename()))
+  /// A link and everything that it leads to, step by step.
+  void protect(fs::path written) {
+    constexpr int most_links = 40;
+    for (int links = 0; links < most_links; ++links) {
+      struct stat status {};
+      std::error_code error;
+      if (::lstat(written.c_str(), &status) != 0) return;
+      const auto parent = fs::canonical(written.parent_path(), error);
+      if (error) return;
+      protect_everywhere(parent / written.filename());
+      if (!S_ISLNK(status.st_mode)) return;
+      const auto target = fs::read_symlink(written, error);
+      if (error) return;
+      written = (target.is_absolute() ? target : parent / target).lexically_normal();
+    }
+  }
+
+  void protect_everywhere(const fs::path& file) {
+    for (const auto& path : paths_of(file))
       if (pin_ways_to(path)) operations_.push_back({.kind = Kind::read_only, .path = path});
   }
 
@@ -217,15 +232,30 @@ std::vector<fs::path> HostMounts::paths_of(const HostPlace& place) const {
   return paths;
 }
 
+std::vector<fs::path> HostMounts::parts_of(const fs::path& directory) const {
+  std::vector<fs::path> parts{directory};
+  for (const auto& mount : mounts_)
+    if (mount.point != directory && lies_in(mount.point, directory)) parts.push_back(mount.point);
+  return parts;
+}
+
 bool HostMounts::lies_within(const fs::path& path, const fs::path& directory) const {
   if (lies_in(path, directory)) return true;
   const auto place = place_of(path);
-  const auto other = place_of(directory);
-  return place && other && place->device == other->device && lies_in(place->path, other->path);
+  const auto parts = parts_of(directory);
+  return place && std::any_of(parts.begin(), parts.end(), [&](const fs::path& part) {
+           const auto other = place_of(part);
+           return other && place->device == other->device && lies_in(place->path, other->path);
+         });
 }
 
 std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits) {
   return Planner(mounts, limits).plan();
+}
+
+std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations) {
+  std::erase_if(operations, [](const HostOperation& one) { return one.kind == Kind::hide; });
+  return operations;
 }
 
 void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept {
@@ -233,7 +263,7 @@ void change_host_view(const std::vector<HostOperation>& operations, const init::
     const char* path = operation.path.c_str();
     Fd place = sys::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS);
     // Removed since it was looked at: nothing is left to protect. What is hidden must be there.
-    if (!place && errno == ENOENT && operation.kind == Kind::read_only) continue;
+    if (!place && errno == ENOENT && operation.kind != Kind::hide) continue;
     if (!place) reporter.fail(action(operation.kind), path);
     if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
     Fd cover = cover_for(operation, place.get());

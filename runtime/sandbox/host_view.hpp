@@ -49,6 +49,8 @@ class HostMounts {
   /// Every path at which this place can be found: `/srv/x` and `/home/x` when one is a bind of the other. When a mount
   /// shows only what lies below the place, its mount point is given.
   std::vector<std::filesystem::path> paths_of(const HostPlace& place) const;
+  /// The directory, and the mounts below it: what lies there of other file systems.
+  std::vector<std::filesystem::path> parts_of(const std::filesystem::path& directory) const;
   /// Whether one path leads to what lies in the directory of another, by any mount.
   bool lies_within(const std::filesystem::path& path, const std::filesystem::path& directory) const;
 
@@ -79,6 +81,9 @@ struct HostLimits {
 /// What has to be done to the host's file system so that the limits hold for all that is shown. SandboxError when what
 /// is to be hidden can not be looked at.
 std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits);
+
+/// What a session that joins others has to do anew: all but hiding.
+std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations);
 
 /// Carries them out in a cloned child with a mount namespace of its own: neither allocates nor throws.
 void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept;

@@ -45,7 +45,10 @@ constexpr std::uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 Fd new_cover(bool is_directory) noexcept {
   constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
   if (is_directory) return new_file_system("tmpfs", {}, attributes);
-  return sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
+  Fd cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
+  // Else the mode and owner of the host's /dev/null could be changed through it.
+  if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_RDONLY, Recursive::no) != 0) cover.reset();
+  return cover;
 }
 
 Fd new_file_system(const char* type, const std::vector<std::string>& options, std::uint64_t attributes) noexcept {

@@ -51,23 +51,28 @@ void add_system_view(std::vector<MountOperation>& plan, Network network) {
                 "kernel/debug", "kernel/security", "kernel/tracing"});
 }
 
+MountOperation terminals(const char* target, IdMode mode, Place place) {
+  std::vector<std::string> options{"newinstance", "ptmxmode=0666", "mode=0620"};
+  // Group tty (5) has no meaning where only one id is mapped.
+  if (mode != IdMode::single) options.emplace_back("gid=5");
+  return file_system("devpts", target, std::move(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, place);
+}
+
 void add_devices(std::vector<MountOperation>& plan, IdMode mode) {
   plan.push_back(file_system("tmpfs", "/dev", {"mode=0755"}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
     plan.push_back({.kind = Kind::device,
                     .source = std::string("/dev/") + name,
                     .target = name,
-                    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
+                    // Read-only is the inode of the host: its mode, owner and times. The device is written to all the same.
+                    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY});
   const std::pair<const char*, const char*> links[] = {{"fd", "/proc/self/fd"},
                                                        {"stdin", "/proc/self/fd/0"},
                                                        {"stdout", "/proc/self/fd/1"},
                                                        {"stderr", "/proc/self/fd/2"},
                                                        {"ptmx", "pts/ptmx"}};
   for (const auto& [target, source] : links) plan.push_back({.kind = Kind::link, .source = source, .target = target});
-  std::vector<std::string> pts{"newinstance", "ptmxmode=0666", "mode=0620"};
-  // Group tty (5) has no meaning where only one id is mapped.
-  if (mode != IdMode::single) pts.emplace_back("gid=5");
-  plan.push_back(file_system("devpts", "pts", std::move(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, Place::within));
+  plan.push_back(terminals("pts", mode, Place::within));
   plan.push_back(file_system("tmpfs", "shm", {"mode=1777"}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, Place::within));
   plan.push_back(file_system("mqueue", "mqueue", {}, quiet, Place::within));
 }
@@ -122,6 +127,8 @@ std::vector<MountOperation> mount_plan(const SandboxPlan& plan) {
 std::vector<MountOperation> process_view_plan(IdMode mode) {
   std::vector<MountOperation> operations;
   add_process_view(operations, mode);
+  // Terminals of its own, too: others are root inside as well, and would read what is typed.
+  operations.push_back(terminals("/dev/pts", mode, Place::own));
   return operations;
 }
 

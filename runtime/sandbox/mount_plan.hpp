@@ -46,7 +46,7 @@ struct MountOperation {
 /// Everything above the root file system, which is an overlay or a read-only bind and is mounted first.
 std::vector<MountOperation> mount_plan(const SandboxPlan& plan);
 
-/// What a process that joins another one's mount namespace needs anew: /proc of its own pid namespace.
+/// What a process that joins another one's mount namespace needs anew: /proc of its own pid namespace, and terminals.
 std::vector<MountOperation> process_view_plan(IdMode mode);
 
 }  // namespace karapace::runtime

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -103,9 +104,24 @@ Ends pipe_ends() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-Fd open_program(const SandboxPlan& plan) {
+/// Process 1 as a file in memory that is nobody else's and can not be changed. From the host's own file an image could get
+/// a way to the host: a command that is a link to /proc/self/exe is executed by process 1's child, whose program this is
+/// (as in CVE-2019-5736).
+Fd copy_of_program(const SandboxPlan& plan) {
   const auto path = plan.init.empty() ? find_program("karapace-init") : plan.init;
-  return open_at(AT_FDCWD, path, O_PATH);
+  const Fd program = open_at(AT_FDCWD, path, O_RDONLY);
+  struct stat status {};
+  if (::fstat(program.get(), &status) != 0)
+    throw SandboxError(errno_message(fmt::format("sandbox: cannot look at {}", path.string()), errno));
+  Fd copy = sys::memory_program("karapace-init");
+  if (!copy) throw SandboxError(errno_message("sandbox: cannot make a file in memory", errno));
+  for (off_t rest = status.st_size; rest > 0;) {
+    const auto count = ::sendfile(copy.get(), program.get(), nullptr, static_cast<std::size_t>(rest));
+    if (count <= 0) throw SandboxError(errno_message(fmt::format("sandbox: cannot copy {}", path.string()), errno));
+    rest -= count;
+  }
+  if (sys::seal_program(copy.get()) != 0) throw SandboxError(errno_message("sandbox: cannot seal process 1", errno));
+  return copy;
 }
 
 /// A person's terminal in the background must not be read from: the shell in front of it does that.
@@ -193,10 +209,10 @@ SandboxResult run(const SandboxPlan& plan) {
   PreparedSandbox prepared;
   prepared.plan = &plan;
   if (plan.joined < 0) prepared.root = root_file_system(plan, fuse_device);
-  prepared.host = plan.joined < 0 ? plan.host : std::vector<HostOperation>();
+  // What is hidden is so for all sessions; what is read-only may be more than for those that run already.
+  prepared.host = plan.joined < 0 ? plan.host : without_hidden(plan.host);
   prepared.mounts = plan.joined < 0 ? mount_plan(plan) : process_view_plan(plan.id_mode);
-  prepared.init = open_program(plan);
-  prepared.null = open_at(AT_FDCWD, "/dev/null", O_RDWR);
+  prepared.init = copy_of_program(plan);
   Supervisor supervisor(plan, prepared);
   prepared.init_plan = init_plan_file(init_header(plan, supervisor, mask.caller()), plan.commands);
   auto socket = socket_pair();

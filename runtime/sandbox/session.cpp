@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -101,9 +102,11 @@ void add(std::vector<Bind>& binds, Bind bind) {
   binds.push_back(std::move(bind));
 }
 
+std::ptrdiff_t depth(const fs::path& path) { return std::distance(path.begin(), path.end()); }
+
 void add_binds(SandboxPlan& plan, const store::Environment& environment, const Place& place,
                const SessionRequest& request) {
-  MountPolicy policy{place.project, request.home, request.allowed_mounts};
+  MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project};
   if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
   const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
     for (const auto& path : paths)
@@ -114,6 +117,9 @@ void add_binds(SandboxPlan& plan, const store::Environment& environment, const P
   for (const auto& path : request.store_binds)
     add(plan.binds, {path, path.string(), BindAccess::read_only, BindSource::store, "the sysroot"});
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
+  // Outer ones first, as they would cover those in them.
+  std::stable_sort(plan.binds.begin(), plan.binds.end(),
+                   [](const Bind& a, const Bind& b) { return depth(a.target) < depth(b.target); });
 }
 
 /// The caller's directory when it is there inside, too.
@@ -175,19 +181,34 @@ IdMode enter() {
   return ids.mode;
 }
 
-void refuse_binds_of_joined(const SessionRequest& request) {
-  if (request.binds.empty() && request.read_only_binds.empty() && request.store_binds.empty()) return;
-  throw SandboxError("--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
+bool wants_own_mounts(const SessionRequest& request) {
+  return request.shows_control_files_writable || !request.binds.empty() || !request.read_only_binds.empty() ||
+         !request.store_binds.empty();
 }
 
 bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
 
+/// Held by process 1 until the sandbox is gone, and by the server of a FUSE overlay. Whoever holds it and is not listed
+/// is on the way out, or in another container with the same store.
+Fd lock_upper(const store::Instance& instance) {
+  constexpr int patience = 30'000;  // milliseconds
+  constexpr timespec moment{0, 2'000'000};
+  Fd lock = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
+  for (int waited = 0; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; waited += 2) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
+    if (waited >= patience)
+      throw SandboxError("sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
+                         "store?); end it, or add --ephemeral");
+    ::nanosleep(&moment, nullptr);
+  }
+  return lock;
+}
+
 /// The first session mounts.
 SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions) {
   // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
-  const Fd upper_lock = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
-  while (::flock(upper_lock.get(), LOCK_EX) != 0)
-    if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
+  const Fd upper_lock = lock_upper(instance);
   plan.id_mode = enter();
   plan.fresh_upper = is_untouched(plan.upper);
   plan.upper_lock = upper_lock.get();
@@ -212,7 +233,12 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
   SessionList sessions(instance.directory);
   while (const auto running = sessions.find_running()) {
-    refuse_binds_of_joined(request);
+    const bool can_join = !wants_own_mounts(request);
+    if (!can_join && sessions.forget_if_ending(*running)) continue;
+    if (!can_join)
+      throw SandboxError(
+          "another session runs in this instance, and its mounts hold: --bind and --writable-manifest need a session of "
+          "their own; end the other one, or add --ephemeral");
     try {
       return run_joined(*running, plan, sessions);
     } catch (const SessionGone&) {

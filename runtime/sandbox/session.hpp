@@ -46,6 +46,7 @@ struct SessionRequest {
   /// What people and programs outside believe of the project: shown read-only. Absolute; what does not exist is left
   /// out.
   std::vector<std::filesystem::path> control_files = {};
+  bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,

@@ -79,16 +79,26 @@ std::optional<SessionList::Joinable> SessionList::find_running() const {
   return std::nullopt;
 }
 
-void SessionList::forget(const Joinable& ended) {
-  constexpr int half_a_minute = 30'000;
+bool SessionList::forget_within(const Joinable& ended, int milliseconds) {
   pollfd end{ended.process.get(), POLLIN, 0};
   int count = 0;
-  while ((count = ::poll(&end, 1, half_a_minute)) < 0 && errno == EINTR) {
+  while ((count = ::poll(&end, 1, milliseconds)) < 0 && errno == EINTR) {
   }
-  if (count == 0)
-    throw SandboxError(
-        fmt::format("sandbox: an earlier session (process {}) can not be joined and does not go away", ended.pid));
+  if (count == 0) return false;
   std::erase_if(sessions_, [&](const RunningSession& session) { return session.process == ended.pid; });
+  return true;
+}
+
+bool SessionList::forget_if_ending(const Joinable& running) {
+  constexpr int moment = 1'000;
+  return forget_within(running, moment);
+}
+
+void SessionList::forget(const Joinable& ended) {
+  constexpr int half_a_minute = 30'000;
+  if (forget_within(ended, half_a_minute)) return;
+  throw SandboxError(
+      fmt::format("sandbox: an earlier session (process {}) can not be joined and does not go away", ended.pid));
 }
 
 void SessionList::add_and_unlock(pid_t process, IdMode mode) {

@@ -35,6 +35,8 @@ class SessionList {
     IdMode mode{};
   };
   std::optional<Joinable> find_running() const;
+  /// Waits a moment for a session that has told its result to be gone; false when it goes on.
+  bool forget_if_ending(const Joinable& running);
   /// Waits until this process is gone, mounts and all, and forgets it. SandboxError when that takes longer than half a
   /// minute.
   void forget(const Joinable& ended);
@@ -42,6 +44,8 @@ class SessionList {
   void add_and_unlock(pid_t process, IdMode mode);
 
  private:
+  bool forget_within(const Joinable& ended, int milliseconds);
+
   Fd proc_;
   Fd file_;
   std::vector<RunningSession> sessions_;

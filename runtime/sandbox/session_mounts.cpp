@@ -80,7 +80,10 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
         "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
         "~/.config/karapace/config.toml",
         mount.label, mount.host, real.string()));
-  const auto access = mount.access == store::MountAccess::read_only ? BindAccess::read_only : BindAccess::read_write;
+  const bool of_fixed_project = policy.project_access == store::ProjectAccess::read_only && policy.project &&
+                                lies_in(real, *policy.project);
+  const bool read_only = mount.access == store::MountAccess::read_only || of_fixed_project;
+  const auto access = read_only ? BindAccess::read_only : BindAccess::read_write;
   return {real, fs::path(mount.target).lexically_normal().string(), access, BindSource::host, "mount " + mount.label};
 }
 
@@ -93,7 +96,8 @@ std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {
   std::vector<Bind> binds;
   for (const auto& target : {real, written}) {
     check_target("--bind", target.native());
-    if (binds.empty() || binds.front().target != target) binds.push_back({real, target, access, BindSource::host, "--bind"});
+    if (binds.empty() || binds.front().target != target) binds.push_back(
+          {real, target, access, BindSource::host, access == BindAccess::read_only ? "--bind-ro" : "--bind"});
   }
   return binds;
 }

@@ -16,6 +16,7 @@ struct MountPolicy {
   std::optional<std::filesystem::path> project;  // the manifest's directory
   std::filesystem::path home;
   std::vector<std::filesystem::path> allowed;
+  store::ProjectAccess project_access = store::ProjectAccess::read_write;  // of mounts from inside the project, too
 };
 
 /// The project's directory, which is mounted at its own path. SandboxError when it is "/" or holds the whole home

@@ -89,7 +89,7 @@ void Supervisor::watch_events(ReportReader& reports) {
     relay_->prepare(sources + count);
     count += TerminalRelay::polled;
   }
-  if (::poll(sources, count, -1) < 0) return;
+  if (::poll(sources, count, relay_ ? relay_->patience() : -1) < 0) return;
   if (sources[1].revents != 0) pass_signals();
   if (sources[2].revents != 0) keep_output();
   if (relay_) relay_->relay(sources + 3);

@@ -74,6 +74,8 @@ void TerminalRelay::attach(Fd master) {
   make_raw();
 }
 
+int TerminalRelay::patience() const { return is_terminal_ && input_open_ && !is_in_foreground() ? 200 : -1; }
+
 void TerminalRelay::prepare(pollfd* sources) const {
   const bool room = pending_end_ < pending_.size() && (!is_terminal_ || is_in_foreground());
   sources[0] = {master_ && input_open_ && room ? STDIN_FILENO : -1, POLLIN, 0};
@@ -82,6 +84,7 @@ void TerminalRelay::prepare(pollfd* sources) const {
 }
 
 void TerminalRelay::relay(const pollfd* sources) {
+  if (master_ && !is_raw_) make_raw();
   if (sources[0].revents != 0) read_input();
   if (master_ && (sources[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_master();
   if (master_ && pending_begin_ < pending_end_) write_pending();

@@ -30,6 +30,8 @@ class TerminalRelay {
   void attach(Fd master);
 
   static constexpr std::size_t polled = 2;
+  /// How long to wait at most, in milliseconds as for poll(2): nothing tells when the terminal's foreground changes.
+  int patience() const;
   /// What to wait for: input and the master.
   void prepare(pollfd* sources) const;
   /// Moves bytes after poll(2).

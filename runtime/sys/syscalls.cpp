@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,6 +73,20 @@ int pidfd_queue_signal(int pidfd, int signal, int value) noexcept {
 
 int execute(int program, char* const* argv, char* const* variables) noexcept {
   return static_cast<int>(::syscall(SYS_execveat, program, "", argv, variables, AT_EMPTY_PATH));
+}
+
+Fd memory_program(const char* name) noexcept {
+  constexpr unsigned executable = 0x10;  // MFD_EXEC, Linux 6.3
+  constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const int fd = ::memfd_create(name, flags | executable);
+  return Fd(fd >= 0 || errno != EINVAL ? fd : ::memfd_create(name, flags));
+}
+
+int seal_program(int program) noexcept {
+  constexpr int executable = 0x20;  // F_SEAL_EXEC, Linux 6.3
+  constexpr int bytes = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  if (::fcntl(program, F_ADD_SEALS, bytes | executable | F_SEAL_SEAL) == 0) return 0;
+  return ::fcntl(program, F_ADD_SEALS, bytes | F_SEAL_SEAL);
 }
 
 Fd fsopen(const char* type) noexcept { return Fd(::fsopen(type, FSOPEN_CLOEXEC)); }

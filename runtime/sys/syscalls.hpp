@@ -30,6 +30,11 @@ int pidfd_queue_signal(int pidfd, int signal, int value) noexcept;
 /// execveat(2) of an open program.
 int execute(int program, char* const* argv, char* const* variables) noexcept;
 
+/// memfd_create(2) of a file that can be executed and sealed.
+Fd memory_program(const char* name) noexcept;
+/// Seals it: neither its bytes nor, where the kernel knows that, its being executable can be changed.
+int seal_program(int program) noexcept;
+
 Fd fsopen(const char* type) noexcept;
 int fsconfig_string(int context, const char* key, const char* value) noexcept;
 int fsconfig_flag(int context, const char* key) noexcept;

@@ -258,7 +258,8 @@ TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
   ::waitpid(second, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 99);
   EXPECT_EQ(read_file(directory / "error"),
-            "--bind: another session runs in this instance, and its mounts hold: end it, or add --ephemeral");
+            "another session runs in this instance, and its mounts hold: --bind and --writable-manifest need a session of "
+            "their own; end the other one, or add --ephemeral");
   EXPECT_EQ(finish(start("echo > /stop")), 0);
   EXPECT_EQ(finish(first), 0);
 }
