@@ -84,14 +84,29 @@ int report_result(const Context& context, const runtime::SandboxResult& result) 
 
 namespace {
 
-/// What people and programs outside believe of the project.
-std::vector<fs::path> control_files(const store::Root& root, bool writable_manifest) {
-  auto files = generator::control_files(root);
-  // Of a graph that an older release wrote, which kept no list of them.
-  files.push_back(root.manifest.parent_path() / "build.ninja");
-  const auto lock = generator::lock_path(root.manifest);
-  if (writable_manifest) std::erase_if(files, [&](const fs::path& file) { return file == root.manifest || file == lock; });
+/// What people and programs outside believe of every project that lies in what a session shows; of its own manifest and
+/// lock only when they are not to be written.
+std::vector<fs::path> control_files(const store::Store& store, const std::vector<fs::path>& shown,
+                                    const std::optional<fs::path>& writable_manifest) {
+  std::vector<fs::path> files;
+  for (const auto& root : store::roots_in(store, shown)) {
+    const auto believed = generator::control_files(root);
+    files.insert(files.end(), believed.begin(), believed.end());
+    // Of a graph that an older release wrote, which kept no list of them.
+    files.push_back(root.manifest.parent_path() / "build.ninja");
+  }
+  if (writable_manifest)
+    std::erase_if(files, [&](const fs::path& file) {
+      return file == *writable_manifest || file == generator::lock_path(*writable_manifest);
+    });
   return files;
+}
+
+/// "/" when it was removed: then the project's directory, or the root, is where a command starts.
+fs::path current_directory() {
+  std::error_code error;
+  auto directory = fs::current_path(error);
+  return error ? "/" : directory;
 }
 
 fs::path bind_path(const std::string& path) {
@@ -105,14 +120,17 @@ runtime::SessionRequest session_request(const store::Store& store, const store::
                                   .argv = arguments.argv,
                                   .terminal = arguments.terminal,
                                   .variables = arguments.variables,
-                                  .working_directory = fs::current_path(),
+                                  .working_directory = current_directory(),
                                   .home = home_directory(),
                                   .allowed_mounts = allowed_mounts(),
                                   .persistence = arguments.persistence};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
-  if (reference.root) request.control_files = control_files(*reference.root, arguments.writable_manifest);
+  const auto writable = arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
+  request.control_files = [&store, writable](const std::vector<fs::path>& shown) {
+    return control_files(store, shown, writable);
+  };
   request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);

@@ -89,6 +89,9 @@ struct Root {
 void add_root(const Store& store, const Root& root);
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
+/// Those whose manifest, or a graph of theirs, lies in one of the directories (absolute, without links). A damaged record is
+/// left out. Most records are passed over without being parsed.
+std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories);
 void remove_root(const Store& store, const std::filesystem::path& manifest);
 /// The manifest's path by which a root is kept, and that of what stands beside it: the links of its directory resolved,
 /// as far as it exists.

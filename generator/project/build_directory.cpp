@@ -114,7 +114,7 @@ void BuildDirectory::write_mirrors(std::string_view text) const {
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
                                                     const std::vector<fs::path>& sources) {
   own_.write_if_changed(name_in_own(local_file), local);
-  bool changed = directory_.write_if_changed("build.ninja", graph);
+  bool changed = directory_.write_control_file("build.ninja", graph);
   bool touched = make_newer(directory_, "build.ninja", sources);
   remove_what_was_not_added();
   return {changed, changed || touched};
@@ -122,7 +122,7 @@ BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std:
 
 bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local) {
   own_.write_if_changed(name_in_own(cmake_local_file), local);
-  bool changed = directory_.write_if_changed(std::string(cmake_steps_file), steps);
+  bool changed = directory_.write_control_file(std::string(cmake_steps_file), steps);
   remove_what_was_not_added();
   return changed;
 }

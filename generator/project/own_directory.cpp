@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,23 @@ Fd open_own(int parent, const std::string& name, const fs::path& path, std::stri
   return fd;
 }
 
+void write_at(int fd, std::string_view bytes, std::size_t offset, std::string_view what) {
+  if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
+  write_all(fd, bytes, what);
+}
+
+/// Readers find the first line, by which a graph is known as ours, and then either all of the text or the word of its being
+/// unfinished, at which ninja and CMake stop.
+void rewrite(int fd, std::string_view what, std::string_view text) {
+  constexpr std::string_view unfinished = "\nunfinished: run karapace gen again\n";
+  auto first_line = std::min(text.find('\n'), text.size());
+  auto rest = std::min(first_line + unfinished.size(), text.size());
+  write_at(fd, unfinished, first_line, what);
+  write_at(fd, text.substr(rest), rest, what);
+  if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
+  write_at(fd, text.substr(first_line, rest - first_line), first_line, what);
+}
+
 }  // namespace
 
 OwnDirectory::OwnDirectory(fs::path path, Fd fd, std::string_view what)
@@ -77,12 +95,31 @@ std::optional<std::string> OwnDirectory::read(const std::string& name) const {
   return read_all(fd.get(), quoted(path_ / name));
 }
 
-bool OwnDirectory::write_if_changed(const std::string& name, std::string_view text) const {
+bool OwnDirectory::has_already(const std::string& name, std::string_view text) const {
   struct stat status{};
   bool same_size = ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                    static_cast<std::uint64_t>(status.st_size) == text.size();
-  if (same_size && read(name) == text) return false;
+  return same_size && read(name) == text;
+}
+
+bool OwnDirectory::write_if_changed(const std::string& name, std::string_view text) const {
+  if (has_already(name, text)) return false;
   write_file_in(fd_.get(), path_ / name, text);
+  return true;
+}
+
+bool OwnDirectory::write_control_file(const std::string& name, std::string_view text) const {
+  if (has_already(name, text)) return false;
+  Fd old(::openat(fd_.get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  bool is_file = old && ::fstat(old.get(), &status) == 0 && S_ISREG(status.st_mode);
+  // The lock is kept until the new file has the name: a session that begins meanwhile waits and holds the new one.
+  bool is_shown = is_file && ::flock(old.get(), LOCK_EX | LOCK_NB) != 0;
+  if (is_shown) {
+    rewrite(old.get(), quoted(path_ / name), text);
+  } else {
+    write_file_in(fd_.get(), path_ / name, text);
+  }
   return true;
 }
 

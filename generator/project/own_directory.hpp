@@ -34,11 +34,16 @@ class OwnDirectory {
   std::optional<std::string> read(const std::string& name) const;
   /// Whether it was written, which it is only when its bytes change.
   bool write_if_changed(const std::string& name, std::string_view text) const;
+  /// The same for a file that sessions show read-only (runtime/sandbox/session.hpp). While one runs, which holds a shared
+  /// flock(2) on it, it stays the same file and is written in place: the kernel takes a mount from a file that is replaced.
+  /// Cut off half way, its second line says so, and ninja refuses it.
+  bool write_control_file(const std::string& name, std::string_view text) const;
   /// Removes what is not a directory and not among `names`, as far as it can be removed.
   void remove_others(const std::set<std::string>& names) const;
   bool has_link(const std::string& name) const;
 
  private:
+  bool has_already(const std::string& name, std::string_view text) const;
   OwnDirectory(std::filesystem::path path, Fd fd, std::string_view what);
 
   std::filesystem::path path_;

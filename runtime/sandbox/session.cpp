@@ -9,12 +9,15 @@
 #include <ctime>
 
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
@@ -90,10 +93,37 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   const auto mounts = HostMounts::read();
   const auto root = fs::canonical(store.root());
   refuse_store(mounts, root, plan.binds);
-  HostLimits limits{.hidden = root, .read_only = request.control_files, .shown = {}};
+  HostLimits limits{.hidden = root, .read_only = {}, .shown = {}};
   for (const auto& bind : plan.binds)
     if (bind.origin == BindSource::host) limits.shown.push_back(bind.source);
+  if (request.control_files) limits.read_only = request.control_files(limits.shown);
   plan.host = host_operations(mounts, limits);
+}
+
+/// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
+std::optional<Fd> hold(const fs::path& file) {
+  constexpr int tries = 50;
+  constexpr timespec moment{0, 2'000'000};
+  for (int i = 0; i < tries; ++i) {
+    Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
+    struct stat held {};
+    struct stat named {};
+    if (!fd || ::fstat(fd.get(), &held) != 0 || !S_ISREG(held.st_mode)) return std::nullopt;
+    const bool locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
+    const bool same = ::lstat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+    if (locked && same) return fd;
+    ::nanosleep(&moment, nullptr);
+  }
+  // Somebody inside keeps others from it, and so `gen` from replacing it.
+  return std::nullopt;
+}
+
+std::vector<Fd> hold_control_files(const SandboxPlan& plan) {
+  std::vector<Fd> files;
+  for (const auto& operation : plan.host)
+    if (operation.kind == HostOperation::Kind::read_only)
+      if (auto file = hold(operation.path)) files.push_back(*std::move(file));
+  return files;
 }
 
 /// Of two at one place only the later one would be seen.
@@ -231,6 +261,7 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
   const auto& instance = held.instance;
   const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
+  const auto held_files = hold_control_files(plan);
   SessionList sessions(instance.directory);
   while (const auto running = sessions.find_running()) {
     const bool can_join = !wants_own_mounts(request);
@@ -259,6 +290,7 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
   auto plan = session_plan(store, environment, place, request);
+  const auto held_files = hold_control_files(plan);
   plan.id_mode = enter();
   plan.fresh_upper = true;
   return run(plan);
@@ -279,6 +311,7 @@ SandboxResult run_in_memory(const store::Store& store, const store::Environment&
   const auto instance = store::find_instance(store, reference);
   const auto in_use = instance ? store::use_instance(*instance) : std::nullopt;
   auto plan = plan_in_memory(store, environment, reference, request);
+  const auto held_files = hold_control_files(plan);
   plan.id_mode = enter();
   return run(plan);
 }

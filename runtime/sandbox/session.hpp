@@ -15,6 +15,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,9 +44,9 @@ struct SessionRequest {
   std::vector<std::filesystem::path> binds = {};            // absolute; shown at their own paths, writable
   std::vector<std::filesystem::path> read_only_binds = {};  // the same, read-only
   std::vector<std::filesystem::path> store_binds = {};      // of the store, at their own paths, read-only (a sysroot)
-  /// What people and programs outside believe of the project: shown read-only. Absolute; what does not exist is left
-  /// out.
-  std::vector<std::filesystem::path> control_files = {};
+  /// What people and programs outside believe of what lies in these directories, which the session shows: it is shown
+  /// read-only, and held (flock(2), shared) as long as the session runs. Absolute; what does not exist is left out.
+  std::function<std::vector<std::filesystem::path>(const std::vector<std::filesystem::path>& shown)> control_files = {};
   bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
 };
 

@@ -61,12 +61,18 @@ std::optional<std::uint64_t> process_start_time(int proc, pid_t process) {
   return start_time;
 }
 
+namespace {
+
+constexpr std::size_t most_bytes = 1 << 20;  // tens of thousands of sessions
+
+}  // namespace
+
 SessionList::SessionList(const std::filesystem::path& instance_directory)
     : proc_(open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
-      file_(open_at(AT_FDCWD, instance_directory / "session", O_RDWR | O_CREAT, 0600)) {
+      file_(open_at(AT_FDCWD, instance_directory / "session", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600)) {
   while (::flock(file_.get(), LOCK_EX) != 0)
     if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
-  for (const auto& session : parse_sessions(read_all(file_.get(), "the list of sessions")))
+  for (const auto& session : parse_sessions(read_all(file_.get(), "the list of sessions", most_bytes)))
     if (runs(proc_.get(), session)) sessions_.push_back(session);
 }
 
