@@ -65,6 +65,8 @@ Staging Store::stage() const {
       throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
     }
     if (Fd lock = lock_new(path)) return Staging(path, std::move(lock));
+    // gc was quicker; if it only looked, the directory is still there.
+    ::rmdir(path.c_str());
   }
 }
 

@@ -241,7 +241,11 @@ TEST_F(StoreTest, ManyFirstUsesAndRemovalsOfAnInstanceAtOnceAllSucceed) {
   look.dry_run = DryRun::yes;
   children.push_back(repeat([&] { collect_garbage(store_, look); }));
   for (pid_t child : children) EXPECT_EQ(wait_for(child), 0);
-  EXPECT_TRUE(names_in(store_.staging_path()).empty());
+  for (const auto& name : names_in(store_.staging_path())) {
+    for (const auto& left : std::filesystem::recursive_directory_iterator(store_.staging_path() / name))
+      ADD_FAILURE() << left.path();
+    ADD_FAILURE() << name;
+  }
 }
 
 TEST_F(StoreTest, AnEnvironmentThatIsNotBuiltCanNotBeUsed) {
