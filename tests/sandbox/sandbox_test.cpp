@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sandbox_fixture.hpp"
+#include "store/programs.hpp"
 
 namespace karapace::runtime::test {
 namespace {
@@ -129,6 +130,36 @@ TEST_P(EveryUser, KillingTheCallerLeavesNoProcess) {
   ::waitpid(caller, nullptr, 0);
   for (int i = 0; i < 100 && fs::exists("/proc/" + std::to_string(one)); ++i) std::this_thread::sleep_for(20ms);
   EXPECT_FALSE(fs::exists("/proc/" + std::to_string(one)));
+}
+
+TEST_P(EveryUser, AnImageCanNotMakeProcessOneItsCommand) {
+  // Executed by process 1's child, this is what process 1 is: it must be nothing of the host's.
+  fs::create_symlink("/proc/self/exe", lower / "self");
+  ::lchown((lower / "self").c_str(), 0, 0);
+  auto linked = plan();
+  linked.commands = {{{"/self"}, {}, "/", {}}};
+  const auto before = fs::status(find_program("karapace-init")).permissions();
+  EXPECT_NE(run_plan(linked).status, 0);
+  // A process of an earlier command looks through the later one's.
+  linked.commands = {
+      shell("(while :; do for p in /proc/[0-9]*; do chmod 7777 $p/exe; done; done) 2>/dev/null & true"),
+      {{"/self"}, {}, "/", {}}};
+  for (int i = 0; i < 5; ++i) run_plan(linked);
+  EXPECT_EQ(fs::status(find_program("karapace-init")).permissions(), before);
+}
+
+TEST_P(EveryUser, DevicesKeepTheirModesAndOwnersOutside) {
+  const auto outcome = run_shell(
+      "chmod 0640 /dev/full; chmod 0640 /dev/null; chown 7:7 /dev/zero; touch /dev/random; chmod 0640 /proc/self/fd/0; "
+      "chmod 0640 /proc/keys; echo x > /dev/null && echo written");
+  EXPECT_NE(outcome.output.find("/dev/full': Read-only file system"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("written"), std::string::npos) << outcome.output;
+  struct stat status {};
+  for (const char* device : {"/dev/full", "/dev/null", "/dev/zero"}) {
+    ASSERT_EQ(::stat(device, &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0666u) << device;
+    EXPECT_EQ(status.st_uid, 0u) << device;
+  }
 }
 
 TEST_P(EveryUser, FindsCommandsLaterInThePathAndMissesOthers) {

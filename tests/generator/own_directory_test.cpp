@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/project/own_directory.hpp"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "tests/store/temporary_directory.hpp"
+
+namespace karapace::generator {
+namespace {
+
+class ControlFile : public ::testing::Test {
+ protected:
+  ino_t inode() const {
+    struct stat status{};
+    return ::stat((directory_.path() / "build.ninja").c_str(), &status) == 0 ? status.st_ino : 0;
+  }
+  std::string text() const { return read_file(directory_.path() / "build.ninja"); }
+
+  TemporaryDirectory directory_;
+  OwnDirectory own_ = OwnDirectory::make(directory_.path(), "test");
+};
+
+TEST_F(ControlFile, IsReplacedWhenNoSessionShowsIt) {
+  own_.write_control_file("build.ninja", "# ours\nfirst\n");
+  auto first = inode();
+  Fd kept = open_at(AT_FDCWD, directory_.path() / "build.ninja", O_RDONLY);
+  EXPECT_TRUE(own_.write_control_file("build.ninja", "# ours\nsecond\n"));
+  EXPECT_NE(inode(), first);
+  EXPECT_EQ(text(), "# ours\nsecond\n");
+  EXPECT_FALSE(own_.write_control_file("build.ninja", "# ours\nsecond\n"));
+}
+
+TEST_F(ControlFile, StaysTheSameFileWhileASessionShowsIt) {
+  own_.write_control_file("build.ninja", "# ours\nfirst, which is much longer than what comes after it\n");
+  auto first = inode();
+  Fd shown = open_at(AT_FDCWD, directory_.path() / "build.ninja", O_RDONLY);
+  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  for (const std::string graph : {"# ours\nshort\n", "# ours\n", "# ours", "# ours\na\n",
+                                  "# ours\nlonger than the word of being unfinished\nby more than a line\n"}) {
+    EXPECT_TRUE(own_.write_control_file("build.ninja", graph));
+    EXPECT_EQ(text(), graph);
+    EXPECT_EQ(inode(), first);
+  }
+}
+
+}  // namespace
+}  // namespace karapace::generator
