@@ -44,7 +44,7 @@ void read_mounts(std::string_view bytes) {
 
 void read_plan(std::string_view bytes) {
   // As in a mapping: aligned, and nothing behind it.
-  std::vector<std::uint64_t> block((bytes.size() + 7) / 8);
+  std::vector<std::uint64_t> block(bytes.size() / 8 + 1);
   std::memcpy(block.data(), bytes.data(), bytes.size());
   init::read_plan(reinterpret_cast<const char*>(block.data()), bytes.size());
 }
