@@ -2,11 +2,14 @@
 #include "generator/project/generate.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "generator/graph/cmake_text.hpp"
 #include "generator/lock/lock_file.hpp"
@@ -42,6 +45,18 @@ std::string place_in_project(const fs::path& directory, const std::string& name)
 fs::path without_final_slash(const fs::path& path) {
   auto normal = path.lexically_normal();
   return normal.has_filename() ? normal : normal.parent_path();
+}
+
+/// Whether a session holds the file (OwnDirectory::write_control_file). Another `gen` asks the same for a moment.
+bool is_shown(const fs::path& manifest) {
+  constexpr int tries = 20;
+  constexpr timespec moment{0, 5'000'000};
+  Fd file(::open(manifest.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  for (int i = 0; file && i < tries; ++i) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return false;
+    ::nanosleep(&moment, nullptr);
+  }
+  return static_cast<bool>(file);
 }
 
 class Generation {
@@ -94,7 +109,19 @@ class Generation {
     directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
   }
 
+  /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by it.
+  void refuse_new_graph_in_sight(std::string_view name) const {
+    if (::access((directory_.path() / name).c_str(), F_OK) == 0) return;
+    for (const auto& root : roots_) {
+      if (!is_shown(root.manifest)) continue;
+      throw Error(
+          fmt::format("gen: a session runs in the project of {} and could change what is written to {}: end it first",
+                      root.manifest.native(), directory_.path().native()));
+    }
+  }
+
   void write_ninja(const Graph& graph) {
+    refuse_new_graph_in_sight("build.ninja");
     for (const auto& edge : graph.edges) {
       if (has_arguments_file(edge)) add_arguments(edge);
     }
@@ -104,6 +131,7 @@ class Generation {
   }
 
   void write_cmake(Graph graph) {
+    refuse_new_graph_in_sight(cmake_steps_file);
     for (auto& edge : graph.edges) {
       edge.hints.push_back({"link", link_name(edge)});
       add_arguments(edge);
