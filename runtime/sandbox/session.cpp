@@ -96,7 +96,15 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   HostLimits limits{.hidden = root, .read_only = {}, .shown = {}};
   for (const auto& bind : plan.binds)
     if (bind.origin == BindSource::host) limits.shown.push_back(bind.source);
-  if (request.control_files) limits.read_only = request.control_files(limits.shown);
+  // Projects are known by one path of theirs, and may be shown by another.
+  auto known = limits.shown;
+  for (const auto& shown : limits.shown) {
+    const auto place = mounts.place_of(shown);
+    if (!place) continue;
+    const auto paths = mounts.paths_of(*place);
+    known.insert(known.end(), paths.begin(), paths.end());
+  }
+  if (request.control_files) limits.read_only = request.control_files(known);
   plan.host = host_operations(mounts, limits);
 }
 
