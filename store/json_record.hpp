@@ -18,24 +18,26 @@
 
 namespace karapace::store {
 
-/// Parses `text` and hands it to `read`, which may throw any std::exception; StoreError "<what> is damaged (...)".
+/// What `read` returns; whatever it throws becomes StoreError "<what> is damaged (...); <remedy>".
 template <class Read>
-auto read_record(std::string_view text, std::string_view what, std::string_view remedy, Read read) {
+auto read_or_damaged(std::string_view what, std::string_view remedy, Read read) {
   try {
-    return read(nlohmann::json::parse(text));
+    return read();
   } catch (const std::exception& error) {
     throw StoreError(std::string(what) + " is damaged (" + error.what() + "); " + std::string(remedy));
   }
 }
 
+/// Parses `text` and hands it to `read`.
+template <class Read>
+auto read_record(std::string_view text, std::string_view what, std::string_view remedy, Read read) {
+  return read_or_damaged(what, remedy, [&] { return read(nlohmann::json::parse(text)); });
+}
+
 /// The same for a text that carries a seal.
 template <class Read>
 auto read_sealed_record(std::string_view text, std::string_view what, std::string_view remedy, Read read) {
-  try {
-    return read(nlohmann::json::parse(unsealed(text)));
-  } catch (const std::exception& error) {
-    throw StoreError(std::string(what) + " is damaged (" + error.what() + "); " + std::string(remedy));
-  }
+  return read_or_damaged(what, remedy, [&] { return read(nlohmann::json::parse(unsealed(text))); });
 }
 
 /// Exactly these fields.

@@ -169,10 +169,10 @@ bool is_expected(int fd, const HostOperation& operation) noexcept {
   return ::fstat(fd, &status) == 0 && status.st_dev == operation.device && status.st_ino == operation.inode;
 }
 
-Fd cover_for(const HostOperation& operation, int place) noexcept {
+Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept {
   struct stat status{};
   if (::fstat(place, &status) != 0) return Fd();
-  if (operation.kind == Kind::hide) return new_cover(S_ISDIR(status.st_mode));
+  if (operation.kind == Kind::hide) return covers.make(S_ISDIR(status.st_mode));
   Fd target;
   if (S_ISLNK(status.st_mode)) {
     target = sys::openat2(AT_FDCWD, operation.path.c_str(), O_PATH, 0, RESOLVE_NO_MAGICLINKS);
@@ -259,6 +259,7 @@ std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations)
 }
 
 void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept {
+  Covers covers;
   for (const auto& operation : operations) {
     const char* path = operation.path.c_str();
     Fd place = sys::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS);
@@ -266,7 +267,7 @@ void change_host_view(const std::vector<HostOperation>& operations, const init::
     if (!place && errno == ENOENT && operation.kind != Kind::hide) continue;
     if (!place) reporter.fail(action(operation.kind), path);
     if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
-    Fd cover = cover_for(operation, place.get());
+    Fd cover = cover_for(operation, place.get(), covers);
     if (!cover || sys::move_mount(cover.get(), place.get()) != 0) reporter.fail(action(operation.kind), path);
   }
 }

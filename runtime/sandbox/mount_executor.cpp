@@ -40,14 +40,22 @@ bool is_directory(int fd) noexcept {
 /// Nothing of an image's, however it is spelled, may be passed on the way.
 constexpr std::uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 
-}  // namespace
-
-Fd new_cover(bool is_directory) noexcept {
+Fd first_cover(bool is_directory) noexcept {
   constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
   if (is_directory) return new_file_system("tmpfs", {}, attributes);
   Fd cover = sys::open_tree_clone(AT_FDCWD, "/dev/null", Recursive::no);
   // Else the mode and owner of the host's /dev/null could be changed through it.
   if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_RDONLY, Recursive::no) != 0) cover.reset();
+  return cover;
+}
+
+}  // namespace
+
+Fd Covers::make(bool is_directory) noexcept {
+  Fd& first = first_[is_directory ? 1 : 0];
+  if (first) return sys::open_tree_clone(first.get(), "", Recursive::no);
+  Fd cover = first_cover(is_directory);
+  if (cover) first = Fd(::fcntl(cover.get(), F_DUPFD_CLOEXEC, 0));
   return cover;
 }
 
@@ -170,10 +178,10 @@ void MountExecutor::make_link(const MountOperation& operation) const noexcept {
     reporter_.fail("make the link", operation.target.c_str());
 }
 
-void MountExecutor::mask(const MountOperation& operation) const noexcept {
+void MountExecutor::mask(const MountOperation& operation) noexcept {
   Fd place = sys::openat2(within_.get(), operation.target.c_str(), O_PATH, 0, plain);
   if (!place && errno == ENOENT) return;
-  Fd cover = place ? new_cover(is_directory(place.get())) : Fd();
+  Fd cover = place ? covers_.make(is_directory(place.get())) : Fd();
   if (!cover || sys::move_mount(cover.get(), place.get()) != 0) reporter_.fail("mask", operation.target.c_str());
 }
 

@@ -113,9 +113,13 @@ void SessionList::add_and_unlock(pid_t process, IdMode mode) {
   std::string content;
   for (const auto& session : sessions_)
     content += fmt::format("{} {} {}\n", session.process, session.start_time, text(session.mode));
-  if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0)
+  // Cut afterwards: a file that is emptied and written again is given new blocks, and its old ones are discarded, by ext4
+  // before the next step.
+  if (::lseek(file_.get(), 0, SEEK_SET) != 0)
     throw SandboxError(errno_message("sandbox: cannot write the list of sessions", errno));
   write_all(file_.get(), content, "the list of sessions");
+  if (::ftruncate(file_.get(), static_cast<off_t>(content.size())) != 0)
+    throw SandboxError(errno_message("sandbox: cannot write the list of sessions", errno));
   // Explicitly: a child may hold a copy of the descriptor.
   ::flock(file_.get(), LOCK_UN);
   file_.reset();

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entering a user namespace.
 //
-// A process may write its own map only for its own id. Wider maps are written by somebody in the parent namespace:
-// in `root` mode a helper process of ours, in `subid` mode newuidmap(1) and newgidmap(1). The helpers are forked before
-// unshare(2), since a set-user-id program gains nothing inside the new namespace, and wait on a pipe.
+// A process may write its own map only for its own id. Wider maps are written by somebody in the parent namespace: in
+// `root` mode by this process, in `subid` mode by newuidmap(1) and newgidmap(1). So the namespace is made together with
+// a process that holds it, mapped from here, and entered.
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 
@@ -39,17 +44,6 @@ std::string map_text(const std::vector<IdRange>& ranges) {
   return text;
 }
 
-struct MapFile {
-  std::string path;
-  std::string text;
-};
-
-/// A child that waits for one byte and then becomes `argv`, or writes `files` (`argv` empty).
-struct Helper {
-  std::vector<std::string> argv;
-  std::vector<MapFile> files;
-};
-
 int write_file(const char* path, std::string_view text) noexcept {
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -57,51 +51,6 @@ int write_file(const char* path, std::string_view text) noexcept {
   const int error = written == static_cast<ssize_t>(text.size()) ? 0 : errno;
   ::close(fd);
   return error;
-}
-
-[[noreturn]] void be_helper(const Helper& helper, char* const* argv, int go, int messages) noexcept {
-  char byte = 0;
-  // The end of the pipe means that the process to map is gone or could not enter a namespace.
-  if (::read(go, &byte, 1) != 1) ::_exit(0);
-  if (helper.argv.empty()) {
-    for (const auto& file : helper.files)
-      if (const int error = write_file(file.path.c_str(), file.text); error != 0) ::_exit(error);
-    ::_exit(0);
-  }
-  ::dup2(messages, STDERR_FILENO);
-  char* const no_variables[] = {nullptr};
-  ::execve(argv[0], argv, no_variables);
-  ::_exit(127);
-}
-
-pid_t start(const Helper& helper, const Pipe& go, const Pipe& messages) {
-  std::vector<char*> argv;
-  for (const auto& word : helper.argv) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid < 0) throw SandboxError(errno_message("sandbox: cannot start a process", errno));
-  if (pid > 0) return pid;
-  ::close(go.writer.get());
-  be_helper(helper, argv.data(), go.reader.get(), messages.writer.get());
-}
-
-Helper map_command(std::string_view tool, pid_t pid, const std::vector<IdRange>& ranges) {
-  const auto path = find_id_helper(tool);
-  if (!path) throw SandboxError(fmt::format("sandbox: {} is missing; install it (Debian: apt install uidmap)", tool));
-  Helper helper{{*path, std::to_string(pid)}, {}};
-  for (const auto& range : ranges)
-    for (const unsigned value : {range.inside, range.outside, range.count})
-      helper.argv.push_back(std::to_string(value));
-  return helper;
-}
-
-std::vector<Helper> helpers(const IdPlan& plan) {
-  const pid_t pid = ::getpid();
-  if (plan.mode == IdMode::subid)
-    return {map_command("newuidmap", pid, plan.uids), map_command("newgidmap", pid, plan.gids)};
-  return {Helper{{},
-                 {{fmt::format("/proc/{}/uid_map", pid), map_text(plan.uids)},
-                  {fmt::format("/proc/{}/gid_map", pid), map_text(plan.gids)}}}};
 }
 
 bool file_says(const char* path, char value) {
@@ -159,41 +108,129 @@ int exit_status(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-std::string helper_problem(const Helper& helper, int status, std::string_view said) {
-  if (helper.argv.empty()) return fmt::format("sandbox: cannot write the maps of ids: {}", map_refusal(status));
-  while (said.ends_with('\n')) said.remove_suffix(1);
-  return fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
-                     helper.argv.front(), said.empty() ? fmt::format("exit status {}", status) : said);
+/// A new user namespace and the process that keeps it until it is entered. That shares this process's memory, as copying
+/// that would take longer than all the rest, on a stack of its own; it does nothing but wait for its end of a pipe.
+class NewUserNamespace {
+ public:
+  NewUserNamespace() : pipe_(pipe()), ends_{pipe_.reader.get(), pipe_.writer.get()} {
+    sigset_t all;
+    sigset_t old;
+    ::sigfillset(&all);
+    // Inherited: no handler of this process may run there.
+    ::sigprocmask(SIG_SETMASK, &all, &old);
+    keeper_ = ::clone(keep, stack_.data() + stack_.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &ends_);
+    const int error = errno;
+    ::sigprocmask(SIG_SETMASK, &old, nullptr);
+    if (keeper_ < 0) throw SandboxError(fmt::format("sandbox: cannot make a user namespace: {}", refusal(error)));
+  }
+  ~NewUserNamespace() {
+    pipe_.writer.reset();
+    exit_status(keeper_);
+  }
+  NewUserNamespace(const NewUserNamespace&) = delete;
+  NewUserNamespace& operator=(const NewUserNamespace&) = delete;
+
+  pid_t keeper() const noexcept { return keeper_; }
+  void enter() const {
+    const Fd process = sys::pidfd_open(keeper_);
+    if (!process || sys::setns(process.get(), CLONE_NEWUSER) != 0)
+      throw SandboxError(fmt::format("sandbox: cannot enter a user namespace: {}", refusal(errno)));
+  }
+
+ private:
+  struct Ends {
+    int reader;
+    int writer;
+  };
+  static int keep(void* argument) noexcept {
+    const Ends ends = *static_cast<const Ends*>(argument);
+    ::close(ends.writer);  // its own copy of the descriptor: the read ends when this process's is closed
+    char byte = 0;
+    ::_exit(static_cast<int>(::read(ends.reader, &byte, 1)));
+  }
+
+  Pipe pipe_;
+  Ends ends_;  // unlike the pipe they stay as they are while the keeper lives
+  alignas(16) std::array<char, 16384> stack_;
+  pid_t keeper_ = -1;
+};
+
+void map_directly(const IdPlan& plan, pid_t keeper) {
+  for (const auto& [name, ranges] : {std::pair("uid_map", &plan.uids), std::pair("gid_map", &plan.gids)})
+    if (const int error = write_file(fmt::format("/proc/{}/{}", keeper, name).c_str(), map_text(*ranges)); error != 0)
+      throw SandboxError(fmt::format("sandbox: cannot write the maps of ids: {}", map_refusal(error)));
 }
 
-void enter_with_helpers(const IdPlan& plan) {
-  const auto work = helpers(plan);
-  auto go = pipe();
-  auto messages = pipe();
-  std::vector<pid_t> pids;
-  for (const auto& helper : work) pids.push_back(start(helper, go, messages));
-  go.reader.reset();
-  messages.writer.reset();
-  try {
-    unshare_user();
-    write_all(go.writer.get(), std::string(work.size(), '.'), "pipe");
-  } catch (...) {
-    go.writer.reset();
-    for (const pid_t pid : pids) exit_status(pid);
-    throw;
+/// newuidmap(1) or newgidmap(1), at work.
+class MapTool {
+ public:
+  MapTool(std::string_view name, pid_t keeper, const std::vector<IdRange>& ranges) : messages_(pipe()) {
+    const auto path = find_id_helper(name);
+    if (!path) throw SandboxError(fmt::format("sandbox: {} is missing; install it (Debian: apt install uidmap)", name));
+    words_ = {*path, std::to_string(keeper)};
+    for (const auto& range : ranges)
+      for (const unsigned value : {range.inside, range.outside, range.count}) words_.push_back(std::to_string(value));
+    start();
   }
-  const auto said = read_all(messages.reader.get(), "the messages of newuidmap");
-  std::vector<int> statuses;
-  for (const pid_t pid : pids) statuses.push_back(exit_status(pid));
-  for (std::size_t i = 0; i < work.size(); ++i)
-    if (statuses[i] != 0) throw SandboxError(helper_problem(work[i], statuses[i], said));
+  MapTool(const MapTool&) = delete;
+  MapTool& operator=(const MapTool&) = delete;
+  ~MapTool() {
+    if (process_ > 0) exit_status(process_);
+  }
+
+  /// Waits for its end. SandboxError with what it said when it failed.
+  void finish() {
+    auto said = read_all(messages_.reader.get(), "the messages of newuidmap");
+    const int status = exit_status(std::exchange(process_, -1));
+    if (status == 0) return;
+    while (said.ends_with('\n')) said.pop_back();
+    throw SandboxError(fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
+                                   words_.front(), said.empty() ? fmt::format("exit status {}", status) : said));
+  }
+
+ private:
+  void start() {
+    std::vector<char*> argv;
+    for (auto& word : words_) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    char* const no_variables[] = {nullptr};
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, messages_.writer.get(), STDERR_FILENO);
+    const int error = ::posix_spawn(&process_, argv[0], &actions, nullptr, argv.data(), no_variables);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw SandboxError(errno_message(fmt::format("sandbox: cannot start {}", argv[0]), error));
+    messages_.writer.reset();
+  }
+
+  Pipe messages_;
+  std::vector<std::string> words_;
+  pid_t process_ = -1;
+};
+
+void map_by_tools(const IdPlan& plan, pid_t keeper) {
+  MapTool users("newuidmap", keeper, plan.uids);
+  MapTool groups("newgidmap", keeper, plan.gids);
+  users.finish();
+  groups.finish();
+}
+
+void enter_mapped(const IdPlan& plan) {
+  const NewUserNamespace created;
+  if (plan.mode == IdMode::subid)
+    map_by_tools(plan, created.keeper());
+  else
+    map_directly(plan, created.keeper());
+  created.enter();
 }
 
 }  // namespace
 
 void enter_user_namespace(const IdPlan& plan) {
-  if (plan.mode == IdMode::single) return enter_single(plan);
-  enter_with_helpers(plan);
+  if (plan.mode == IdMode::single)
+    enter_single(plan);
+  else
+    enter_mapped(plan);
 }
 
 }  // namespace karapace::runtime

@@ -2,6 +2,7 @@
 #include "store/environment.hpp"
 
 #include <chrono>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include "store/directory.hpp"
 #include "store/gc.hpp"
+#include "store/seal.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -142,6 +144,27 @@ TEST_F(StoreTest, ARootWithAnyPathComesBack) {
   EXPECT_EQ(found->steps, root.steps);
   remove_root(store_, root.manifest);
   EXPECT_FALSE(find_root(store_, root.manifest));
+}
+
+TEST_F(StoreTest, ARootOfTheFirstFormatIsReadAndAMadeUpOneIsNot) {
+  auto manifest = temporary_.path() / "karapace.toml";
+  auto file = store_.roots_path() / blake3(canonical_manifest(manifest).native()).hex();
+  auto step = StepKey(blake3("s"));
+  auto text = [&](std::string_view format, std::string_view steps, std::string_view lines) {
+    return fmt::format("{{\n \"environment\": \"{}\",\n \"format\": {},\n \"lock_mtime_ns\": 1,\n \"manifest\": \"{}\",\n"
+                       " \"manifest_mtime_ns\": 2,\n \"name\": \"p\",\n \"steps\": {}\n}}\n{}",
+                       blake3("e").hex(), format, canonical_manifest(manifest).native(), steps, lines);
+  };
+  auto put = [&](const std::string& record) { std::ofstream(file) << sealed(record); };
+  put(text("1", "[\"" + step.hex() + "\"]", ""));
+  EXPECT_EQ(find_root(store_, manifest)->steps, std::vector{step});
+  put(text("2", "1", step.hex() + "\n"));
+  EXPECT_EQ(find_root(store_, manifest)->steps, std::vector{step});
+  for (const auto& bad : {text("2", "2", step.hex() + "\n"), text("2", "1", step.hex()), text("2", "1", std::string(64, 'x') + "\n"),
+                          text("2", "1", step.hex() + "\n\n"), text("3", "0", ""), text("2", "-1", ""), std::string("{\n")}) {
+    put(bad);
+    EXPECT_THROW(find_root(store_, manifest), StoreError) << bad;
+  }
 }
 
 TEST_F(StoreTest, ARootKeepsTheDirectoriesOfItsGraphsWhileTheyAreThere) {
