@@ -72,6 +72,7 @@ SandboxResult Supervisor::watch(SandboxProcess one, Fd socket, Fd fuse_device) {
   if (relay_) relay_->drain();
   if (fuse_server_ && plan_.ending == Ending::whole) fuse_server_->wait();
   if (gone_) throw SessionGone(failure_);
+  if (foreign_) throw NotASession(failure_);
   if (!failure_.empty()) throw SandboxError(failure_);
   return result_;
 }
@@ -132,7 +133,10 @@ void Supervisor::take(ReportReader::Heard heard) {
 void Supervisor::fail(const Report& report) {
   // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked
   // any more.
-  gone_ = std::strcmp(report.stage, joining) == 0 && (report.error == ESRCH || report.error == EPERM);
+  const bool not_joined = std::strcmp(report.stage, joining) == 0;
+  gone_ = not_joined && (report.error == ESRCH || report.error == EPERM);
+  // It is in a namespace of this process's.
+  foreign_ = not_joined && report.error == EINVAL;
   failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),
                          std::strerror(report.error));
 }

@@ -59,7 +59,8 @@ class Supervisor {
   std::optional<TerminalRelay> relay_;
   bool ended_ = false;
   bool finished_ = false;
-  bool gone_ = false;  // there was no sandbox to join
+  bool gone_ = false;     // there is no sandbox to join any more
+  bool foreign_ = false;  // there never was one
   SandboxResult result_;
   std::string failure_;
 };
