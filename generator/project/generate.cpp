@@ -64,7 +64,7 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(without_final_slash(request.working_directory / request.directory)) {
+        directory_(without_final_slash(request.working_directory / request.directory), judge()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }
@@ -103,6 +103,25 @@ class Generation {
                       .manifest_mtime_ns = modified_ns(project.manifest_path),
                       .lock_mtime_ns = modified_ns(project.lock_path),
                       .steps = std::move(steps)});
+  }
+
+  /// Links in projects are not followed. CMake follows them before us, and its own files lie there as well.
+  OwnDirectory::WrittenBySessions judge() const {
+    if (request_.form == GraphForm::cmake) return {};
+    return [this](const fs::path& directory) {
+      auto holds = [&](const fs::path& project) {
+        auto rest = directory.lexically_relative(project);
+        return !rest.empty() && *rest.begin() != "..";
+      };
+      std::error_code error;
+      for (const auto& manifest : request_.manifests) {
+        auto path = fs::canonical(request_.working_directory / manifest, error);
+        if (!error && holds(fs::is_directory(path) ? path : path.parent_path())) return true;
+      }
+      auto roots = store::roots(store_);
+      return std::any_of(roots.begin(), roots.end(),
+                         [&](const store::Root& root) { return holds(root.manifest.parent_path()); });
+    };
   }
 
   void add_arguments(const Edge& edge) {
