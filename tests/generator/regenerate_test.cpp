@@ -181,6 +181,15 @@ TEST_F(Gen, RefusesASetupFileThatIsALinkOutOfTheProject) {
       << result.output;
 }
 
+TEST_F(Gen, RefusesASetupFileOfHoles) {
+  write_manifest("[[setup.files]]\nsource = \"holes\"\ntarget = \"/etc/motd\"\n");
+  auto result = shell("truncate -s 3T holes && timeout 20 " + shell_quoted(KARAPACE_PROGRAM) + " gen");
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.output.find("karapace.toml:6:10: setup.files: source \"holes\" has 3298534883328 bytes; 16 GiB are the most"),
+            std::string::npos)
+      << result.output;
+}
+
 TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -184,6 +185,28 @@ TEST_F(Sandbox, TellsHowCommandsEnded) {
   EXPECT_EQ(outcome.output, "");
 }
 
+TEST_F(Sandbox, TellsWhatTheImageHasInPlaceOfAFileOrADirectory) {
+  fs::create_directories(lower / "etc/hosts");
+  auto odd = plan();
+  odd.given_files = {{"/etc/hosts", "x\n"}};
+  odd.commands = {shell("true")};
+  EXPECT_EQ(run_plan(odd).error, "sandbox: cannot mount a file on what the image has at /etc/hosts: Is a directory");
+  odd.given_files.clear();
+  odd.binds.push_back({directory / "upper", "/etc/passwd"});
+  EXPECT_EQ(run_plan(odd).error, "sandbox: cannot mount a directory on what the image has at /etc/passwd: Not a directory");
+}
+
+TEST_F(Sandbox, NeedsNoMoreOfTheCallersLimitOfFilesThanItsCommands) {
+  rlimit own{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &own), 0);
+  const rlimit few{20, own.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto outcome = run_shell("ulimit -Sn; ulimit -Hn");
+  ::setrlimit(RLIMIT_NOFILE, &own);
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.output, "20\n" + std::to_string(own.rlim_max) + "\n");
+}
+
 TEST_F(Sandbox, TellsWhyACommandDidNotStart) {
   auto missing = plan();
   missing.commands = {{{"nothing-like-it"}, {{"PATH", "/usr/bin"}}, "/", {}}};
@@ -195,6 +218,9 @@ TEST_F(Sandbox, TellsWhyACommandDidNotStart) {
   ::chmod((lower / "script").c_str(), 0755);
   missing.commands = {{{"/script"}, {}, "/", {}}};
   EXPECT_EQ(run_plan(missing).not_started, "/script (its interpreter is missing): No such file or directory");
+  missing.commands = {{{""}, {{"PATH", "/usr/bin"}}, "/", {}}};
+  EXPECT_EQ(run_plan(missing).status, 127);
+  EXPECT_EQ(run_plan(missing).not_started, "\"\" (a command's name can not be empty): No such file or directory");
   missing.commands = {{{"true"}, {{"PATH", "/usr/bin"}}, "/not/there", {}}};
   EXPECT_EQ(run_plan(missing).not_started, "/not/there: No such file or directory");
 }
