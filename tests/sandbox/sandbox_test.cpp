@@ -347,6 +347,58 @@ TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
   ::close(master);
 }
 
+TEST_F(Sandbox, ATerminalThatNobodyReadsKeepsNoSignalFromPassing) {
+  int master = -1;
+  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (runner == 0) {
+    auto terminal = plan();
+    terminal.purpose = Purpose::session;
+    terminal.terminal = Terminal::pty;
+    terminal.commands = {shell("touch /begun; exec yes")};
+    const auto ids = plan_ids();
+    terminal.id_mode = ids.mode;
+    enter_user_namespace(ids);
+    ::_exit(run(terminal).status);
+  }
+  for (int i = 0; i < 100 && !fs::exists(upper / "begun"); ++i) std::this_thread::sleep_for(50ms);
+  std::this_thread::sleep_for(1s);  // every buffer is full
+  ::kill(runner, SIGTERM);
+  int status = 0;
+  pid_t ended = 0;
+  for (int i = 0; i < 100 && ended == 0; ++i) {
+    ended = ::waitpid(runner, &status, WNOHANG);
+    if (ended == 0) std::this_thread::sleep_for(100ms);
+  }
+  EXPECT_EQ(ended, runner) << "it did not end within ten seconds";
+  if (ended == 0) ::kill(runner, SIGKILL), ::waitpid(runner, &status, 0);
+  EXPECT_EQ(status, (128 + SIGTERM) << 8);
+  ::close(master);
+}
+
+TEST_F(Sandbox, ATerminalThatIsReadSlowlyLosesNothing) {
+  int master = -1;
+  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (runner == 0) {
+    auto terminal = plan();
+    terminal.purpose = Purpose::session;
+    terminal.terminal = Terminal::pty;
+    terminal.commands = {shell("stty -opost; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done")};
+    ::_exit(run_plan(terminal).status);
+  }
+  std::this_thread::sleep_for(1s);
+  std::string output;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;)
+    output.append(buffer, static_cast<std::size_t>(count));
+  int status = 0;
+  ::waitpid(runner, &status, 0);
+  std::string expected;
+  for (int i = 0; i < 20000; ++i) expected += "line " + std::to_string(i) + "\n";
+  EXPECT_EQ(output, expected);
+  EXPECT_EQ(status, 0);
+  ::close(master);
+}
+
 TEST_F(Sandbox, FuseOverlayLeavesTheSameMarks) {
   if (::access("/dev/fuse", R_OK | W_OK) != 0 || ::access("/usr/bin/fuse-overlayfs", X_OK) != 0)
     KARAPACE_SKIP_SANDBOX_TEST("fuse-overlayfs is not usable here");
