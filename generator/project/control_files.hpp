@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "generator/project/own_directory.hpp"
 #include "store/environment.hpp"
+#include "store/store.hpp"
 
 namespace karapace::generator {
 
@@ -18,5 +20,9 @@ namespace karapace::generator {
 /// and in the graph's directory build.ninja, steps.cmake and `.karapace`, where Ninja's logs are, which tell it what is up
 /// to date; of graphs that an older release wrote they are in the directory itself.
 std::vector<std::filesystem::path> control_files(const store::Root& root);
+
+/// Whether a directory lies in one of these projects, or in any project of the store: what runs in its sessions may have
+/// put links there. The store must live as long.
+OwnDirectory::WrittenBySessions in_projects(const store::Store& store, std::vector<std::filesystem::path> projects = {});
 
 }  // namespace karapace::generator

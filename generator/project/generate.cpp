@@ -15,6 +15,7 @@
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
+#include "generator/project/control_files.hpp"
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
@@ -105,23 +106,16 @@ class Generation {
                       .steps = std::move(steps)});
   }
 
-  /// Links in projects are not followed. CMake follows them before us, and its own files lie there as well.
+  /// CMake follows links before us, and its own files lie there as well.
   OwnDirectory::WrittenBySessions judge() const {
     if (request_.form == GraphForm::cmake) return {};
-    return [this](const fs::path& directory) {
-      auto holds = [&](const fs::path& project) {
-        auto rest = directory.lexically_relative(project);
-        return !rest.empty() && *rest.begin() != "..";
-      };
-      std::error_code error;
-      for (const auto& manifest : request_.manifests) {
-        auto path = fs::canonical(request_.working_directory / manifest, error);
-        if (!error && holds(fs::is_directory(path) ? path : path.parent_path())) return true;
-      }
-      auto roots = store::roots(store_);
-      return std::any_of(roots.begin(), roots.end(),
-                         [&](const store::Root& root) { return holds(root.manifest.parent_path()); });
-    };
+    std::vector<fs::path> projects;
+    std::error_code error;
+    for (const auto& manifest : request_.manifests) {
+      auto path = fs::canonical(request_.working_directory / manifest, error);
+      if (!error) projects.push_back(fs::is_directory(path) ? path : path.parent_path());
+    }
+    return in_projects(store_, std::move(projects));
   }
 
   void add_arguments(const Edge& edge) {
