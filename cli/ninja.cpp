@@ -55,13 +55,14 @@ void note_regenerated(const generator::Generated& generated, const std::filesyst
   if (!generated.touched) return;
   const auto graph = directory / "build.ninja";
   Fd log(::open((directory / ".karapace/.ninja_log").c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   if (!log || ::fstat(log.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   if (::stat(graph.c_str(), &status) != 0) return;
   const auto line = last_line_of(read_all(log.get(), "Ninja's log"), "build.ninja");
   if (!line) return;
   const auto time = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  write_all(log.get(), fmt::format("{}\t{}\t{}\t{}\t{}\n", (*line)[0], (*line)[1], time, (*line)[3], (*line)[4]), "Ninja's log");
+  write_all(log.get(), fmt::format("{}\t{}\t{}\t{}\t{}\n", (*line)[0], (*line)[1], time, (*line)[3], (*line)[4]),
+            "Ninja's log");
 }
 
 }  // namespace karapace::cli

@@ -38,8 +38,8 @@ void require_size(int file, const std::string& name, const std::string& what) {
   struct stat status{};
   if (::fstat(file, &status) != 0) throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, name), errno));
   if (static_cast<std::uint64_t>(status.st_size) <= largest_file_gib << 30) return;
-  throw ManifestError(fmt::format("{} \"{}\" has {} bytes; {} GiB are the most: mount it instead, or split it", what, name,
-                                  status.st_size, largest_file_gib));
+  throw ManifestError(fmt::format("{} \"{}\" has {} bytes; {} GiB are the most: mount it instead, or split it", what,
+                                  name, status.st_size, largest_file_gib));
 }
 
 Content content_of(const std::filesystem::path& directory, const std::string& name, const std::string& what) {

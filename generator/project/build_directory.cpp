@@ -62,13 +62,14 @@ void refuse_traps(const OwnDirectory& directory) {
       throw Error(
           fmt::format("gen: {} is a link, so it is left alone: remove it, or name another directory with -C", path));
     }
-    struct stat status {};
+    struct stat status{};
     bool is_log = std::string_view(name) != "build.ninja";
     if (!is_log || ::fstatat(directory.fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISREG(status.st_mode) && status.st_nlink == 1) continue;
-    throw Error(fmt::format("gen: {} is no regular file, or has another name (a hard link), so it is left alone: remove it, or "
-                            "name another directory with -C",
-                            path));
+    throw Error(
+        fmt::format("gen: {} is no regular file, or has another name (a hard link), so it is left alone: remove it, or "
+                    "name another directory with -C",
+                    path));
   }
 }
 

@@ -61,17 +61,18 @@ Fd open_part(int parent, const std::string& name, const fs::path& path, std::str
     std::error_code error;
     auto real = fs::read_symlink(fmt::format("/proc/self/fd/{}", parent), error);
     if (error || written_by_sessions(real))
-      throw Error(
-          fmt::format("{}: {} is a link, which what ran in a session may have made, so it is not followed: name the directory "
-                      "that it leads to, or remove it",
-                      what, quoted(path)));
+      throw Error(fmt::format(
+          "{}: {} is a link, which what ran in a session may have made, so it is not followed: name the directory "
+          "that it leads to, or remove it",
+          what, quoted(path)));
   }
   if (is_link) fd = Fd(::openat(parent, name.c_str(), flags));
   if (!fd) throw Error(errno_message(fmt::format("{}: cannot open {}", what, quoted(path)), is_link ? errno : ENOTDIR));
   return fd;
 }
 
-Fd open_place(const fs::path& place, std::string_view what, const OwnDirectory::WrittenBySessions& written_by_sessions) {
+Fd open_place(const fs::path& place, std::string_view what,
+              const OwnDirectory::WrittenBySessions& written_by_sessions) {
   fs::path done = place.is_absolute() ? "/" : ".";
   Fd fd = open_at(AT_FDCWD, done, O_PATH | O_DIRECTORY);
   for (const auto& part : place.relative_path()) {
@@ -150,10 +151,10 @@ bool OwnDirectory::write_control_file(const std::string& name, std::string_view 
   // The lock is kept until the new file has the name: a session that begins meanwhile waits and holds the new one.
   bool is_shown = is_file && ::flock(old.get(), LOCK_EX | LOCK_NB) != 0;
   if (is_shown && status.st_nlink != 1) {
-    throw Error(
-        fmt::format("{}: {} has another name (a hard link), and a session that shows it keeps it from being replaced: end the "
-                    "session and try again",
-                    what_, quoted(path_ / name)));
+    throw Error(fmt::format(
+        "{}: {} has another name (a hard link), and a session that shows it keeps it from being replaced: end the "
+        "session and try again",
+        what_, quoted(path_ / name)));
   }
   if (is_shown) {
     rewrite(old.get(), quoted(path_ / name), text);
@@ -179,7 +180,8 @@ void OwnDirectory::remove_unless_plain(const std::string& name) const {
   if (::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   if (S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid == ::geteuid()) return;
   if (::unlinkat(fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
-  throw Error(errno_message(fmt::format("{}: cannot remove {}, where a file belongs", what_, quoted(path_ / name)), errno));
+  throw Error(
+      errno_message(fmt::format("{}: cannot remove {}, where a file belongs", what_, quoted(path_ / name)), errno));
 }
 
 }  // namespace karapace::generator

@@ -170,8 +170,9 @@ class RoomForFiles {
     if (::getrlimit(RLIMIT_NOFILE, &caller_) != 0)
       throw SandboxError(errno_message("sandbox: cannot read the limit RLIMIT_NOFILE", errno));
     if (caller_.rlim_max < needed)
-      throw SandboxError(fmt::format("sandbox: {} open files are allowed, and {} are needed: raise the hard limit (ulimit -Hn)",
-                                     caller_.rlim_max, needed));
+      throw SandboxError(
+          fmt::format("sandbox: {} open files are allowed, and {} are needed: raise the hard limit (ulimit -Hn)",
+                      caller_.rlim_max, needed));
     const rlimit raised{caller_.rlim_max, caller_.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &raised);
   }

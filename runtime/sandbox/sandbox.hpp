@@ -126,9 +126,9 @@ class NotASession : public SandboxError {
   using SandboxError::SandboxError;
 };
 
-/// Runs the plan. SessionGone when there is nothing to join any more, NotASession when there never was. SandboxError naming the stage (mount, pivot,
-/// exec, ...), the path and errno when the sandbox itself can not be made; a command that fails is a result, not an
-/// error.
+/// Runs the plan. SessionGone when there is nothing to join any more, NotASession when there never was. SandboxError
+/// naming the stage (mount, pivot, exec, ...), the path and errno when the sandbox itself can not be made; a command
+/// that fails is a result, not an error.
 SandboxResult run(const SandboxPlan& plan);
 
 }  // namespace karapace::runtime

@@ -109,8 +109,8 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   plan.host = host_operations(mounts, limits);
 }
 
-/// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one. Nothing
-/// for what can not be locked: then `gen` can not do so either, and takes it for held.
+/// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
+/// Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
 ///
 /// Whoever can read the file can lock it, those in other sessions of the project, too: they can keep a session from
 /// beginning, which is told, but not have one begin without the lock.
@@ -128,10 +128,11 @@ std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
     const bool same = ::lstat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
     if (locked && same) return fd;
   } while (waiting.go_on());
-  throw SandboxError(fmt::format("sandbox: cannot hold {}, so that sessions could write to it: for {} seconds a process has had "
-                                 "a lock on it, a karapace that writes it or what runs in another session of the project "
-                                 "(`lslocks` lists them); end that and try again",
-                                 name, patience.count()));
+  throw SandboxError(
+      fmt::format("sandbox: cannot hold {}, so that sessions could write to it: for {} seconds a process has had "
+                  "a lock on it, a karapace that writes it or what runs in another session of the project "
+                  "(`lslocks` lists them); end that and try again",
+                  name, patience.count()));
 }
 
 std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice) {
@@ -241,12 +242,14 @@ Fd lock_upper(const store::Instance& instance, const Notice& notice) {
   Waiting waiting(std::chrono::seconds(30), "an earlier session of this instance to end", notice);
   if (lock_patiently(lock.get(), LOCK_EX, waiting)) return lock;
   if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
-  throw SandboxError("sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
-                     "store?); end it, or add --ephemeral");
+  throw SandboxError(
+      "sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
+      "store?); end it, or add --ephemeral");
 }
 
 /// The first session mounts.
-SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions, const Notice& notice) {
+SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions,
+                        const Notice& notice) {
   // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
   const Fd upper_lock = lock_upper(instance, notice);
   plan.id_mode = enter();

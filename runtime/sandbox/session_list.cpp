@@ -101,12 +101,13 @@ void lock_list(int fd, const std::filesystem::path& path, const Notice& notice, 
     Waiting some(part, {}, {});
     if (lock_patiently(fd, LOCK_EX, some)) return;
     if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd, &status) == 0 && is_after(status.st_mtim, std::exchange(last, status.st_mtim))) all.begin_anew();
     if (!all.go_on())
-      throw SandboxError(fmt::format("sandbox: for {} seconds a karapace has held the list of sessions \"{}\": is it stopped? "
-                                     "`lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral",
-                                     patience.count(), escaped_utf8(path.native())));
+      throw SandboxError(
+          fmt::format("sandbox: for {} seconds a karapace has held the list of sessions \"{}\": is it stopped? "
+                      "`lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral",
+                      patience.count(), escaped_utf8(path.native())));
   }
 }
 

@@ -61,8 +61,8 @@ class Supervisor {
   bool ended_ = false;
   bool finished_ = false;
   bool told_to_end_ = false;  // by a signal
-  bool gone_ = false;     // there is no sandbox to join any more
-  bool foreign_ = false;  // there never was one
+  bool gone_ = false;         // there is no sandbox to join any more
+  bool foreign_ = false;      // there never was one
   SandboxResult result_;
   std::string failure_;
 };

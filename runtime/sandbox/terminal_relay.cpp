@@ -33,14 +33,12 @@ namespace {
 bool is_in_foreground() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
 
 /// Not the caller's open file, on which others rely.
-Fd output_without_waiting() {
-  return Fd(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-}
+Fd output_without_waiting() { return Fd(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)); }
 
 }  // namespace
 
 TerminalRelay::TerminalRelay() : is_terminal_(::tcgetattr(STDIN_FILENO, &original_) == 0) {
-  struct stat status {};
+  struct stat status{};
   is_file_ = ::fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
   if (::isatty(STDOUT_FILENO) == 1 || S_ISFIFO(status.st_mode)) own_output_ = output_without_waiting();
 }

@@ -2,11 +2,11 @@
 // TerminalRelay: the caller's terminal on one side, the master of a sandbox's terminal on the other.
 //
 // While a master is attached the caller's terminal is raw, so that keys such as Ctrl-C and Ctrl-Z act inside; it gets
-// its modes back when the relay dies, on whatever way. In the background the terminal is left alone. Without a terminal on standard input the relay copies bytes, and
-// the end of input is typed as the inside's end-of-file character.
+// its modes back when the relay dies, on whatever way. In the background the terminal is left alone. Without a terminal
+// on standard input the relay copies bytes, and the end of input is typed as the inside's end-of-file character.
 //
-// Nothing here waits: a terminal that nobody reads from must not keep signals from being passed on. What can not be moved
-// is kept, as much as the buffers hold, and then its source is not read.
+// Nothing here waits: a terminal that nobody reads from must not keep signals from being passed on. What can not be
+// moved is kept, as much as the buffers hold, and then its source is not read.
 #pragma once
 
 #include <array>
@@ -41,7 +41,8 @@ class TerminalRelay {
   void relay(const pollfd* sources);
   /// After SIGWINCH and SIGCONT: the caller's size, and raw mode again.
   void refresh();
-  /// Takes what is still in the master; whether there is something to write. `write_output` does that, when poll(2) finds room.
+  /// Takes what is still in the master; whether there is something to write. `write_output` does that, when poll(2)
+  /// finds room.
   bool take_rest();
   void write_output();
 
@@ -62,7 +63,7 @@ class TerminalRelay {
   std::size_t pending_begin_ = 0;
   std::size_t pending_end_ = 0;
   // Output that the caller's terminal has not taken yet.
-  Fd own_output_;      // standard output, opened anew so that writing to it does not wait; nothing where that can not be
+  Fd own_output_;  // standard output, opened anew so that writing to it does not wait; nothing where that can not be
   bool is_file_ = false;  // never waits, and would begin at its start if it was opened anew
   std::array<char, 16384> output_{};
   std::size_t output_begin_ = 0;

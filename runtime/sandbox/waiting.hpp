@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting: for a lock that another process holds. It has an end, and the person who waits is told what for.
 //
-// A process that holds a lock may be stopped, or hold it on purpose: whoever waits for it without end and without a word
-// looks broken himself.
+// A process that holds a lock may be stopped, or hold it on purpose: whoever waits for it without end and without a
+// word looks broken himself.
 #pragma once
 
 #include <chrono>
@@ -33,8 +33,8 @@ class Waiting {
   Clock::time_point begin_ = first_;
 };
 
-/// flock(2) with `operation` on what is open; false when somebody else has held it for as long as `waiting` waits. Other
-/// errors than that are in errno, and false as well.
+/// flock(2) with `operation` on what is open; false when somebody else has held it for as long as `waiting` waits.
+/// Other errors than that are in errno, and false as well.
 bool lock_patiently(int fd, int operation, Waiting& waiting);
 
 }  // namespace karapace::runtime

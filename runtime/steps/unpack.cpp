@@ -188,22 +188,24 @@ class DebUnpacker {
   std::string list_;
 };
 
-/// What every sandbox mounts on (runtime/sandbox/mount_plan.hpp): it refuses these, but says so late, to whoever uses the
-/// environment first.
+/// What every sandbox mounts on (runtime/sandbox/mount_plan.hpp): it refuses these, but says so late, to whoever uses
+/// the environment first.
 void require_usable_root(const TreeWriter& writer, const std::string& label) {
   for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) {
     const auto* entry = writer.find(name);
     if (!entry || entry->type == store::EntryType::directory) continue;
-    throw StepError(fmt::format("{}: refused: \"/{}\" is {}, and sandboxes mount on it: make it a directory in the archive, or "
-                                "leave it out",
-                                label, name, entry->type == store::EntryType::symlink ? "a link" : "no directory"));
+    throw StepError(
+        fmt::format("{}: refused: \"/{}\" is {}, and sandboxes mount on it: make it a directory in the archive, or "
+                    "leave it out",
+                    label, name, entry->type == store::EntryType::symlink ? "a link" : "no directory"));
   }
   for (const char* name : {"etc/hosts", "etc/resolv.conf", "etc/machine-id"}) {
     const auto* entry = writer.find(name);
     if (!entry || entry->type != store::EntryType::directory) continue;
-    throw StepError(fmt::format("{}: refused: \"/{}\" is a directory, and sandboxes put a file there: make it a file in the "
-                                "archive, or leave it out",
-                                label, name));
+    throw StepError(
+        fmt::format("{}: refused: \"/{}\" is a directory, and sandboxes put a file there: make it a file in the "
+                    "archive, or leave it out",
+                    label, name));
   }
 }
 

@@ -62,9 +62,10 @@ TEST_F(ControlFile, ThatHasAnotherNameIsMadeAnew) {
     own_.write_control_file("build.ninja", "# ours\nanother graph\n");
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
-    EXPECT_EQ(error.what(), "test: \"" + (directory_.path() / "build.ninja").string() +
-                                "\" has another name (a hard link), and a session that shows it keeps it from being replaced: "
-                                "end the session and try again");
+    EXPECT_EQ(error.what(),
+              "test: \"" + (directory_.path() / "build.ninja").string() +
+                  "\" has another name (a hard link), and a session that shows it keeps it from being replaced: "
+                  "end the session and try again");
   }
   EXPECT_EQ(text(), graph);
 }

@@ -185,7 +185,8 @@ TEST_F(Gen, RefusesASetupFileOfHoles) {
   write_manifest("[[setup.files]]\nsource = \"holes\"\ntarget = \"/etc/motd\"\n");
   auto result = shell("truncate -s 3T holes && timeout 20 " + shell_quoted(KARAPACE_PROGRAM) + " gen");
   EXPECT_EQ(result.status, 2);
-  EXPECT_NE(result.output.find("karapace.toml:6:10: setup.files: source \"holes\" has 3298534883328 bytes; 16 GiB are the most"),
+  EXPECT_NE(result.output.find(
+                "karapace.toml:6:10: setup.files: source \"holes\" has 3298534883328 bytes; 16 GiB are the most"),
             std::string::npos)
       << result.output;
 }
@@ -418,8 +419,9 @@ TEST_F(Traps, AFifoOrASecondNameInPlaceOfNinjasLogsIsFound) {
   for (const std::string make : {"mkfifo .ninja_log", "ln ../victim/dear .ninja_log"}) {
     auto result = shell(make + " && " + gen);
     EXPECT_EQ(result.status, 1);
-    EXPECT_NE(result.output.find("/.ninja_log is no regular file, or has another name (a hard link), so it is left alone"),
-              std::string::npos)
+    EXPECT_NE(
+        result.output.find("/.ninja_log is no regular file, or has another name (a hard link), so it is left alone"),
+        std::string::npos)
         << result.output;
     fs::remove(project_ / ".ninja_log");
   }
@@ -436,9 +438,10 @@ TEST_F(Traps, ABuildDirectoryIsNotReachedThroughALinkInAProject) {
     SCOPED_TRACE(directory);
     auto result = shell("karapace gen -C " + directory);
     EXPECT_EQ(result.status, 1);
-    EXPECT_NE(result.output.find("\" is a link, which what ran in a session may have made, so it is not followed: name the "
-                                 "directory that it leads to, or remove it"),
-              std::string::npos)
+    EXPECT_NE(
+        result.output.find("\" is a link, which what ran in a session may have made, so it is not followed: name the "
+                           "directory that it leads to, or remove it"),
+        std::string::npos)
         << result.output;
   }
   EXPECT_EQ(files_in(victim()), (std::set<std::string>{"dear", "local.ninja"}));

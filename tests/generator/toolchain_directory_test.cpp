@@ -130,9 +130,10 @@ TEST_F(ToolchainDirectory, IsNotReachedThroughALinkThatASessionMayHaveMade) {
                     [&](const fs::path& place) { return place == directory_ / "project"; });
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
-    EXPECT_EQ(error.what(), "toolchain: \"" + (directory_ / "project/out").string() +
-                                "\" is a link, which what ran in a session may have made, so it is not followed: name the "
-                                "directory that it leads to, or remove it");
+    EXPECT_EQ(error.what(),
+              "toolchain: \"" + (directory_ / "project/out").string() +
+                  "\" is a link, which what ran in a session may have made, so it is not followed: name the "
+                  "directory that it leads to, or remove it");
   }
   EXPECT_FALSE(fs::exists(directory_ / "victim/tools"));
 }

@@ -193,7 +193,8 @@ TEST_F(Sandbox, TellsWhatTheImageHasInPlaceOfAFileOrADirectory) {
   EXPECT_EQ(run_plan(odd).error, "sandbox: cannot mount a file on what the image has at /etc/hosts: Is a directory");
   odd.given_files.clear();
   odd.binds.push_back({directory / "upper", "/etc/passwd"});
-  EXPECT_EQ(run_plan(odd).error, "sandbox: cannot mount a directory on what the image has at /etc/passwd: Not a directory");
+  EXPECT_EQ(run_plan(odd).error,
+            "sandbox: cannot mount a directory on what the image has at /etc/passwd: Not a directory");
 }
 
 TEST_F(Sandbox, NeedsNoMoreOfTheCallersLimitOfFilesThanItsCommands) {

@@ -151,7 +151,8 @@ class FirstProcess {
 
 TEST_F(SessionFiles, DeadSessionsDamagedLinesAndOtherProcessesAreNotJoined) {
   if (::geteuid() != 0) KARAPACE_SKIP_SANDBOX_TEST("a pid namespace alone needs root");
-  std::ofstream(directory / "session") << "garbage\n1 1 root\n" << ::getpid() << " 12 single\n99999999 5 subid\n"
+  std::ofstream(directory / "session") << "garbage\n1 1 root\n"
+                                       << ::getpid() << " 12 single\n99999999 5 subid\n"
                                        << FirstProcess::line_of(::getpid(), IdMode::single);
   SessionList list(directory);
   EXPECT_FALSE(list.find_running());
@@ -166,12 +167,12 @@ TEST_F(SessionFiles, DeadSessionsDamagedLinesAndOtherProcessesAreNotJoined) {
 TEST_F(SessionFiles, AListThatIsNeverGivenBackIsNotWaitedForForEver) {
   const SessionList stopped(directory);
   std::string told;
-  const auto message = message_of([&] {
-    const SessionList list(directory, [&](const std::string& line) { told += line; }, 3s);
-  });
+  const auto message =
+      message_of([&] { const SessionList list(directory, [&](const std::string& line) { told += line; }, 3s); });
   EXPECT_EQ(told, "waiting for another session of this instance to stand");
-  EXPECT_EQ(message, "sandbox: for 3 seconds a karapace has held the list of sessions \"" + (directory / "session").string() +
-                         "\": is it stopped? `lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral");
+  EXPECT_EQ(message,
+            "sandbox: for 3 seconds a karapace has held the list of sessions \"" + (directory / "session").string() +
+                "\": is it stopped? `lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral");
 }
 
 /// An environment of one layer, the fixture's image, that mounts the host's /usr.
@@ -236,8 +237,7 @@ INSTANTIATE_TEST_SUITE_P(Users, Sessions, ::testing::Values(User::this_one, User
 
 /// What is no matter of id modes.
 using AnySession = Sessions;
-INSTANTIATE_TEST_SUITE_P(User, AnySession, ::testing::Values(User::this_one),
-                         [](const auto&) { return "ThisUser"; });
+INSTANTIATE_TEST_SUITE_P(User, AnySession, ::testing::Values(User::this_one), [](const auto&) { return "ThisUser"; });
 
 TEST_P(AnySession, BeginsAnewWhereTheListNamesAProcessThatCanNotBeJoined) {
   if (::geteuid() != 0) KARAPACE_SKIP_SANDBOX_TEST("a pid namespace alone needs root");
@@ -261,17 +261,18 @@ class ControlFiles : public Sessions {
   fs::path graph() const { return project() / "build.ninja"; }
   SessionRequest request;
 };
-INSTANTIATE_TEST_SUITE_P(User, ControlFiles, ::testing::Values(User::this_one),
-                         [](const auto&) { return "ThisUser"; });
+INSTANTIATE_TEST_SUITE_P(User, ControlFiles, ::testing::Values(User::this_one), [](const auto&) { return "ThisUser"; });
 
 TEST_P(ControlFiles, AreHeldHoweverLongTheirWriterTakes) {
   Fd writer = open_at(AT_FDCWD, graph(), O_RDONLY);
   ASSERT_EQ(::flock(writer.get(), LOCK_EX), 0);
-  const auto session = start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
-                                 " ]; do sleep 0.05; done; ! echo x > " + graph().string(),
-                             request);
+  const auto session =
+      start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
+                " ]; do sleep 0.05; done; ! echo x > " + graph().string(),
+            request);
   std::this_thread::sleep_for(1s);
-  // As `gen` does: a new file, and then the lock is given back (here, as the session's process has the descriptor, too).
+  // As `gen` does: a new file, and then the lock is given back (here, as the session's process has the descriptor,
+  // too).
   write_file_atomically(graph(), "a new graph\n", Durable::no);
   ::flock(writer.get(), LOCK_UN);
   for (int i = 0; i < 200 && !fs::exists(project() / "begun"); ++i) std::this_thread::sleep_for(50ms);
@@ -292,7 +293,8 @@ TEST_P(ControlFiles, ThatSomebodyKeepsLockedKeepASessionFromBeginning) {
   EXPECT_FALSE(fs::exists(project() / "begun"));
   EXPECT_EQ(read_file(directory / "error"),
             "sandbox: cannot hold \"" + graph().string() +
-                "\", so that sessions could write to it: for 10 seconds a process has had a lock on it, a karapace that writes it "
+                "\", so that sessions could write to it: for 10 seconds a process has had a lock on it, a karapace "
+                "that writes it "
                 "or what runs in another session of the project (`lslocks` lists them); end that and try again");
 }
 

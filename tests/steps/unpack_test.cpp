@@ -49,7 +49,8 @@ class Unpacking : public ::testing::Test {
   std::string unpacking(const std::string& format, const std::string& bytes) {
     BlobId blob(blake3(bytes));
     store_->add_blob(blob, staging_file(bytes));
-    auto fetch = Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
+    auto fetch =
+        Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
     store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
     auto step = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
     auto staging = store_->stage(step);
@@ -90,7 +91,10 @@ TEST_F(Unpacking, RefusesControlFilesThatAreNoFilesAndNeverWaits) {
 
 TEST_F(Unpacking, RefusesARootOnWhichNoSandboxCouldMount) {
   auto with = [](const TarEntry& entry) {
-    return TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).add({.name = "./etc/", .type = '5', .mode = 0755}).add(entry);
+    return TarBuilder()
+        .add({.name = "./", .type = '5', .mode = 0755})
+        .add({.name = "./etc/", .type = '5', .mode = 0755})
+        .add(entry);
   };
   for (const std::string name : {"proc", "sys", "dev", "run", "tmp"}) {
     const std::string end = ", and sandboxes mount on it: make it a directory in the archive, or leave it out";
@@ -102,8 +106,9 @@ TEST_F(Unpacking, RefusesARootOnWhichNoSandboxCouldMount) {
   }
   for (const std::string name : {"hosts", "resolv.conf", "machine-id"}) {
     EXPECT_EQ(refusal_of_root(with({.name = "./etc/" + name, .type = '5', .mode = 0755})),
-              "unpack x: refused: \"/etc/" + name + "\" is a directory, and sandboxes put a file there: make it a file in the "
-              "archive, or leave it out");
+              "unpack x: refused: \"/etc/" + name +
+                  "\" is a directory, and sandboxes put a file there: make it a file in the "
+                  "archive, or leave it out");
     EXPECT_EQ(refusal_of_root(with({.name = "./etc/" + name, .type = '2', .link = "../run/x"})), "accepted");
   }
 }
