@@ -2,15 +2,38 @@
 #include "cli/ninja.hpp"
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "store/error.hpp"
+#include "store/fd.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
 constexpr int no_such_program = 127;
+
+/// Start, end, modification time, output and hash of the command: the last line tells what holds.
+using LogLine = std::array<std::string, 5>;
+
+std::optional<LogLine> last_line_of(const std::string& log, std::string_view output) {
+  std::optional<LogLine> found;
+  std::istringstream lines(log);
+  for (std::string text; std::getline(lines, text);) {
+    std::istringstream words(text);
+    LogLine line;
+    for (auto& word : line) std::getline(words, word, '\t');
+    if (line[3] == output && words.eof()) found = std::move(line);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -29,12 +52,17 @@ int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::
 }
 
 void note_regenerated(const generator::Generated& generated, const std::filesystem::path& directory) {
-  if (!generated.touched || !std::filesystem::exists(directory / ".ninja_log")) return;
-  try {
-    run_ninja({"-t", "restat", "build.ninja"}, directory, generator::ChildOutput::discard);
-  } catch (const Error&) {
-    // Without ninja there is no memory to refresh.
-  }
+  if (!generated.touched) return;
+  const auto graph = directory / "build.ninja";
+  Fd log(::open((directory / ".karapace/.ninja_log").c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  if (!log || ::fstat(log.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  if (::stat(graph.c_str(), &status) != 0) return;
+  const auto line = last_line_of(read_all(log.get(), "Ninja's log"), "build.ninja");
+  if (!line) return;
+  const auto time = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  write_all(log.get(), fmt::format("{}\t{}\t{}\t{}\t{}\n", (*line)[0], (*line)[1], time, (*line)[3], (*line)[4]),
+            "Ninja's log");
 }
 
 }  // namespace karapace::cli

@@ -114,8 +114,8 @@ fs::path bind_path(const std::string& path) {
   return fs::absolute(path);
 }
 
-runtime::SessionRequest session_request(const store::Store& store, const store::Reference& reference,
-                                        const SessionArguments& arguments) {
+runtime::SessionRequest session_request(const Context& context, const store::Store& store,
+                                        const store::Reference& reference, const SessionArguments& arguments) {
   runtime::SessionRequest request{.name = name_of(reference),
                                   .argv = arguments.argv,
                                   .terminal = arguments.terminal,
@@ -131,6 +131,7 @@ runtime::SessionRequest session_request(const store::Store& store, const store::
   request.control_files = [&store, writable](const std::vector<fs::path>& shown) {
     return control_files(store, shown, writable);
   };
+  request.notice = [&context](const std::string& message) { context.warn(message); };
   request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
   for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
@@ -144,7 +145,7 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
   const auto reference = find_reference(store, arguments.environment);
   if (reference.root) warn_when_stale(context, *reference.root);
-  const auto request = session_request(store, reference, arguments);
+  const auto request = session_request(context, store, reference, arguments);
   if (arguments.explain) {
     print_explanation(context, request, runtime::plan_session(store, reference, request));
     return 0;

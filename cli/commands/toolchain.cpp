@@ -11,6 +11,7 @@
 #include "store/programs.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
+#include "generator/project/control_files.hpp"
 #include "generator/project/toolchain_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
@@ -91,7 +92,7 @@ fs::path write_files(const store::Store& store, const generator::Toolchain& tool
   auto files = generator::toolchain_files(toolchain);
   if (directory.empty()) return store::add_toolchain(store, toolchain.environment, std::move(files));
   auto path = fs::absolute(directory).lexically_normal();
-  generator::write_toolchain(path, files);
+  generator::write_toolchain(path, files, generator::in_projects(store));
   return path;
 }
 

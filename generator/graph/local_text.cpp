@@ -84,6 +84,8 @@ std::string local_text(Local local) {
   require_one_line(local.step_program.native(), "program");
   require_one_line(local.mirrors.native(), "build directory");
   std::string text = "# What belongs to this machine. Written by `karapace gen`; never compared.\n";
+  // Where Ninja keeps its logs. In a directory that sessions can write to, a link could be put in their places.
+  text += "builddir = .karapace\n";
   append_variable(text, "steps", (local.store / "steps").native());
   append_variable(text, "step", shell_quoted(local.step_program.native()));
   append_variable(text, "mirrors", shell_quoted(local.mirrors.native()));

@@ -5,6 +5,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/error.hpp"
@@ -30,8 +31,20 @@ Fd open_file(const std::filesystem::path& directory, const std::string& name, co
   throw ManifestError(fmt::format("{} \"{}\" {}; put the file itself into {}", what, name, reason, directory.native()));
 }
 
+// A file of holes takes no room, and hours to read.
+constexpr std::uint64_t largest_file_gib = 16;
+
+void require_size(int file, const std::string& name, const std::string& what) {
+  struct stat status{};
+  if (::fstat(file, &status) != 0) throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, name), errno));
+  if (static_cast<std::uint64_t>(status.st_size) <= largest_file_gib << 30) return;
+  throw ManifestError(fmt::format("{} \"{}\" has {} bytes; {} GiB are the most: mount it instead, or split it", what,
+                                  name, status.st_size, largest_file_gib));
+}
+
 Content content_of(const std::filesystem::path& directory, const std::string& name, const std::string& what) {
   auto file = open_file(directory, name, what);
+  require_size(file.get(), name, what);
   auto digest = blake3_of_file(file.get(), name);
   // As much as was hashed, should somebody write to it meanwhile.
   return {digest, static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_CUR))};

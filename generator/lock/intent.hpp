@@ -22,7 +22,7 @@ struct Intent {
 };
 
 /// Reads and hashes the setup files and keyrings that the manifest names, below `directory`. ManifestError naming the
-/// file when one is missing, not a regular file, or outside the directory by a link.
+/// file when one is missing, not a regular file, larger than 16 GiB, or outside the directory by a link.
 Intent intent_of(const Manifest& manifest, const std::filesystem::path& directory);
 /// What the lock was made for.
 Intent intent_of(const Lock& lock);

@@ -54,12 +54,22 @@ bool make_newer(const OwnDirectory& directory, const std::string& name, const st
   return true;
 }
 
-/// Ninja writes to these, through links, too.
-void refuse_links(const OwnDirectory& directory) {
+/// Of graphs of older releases Ninja writes its logs here, through links, too; and it waits for ever at a FIFO.
+void refuse_traps(const OwnDirectory& directory) {
   for (const char* name : {"build.ninja", ".ninja_log", ".ninja_deps"}) {
-    if (!directory.has_link(name)) continue;
-    throw Error(fmt::format("gen: {} is a link, so it is left alone: remove it, or name another directory with -C",
-                            (directory.path() / name).native()));
+    auto path = (directory.path() / name).native();
+    if (directory.has_link(name)) {
+      throw Error(
+          fmt::format("gen: {} is a link, so it is left alone: remove it, or name another directory with -C", path));
+    }
+    struct stat status{};
+    bool is_log = std::string_view(name) != "build.ninja";
+    if (!is_log || ::fstatat(directory.fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(status.st_mode) && status.st_nlink == 1) continue;
+    throw Error(
+        fmt::format("gen: {} is no regular file, or has another name (a hard link), so it is left alone: remove it, or "
+                    "name another directory with -C",
+                    path));
   }
 }
 
@@ -79,18 +89,18 @@ void refuse_foreign_graph(const OwnDirectory& directory) {
 std::string name_in_own(std::string_view path) { return fs::path(path).filename(); }
 
 /// Before `.karapace` is made: what is refused must be left as it was.
-OwnDirectory open_build_directory(const fs::path& path) {
-  auto directory = OwnDirectory::make(path, "gen");
-  refuse_links(directory);
+OwnDirectory open_build_directory(const fs::path& path, const OwnDirectory::WrittenBySessions& written_by_sessions) {
+  auto directory = OwnDirectory::make(path, "gen", written_by_sessions);
+  refuse_traps(directory);
   refuse_foreign_graph(directory);
   return directory;
 }
 
 }  // namespace
 
-BuildDirectory::BuildDirectory(const fs::path& path)
+BuildDirectory::BuildDirectory(const fs::path& path, const OwnDirectory::WrittenBySessions& written_by_sessions)
     : path_(path),
-      directory_(open_build_directory(path)),
+      directory_(open_build_directory(path, written_by_sessions)),
       own_(directory_.inner(std::string(own_name))),
       locks_directory_(own_.inner("locks")),
       arguments_(own_.inner(name_in_own(arguments_directory))) {}
@@ -113,6 +123,10 @@ void BuildDirectory::write_mirrors(std::string_view text) const {
 
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
                                                     const std::vector<fs::path>& sources) {
+  // What Ninja opens there, and what it renames to them.
+  for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
+    own_.remove_unless_plain(name);
+  }
   own_.write_if_changed(name_in_own(local_file), local);
   bool changed = directory_.write_control_file("build.ninja", graph);
   bool touched = make_newer(directory_, "build.ninja", sources);

@@ -6,6 +6,8 @@
 //   .karapace/mirrors.json   from where this machine fetches
 //   .karapace/locks/<id>     the canonical locks, which the graph fetches by digest
 //   .karapace/args/<key>     the arguments of edges that have too many for their command (edge_arguments.hpp)
+//   .karapace/.ninja_log     Ninja's own memory, as local.ninja says: sessions see all of .karapace read-only, and so
+//                            can put no link where Ninja will write
 //
 // or, for one environment of a CMake project:
 //
@@ -30,9 +32,11 @@ namespace karapace::generator {
 
 class BuildDirectory {
  public:
-  /// Makes the directory. Error when it holds a build.ninja that is not ours, which is never overwritten, or a link
-  /// where we or ninja would write.
-  explicit BuildDirectory(const std::filesystem::path& path);
+  /// Makes the directory. Error when it holds a build.ninja that is not ours, which is never overwritten, or
+  /// something else than a file where we or ninja would write, or when the way to it has a link that is not to be
+  /// followed.
+  explicit BuildDirectory(const std::filesystem::path& path,
+                          const OwnDirectory::WrittenBySessions& written_by_sessions = {});
 
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path mirrors_path() const { return path_ / ".karapace/mirrors.json"; }

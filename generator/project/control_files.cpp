@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/project/control_files.hpp"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "generator/graph/cmake_text.hpp"
 #include "generator/lock/lock_file.hpp"
@@ -20,6 +22,19 @@ std::vector<std::filesystem::path> control_files(const store::Root& root) {
     }
   }
   return {all.begin(), all.end()};
+}
+
+OwnDirectory::WrittenBySessions in_projects(const store::Store& store, std::vector<std::filesystem::path> projects) {
+  return [&store, projects = std::move(projects)](const std::filesystem::path& directory) {
+    auto lies_in = [&](const std::filesystem::path& project) {
+      auto rest = directory.lexically_relative(project);
+      return !rest.empty() && *rest.begin() != "..";
+    };
+    auto roots = store::roots(store);
+    return std::any_of(projects.begin(), projects.end(), lies_in) ||
+           std::any_of(roots.begin(), roots.end(),
+                       [&](const store::Root& root) { return lies_in(root.manifest.parent_path()); });
+  };
 }
 
 }  // namespace karapace::generator

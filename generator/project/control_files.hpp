@@ -8,15 +8,22 @@
 #include <filesystem>
 #include <vector>
 
+#include "generator/project/own_directory.hpp"
 #include "store/environment.hpp"
+#include "store/store.hpp"
 
 namespace karapace::generator {
 
 /// Absolute paths, links of their directories resolved, sorted, none twice. They need not exist, nor lie in the
 /// project. Of the project: the manifest and its lock, and `.karapace` beside it, where `karapace build` works. Of each
 /// graph that was written for it: the manifests, locks and keyrings in the project, of all the graph's environments;
-/// and in the graph's directory build.ninja, .ninja_log and .ninja_deps (which tell ninja what is up to date),
-/// steps.cmake and `.karapace`.
+/// and in the graph's directory build.ninja, steps.cmake and `.karapace`, where Ninja's logs are, which tell it what is
+/// up to date; of graphs that an older release wrote they are in the directory itself.
 std::vector<std::filesystem::path> control_files(const store::Root& root);
+
+/// Whether a directory lies in one of these projects, or in any project of the store: what runs in its sessions may
+/// have put links there. The store must live as long.
+OwnDirectory::WrittenBySessions in_projects(const store::Store& store,
+                                            std::vector<std::filesystem::path> projects = {});
 
 }  // namespace karapace::generator

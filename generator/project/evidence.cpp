@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "generator/project/own_directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/fd.hpp"
@@ -38,12 +39,19 @@ void add_records(Records& records, const NinjaLog& log, const fs::path& director
   }
 }
 
+fs::path where_ninja_ran(const fs::path& log) {
+  auto directory = log.parent_path();
+  return directory.filename() == own_name ? directory.parent_path() : directory;
+}
+
 }  // namespace
 
 std::vector<fs::path> logs_in(std::span<const fs::path> directories) {
   std::set<std::pair<nanoseconds, fs::path>, std::greater<>> found;
   for (const auto& directory : directories) {
-    for (const auto& log : {directory / ninja_log_name, directory / ".karapace/build" / ninja_log_name}) {
+    for (const auto& log : {directory / ninja_log_name, directory / own_name / ninja_log_name,
+                            directory / own_name / "build" / ninja_log_name,
+                            directory / own_name / "build" / own_name / ninja_log_name}) {
       if (auto time = modified(log)) found.emplace(*time, log.lexically_normal());
     }
   }
@@ -61,7 +69,7 @@ Evidence::Log read_log(const fs::path& path) {
 Evidence read_evidence(const Graph& graph, const fs::path& store, std::vector<Evidence::Log> logs) {
   Evidence evidence{std::move(logs), {}};
   Records records;
-  for (const auto& log : evidence.logs) add_records(records, log.content, log.path.parent_path());
+  for (const auto& log : evidence.logs) add_records(records, log.content, where_ninja_ran(log.path));
   auto steps = store / "steps";
   evidence.records.reserve(graph.edges.size());
   for (const auto& edge : graph.edges) {

@@ -13,8 +13,8 @@ namespace karapace::generator {
 
 constexpr std::string_view ninja_log_name = ".ninja_log";
 
-/// The logs in `directories` and in their .karapace/build (that is where `karapace build` runs ninja), the one that was
-/// written last first.
+/// The logs in `directories`, where ninja ran, and in their .karapace/build, where `karapace build` runs it: our graphs
+/// have it keep them in .karapace there. The one that was written last is first.
 std::vector<std::filesystem::path> logs_in(std::span<const std::filesystem::path> directories);
 
 /// Error when it can not be read, or is no log of Ninja.

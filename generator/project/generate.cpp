@@ -15,6 +15,7 @@
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
+#include "generator/project/control_files.hpp"
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
@@ -64,7 +65,7 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(without_final_slash(request.working_directory / request.directory)) {
+        directory_(without_final_slash(request.working_directory / request.directory), judge()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }
@@ -103,6 +104,18 @@ class Generation {
                       .manifest_mtime_ns = modified_ns(project.manifest_path),
                       .lock_mtime_ns = modified_ns(project.lock_path),
                       .steps = std::move(steps)});
+  }
+
+  /// CMake follows links before us, and its own files lie there as well.
+  OwnDirectory::WrittenBySessions judge() const {
+    if (request_.form == GraphForm::cmake) return {};
+    std::vector<fs::path> projects;
+    std::error_code error;
+    for (const auto& manifest : request_.manifests) {
+      auto path = fs::canonical(request_.working_directory / manifest, error);
+      if (!error) projects.push_back(fs::is_directory(path) ? path : path.parent_path());
+    }
+    return in_projects(store_, std::move(projects));
   }
 
   void add_arguments(const Edge& edge) {

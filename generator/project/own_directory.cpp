@@ -46,6 +46,43 @@ Fd open_own(int parent, const std::string& name, const fs::path& path, std::stri
   return fd;
 }
 
+/// A part of a person's path. Links are followed, but not those that a session may have made.
+Fd open_part(int parent, const std::string& name, const fs::path& path, std::string_view what,
+             const OwnDirectory::WrittenBySessions& written_by_sessions) {
+  constexpr int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  Fd fd(::openat(parent, name.c_str(), flags | O_NOFOLLOW));
+  if (!fd && errno == ENOENT && ::mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST)
+    throw Error(errno_message(fmt::format("{}: cannot make {}", what, quoted(path)), errno));
+  if (!fd) fd = Fd(::openat(parent, name.c_str(), flags | O_NOFOLLOW));
+  if (fd) return fd;
+  struct stat status{};
+  bool is_link = ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+  if (is_link && written_by_sessions) {
+    std::error_code error;
+    auto real = fs::read_symlink(fmt::format("/proc/self/fd/{}", parent), error);
+    if (error || written_by_sessions(real))
+      throw Error(fmt::format(
+          "{}: {} is a link, which what ran in a session may have made, so it is not followed: name the directory "
+          "that it leads to, or remove it",
+          what, quoted(path)));
+  }
+  if (is_link) fd = Fd(::openat(parent, name.c_str(), flags));
+  if (!fd) throw Error(errno_message(fmt::format("{}: cannot open {}", what, quoted(path)), is_link ? errno : ENOTDIR));
+  return fd;
+}
+
+Fd open_place(const fs::path& place, std::string_view what,
+              const OwnDirectory::WrittenBySessions& written_by_sessions) {
+  fs::path done = place.is_absolute() ? "/" : ".";
+  Fd fd = open_at(AT_FDCWD, done, O_PATH | O_DIRECTORY);
+  for (const auto& part : place.relative_path()) {
+    if (part.empty() || part == ".") continue;
+    done /= part;
+    fd = open_part(fd.get(), part.native(), done, what, written_by_sessions);
+  }
+  return open_at(fd.get(), ".", O_RDONLY | O_DIRECTORY);
+}
+
 void write_at(int fd, std::string_view bytes, std::size_t offset, std::string_view what) {
   if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
   write_all(fd, bytes, what);
@@ -68,15 +105,13 @@ void rewrite(int fd, std::string_view what, std::string_view text) {
 OwnDirectory::OwnDirectory(fs::path path, Fd fd, std::string_view what)
     : path_(std::move(path)), fd_(std::move(fd)), what_(what) {}
 
-OwnDirectory OwnDirectory::make(const fs::path& path, std::string_view what) {
+OwnDirectory OwnDirectory::make(const fs::path& path, std::string_view what,
+                                const WrittenBySessions& written_by_sessions) {
   auto own = std::find(path.begin(), path.end(), own_name);
   fs::path place;
   for (auto part = path.begin(); part != own; ++part) place /= *part;
   if (place.empty()) place = ".";
-  std::error_code error;
-  fs::create_directories(place, error);
-  if (error) throw Error(fmt::format("{}: cannot make {}: {}", what, quoted(place), error.message()));
-  OwnDirectory directory(place, open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY), what);
+  OwnDirectory directory(place, open_place(place, what, written_by_sessions), what);
   for (auto part = own; part != path.end(); ++part) {
     if (!part->empty()) directory = directory.inner(part->native());
   }
@@ -99,7 +134,7 @@ bool OwnDirectory::has_already(const std::string& name, std::string_view text) c
   struct stat status{};
   bool same_size = ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                    static_cast<std::uint64_t>(status.st_size) == text.size();
-  return same_size && read(name) == text;
+  return same_size && status.st_nlink == 1 && read(name) == text;
 }
 
 bool OwnDirectory::write_if_changed(const std::string& name, std::string_view text) const {
@@ -115,6 +150,12 @@ bool OwnDirectory::write_control_file(const std::string& name, std::string_view 
   bool is_file = old && ::fstat(old.get(), &status) == 0 && S_ISREG(status.st_mode);
   // The lock is kept until the new file has the name: a session that begins meanwhile waits and holds the new one.
   bool is_shown = is_file && ::flock(old.get(), LOCK_EX | LOCK_NB) != 0;
+  if (is_shown && status.st_nlink != 1) {
+    throw Error(fmt::format(
+        "{}: {} has another name (a hard link), and a session that shows it keeps it from being replaced: end the "
+        "session and try again",
+        what_, quoted(path_ / name)));
+  }
   if (is_shown) {
     rewrite(old.get(), quoted(path_ / name), text);
   } else {
@@ -132,6 +173,15 @@ void OwnDirectory::remove_others(const std::set<std::string>& names) const {
 bool OwnDirectory::has_link(const std::string& name) const {
   struct stat status{};
   return ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+void OwnDirectory::remove_unless_plain(const std::string& name) const {
+  struct stat status{};
+  if (::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid == ::geteuid()) return;
+  if (::unlinkat(fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
+  throw Error(
+      errno_message(fmt::format("{}: cannot remove {}, where a file belongs", what_, quoted(path_ / name)), errno));
 }
 
 }  // namespace karapace::generator

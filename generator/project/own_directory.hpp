@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,9 +23,13 @@ constexpr std::string_view own_name = ".karapace";
 
 class OwnDirectory {
  public:
+  /// Whether what runs in sessions can write to this directory, whose path has no links.
+  using WrittenBySessions = std::function<bool(const std::filesystem::path& directory)>;
   /// Makes the directory where it is missing and opens it. Parts before `.karapace` are a person's: their links are
-  /// followed. Error `what: ...` with the remedy when a part is not as it must be.
-  static OwnDirectory make(const std::filesystem::path& path, std::string_view what);
+  /// followed, but for those in directories of which `written_by_sessions` holds. Error `what: ...` with the remedy
+  /// when a part is not as it must be.
+  static OwnDirectory make(const std::filesystem::path& path, std::string_view what,
+                           const WrittenBySessions& written_by_sessions = {});
 
   const std::filesystem::path& path() const noexcept { return path_; }
   int fd() const noexcept { return fd_.get(); }
@@ -32,7 +37,8 @@ class OwnDirectory {
   OwnDirectory inner(const std::string& name) const;
   /// The bytes of the regular file; nothing when there is none of that name, but a link or something else.
   std::optional<std::string> read(const std::string& name) const;
-  /// Whether it was written, which it is only when its bytes change.
+  /// Whether it was written, which it is only when its bytes change, or when it has another name (a hard link), by
+  /// which a session could write to it.
   bool write_if_changed(const std::string& name, std::string_view text) const;
   /// The same for a file that sessions show read-only (runtime/sandbox/session.hpp). While one runs, which holds a shared
   /// flock(2) on it, it stays the same file and is written in place: the kernel takes a mount from a file that is replaced.
@@ -41,6 +47,9 @@ class OwnDirectory {
   /// Removes what is not a directory and not among `names`, as far as it can be removed.
   void remove_others(const std::set<std::string>& names) const;
   bool has_link(const std::string& name) const;
+  /// Removes what has this name unless it is a regular file of this user's without another name. Error when it can not
+  /// be removed.
+  void remove_unless_plain(const std::string& name) const;
 
  private:
   bool has_already(const std::string& name, std::string_view text) const;

@@ -80,20 +80,21 @@ class OldToolchain {
   fs::path path_;
 };
 
-/// A new directory beside `path`, under an unguessable name.
-std::string fresh_directory(const fs::path& path) {
-  std::string made = path.parent_path() / fmt::format(".{}-XXXXXX", path.filename().native());
+/// A new directory beside `path`, in the open `parent`, under an unguessable name.
+std::string fresh_directory(int parent, const fs::path& path) {
+  std::string made = fmt::format("/proc/self/fd/{}/.{}-XXXXXX", parent, path.filename().native());
   if (::mkdtemp(made.data()) != nullptr && ::chmod(made.c_str(), 0755) == 0) return made;
   throw Error(errno_message(fmt::format("toolchain: cannot make a directory beside {}", quoted(path)), errno));
 }
 
 }  // namespace
 
-void write_toolchain(const fs::path& directory, const store::ToolchainFiles& files) {
+void write_toolchain(const fs::path& directory, const store::ToolchainFiles& files,
+                     const OwnDirectory::WrittenBySessions& written_by_sessions) {
   auto path = directory.has_filename() ? directory : directory.parent_path();
-  auto parent = OwnDirectory::make(path.parent_path(), "toolchain");
+  auto parent = OwnDirectory::make(path.parent_path(), "toolchain", written_by_sessions);
   auto old = OldToolchain::open(parent.fd(), path);
-  auto fresh = fresh_directory(path);
+  auto fresh = fresh_directory(parent.fd(), path);
   store::write_toolchain_files(open_at(AT_FDCWD, fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get(), files);
   auto name = fs::path(fresh).filename();
   unsigned flags = old ? RENAME_EXCHANGE : RENAME_NOREPLACE;

@@ -85,6 +85,7 @@ class Starter {
 
   [[noreturn]] void execute(std::uint32_t index, const PlannedCommand& command) const noexcept {
     const char* name = command.argv[0];
+    if (*name == '\0') give_up(index, ENOENT, "\"\" (a command's name can not be empty)");
     if (std::memchr(name, '/', std::strlen(name)) != nullptr) {
       ::execve(name, command.argv, command.variables);
       give_up(index, errno, name);

@@ -161,6 +161,7 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int null, int terminal, 
   if (::setsid() < 0) moved.fail("start a session", "setsid");
   if (sandbox.output)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) ::dup2(descriptor::null, fd);
+  if (::setrlimit(RLIMIT_NOFILE, &sandbox.files) != 0) moved.fail("set the limit", "RLIMIT_NOFILE");
   char nothing[] = "";  // the kernel wants one argument; everybody inside can read them
   char* const argv[] = {nothing, nullptr};
   char* const variables[] = {nullptr};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 
 #include "runtime/init/report.hpp"
@@ -34,6 +35,7 @@ struct PreparedSandbox {
   Fd init;       // the program karapace-init
   Fd init_plan;  // what it is told (init_plan.hpp)
   Fd output;     // what commands write to; empty: they have this process's streams
+  rlimit files{};  // how many descriptors a command may have (RLIMIT_NOFILE): the caller's
 };
 
 /// The stage that fails when there is nothing to join any more.

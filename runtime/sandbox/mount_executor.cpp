@@ -112,6 +112,10 @@ Fd MountExecutor::target(const MountOperation& operation, bool is_directory) con
   Fd found;
   if (operation.place == Place::image) {
     found = open_or_make_target(root_, path, is_directory ? TargetKind::directory : TargetKind::file);
+    if (found && is_directory != runtime::is_directory(found.get()))
+      reporter_.fail(
+          is_directory ? "mount a directory on what the image has at" : "mount a file on what the image has at", path,
+          is_directory ? ENOTDIR : EISDIR);
   } else {
     // The file system is ours and new.
     if (is_directory)

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -162,6 +163,29 @@ class UsualMask {
   mode_t caller_;
 };
 
+/// A sandbox is made with more descriptors than a caller may have been left with (`ulimit -n 20`).
+class RoomForFiles {
+ public:
+  RoomForFiles() {
+    if (::getrlimit(RLIMIT_NOFILE, &caller_) != 0)
+      throw SandboxError(errno_message("sandbox: cannot read the limit RLIMIT_NOFILE", errno));
+    if (caller_.rlim_max < needed)
+      throw SandboxError(
+          fmt::format("sandbox: {} open files are allowed, and {} are needed: raise the hard limit (ulimit -Hn)",
+                      caller_.rlim_max, needed));
+    const rlimit raised{caller_.rlim_max, caller_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &raised);
+  }
+  ~RoomForFiles() { ::setrlimit(RLIMIT_NOFILE, &caller_); }
+  RoomForFiles(const RoomForFiles&) = delete;
+  RoomForFiles& operator=(const RoomForFiles&) = delete;
+  const rlimit& caller() const noexcept { return caller_; }
+
+ private:
+  static constexpr rlim_t needed = 32;
+  rlimit caller_{};
+};
+
 pid_t wait_for(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -205,9 +229,11 @@ SandboxResult run(const SandboxPlan& plan) {
   check(plan);
   if (plan.output < 0) check_streams();
   const UsualMask mask;
+  const RoomForFiles files;
   Fd fuse_device;
   PreparedSandbox prepared;
   prepared.plan = &plan;
+  prepared.files = files.caller();
   if (plan.joined < 0) prepared.root = root_file_system(plan, fuse_device);
   // What is hidden is so for all sessions; what is read-only may be more than for those that run already.
   prepared.host = plan.joined < 0 ? plan.host : without_hidden(plan.host);

@@ -120,9 +120,15 @@ class SessionGone : public SandboxError {
   using SandboxError::SandboxError;
 };
 
-/// Runs the plan. SessionGone when there is nothing to join any more. SandboxError naming the stage (mount, pivot,
-/// exec, ...), the path and errno when the sandbox itself can not be made; a command that fails is a result, not an
-/// error.
+/// The process to join is none of a sandbox.
+class NotASession : public SandboxError {
+ public:
+  using SandboxError::SandboxError;
+};
+
+/// Runs the plan. SessionGone when there is nothing to join any more, NotASession when there never was. SandboxError
+/// naming the stage (mount, pivot, exec, ...), the path and errno when the sandbox itself can not be made; a command
+/// that fails is a result, not an error.
 SandboxResult run(const SandboxPlan& plan);
 
 }  // namespace karapace::runtime

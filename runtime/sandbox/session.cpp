@@ -5,8 +5,8 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
-#include <ctime>
 
 #include <fmt/format.h>
 #include <linux/openat2.h>
@@ -17,6 +17,7 @@
 
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
+#include "runtime/sandbox/waiting.hpp"
 #include "runtime/sys/syscalls.hpp"
 #include "store/directory.hpp"
 #include "store/error.hpp"
@@ -109,28 +110,36 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
 }
 
 /// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
-std::optional<Fd> hold(const fs::path& file) {
-  constexpr int tries = 50;
-  constexpr timespec moment{0, 2'000'000};
-  for (int i = 0; i < tries; ++i) {
+/// Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
+///
+/// Whoever can read the file can lock it, those in other sessions of the project, too: they can keep a session from
+/// beginning, which is told, but not have one begin without the lock.
+std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
+  constexpr std::chrono::seconds patience{10};
+  const auto name = fmt::format("\"{}\"", escaped_utf8(file.native()));
+  Waiting waiting(patience, name + ", which somebody writes", notice);
+  do {
     Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
     struct stat held {};
     struct stat named {};
     if (!fd || ::fstat(fd.get(), &held) != 0 || !S_ISREG(held.st_mode)) return std::nullopt;
     const bool locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK && errno != EINTR) return std::nullopt;
     const bool same = ::lstat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
     if (locked && same) return fd;
-    ::nanosleep(&moment, nullptr);
-  }
-  // Somebody inside keeps others from it, and so `gen` from replacing it.
-  return std::nullopt;
+  } while (waiting.go_on());
+  throw SandboxError(
+      fmt::format("sandbox: cannot hold {}, so that sessions could write to it: for {} seconds a process has had "
+                  "a lock on it, a karapace that writes it or what runs in another session of the project "
+                  "(`lslocks` lists them); end that and try again",
+                  name, patience.count()));
 }
 
-std::vector<Fd> hold_control_files(const SandboxPlan& plan) {
+std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice) {
   std::vector<Fd> files;
   for (const auto& operation : plan.host)
     if (operation.kind == HostOperation::Kind::read_only)
-      if (auto file = hold(operation.path)) files.push_back(*std::move(file));
+      if (auto file = hold(operation.path, notice)) files.push_back(*std::move(file));
   return files;
 }
 
@@ -228,25 +237,21 @@ bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
 
 /// Held by process 1 until the sandbox is gone, and by the server of a FUSE overlay. Whoever holds it and is not listed
 /// is on the way out, or in another container with the same store.
-Fd lock_upper(const store::Instance& instance) {
-  constexpr int patience = 30'000;  // milliseconds
-  constexpr timespec moment{0, 2'000'000};
+Fd lock_upper(const store::Instance& instance, const Notice& notice) {
   Fd lock = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
-  for (int waited = 0; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; waited += 2) {
-    if (errno != EWOULDBLOCK && errno != EINTR)
-      throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
-    if (waited >= patience)
-      throw SandboxError("sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
-                         "store?); end it, or add --ephemeral");
-    ::nanosleep(&moment, nullptr);
-  }
-  return lock;
+  Waiting waiting(std::chrono::seconds(30), "an earlier session of this instance to end", notice);
+  if (lock_patiently(lock.get(), LOCK_EX, waiting)) return lock;
+  if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
+  throw SandboxError(
+      "sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
+      "store?); end it, or add --ephemeral");
 }
 
 /// The first session mounts.
-SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions) {
+SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions,
+                        const Notice& notice) {
   // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
-  const Fd upper_lock = lock_upper(instance);
+  const Fd upper_lock = lock_upper(instance, notice);
   plan.id_mode = enter();
   plan.fresh_upper = is_untouched(plan.upper);
   plan.upper_lock = upper_lock.get();
@@ -269,8 +274,8 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
   const auto& instance = held.instance;
   const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
-  const auto held_files = hold_control_files(plan);
-  SessionList sessions(instance.directory);
+  const auto held_files = hold_control_files(plan, request.notice);
+  SessionList sessions(instance.directory, request.notice);
   while (const auto running = sessions.find_running()) {
     const bool can_join = !wants_own_mounts(request);
     if (!can_join && sessions.forget_if_ending(*running)) continue;
@@ -282,9 +287,11 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
       return run_joined(*running, plan, sessions);
     } catch (const SessionGone&) {
       sessions.forget(*running);
+    } catch (const NotASession&) {
+      sessions.strike(*running);
     }
   }
-  return run_first(instance, plan, sessions);
+  return run_first(instance, plan, sessions, request.notice);
 }
 
 std::optional<fs::path> project_of(const store::Reference& reference) {
@@ -298,7 +305,7 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
   auto plan = session_plan(store, environment, place, request);
-  const auto held_files = hold_control_files(plan);
+  const auto held_files = hold_control_files(plan, request.notice);
   plan.id_mode = enter();
   plan.fresh_upper = true;
   return run(plan);
@@ -319,7 +326,7 @@ SandboxResult run_in_memory(const store::Store& store, const store::Environment&
   const auto instance = store::find_instance(store, reference);
   const auto in_use = instance ? store::use_instance(*instance) : std::nullopt;
   auto plan = plan_in_memory(store, environment, reference, request);
-  const auto held_files = hold_control_files(plan);
+  const auto held_files = hold_control_files(plan, request.notice);
   plan.id_mode = enter();
   return run(plan);
 }

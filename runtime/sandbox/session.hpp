@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/sandbox/waiting.hpp"
 #include "store/environment.hpp"
 #include "store/store.hpp"
 
@@ -48,11 +49,13 @@ struct SessionRequest {
   /// read-only, and held (flock(2), shared) as long as the session runs. Absolute; what does not exist is left out.
   std::function<std::vector<std::filesystem::path>(const std::vector<std::filesystem::path>& shown)> control_files = {};
   bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
+  Notice notice = {};                         // told what is waited for
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,
-/// SandboxError when a mount is not allowed, when binds are asked for in an instance whose mounts a running session has
-/// made already, or when the sandbox can not be made.
+/// SandboxError when a mount is not allowed, when somebody keeps a control file or the list of sessions locked, when
+/// binds are asked for in an instance whose mounts a running session has made already, or when the sandbox can not be
+/// made.
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
 
 enum class Changes { in_instance, in_staging, in_memory };

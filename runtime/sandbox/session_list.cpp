@@ -2,15 +2,20 @@
 #include "runtime/sandbox/session_list.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/sys/syscalls.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -22,7 +27,7 @@ std::optional<IdMode> mode_from(std::string_view word) {
 }
 
 bool runs(int proc, const RunningSession& session) {
-  return process_start_time(proc, session.process) == session.start_time;
+  return process_start_time(proc, session.process) == session.start_time && is_first_process(proc, session.process);
 }
 
 }  // namespace
@@ -61,17 +66,58 @@ std::optional<std::uint64_t> process_start_time(int proc, pid_t process) {
   return start_time;
 }
 
+bool is_first_process(int proc, pid_t process) {
+  const auto file = open_if_exists(proc, fmt::format("{}/status", process), O_RDONLY);
+  if (!file) return false;
+  std::istringstream lines(read_all(file->get(), "the state of a process"));
+  bool is_ours = false;
+  std::vector<pid_t> ids;  // in each pid namespace, outermost first
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    uid_t uid = 0;
+    if (name == "Uid:" && words >> uid) is_ours = uid == ::geteuid();
+    if (name == "NSpid:")
+      for (pid_t id = 0; words >> id;) ids.push_back(id);
+  }
+  return is_ours && ids.size() > 1 && ids.back() == 1;
+}
+
 namespace {
 
 constexpr std::size_t most_bytes = 1 << 20;  // tens of thousands of sessions
 
+bool is_after(const timespec& a, const timespec& b) {
+  return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+/// Many may begin at once, one after the other; every one of them writes the list.
+void lock_list(int fd, const std::filesystem::path& path, const Notice& notice, std::chrono::seconds patience) {
+  constexpr std::chrono::seconds part{1};
+  Waiting all(patience, "another session of this instance to stand", notice);
+  timespec last{};
+  while (true) {
+    Waiting some(part, {}, {});
+    if (lock_patiently(fd, LOCK_EX, some)) return;
+    if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
+    struct stat status{};
+    if (::fstat(fd, &status) == 0 && is_after(status.st_mtim, std::exchange(last, status.st_mtim))) all.begin_anew();
+    if (!all.go_on())
+      throw SandboxError(
+          fmt::format("sandbox: for {} seconds a karapace has held the list of sessions \"{}\": is it stopped? "
+                      "`lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral",
+                      patience.count(), escaped_utf8(path.native())));
+  }
+}
+
 }  // namespace
 
-SessionList::SessionList(const std::filesystem::path& instance_directory)
+SessionList::SessionList(const std::filesystem::path& instance_directory, const Notice& notice,
+                         std::chrono::seconds patience)
     : proc_(open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),
       file_(open_at(AT_FDCWD, instance_directory / "session", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600)) {
-  while (::flock(file_.get(), LOCK_EX) != 0)
-    if (errno != EINTR) throw SandboxError(errno_message("sandbox: cannot lock the list of sessions", errno));
+  lock_list(file_.get(), instance_directory / "session", notice, patience);
   for (const auto& session : parse_sessions(read_all(file_.get(), "the list of sessions", most_bytes)))
     if (runs(proc_.get(), session)) sessions_.push_back(session);
 }
@@ -91,8 +137,12 @@ bool SessionList::forget_within(const Joinable& ended, int milliseconds) {
   while ((count = ::poll(&end, 1, milliseconds)) < 0 && errno == EINTR) {
   }
   if (count == 0) return false;
-  std::erase_if(sessions_, [&](const RunningSession& session) { return session.process == ended.pid; });
+  strike(ended);
   return true;
+}
+
+void SessionList::strike(const Joinable& listed) {
+  std::erase_if(sessions_, [&](const RunningSession& session) { return session.process == listed.pid; });
 }
 
 bool SessionList::forget_if_ending(const Joinable& running) {

@@ -6,6 +6,7 @@
 // one stands and is listed, so two first sessions can not both mount. Lines of dead sessions are dropped then.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/waiting.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::runtime {
@@ -25,8 +27,9 @@ struct RunningSession {
 
 class SessionList {
  public:
-  /// Waits for the lock.
-  explicit SessionList(const std::filesystem::path& instance_directory);
+  /// Waits for the lock, as long as others come and go; SandboxError when nobody has for the time of `patience`.
+  explicit SessionList(const std::filesystem::path& instance_directory, const Notice& notice = {},
+                       std::chrono::seconds patience = std::chrono::seconds(30));
 
   /// A running session, as a pidfd of its process 1, and its id mode.
   struct Joinable {
@@ -40,6 +43,8 @@ class SessionList {
   /// Waits until this process is gone, mounts and all, and forgets it. SandboxError when that takes longer than half a
   /// minute.
   void forget(const Joinable& ended);
+  /// Forgets at once what is not a session.
+  void strike(const Joinable& listed);
   /// Lists the session and gives the lock back.
   void add_and_unlock(pid_t process, IdMode mode);
 
@@ -56,5 +61,8 @@ std::vector<RunningSession> parse_sessions(std::string_view content);
 
 /// The start time of a process, read below `proc`, an open /proc; nothing when there is none.
 std::optional<std::uint64_t> process_start_time(int proc, pid_t process);
+
+/// Whether it is of this user and process 1 of a pid namespace below this one; read as above.
+bool is_first_process(int proc, pid_t process);
 
 }  // namespace karapace::runtime

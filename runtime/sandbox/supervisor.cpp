@@ -69,9 +69,10 @@ SandboxResult Supervisor::watch(SandboxProcess one, Fd socket, Fd fuse_device) {
   while (!ended_ && !may_leave()) watch_events(reports);
   while (output_ && failure_.empty()) keep_output();
   if (!may_leave()) wait_for_end();
-  if (relay_) relay_->drain();
+  if (relay_) drain_terminal();
   if (fuse_server_ && plan_.ending == Ending::whole) fuse_server_->wait();
   if (gone_) throw SessionGone(failure_);
+  if (foreign_) throw NotASession(failure_);
   if (!failure_.empty()) throw SandboxError(failure_);
   return result_;
 }
@@ -132,7 +133,10 @@ void Supervisor::take(ReportReader::Heard heard) {
 void Supervisor::fail(const Report& report) {
   // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked
   // any more.
-  gone_ = std::strcmp(report.stage, joining) == 0 && (report.error == ESRCH || report.error == EPERM);
+  const bool not_joined = std::strcmp(report.stage, joining) == 0;
+  gone_ = not_joined && (report.error == ESRCH || report.error == EPERM);
+  // It is in a namespace of this process's.
+  foreign_ = not_joined && report.error == EINVAL;
   failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),
                          std::strerror(report.error));
 }
@@ -144,12 +148,27 @@ void Supervisor::pass_signals() {
 }
 
 void Supervisor::handle(int signal, int code) {
+  for (const int ending : {SIGTERM, SIGHUP, SIGINT, SIGQUIT})
+    if (signal == ending) told_to_end_ = true;
   if (relay_ && (signal == SIGWINCH || signal == SIGCONT)) return relay_->refresh();
   // What a terminal sends is for the whole group that it shows; the sandbox is a session of its own and has not had it.
   const bool for_group = code == SI_KERNEL || signal == SIGTSTP || signal == SIGCONT;
   const auto reach = for_group ? SignalReach::group : SignalReach::command;
   sys::pidfd_queue_signal(one_.process.get(), signal, static_cast<int>(reach));
   if (signal == SIGTSTP) ::raise(SIGSTOP);
+}
+
+/// As long as somebody reads it. Who was told to end waits for no reader that does nothing.
+void Supervisor::drain_terminal() {
+  constexpr int last_moment = 1'000;  // milliseconds
+  while (relay_->take_rest()) {
+    pollfd sources[] = {{STDOUT_FILENO, POLLOUT, 0}, {signals_.get(), POLLIN, 0}};
+    const int count = ::poll(sources, 2, told_to_end_ ? last_moment : -1);
+    if (count == 0) return;
+    if (count < 0) continue;
+    if (sources[0].revents != 0) relay_->write_output();
+    if (sources[1].revents != 0) pass_signals();
+  }
 }
 
 void Supervisor::keep_output() {

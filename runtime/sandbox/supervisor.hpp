@@ -44,6 +44,7 @@ class Supervisor {
   void pass_signals();
   void handle(int signal, int code);
   void keep_output();
+  void drain_terminal();
   void serve_fuse();
   bool may_leave() const noexcept;
   void wait_for_end();
@@ -59,7 +60,9 @@ class Supervisor {
   std::optional<TerminalRelay> relay_;
   bool ended_ = false;
   bool finished_ = false;
-  bool gone_ = false;  // there was no sandbox to join
+  bool told_to_end_ = false;  // by a signal
+  bool gone_ = false;         // there is no sandbox to join any more
+  bool foreign_ = false;      // there never was one
   SandboxResult result_;
   std::string failure_;
 };

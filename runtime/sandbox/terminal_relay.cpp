@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/terminal_relay.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace karapace::runtime {
 namespace {
-
-void write_output(const char* bytes, std::size_t size) {
-  while (size > 0) {
-    const auto count = ::write(STDOUT_FILENO, bytes, size);
-    if (count < 0 && errno == EAGAIN) {
-      pollfd output{STDOUT_FILENO, POLLOUT, 0};
-      ::poll(&output, 1, -1);
-      continue;
-    }
-    if (count < 0 && errno == EINTR) continue;
-    // The terminal is gone; the command learns of it through SIGHUP.
-    if (count < 0) return;
-    bytes += count;
-    size -= static_cast<std::size_t>(count);
-  }
-}
 
 /// The modes of a terminal just made, for a caller that has none.
 termios usual_modes() {
@@ -46,12 +32,20 @@ namespace {
 /// Else the shell in front of it reads, and whoever does so all the same is stopped.
 bool is_in_foreground() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
 
+/// Not the caller's open file, on which others rely.
+Fd output_without_waiting() { return Fd(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)); }
+
 }  // namespace
 
-TerminalRelay::TerminalRelay() : is_terminal_(::tcgetattr(STDIN_FILENO, &original_) == 0) {}
+TerminalRelay::TerminalRelay() : is_terminal_(::tcgetattr(STDIN_FILENO, &original_) == 0) {
+  struct stat status{};
+  is_file_ = ::fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+  if (::isatty(STDOUT_FILENO) == 1 || S_ISFIFO(status.st_mode)) own_output_ = output_without_waiting();
+}
 
 TerminalRelay::~TerminalRelay() {
-  if (is_raw_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &original_);
+  // TCSADRAIN would wait for whoever does not read.
+  if (is_raw_) ::tcsetattr(STDIN_FILENO, has_output() ? TCSANOW : TCSADRAIN, &original_);
 }
 
 TerminalLook TerminalRelay::look() const {
@@ -65,7 +59,7 @@ void TerminalRelay::make_raw() {
   if (!is_terminal_ || !is_in_foreground()) return;
   termios raw = original_;
   ::cfmakeraw(&raw);
-  is_raw_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+  is_raw_ = ::tcsetattr(STDIN_FILENO, has_output() ? TCSANOW : TCSADRAIN, &raw) == 0;
 }
 
 void TerminalRelay::attach(Fd master) {
@@ -79,14 +73,20 @@ int TerminalRelay::patience() const { return is_terminal_ && input_open_ && !is_
 void TerminalRelay::prepare(pollfd* sources) const {
   const bool room = pending_end_ < pending_.size() && (!is_terminal_ || is_in_foreground());
   sources[0] = {master_ && input_open_ && room ? STDIN_FILENO : -1, POLLIN, 0};
-  const auto wanted = static_cast<short>(pending_begin_ < pending_end_ ? POLLIN | POLLOUT : POLLIN);
-  sources[1] = {master_.get(), wanted, 0};
+  const bool output_room = output_end_ < output_.size();
+  const int wanted = (output_room ? POLLIN : 0) | (pending_begin_ < pending_end_ ? POLLOUT : 0);
+  // Without anything wanted it would still tell of its end, again and again.
+  sources[1] = {wanted != 0 ? master_.get() : -1, static_cast<short>(wanted), 0};
+  sources[2] = {has_output() ? STDOUT_FILENO : -1, POLLOUT, 0};
 }
 
 void TerminalRelay::relay(const pollfd* sources) {
   if (master_ && !is_raw_) make_raw();
   if (sources[0].revents != 0) read_input();
-  if (master_ && (sources[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_master();
+  const bool output_room = output_end_ < output_.size();
+  if (master_ && output_room && (sources[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_master();
+  // At once, where that can not wait.
+  if (sources[2].revents != 0 || (has_output() && own_output_)) write_output();
   if (master_ && pending_begin_ < pending_end_) write_pending();
 }
 
@@ -111,10 +111,20 @@ void TerminalRelay::write_pending() {
 }
 
 bool TerminalRelay::read_master() {
-  std::array<char, 16384> buffer;
-  const auto count = ::read(master_.get(), buffer.data(), buffer.size());
-  if (count > 0) write_output(buffer.data(), static_cast<std::size_t>(count));
+  const auto count = ::read(master_.get(), output_.data() + output_end_, output_.size() - output_end_);
+  if (count > 0) output_end_ += static_cast<std::size_t>(count);
   return count > 0;
+}
+
+void TerminalRelay::write_output() {
+  const int fd = own_output_ ? own_output_.get() : STDOUT_FILENO;
+  // Where the descriptor is the caller's, which may wait: poll(2) promises room for one byte.
+  const std::size_t most = own_output_ || is_file_ ? output_.size() : 1;
+  const auto count = ::write(fd, output_.data() + output_begin_, std::min(most, output_end_ - output_begin_));
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  // The terminal is gone; the command learns of it through SIGHUP.
+  output_begin_ = count < 0 ? output_end_ : output_begin_ + static_cast<std::size_t>(count);
+  if (!has_output()) output_begin_ = output_end_ = 0;
 }
 
 void TerminalRelay::refresh() {
@@ -124,10 +134,6 @@ void TerminalRelay::refresh() {
   if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(master_.get(), TIOCSWINSZ, &size);
 }
 
-void TerminalRelay::drain() {
-  if (!master_) return;
-  while (read_master()) {
-  }
-}
+bool TerminalRelay::take_rest() { return has_output() || (master_ && read_master()); }
 
 }  // namespace karapace::runtime

@@ -188,6 +188,27 @@ class DebUnpacker {
   std::string list_;
 };
 
+/// What every sandbox mounts on (runtime/sandbox/mount_plan.hpp): it refuses these, but says so late, to whoever uses
+/// the environment first.
+void require_usable_root(const TreeWriter& writer, const std::string& label) {
+  for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) {
+    const auto* entry = writer.find(name);
+    if (!entry || entry->type == store::EntryType::directory) continue;
+    throw StepError(
+        fmt::format("{}: refused: \"/{}\" is {}, and sandboxes mount on it: make it a directory in the archive, or "
+                    "leave it out",
+                    label, name, entry->type == store::EntryType::symlink ? "a link" : "no directory"));
+  }
+  for (const char* name : {"etc/hosts", "etc/resolv.conf", "etc/machine-id"}) {
+    const auto* entry = writer.find(name);
+    if (!entry || entry->type != store::EntryType::directory) continue;
+    throw StepError(
+        fmt::format("{}: refused: \"/{}\" is a directory, and sandboxes put a file there: make it a file in the "
+                    "archive, or leave it out",
+                    label, name));
+  }
+}
+
 void read_archive(ArchiveFormat format, VerifiedBlob& blob, TreeWriter& writer, int tree, const std::string& label) {
   if (format == ArchiveFormat::deb) {
     DebUnpacker unpacker(writer, tree, label);
@@ -197,6 +218,7 @@ void read_archive(ArchiveFormat format, VerifiedBlob& blob, TreeWriter& writer, 
   }
   ArchiveReader archive(ArchiveFormat::tar, blob.source(), label);
   writer.extract(archive, "", [](std::string_view) {});
+  require_usable_root(writer, label);
 }
 
 }  // namespace

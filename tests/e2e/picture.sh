@@ -117,14 +117,14 @@ read -r ran hits _ < <(read_trace "$work/hits.json")
 [ "$ran" -ge 2 ] && [ "$hits" = $((ran - 1)) ] || fail "one step was remade, but of $ran that ran $hits were hits"
 
 step "logs with damage"
-log=.karapace/build/.ninja_log
+log=.karapace/build/.karapace/.ninja_log
 cp "$log" "$work/whole"
 head -c -10 "$work/whole" >"$log"
 show >/dev/null 2>"$work/error" || fail "half a last line stops graph show"
 expect "warnings of half a last line" "" "$(cat "$work/error")"
 printf 'rule cc\n' >"$log"
 run --json graph trace --log "$log" >"$work/error" && fail "what is no log passes for one"
-grep -q '"message": ".karapace/build/.ninja_log is no log of ninja"' "$work/error" || fail "another error: $(cat "$work/error")"
+grep -q '"message": ".karapace/build/.karapace/.ninja_log is no log of ninja"' "$work/error" || fail "another error: $(cat "$work/error")"
 show 2>"$work/error" >"$work/without.json" || fail "a log that nobody named stops graph show"
 grep -q "is no log of ninja; times are shown without it" "$work/error" || fail "no warning: $(cat "$work/error")"
 cp "$work/whole" "$log"

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "store/error.hpp"
 #include "tests/store/temporary_directory.hpp"
 
 namespace karapace::generator {
@@ -45,6 +46,28 @@ TEST_F(ControlFile, StaysTheSameFileWhileASessionShowsIt) {
     EXPECT_EQ(text(), graph);
     EXPECT_EQ(inode(), first);
   }
+}
+
+TEST_F(ControlFile, ThatHasAnotherNameIsMadeAnew) {
+  const std::string graph = "# ours\ngraph\n";
+  own_.write_control_file("build.ninja", graph);
+  std::filesystem::create_hard_link(directory_.path() / "build.ninja", directory_.path() / "other");
+  EXPECT_TRUE(own_.write_control_file("build.ninja", graph));
+  EXPECT_EQ(std::filesystem::hard_link_count(directory_.path() / "build.ninja"), 1u);
+  std::filesystem::remove(directory_.path() / "other");
+  std::filesystem::create_hard_link(directory_.path() / "build.ninja", directory_.path() / "other");
+  Fd shown = open_at(AT_FDCWD, directory_.path() / "build.ninja", O_RDONLY);
+  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  try {
+    own_.write_control_file("build.ninja", "# ours\nanother graph\n");
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(),
+              "test: \"" + (directory_.path() / "build.ninja").string() +
+                  "\" has another name (a hard link), and a session that shows it keeps it from being replaced: "
+                  "end the session and try again");
+  }
+  EXPECT_EQ(text(), graph);
 }
 
 }  // namespace

@@ -181,6 +181,16 @@ TEST_F(Gen, RefusesASetupFileThatIsALinkOutOfTheProject) {
       << result.output;
 }
 
+TEST_F(Gen, RefusesASetupFileOfHoles) {
+  write_manifest("[[setup.files]]\nsource = \"holes\"\ntarget = \"/etc/motd\"\n");
+  auto result = shell("truncate -s 3T holes && timeout 20 " + shell_quoted(KARAPACE_PROGRAM) + " gen");
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.output.find(
+                "karapace.toml:6:10: setup.files: source \"holes\" has 3298534883328 bytes; 16 GiB are the most"),
+            std::string::npos)
+      << result.output;
+}
+
 TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
@@ -381,6 +391,71 @@ TEST_F(Traps, LinksToWhichNinjaWouldWriteAreRefused) {
     expect_victim_is_whole();
     fs::remove(project_ / name);
   }
+}
+
+TEST_F(Traps, NinjaWritesNothingWhereASessionCouldPutALink) {
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  // What was made before `.karapace` was shown read-only.
+  for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
+    set(fs::path(".karapace") / name, victim() / "dear");
+  }
+  ASSERT_EQ(shell("karapace gen && sleep 0.02 && touch karapace.toml && ninja build.ninja").status, 0);
+  // And after it.
+  for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
+    set(name, victim() / "dear");
+  }
+  auto result = shell("timeout 20 ninja build.ninja && timeout 20 ninja -t recompact");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(project_ / ".karapace/.ninja_log")));
+  expect_victim_is_whole();
+}
+
+TEST_F(Traps, AFifoOrASecondNameInPlaceOfNinjasLogsIsFound) {
+  auto gen = "timeout 20 " + shell_quoted(KARAPACE_PROGRAM) + " gen";
+  ASSERT_EQ(shell(gen).status, 0);
+  ASSERT_EQ(shell("mkfifo .karapace/.ninja_deps && ln ../victim/dear .karapace/.ninja_log && " + gen).status, 0);
+  EXPECT_FALSE(fs::exists(fs::symlink_status(project_ / ".karapace/.ninja_deps")));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(project_ / ".karapace/.ninja_log")));
+  for (const std::string make : {"mkfifo .ninja_log", "ln ../victim/dear .ninja_log"}) {
+    auto result = shell(make + " && " + gen);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(
+        result.output.find("/.ninja_log is no regular file, or has another name (a hard link), so it is left alone"),
+        std::string::npos)
+        << result.output;
+    fs::remove(project_ / ".ninja_log");
+  }
+  expect_victim_is_whole();
+}
+
+TEST_F(Traps, ABuildDirectoryIsNotReachedThroughALinkInAProject) {
+  fs::remove(victim() / "build.ninja");
+  fs::create_directories(project_ / "real");
+  set("out", victim());
+  set("deep", "real");
+  set("dangling", "../victim/new");
+  for (const std::string directory : {"out", "out/below", "deep", "deep/below", "dangling", "./out/../out/x"}) {
+    SCOPED_TRACE(directory);
+    auto result = shell("karapace gen -C " + directory);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(
+        result.output.find("\" is a link, which what ran in a session may have made, so it is not followed: name the "
+                           "directory that it leads to, or remove it"),
+        std::string::npos)
+        << result.output;
+  }
+  EXPECT_EQ(files_in(victim()), (std::set<std::string>{"dear", "local.ninja"}));
+  EXPECT_TRUE(fs::is_empty(project_ / "real"));
+  // Another project's session may have made it as well.
+  ASSERT_EQ(shell("karapace gen").status, 0);
+  fs::create_directories(directory_ / "second");
+  fs::copy_file(project_ / "karapace.toml", directory_ / "second/karapace.toml");
+  fs::copy_file(project_ / "karapace.lock", directory_ / "second/karapace.lock");
+  EXPECT_EQ(shell("cd ../second && karapace gen -C \"../my project/out\"").status, 1);
+  // The user's own links elsewhere are followed.
+  fs::create_directory_symlink("my project", directory_ / "link");
+  EXPECT_EQ(shell("cd ../second && karapace gen -C ../link/real").status, 0);
+  EXPECT_TRUE(fs::exists(project_ / "real/build.ninja"));
 }
 
 TEST_F(Traps, TheGraphOfCMakeFollowsNoLinkEither) {

@@ -122,5 +122,21 @@ TEST(ToolchainFiles, TheFileNamesItsProgramsByItsOwnPlaceAndThePrintedOneByTheir
             std::string::npos);
 }
 
+TEST_F(ToolchainDirectory, IsNotReachedThroughALinkThatASessionMayHaveMade) {
+  fs::create_directories(directory_ / "project");
+  fs::create_directory_symlink(directory_ / "victim", directory_ / "project/out");
+  try {
+    write_toolchain(directory_ / "project/out/tools", files("gcc"),
+                    [&](const fs::path& place) { return place == directory_ / "project"; });
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(),
+              "toolchain: \"" + (directory_ / "project/out").string() +
+                  "\" is a link, which what ran in a session may have made, so it is not followed: name the "
+                  "directory that it leads to, or remove it");
+  }
+  EXPECT_FALSE(fs::exists(directory_ / "victim/tools"));
+}
+
 }  // namespace
 }  // namespace karapace::generator

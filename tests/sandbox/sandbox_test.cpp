@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -184,6 +185,29 @@ TEST_F(Sandbox, TellsHowCommandsEnded) {
   EXPECT_EQ(outcome.output, "");
 }
 
+TEST_F(Sandbox, TellsWhatTheImageHasInPlaceOfAFileOrADirectory) {
+  fs::create_directories(lower / "etc/hosts");
+  auto odd = plan();
+  odd.given_files = {{"/etc/hosts", "x\n"}};
+  odd.commands = {shell("true")};
+  EXPECT_EQ(run_plan(odd).error, "sandbox: cannot mount a file on what the image has at /etc/hosts: Is a directory");
+  odd.given_files.clear();
+  odd.binds.push_back({directory / "upper", "/etc/passwd"});
+  EXPECT_EQ(run_plan(odd).error,
+            "sandbox: cannot mount a directory on what the image has at /etc/passwd: Not a directory");
+}
+
+TEST_F(Sandbox, NeedsNoMoreOfTheCallersLimitOfFilesThanItsCommands) {
+  rlimit own{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &own), 0);
+  const rlimit few{20, own.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto outcome = run_shell("ulimit -Sn; ulimit -Hn");
+  ::setrlimit(RLIMIT_NOFILE, &own);
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.output, "20\n" + std::to_string(own.rlim_max) + "\n");
+}
+
 TEST_F(Sandbox, TellsWhyACommandDidNotStart) {
   auto missing = plan();
   missing.commands = {{{"nothing-like-it"}, {{"PATH", "/usr/bin"}}, "/", {}}};
@@ -195,6 +219,9 @@ TEST_F(Sandbox, TellsWhyACommandDidNotStart) {
   ::chmod((lower / "script").c_str(), 0755);
   missing.commands = {{{"/script"}, {}, "/", {}}};
   EXPECT_EQ(run_plan(missing).not_started, "/script (its interpreter is missing): No such file or directory");
+  missing.commands = {{{""}, {{"PATH", "/usr/bin"}}, "/", {}}};
+  EXPECT_EQ(run_plan(missing).status, 127);
+  EXPECT_EQ(run_plan(missing).not_started, "\"\" (a command's name can not be empty): No such file or directory");
   missing.commands = {{{"true"}, {{"PATH", "/usr/bin"}}, "/not/there", {}}};
   EXPECT_EQ(run_plan(missing).not_started, "/not/there: No such file or directory");
 }
@@ -318,6 +345,58 @@ TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
   EXPECT_NE(output.find("/dev/pts/0\r\n33 101\r\n"), std::string::npos) << output;
   EXPECT_NE(output.find("got hello"), std::string::npos) << output;
   EXPECT_EQ(WEXITSTATUS(status), 5);
+  ::close(master);
+}
+
+TEST_F(Sandbox, ATerminalThatNobodyReadsKeepsNoSignalFromPassing) {
+  int master = -1;
+  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (runner == 0) {
+    auto terminal = plan();
+    terminal.purpose = Purpose::session;
+    terminal.terminal = Terminal::pty;
+    terminal.commands = {shell("touch /begun; exec yes")};
+    const auto ids = plan_ids();
+    terminal.id_mode = ids.mode;
+    enter_user_namespace(ids);
+    ::_exit(run(terminal).status);
+  }
+  for (int i = 0; i < 100 && !fs::exists(upper / "begun"); ++i) std::this_thread::sleep_for(50ms);
+  std::this_thread::sleep_for(1s);  // every buffer is full
+  ::kill(runner, SIGTERM);
+  int status = 0;
+  pid_t ended = 0;
+  for (int i = 0; i < 100 && ended == 0; ++i) {
+    ended = ::waitpid(runner, &status, WNOHANG);
+    if (ended == 0) std::this_thread::sleep_for(100ms);
+  }
+  EXPECT_EQ(ended, runner) << "it did not end within ten seconds";
+  if (ended == 0) ::kill(runner, SIGKILL), ::waitpid(runner, &status, 0);
+  EXPECT_EQ(status, (128 + SIGTERM) << 8);
+  ::close(master);
+}
+
+TEST_F(Sandbox, ATerminalThatIsReadSlowlyLosesNothing) {
+  int master = -1;
+  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (runner == 0) {
+    auto terminal = plan();
+    terminal.purpose = Purpose::session;
+    terminal.terminal = Terminal::pty;
+    terminal.commands = {shell("stty -opost; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done")};
+    ::_exit(run_plan(terminal).status);
+  }
+  std::this_thread::sleep_for(1s);
+  std::string output;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;)
+    output.append(buffer, static_cast<std::size_t>(count));
+  int status = 0;
+  ::waitpid(runner, &status, 0);
+  std::string expected;
+  for (int i = 0; i < 20000; ++i) expected += "line " + std::to_string(i) + "\n";
+  EXPECT_EQ(output, expected);
+  EXPECT_EQ(status, 0);
   ::close(master);
 }
 

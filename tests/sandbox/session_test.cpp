@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
+#include "runtime/sys/syscalls.hpp"
 #include "sandbox_fixture.hpp"
 #include "store/error.hpp"
 #include "store/pins.hpp"
@@ -117,14 +119,60 @@ TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
 
 using SessionFiles = SandboxFixture;
 
-TEST_F(SessionFiles, DeadSessionsAndDamagedLinesAreNotJoined) {
-  std::ofstream(directory / "session") << "garbage\n1 1 root\n" << ::getpid() << " 12 single\n99999999 5 subid\n";
+/// Process 1 of a new pid namespace, in the user namespace of this process; dies with the value.
+class FirstProcess {
+ public:
+  FirstProcess() {
+    Fd process;
+    pid_ = sys::clone3(CLONE_NEWPID, process);
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (true) ::pause();
+    }
+  }
+  ~FirstProcess() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  FirstProcess(const FirstProcess&) = delete;
+  FirstProcess& operator=(const FirstProcess&) = delete;
+  pid_t pid() const noexcept { return pid_; }
+  /// As a list of sessions would name it.
+  std::string line(IdMode mode) const { return line_of(pid_, mode); }
+  static std::string line_of(pid_t process, IdMode mode) {
+    const auto start = process_start_time(open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY).get(), process);
+    return std::to_string(process) + ' ' + std::to_string(start.value_or(0)) + ' ' + std::string(text(mode)) + '\n';
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+TEST_F(SessionFiles, DeadSessionsDamagedLinesAndOtherProcessesAreNotJoined) {
+  if (::geteuid() != 0) KARAPACE_SKIP_SANDBOX_TEST("a pid namespace alone needs root");
+  std::ofstream(directory / "session") << "garbage\n1 1 root\n"
+                                       << ::getpid() << " 12 single\n99999999 5 subid\n"
+                                       << FirstProcess::line_of(::getpid(), IdMode::single);
   SessionList list(directory);
   EXPECT_FALSE(list.find_running());
-  list.add_and_unlock(::getpid(), IdMode::single);
+  const FirstProcess session;
+  list.add_and_unlock(session.pid(), IdMode::single);
   const SessionList again(directory);
   ASSERT_TRUE(again.find_running());
+  EXPECT_EQ(again.find_running()->pid, session.pid());
   EXPECT_EQ(again.find_running()->mode, IdMode::single);
+}
+
+TEST_F(SessionFiles, AListThatIsNeverGivenBackIsNotWaitedForForEver) {
+  const SessionList stopped(directory);
+  std::string told;
+  const auto message =
+      message_of([&] { const SessionList list(directory, [&](const std::string& line) { told += line; }, 3s); });
+  EXPECT_EQ(told, "waiting for another session of this instance to stand");
+  EXPECT_EQ(message,
+            "sandbox: for 3 seconds a karapace has held the list of sessions \"" + (directory / "session").string() +
+                "\": is it stopped? `lslocks` names it; continue it (kill -CONT) or end it, or add --ephemeral");
 }
 
 /// An environment of one layer, the fixture's image, that mounts the host's /usr.
@@ -186,6 +234,69 @@ INSTANTIATE_TEST_SUITE_P(Users, Sessions, ::testing::Values(User::this_one, User
                                   : kind.param == User::with_subids ? "UserWithSubordinateIds"
                                                                     : "UserWithoutSubordinateIds";
                          });
+
+/// What is no matter of id modes.
+using AnySession = Sessions;
+INSTANTIATE_TEST_SUITE_P(User, AnySession, ::testing::Values(User::this_one), [](const auto&) { return "ThisUser"; });
+
+TEST_P(AnySession, BeginsAnewWhereTheListNamesAProcessThatCanNotBeJoined) {
+  if (::geteuid() != 0) KARAPACE_SKIP_SANDBOX_TEST("a pid namespace alone needs root");
+  EXPECT_EQ(finish(start("exit 3")), 3);
+  const FirstProcess other;
+  for (const auto& file : fs::recursive_directory_iterator(store_root() / "instances"))
+    if (file.path().filename() == "session") std::ofstream(file.path()) << other.line(IdMode::root);
+  EXPECT_EQ(finish(start("exit 4")), 4);
+}
+
+class ControlFiles : public Sessions {
+ protected:
+  void SetUp() override {
+    Sessions::SetUp();
+    fs::create_directory(project());
+    std::ofstream(graph()) << "graph\n";
+    request.binds = {project()};
+    request.control_files = [this](const std::vector<fs::path>&) { return std::vector<fs::path>{graph()}; };
+  }
+  fs::path project() const { return directory / "project"; }
+  fs::path graph() const { return project() / "build.ninja"; }
+  SessionRequest request;
+};
+INSTANTIATE_TEST_SUITE_P(User, ControlFiles, ::testing::Values(User::this_one), [](const auto&) { return "ThisUser"; });
+
+TEST_P(ControlFiles, AreHeldHoweverLongTheirWriterTakes) {
+  Fd writer = open_at(AT_FDCWD, graph(), O_RDONLY);
+  ASSERT_EQ(::flock(writer.get(), LOCK_EX), 0);
+  const auto session =
+      start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
+                " ]; do sleep 0.05; done; ! echo x > " + graph().string(),
+            request);
+  std::this_thread::sleep_for(1s);
+  // As `gen` does: a new file, and then the lock is given back (here, as the session's process has the descriptor,
+  // too).
+  write_file_atomically(graph(), "a new graph\n", Durable::no);
+  ::flock(writer.get(), LOCK_UN);
+  for (int i = 0; i < 200 && !fs::exists(project() / "begun"); ++i) std::this_thread::sleep_for(50ms);
+  writer = open_at(AT_FDCWD, graph(), O_RDONLY);
+  EXPECT_NE(::flock(writer.get(), LOCK_EX | LOCK_NB), 0) << "nobody holds the graph";
+  std::ofstream(project() / "end") << "";
+  EXPECT_EQ(finish(session), 0);
+  EXPECT_EQ(read_file(graph()), "a new graph\n");
+}
+
+TEST_P(ControlFiles, ThatSomebodyKeepsLockedKeepASessionFromBeginning) {
+  const Fd writer = open_at(AT_FDCWD, graph(), O_RDONLY);
+  ASSERT_EQ(::flock(writer.get(), LOCK_EX), 0);
+  const auto session = start("touch " + (project() / "begun").string(), request);
+  int status = 0;
+  ::waitpid(session, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 99);
+  EXPECT_FALSE(fs::exists(project() / "begun"));
+  EXPECT_EQ(read_file(directory / "error"),
+            "sandbox: cannot hold \"" + graph().string() +
+                "\", so that sessions could write to it: for 10 seconds a process has had a lock on it, a karapace "
+                "that writes it "
+                "or what runs in another session of the project (`lslocks` lists them); end that and try again");
+}
 
 TEST_P(Sessions, SeeVariablesHostNameAndAMachineIdThatStays) {
   EXPECT_EQ(

@@ -40,12 +40,19 @@ class Unpacking : public ::testing::Test {
   std::string refusal(const TarBuilder& control) {
     auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", control.finish()) +
                member("data.tar", TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).finish());
-    BlobId blob(blake3(deb));
-    write_file_atomically(path_ / "deb", deb, Durable::no);
-    store_->add_blob(blob, staging_file(deb));
-    auto fetch = Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(deb.size())}}, {});
-    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), deb.size()}});
-    auto step = Step::normalised(StepKind::unpack, {{"format", "deb"}}, {fetch.key()});
+    return unpacking("deb", deb);
+  }
+  /// The same of a root file system.
+  std::string refusal_of_root(const TarBuilder& root) { return unpacking("tar", root.finish()); }
+
+ private:
+  std::string unpacking(const std::string& format, const std::string& bytes) {
+    BlobId blob(blake3(bytes));
+    store_->add_blob(blob, staging_file(bytes));
+    auto fetch =
+        Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
+    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
+    auto step = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
     auto staging = store_->stage(step);
     try {
       unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
@@ -55,7 +62,6 @@ class Unpacking : public ::testing::Test {
     return "accepted";
   }
 
- private:
   std::filesystem::path staging_file(const std::string& bytes) {
     kept_.push_back(store_->stage());
     write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);
@@ -81,6 +87,30 @@ TEST_F(Unpacking, RefusesControlFilesThatAreNoFilesAndNeverWaits) {
   EXPECT_EQ(
       refusal(TarBuilder().add({.name = "./control", .content = control}).add({.name = "./conffiles", .type = '6'})),
       "unpack x: refused: \"control/conffiles\" is not a regular file");
+}
+
+TEST_F(Unpacking, RefusesARootOnWhichNoSandboxCouldMount) {
+  auto with = [](const TarEntry& entry) {
+    return TarBuilder()
+        .add({.name = "./", .type = '5', .mode = 0755})
+        .add({.name = "./etc/", .type = '5', .mode = 0755})
+        .add(entry);
+  };
+  for (const std::string name : {"proc", "sys", "dev", "run", "tmp"}) {
+    const std::string end = ", and sandboxes mount on it: make it a directory in the archive, or leave it out";
+    EXPECT_EQ(refusal_of_root(with({.name = "./" + name, .type = '2', .link = "etc"})),
+              "unpack x: refused: \"/" + name + "\" is a link" + end);
+    EXPECT_EQ(refusal_of_root(with({.name = "./" + name, .content = "x"})),
+              "unpack x: refused: \"/" + name + "\" is no directory" + end);
+    EXPECT_EQ(refusal_of_root(with({.name = "./" + name, .type = '5', .mode = 0755})), "accepted");
+  }
+  for (const std::string name : {"hosts", "resolv.conf", "machine-id"}) {
+    EXPECT_EQ(refusal_of_root(with({.name = "./etc/" + name, .type = '5', .mode = 0755})),
+              "unpack x: refused: \"/etc/" + name +
+                  "\" is a directory, and sandboxes put a file there: make it a file in the "
+                  "archive, or leave it out");
+    EXPECT_EQ(refusal_of_root(with({.name = "./etc/" + name, .type = '2', .link = "../run/x"})), "accepted");
+  }
 }
 
 }  // namespace
