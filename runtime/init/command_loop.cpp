@@ -148,12 +148,15 @@ void handle_signals(int signals, pid_t command) noexcept {
   signalfd_siginfo information{};
   while (::read(signals, &information, sizeof information) == sizeof information) {
     const auto signal = static_cast<int>(information.ssi_signo);
-    // The process outside has no id in here; signals from inside are not for passing on. The terminal's own come here
-    // before the command's group stands in front of it, and when it hangs up.
+    // Processes outside have no id in here; signals from inside are not for passing on. The terminal's own come here
+    // before the command's group stands in front of it, and when it hangs up. SI_USER: sent to the caller's whole group
+    // before this process had left it; what the process outside sent after that is lost, as one like it was waiting.
     const bool from_terminal = information.ssi_code == SI_KERNEL;
-    const bool from_outside = information.ssi_pid == 0 && information.ssi_code == SI_QUEUE;
+    const bool from_outside =
+        information.ssi_pid == 0 && (information.ssi_code == SI_QUEUE || information.ssi_code == SI_USER);
     if (signal == SIGCHLD || signal == SIGTTOU || !(from_terminal || from_outside)) continue;
-    const bool group = from_terminal || information.ssi_int == static_cast<int>(SignalReach::group);
+    const bool group = from_terminal || (information.ssi_code == SI_QUEUE &&
+                                         information.ssi_int == static_cast<int>(SignalReach::group));
     // A terminal's stop would be ignored by a group that has no shell above it (setpgid(2), "orphaned").
     ::kill(group ? -command : command, signal == SIGTSTP ? SIGSTOP : signal);
   }
