@@ -264,6 +264,31 @@ TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
   EXPECT_EQ(finish(first), 0);
 }
 
+TEST_P(Sessions, CanBindAsSoonAsTheOneBeforeHasEnded) {
+  SessionRequest request;
+  request.binds = {directory};
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(finish(start("exit 3")), 3);
+    EXPECT_EQ(finish(start("exit 4", request)), 4);
+  }
+}
+
+TEST_P(Sessions, ShowAnInnerBindWhereverItStandsInTheList) {
+  const auto outer = directory / "outer";
+  ASSERT_TRUE(as_user([&] { fs::create_directories(outer / "inner"); }));
+  SessionRequest request;
+  request.persistence = Persistence::ephemeral;
+  const auto script = "cd " + outer.string() + " && ! echo x 2>/dev/null > file && echo x > inner/file";
+  for (auto& [writable, read_only] : {std::pair{outer / "inner", outer}, std::pair{outer / "inner/", outer / "."}}) {
+    request.binds = {writable};
+    request.read_only_binds = {read_only};
+    EXPECT_EQ(finish(start(script, request)), 0);
+  }
+  request.binds = {outer};
+  request.read_only_binds = {outer / "inner"};
+  EXPECT_EQ(finish(start("cd " + outer.string() + " && echo x > file && ! echo x 2>/dev/null > inner/other", request)), 0);
+}
+
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
   EXPECT_EQ(finish(start("exit 42")), 42);
   const auto session = start("trap 'exit 7' TERM; echo x > /ready; while :; do sleep 0.05; done");
