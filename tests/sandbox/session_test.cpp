@@ -90,10 +90,16 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
   EXPECT_EQ(message_of([&] {
               manifest_bind({"m", "data", "/proc/self"}, policy);
             }),
-            "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
-  for (const std::string target : {"/run", "/run/", "/tmp", "/run/lock", "/etc", "/x/../run"})
+            "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox; a session has its own; what "
+            "is needed of the host's, copy elsewhere");
+  for (const auto& [target, place] : std::map<std::string, std::string>{
+           {"/run", "/run"}, {"/run/", "/run"}, {"/tmp", "/tmp"}, {"/etc", "/etc"}, {"/x/../run", "/run"}})
     EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", target}, policy); }),
-              "mount m: the target \"" + target + "\" belongs to the sandbox");
+              "mount m: the target \"" + target + "\" belongs to the sandbox; name what is needed in it (\"" + place +
+                  "/...\")");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/run/lock"}, policy); }),
+            "mount m: the target \"/run/lock\" belongs to the sandbox; a session has its own; what is needed of the "
+            "host's, copy elsewhere");
   for (const char* target : {"/run/user", "/tmp/x", "/usr"})
     EXPECT_EQ(manifest_bind({"m", "data", target}, policy).target, target);
 }
@@ -108,9 +114,10 @@ TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
   EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
-            "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox");
+            "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
+            "needed of the host's, copy elsewhere");
   EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write); }),
-            "--bind: the target \"/run\" belongs to the sandbox");
+            "--bind: the target \"/run\" belongs to the sandbox; name what is needed in it (\"/run/...\")");
   EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
             "--bind: cannot use \"/not/there\": No such file or directory");
 }
