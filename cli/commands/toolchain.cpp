@@ -15,6 +15,7 @@
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::cli {
 
@@ -49,10 +50,19 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
                                     id.short_hex()));
   }
   if (store.has_sysroot(id)) return store.sysroot_path(id);  // so that a read-only store will do
-  generator::ChildCommand command{.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
-                                  .working_directory = {},
-                                  .output = generator::ChildOutput::discard};
-  if (generator::run_child(command) != 0) throw Error("toolchain: the environment's sysroot can not be made (see above)");
+  if (!store.writable())
+    throw StoreError(fmt::format("toolchain: the environment {} has no sysroot yet, and the store {} can not be written to: run "
+                                 "`karapace toolchain` once where it can",
+                                 id.short_hex(), escaped_utf8(store.root().native())));
+  const auto made = generator::capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
+                                              .working_directory = {},
+                                              .output = generator::ChildOutput::discard});
+  if (made.status != 0) {
+    auto why = made.errors;
+    while (why.ends_with('\n')) why.pop_back();
+    throw Error(fmt::format("toolchain: the environment's sysroot can not be made: {}",
+                            why.empty() ? fmt::format("karapace-sysroot ended with status {}", made.status) : why));
+  }
   return store.sysroot_path(id);
 }
 
@@ -61,18 +71,27 @@ std::string processor() {
   return ::uname(&names) == 0 ? names.machine : "unknown";
 }
 
+/// One that does not exist would be refused by each compiler, where nobody reads the reason.
+fs::path shared_directory(const std::string& word) {
+  auto path = fs::absolute(word).lexically_normal();
+  std::error_code error;
+  if (fs::is_directory(path, error)) return path;
+  throw NotFoundError(fmt::format("toolchain: --bind: \"{}\" is no directory: make it first, or name another",
+                                  escaped_utf8(path.native())));
+}
+
 generator::Toolchain make_toolchain(const store::Store& store, const Arguments& arguments) {
   auto reference = find_reference(store, arguments.environment);
   generator::Toolchain toolchain;
   toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
   toolchain.environment = reference.environment;
-  toolchain.sysroot = make_sysroot(store, reference.environment);
   if (reference.root) toolchain.shared.push_back(reference.root->manifest.parent_path());
-  for (const auto& path : arguments.binds) toolchain.shared.push_back(fs::absolute(path).lexically_normal());
+  for (const auto& path : arguments.binds) toolchain.shared.push_back(shared_directory(path));
   if (toolchain.shared.empty()) {
     throw UsageError(
         "toolchain: this environment belongs to no project here: name the directory to build in with --bind");
   }
+  toolchain.sysroot = make_sysroot(store, reference.environment);
   toolchain.karapace = {find_program("karapace"), "--store", store.root()};
   toolchain.processor = processor();
   toolchain.programs = generator::toolchain_programs(is_program, toolchain.sysroot);
