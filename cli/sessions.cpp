@@ -14,9 +14,11 @@
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
 #include "generator/graph/quoting.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/project/control_files.hpp"
+#include "generator/project/project.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
@@ -32,10 +34,24 @@ std::int64_t modified_ns(const fs::path& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+/// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked out
+/// anew, are not changed.
+bool say_the_same(const store::Root& root) {
+  try {
+    const auto project = generator::open_project(root.manifest, "/");
+    const auto lock = generator::read_lock_if_exists(project.lock_path);
+    return lock && EnvironmentId(blake3(generator::serialise(*lock))) == root.environment &&
+           generator::intent_of(project.manifest, project.directory()) == generator::intent_of(*lock);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void warn_when_stale(const Context& context, const store::Root& root) {
   const auto lock = generator::lock_path(root.manifest);
   const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
   if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;
+  if (say_the_same(root)) return;
   const auto changed = manifest_changed ? root.manifest : lock;
   context.warn(fmt::format("{} changed since the graph was written; run `ninja` or `karapace build` to follow it",
                            escaped_utf8(changed.filename().native())));

@@ -147,6 +147,53 @@ TEST_F(SessionCommand, HintsAtTheWayToBind) {
               HasSubstr("the target \"/etc\" belongs to the sandbox; name what is needed in it"));
 }
 
+TEST_F(SessionCommand, IsMeantForTheProjectAboveWhereDestroyAsks) {
+  const auto in_below = [&](const std::string& arguments) {
+    const auto here = fs::current_path();
+    fs::current_path(project() / "below");
+    auto result = karapace(arguments);
+    fs::current_path(here);
+    return result;
+  };
+  const auto output = in_below("exec --explain --json .").output;
+  const auto document = nlohmann::json::parse(output.substr(output.find("{")));
+  EXPECT_EQ(document.at("name"), "demo");
+  EXPECT_EQ(document.at("working_directory"), (project() / "below").string());
+  const auto refused = in_below("destroy .");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output, HasSubstr("\".\" is a directory of the project " + project().string()));
+  EXPECT_EQ(in_below("destroy ..").status, 0);
+}
+
+TEST_F(SessionCommand, WarnsOfAnOldGraphOnlyWhenManifestOrLockSayAnother) {
+  const auto changed = temporary_.path() / "changed";
+  fs::create_directory(changed);
+  const auto in_project = [&](const std::string& script) {
+    return std::system(("cd " + changed.native() + " && { " + script + "; } >/dev/null 2>&1").c_str());
+  };
+  const auto karapace_program = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native();
+  ASSERT_EQ(in_project(": >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = \"%s\"\\n' "
+                       "$(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
+                       karapace_program + " gen"),
+            0);
+  const auto warns = [&] {
+    const auto output = karapace("exec " + changed.native() + " true").output;
+    EXPECT_THAT(output, HasSubstr("is not built yet"));
+    return output.find("changed since the graph was written") != std::string::npos;
+  };
+  EXPECT_FALSE(warns());
+  for (const char* harmless : {"touch karapace.toml", "echo '# why' >>karapace.toml", "touch karapace.lock"}) {
+    ASSERT_EQ(in_project(harmless), 0);
+    EXPECT_FALSE(warns()) << harmless;
+  }
+  ASSERT_EQ(in_project("printf '[environment]\\nA = \"b\"\\n' >>karapace.toml"), 0);
+  EXPECT_TRUE(warns());
+  ASSERT_EQ(in_project("cp karapace.lock saved && " + karapace_program + " lock"), 0);
+  EXPECT_TRUE(warns());  // the lock fits, but the graph is of another
+  ASSERT_EQ(in_project("sed -i '/environment/,$d' karapace.toml && mv saved karapace.lock"), 0);
+  EXPECT_FALSE(warns());
+}
+
 TEST_F(SessionCommand, EndsWith125WhenKarapaceFails) {
   for (const char* line : {"exec", "exec nothing-of-this-name true", "exec --no-such-option demo", "enter nothing-of-this-name",
                            "exec --bind /etc demo true"})
