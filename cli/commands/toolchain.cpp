@@ -32,7 +32,7 @@ struct Arguments {
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path (default: .)");
-  options.value("--bind", "PATH", arguments.binds, "another directory to build in or read from; may be repeated");
+  options.value("--bind", "PATH", arguments.binds, "another directory, which exists, to build in or read from; may be repeated");
   options.value("-C,--directory", "DIR", arguments.directory,
                 "where the programs go (default: the store; what runs in a session may change a project)");
   options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
@@ -157,7 +157,7 @@ Command toolchain_command() {
                       "When the lock changes, call it again and configure afresh.",
        .examples = {{"karapace toolchain dev > toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
                     {"karapace toolchain --preset > CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
-                    {"karapace toolchain . --bind /tmp/build", "a build directory outside the project"}}},
+                    {"mkdir /tmp/build && karapace toolchain . --bind /tmp/build", "a build directory outside the project"}}},
       declare, run);
 }
 
