@@ -111,8 +111,8 @@ TEST_F(SessionCommand, TellsTheTerminalThatItWouldHave) {
   EXPECT_EQ(explained("exec").at("terminal"), "inherited");
   // On a terminal, of which only the explanation is not sent there. `script` copies what is on it.
   const auto file = temporary_.path() / "explanation";
-  const auto inner = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native() + " exec --explain --json demo >" +
-                     file.native();
+  const auto inner = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native() +
+                     " exec --explain --json demo >" + file.native();
   ASSERT_EQ(std::system(("script -qec '" + inner + "' /dev/null </dev/null >/dev/null").c_str()), 0);
   EXPECT_EQ(nlohmann::json::parse(read_file(file)).at("terminal"), "own");
 }
@@ -129,9 +129,10 @@ TEST_F(SessionCommand, TellsWhatBindsShowInBoth) {
 }
 
 TEST_F(SessionCommand, HintsAtTheWayToRunACommandHere) {
-  EXPECT_THAT(karapace("exec ls").output,
-              HasSubstr("COMMAND is missing: what shall run?; to run \"ls\" in the environment of the manifest here: karapace "
-                        "exec . -- ls"));
+  EXPECT_THAT(
+      karapace("exec ls").output,
+      HasSubstr("COMMAND is missing: what shall run?; to run \"ls\" in the environment of the manifest here: karapace "
+                "exec . -- ls"));
   EXPECT_THAT(karapace("exec make 'two words'").output, HasSubstr("karapace exec . -- make 'two words'"));
   EXPECT_THAT(karapace("enter ls").output, HasSubstr("there is no environment \"ls\""));
   EXPECT_THAT(karapace("enter ls").output, HasSubstr("karapace exec . -- ls"));
@@ -140,9 +141,10 @@ TEST_F(SessionCommand, HintsAtTheWayToRunACommandHere) {
 }
 
 TEST_F(SessionCommand, HintsAtTheWayToBind) {
-  EXPECT_THAT(karapace("exec --bind /usr:/data demo true").output,
-              HasSubstr("--bind: there is no \"/usr:/data\"; what is shown stands at its own path, so name no other: --bind "
-                        "/usr (--bind-ro /usr read-only)"));
+  EXPECT_THAT(
+      karapace("exec --bind /usr:/data demo true").output,
+      HasSubstr("--bind: there is no \"/usr:/data\"; what is shown stands at its own path, so name no other: --bind "
+                "/usr (--bind-ro /usr read-only)"));
   EXPECT_THAT(karapace("exec --bind /etc demo true").output,
               HasSubstr("the target \"/etc\" belongs to the sandbox; name what is needed in it"));
 }
@@ -172,10 +174,11 @@ TEST_F(SessionCommand, WarnsOfAnOldGraphOnlyWhenManifestOrLockSayAnother) {
     return std::system(("cd " + changed.native() + " && { " + script + "; } >/dev/null 2>&1").c_str());
   };
   const auto karapace_program = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native();
-  ASSERT_EQ(in_project(": >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = \"%s\"\\n' "
-                       "$(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
-                       karapace_program + " gen"),
-            0);
+  ASSERT_EQ(
+      in_project(": >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = \"%s\"\\n' "
+                 "$(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
+                 karapace_program + " gen"),
+      0);
   const auto warns = [&] {
     const auto output = karapace("exec " + changed.native() + " true").output;
     EXPECT_THAT(output, HasSubstr("is not built yet"));
@@ -195,8 +198,8 @@ TEST_F(SessionCommand, WarnsOfAnOldGraphOnlyWhenManifestOrLockSayAnother) {
 }
 
 TEST_F(SessionCommand, EndsWith125WhenKarapaceFails) {
-  for (const char* line : {"exec", "exec nothing-of-this-name true", "exec --no-such-option demo", "enter nothing-of-this-name",
-                           "exec --bind /etc demo true"})
+  for (const char* line : {"exec", "exec nothing-of-this-name true", "exec --no-such-option demo",
+                           "enter nothing-of-this-name", "exec --bind /etc demo true"})
     EXPECT_EQ(karapace(line).status, 125) << line;
 }
 

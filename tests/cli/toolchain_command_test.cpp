@@ -38,17 +38,19 @@ TEST_F(ToolchainCommand, NamesADirectoryThatDoesNotExist) {
 TEST_F(ToolchainCommand, TellsOfAStoreThatCanNotBeWrittenTo) {
   const auto refused = karapace_on_read_only_store("toolchain --bind / " + id_);
   EXPECT_EQ(refused.status, 3);
-  EXPECT_EQ(refused.output, "karapace: error: toolchain: the environment " + id_ + " has no sysroot yet, and the store " +
-                                store_.root().native() + " can not be written to: run `karapace toolchain` once where it can\n");
+  EXPECT_EQ(refused.output, "karapace: error: toolchain: the environment " + id_ +
+                                " has no sysroot yet, and the store " + store_.root().native() +
+                                " can not be written to: run `karapace toolchain` once where it can\n");
 }
 
 TEST_F(ToolchainCommand, NeedsNoStoreThatCanBeWrittenToWhenAllIsThere) {
   const auto project = (temporary_.path() / "project").native();
-  const auto build = "cd " + project +
-                     " && mkdir -p img/usr/bin && echo >img/usr/bin/gcc && chmod 755 img/usr/bin/gcc && tar -C img -cf base.tar . && "
-                     "printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = \"%s\"\\n' "
-                     "$(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
-                     KARAPACE_PROGRAM + " --store " + store_.root().native() + " gen >/dev/null && ninja >/dev/null";
+  const auto build =
+      "cd " + project +
+      " && mkdir -p img/usr/bin && echo >img/usr/bin/gcc && chmod 755 img/usr/bin/gcc && tar -C img -cf base.tar . && "
+      "printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = \"%s\"\\n' "
+      "$(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
+      KARAPACE_PROGRAM + " --store " + store_.root().native() + " gen >/dev/null && ninja >/dev/null";
   std::filesystem::create_directory(project);
   ASSERT_EQ(std::system(build.c_str()), 0);
   const auto made = karapace("toolchain " + project + "/");

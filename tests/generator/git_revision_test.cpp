@@ -26,13 +26,30 @@ class HostileRepository : public ::testing::Test {
     std::ofstream(program()) << "#!/bin/sh\necho \"$0 $*\" >>" << witness().native() << "\nexit 0\n";
     ::chmod(program().c_str(), 0755);
     fs::create_directories(project() / ".git/hooks");
-    for (const char* hook : {"post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc", "query-watchman"})
+    for (const char* hook :
+         {"post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc", "query-watchman"})
       fs::copy_file(program(), project() / ".git/hooks" / hook);
-    for (const char* key :
-         {"core.fsmonitor", "core.pager", "core.sshCommand", "core.editor", "core.gitProxy", "core.alternateRefsCommand",
-          "core.askPass", "credential.helper", "diff.external", "diff.d.command", "diff.d.textconv", "filter.f.clean",
-          "filter.f.smudge", "filter.f.process", "gpg.program", "pager.ls-tree", "pager.rev-parse", "merge.m.driver",
-          "uploadpack.packObjectsHook", "alias.rev-parse", "alias.ls-files"})
+    for (const char* key : {"core.fsmonitor",
+                            "core.pager",
+                            "core.sshCommand",
+                            "core.editor",
+                            "core.gitProxy",
+                            "core.alternateRefsCommand",
+                            "core.askPass",
+                            "credential.helper",
+                            "diff.external",
+                            "diff.d.command",
+                            "diff.d.textconv",
+                            "filter.f.clean",
+                            "filter.f.smudge",
+                            "filter.f.process",
+                            "gpg.program",
+                            "pager.ls-tree",
+                            "pager.rev-parse",
+                            "merge.m.driver",
+                            "uploadpack.packObjectsHook",
+                            "alias.rev-parse",
+                            "alias.ls-files"})
       ASSERT_EQ(git(std::string("config ") + key + " " + (key[0] == 'a' ? "!" : "") + program().native()), 0) << key;
     ASSERT_EQ(git("config remote.origin.url ext::" + program().native()), 0);
     ASSERT_EQ(git("config remote.origin.promisor true"), 0);
@@ -40,7 +57,9 @@ class HostileRepository : public ::testing::Test {
     std::ofstream(project() / "karapace.toml") << "manifest_version = 1\n# other\n";
   }
 
-  int git(const std::string& words) const { return std::system(("cd " + project().native() + " && git " + words).c_str()); }
+  int git(const std::string& words) const {
+    return std::system(("cd " + project().native() + " && git " + words).c_str());
+  }
   std::string started() const { return read_file_if_exists(witness()).value_or(""); }
   const fs::path& project() const { return project_.path(); }
   fs::path program() const { return outside_.path() / "program"; }
