@@ -161,7 +161,7 @@ std::optional<HealthCheck> warn_of_open_parents(const fs::path& store) {
 
 /// The nearest directory that exists.
 fs::path existing(fs::path path) {
-  struct stat status {};
+  struct stat status{};
   while (path.has_relative_path() && ::stat(path.c_str(), &status) != 0) path = path.parent_path();
   return path;
 }

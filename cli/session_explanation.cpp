@@ -97,8 +97,9 @@ std::string run_lines(const runtime::SessionRequest& request, const runtime::Pla
               ? "  on a terminal of its own, relayed, when standard output is one as input is\n"
               : "  with standard input, output and error as they are given\n";
   if (setting.running && !setting.can_join)
-    text += fmt::format("  not while another session runs (process {}), whose mounts hold: end it, or add --ephemeral\n",
-                        *setting.running);
+    text +=
+        fmt::format("  not while another session runs (process {}), whose mounts hold: end it, or add --ephemeral\n",
+                    *setting.running);
   if (setting.running && setting.can_join)
     text += fmt::format(
         "  beside the session that runs already (process {}): files and network are as that one began with\n",

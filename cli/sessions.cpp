@@ -34,8 +34,8 @@ std::int64_t modified_ns(const fs::path& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
-/// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked out
-/// anew, are not changed.
+/// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked
+/// out anew, are not changed.
 bool say_the_same(const store::Root& root) {
   try {
     const auto project = generator::open_project(root.manifest, "/");
@@ -157,13 +157,14 @@ fs::path current_directory() {
 fs::path bind_path(const std::string& path) {
   if (path.empty()) throw UsageError("--bind: the path is empty");
   auto absolute = fs::absolute(path);
-  struct stat status {};
+  struct stat status{};
   const auto colon = path.find(':');
   // As container engines write it.
   if (colon != std::string::npos && ::lstat(absolute.c_str(), &status) != 0)
-    throw UsageError(fmt::format("--bind: there is no \"{0}\"; what is shown stands at its own path, so name no other: --bind "
-                                 "{1} (--bind-ro {1} read-only). Another place inside is for [mounts] of the manifest",
-                                 escaped_utf8(path), escaped_utf8(path.substr(0, colon))));
+    throw UsageError(
+        fmt::format("--bind: there is no \"{0}\"; what is shown stands at its own path, so name no other: --bind "
+                    "{1} (--bind-ro {1} read-only). Another place inside is for [mounts] of the manifest",
+                    escaped_utf8(path), escaped_utf8(path.substr(0, colon))));
   return absolute;
 }
 
@@ -177,7 +178,8 @@ std::map<std::string, std::string> chosen_variables(const std::vector<std::strin
     if (const auto complaint = generator::judge_variable_name(name))
       throw UsageError(fmt::format("--env: \"{}\" {}", escaped_utf8(name), *complaint));
     if (of_manifest.contains(name))
-      throw UsageError(fmt::format("--env: {} is set by the manifest, in [environment], and that counts; change it there", name));
+      throw UsageError(
+          fmt::format("--env: {} is set by the manifest, in [environment], and that counts; change it there", name));
     if (equals != std::string::npos)
       chosen.insert_or_assign(name, word.substr(equals + 1));
     else if (const char* value = std::getenv(name.c_str()))
@@ -200,15 +202,15 @@ runtime::Terminal explained_terminal() {
 
 runtime::SessionRequest session_request(const store::Store& store, const store::Reference& reference,
                                         const SessionArguments& arguments) {
-  runtime::SessionRequest request{.name = name_of(reference),
-                                  .argv = arguments.argv,
-                                  .terminal = arguments.explain ? explained_terminal() : fitting_terminal(),
-                                  .variables = chosen_variables(arguments.variables, manifest_variables(store, reference)),
-                                  .working_directory = current_directory(),
-                                  .home = home_directory(),
-                                  .allowed_mounts = allowed_mounts(),
-                                  .persistence = arguments.ephemeral ? runtime::Persistence::ephemeral
-                                                                     : runtime::Persistence::instance};
+  runtime::SessionRequest request{
+      .name = name_of(reference),
+      .argv = arguments.argv,
+      .terminal = arguments.explain ? explained_terminal() : fitting_terminal(),
+      .variables = chosen_variables(arguments.variables, manifest_variables(store, reference)),
+      .working_directory = current_directory(),
+      .home = home_directory(),
+      .allowed_mounts = allowed_mounts(),
+      .persistence = arguments.ephemeral ? runtime::Persistence::ephemeral : runtime::Persistence::instance};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
@@ -226,19 +228,21 @@ runtime::SessionRequest session_request(const store::Store& store, const store::
 /// Process 1 of a session in the same instance, which this one would join.
 std::optional<pid_t> running_session(const store::Store& store, const store::Reference& reference,
                                      const SessionArguments& arguments) {
-  const auto instance = arguments.ephemeral || !store.writable() ? std::nullopt : store::find_instance(store, reference);
+  const auto instance =
+      arguments.ephemeral || !store.writable() ? std::nullopt : store::find_instance(store, reference);
   if (!instance) return std::nullopt;
   const auto running = runtime::SessionList(instance->directory).find_running();
   return running ? std::optional(running->pid) : std::nullopt;
 }
 
-SessionSetting setting_of(const store::Store& store, const store::Reference& reference, const SessionArguments& arguments,
-                          const runtime::PlannedSession& planned) {
+SessionSetting setting_of(const store::Store& store, const store::Reference& reference,
+                          const SessionArguments& arguments, const runtime::PlannedSession& planned) {
   SessionSetting setting;
   const auto of_manifest = manifest_variables(store, reference);
   const auto chosen = chosen_variables(arguments.variables, of_manifest);
   for (const auto& [name, value] : planned.plan.commands.front().variables) {
-    const bool is_callers = std::find(callers_variables.begin(), callers_variables.end(), name) != callers_variables.end();
+    const bool is_callers =
+        std::find(callers_variables.begin(), callers_variables.end(), name) != callers_variables.end();
     setting.variables[name] = of_manifest.contains(name) ? VariableSource::manifest
                               : chosen.contains(name)    ? VariableSource::option
                               : is_callers               ? VariableSource::caller

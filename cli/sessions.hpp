@@ -34,8 +34,8 @@ void declare_session_options(Options& options, SessionArguments& arguments);
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.
 int run_session(const Context& context, const SessionArguments& arguments);
 
-/// For who forgot ENVIRONMENT or "--": "; to run \"ls\" in the environment of the manifest here: karapace exec . -- ls".
-/// Empty when the first word is a path.
+/// For who forgot ENVIRONMENT or "--": "; to run \"ls\" in the environment of the manifest here: karapace exec . --
+/// ls". Empty when the first word is a path.
 std::string hint_for_command(const std::vector<std::string>& words);
 
 /// A pseudo terminal when a person sits in front of both standard input and output.

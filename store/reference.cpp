@@ -23,8 +23,9 @@ bool is_path(std::string_view word) noexcept {
 }
 
 [[noreturn]] void refuse_unknown(const Store& store, const std::filesystem::path& manifest) {
-  throw NotFoundError(fmt::format("no environment was generated from \"{}\" into the store \"{}\"; run `karapace gen` there",
-                                  escaped_utf8(manifest.native()), escaped_utf8(store.root().native())));
+  throw NotFoundError(
+      fmt::format("no environment was generated from \"{}\" into the store \"{}\"; run `karapace gen` there",
+                  escaped_utf8(manifest.native()), escaped_utf8(store.root().native())));
 }
 
 bool is_there(const std::filesystem::path& path) noexcept {
@@ -32,8 +33,8 @@ bool is_there(const std::filesystem::path& path) noexcept {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// As for cargo and git, "." anywhere in a project is the project: the nearest directory with a manifest, or of which the
-/// store knows one. What others have put above is no project of this store, and so no environment.
+/// As for cargo and git, "." anywhere in a project is the project: the nearest directory with a manifest, or of which
+/// the store knows one. What others have put above is no project of this store, and so no environment.
 Reference nearest_project(const Store& store, const std::filesystem::path& working_directory) {
   for (auto directory = working_directory;; directory = directory.parent_path()) {
     auto manifest = directory / "karapace.toml";
@@ -41,9 +42,10 @@ Reference nearest_project(const Store& store, const std::filesystem::path& worki
     if (is_there(manifest)) refuse_unknown(store, manifest);
     if (!directory.has_relative_path()) break;
   }
-  throw NotFoundError(fmt::format("there is no karapace.toml in \"{}\" or in a directory above it; name an environment by its "
-                                  "name or by the path of its project (`karapace list` shows them)",
-                                  escaped_utf8(working_directory.native())));
+  throw NotFoundError(
+      fmt::format("there is no karapace.toml in \"{}\" or in a directory above it; name an environment by its "
+                  "name or by the path of its project (`karapace list` shows them)",
+                  escaped_utf8(working_directory.native())));
 }
 
 Reference by_path(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {

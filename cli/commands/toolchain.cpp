@@ -8,7 +8,6 @@
 #include <sys/utsname.h>
 
 #include "cli/commands.hpp"
-#include "store/programs.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
 #include "generator/project/toolchain_directory.hpp"
@@ -16,6 +15,7 @@
 #include "store/environment.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/programs.hpp"
 
 namespace karapace::cli {
 
@@ -32,7 +32,8 @@ struct Arguments {
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path (default: .)");
-  options.value("--bind", "PATH", arguments.binds, "another directory, which exists, to build in or read from; may be repeated");
+  options.value("--bind", "PATH", arguments.binds,
+                "another directory, which exists, to build in or read from; may be repeated");
   options.value("-C,--directory", "DIR", arguments.directory,
                 "where the programs go (default: the store; what runs in a session may change a project)");
   options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
@@ -51,9 +52,10 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
   }
   if (store.has_sysroot(id)) return store.sysroot_path(id);  // so that a read-only store will do
   if (!store.writable())
-    throw StoreError(fmt::format("toolchain: the environment {} has no sysroot yet, and the store {} can not be written to: run "
-                                 "`karapace toolchain` once where it can",
-                                 id.short_hex(), escaped_utf8(store.root().native())));
+    throw StoreError(
+        fmt::format("toolchain: the environment {} has no sysroot yet, and the store {} can not be written to: run "
+                    "`karapace toolchain` once where it can",
+                    id.short_hex(), escaped_utf8(store.root().native())));
   const auto made = generator::capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
                                               .working_directory = {},
                                               .output = generator::ChildOutput::discard});
@@ -157,7 +159,8 @@ Command toolchain_command() {
                       "When the lock changes, call it again and configure afresh.",
        .examples = {{"karapace toolchain dev > toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
                     {"karapace toolchain --preset > CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
-                    {"mkdir /tmp/build && karapace toolchain . --bind /tmp/build", "a build directory outside the project"}}},
+                    {"mkdir /tmp/build && karapace toolchain . --bind /tmp/build",
+                     "a build directory outside the project"}}},
       declare, run);
 }
 

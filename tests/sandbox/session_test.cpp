@@ -87,11 +87,10 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
             }),
             "mount m: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../srv"}, policy); }), "nothing was thrown");
-  EXPECT_EQ(message_of([&] {
-              manifest_bind({"m", "data", "/proc/self"}, policy);
-            }),
-            "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox; a session has its own; what "
-            "is needed of the host's, copy elsewhere");
+  EXPECT_EQ(
+      message_of([&] { manifest_bind({"m", "data", "/proc/self"}, policy); }),
+      "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox; a session has its own; what "
+      "is needed of the host's, copy elsewhere");
   for (const auto& [target, place] : std::map<std::string, std::string>{
            {"/run", "/run"}, {"/run/", "/run"}, {"/tmp", "/tmp"}, {"/etc", "/etc"}, {"/x/../run", "/run"}})
     EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", target}, policy); }),
@@ -113,9 +112,10 @@ TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
   EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
-  EXPECT_EQ(message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
-            "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
-            "needed of the host's, copy elsewhere");
+  EXPECT_EQ(
+      message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
+      "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
+      "needed of the host's, copy elsewhere");
   EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write); }),
             "--bind: the target \"/run\" belongs to the sandbox; name what is needed in it (\"/run/...\")");
   EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
@@ -293,7 +293,8 @@ TEST_P(Sessions, ShowAnInnerBindWhereverItStandsInTheList) {
   }
   request.binds = {outer};
   request.read_only_binds = {outer / "inner"};
-  EXPECT_EQ(finish(start("cd " + outer.string() + " && echo x > file && ! echo x 2>/dev/null > inner/other", request)), 0);
+  EXPECT_EQ(finish(start("cd " + outer.string() + " && echo x > file && ! echo x 2>/dev/null > inner/other", request)),
+            0);
 }
 
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
