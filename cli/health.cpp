@@ -69,7 +69,23 @@ HealthCheck check_scopes() {
           "Linux 6.12 with Landlock, or network_isolation in manifests"};
 }
 
+/// Just the overlay that KARAPACE_OVERLAY asks for, as only that will be used.
+HealthCheck check_wanted_overlay(const fs::path& place, std::string_view wish) {
+  if (wish != "kernel" && wish != "fuse")
+    return {"overlay", HealthStatus::error,
+            fmt::format("KARAPACE_OVERLAY={} is none of kernel, fuse", escaped_utf8(wish)), "unset KARAPACE_OVERLAY"};
+  const bool fuse = wish == "fuse";
+  const auto problem = try_sandbox(place, fuse ? TrialRoot::fuse_overlay : TrialRoot::kernel_overlay);
+  const auto* name = fuse ? "fuse-overlayfs" : "the kernel's overlay";
+  if (!problem)
+    return {"overlay", HealthStatus::ok, fmt::format("{} works, for which KARAPACE_OVERLAY asks", name), ""};
+  return {"overlay", HealthStatus::error, fmt::format("{} does not work: {}", name, *problem),
+          fuse ? "unset KARAPACE_OVERLAY, or apt install fuse-overlayfs" : "unset KARAPACE_OVERLAY"};
+}
+
 HealthCheck check_overlay(const fs::path& place) {
+  const char* wish = std::getenv("KARAPACE_OVERLAY");
+  if (wish != nullptr && *wish != '\0') return check_wanted_overlay(place, wish);
   const auto kernel = try_sandbox(place, TrialRoot::kernel_overlay);
   if (!kernel) return {"overlay", HealthStatus::ok, "the kernel's overlay works", ""};
   const auto fuse = try_sandbox(place, TrialRoot::fuse_overlay);
@@ -143,6 +159,13 @@ std::optional<HealthCheck> warn_of_open_parents(const fs::path& store) {
   return std::nullopt;
 }
 
+/// The nearest directory that exists.
+fs::path existing(fs::path path) {
+  struct stat status{};
+  while (path.has_relative_path() && ::stat(path.c_str(), &status) != 0) path = path.parent_path();
+  return path;
+}
+
 HealthCheck check_store(const Context& context) {
   const auto root = escaped_utf8(context.store_root().native());
   try {
@@ -153,17 +176,16 @@ HealthCheck check_store(const Context& context) {
               "make it writable to build; sessions keep their changes in memory meanwhile"};
     return {"store", HealthStatus::ok, root, ""};
   } catch (const NotFoundError&) {
+    const auto place = existing(context.store_root());
+    if (::access(place.c_str(), W_OK | X_OK) != 0)
+      return {"store", HealthStatus::error,
+              fmt::format("{} does not exist and can not be made: {} can not be written to", root,
+                          escaped_utf8(place.native())),
+              "use another store with --store or KARAPACE_STORE, or make the directory writable"};
     return {"store", HealthStatus::ok, fmt::format("{} is made on first use", root), ""};
   } catch (const Error& error) {
     return {"store", HealthStatus::error, error.what(), "use another store with --store, or repair this one"};
   }
-}
-
-/// The nearest directory that exists.
-fs::path existing(fs::path path) {
-  struct stat status {};
-  while (path.has_relative_path() && ::stat(path.c_str(), &status) != 0) path = path.parent_path();
-  return path;
 }
 
 HealthCheck check_space(const fs::path& place) {
@@ -190,11 +212,17 @@ std::string_view text(HealthStatus status) noexcept {
 
 std::vector<HealthCheck> check_health(const Context& context) {
   const auto place = existing(context.store_root());
-  return {check_ids(),
+  const auto ids = check_ids();
+  // Without an id mode these would only repeat what is wrong with it.
+  const auto with_ids = [&](const char* name, HealthCheck (*check)(const fs::path&)) {
+    if (ids.status != HealthStatus::error) return check(place);
+    return HealthCheck{name, HealthStatus::warning, "not tried, as there is no id mode to try it in", ""};
+  };
+  return {ids,
           check_helpers(),
-          check_sandbox(place),
+          with_ids("sandbox", check_sandbox),
           check_scopes(),
-          check_overlay(place),
+          with_ids("overlay", check_overlay),
           check_siblings(),
           check_program("ninja", "apt install ninja-build"),
           check_program("gpgv", "apt install gpgv"),

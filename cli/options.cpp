@@ -127,7 +127,10 @@ void parse(const Options& options, std::string_view command, std::span<const std
     parse_with(app, options, split(options, words));
   } catch (const CLI::Error& error) {
     if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", error.what()));
-    throw UsageError(fmt::format("{}: {}; see karapace {} --help", command, error.what(), command));
+    const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    const bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
+    const auto* hint = unknown && passes_on ? "; what is meant for COMMAND comes after \"--\"" : "";
+    throw UsageError(fmt::format("{}: {}{}; see karapace {} --help", command, error.what(), hint, command));
   }
 }
 

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/sessions.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/mount_allowance.hpp"
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
+#include "generator/graph/quoting.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
+#include "generator/manifest/rules.hpp"
 #include "generator/project/control_files.hpp"
+#include "generator/project/project.hpp"
+#include "runtime/sandbox/session_list.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
 
@@ -26,14 +34,30 @@ std::int64_t modified_ns(const fs::path& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+/// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked
+/// out anew, are not changed.
+bool say_the_same(const store::Root& root) {
+  try {
+    const auto project = generator::open_project(root.manifest, "/");
+    const auto lock = generator::read_lock_if_exists(project.lock_path);
+    return lock && EnvironmentId(blake3(generator::serialise(*lock))) == root.environment &&
+           generator::intent_of(project.manifest, project.directory()) == generator::intent_of(*lock);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void warn_when_stale(const Context& context, const store::Root& root) {
   const auto lock = generator::lock_path(root.manifest);
   const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
   if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;
+  if (say_the_same(root)) return;
   const auto changed = manifest_changed ? root.manifest : lock;
   context.warn(fmt::format("{} changed since the graph was written; run `ninja` or `karapace build` to follow it",
                            escaped_utf8(changed.filename().native())));
 }
+
+constexpr std::array<const char*, 2> callers_variables = {"TERM", "COLORTERM"};
 
 void add_host_variable(std::map<std::string, std::string>& variables, const char* name) {
   if (const char* value = std::getenv(name)) variables.emplace(name, value);
@@ -62,6 +86,27 @@ fs::path existing_sysroot(const store::Store& store, const EnvironmentId& id) {
 }
 
 }  // namespace
+
+void declare_session_options(Options& options, SessionArguments& arguments) {
+  options.flag("--ephemeral", arguments.ephemeral, "in the environment as it was built; changes are thrown away");
+  options.value("--bind", "PATH", arguments.binds, "show a host directory at its own path, writable; may be repeated");
+  options.value("--bind-ro", "PATH", arguments.read_only_binds, "the same, read-only");
+  options.value("--env", "NAME[=VALUE]", arguments.variables,
+                "set a variable, or pass the caller's on where it is set; may be repeated");
+  options.flag("--sysroot", arguments.sysroot, "show what `karapace toolchain` made at its own path, for compilers");
+  options.flag("--writable-manifest", arguments.writable_manifest, "let the session change the manifest and its lock");
+  options.flag("--explain", arguments.explain,
+               "say what of the host it would see and what keeps it from the rest; start nothing");
+}
+
+std::string hint_for_command(const std::vector<std::string>& words) {
+  if (words.empty() || words.front() == "." || words.front() == ".." || words.front().find('/') != std::string::npos)
+    return {};
+  std::vector<std::string> quoted;
+  for (const auto& word : words) quoted.push_back(generator::shell_quoted(word));
+  return fmt::format("; to run \"{}\" in the environment of the manifest here: karapace exec . -- {}",
+                     escaped_utf8(words.front()), escaped_utf8(fmt::format("{}", fmt::join(quoted, " "))));
+}
 
 runtime::Terminal fitting_terminal() {
   const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
@@ -111,19 +156,61 @@ fs::path current_directory() {
 
 fs::path bind_path(const std::string& path) {
   if (path.empty()) throw UsageError("--bind: the path is empty");
-  return fs::absolute(path);
+  auto absolute = fs::absolute(path);
+  struct stat status{};
+  const auto colon = path.find(':');
+  // As container engines write it.
+  if (colon != std::string::npos && ::lstat(absolute.c_str(), &status) != 0)
+    throw UsageError(
+        fmt::format("--bind: there is no \"{0}\"; what is shown stands at its own path, so name no other: --bind "
+                    "{1} (--bind-ro {1} read-only). Another place inside is for [mounts] of the manifest",
+                    escaped_utf8(path), escaped_utf8(path.substr(0, colon))));
+  return absolute;
+}
+
+/// What --env gives. A variable that is to be passed on and is not set is left out.
+std::map<std::string, std::string> chosen_variables(const std::vector<std::string>& words,
+                                                    const std::map<std::string, std::string>& of_manifest) {
+  std::map<std::string, std::string> chosen;
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    if (const auto complaint = generator::judge_variable_name(name))
+      throw UsageError(fmt::format("--env: \"{}\" {}", escaped_utf8(name), *complaint));
+    if (of_manifest.contains(name))
+      throw UsageError(
+          fmt::format("--env: {} is set by the manifest, in [environment], and that counts; change it there", name));
+    if (equals != std::string::npos)
+      chosen.insert_or_assign(name, word.substr(equals + 1));
+    else if (const char* value = std::getenv(name.c_str()))
+      chosen.insert_or_assign(name, value);
+  }
+  return chosen;
+}
+
+/// The variables of the manifest that the environment was built from; none when it is not built.
+std::map<std::string, std::string> manifest_variables(const store::Store& store, const store::Reference& reference) {
+  const auto environment = store::find_environment(store, reference.environment);
+  return environment ? environment->runtime.variables : std::map<std::string, std::string>();
+}
+
+/// As fitting_terminal, for a session that is only explained: what is printed, perhaps into a pipe, is not its output.
+runtime::Terminal explained_terminal() {
+  const bool person = ::isatty(STDIN_FILENO) == 1 && (::isatty(STDOUT_FILENO) == 1 || ::isatty(STDERR_FILENO) == 1);
+  return person ? runtime::Terminal::pty : runtime::Terminal::inherit;
 }
 
 runtime::SessionRequest session_request(const Context& context, const store::Store& store,
                                         const store::Reference& reference, const SessionArguments& arguments) {
-  runtime::SessionRequest request{.name = name_of(reference),
-                                  .argv = arguments.argv,
-                                  .terminal = arguments.terminal,
-                                  .variables = arguments.variables,
-                                  .working_directory = current_directory(),
-                                  .home = home_directory(),
-                                  .allowed_mounts = allowed_mounts(),
-                                  .persistence = arguments.persistence};
+  runtime::SessionRequest request{
+      .name = name_of(reference),
+      .argv = arguments.argv,
+      .terminal = arguments.explain ? explained_terminal() : fitting_terminal(),
+      .variables = chosen_variables(arguments.variables, manifest_variables(store, reference)),
+      .working_directory = current_directory(),
+      .home = home_directory(),
+      .allowed_mounts = allowed_mounts(),
+      .persistence = arguments.ephemeral ? runtime::Persistence::ephemeral : runtime::Persistence::instance};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
@@ -134,20 +221,60 @@ runtime::SessionRequest session_request(const Context& context, const store::Sto
   request.notice = [&context](const std::string& message) { context.warn(message); };
   request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
-  for (const char* name : {"TERM", "COLORTERM"}) add_host_variable(request.variables, name);
+  for (const auto name : callers_variables) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);
   return request;
+}
+
+/// Process 1 of a session in the same instance, which this one would join.
+std::optional<pid_t> running_session(const store::Store& store, const store::Reference& reference,
+                                     const SessionArguments& arguments) {
+  const auto instance =
+      arguments.ephemeral || !store.writable() ? std::nullopt : store::find_instance(store, reference);
+  if (!instance) return std::nullopt;
+  const auto running = runtime::SessionList(instance->directory).find_running();
+  return running ? std::optional(running->pid) : std::nullopt;
+}
+
+SessionSetting setting_of(const store::Store& store, const store::Reference& reference,
+                          const SessionArguments& arguments, const runtime::PlannedSession& planned) {
+  SessionSetting setting;
+  const auto of_manifest = manifest_variables(store, reference);
+  const auto chosen = chosen_variables(arguments.variables, of_manifest);
+  for (const auto& [name, value] : planned.plan.commands.front().variables) {
+    const bool is_callers =
+        std::find(callers_variables.begin(), callers_variables.end(), name) != callers_variables.end();
+    setting.variables[name] = of_manifest.contains(name) ? VariableSource::manifest
+                              : chosen.contains(name)    ? VariableSource::option
+                              : is_callers               ? VariableSource::caller
+                                                         : VariableSource::karapace;
+  }
+  setting.running = running_session(store, reference, arguments);
+  setting.can_join = arguments.binds.empty() && arguments.read_only_binds.empty() && !arguments.sysroot &&
+                     !arguments.writable_manifest;
+  return setting;
+}
+
+store::Reference find_environment_or_hint(const store::Store& store, const SessionArguments& arguments) {
+  try {
+    return find_reference(store, arguments.environment);
+  } catch (const NotFoundError& error) {
+    std::vector<std::string> words = {arguments.environment};
+    words.insert(words.end(), arguments.argv.begin(), arguments.argv.end());
+    throw NotFoundError(error.what() + hint_for_command(words));
+  }
 }
 
 }  // namespace
 
 int run_session(const Context& context, const SessionArguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
-  const auto reference = find_reference(store, arguments.environment);
+  const auto reference = find_environment_or_hint(store, arguments);
   if (reference.root) warn_when_stale(context, *reference.root);
   const auto request = session_request(context, store, reference, arguments);
   if (arguments.explain) {
-    print_explanation(context, request, runtime::plan_session(store, reference, request));
+    const auto planned = runtime::plan_session(store, reference, request);
+    print_explanation(context, request, planned, setting_of(store, reference, arguments, planned));
     return 0;
   }
   if (!store.writable())

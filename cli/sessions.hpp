@@ -3,31 +3,40 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "cli/context.hpp"
+#include "cli/options.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "runtime/sandbox/session.hpp"
 
 namespace karapace::cli {
 
+/// Exit status when no command was run because Karapace failed: as of env(1), of which a command rarely makes use.
+constexpr int own_failure = 125;
+
+/// What `enter` and `exec` are told.
 struct SessionArguments {
   std::string environment;
   std::vector<std::string> argv;  // empty: a login shell of the image
-  runtime::Terminal terminal = runtime::Terminal::inherit;
-  std::map<std::string, std::string> variables = {};
-  runtime::Persistence persistence = runtime::Persistence::instance;
-  std::vector<std::string> binds = {};  // as given
-  std::vector<std::string> read_only_binds = {};
-  bool sysroot = false;           // show the environment's sysroot at its own path
-  bool writable_manifest = false;  // manifest and lock, else read-only
-  bool explain = false;            // tell what would be seen and kept, and start nothing
+  bool ephemeral = false;
+  std::vector<std::string> binds;  // as given
+  std::vector<std::string> read_only_binds;
+  std::vector<std::string> variables;  // NAME=VALUE, or NAME as the caller has it
+  bool sysroot = false;                // show the environment's sysroot at its own path
+  bool writable_manifest = false;      // manifest and lock, else read-only
+  bool explain = false;                // tell what would be seen and kept, and start nothing
 };
+
+/// Their options; ENVIRONMENT and COMMAND are the command's own to declare.
+void declare_session_options(Options& options, SessionArguments& arguments);
 
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.
 int run_session(const Context& context, const SessionArguments& arguments);
+
+/// For who forgot ENVIRONMENT or "--": "; to run \"ls\" in the environment of the manifest here: karapace exec . --
+/// ls". Empty when the first word is a path.
+std::string hint_for_command(const std::vector<std::string>& words);
 
 /// A pseudo terminal when a person sits in front of both standard input and output.
 runtime::Terminal fitting_terminal();

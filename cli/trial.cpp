@@ -65,7 +65,10 @@ std::string try_here(const fs::path& place, TrialRoot root) {
     const TemporaryDirectory directory(place);
     auto plan = plan_in(directory.path(), root);
     plan.id_mode = ids.mode;
-    if (root != TrialRoot::plain) ::setenv("KARAPACE_OVERLAY", root == TrialRoot::fuse_overlay ? "fuse" : "kernel", 1);
+    if (root == TrialRoot::plain)
+      ::unsetenv("KARAPACE_OVERLAY");
+    else
+      ::setenv("KARAPACE_OVERLAY", root == TrialRoot::fuse_overlay ? "fuse" : "kernel", 1);
     runtime::run(plan);
     return {};
   } catch (const std::exception& error) {

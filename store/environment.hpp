@@ -102,8 +102,9 @@ struct Reference {
   EnvironmentId environment;
   std::optional<Root> root;  // the project, when named by name or path
 };
-/// A path ("." or anything with a slash: a manifest or its directory), a root's name, an id, or a unique prefix (at
-/// least 4 digits) of one, which stands for the project too when just one has it. NotFoundError with suggestions, or listing the candidates when ambiguous.
+/// A path (a manifest or its directory: anything with a slash, or "." for the nearest project above), a root's name, an
+/// id, or a unique prefix (at least 4 digits) of one, which stands for the project too when just one has it.
+/// NotFoundError with suggestions, or listing the candidates when ambiguous.
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory);
 
 /// `instances/<id>/`: the upper directory that sessions of one project write to.

@@ -22,15 +22,39 @@ bool is_path(std::string_view word) noexcept {
   return word == "." || word == ".." || word.find('/') != word.npos;
 }
 
+[[noreturn]] void refuse_unknown(const Store& store, const std::filesystem::path& manifest) {
+  throw NotFoundError(
+      fmt::format("no environment was generated from \"{}\" into the store \"{}\"; run `karapace gen` there",
+                  escaped_utf8(manifest.native()), escaped_utf8(store.root().native())));
+}
+
+bool is_there(const std::filesystem::path& path) noexcept {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+/// As for cargo and git, "." anywhere in a project is the project: the nearest directory with a manifest, or of which
+/// the store knows one. What others have put above is no project of this store, and so no environment.
+Reference nearest_project(const Store& store, const std::filesystem::path& working_directory) {
+  for (auto directory = working_directory;; directory = directory.parent_path()) {
+    auto manifest = directory / "karapace.toml";
+    if (auto root = find_root(store, manifest)) return {root->environment, std::move(root)};
+    if (is_there(manifest)) refuse_unknown(store, manifest);
+    if (!directory.has_relative_path()) break;
+  }
+  throw NotFoundError(
+      fmt::format("there is no karapace.toml in \"{}\" or in a directory above it; name an environment by its "
+                  "name or by the path of its project (`karapace list` shows them)",
+                  escaped_utf8(working_directory.native())));
+}
+
 Reference by_path(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
+  if (word == ".") return nearest_project(store, working_directory);
   auto path = (working_directory / word).lexically_normal();
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) path /= "karapace.toml";
   auto root = find_root(store, path);
-  if (!root) {
-    throw NotFoundError(fmt::format("no environment was generated from \"{}\" into the store \"{}\"; run `karapace gen` there",
-                                    escaped_utf8(path.native()), escaped_utf8(store.root().native())));
-  }
+  if (!root) refuse_unknown(store, path);
   return {root->environment, std::move(root)};
 }
 

@@ -91,6 +91,13 @@ fs::path add_toolchain(const Store& store, const EnvironmentId& environment, Too
   files[environment_file] = environment.hex() + "\n";
   auto name = toolchain_digest(files).hex();
   auto path = store.root() / "toolchains" / name;
+  if (!store.writable()) {
+    if (is_whole(path, files)) return path;
+    throw StoreError(
+        fmt::format("toolchain: the store \"{}\" can not be written to and does not have this toolchain of the "
+                    "environment {} yet: run `karapace toolchain` once where it can, or name a directory with -C",
+                    escaped_utf8(store.root().native()), environment.short_hex()));
+  }
   auto only_one = store.lock_output("toolchain-" + name);
   auto staging = store.stage();
   auto made = staging.path() / "made";

@@ -57,9 +57,20 @@ void refuse_named(const store::Store& store, const store::Reference& reference, 
   }
 }
 
+/// "." may be a project above; what a person changed there can not be made again, so it has to be said.
+void refuse_project_above(const store::Reference& reference, std::string_view word) {
+  if (word != "." || !reference.root) return;
+  auto project = reference.root->manifest.parent_path();
+  std::error_code error;
+  if (std::filesystem::equivalent(project, std::filesystem::current_path(), error) || error) return;
+  throw UsageError(fmt::format("destroy: \".\" is a directory of the project {}; name it by this path",
+                               escaped_utf8(project.native())));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::update);
   auto reference = find_reference(store, arguments.environment);
+  refuse_project_above(reference, arguments.environment);
   auto instances = instances_of(store, reference);
   refuse_named(store, reference, instances.size());
   enter_for_trees();

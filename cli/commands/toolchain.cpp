@@ -8,7 +8,6 @@
 #include <sys/utsname.h>
 
 #include "cli/commands.hpp"
-#include "store/programs.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
 #include "generator/project/control_files.hpp"
@@ -16,6 +15,8 @@
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
+#include "store/programs.hpp"
 
 namespace karapace::cli {
 
@@ -32,7 +33,8 @@ struct Arguments {
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path (default: .)");
-  options.value("--bind", "PATH", arguments.binds, "another directory to build in or read from; may be repeated");
+  options.value("--bind", "PATH", arguments.binds,
+                "another directory, which exists, to build in or read from; may be repeated");
   options.value("-C,--directory", "DIR", arguments.directory,
                 "where the programs go (default: the store; what runs in a session may change a project)");
   options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
@@ -50,10 +52,20 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
                                     id.short_hex()));
   }
   if (store.has_sysroot(id)) return store.sysroot_path(id);  // so that a read-only store will do
-  generator::ChildCommand command{.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
-                                  .working_directory = {},
-                                  .output = generator::ChildOutput::discard};
-  if (generator::run_child(command) != 0) throw Error("toolchain: the environment's sysroot can not be made (see above)");
+  if (!store.writable())
+    throw StoreError(
+        fmt::format("toolchain: the environment {} has no sysroot yet, and the store {} can not be written to: run "
+                    "`karapace toolchain` once where it can",
+                    id.short_hex(), escaped_utf8(store.root().native())));
+  const auto made = generator::capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
+                                              .working_directory = {},
+                                              .output = generator::ChildOutput::discard});
+  if (made.status != 0) {
+    auto why = made.errors;
+    while (why.ends_with('\n')) why.pop_back();
+    throw Error(fmt::format("toolchain: the environment's sysroot can not be made: {}",
+                            why.empty() ? fmt::format("karapace-sysroot ended with status {}", made.status) : why));
+  }
   return store.sysroot_path(id);
 }
 
@@ -62,18 +74,27 @@ std::string processor() {
   return ::uname(&names) == 0 ? names.machine : "unknown";
 }
 
+/// One that does not exist would be refused by each compiler, where nobody reads the reason.
+fs::path shared_directory(const std::string& word) {
+  auto path = fs::absolute(word).lexically_normal();
+  std::error_code error;
+  if (fs::is_directory(path, error)) return path;
+  throw NotFoundError(fmt::format("toolchain: --bind: \"{}\" is no directory: make it first, or name another",
+                                  escaped_utf8(path.native())));
+}
+
 generator::Toolchain make_toolchain(const store::Store& store, const Arguments& arguments) {
   auto reference = find_reference(store, arguments.environment);
   generator::Toolchain toolchain;
   toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
   toolchain.environment = reference.environment;
-  toolchain.sysroot = make_sysroot(store, reference.environment);
   if (reference.root) toolchain.shared.push_back(reference.root->manifest.parent_path());
-  for (const auto& path : arguments.binds) toolchain.shared.push_back(fs::absolute(path).lexically_normal());
+  for (const auto& path : arguments.binds) toolchain.shared.push_back(shared_directory(path));
   if (toolchain.shared.empty()) {
     throw UsageError(
         "toolchain: this environment belongs to no project here: name the directory to build in with --bind");
   }
+  toolchain.sysroot = make_sysroot(store, reference.environment);
   toolchain.karapace = {find_program("karapace"), "--store", store.root()};
   toolchain.processor = processor();
   toolchain.programs = generator::toolchain_programs(is_program, toolchain.sysroot);
@@ -139,7 +160,8 @@ Command toolchain_command() {
                       "When the lock changes, call it again and configure afresh.",
        .examples = {{"karapace toolchain dev > toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
                     {"karapace toolchain --preset > CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
-                    {"karapace toolchain . --bind /tmp/build", "a build directory outside the project"}}},
+                    {"mkdir /tmp/build && karapace toolchain . --bind /tmp/build",
+                     "a build directory outside the project"}}},
       declare, run);
 }
 

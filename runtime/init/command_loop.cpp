@@ -42,7 +42,7 @@ class Starter {
     const pid_t pid = fork_process();
     if (pid == 0) become(index);
     // Both sides do it, whoever is first: a signal for the group must find it as soon as this returns.
-    if (pid > 0) lead_group(pid);
+    if (pid > 0 && !has_terminal()) ::setpgid(pid, pid);
     return pid;
   }
 
@@ -60,15 +60,21 @@ class Starter {
     execute(index, command);
   }
 
+  bool has_terminal() const noexcept { return header_.terminal_streams != 0; }
+
   /// A group of its own, so that what a command sends to its group reaches nobody else, and what is sent to the group
-  /// reaches all that the command started. On a terminal it is the one in front.
-  void lead_group(pid_t pid) const noexcept {
-    ::setpgid(pid, pid);
-    if (header_.terminal_streams != 0) ::ioctl(descriptor::terminal, TIOCSPGRP, &pid);
+  /// reaches all that the command started. On a terminal it leads a session, as after a login: Ctrl-Z, of which no shell
+  /// above could wake it, then stops nothing (setpgid(2), "orphaned").
+  void lead_group() const noexcept {
+    if (!has_terminal()) {
+      ::setpgid(0, 0);
+    } else if (::setsid() < 0 || ::ioctl(descriptor::terminal, TIOCSCTTY, 0) != 0) {
+      reporter_.fail("take the terminal", "TIOCSCTTY");
+    }
   }
 
   void take_streams() const noexcept {
-    lead_group(static_cast<pid_t>(::syscall(SYS_getpid)));
+    lead_group();
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
       const auto bit = std::uint32_t{1} << fd;
       if ((header_.terminal_streams & bit) != 0) ::dup2(descriptor::terminal, fd);
@@ -149,14 +155,19 @@ void handle_signals(int signals, pid_t command) noexcept {
   signalfd_siginfo information{};
   while (::read(signals, &information, sizeof information) == sizeof information) {
     const auto signal = static_cast<int>(information.ssi_signo);
-    // The process outside has no id in here; signals from inside are not for passing on. The terminal's own come here
-    // before the command's group stands in front of it, and when it hangs up.
+    // Processes outside have no id in here; signals from inside are not for passing on. The terminal's own come here
+    // before the command's group stands in front of it, and when it hangs up. SI_USER: sent to the caller's whole group
+    // before this process had left it; what the process outside sent after that is lost, as one like it was waiting.
     const bool from_terminal = information.ssi_code == SI_KERNEL;
-    const bool from_outside = information.ssi_pid == 0 && information.ssi_code == SI_QUEUE;
+    const bool from_outside =
+        information.ssi_pid == 0 && (information.ssi_code == SI_QUEUE || information.ssi_code == SI_USER);
     if (signal == SIGCHLD || signal == SIGTTOU || !(from_terminal || from_outside)) continue;
-    const bool group = from_terminal || information.ssi_int == static_cast<int>(SignalReach::group);
+    const bool group = from_terminal || (information.ssi_code == SI_QUEUE &&
+                                         information.ssi_int == static_cast<int>(SignalReach::group));
     // A terminal's stop would be ignored by a group that has no shell above it (setpgid(2), "orphaned").
-    ::kill(group ? -command : command, signal == SIGTSTP ? SIGSTOP : signal);
+    const int passed = signal == SIGTSTP ? SIGSTOP : signal;
+    // Just forked, it may not lead its group yet.
+    if (!group || ::kill(-command, passed) != 0) ::kill(command, passed);
   }
 }
 
@@ -181,8 +192,6 @@ void drop_streams() noexcept {
 void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) noexcept {
   const Fd signals = signal_descriptor();
   if (!signals) reporter.fail("receive signals", "signalfd");
-  if (plan.header->terminal_streams != 0 && ::ioctl(descriptor::terminal, TIOCSCTTY, 0) != 0)
-    reporter.fail("take the terminal", "TIOCSCTTY");
   const Starter starter(plan, reporter);
   OwnerTracker owners(listener);
   const auto count = plan.header->commands;

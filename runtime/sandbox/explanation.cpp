@@ -4,9 +4,13 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <grp.h>
+#include <unistd.h>
 
 #include "runtime/init/capabilities.hpp"
 #include "runtime/init/scope.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -23,6 +27,20 @@ void add_operations(Explanation& explanation, const SandboxPlan& plan) {
   }
 }
 
+/// What the caller may by being in a group, a session's commands may, too. Names, or ids that have none.
+std::vector<std::string> supplementary_groups() {
+  std::vector<gid_t> ids(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(ids.size()), ids.data());
+  ids.resize(static_cast<std::size_t>(std::max(count, 0)));
+  std::vector<std::string> names;
+  for (const auto id : ids) {
+    if (id == ::getegid()) continue;
+    const struct group* known = ::getgrgid(id);
+    names.push_back(known == nullptr ? std::to_string(id) : escaped_utf8(known->gr_name));
+  }
+  return names;
+}
+
 std::vector<std::string> shared(const SandboxPlan& plan) {
   std::vector<std::string> all;
   if (plan.network == Network::host) {
@@ -32,6 +50,8 @@ std::vector<std::string> shared(const SandboxPlan& plan) {
           "abstract unix sockets (of X11, D-Bus): this kernel can not keep them apart without isolating the network");
   }
   if (plan.terminal == Terminal::inherit) all.emplace_back("standard input, output and error, as they are given");
+  if (const auto groups = supplementary_groups(); plan.purpose == Purpose::session && !groups.empty())
+    all.push_back(fmt::format("supplementary groups of this user: {}", fmt::join(groups, ", ")));
   all.emplace_back("what the kernel tells everybody: its version, processors, memory, load, clock");
   if (plan.id_mode == IdMode::single)
     all.emplace_back("the user's id: files in shown directories are made and read as this user");
@@ -51,23 +71,26 @@ std::vector<Barrier> barriers(const SandboxPlan& plan) {
   const bool isolated = plan.network == Network::none;
   const bool scoped = init::available_scope() != init::Scope::none;
   return {
-      {"user-namespace", fmt::format("capabilities on the host ({})", ids(plan.id_mode))},
-      {"mount-namespace", "files: a root of its own, and of the host only what is named above"},
-      {"pid-namespace", "processes: only those of this session are seen, traced, signalled"},
-      {"ipc-uts-cgroup-namespaces", "shared memory, message queues, host name, control groups"},
+      {"user-namespace", fmt::format("gives no capabilities on the host: {}", ids(plan.id_mode))},
+      {"mount-namespace", "gives a root of its own: of the host's files only what is named above"},
+      {"pid-namespace", "shows, traces and signals processes of this session only"},
+      {"ipc-uts-cgroup-namespaces", "keep shared memory, message queues, host name and control groups apart"},
       {"network-namespace",
-       isolated ? "the network, abstract sockets: only a loopback of its own" : "nothing: the network is shared",
+       isolated ? "has nothing but a loopback of its own: no network, no abstract sockets of the host"
+                : "does not stand: the network is the host's",
        isolated},
-      {"capabilities", fmt::format("powers inside; left are: {}", init::kept_capabilities)},
-      {"no-new-privileges", "set-user-id programs and file capabilities"},
+      {"capabilities", fmt::format("of root inside are no more than: {}", init::kept_capabilities)},
+      {"no-new-privileges", "lets set-user-id programs and file capabilities give nothing"},
       {"seccomp",
-       "calls that mount, trace the kernel, load code into it, type into terminals; other sockets than unix, inet, "
-       "inet6, netlink"},
+       "refuses calls that mount, trace the kernel, load code into it or type into terminals, and sockets other than "
+       "unix, inet, inet6, netlink"},
       {"landlock-scopes",
-       scoped ? "signals and abstract unix sockets outside" : "nothing: this kernel is older than Linux 6.12", scoped},
-      {"session", "the caller's process group and controlling terminal"},
-      {"process-1", "its memory, arguments and descriptors: it can be neither traced nor read"},
-      {"masks", "entries of /proc and /sys that steer or describe the host"}};
+       scoped ? "let no signal and no connection to an abstract unix socket out"
+              : "do not stand: this kernel is older than Linux 6.12",
+       scoped},
+      {"session", "is none of the caller's: another process group, another or no controlling terminal"},
+      {"process-1", "can be neither traced nor read: memory, arguments, descriptors"},
+      {"masks", "hide, or keep from being written, what in /proc and /sys steers or describes the host"}};
 }
 
 }  // namespace
@@ -78,6 +101,7 @@ Explanation explain(const SandboxPlan& plan) {
     explanation.sights.push_back({bind.access, bind.target, bind.source.string(), bind.why});
   add_operations(explanation, plan);
   explanation.shared = shared(plan);
+  if (plan.purpose == Purpose::session) explanation.groups = supplementary_groups();
   explanation.barriers = barriers(plan);
   return explanation;
 }

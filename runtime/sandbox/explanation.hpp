@@ -18,12 +18,13 @@ struct Explanation {
   };
   struct Barrier {
     std::string name;    // stable, for JSON
-    std::string keeps;   // what it keeps from what, for people
+    std::string keeps;   // what it does, as the rest of a sentence that begins with the name
     bool stands = true;  // false: this kernel has none
   };
   std::vector<Sight> sights;        // files and directories of the host
   std::vector<std::string> hidden;  // host directories that appear empty wherever they would be seen
-  std::vector<std::string> shared;  // what else is the host's
+  std::vector<std::string> shared;  // what else is the host's, for people
+  std::vector<std::string> groups;  // supplementary groups of the caller that commands keep, by name
   std::vector<Barrier> barriers;
 };
 

@@ -47,10 +47,14 @@ void check_target(std::string_view what, std::string_view written) {
   if (!target.is_absolute() || dotted || target == "/")
     throw SandboxError(fmt::format("{}: the target \"{}\" is not an absolute path below /", what, written));
   const std::string plain = (target.has_filename() ? target : target.parent_path()).string();
-  if (const auto place = store::reserved_place(plain))
-    throw SandboxError(plain == *place ? fmt::format("{}: the target \"{}\" belongs to the sandbox", what, written)
-                                       : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox",
-                                                     what, written, *place));
+  const auto place = store::reserved_place(plain);
+  if (!place) return;
+  const bool below_is_free = *place == "/etc" || *place == "/run" || *place == "/tmp";
+  const auto remedy = below_is_free ? fmt::format("name what is needed in it (\"{}/...\")", *place)
+                                    : std::string("a session has its own; what is needed of the host's, copy elsewhere");
+  throw SandboxError(plain == *place ? fmt::format("{}: the target \"{}\" belongs to the sandbox; {}", what, written, remedy)
+                                     : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox; {}",
+                                                   what, written, *place, remedy));
 }
 
 }  // namespace

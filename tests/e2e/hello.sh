@@ -27,6 +27,8 @@ main_job() { # MODE
   output=$(as "$mode" KARAPACE_STORE="$store" karapace exec . -- git --version)
   [[ $output == "git version 2."* ]] || fail "exec printed \"$output\""
   expect "status of a command" 7 "$(as "$mode" KARAPACE_STORE="$store" karapace exec . -- sh -c 'exit 7' || echo $?)"
+  expect "variables" "1 $mode dumb" "$(as "$mode" KARAPACE_STORE="$store" PASSED="$mode" TERM=xterm karapace exec --env SET=1 --env PASSED \
+    --env UNSET_HERE --env TERM=dumb . -- sh -c 'echo $SET $PASSED $TERM $UNSET_HERE')"
   expect "standard input" "a b" "$(echo 'a b' | as "$mode" KARAPACE_STORE="$store" karapace exec . cat)"
   expect "audit" "" "$(as "$mode" KARAPACE_STORE="$store" karapace exec . -- dpkg --audit)"
 

@@ -51,4 +51,4 @@ chmod u+w "$store" "$store"/*/
 run karapace gen
 
 step "an environment that does not exist"
-refused 1 'no' karapace exec nothing-of-this-name -- true
+refused 125 'no' karapace exec nothing-of-this-name -- true

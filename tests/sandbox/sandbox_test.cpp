@@ -348,6 +348,32 @@ TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
   ::close(master);
 }
 
+TEST_F(Sandbox, CtrlZDoesNotStopACommandThatNobodyCouldContinue) {
+  int master = -1;
+  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (runner == 0) {
+    auto terminal = plan();
+    terminal.purpose = Purpose::session;
+    terminal.terminal = Terminal::pty;
+    terminal.commands = {shell("echo begun; read line; exit 6")};
+    ::_exit(run_plan(terminal).status);
+  }
+  std::string output;
+  char buffer[1024];
+  bool answered = false;
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) {
+    output.append(buffer, static_cast<std::size_t>(count));
+    if (answered || output.find("begun") == std::string::npos) continue;
+    answered = ::write(master, "\x1a", 1) == 1;
+    std::this_thread::sleep_for(200ms);  // a line is read anew after the signal's character
+    ASSERT_EQ(::write(master, "\n", 1), 1);
+  }
+  int status = 0;
+  ::waitpid(runner, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 6) << output;
+  ::close(master);
+}
+
 TEST_F(Sandbox, ATerminalThatNobodyReadsKeepsNoSignalFromPassing) {
   int master = -1;
   const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);

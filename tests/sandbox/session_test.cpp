@@ -89,13 +89,18 @@ TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
             }),
             "mount m: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../srv"}, policy); }), "nothing was thrown");
-  EXPECT_EQ(message_of([&] {
-              manifest_bind({"m", "data", "/proc/self"}, policy);
-            }),
-            "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox");
-  for (const std::string target : {"/run", "/run/", "/tmp", "/run/lock", "/etc", "/x/../run"})
+  EXPECT_EQ(
+      message_of([&] { manifest_bind({"m", "data", "/proc/self"}, policy); }),
+      "mount m: the target \"/proc/self\" lies in /proc, which belongs to the sandbox; a session has its own; what "
+      "is needed of the host's, copy elsewhere");
+  for (const auto& [target, place] : std::map<std::string, std::string>{
+           {"/run", "/run"}, {"/run/", "/run"}, {"/tmp", "/tmp"}, {"/etc", "/etc"}, {"/x/../run", "/run"}})
     EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", target}, policy); }),
-              "mount m: the target \"" + target + "\" belongs to the sandbox");
+              "mount m: the target \"" + target + "\" belongs to the sandbox; name what is needed in it (\"" + place +
+                  "/...\")");
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/run/lock"}, policy); }),
+            "mount m: the target \"/run/lock\" belongs to the sandbox; a session has its own; what is needed of the "
+            "host's, copy elsewhere");
   for (const char* target : {"/run/user", "/tmp/x", "/usr"})
     EXPECT_EQ(manifest_bind({"m", "data", target}, policy).target, target);
 }
@@ -109,10 +114,12 @@ TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
   EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
-  EXPECT_EQ(message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
-            "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox");
+  EXPECT_EQ(
+      message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
+      "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
+      "needed of the host's, copy elsewhere");
   EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write); }),
-            "--bind: the target \"/run\" belongs to the sandbox");
+            "--bind: the target \"/run\" belongs to the sandbox; name what is needed in it (\"/run/...\")");
   EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
             "--bind: cannot use \"/not/there\": No such file or directory");
 }
@@ -373,6 +380,32 @@ TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
             "their own; end the other one, or add --ephemeral");
   EXPECT_EQ(finish(start("echo > /stop")), 0);
   EXPECT_EQ(finish(first), 0);
+}
+
+TEST_P(Sessions, CanBindAsSoonAsTheOneBeforeHasEnded) {
+  SessionRequest request;
+  request.binds = {directory};
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(finish(start("exit 3")), 3);
+    EXPECT_EQ(finish(start("exit 4", request)), 4);
+  }
+}
+
+TEST_P(Sessions, ShowAnInnerBindWhereverItStandsInTheList) {
+  const auto outer = directory / "outer";
+  ASSERT_TRUE(as_user([&] { fs::create_directories(outer / "inner"); }));
+  SessionRequest request;
+  request.persistence = Persistence::ephemeral;
+  const auto script = "cd " + outer.string() + " && ! echo x 2>/dev/null > file && echo x > inner/file";
+  for (auto& [writable, read_only] : {std::pair{outer / "inner", outer}, std::pair{outer / "inner/", outer / "."}}) {
+    request.binds = {writable};
+    request.read_only_binds = {read_only};
+    EXPECT_EQ(finish(start(script, request)), 0);
+  }
+  request.binds = {outer};
+  request.read_only_binds = {outer / "inner"};
+  EXPECT_EQ(finish(start("cd " + outer.string() + " && echo x > file && ! echo x 2>/dev/null > inner/other", request)),
+            0);
 }
 
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,9 +80,29 @@ TEST_F(ReferenceTest, WhatIsNotThereIsAnsweredWithASuggestion) {
   EXPECT_EQ(error_of([&] { resolve("helo"); }), "there is no environment \"helo\"; did you mean \"hello\"?");
   EXPECT_EQ(error_of([&] { resolve("zzzzzzzz"); }),
             "there is no environment \"zzzzzzzz\"; `karapace list` shows what there is");
-  EXPECT_EQ(error_of([&] { resolve("."); }),
-            fmt::format("no environment was generated from \"{}/karapace.toml\" into the store \"{}\"; run `karapace gen` "
-                        "there", temporary_.path().native(), store_.root().native()));
+  EXPECT_EQ(
+      error_of([&] { resolve("./"); }),
+      fmt::format("no environment was generated from \"{}/karapace.toml\" into the store \"{}\"; run `karapace gen` "
+                  "there",
+                  temporary_.path().native(), store_.root().native()));
+}
+
+TEST_F(ReferenceTest, ADotIsTheNearestProjectAbove) {
+  auto hello = project("hello", "work");
+  auto below = temporary_.path() / "work/a/b";
+  std::filesystem::create_directories(below);
+  EXPECT_EQ(resolve(".", "work/a/b").environment, hello.environment);
+  EXPECT_EQ(resolve(".", "work/a/b/").environment, hello.environment);
+  // One of its own hides those above, also before it is generated.
+  std::filesystem::create_symlink("elsewhere", temporary_.path() / "work/a/karapace.toml");
+  EXPECT_EQ(
+      error_of([&] { resolve(".", "work/a/b"); }),
+      fmt::format("no environment was generated from \"{}/work/a/karapace.toml\" into the store \"{}\"; run `karapace "
+                  "gen` there",
+                  temporary_.path().native(), store_.root().native()));
+  EXPECT_THAT(error_of([&] { resolve("."); }),
+              ::testing::StartsWith("there is no karapace.toml in \"" + temporary_.path().native()));
+  EXPECT_THROW(resolve("..", "work/a/b/c"), NotFoundError);
 }
 
 TEST_F(ReferenceTest, AnAmbiguousNameIsAnsweredWithTheCandidates) {

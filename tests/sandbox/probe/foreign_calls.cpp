@@ -38,6 +38,7 @@ constexpr ForeignCall calls[] = {
     {"fsmount", 432, {0xffffffff}},
     {"fspick", 433, {0xffffffff}},
     {"open-tree", 428, {0xffffffff}},
+    {"open-tree-attr", 467, {0xffffffff}},
     {"move-mount", 429, {0xffffffff, 0, 0xffffffff}},
     {"mount-setattr", 442, {0xffffffff}},
     {"setns", 346, {0xffffffff}},

@@ -117,7 +117,10 @@ int list() {
   return 0;
 }
 
+/// Two terminals stay open meanwhile: a session beside this one must not see them (terminal.others-are-listed).
 int wait_for(const char* path) {
+  for (int i = 0; i < 2; ++i)
+    if (::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) return std::perror("probe: /dev/ptmx"), 1;
   std::printf("waiting\n");
   std::fflush(stdout);
   while (::access(path, F_OK) != 0) ::usleep(20'000);

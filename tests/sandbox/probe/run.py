@@ -21,11 +21,13 @@ sys.dont_write_bytecode = True  # the sources' directory stays as it is
 from caller import Call, Streams, call
 from expected import Table
 from host import Host, has_scopes, modes
+from neighbours import NEIGHBOURS
 from project import Project
-from scenarios import ROW, SCENARIOS, Stage
+from scenarios import ROW, SCENARIOS as HOSTILE, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONTEXTS = ("exec", "joined", "enter", "isolated", "closed", "step", "debug")
+SCENARIOS = HOSTILE | NEIGHBOURS
 # What must be in reach without a sandbox: else the canary is dead, and its row proves nothing.
 CANARIES = ("ipc.shared-memory", "ipc.message-queue", "ipc.semaphores", "ipc.shared-memory-by-id",
             "ipc.list-shared-memory", "ipc.list-message-queues", "ipc.list-semaphores", "ipc.posix-memory",

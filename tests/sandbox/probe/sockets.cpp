@@ -26,6 +26,8 @@ struct Family {
   int protocol = 0;
 };
 
+constexpr int every_protocol = 0x0300;  // htons(ETH_P_ALL)
+
 constexpr Family families[] = {
     // On purpose: what programs talk by. Within a sandbox without network they reach nothing.
     {"unix", AF_UNIX, SOCK_STREAM},
@@ -44,6 +46,9 @@ constexpr Family families[] = {
     {"key", AF_KEY, SOCK_RAW, 2},
     {"packet", AF_PACKET, SOCK_RAW},  // CVE-2016-8655, CVE-2017-7308, CVE-2020-14386
     {"packet-datagram", AF_PACKET, SOCK_DGRAM},
+    // A type that makes the kernel take AF_PACKET for AF_INET (packet(7)).
+    {"inet-packet", AF_INET, SOCK_PACKET, every_protocol},
+    {"inet-packet-with-flags", AF_INET, SOCK_PACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, every_protocol},
     {"rds", AF_RDS, SOCK_SEQPACKET},
     {"llc", AF_LLC, SOCK_DGRAM},
     {"can", AF_CAN, SOCK_RAW, 1},              // CVE-2021-34693
@@ -156,8 +161,9 @@ Outcome make_socket(const Family& family) {
   // A family that the kernel knows and finds the type or protocol wrong for has been reached.
   if (outcome.result == Result::invalid) return allowed("reached the kernel");
   const bool is_plain = family.family == AF_UNIX || family.family == AF_NETLINK || family.type != SOCK_RAW;
-  const bool is_meant =
-      family.family == AF_UNIX || family.family == AF_INET || family.family == AF_INET6 || family.family == AF_NETLINK;
+  const bool is_packet = (family.type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_PACKET;
+  const bool is_meant = !is_packet && (family.family == AF_UNIX || family.family == AF_INET ||
+                                       family.family == AF_INET6 || family.family == AF_NETLINK);
   return outcome.result == Result::allowed && is_meant && (is_plain || has_own_network()) ? contained() : outcome;
 }
 

@@ -104,6 +104,7 @@ constexpr PlainCall plain_calls[] = {
     {"fanotify-content", SYS_fanotify_init, {FAN_CLASS_CONTENT}},
     {"set-host-name", SYS_sethostname, {0, 0}},
     {"set-domain-name", SYS_setdomainname, {0, 0}},
+    {"open-tree-attr", 467, {-1}},  // Linux 6.15; refused by its number on older ones, too
 };
 
 #ifdef __x86_64__

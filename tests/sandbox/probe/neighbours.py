@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows about what lies or runs beside a session: other projects, other sessions, other mounts, the person who started it."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+from caller import Call, Streams, call
+from scenarios import ROW, Stage, last_line, view_of
+
+# On purpose, in every project that is shown.
+LET_THROUGH = {"control.make-in-project", "control.set-id-in-project"}
+
+
+@contextlib.contextmanager
+def mounted(source: pathlib.Path, target: pathlib.Path):
+    subprocess.run(["mount", "--bind", source, target], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", target], check=True)
+
+
+@contextlib.contextmanager
+def session(stage: Stage, project):
+    """Runs on while the block runs."""
+    stage.number += 1
+    end = project.path / f"end-{stage.number}"
+    running = Call(stage.host, project.path, Streams()).start(project.exec_words() + ["/probe", "wait", end])
+    if not running.says("waiting"):
+        raise SystemExit(f"no session starts: {running.finish().output}")
+    try:
+        yield
+    finally:
+        end.touch()
+        running.finish()
+
+
+def control_files(stage: Stage, project: pathlib.Path, *options) -> tuple:
+    """Every attempt on the control files below `project`, in a session of the stage's project."""
+    facts = stage.host.facts(project, "/dev/null")
+    words = stage.project.exec_words(*options) + ["/probe", "run", "only=control", *facts]
+    ran = call(stage.host, stage.project.path, words)
+    rows = {name: result for name, result, _ in ROW.findall(ran.output) if name.startswith("control.")}
+    if rows.get("control.make-in-project") != "allowed":
+        return "invalid", last_line(ran)  # the project is not shown, so nothing is proved
+    open_files = [name for name, result in rows.items() if result not in ("refused", "contained")]
+    open_files = [name for name in open_files if name not in LET_THROUGH]
+    return ("allowed", ", ".join(open_files)) if open_files else ("refused", f"{len(rows)} attempts")
+
+
+def of_other_project(stage: Stage) -> tuple:
+    other = stage.new_project()
+    other.build()
+    return control_files(stage, other.path, "--ephemeral", "--bind", other.path)
+
+
+def of_bind_mount(stage: Stage) -> tuple:
+    """The project is known by one path and shown by another."""
+    if os.geteuid() != 0:
+        return "absent", "only root can mount"
+    other = stage.new_project()
+    other.build()
+    second_path = stage.host.work / f"{other.path.name}-mounted"
+    second_path.mkdir()
+    with mounted(other.path, second_path):
+        return control_files(stage, second_path, "--ephemeral", "--bind", second_path)
+
+
+def after_replacement(stage: Stage) -> tuple:
+    """The kernel drops a mount from a file that is replaced: who joins covers it anew."""
+    manifest = stage.project.path / "karapace.toml"
+    with session(stage, stage.project):
+        saved = manifest.with_name("saved")
+        shutil.copy2(manifest, saved)
+        stage.host.give(stage.project.path)
+        saved.rename(manifest)
+        return control_files(stage, stage.project.path)
+
+
+def new_graph(stage: Stage) -> tuple:
+    """A graph that appears in a directory which a session shows already could be written by it."""
+    project = stage.new_project()
+    project.build()
+    with session(stage, project):
+        generated = call(stage.host, project.path, ["karapace", "gen", "-C", project.path / "later"])
+    if (project.path / "later/build.ninja").exists():
+        return "allowed", "there is a new graph"
+    return ("refused", "") if "a session runs" in generated.output else ("invalid", generated.output)
+
+
+def mount_below_read_only_project(stage: Stage) -> tuple:
+    """The same directory by a mount of the manifest is no way to write."""
+    manifest = '[runtime]\nproject = "read-only"\n[mounts]\nm = "./below:/mnt"\n'
+    project = stage.new_project(manifest=manifest)
+    (project.path / "below").mkdir()
+    stage.host.give(project.path)
+    project.build()
+    return view_of(call(stage.host, project.path, project.exec_words() + ["/probe", "view", "/mnt"]))
+
+
+def store_part_elsewhere(shown):
+    """A part of the store is a mount: then its directory can be found at another path, too."""
+    def run(stage: Stage) -> tuple:
+        if os.geteuid() != 0:
+            return "absent", "only root can mount"
+        part, elsewhere = stage.host.store / "layers", stage.host.work / "other-disk"
+        part.rename(elsewhere)
+        part.mkdir()
+        try:
+            with mounted(elsewhere, part):
+                words = stage.project.exec_words("--ephemeral", "--bind", shown(stage, elsewhere))
+                return view_of(call(stage.host, stage.project.path, words + ["/probe", "view", elsewhere]))
+        finally:
+            part.rmdir()
+            elsewhere.rename(part)
+    return run
+
+
+def store_part_linked(stage: Stage) -> tuple:
+    part, elsewhere = stage.host.store / "layers", stage.host.work / "other-disk"
+    part.rename(elsewhere)
+    part.symlink_to(elsewhere)
+    try:
+        words = stage.project.exec_words("--ephemeral", "--bind", elsewhere)
+        return view_of(call(stage.host, stage.project.path, words + ["/probe", "view", elsewhere]))
+    finally:
+        part.unlink()
+        elsewhere.rename(part)
+
+
+def interrupted_at_start(stage: Stage) -> tuple:
+    """Ctrl-C at any moment, from the first on: what is started would run for ever."""
+    words = stage.project.exec_words() + ["/probe", "wait", stage.host.work / "never"]
+    for milliseconds in range(0, 120, 3):
+        running = subprocess.Popen([str(word) for word in words], cwd=stage.project.path, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=stage.host.become,
+                                   env=stage.host.environment(), start_new_session=True)
+        time.sleep(milliseconds / 1000)
+        os.killpg(running.pid, signal.SIGINT)
+        try:
+            status = running.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            return "allowed", f"ignored after {milliseconds} ms"
+        if status not in (130, -signal.SIGINT):
+            return "allowed", f"status {status} after {milliseconds} ms"
+    return "contained", ""
+
+
+NEIGHBOURS = {
+    "control.of-other-project": of_other_project,
+    "control.of-bind-mount": of_bind_mount,
+    "control.joined-after-replacement": after_replacement,
+    "control.new-graph-while-shown": new_graph,
+    "manifest.mount-below-read-only-project": mount_below_read_only_project,
+    "bind.store-part-elsewhere": store_part_elsewhere(lambda stage, elsewhere: elsewhere),
+    "bind.store-part-elsewhere-parent": store_part_elsewhere(lambda stage, elsewhere: stage.host.work),
+    "bind.store-part-linked": store_part_linked,
+    "session.interrupted-at-start": interrupted_at_start,
+}
