@@ -13,7 +13,7 @@
 #include "remote/plain_download.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 
 namespace {
 
@@ -25,7 +25,7 @@ int fail(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  karapace::open_missing_streams();
+  karapace::mend_inherited_state();
   std::vector<std::string> words(argv + (argc > 0), argv + argc);
   try {
     if (words.size() == 3 && words[0] == "--download") {

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "cli/program.hpp"
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 
 int main(int argc, char** argv) {
-  karapace::open_missing_streams();
+  karapace::mend_inherited_state();
   return karapace::cli::run_program(std::vector<std::string>(argv + (argc > 0), argv + argc));
 }

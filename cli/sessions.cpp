@@ -135,10 +135,9 @@ std::vector<fs::path> control_files(const store::Store& store, const std::vector
                                     const std::optional<fs::path>& writable_manifest) {
   std::vector<fs::path> files;
   for (const auto& root : store::roots_in(store, shown)) {
+    store::forget_lost_graphs(store, root);
     const auto believed = generator::control_files(root);
     files.insert(files.end(), believed.begin(), believed.end());
-    // Of a graph that an older release wrote, which kept no list of them.
-    files.push_back(root.manifest.parent_path() / "build.ninja");
   }
   if (writable_manifest)
     std::erase_if(files, [&](const fs::path& file) {
@@ -226,18 +225,9 @@ runtime::SessionRequest session_request(const Context& context, const store::Sto
   return request;
 }
 
-/// Process 1 of a session in the same instance, which this one would join.
-std::optional<pid_t> running_session(const store::Store& store, const store::Reference& reference,
-                                     const SessionArguments& arguments) {
-  const auto instance =
-      arguments.ephemeral || !store.writable() ? std::nullopt : store::find_instance(store, reference);
-  if (!instance) return std::nullopt;
-  const auto running = runtime::SessionList(instance->directory).find_running();
-  return running ? std::optional(running->pid) : std::nullopt;
-}
-
 SessionSetting setting_of(const store::Store& store, const store::Reference& reference,
-                          const SessionArguments& arguments, const runtime::PlannedSession& planned) {
+                          const SessionArguments& arguments, const runtime::SessionRequest& request,
+                          const runtime::PlannedSession& planned) {
   SessionSetting setting;
   const auto of_manifest = manifest_variables(store, reference);
   const auto chosen = chosen_variables(arguments.variables, of_manifest);
@@ -249,9 +239,8 @@ SessionSetting setting_of(const store::Store& store, const store::Reference& ref
                               : is_callers               ? VariableSource::caller
                                                          : VariableSource::karapace;
   }
-  setting.running = running_session(store, reference, arguments);
-  setting.can_join = arguments.binds.empty() && arguments.read_only_binds.empty() && !arguments.sysroot &&
-                     !arguments.writable_manifest;
+  setting.running = planned.running;
+  setting.can_join = runtime::option_with_own_mounts(request).empty();
   return setting;
 }
 
@@ -274,7 +263,7 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   const auto request = session_request(context, store, reference, arguments);
   if (arguments.explain) {
     const auto planned = runtime::plan_session(store, reference, request);
-    print_explanation(context, request, planned, setting_of(store, reference, arguments, planned));
+    print_explanation(context, request, planned, setting_of(store, reference, arguments, request, planned));
     return 0;
   }
   if (!store.writable())

@@ -19,7 +19,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 #include "store/store.hpp"
 
 namespace karapace::cli {
@@ -100,7 +100,7 @@ int run(int argc, char** argv) {
 }  // namespace karapace::cli
 
 int main(int argc, char** argv) {
-  karapace::open_missing_streams();
+  karapace::mend_inherited_state();
   try {
     return karapace::cli::run(argc, argv);
   } catch (const karapace::Error& error) {

@@ -11,7 +11,7 @@
 #include "runtime/steps/sysroot.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 
 namespace {
 
@@ -38,7 +38,7 @@ int fail(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  karapace::open_missing_streams();
+  karapace::mend_inherited_state();
   try {
     if (argc == 3) return run(argv[1], argv[2]);
     return fail("usage: karapace-sysroot STORE ENVIRONMENT-ID", 1);

@@ -92,6 +92,9 @@ std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 /// Those whose manifest, or a graph of theirs, lies in one of the directories (absolute, without links). A damaged record is
 /// left out. Most records are passed over without being parsed.
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories);
+/// Leaves out graphs whose files are gone. Sessions do it before they begin: so a graph that a root knows while one runs was
+/// there to be covered.
+void forget_lost_graphs(const Store& store, const Root& root);
 void remove_root(const Store& store, const std::filesystem::path& manifest);
 /// The manifest's path by which a root is kept, and that of what stands beside it: the links of its directory resolved,
 /// as far as it exists.

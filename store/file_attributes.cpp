@@ -43,14 +43,12 @@ std::string plain_capability(std::string value) {
 }
 
 bool counts(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 3> bookkeeping = {"user.overlay.", "user.fuseoverlayfs.", "user.karapace."};
   constexpr std::array<std::string_view, 3> kept = {"security.capability", "system.posix_acl_access",
                                                     "system.posix_acl_default"};
   if (std::find(kept.begin(), kept.end(), name) != kept.end()) return true;
   // security.* else is the host's policy; system.* else belongs to the file system; trusted.* can not be had in a
   // user namespace.
-  if (!name.starts_with("user.")) return false;
-  return std::none_of(bookkeeping.begin(), bookkeeping.end(), [&](auto prefix) { return name.starts_with(prefix); });
+  return name.starts_with("user.") && !is_bookkeeping(name);
 }
 
 bool opaque_mark(std::string_view name) noexcept {
@@ -71,6 +69,11 @@ Owner read_owner(int fd) {
 }
 
 }  // namespace
+
+bool is_bookkeeping(std::string_view attribute) noexcept {
+  constexpr std::array<std::string_view, 3> prefixes = {"user.overlay.", "user.fuseoverlayfs.", "user.karapace."};
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](auto prefix) { return attribute.starts_with(prefix); });
+}
 
 std::string Owner::text() const { return fmt::format("{}:{}", uid, gid); }
 

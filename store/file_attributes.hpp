@@ -31,6 +31,9 @@ struct FileAttributes {
   bool opaque = false;         // from user.overlay.opaque
 };
 
+/// What overlays and Karapace itself note at files: never part of a layer, whatever an archive brings.
+bool is_bookkeeping(std::string_view attribute) noexcept;
+
 /// Reads the attributes of an open file or directory. StoreError without the file's name, which the caller knows.
 FileAttributes read_file_attributes(int fd);
 

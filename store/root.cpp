@@ -204,6 +204,21 @@ std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem
   return found;
 }
 
+void forget_lost_graphs(const Store& store, const Root& root) {
+  auto is_lost = [](const GraphPlace& graph) {
+    return ::access((graph.directory / "build.ninja").c_str(), F_OK) != 0 &&
+           ::access((graph.directory / "steps.cmake").c_str(), F_OK) != 0;
+  };
+  if (!store.writable() || std::none_of(root.graphs.begin(), root.graphs.end(), is_lost)) return;
+  auto path = path_of(store, root.manifest);
+  auto only_one = store.lock_output("root-" + path.filename().native());
+  auto now = readable_root(path);
+  if (!now) return;
+  std::erase_if(now->graphs, is_lost);
+  auto lock = store.lock_contents(LOCK_SH);
+  publish_file(store.staging_path(), path, text_of(*now), Durable::yes);
+}
+
 void check_root(const Store& store, const std::string& name) { read_root(store.roots_path() / name); }
 
 void remove_root(const Store& store, const std::filesystem::path& manifest) {

@@ -12,13 +12,16 @@
 namespace karapace::generator {
 
 std::vector<std::filesystem::path> control_files(const store::Root& root) {
-  std::set<std::filesystem::path> all = {root.manifest, lock_path(root.manifest),
-                                         root.manifest.parent_path() / own_name};
+  std::set<std::filesystem::path> all = {root.manifest, lock_path(root.manifest)};
+  std::set<std::filesystem::path> directories = {root.manifest.parent_path()};  // records of older releases list none
   for (const auto& graph : root.graphs) {
     all.insert(graph.sources.begin(), graph.sources.end());
+    directories.insert(graph.directory);
+  }
+  for (const auto& directory : directories) {
     for (auto name : {std::string_view("build.ninja"), std::string_view(".ninja_log"), std::string_view(".ninja_deps"),
                       cmake_steps_file, own_name}) {
-      all.insert(graph.directory / name);
+      all.insert(directory / name);
     }
   }
   return {all.begin(), all.end()};

@@ -19,6 +19,7 @@
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/parallel.hpp"
 
 namespace karapace::generator {
@@ -48,16 +49,24 @@ fs::path without_final_slash(const fs::path& path) {
   return normal.has_filename() ? normal : normal.parent_path();
 }
 
-/// Whether a session holds the file (OwnDirectory::write_control_file). Another `gen` asks the same for a moment.
-bool is_shown(const fs::path& manifest) {
+/// Whether a session holds the directory (runtime/sandbox/session.cpp). Another `gen` asks the same for a moment.
+bool is_held(const fs::path& directory) {
   constexpr int tries = 20;
   constexpr timespec moment{0, 5'000'000};
-  Fd file(::open(manifest.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  for (int i = 0; file && i < tries; ++i) {
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return false;
+  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; fd && i < tries; ++i) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR)) return false;
     ::nanosleep(&moment, nullptr);
   }
-  return static_cast<bool>(file);
+  return static_cast<bool>(fd);
+}
+
+/// The directory above `directory`, or itself, that a session shows.
+std::optional<fs::path> shown_above(const fs::path& directory) {
+  for (auto one = directory;; one = one.parent_path()) {
+    if (is_held(one)) return one;
+    if (!one.has_relative_path()) return std::nullopt;
+  }
 }
 
 class Generation {
@@ -65,7 +74,7 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(without_final_slash(request.working_directory / request.directory), judge()) {
+        directory_(judged_place(), judge()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }
@@ -123,18 +132,28 @@ class Generation {
   }
 
   /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by it.
-  void refuse_new_graph_in_sight(std::string_view name) const {
-    if (::access((directory_.path() / name).c_str(), F_OK) == 0) return;
-    for (const auto& root : roots_) {
-      if (!is_shown(root.manifest)) continue;
-      throw Error(
-          fmt::format("gen: a session runs in the project of {} and could change what is written to {}: end it first",
-                      root.manifest.native(), directory_.path().native()));
-    }
+  /// Graphs that the store knows and that are there were there when it began (store::forget_lost_graphs).
+  fs::path judged_place() const {
+    auto place = without_final_slash(request_.working_directory / request_.directory);
+    const auto real = fs::weakly_canonical(place);
+    const auto shown = shown_above(real);
+    const auto* name = request_.form == GraphForm::ninja ? "build.ninja" : cmake_steps_file.data();
+    if (shown && !(::access((real / name).c_str(), F_OK) == 0 && is_known(real)))
+      throw Error(fmt::format("gen: a session runs that may write to {}, and could change the new graph in {}: end it first",
+                              escaped_utf8(shown->native()), escaped_utf8(place.native())));
+    return place;
+  }
+
+  bool is_known(const fs::path& directory) const {
+    return std::any_of(request_.manifests.begin(), request_.manifests.end(), [&](const fs::path& manifest) {
+      auto path = request_.working_directory / manifest;
+      const auto root = store::find_root(store_, fs::is_directory(path) ? path / "karapace.toml" : path);
+      return root && std::any_of(root->graphs.begin(), root->graphs.end(),
+                                 [&](const store::GraphPlace& graph) { return graph.directory == directory; });
+    });
   }
 
   void write_ninja(const Graph& graph) {
-    refuse_new_graph_in_sight("build.ninja");
     for (const auto& edge : graph.edges) {
       if (has_arguments_file(edge)) add_arguments(edge);
     }
@@ -144,7 +163,6 @@ class Generation {
   }
 
   void write_cmake(Graph graph) {
-    refuse_new_graph_in_sight(cmake_steps_file);
     for (auto& edge : graph.edges) {
       edge.hints.push_back({"link", link_name(edge)});
       add_arguments(edge);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "store/directory.hpp"
@@ -42,6 +43,11 @@ Fd open_own(int parent, const std::string& name, const fs::path& path, std::stri
         fmt::format("{}: {} belongs to the user {}, so nothing is written below it: remove it, or work as that "
                     "user",
                     what, quoted(path), status.st_uid));
+  }
+  // A session can have given it to others, or had it give what is made in it to them.
+  for (const char* list : {"system.posix_acl_access", "system.posix_acl_default"}) ::fremovexattr(fd.get(), list);
+  if ((status.st_mode & 022) != 0 && ::fchmod(fd.get(), status.st_mode & 07755) != 0) {
+    throw Error(errno_message(fmt::format("{}: cannot keep others from writing to {}", what, quoted(path)), errno));
   }
   return fd;
 }
@@ -134,7 +140,9 @@ bool OwnDirectory::has_already(const std::string& name, std::string_view text) c
   struct stat status{};
   bool same_size = ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                    static_cast<std::uint64_t>(status.st_size) == text.size();
-  return same_size && status.st_nlink == 1 && read(name) == text;
+  // As write_file_in leaves it: nobody else may write to it.
+  bool is_as_made = status.st_nlink == 1 && status.st_uid == ::geteuid() && (status.st_mode & 07777) == 0644;
+  return same_size && is_as_made && read(name) == text;
 }
 
 bool OwnDirectory::write_if_changed(const std::string& name, std::string_view text) const {
@@ -145,19 +153,21 @@ bool OwnDirectory::write_if_changed(const std::string& name, std::string_view te
 
 bool OwnDirectory::write_control_file(const std::string& name, std::string_view text) const {
   if (has_already(name, text)) return false;
-  Fd old(::openat(fd_.get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  Fd old(::openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status{};
   bool is_file = old && ::fstat(old.get(), &status) == 0 && S_ISREG(status.st_mode);
   // The lock is kept until the new file has the name: a session that begins meanwhile waits and holds the new one.
   bool is_shown = is_file && ::flock(old.get(), LOCK_EX | LOCK_NB) != 0;
-  if (is_shown && status.st_nlink != 1) {
+  if (is_shown && (status.st_nlink != 1 || status.st_uid != ::geteuid())) {
     throw Error(fmt::format(
-        "{}: {} has another name (a hard link), and a session that shows it keeps it from being replaced: end the "
-        "session and try again",
+        "{}: {} has another name (a hard link) or owner, and a session that shows it keeps it from being replaced: end "
+        "the session and try again",
         what_, quoted(path_ / name)));
   }
   if (is_shown) {
-    rewrite(old.get(), quoted(path_ / name), text);
+    ::fchmod(old.get(), 0644);
+    const Fd writable = open_at(AT_FDCWD, fmt::format("/proc/self/fd/{}", old.get()), O_RDWR);
+    rewrite(writable.get(), quoted(path_ / name), text);
   } else {
     write_file_in(fd_.get(), path_ / name, text);
   }

@@ -80,10 +80,20 @@ class OldToolchain {
   fs::path path_;
 };
 
-/// A new directory beside `path`, in the open `parent`, under an unguessable name.
-std::string fresh_directory(int parent, const fs::path& path) {
+struct FreshDirectory {
+  std::string name;
+  Fd fd;
+};
+
+/// A new directory beside `path`, in the open `parent`, under an unguessable name. What runs in a session may put another
+/// thing in its place at once: so it is opened without following a link, and everything else goes by the descriptor.
+FreshDirectory fresh_directory(int parent, const fs::path& path) {
   std::string made = fmt::format("/proc/self/fd/{}/.{}-XXXXXX", parent, path.filename().native());
-  if (::mkdtemp(made.data()) != nullptr && ::chmod(made.c_str(), 0755) == 0) return made;
+  if (::mkdtemp(made.data()) != nullptr) {
+    FreshDirectory fresh{fs::path(made).filename(), {}};
+    fresh.fd = Fd(::openat(parent, fresh.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (fresh.fd && ::fchmod(fresh.fd.get(), 0755) == 0) return fresh;
+  }
   throw Error(errno_message(fmt::format("toolchain: cannot make a directory beside {}", quoted(path)), errno));
 }
 
@@ -95,8 +105,8 @@ void write_toolchain(const fs::path& directory, const store::ToolchainFiles& fil
   auto parent = OwnDirectory::make(path.parent_path(), "toolchain", written_by_sessions);
   auto old = OldToolchain::open(parent.fd(), path);
   auto fresh = fresh_directory(parent.fd(), path);
-  store::write_toolchain_files(open_at(AT_FDCWD, fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get(), files);
-  auto name = fs::path(fresh).filename();
+  store::write_toolchain_files(fresh.fd.get(), files);
+  const auto& name = fresh.name;
   unsigned flags = old ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   if (::renameat2(parent.fd(), name.c_str(), parent.fd(), path.filename().c_str(), flags) != 0) {
     throw Error(errno_message(fmt::format("toolchain: cannot make {}", quoted(path)), errno));

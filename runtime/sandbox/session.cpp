@@ -109,12 +109,11 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   plan.host = host_operations(mounts, limits);
 }
 
-/// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
-/// Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
+/// A file or directory (`type`: S_IFREG, S_IFDIR), locked. Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
 ///
 /// Whoever can read the file can lock it, those in other sessions of the project, too: they can keep a session from
 /// beginning, which is told, but not have one begin without the lock.
-std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
+std::optional<Fd> hold(const fs::path& file, mode_t type, const Notice& notice) {
   constexpr std::chrono::seconds patience{10};
   const auto name = fmt::format("\"{}\"", escaped_utf8(file.native()));
   Waiting waiting(patience, name + ", which somebody writes", notice);
@@ -122,7 +121,7 @@ std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
     Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
     struct stat held {};
     struct stat named {};
-    if (!fd || ::fstat(fd.get(), &held) != 0 || !S_ISREG(held.st_mode)) return std::nullopt;
+    if (!fd || ::fstat(fd.get(), &held) != 0 || (held.st_mode & S_IFMT) != type) return std::nullopt;
     const bool locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK && errno != EINTR) return std::nullopt;
     const bool same = ::lstat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
@@ -135,12 +134,18 @@ std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
                   name, patience.count()));
 }
 
-std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice) {
-  std::vector<Fd> files;
+/// What `gen` must know of: a control file that is locked it writes to, instead of replacing it, as its mount would go with
+/// the old one; below a directory that is locked it makes no new graph.
+std::vector<Fd> hold_what_is_shown(const SandboxPlan& plan, const Notice& notice) {
+  std::vector<Fd> held;
+  const auto add = [&](const fs::path& path, mode_t type) {
+    if (auto one = hold(path, type, notice)) held.push_back(*std::move(one));
+  };
   for (const auto& operation : plan.host)
-    if (operation.kind == HostOperation::Kind::read_only)
-      if (auto file = hold(operation.path, notice)) files.push_back(*std::move(file));
-  return files;
+    if (operation.kind == HostOperation::Kind::read_only) add(operation.path, S_IFREG);
+  for (const auto& bind : plan.binds)
+    if (bind.origin == BindSource::host && bind.access == BindAccess::read_write) add(bind.source, S_IFDIR);
+  return held;
 }
 
 /// Of two at one place only the later one would be seen.
@@ -151,13 +156,22 @@ void add(std::vector<Bind>& binds, Bind bind) {
 
 std::ptrdiff_t depth(const fs::path& path) { return std::distance(path.begin(), path.end()); }
 
-void add_binds(SandboxPlan& plan, const store::Environment& environment, const Place& place,
+/// Whether the directory lies in a project, which its sessions may write to.
+bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>& project, const fs::path& directory) {
+  if (project && lies_in(directory, *project)) return true;
+  const auto roots = store::roots(store);
+  return std::any_of(roots.begin(), roots.end(),
+                     [&](const store::Root& root) { return lies_in(directory, root.manifest.parent_path()); });
+}
+
+void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment, const Place& place,
                const SessionRequest& request) {
-  MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project};
+  MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project,
+                     [&](const fs::path& directory) { return lies_in_a_project(store, place.project, directory); }};
   if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
   const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
     for (const auto& path : paths)
-      for (auto& one : caller_binds(path, access)) add(plan.binds, std::move(one));
+      for (auto& one : caller_binds(path, access, policy)) add(plan.binds, std::move(one));
   };
   bind(request.binds, BindAccess::read_write);
   bind(request.read_only_binds, BindAccess::read_only);
@@ -213,7 +227,7 @@ SandboxPlan session_plan(const store::Store& store, const store::Environment& en
   plan.purpose = Purpose::session;
   plan.terminal = request.terminal;
   plan.volatile_overlay = request.persistence == Persistence::ephemeral;
-  add_binds(plan, environment, place, request);
+  add_binds(plan, store, environment, place, request);
   limit_host(plan, store, request);
   add_network_files(plan);
   plan.filled_files.push_back({"/etc/machine-id", random_machine_id()});
@@ -226,11 +240,6 @@ IdMode enter() {
   const auto ids = plan_ids();
   enter_user_namespace(ids);
   return ids.mode;
-}
-
-bool wants_own_mounts(const SessionRequest& request) {
-  return request.shows_control_files_writable || !request.binds.empty() || !request.read_only_binds.empty() ||
-         !request.store_binds.empty();
 }
 
 bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
@@ -274,15 +283,17 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
   const auto& instance = held.instance;
   const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
-  const auto held_files = hold_control_files(plan, request.notice);
+  const auto held_files = hold_what_is_shown(plan, request.notice);
   SessionList sessions(instance.directory, request.notice);
   while (const auto running = sessions.find_running()) {
-    const bool can_join = !wants_own_mounts(request);
+    const auto own_mounts = option_with_own_mounts(request);
+    const bool can_join = own_mounts.empty();
     if (!can_join && sessions.forget_if_ending(*running)) continue;
     if (!can_join)
       throw SandboxError(
-          "another session runs in this instance, and its mounts hold: --bind and --writable-manifest need a session of "
-          "their own; end the other one, or add --ephemeral");
+          fmt::format("another session runs in this instance, and its mounts hold: {} needs a session of its own; end the "
+                      "other one, or add --ephemeral",
+                      own_mounts));
     try {
       return run_joined(*running, plan, sessions);
     } catch (const SessionGone&) {
@@ -305,7 +316,7 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
   auto plan = session_plan(store, environment, place, request);
-  const auto held_files = hold_control_files(plan, request.notice);
+  const auto held_files = hold_what_is_shown(plan, request.notice);
   plan.id_mode = enter();
   plan.fresh_upper = true;
   return run(plan);
@@ -326,7 +337,7 @@ SandboxResult run_in_memory(const store::Store& store, const store::Environment&
   const auto instance = store::find_instance(store, reference);
   const auto in_use = instance ? store::use_instance(*instance) : std::nullopt;
   auto plan = plan_in_memory(store, environment, reference, request);
-  const auto held_files = hold_control_files(plan, request.notice);
+  const auto held_files = hold_what_is_shown(plan, request.notice);
   plan.id_mode = enter();
   return run(plan);
 }
@@ -337,6 +348,13 @@ Changes where_changes_go(const store::Store& store, const SessionRequest& reques
 }
 
 }  // namespace
+
+std::string_view option_with_own_mounts(const SessionRequest& request) {
+  if (request.shows_control_files_writable) return "--writable-manifest";
+  if (!request.binds.empty()) return "--bind";
+  if (!request.read_only_binds.empty()) return "--bind-ro";
+  return request.store_binds.empty() ? "" : "--sysroot";
+}
 
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
   // gc keeps the environment from here on, and then it is looked at.
@@ -359,6 +377,8 @@ PlannedSession plan_session(const store::Store& store, const store::Reference& r
                      ? plan_in_memory(store, environment, reference, request)
                      : session_plan(store, environment, {{}, {}, project_of(reference)}, request);
   planned.plan.id_mode = plan_ids().mode;
+  if (planned.changes == Changes::in_instance)
+    if (const auto instance = store::find_instance(store, reference)) planned.running = running_session(instance->directory);
   return planned;
 }
 

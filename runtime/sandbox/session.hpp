@@ -58,12 +58,16 @@ struct SessionRequest {
 /// made.
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request);
 
+/// The option for which a session can not join a running one, whose mounts hold; "" when it can.
+std::string_view option_with_own_mounts(const SessionRequest& request);
+
 enum class Changes { in_instance, in_staging, in_memory };
 
 /// What run_session would start.
 struct PlannedSession {
   SandboxPlan plan;
   Changes changes{};
+  std::optional<pid_t> running = {};  // process 1 of the session that it would join
 };
 
 /// The plan, without starting or making anything. The same errors.

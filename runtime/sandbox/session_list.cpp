@@ -113,6 +113,15 @@ void lock_list(int fd, const std::filesystem::path& path, const Notice& notice, 
 
 }  // namespace
 
+std::optional<pid_t> running_session(const std::filesystem::path& instance_directory) {
+  const auto file = open_if_exists(AT_FDCWD, instance_directory / "session", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return std::nullopt;
+  const Fd proc = open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+  for (const auto& session : parse_sessions(read_all(file->get(), "the list of sessions", most_bytes)))
+    if (runs(proc.get(), session)) return session.process;
+  return std::nullopt;
+}
+
 SessionList::SessionList(const std::filesystem::path& instance_directory, const Notice& notice,
                          std::chrono::seconds patience)
     : proc_(open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY)),

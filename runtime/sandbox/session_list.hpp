@@ -56,6 +56,9 @@ class SessionList {
   std::vector<RunningSession> sessions_;
 };
 
+/// Process 1 of a session that runs; without the lock and without making the list, for those who only look.
+std::optional<pid_t> running_session(const std::filesystem::path& instance_directory);
+
 /// The lines of a list; those that are no sessions (a file cut short by a full disk) name nothing that runs.
 std::vector<RunningSession> parse_sessions(std::string_view content);
 

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -31,12 +32,63 @@ fs::path real_path(const fs::path& path, const store::Mount& mount) {
   return real;
 }
 
+/// Follows the links of what a person wrote, but for those that a session may have made.
+class PersonsPath {
+ public:
+  PersonsPath(std::string_view what, const fs::path& written, const MountPolicy& policy)
+      : what_(what), written_(written), policy_(policy) {}
+
+  /// The real path; fs::filesystem_error when there is none.
+  fs::path resolve() {
+    follow(written_);
+    return real_;
+  }
+
+ private:
+  void follow(const fs::path& path) {
+    if (path.is_absolute()) real_ = "/";
+    for (const auto& part : path.relative_path()) {
+      if (part.empty() || part == ".") continue;
+      if (part == "..")
+        real_ = real_.parent_path();
+      else
+        enter(real_ / part);
+    }
+  }
+
+  void enter(const fs::path& next) {
+    if (!fs::is_symlink(fs::symlink_status(next))) {
+      if (!fs::exists(next)) throw fs::filesystem_error("", next, std::make_error_code(std::errc::no_such_file_or_directory));
+      real_ = next;
+      return;
+    }
+    constexpr int most_links = 40;
+    if (++links_ > most_links)
+      throw fs::filesystem_error("", next, std::make_error_code(std::errc::too_many_symbolic_link_levels));
+    if (policy_.written_by_sessions && policy_.written_by_sessions(real_))
+      throw SandboxError(fmt::format(
+          "{}: in \"{}\", \"{}\" is a link, which what ran in a session may have made, so it is not followed: name the "
+          "place that it leads to (now \"{}\")",
+          what_, escaped_utf8(written_.native()), escaped_utf8(next.native()),
+          escaped_utf8(fs::weakly_canonical(written_).native())));
+    follow(fs::read_symlink(next));
+  }
+
+  std::string_view what_;
+  const fs::path& written_;
+  const MountPolicy& policy_;
+  fs::path real_ = "/";
+  int links_ = 0;
+};
+
 bool is_allowed(const fs::path& real, const MountPolicy& policy) {
   if (policy.project && lies_in(real, *policy.project)) return true;
   return std::any_of(policy.allowed.begin(), policy.allowed.end(), [&](const fs::path& allowed) {
-    std::error_code error;
-    const auto directory = fs::canonical(allowed, error);
-    return !error && lies_in(real, directory);
+    try {
+      return lies_in(real, PersonsPath("[mounts] allowed of config.toml", allowed, policy).resolve());
+    } catch (const fs::filesystem_error&) {
+      return false;
+    }
   });
 }
 
@@ -91,10 +143,14 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
   return {real, fs::path(mount.target).lexically_normal().string(), access, BindSource::host, "mount " + mount.label};
 }
 
-std::vector<Bind> caller_binds(const fs::path& path, BindAccess access) {
-  std::error_code error;
-  const auto real = fs::canonical(path, error);
-  if (error) throw SandboxError(fmt::format("--bind: cannot use \"{}\": {}", path.string(), error.message()));
+std::vector<Bind> caller_binds(const fs::path& path, BindAccess access, const MountPolicy& policy) {
+  fs::path real;
+  try {
+    real = PersonsPath("--bind", path, policy).resolve();
+  } catch (const fs::filesystem_error& error) {
+    throw SandboxError(
+        fmt::format("--bind: cannot use \"{}\": {}", escaped_utf8(path.native()), error.code().message()));
+  }
   auto written = path.lexically_normal();
   if (!written.has_filename()) written = written.parent_path();
   std::vector<Bind> binds;

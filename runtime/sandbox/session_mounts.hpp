@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct MountPolicy {
   std::filesystem::path home;
   std::vector<std::filesystem::path> allowed;
   store::ProjectAccess project_access = store::ProjectAccess::read_write;  // of mounts from inside the project, too
+  /// Whether what ran in a session may have written to this directory, whose path has no links.
+  std::function<bool(const std::filesystem::path& directory)> written_by_sessions = {};
 };
 
 /// The project's directory, which is mounted at its own path. SandboxError when it is "/" or holds the whole home
@@ -31,8 +34,9 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 
 /// What the caller asks for on the command line: a host directory or file at its own path. A path with links in it stands
 /// at its real path, too, so that programs inside find either. SandboxError for one that does not
-/// exist, for "/" and for what the sandbox itself needs.
-std::vector<Bind> caller_binds(const std::filesystem::path& path, BindAccess access);
+/// exist, for "/" and for what the sandbox itself needs, and when a link on the way may have been made in a session: what a
+/// person says must not be widened by that.
+std::vector<Bind> caller_binds(const std::filesystem::path& path, BindAccess access, const MountPolicy& policy);
 
 /// Whether `path` is `directory` or below it; both absolute, without links.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);

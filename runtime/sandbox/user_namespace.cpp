@@ -103,9 +103,10 @@ void enter_single(const IdPlan& plan) {
 
 int exit_status(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = -1;
+  while ((ended = ::waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return ended == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 /// A new user namespace and the process that keeps it until it is entered. That shares this process's memory, as copying

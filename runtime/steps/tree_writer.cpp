@@ -15,6 +15,7 @@
 #include "runtime/steps/file_metadata.hpp"
 #include "runtime/steps/hardlinks.hpp"
 #include "store/error.hpp"
+#include "store/file_attributes.hpp"
 #include "store/path_limit.hpp"
 
 namespace karapace::steps {
@@ -45,7 +46,7 @@ std::vector<store::Xattr> xattrs_of(archive_entry* header) {
     std::string_view text = name;
     // The others belong to the machine that the archive was made on (SELinux labels, overlay bookkeeping).
     if (text != "security.capability" && !text.starts_with("user.")) continue;
-    if (text.starts_with("user.overlay.") || text.starts_with("user.karapace.")) continue;
+    if (store::is_bookkeeping(text)) continue;
     xattrs.push_back({std::string(text), std::string(static_cast<const char*>(value), size)});
   }
   std::sort(xattrs.begin(), xattrs.end());

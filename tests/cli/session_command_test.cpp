@@ -93,6 +93,14 @@ TEST_F(SessionCommand, TellsTheSessionThatItWouldJoin) {
   ::waitpid(one, nullptr, 0);
 }
 
+TEST_F(SessionCommand, ExplainsWithoutMakingOrAwaitingAnything) {
+  const auto instance = store::open_instance(store_, store::resolve_reference(store_, "demo", "/"));
+  EXPECT_EQ(explained("exec").at("joins"), nullptr);
+  EXPECT_FALSE(fs::exists(instance.directory / "session"));
+  runtime::SessionList held(instance.directory);  // locked
+  EXPECT_EQ(explained("exec").at("joins"), nullptr);
+}
+
 TEST_F(SessionCommand, RefusesVariablesThatItCanNotSet) {
   EXPECT_THAT(karapace("exec --env 1=x demo true").output, HasSubstr("--env: \"1\" is not the name of a variable"));
   EXPECT_THAT(karapace("enter --env KARAPACE_ENV=x demo true").output, HasSubstr("\"KARAPACE_ENV\" is reserved"));

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/error.hpp"
 #include "tests/store/temporary_directory.hpp"
@@ -64,10 +65,32 @@ TEST_F(ControlFile, ThatHasAnotherNameIsMadeAnew) {
   } catch (const Error& error) {
     EXPECT_EQ(error.what(),
               "test: \"" + (directory_.path() / "build.ninja").string() +
-                  "\" has another name (a hard link), and a session that shows it keeps it from being replaced: "
-                  "end the session and try again");
+                  "\" has another name (a hard link) or owner, and a session that shows it keeps it from being "
+                  "replaced: end the session and try again");
   }
   EXPECT_EQ(text(), graph);
+}
+
+TEST_F(ControlFile, ThatOthersMayWriteIsMadeAnew) {
+  const std::string graph = "# ours\ngraph\n";
+  own_.write_control_file("build.ninja", graph);
+  EXPECT_FALSE(own_.write_control_file("build.ninja", graph));
+  ASSERT_EQ(::chmod((directory_.path() / "build.ninja").c_str(), 0666), 0);
+  EXPECT_TRUE(own_.write_control_file("build.ninja", graph));
+  struct stat status{};
+  ASSERT_EQ(::stat((directory_.path() / "build.ninja").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0644U);
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown((directory_.path() / "build.ninja").c_str(), 4321, 0), 0);
+    EXPECT_TRUE(own_.write_control_file("build.ninja", graph));
+    ASSERT_EQ(::stat((directory_.path() / "build.ninja").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 0U);
+  }
+  const auto inner = own_.inner(".karapace");
+  ASSERT_EQ(::chmod(inner.path().c_str(), 0777), 0);
+  own_.inner(".karapace");
+  ASSERT_EQ(::stat(inner.path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0755U);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,6 +132,41 @@ TEST_F(Gen, EditedLockChangesTheGraph) {
   EXPECT_EQ(regenerate().status, 0);
   EXPECT_NE(graph(), before);
   EXPECT_EQ(regenerate().output, nothing_to_do);
+}
+
+TEST_F(Gen, MakesNoNewGraphWhereASessionMayWrite) {
+  // As a session does with the directories that it shows: here the one above the project.
+  Fd shown(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  for (const char* command : {"karapace gen --frozen", "karapace gen --frozen -C build", "karapace gen --frozen --cmake"}) {
+    auto refused = shell(command);
+    EXPECT_NE(refused.status, 0) << command;
+    EXPECT_NE(refused.output.find("a session runs that may write to " + directory_.native()), std::string::npos)
+        << refused.output;
+  }
+  EXPECT_FALSE(fs::exists(project_ / "build.ninja"));
+  EXPECT_FALSE(fs::exists(project_ / "build/build.ninja"));
+  EXPECT_FALSE(fs::exists(project_ / "build"));
+  shown.reset();
+  EXPECT_EQ(shell("karapace gen --frozen").status, 0);
+  // What is known and there was covered when the session began; what it has made itself was not.
+  shown = Fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  EXPECT_EQ(shell("karapace gen --frozen").status, 0);
+  fs::create_directory(project_ / "planted");
+  fs::copy_file(project_ / "build.ninja", project_ / "planted/build.ninja");
+  EXPECT_NE(shell("karapace gen --frozen -C planted").status, 0);
+  EXPECT_FALSE(fs::exists(project_ / "planted/.karapace"));
+}
+
+TEST_F(Gen, GraphsThatAreGoneAreForgottenWhenASessionBegins) {
+  ASSERT_EQ(shell("karapace gen --frozen -C out && karapace gen --frozen -C kept").status, 0);
+  fs::remove(project_ / "out/build.ninja");
+  auto opened = store::Store::open(store(), store::Store::Access::create);
+  store::forget_lost_graphs(opened, *store::find_root(opened, project_ / "karapace.toml"));
+  const auto graphs = store::find_root(opened, project_ / "karapace.toml")->graphs;
+  ASSERT_EQ(graphs.size(), 1U);
+  EXPECT_EQ(graphs[0].directory, project_ / "kept");
 }
 
 TEST_F(Gen, EditedSetupFileChangesLockAndGraph) {
@@ -500,21 +536,21 @@ TEST_F(Gen, ControlFilesAreWhatTheHostBelieves) {
   };
   auto of_graph = [](std::set<std::string>& all, const std::string& directory) {
     for (const char* name : {"build.ninja", ".ninja_log", ".ninja_deps", "steps.cmake", ".karapace"}) {
-      all.insert(directory + "/" + name);
+      all.insert((fs::path(directory) / name).lexically_normal().native());
     }
   };
-  std::set<std::string> expected = {"karapace.toml", "karapace.lock", ".karapace", "ci/ci.toml", "ci/ci.lock"};
-  for (const char* directory : {"out", "cmake/dev", "../outside"}) of_graph(expected, directory);
+  std::set<std::string> expected = {"karapace.toml", "karapace.lock", "ci/ci.toml", "ci/ci.lock"};
+  for (const char* directory : {".", "out", "cmake/dev", "../outside"}) of_graph(expected, directory);
   EXPECT_EQ(files(project_ / "karapace.toml"), expected);
 
-  std::set<std::string> of_ci = {"ci/ci.toml", "ci/ci.lock", "ci/.karapace"};
-  of_graph(of_ci, "out");
+  std::set<std::string> of_ci = {"ci/ci.toml", "ci/ci.lock"};
+  for (const char* directory : {"ci", "out"}) of_graph(of_ci, directory);
   EXPECT_EQ(files(project_ / "ci/ci.toml"), of_ci);
 
   fs::remove_all(directory_ / "outside");
   fs::remove_all(project_ / "cmake");
   ASSERT_EQ(shell("karapace gen --frozen -C out").status, 0);
-  EXPECT_EQ(files(project_ / "karapace.toml").size(), 8u);
+  EXPECT_EQ(files(project_ / "karapace.toml").size(), 12u);
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {

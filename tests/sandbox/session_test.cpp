@@ -83,6 +83,25 @@ TEST_F(SessionMountsOnDisk, RefusesWaysOutWithTheRemedy) {
                   "it, add its directory to [mounts] allowed in ~/.config/karapace/config.toml");
 }
 
+TEST_F(SessionMountsOnDisk, FollowsNoLinkThatASessionMayHaveMadeForThePersonsWord) {
+  const auto link = directory / "project/link";
+  const auto refusal = "in \"" + link.string() + "\", \"" + link.string() +
+                       "\" is a link, which what ran in a session may have made, so it is not followed: name the place that "
+                       "it leads to (now \"" + (directory / "outside").string() + "\")";
+  EXPECT_EQ(caller_binds(link, BindAccess::read_write, policy).front().source, directory / "outside");  // nobody says so
+  policy.written_by_sessions = [&](const fs::path& place) { return place == directory / "project"; };
+  EXPECT_EQ(message_of([&] { caller_binds(link, BindAccess::read_write, policy); }), "--bind: " + refusal);
+  fs::create_directory_symlink("project", directory / "other");  // a person's
+  EXPECT_EQ(caller_binds(directory / "other/data", BindAccess::read_write, policy).front().source,
+            directory / "project/data");
+  EXPECT_EQ(message_of([&] { caller_binds(directory / "other/link", BindAccess::read_write, policy); })
+                .substr(0, 11),
+            "--bind: in ");
+  policy.allowed = {link};
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "link", "/m"}, policy); }),
+            "[mounts] allowed of config.toml: " + refusal);
+}
+
 TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
   EXPECT_EQ(message_of([&] {
               manifest_bind({"m", "data", "/"}, policy);
@@ -113,14 +132,14 @@ TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
 }
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
-  EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only); }), "--bind: the target \"/\" is not an absolute path below /");
+  EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only, {}); }), "--bind: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(
-      message_of([&] { caller_binds("/dev/shm", BindAccess::read_only); }),
+      message_of([&] { caller_binds("/dev/shm", BindAccess::read_only, {}); }),
       "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
       "needed of the host's, copy elsewhere");
-  EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write); }),
+  EXPECT_EQ(message_of([&] { caller_binds("/run", BindAccess::read_write, {}); }),
             "--bind: the target \"/run\" belongs to the sandbox; name what is needed in it (\"/run/...\")");
-  EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only); }),
+  EXPECT_EQ(message_of([&] { caller_binds("/not/there", BindAccess::read_only, {}); }),
             "--bind: cannot use \"/not/there\": No such file or directory");
 }
 
@@ -290,6 +309,21 @@ TEST_P(ControlFiles, AreHeldHoweverLongTheirWriterTakes) {
   EXPECT_EQ(read_file(graph()), "a new graph\n");
 }
 
+TEST_P(ControlFiles, AndDirectoriesThatMayBeWrittenAreHeldWhileASessionRuns) {
+  request.read_only_binds = {"/usr/share"};
+  const auto session = start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
+                                 " ]; do sleep 0.05; done",
+                             request);
+  for (int i = 0; i < 200 && !fs::exists(project() / "begun"); ++i) std::this_thread::sleep_for(50ms);
+  const Fd shown = open_at(AT_FDCWD, project(), O_RDONLY | O_DIRECTORY);
+  const Fd read_only = open_at(AT_FDCWD, "/usr/share", O_RDONLY | O_DIRECTORY);
+  EXPECT_NE(::flock(shown.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(::flock(read_only.get(), LOCK_EX | LOCK_NB), 0);
+  std::ofstream(project() / "end") << "";
+  EXPECT_EQ(finish(session), 0);
+  EXPECT_EQ(::flock(shown.get(), LOCK_EX | LOCK_NB), 0);
+}
+
 TEST_P(ControlFiles, ThatSomebodyKeepsLockedKeepASessionFromBeginning) {
   const Fd writer = open_at(AT_FDCWD, graph(), O_RDONLY);
   ASSERT_EQ(::flock(writer.get(), LOCK_EX), 0);
@@ -376,8 +410,8 @@ TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
   ::waitpid(second, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 99);
   EXPECT_EQ(read_file(directory / "error"),
-            "another session runs in this instance, and its mounts hold: --bind and --writable-manifest need a session of "
-            "their own; end the other one, or add --ephemeral");
+            "another session runs in this instance, and its mounts hold: --bind needs a session of its own; end the other "
+            "one, or add --ephemeral");
   EXPECT_EQ(finish(start("echo > /stop")), 0);
   EXPECT_EQ(finish(first), 0);
 }

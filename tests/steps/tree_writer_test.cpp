@@ -74,6 +74,22 @@ TEST_F(TreeWriting, ListsExactlyWhatAScanOfTheTreeFinds) {
   EXPECT_EQ(listing.find("usr/a")->mode, 04755U);
 }
 
+TEST_F(TreeWriting, LeavesOutTheMarksOfOverlaysThatAnArchiveBrings) {
+  std::string records;
+  for (const char* name : {"user.overlay.opaque", "user.fuseoverlayfs.opaque", "user.karapace.owner", "user.note"}) {
+    auto record = " SCHILY.xattr." + std::string(name) + "=y\n";
+    records += std::to_string(record.size() + 2) + record;  // the length, two digits, counts itself
+  }
+  auto listing = extract(TarBuilder()
+                             .add({.name = "PaxHeaders/usr", .type = 'x', .content = records})
+                             .add({.name = "usr/", .type = '5', .mode = 0755})
+                             .finish());
+  EXPECT_EQ(listing.find("usr")->xattrs, (std::vector<store::Xattr>{{"user.note", "y"}}));
+  EXPECT_FALSE(listing.find("usr")->opaque);
+  auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
+  EXPECT_EQ(listing.text(), store::scan(tree.get(), {}).text());
+}
+
 TEST_F(TreeWriting, RefusesPathsThatLeadOutside) {
   EXPECT_EQ(refusal(TarBuilder().add({.name = "../evil", .content = "x"}).finish()),
             "x.tar: refused: the path \"../evil\" leads outside with \"..\"");

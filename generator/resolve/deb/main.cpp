@@ -16,7 +16,7 @@
 #include "generator/resolve/protocol.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 
 namespace karapace::resolve_deb {
 namespace {
@@ -47,6 +47,6 @@ int run(std::string_view verb) {
 }  // namespace karapace::resolve_deb
 
 int main(int argc, char** argv) {
-  karapace::open_missing_streams();
+  karapace::mend_inherited_state();
   return karapace::resolve_deb::run(argc == 2 ? argv[1] : "");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/standard_streams.hpp"
+#include "store/inherited_state.hpp"
 
+#include <csignal>
 #include <cstdlib>
 
 #include <fcntl.h>
@@ -8,7 +9,8 @@
 
 namespace karapace {
 
-void open_missing_streams() noexcept {
+void mend_inherited_state() noexcept {
+  ::signal(SIGCHLD, SIG_DFL);
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
     // The lowest free number is this one, as those below are open. Without close-on-exec: children need it, too.
