@@ -132,10 +132,10 @@ namespace {
 /// What people and programs outside believe of every project that lies in what a session shows; of its own manifest and
 /// lock only when they are not to be written.
 std::vector<fs::path> control_files(const store::Store& store, const std::vector<fs::path>& shown,
-                                    const std::optional<fs::path>& writable_manifest) {
+                                    const std::optional<fs::path>& writable_manifest, bool begins) {
   std::vector<fs::path> files;
   for (const auto& root : store::roots_in(store, shown)) {
-    store::forget_lost_graphs(store, root);
+    if (begins) store::forget_lost_graphs(store, root);
     const auto believed = generator::control_files(root);
     files.insert(files.end(), believed.begin(), believed.end());
   }
@@ -214,8 +214,8 @@ runtime::SessionRequest session_request(const Context& context, const store::Sto
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
   const auto writable = arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
-  request.control_files = [&store, writable](const std::vector<fs::path>& shown) {
-    return control_files(store, shown, writable);
+  request.control_files = [&store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
+    return control_files(store, shown, writable, begins);
   };
   request.notice = [&context](const std::string& message) { context.warn(message); };
   request.shows_control_files_writable = arguments.writable_manifest;

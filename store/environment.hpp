@@ -70,7 +70,7 @@ FileLock use_environment(const Store& store, const EnvironmentId& id);
 /// A directory with a graph in it, and the files that the graph is written anew from: what the host believes.
 struct GraphPlace {
   std::filesystem::path directory;             // absolute, where build.ninja or steps.cmake is
-  std::vector<std::filesystem::path> sources;  // absolute: manifests, locks and keyrings in the root's project
+  std::vector<std::filesystem::path> sources;  // absolute: manifests, locks and keyrings in the root's project, and the graph
   auto operator<=>(const GraphPlace&) const = default;
 };
 
@@ -87,13 +87,16 @@ struct Root {
 /// Replaces the manifest's root. Graphs in other directories that the old one knew stay, unless their directory is
 /// gone.
 void add_root(const Store& store, const Root& root);
-std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest);
+/// Reading hundreds of keys takes longer than the rest of a record, and few need them.
+enum class RootSteps { read, left_out };
+std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest,
+                              RootSteps steps = RootSteps::read);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 /// Those whose manifest, or a graph of theirs, lies in one of the directories (absolute, without links). A damaged record is
-/// left out. Most records are passed over without being parsed.
+/// left out. Most records are passed over without being parsed; none has its steps.
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories);
-/// Leaves out graphs whose files are gone. Sessions do it before they begin: so a graph that a root knows while one runs was
-/// there to be covered.
+/// Leaves out graphs whose files are gone. Sessions do it before they begin, under lock_graphs: so a graph that a root knows
+/// while one runs was there to be covered.
 void forget_lost_graphs(const Store& store, const Root& root);
 void remove_root(const Store& store, const std::filesystem::path& manifest);
 /// The manifest's path by which a root is kept, and that of what stands beside it: the links of its directory resolved,

@@ -71,7 +71,9 @@ Owner read_owner(int fd) {
 }  // namespace
 
 bool is_bookkeeping(std::string_view attribute) noexcept {
-  constexpr std::array<std::string_view, 3> prefixes = {"user.overlay.", "user.fuseoverlayfs.", "user.karapace."};
+  // The last but one makes fuse-overlayfs take the owners of all files from attributes.
+  constexpr std::array<std::string_view, 4> prefixes = {"user.overlay.", "user.fuseoverlayfs.", "user.containers.",
+                                                        "user.karapace."};
   return std::any_of(prefixes.begin(), prefixes.end(), [&](auto prefix) { return attribute.starts_with(prefix); });
 }
 

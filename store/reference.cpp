@@ -38,7 +38,7 @@ bool is_there(const std::filesystem::path& path) noexcept {
 Reference nearest_project(const Store& store, const std::filesystem::path& working_directory) {
   for (auto directory = working_directory;; directory = directory.parent_path()) {
     auto manifest = directory / "karapace.toml";
-    if (auto root = find_root(store, manifest)) return {root->environment, std::move(root)};
+    if (auto root = find_root(store, manifest, RootSteps::left_out)) return {root->environment, std::move(root)};
     if (is_there(manifest)) refuse_unknown(store, manifest);
     if (!directory.has_relative_path()) break;
   }
@@ -53,7 +53,7 @@ Reference by_path(const Store& store, std::string_view word, const std::filesyst
   auto path = (working_directory / word).lexically_normal();
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) path /= "karapace.toml";
-  auto root = find_root(store, path);
+  auto root = find_root(store, path, RootSteps::left_out);
   if (!root) refuse_unknown(store, path);
   return {root->environment, std::move(root)};
 }

@@ -57,10 +57,11 @@ std::string text_of(const Root& root) {
   return sealed(text);
 }
 
-std::vector<StepKey> steps_from(std::string_view lines, std::size_t count) {
+std::vector<StepKey> steps_from(std::string_view lines, std::size_t count, RootSteps wanted) {
   constexpr std::size_t length = 2 * Digest::size + 1;
   if (lines.size() % length != 0 || lines.size() / length != count) throw std::invalid_argument("steps are missing");
   std::vector<StepKey> steps;
+  if (wanted == RootSteps::left_out) return steps;
   steps.reserve(count);
   for (; !lines.empty(); lines.remove_prefix(length)) {
     auto step = StepKey::from_hex(lines.substr(0, length - 1));
@@ -76,7 +77,7 @@ std::vector<StepKey> steps_from(const nlohmann::json& json) {
   return steps;
 }
 
-Root root_from(nlohmann::json json, std::string_view lines) {
+Root root_from(nlohmann::json json, std::string_view lines, RootSteps wanted) {
   Root root;
   if (json.is_object() && json.contains("graphs")) {
     for (const auto& graph : json.at("graphs")) root.graphs.push_back(graph_from(graph));
@@ -90,21 +91,21 @@ Root root_from(nlohmann::json json, std::string_view lines) {
   root.manifest_mtime_ns = json.at("manifest_mtime_ns").get<std::int64_t>();
   root.lock_mtime_ns = json.at("lock_mtime_ns").get<std::int64_t>();
   root.steps = json.at("format") == 1 ? steps_from(json.at("steps"))
-                                      : steps_from(lines, json.at("steps").get<std::size_t>());
+                                      : steps_from(lines, json.at("steps").get<std::size_t>(), wanted);
   return root;
 }
 
-Root root_from(std::string_view text) {
+Root root_from(std::string_view text, RootSteps wanted) {
   constexpr std::string_view end = "\n}\n";
   auto head = std::min(text.find(end), text.size() - std::min(text.size(), end.size())) + end.size();
-  return root_from(nlohmann::json::parse(text.substr(0, head)), text.substr(std::min(head, text.size())));
+  return root_from(nlohmann::json::parse(text.substr(0, head)), text.substr(std::min(head, text.size())), wanted);
 }
 
-std::optional<Root> read_root(const std::filesystem::path& path) {
+std::optional<Root> read_root(const std::filesystem::path& path, RootSteps steps = RootSteps::read) {
   auto text = read_file_if_exists(path);
   if (!text) return std::nullopt;
   auto what = fmt::format("the project's record \"{}\"", escaped_utf8(path.native()));
-  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed(*text)); });
+  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed(*text), steps); });
   if (blake3(root.manifest.native()).hex() != path.filename()) {
     throw StoreError(fmt::format("{} is damaged (it names another manifest); {}", what, remedy));
   }
@@ -112,12 +113,17 @@ std::optional<Root> read_root(const std::filesystem::path& path) {
 }
 
 /// A damaged record is replaced by a good one.
-std::optional<Root> readable_root(const std::filesystem::path& path) {
+std::optional<Root> readable_root(const std::filesystem::path& path, RootSteps steps = RootSteps::read) {
   try {
-    return read_root(path);
+    return read_root(path, steps);
   } catch (const StoreError&) {
     return std::nullopt;
   }
+}
+
+/// Whether it is a graph and none of the files that one is written from.
+bool is_graph_of(const GraphPlace& place, const std::filesystem::path& file) {
+  return file.parent_path() == place.directory && (file.filename() == "build.ninja" || file.filename() == "steps.cmake");
 }
 
 Root with_graphs_of(const std::optional<Root>& old, Root root) {
@@ -125,7 +131,12 @@ Root with_graphs_of(const std::optional<Root>& old, Root root) {
   for (auto& graph : root.graphs) graphs.emplace(graph.directory, std::move(graph));
   if (old) {
     for (const auto& graph : old->graphs) {
-      if (::access(graph.directory.c_str(), F_OK) == 0) graphs.emplace(graph.directory, graph);
+      if (::access(graph.directory.c_str(), F_OK) != 0) continue;
+      auto& kept = graphs.emplace(graph.directory, graph).first->second;
+      // Of the other form, in the same directory.
+      for (const auto& file : graph.sources)
+        if (is_graph_of(graph, file) && std::find(kept.sources.begin(), kept.sources.end(), file) == kept.sources.end())
+          kept.sources.push_back(file);
     }
   }
   root.graphs.clear();
@@ -152,8 +163,8 @@ void add_root(const Store& store, const Root& root) {
   publish_file(store.staging_path(), path, text, Durable::yes);
 }
 
-std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest) {
-  return read_root(path_of(store, manifest));
+std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest, RootSteps steps) {
+  return read_root(path_of(store, manifest), steps);
 }
 
 std::vector<Root> roots(const Store& store) {
@@ -199,22 +210,26 @@ std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem
     bool may = text && std::any_of(directories.begin(), directories.end(),
                                    [&](const std::filesystem::path& directory) { return may_name(*text, directory); });
     if (!may) continue;
-    if (auto root = readable_root(path); root && lies_in_one(*root, directories)) found.push_back(std::move(*root));
+    if (auto root = readable_root(path, RootSteps::left_out); root && lies_in_one(*root, directories)) found.push_back(std::move(*root));
   }
   return found;
 }
 
 void forget_lost_graphs(const Store& store, const Root& root) {
-  auto is_lost = [](const GraphPlace& graph) {
-    return ::access((graph.directory / "build.ninja").c_str(), F_OK) != 0 &&
-           ::access((graph.directory / "steps.cmake").c_str(), F_OK) != 0;
+  auto is_lost = [](const std::filesystem::path& file) {
+    return ::access(file.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
   };
-  if (!store.writable() || std::none_of(root.graphs.begin(), root.graphs.end(), is_lost)) return;
+  auto without_lost = [&](GraphPlace graph) {
+    std::erase_if(graph.sources, [&](const auto& file) { return is_graph_of(graph, file) && is_lost(file); });
+    return graph;
+  };
+  auto changes = [&](const GraphPlace& graph) { return without_lost(graph) != graph; };
+  if (!store.writable() || std::none_of(root.graphs.begin(), root.graphs.end(), changes)) return;
   auto path = path_of(store, root.manifest);
   auto only_one = store.lock_output("root-" + path.filename().native());
   auto now = readable_root(path);
   if (!now) return;
-  std::erase_if(now->graphs, is_lost);
+  for (auto& graph : now->graphs) graph = without_lost(std::move(graph));
   auto lock = store.lock_contents(LOCK_SH);
   publish_file(store.staging_path(), path, text_of(*now), Durable::yes);
 }

@@ -2,6 +2,7 @@
 #include "generator/project/generate.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <set>
 #include <thread>
@@ -21,6 +22,7 @@
 #include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/parallel.hpp"
+#include "store/shown.hpp"
 
 namespace karapace::generator {
 
@@ -49,26 +51,6 @@ fs::path without_final_slash(const fs::path& path) {
   return normal.has_filename() ? normal : normal.parent_path();
 }
 
-/// Whether a session holds the directory (runtime/sandbox/session.cpp). Another `gen` asks the same for a moment.
-bool is_held(const fs::path& directory) {
-  constexpr int tries = 20;
-  constexpr timespec moment{0, 5'000'000};
-  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  for (int i = 0; fd && i < tries; ++i) {
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR)) return false;
-    ::nanosleep(&moment, nullptr);
-  }
-  return static_cast<bool>(fd);
-}
-
-/// The directory above `directory`, or itself, that a session shows.
-std::optional<fs::path> shown_above(const fs::path& directory) {
-  for (auto one = directory;; one = one.parent_path()) {
-    if (is_held(one)) return one;
-    if (!one.has_relative_path()) return std::nullopt;
-  }
-}
-
 class Generation {
  public:
   explicit Generation(const GenerateRequest& request)
@@ -82,6 +64,8 @@ class Generation {
 
   Generated run() {
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
+    const auto only_one = lock_graphs();
+    judged_place();  // again, as locking may have taken minutes
     register_roots();  // before anything can be built that gc would take for garbage
     directory_.write_mirrors(mirrors_text(mirrors(), files_));
     Graph graph = std::move(planner_).finish();
@@ -136,9 +120,8 @@ class Generation {
   fs::path judged_place() const {
     auto place = without_final_slash(request_.working_directory / request_.directory);
     const auto real = fs::weakly_canonical(place);
-    const auto shown = shown_above(real);
-    const auto* name = request_.form == GraphForm::ninja ? "build.ninja" : cmake_steps_file.data();
-    if (shown && !(::access((real / name).c_str(), F_OK) == 0 && is_known(real)))
+    const auto shown = store::shown_above(store_, real);
+    if (shown && !(::access((real / graph_file()).c_str(), F_OK) == 0 && is_known(real)) && !is_covered(real))
       throw Error(fmt::format("gen: a session runs that may write to {}, and could change the new graph in {}: end it first",
                               escaped_utf8(shown->native()), escaped_utf8(place.native())));
     return place;
@@ -148,9 +131,31 @@ class Generation {
     return std::any_of(request_.manifests.begin(), request_.manifests.end(), [&](const fs::path& manifest) {
       auto path = request_.working_directory / manifest;
       const auto root = store::find_root(store_, fs::is_directory(path) ? path / "karapace.toml" : path);
-      return root && std::any_of(root->graphs.begin(), root->graphs.end(),
-                                 [&](const store::GraphPlace& graph) { return graph.directory == directory; });
+      return root && std::any_of(root->graphs.begin(), root->graphs.end(), [&](const store::GraphPlace& graph) {
+               const auto& files = graph.sources;
+               return graph.directory == directory &&
+                      std::find(files.begin(), files.end(), directory / graph_file()) != files.end();
+             });
     });
+  }
+
+  /// Below a `.karapace` that sessions see covered as a whole: that of a known graph.
+  bool is_covered(const fs::path& directory) const {
+    const auto own = std::find(directory.begin(), directory.end(), own_name);
+    if (own == directory.end()) return false;
+    fs::path above;
+    for (auto part = directory.begin(); part != own; ++part) above /= *part;
+    return is_known(above);
+  }
+
+  std::string graph_file() const { return request_.form == GraphForm::ninja ? "build.ninja" : std::string(cmake_steps_file); }
+
+  FileLock lock_graphs() const {
+    constexpr std::chrono::seconds patience{60};
+    if (auto lock = store::lock_graphs(store_, LOCK_EX, patience)) return std::move(*lock);
+    throw Error(
+        "gen: for 60 seconds a session has been at its beginning, or another gen at work: is one stopped? `lslocks` names "
+        "who holds \"graphs\" in the store; continue it (kill -CONT) or end it");
   }
 
   void write_ninja(const Graph& graph) {
@@ -174,8 +179,10 @@ class Generation {
   void register_roots() {
     constexpr unsigned at_once = 32;
     auto directory = fs::canonical(directory_.path());
-    for (auto& root : roots_)
+    for (auto& root : roots_) {
       root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path())}};
+      root.graphs.front().sources.push_back(directory / graph_file());
+    }
     for_each_index(roots_.size(), at_once, [&](std::size_t index) { store::add_root(store_, roots_[index]); });
   }
 

@@ -46,9 +46,8 @@ Fd open_own(int parent, const std::string& name, const fs::path& path, std::stri
   }
   // A session can have given it to others, or had it give what is made in it to them.
   for (const char* list : {"system.posix_acl_access", "system.posix_acl_default"}) ::fremovexattr(fd.get(), list);
-  if ((status.st_mode & 022) != 0 && ::fchmod(fd.get(), status.st_mode & 07755) != 0) {
-    throw Error(errno_message(fmt::format("{}: cannot keep others from writing to {}", what, quoted(path)), errno));
-  }
+  // Without effect on a file system that has no modes.
+  if ((status.st_mode & 022) != 0) ::fchmod(fd.get(), status.st_mode & 07755);
   return fd;
 }
 
@@ -141,7 +140,7 @@ bool OwnDirectory::has_already(const std::string& name, std::string_view text) c
   bool same_size = ::fstatat(fd_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                    static_cast<std::uint64_t>(status.st_size) == text.size();
   // As write_file_in leaves it: nobody else may write to it.
-  bool is_as_made = status.st_nlink == 1 && status.st_uid == ::geteuid() && (status.st_mode & 07777) == 0644;
+  bool is_as_made = status.st_nlink == 1 && status.st_uid == ::geteuid() && (status.st_mode & 022) == 0;
   return same_size && is_as_made && read(name) == text;
 }
 

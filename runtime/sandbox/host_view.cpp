@@ -118,7 +118,11 @@ class Planner {
     for (int links = 0; links < most_links; ++links) {
       struct stat status {};
       std::error_code error;
-      if (::lstat(written.c_str(), &status) != 0) return;
+      if (::lstat(written.c_str(), &status) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR) return;
+        throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to",
+                                                     escaped_utf8(written.native())), errno));
+      }
       const auto parent = fs::canonical(written.parent_path(), error);
       if (error) return;
       protect_everywhere(parent / written.filename());

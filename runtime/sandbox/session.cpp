@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <set>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <linux/openat2.h>
@@ -22,6 +24,7 @@
 #include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/shown.hpp"
 
 namespace karapace::runtime {
 namespace {
@@ -109,11 +112,12 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   plan.host = host_operations(mounts, limits);
 }
 
-/// A file or directory (`type`: S_IFREG, S_IFDIR), locked. Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
+/// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
+/// Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
 ///
 /// Whoever can read the file can lock it, those in other sessions of the project, too: they can keep a session from
 /// beginning, which is told, but not have one begin without the lock.
-std::optional<Fd> hold(const fs::path& file, mode_t type, const Notice& notice) {
+std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
   constexpr std::chrono::seconds patience{10};
   const auto name = fmt::format("\"{}\"", escaped_utf8(file.native()));
   Waiting waiting(patience, name + ", which somebody writes", notice);
@@ -121,7 +125,7 @@ std::optional<Fd> hold(const fs::path& file, mode_t type, const Notice& notice) 
     Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
     struct stat held {};
     struct stat named {};
-    if (!fd || ::fstat(fd.get(), &held) != 0 || (held.st_mode & S_IFMT) != type) return std::nullopt;
+    if (!fd || ::fstat(fd.get(), &held) != 0 || !S_ISREG(held.st_mode)) return std::nullopt;
     const bool locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK && errno != EINTR) return std::nullopt;
     const bool same = ::lstat(file.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
@@ -134,19 +138,64 @@ std::optional<Fd> hold(const fs::path& file, mode_t type, const Notice& notice) 
                   name, patience.count()));
 }
 
-/// What `gen` must know of: a control file that is locked it writes to, instead of replacing it, as its mount would go with
-/// the old one; below a directory that is locked it makes no new graph.
-std::vector<Fd> hold_what_is_shown(const SandboxPlan& plan, const Notice& notice) {
+std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice) {
   std::vector<Fd> held;
-  const auto add = [&](const fs::path& path, mode_t type) {
-    if (auto one = hold(path, type, notice)) held.push_back(*std::move(one));
-  };
   for (const auto& operation : plan.host)
-    if (operation.kind == HostOperation::Kind::read_only) add(operation.path, S_IFREG);
-  for (const auto& bind : plan.binds)
-    if (bind.origin == BindSource::host && bind.access == BindAccess::read_write) add(bind.source, S_IFDIR);
+    if (operation.kind == HostOperation::Kind::read_only)
+      if (auto file = hold(operation.path, notice)) held.push_back(*std::move(file));
   return held;
 }
+
+/// What `gen` must know of while a session runs (store/shown.hpp). Made before its plan, as graphs must not change between
+/// the look at them and their being covered.
+class Sight {
+ public:
+  Sight(const store::Store& store, const Notice& notice) : store_(store), notice_(notice) {
+    if (!store.writable()) return;
+    constexpr std::chrono::seconds patience{30};
+    graphs_ = store::lock_graphs(store, LOCK_SH, patience);
+    if (!graphs_)
+      throw SandboxError(fmt::format(
+          "sandbox: for {} seconds a karapace gen has been writing its graph: is it stopped? `lslocks` names who holds "
+          "\"graphs\" in the store; continue it (kill -CONT) or end it",
+          patience.count()));
+  }
+
+  void hold(const SandboxPlan& plan) {
+    files_ = hold_control_files(plan, notice_);
+    if (!store_.writable()) return;
+    for (const auto& bind : plan.binds)
+      if (bind.origin == BindSource::host && bind.access == BindAccess::read_write) note(store::shown_name(bind.source));
+  }
+  /// What the session shows whose mounts these are, which may end before this one.
+  void hold_as_well(const fs::path& list) {
+    std::istringstream lines(read_file_if_exists(list).value_or(""));
+    for (std::string name; std::getline(lines, name);) note(name);
+  }
+  void list(const fs::path& list) const {
+    std::string text;
+    for (const auto& name : names_) text += name + '\n';
+    if (read_file_if_exists(list) != text) write_file_atomically(list, text, Durable::no);
+  }
+  /// All is covered: graphs may change again.
+  void stands() { graphs_.reset(); }
+
+ private:
+  void note(const std::string& name) {
+    if (name.empty() || name.find('/') != std::string::npos || !names_.insert(name).second) return;
+    locks_.push_back(store::note_shown(store_, name));
+  }
+
+  const store::Store& store_;
+  const Notice& notice_;
+  std::optional<FileLock> graphs_;
+  std::set<std::string> names_;
+  std::vector<FileLock> locks_;
+  std::vector<Fd> files_;
+};
+
+/// The directories that the mounts of an instance's sessions show, by the names of store/shown.hpp.
+fs::path list_of_shown(const store::Instance& instance) { return instance.directory / "shown"; }
 
 /// Of two at one place only the later one would be seen.
 void add(std::vector<Bind>& binds, Bind bind) {
@@ -159,7 +208,7 @@ std::ptrdiff_t depth(const fs::path& path) { return std::distance(path.begin(), 
 /// Whether the directory lies in a project, which its sessions may write to.
 bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>& project, const fs::path& directory) {
   if (project && lies_in(directory, *project)) return true;
-  const auto roots = store::roots(store);
+  const auto roots = store::roots_in(store, {"/"});  // without those that are damaged
   return std::any_of(roots.begin(), roots.end(),
                      [&](const store::Root& root) { return lies_in(directory, root.manifest.parent_path()); });
 }
@@ -257,23 +306,30 @@ Fd lock_upper(const store::Instance& instance, const Notice& notice) {
 }
 
 /// The first session mounts.
-SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions,
+SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions, Sight& sight,
                         const Notice& notice) {
   // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
   const Fd upper_lock = lock_upper(instance, notice);
+  sight.list(list_of_shown(instance));
   plan.id_mode = enter();
   plan.fresh_upper = is_untouched(plan.upper);
   plan.upper_lock = upper_lock.get();
   plan.ending = Ending::at_once;
-  plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
+  plan.when_ready = [&](pid_t process) {
+    sight.stands();
+    sessions.add_and_unlock(process, plan.id_mode);
+  };
   return run(plan);
 }
 
-SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan, SessionList& sessions) {
+SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan, SessionList& sessions, Sight& sight) {
   plan.joined = running.process.get();
   plan.id_mode = running.mode;
   plan.ending = Ending::at_once;
-  plan.when_ready = [&](pid_t process) { sessions.add_and_unlock(process, plan.id_mode); };
+  plan.when_ready = [&](pid_t process) {
+    sight.stands();
+    sessions.add_and_unlock(process, plan.id_mode);
+  };
   return run(plan);
 }
 
@@ -281,9 +337,10 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
                               const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
   const auto& instance = held.instance;
+  Sight sight(store, request.notice);
   const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
-  const auto held_files = hold_what_is_shown(plan, request.notice);
+  sight.hold(plan);
   SessionList sessions(instance.directory, request.notice);
   while (const auto running = sessions.find_running()) {
     const auto own_mounts = option_with_own_mounts(request);
@@ -295,14 +352,15 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
                       "other one, or add --ephemeral",
                       own_mounts));
     try {
-      return run_joined(*running, plan, sessions);
+      sight.hold_as_well(list_of_shown(instance));
+      return run_joined(*running, plan, sessions, sight);
     } catch (const SessionGone&) {
       sessions.forget(*running);
     } catch (const NotASession&) {
       sessions.strike(*running);
     }
   }
-  return run_first(instance, plan, sessions, request.notice);
+  return run_first(instance, plan, sessions, sight, request.notice);
 }
 
 std::optional<fs::path> project_of(const store::Reference& reference) {
@@ -315,8 +373,10 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   const auto staging = store.stage();
   const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
+  Sight sight(store, request.notice);
   auto plan = session_plan(store, environment, place, request);
-  const auto held_files = hold_what_is_shown(plan, request.notice);
+  sight.hold(plan);
+  plan.when_ready = [&](pid_t) { sight.stands(); };
   plan.id_mode = enter();
   plan.fresh_upper = true;
   return run(plan);
@@ -336,8 +396,10 @@ SandboxResult run_in_memory(const store::Store& store, const store::Environment&
                             const store::Reference& reference, const SessionRequest& request) {
   const auto instance = store::find_instance(store, reference);
   const auto in_use = instance ? store::use_instance(*instance) : std::nullopt;
+  Sight sight(store, request.notice);
   auto plan = plan_in_memory(store, environment, reference, request);
-  const auto held_files = hold_what_is_shown(plan, request.notice);
+  sight.hold(plan);
+  plan.when_ready = [&](pid_t) { sight.stands(); };
   plan.id_mode = enter();
   return run(plan);
 }

@@ -81,15 +81,21 @@ class PersonsPath {
   int links_ = 0;
 };
 
+/// An entry that can not be used allows nothing; that is told when no other allows the mount.
 bool is_allowed(const fs::path& real, const MountPolicy& policy) {
   if (policy.project && lies_in(real, *policy.project)) return true;
-  return std::any_of(policy.allowed.begin(), policy.allowed.end(), [&](const fs::path& allowed) {
+  std::string refusal;
+  for (const auto& allowed : policy.allowed) {
     try {
-      return lies_in(real, PersonsPath("[mounts] allowed of config.toml", allowed, policy).resolve());
+      if (lies_in(real, PersonsPath("[mounts] allowed of config.toml", allowed, policy).resolve())) return true;
     } catch (const fs::filesystem_error&) {
-      return false;
+      continue;
+    } catch (const SandboxError& error) {
+      refusal = error.what();
     }
-  });
+  }
+  if (!refusal.empty()) throw SandboxError(refusal);
+  return false;
 }
 
 /// `what`: "mount data" or "--bind".

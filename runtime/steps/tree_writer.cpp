@@ -107,6 +107,12 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
     if (part == "..") {
       throw StepError(fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), name));
     }
+    // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
+    if (part.starts_with(".wh.")) {
+      throw StepError(fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
+                                  "archive of a container's file system (`podman export`), not of one of its layers",
+                                  archive.label(), name));
+    }
     if (!path.empty()) path += '/';
     path += part;
   }

@@ -18,6 +18,7 @@
 #include "generator/project/control_files.hpp"
 #include "sample_lock.hpp"
 #include "store/environment.hpp"
+#include "store/shown.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::generator {
@@ -135,9 +136,9 @@ TEST_F(Gen, EditedLockChangesTheGraph) {
 }
 
 TEST_F(Gen, MakesNoNewGraphWhereASessionMayWrite) {
+  auto opened = store::Store::open(store(), store::Store::Access::create);
   // As a session does with the directories that it shows: here the one above the project.
-  Fd shown(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  std::optional shown = store::note_shown(opened, store::shown_name(directory_));
   for (const char* command : {"karapace gen --frozen", "karapace gen --frozen -C build", "karapace gen --frozen --cmake"}) {
     auto refused = shell(command);
     EXPECT_NE(refused.status, 0) << command;
@@ -150,13 +151,14 @@ TEST_F(Gen, MakesNoNewGraphWhereASessionMayWrite) {
   shown.reset();
   EXPECT_EQ(shell("karapace gen --frozen").status, 0);
   // What is known and there was covered when the session began; what it has made itself was not.
-  shown = Fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_EQ(::flock(shown.get(), LOCK_SH), 0);
+  shown = store::note_shown(opened, store::shown_name(directory_));
   EXPECT_EQ(shell("karapace gen --frozen").status, 0);
   fs::create_directory(project_ / "planted");
   fs::copy_file(project_ / "build.ninja", project_ / "planted/build.ninja");
   EXPECT_NE(shell("karapace gen --frozen -C planted").status, 0);
   EXPECT_FALSE(fs::exists(project_ / "planted/.karapace"));
+  EXPECT_NE(shell("karapace gen --frozen --cmake -C .").status, 0) << "the other form was not there";
+  EXPECT_EQ(shell("karapace gen --frozen -C .karapace/build").status, 0) << "that is covered as a whole";
 }
 
 TEST_F(Gen, GraphsThatAreGoneAreForgottenWhenASessionBegins) {
@@ -165,8 +167,12 @@ TEST_F(Gen, GraphsThatAreGoneAreForgottenWhenASessionBegins) {
   auto opened = store::Store::open(store(), store::Store::Access::create);
   store::forget_lost_graphs(opened, *store::find_root(opened, project_ / "karapace.toml"));
   const auto graphs = store::find_root(opened, project_ / "karapace.toml")->graphs;
-  ASSERT_EQ(graphs.size(), 1U);
-  EXPECT_EQ(graphs[0].directory, project_ / "kept");
+  ASSERT_EQ(graphs.size(), 2U);
+  auto has = [](const store::GraphPlace& graph) {
+    return std::count(graph.sources.begin(), graph.sources.end(), graph.directory / "build.ninja") == 1;
+  };
+  EXPECT_TRUE(has(graphs[0]));  // kept
+  EXPECT_FALSE(has(graphs[1]));
 }
 
 TEST_F(Gen, EditedSetupFileChangesLockAndGraph) {

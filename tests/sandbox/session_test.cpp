@@ -19,6 +19,7 @@
 #include "sandbox_fixture.hpp"
 #include "store/error.hpp"
 #include "store/pins.hpp"
+#include "store/shown.hpp"
 
 namespace karapace::runtime::test {
 namespace {
@@ -309,19 +310,21 @@ TEST_P(ControlFiles, AreHeldHoweverLongTheirWriterTakes) {
   EXPECT_EQ(read_file(graph()), "a new graph\n");
 }
 
-TEST_P(ControlFiles, AndDirectoriesThatMayBeWrittenAreHeldWhileASessionRuns) {
-  request.read_only_binds = {"/usr/share"};
+TEST_P(ControlFiles, AndDirectoriesThatMayBeWrittenAreNotedWhileASessionRuns) {
+  const auto looked_at = directory / "looked at";
+  fs::create_directory(looked_at);
+  request.read_only_binds = {looked_at};
   const auto session = start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
                                  " ]; do sleep 0.05; done",
                              request);
   for (int i = 0; i < 200 && !fs::exists(project() / "begun"); ++i) std::this_thread::sleep_for(50ms);
-  const Fd shown = open_at(AT_FDCWD, project(), O_RDONLY | O_DIRECTORY);
-  const Fd read_only = open_at(AT_FDCWD, "/usr/share", O_RDONLY | O_DIRECTORY);
-  EXPECT_NE(::flock(shown.get(), LOCK_EX | LOCK_NB), 0);
-  EXPECT_EQ(::flock(read_only.get(), LOCK_EX | LOCK_NB), 0);
+  const auto opened = store::Store::open(store_root(), store::Store::Access::read_only);
+  EXPECT_EQ(store::shown_above(opened, project() / "deep/down"), project());
+  EXPECT_EQ(store::shown_above(opened, looked_at), std::nullopt);
+  EXPECT_TRUE(store::lock_graphs(opened, LOCK_EX, 1s)) << "it stands, so graphs may be written again";
   std::ofstream(project() / "end") << "";
   EXPECT_EQ(finish(session), 0);
-  EXPECT_EQ(::flock(shown.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(store::shown_above(opened, project()), std::nullopt);
 }
 
 TEST_P(ControlFiles, ThatSomebodyKeepsLockedKeepASessionFromBeginning) {

@@ -76,7 +76,8 @@ TEST_F(TreeWriting, ListsExactlyWhatAScanOfTheTreeFinds) {
 
 TEST_F(TreeWriting, LeavesOutTheMarksOfOverlaysThatAnArchiveBrings) {
   std::string records;
-  for (const char* name : {"user.overlay.opaque", "user.fuseoverlayfs.opaque", "user.karapace.owner", "user.note"}) {
+  for (const char* name : {"user.overlay.opaque", "user.fuseoverlayfs.opaque", "user.containers.override_stat", "user.karapace.owner",
+                           "user.note"}) {
     auto record = " SCHILY.xattr." + std::string(name) + "=y\n";
     records += std::to_string(record.size() + 2) + record;  // the length, two digits, counts itself
   }
@@ -91,6 +92,8 @@ TEST_F(TreeWriting, LeavesOutTheMarksOfOverlaysThatAnArchiveBrings) {
 }
 
 TEST_F(TreeWriting, RefusesPathsThatLeadOutside) {
+  EXPECT_NE(refusal(TarBuilder().add({.name = "etc/.wh.hello", .content = ""}).finish()).find("is a whiteout"),
+            std::string::npos);
   EXPECT_EQ(refusal(TarBuilder().add({.name = "../evil", .content = "x"}).finish()),
             "x.tar: refused: the path \"../evil\" leads outside with \"..\"");
   EXPECT_EQ(refusal(TarBuilder().add({.name = "/etc/evil", .content = "x"}).finish()),
