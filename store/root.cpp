@@ -121,6 +121,11 @@ std::optional<Root> readable_root(const std::filesystem::path& path, RootSteps s
   }
 }
 
+/// What can not be looked at now may be there again.
+bool is_gone(const std::filesystem::path& path) {
+  return ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /// Whether it is a graph and none of the files that one is written from.
 bool is_graph_of(const GraphPlace& place, const std::filesystem::path& file) {
   return file.parent_path() == place.directory && (file.filename() == "build.ninja" || file.filename() == "steps.cmake");
@@ -131,7 +136,7 @@ Root with_graphs_of(const std::optional<Root>& old, Root root) {
   for (auto& graph : root.graphs) graphs.emplace(graph.directory, std::move(graph));
   if (old) {
     for (const auto& graph : old->graphs) {
-      if (::access(graph.directory.c_str(), F_OK) != 0) continue;
+      if (is_gone(graph.directory)) continue;
       auto& kept = graphs.emplace(graph.directory, graph).first->second;
       // Of the other form, in the same directory.
       for (const auto& file : graph.sources)
@@ -216,11 +221,11 @@ std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem
 }
 
 void forget_lost_graphs(const Store& store, const Root& root) {
-  auto is_lost = [](const std::filesystem::path& file) {
-    return ::access(file.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
-  };
   auto without_lost = [&](GraphPlace graph) {
-    std::erase_if(graph.sources, [&](const auto& file) { return is_graph_of(graph, file) && is_lost(file); });
+    // What it includes and reads lies in .karapace, which is covered as a whole where it is there.
+    const bool is_whole = !is_gone(graph.directory / ".karapace");
+    std::erase_if(graph.sources,
+                  [&](const auto& file) { return is_graph_of(graph, file) && (!is_whole || is_gone(file)); });
     return graph;
   };
   auto changes = [&](const GraphPlace& graph) { return without_lost(graph) != graph; };

@@ -152,11 +152,11 @@ class Sight {
  public:
   Sight(const store::Store& store, const Notice& notice) : store_(store), notice_(notice) {
     if (!store.writable()) return;
-    constexpr std::chrono::seconds patience{30};
+    constexpr std::chrono::seconds patience{60};
     graphs_ = store::lock_graphs(store, LOCK_SH, patience);
     if (!graphs_)
       throw SandboxError(fmt::format(
-          "sandbox: for {} seconds a karapace gen has been writing its graph: is it stopped? `lslocks` names who holds "
+          "sandbox: for {} seconds a karapace gen or a session has not got on: is one stopped? `lslocks` names who holds "
           "\"graphs\" in the store; continue it (kill -CONT) or end it",
           patience.count()));
   }
@@ -337,11 +337,12 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
                               const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
   const auto& instance = held.instance;
+  // Whoever waits for others of the instance keeps nobody else waiting.
+  SessionList sessions(instance.directory, request.notice);
   Sight sight(store, request.notice);
   const auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
   sight.hold(plan);
-  SessionList sessions(instance.directory, request.notice);
   while (const auto running = sessions.find_running()) {
     const auto own_mounts = option_with_own_mounts(request);
     const bool can_join = own_mounts.empty();

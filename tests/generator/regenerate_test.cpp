@@ -173,6 +173,9 @@ TEST_F(Gen, GraphsThatAreGoneAreForgottenWhenASessionBegins) {
   };
   EXPECT_TRUE(has(graphs[0]));  // kept
   EXPECT_FALSE(has(graphs[1]));
+  fs::remove_all(project_ / "kept/.karapace");  // which a session could make itself then
+  store::forget_lost_graphs(opened, *store::find_root(opened, project_ / "karapace.toml"));
+  EXPECT_FALSE(has(store::find_root(opened, project_ / "karapace.toml")->graphs[0]));
 }
 
 TEST_F(Gen, EditedSetupFileChangesLockAndGraph) {
