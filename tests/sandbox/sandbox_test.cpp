@@ -321,57 +321,63 @@ TEST_F(Sandbox, StreamsOutput) {
   ::close(ends[0]);
 }
 
-TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
+/// What a command that has a terminal of its own prints, and its exit status; `answer(output)` gives the keys to type once.
+struct OnATerminal {
+  std::string output;
+  int status = -1;
+};
+template <class Run, class Answer>
+OnATerminal on_a_terminal(Run run, Answer answer) {
   int master = -1;
   const winsize size{33, 101, 0, 0};
   const pid_t runner = ::forkpty(&master, nullptr, nullptr, &size);
-  if (runner == 0) {
-    auto terminal = plan();
-    terminal.purpose = Purpose::session;
-    terminal.terminal = Terminal::pty;
-    terminal.commands = {shell("tty; stty size; read line; echo \"got $line\"; exit 5")};
-    ::_exit(run_plan(terminal).status);
-  }
-  std::string output;
+  if (runner == 0) ::_exit(run());
+  OnATerminal result;
   char buffer[1024];
   bool answered = false;
   for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) {
-    output.append(buffer, static_cast<std::size_t>(count));
-    if (answered || output.find("33 101") == std::string::npos) continue;
-    answered = ::write(master, "hello\n", 6) == 6;
+    result.output.append(buffer, static_cast<std::size_t>(count));
+    if (answered) continue;
+    for (const std::string& keys : answer(result.output)) {
+      answered = ::write(master, keys.data(), keys.size()) == static_cast<ssize_t>(keys.size());
+      std::this_thread::sleep_for(200ms);  // a line is read anew after a signal's character
+    }
   }
   int status = 0;
   ::waitpid(runner, &status, 0);
-  EXPECT_NE(output.find("/dev/pts/0\r\n33 101\r\n"), std::string::npos) << output;
-  EXPECT_NE(output.find("got hello"), std::string::npos) << output;
-  EXPECT_EQ(WEXITSTATUS(status), 5);
   ::close(master);
+  result.status = WEXITSTATUS(status);
+  return result;
+}
+
+SandboxPlan with_terminal(SandboxPlan plan, Command command) {
+  plan.purpose = Purpose::session;
+  plan.terminal = Terminal::pty;
+  plan.commands = {std::move(command)};
+  return plan;
+}
+
+/// `keys` as soon as `word` was printed.
+auto once(std::string word, std::vector<std::string> keys) {
+  return [word = std::move(word), keys = std::move(keys)](const std::string& output) {
+    return output.find(word) == std::string::npos ? std::vector<std::string>{} : keys;
+  };
+}
+
+TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
+  const auto ended = on_a_terminal(
+      [&] { return run_plan(with_terminal(plan(), shell("tty; stty size; read line; echo \"got $line\"; exit 5"))).status; },
+      once("33 101", {"hello\n"}));
+  EXPECT_NE(ended.output.find("/dev/pts/0\r\n33 101\r\n"), std::string::npos) << ended.output;
+  EXPECT_NE(ended.output.find("got hello"), std::string::npos) << ended.output;
+  EXPECT_EQ(ended.status, 5);
 }
 
 TEST_F(Sandbox, CtrlZDoesNotStopACommandThatNobodyCouldContinue) {
-  int master = -1;
-  const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
-  if (runner == 0) {
-    auto terminal = plan();
-    terminal.purpose = Purpose::session;
-    terminal.terminal = Terminal::pty;
-    terminal.commands = {shell("echo begun; read line; exit 6")};
-    ::_exit(run_plan(terminal).status);
-  }
-  std::string output;
-  char buffer[1024];
-  bool answered = false;
-  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) {
-    output.append(buffer, static_cast<std::size_t>(count));
-    if (answered || output.find("begun") == std::string::npos) continue;
-    answered = ::write(master, "\x1a", 1) == 1;
-    std::this_thread::sleep_for(200ms);  // a line is read anew after the signal's character
-    ASSERT_EQ(::write(master, "\n", 1), 1);
-  }
-  int status = 0;
-  ::waitpid(runner, &status, 0);
-  EXPECT_EQ(WEXITSTATUS(status), 6) << output;
-  ::close(master);
+  const auto ended =
+      on_a_terminal([&] { return run_plan(with_terminal(plan(), shell("echo begun; read line; exit 6"))).status; },
+                    once("begun", {"\x1a", "\n"}));
+  EXPECT_EQ(ended.status, 6) << ended.output;
 }
 
 TEST_F(Sandbox, ATerminalThatNobodyReadsKeepsNoSignalFromPassing) {
