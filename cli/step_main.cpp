@@ -48,6 +48,7 @@ std::optional<steps::MovedClock> moved_clock(const EdgeCommand& edge) {
 }
 
 StepOutput perform(const steps::StepContext& context) {
+  steps::check_rules(context.step);
   switch (context.step.kind) {
     case StepKind::unpack: return steps::unpack(context);
     case StepKind::install: return steps::install(context);

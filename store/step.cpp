@@ -80,6 +80,15 @@ Step step_from(const nlohmann::json& json) {
 
 std::string_view text(StepKind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
 
+std::string_view rules(StepKind kind) noexcept {
+  switch (kind) {
+    case StepKind::unpack: return "1";
+    case StepKind::install: return "1";
+    case StepKind::setup: return "1";
+    default: return "";
+  }
+}
+
 std::optional<StepKind> step_kind_from(std::string_view word) noexcept {
   auto found = std::find(kind_names.begin(), kind_names.end(), word);
   if (found == kind_names.end()) return std::nullopt;

@@ -22,11 +22,19 @@ enum class StepKind { fetch, unpack, install, setup, commit, environment };
 std::string_view text(StepKind kind) noexcept;
 std::optional<StepKind> step_kind_from(std::string_view word) noexcept;
 
+/// The number of the rules by which this release makes what a step of the kind makes, "" for kinds whose parameters say all.
+/// It is a parameter of the step, so that results of other rules are never taken for these (docs/hash-contract.md, which
+/// also says when to raise it).
+std::string_view rules(StepKind kind) noexcept;
+
 struct Parameter {
   std::string name;   // [a-z0-9-]+
   std::string value;  // any bytes but NUL
   auto operator<=>(const Parameter&) const = default;
 };
+
+/// The parameter `rules` of a kind that has one.
+inline Parameter rules_of(StepKind kind) { return {"rules", std::string(rules(kind))}; }
 
 struct Step {
   StepKind kind{};

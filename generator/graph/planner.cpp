@@ -95,7 +95,7 @@ class Planner::Addition {
     return edge(std::move(step), std::move(subject), size, std::move(location));
   }
   std::size_t unpack(const StepKey& blob, std::string_view format, std::string subject, std::uint64_t size) {
-    auto step = Step::normalised(StepKind::unpack, {{"format", std::string(format)}}, {blob});
+    auto step = Step::normalised(StepKind::unpack, {{"format", std::string(format)}, rules_of(StepKind::unpack)}, {blob});
     return edge(std::move(step), std::move(subject), size);
   }
 
@@ -128,7 +128,7 @@ class Planner::Addition {
                                  {{"architecture", lock_.architecture},
                                   {"base-layers", fmt::to_string(layers_.size())},
                                   {"distribution", lock_.distribution},
-                                  {"epoch", fmt::to_string(lock_.source_date_epoch)}},
+                                  rules_of(StepKind::install)},
                                  std::move(inputs));
     layers_.push_back(need(edge(std::move(step), std::move(subject), packages.size())));
   }
@@ -139,8 +139,8 @@ class Planner::Addition {
       inputs.push_back(fetch_blake3(file.content, file.size, "file " + printable(file.target)));
     auto step = Step::normalised(StepKind::setup,
                                  {{"base-layers", fmt::to_string(layers_.size())},
-                                  {"epoch", fmt::to_string(lock_.source_date_epoch)},
                                   {"files", files_json(lock_.files)},
+                                  rules_of(StepKind::setup),
                                   {"run", run_json(lock_.run)}},
                                  std::move(inputs));
     layers_.push_back(need(edge(std::move(step), setup_subject(lock_), lock_.run.size())));

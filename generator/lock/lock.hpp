@@ -85,7 +85,6 @@ struct Lock {
   std::string distribution;  // "debian", "ubuntu"; "" for an archive without packages
   std::string suite;
   std::string architecture;  // "amd64", Debian's word
-  std::int64_t source_date_epoch = 0;  // seconds; date of the newest Release (or 0 < clamp for archives without)
   std::optional<LockedArchive> archive;       // base archive; else bootstrapped from `base`
   std::vector<LockedRepository> repositories;  // sorted by archive, then suite
   std::vector<LockedPackage> base;      // the bootstrapped base in install order; empty with an archive

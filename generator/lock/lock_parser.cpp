@@ -304,9 +304,6 @@ Lock Parser::parse() {
   refuse_conflicts();
   Lock lock;
   auto by_suite = [](const LockedRepository& value) { return std::pair(value.archive, value.suite); };
-  auto seconds = [&] {
-    return static_cast<std::int64_t>(reader_.number(std::uint64_t{std::numeric_limits<std::int64_t>::max()}));
-  };
   auto files = [&] { reader_.array([&] { lock.files.push_back(file()); }); };
   std::size_t begin = reader_.position();
   reader_.object(
@@ -314,7 +311,8 @@ Lock Parser::parse() {
       field("distribution", [&] { lock.distribution = word(judge_optional_word); }),
       field("suite", [&] { lock.suite = word(judge_optional_word); }),
       field("architecture", [&] { lock.architecture = word(judge_word); }),
-      field("source_date_epoch", [&] { lock.source_date_epoch = seconds(); }),
+      // Of older locks: steps know their epochs by what they build on now.
+      optional_field("source_date_epoch", [&] { reader_.number(std::uint64_t{std::numeric_limits<std::int64_t>::max()}); }),
       optional_field("base_archive", [&] { lock.archive = base_archive(); }),
       field("repositories",
             [&] {

@@ -179,8 +179,6 @@ void append_origin(std::string& text, const Lock& lock) {
   append_top(text, "distribution", lock.distribution);
   append_top(text, "suite", lock.suite);
   append_top(text, "architecture", lock.architecture);
-  append_name(text, "source_date_epoch");
-  fmt::format_to(std::back_inserter(text), "{},\n ", lock.source_date_epoch);
   if (!lock.archive) return;
   append_name(text, "base_archive");
   text += '{';

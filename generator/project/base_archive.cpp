@@ -58,7 +58,7 @@ void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) 
 std::vector<Step> archive_steps(const LockedArchive& archive) {
   auto fetch = Step::normalised(StepKind::fetch,
                                 {{"sha256", archive.sha256.hex()}, {"size", fmt::to_string(archive.size)}}, {});
-  auto unpack = Step::normalised(StepKind::unpack, {{"format", "tar"}}, {fetch.key()});
+  auto unpack = Step::normalised(StepKind::unpack, {{"format", "tar"}, rules_of(StepKind::unpack)}, {fetch.key()});
   return {fetch, unpack};
 }
 

@@ -17,9 +17,6 @@ namespace karapace::generator {
 
 namespace {
 
-// Of archives without packages nothing says when they were made; what setup writes is dated 2000-01-01.
-constexpr std::int64_t epoch_of_archives = 946'684'800;
-
 // The making of a new lock, with the old one's versions kept.
 class Renewal {
  public:
@@ -49,7 +46,6 @@ class Renewal {
     lock.distribution = old_->distribution;
     lock.suite = old_->suite;
     lock.architecture = old_->architecture;
-    lock.source_date_epoch = old_->source_date_epoch;
     lock.archive = old_->archive;
     lock.repositories = old_->repositories;
     lock.base = old_->base;
@@ -59,7 +55,6 @@ class Renewal {
   void resolve_into(LockResult& result) const {
     Lock& lock = result.lock;
     lock.architecture = old_ ? old_->architecture : host_architecture();
-    lock.source_date_epoch = epoch_of_archives;
     std::optional<std::string> status;
     if (const auto* archive = std::get_if<BaseArchive>(&project_.manifest.base)) {
       ArchivePlaces places{project_.directory(), settings_.places.store, settings_.places.cache};
@@ -78,7 +73,6 @@ class Renewal {
     lock.repositories = std::move(resolution.repositories);
     lock.base = std::move(resolution.base);
     lock.packages = std::move(resolution.packages);
-    lock.source_date_epoch = resolution.source_date_epoch;
     result.notes = std::move(resolution.notes);
   }
 

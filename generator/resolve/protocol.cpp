@@ -231,7 +231,6 @@ std::string resolution_text(const Resolution& resolution) {
   return written({{"repositories", std::move(repositories)},
                   {"base", to_json(resolution.base)},
                   {"packages", to_json(resolution.packages)},
-                  {"source_date_epoch", resolution.source_date_epoch},
                   {"notes", resolution.notes}});
 }
 
@@ -241,7 +240,6 @@ Resolution parse_resolution(std::string_view text) {
     Resolution resolution{.repositories = {},
                           .base = packages_from(value.at("base")),
                           .packages = packages_from(value.at("packages")),
-                          .source_date_epoch = value.at("source_date_epoch"),
                           .notes = value.at("notes")};
     for (const auto& repository : value.at("repositories")) {
       resolution.repositories.push_back(repository_from(repository));

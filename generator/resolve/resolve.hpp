@@ -58,7 +58,6 @@ struct Resolution {
   std::vector<LockedRepository> repositories = {};
   std::vector<LockedPackage> base = {};      // empty with a base_status
   std::vector<LockedPackage> packages = {};  // upgrades of base packages too
-  std::int64_t source_date_epoch = 0;
   std::vector<std::string> notes = {};  // for people: kept versions that vanished, and the like
 };
 

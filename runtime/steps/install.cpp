@@ -91,7 +91,8 @@ class Installation {
         lower_(context.store, layers_),
         database_(lower_),
         tree_(lower_) {
-    plan_.epoch = number_parameter(context.step, "epoch");
+    plan_.epoch = lower_.newest_time();
+    for (const auto& package : packages_) plan_.epoch = newest_time(package.listing, plan_.epoch);
     variables_ = build_variables(plan_.epoch);
   }
 

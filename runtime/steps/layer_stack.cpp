@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/layer_stack.hpp"
 
+#include <algorithm>
+
 #include <fcntl.h>
 
 #include "store/regular_file.hpp"
 
 namespace karapace::steps {
 
+std::int64_t newest_time(const store::Listing& listing, std::int64_t known) noexcept {
+  constexpr std::int64_t latest = 253'402'300'799;
+  for (const auto& entry : listing.entries())
+    if (entry.mtime <= latest) known = std::max(known, entry.mtime);
+  return known;
+}
+
 LayerStack::LayerStack(const store::Store& store, const std::vector<LayerId>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     trees_.push_back(store.layer_tree(layers[i]));
     auto listing = store.listing(layers[i]);
+    newest_time_ = karapace::steps::newest_time(listing, newest_time_);
     for (const auto& entry : listing.entries()) add(entry, i);
   }
 }

@@ -65,8 +65,8 @@ StepOutput setup(const StepContext& context) {
     throw StepError("setup step: its files and its inputs do not fit each other");
   }
   LayerBuildPlan plan;
-  plan.epoch = number_parameter(context.step, "epoch");
   LayerStack lower(context.store, layers);
+  plan.epoch = lower.newest_time();
   Composition tree(lower);
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto blob = context.store.input_record(context.step.inputs[layers.size() + i]).blob();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::steps {
 
@@ -22,6 +23,13 @@ std::int64_t number_parameter(const Step& step, std::string_view name) {
     throw StepError(fmt::format("{} step: {}={} is not a number", text(step.kind), name, value));
   }
   return number;
+}
+
+void check_rules(const Step& step) {
+  auto asked = step.parameter("rules").value_or("");
+  if (asked == rules(step.kind)) return;
+  throw StepError(fmt::format("the {} step follows the rules \"{}\", and this version of Karapace has \"{}\"; run `karapace gen`",
+                              text(step.kind), escaped_utf8(asked), rules(step.kind)));
 }
 
 std::vector<LayerId> base_layers(const StepContext& context) {

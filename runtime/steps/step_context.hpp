@@ -35,6 +35,8 @@ StepOutput environment(const StepContext& context);
 
 /// The value of a parameter that is a decimal number; StepError when it is not.
 std::int64_t number_parameter(const Step& step, std::string_view name);
+/// StepError when the step asks for the results of other rules than this release has: another one wrote the graph.
+void check_rules(const Step& step);
 /// The layers that the first `base-layers` inputs made, bottom first.
 std::vector<LayerId> base_layers(const StepContext& context);
 

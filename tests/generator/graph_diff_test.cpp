@@ -149,7 +149,6 @@ TEST(GraphDiff, FoldsEverythingUnderAnotherBase) {
   after.suite = "trixie";
   after.repositories[0].suite = "trixie";
   after.repositories[0].date = "2026-08-01T00:00:00Z";
-  after.source_date_epoch += 1'000'000;
   set_version(after, "libc6", "2.41-12");
   set_version(after, "dpkg", "1.22.21");
   set_version(after, "git", "1:2.47.3-0+deb13u1");
@@ -260,7 +259,6 @@ TEST(GraphDiff, KeepsSeveralCausesApart) {
   set_version(after, "git", "1:2.39.5-0+deb12u2");
   set_version(after, "libc6", "2.36-9+deb12u14");
   after.repositories[0].date = "2026-07-13T10:00:00Z";
-  after.source_date_epoch = 1783936800;
   after.run = {"make", "make install"};
   after.runtime.variables["EDITOR"] = "vim";
   expect_corpus("several", {{"dev", before}}, {{"dev", after}, {"ci", sample_lock({"jq"})}});
@@ -276,7 +274,6 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   expect_corpus("archives-moved", before, moved);
   Lock dated = moved;
   dated.repositories[0].date = "2026-08-01T00:00:00Z";
-  dated.source_date_epoch = 1785542400;
   expect_corpus("archives-dated", before, dated);
   Lock located = before;
   located.packages[0].path = "pool/updates/main/libe/liberror-perl.deb";
@@ -317,7 +314,6 @@ TEST(GraphDiff, GraphsAloneTellWhatIsInThem) {
   after.files[0].mode = 0600;
   after.run[0] = "true";
   after.runtime.network_isolation = false;
-  after.source_date_epoch += 86'400;
   expect_corpus("graphs-alone", graph_alone(side_of("old/build.ninja", {{"x", before}})),
                 graph_alone(side_of("new/build.ninja", {{"x", after}})));
   Lock requested = before;

@@ -47,7 +47,6 @@ Lock sample_lock(const std::vector<std::string>& packages) {
   lock.distribution = "debian";
   lock.suite = "bookworm";
   lock.architecture = "amd64";
-  lock.source_date_epoch = 1783764997;
   lock.repositories = {bookworm()};
   std::sort(lock.repositories[0].indexes.begin(), lock.repositories[0].indexes.end());
   lock.base = {sample_package("libc6", "2.36-9+deb12u13"), sample_package("dpkg", "1.21.22")};

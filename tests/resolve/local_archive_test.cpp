@@ -55,7 +55,6 @@ TEST_F(Resolving, TellsTheRepositoryWithItsSignerDateAndIndexes) {
   EXPECT_EQ(repository.signers, std::vector<std::string>{fingerprint});
   ASSERT_EQ(repository.indexes.size(), 1U);
   EXPECT_EQ(repository.indexes.front().path, "main/binary-amd64/Packages");
-  EXPECT_EQ(resolution.source_date_epoch, 1783764997);
   EXPECT_TRUE(resolution.packages.empty());
 }
 
@@ -252,7 +251,6 @@ TEST_F(Resolving, DatesAStableReleaseByItsNewestPart) {
   wanted.mirrors.archives["debian-security"] = {security.url()};
   wanted.mirrors.keyrings["debian-security"] = directory.path() / "archive.gpg";
   const auto resolution = generator::resolve(wanted);
-  EXPECT_EQ(resolution.source_date_epoch, 1783900800);
   ASSERT_EQ(resolution.repositories.size(), 3U);
   EXPECT_EQ(resolution.repositories[2].archive, "debian-security");
   EXPECT_NE(text(resolution.base).find("tzdata 1.0+deb12u1"), std::string::npos);

@@ -55,13 +55,11 @@ TEST(Protocol, CarriesAResolutionWhole) {
                                           .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
                         .base = {libc},
                         .packages = {libc, libc},
-                        .source_date_epoch = 1783764997,
                         .notes = {"a note"}};
   const auto back = parse_resolution(resolution_text(resolution));
   EXPECT_EQ(back.repositories, resolution.repositories);
   EXPECT_EQ(back.base, resolution.base);
   EXPECT_EQ(back.packages, resolution.packages);
-  EXPECT_EQ(back.source_date_epoch, resolution.source_date_epoch);
   EXPECT_EQ(back.notes, resolution.notes);
 }
 

@@ -74,12 +74,6 @@ std::string change_of_text(std::string_view before, std::string_view after) {
   return fmt::format("{}{} → {}", number, shortened(before), shortened(after));
 }
 
-/// "2026-07-11", with the time when the other date is of the same day.
-std::string_view dated(std::string_view date, std::string_view other) {
-  auto day = [](std::string_view text) { return text.substr(0, text.find('T')); };
-  return day(date) == day(other) ? date : day(date);
-}
-
 /// "EDITOR = vim", "EDITOR vim → nano", "EDITOR was vim"
 std::string setting(std::string_view what, const Cause& cause) {
   if (!cause.before) return fmt::format("{} {} = {}", what, cause.subject, shortened(*cause.after));
@@ -106,12 +100,7 @@ std::string line_of(const Cause& cause) {
     case CauseKind::package_moved: return fmt::format("{} {}: {}", cause.subject, *cause.after, details(cause));
     case CauseKind::package_order: return fmt::format("{}: the order of installation alone", cause.subject);
     case CauseKind::dependencies: return "packages that came or went with several of the causes";
-    case CauseKind::archives:
-      if (cause.details.empty()) {
-        return fmt::format("files are dated {}, were {}", dated(*cause.after, *cause.before),
-                           dated(*cause.before, *cause.after));
-      }
-      return fmt::format("archives moved on: {}{}", details(cause), cause.before ? "; files are dated anew" : "");
+    case CauseKind::archives: return fmt::format("archives moved on: {}", details(cause));
     case CauseKind::repository: return fmt::format("repository {}: {}", cause.subject, details(cause));
     case CauseKind::recommends: return fmt::format("recommended packages: {} → {}", *cause.before, *cause.after);
     case CauseKind::request: return fmt::format("{}: {}", cause.subject, details(cause));

@@ -26,7 +26,7 @@ enum class CauseKind {
   package_moved,    // from what is on top into the base, or back
   package_order,    // of installation, nothing else
   dependencies,     // packages that came or went with several of the causes: no cause of its own
-  archives,         // the state of the archives moved on, and perhaps the date of files with it
+  archives,         // the state of the archives moved on
   repository,       // an additional repository of the manifest
   recommends,
   request,   // asked for by name, or no more, without a change of that package

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace karapace::generator {
@@ -35,17 +34,6 @@ Variables mounts(const store::RuntimeConfiguration& runtime) {
   return all;
 }
 
-/// The first stage with files that carry the date.
-Stage first_dated_stage(const Lock& lock) {
-  if (!lock.archive) return Stage::base;
-  if (!lock.packages.empty()) return Stage::packages;
-  return lock.files.empty() && lock.run.empty() ? Stage::environment : Stage::setup;
-}
-
-std::string date_text(std::int64_t seconds) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
-
 /// What happened to the archives that both locks use.
 std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
   std::vector<std::string> all;
@@ -72,10 +60,6 @@ std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
     }
   }
   return all;
-}
-
-bool has(const std::vector<Cause>& causes, CauseKind kind) {
-  return std::any_of(causes.begin(), causes.end(), [=](const Cause& cause) { return cause.kind == kind; });
 }
 
 }  // namespace
@@ -108,14 +92,9 @@ void append_archive_causes(std::vector<Cause>& causes, const LockPair& locks) {
   if (other_suite) return;
   Cause cause{CauseKind::archives, Stage::environment, "archives", std::nullopt, std::nullopt, {}, {}};
   if (locks.whole()) cause.details = moved_archives(before, after);
-  auto stage = std::min(first_dated_stage(before), first_dated_stage(after));
-  if (before.source_date_epoch != after.source_date_epoch && stage != Stage::environment) {
-    cause.stage = stage;
-    cause.before = date_text(before.source_date_epoch);
-    cause.after = date_text(after.source_date_epoch);
-  }
-  bool only_the_repositories_own = has(causes, CauseKind::repository) && !cause.before;
-  if (only_the_repositories_own || (cause.details.empty() && !cause.before)) return;
+  const bool are_a_repositorys = std::any_of(causes.begin(), causes.end(),
+                                             [](const Cause& one) { return one.kind == CauseKind::repository; });
+  if (cause.details.empty() || are_a_repositorys) return;
   causes.push_back(std::move(cause));
 }
 

@@ -69,7 +69,6 @@ class Outline {
   void read_install(const Edge& edge) {
     lock_.distribution = edge.step.parameter("distribution").value_or("");
     lock_.architecture = edge.step.parameter("architecture").value_or("");
-    lock_.source_date_epoch = number_of<std::int64_t>(edge, "epoch");
   }
 
   std::vector<LockedPackage> packages(const Edge& install) const {
@@ -92,7 +91,6 @@ class Outline {
   }
 
   void read_setup(const Edge& setup) {
-    lock_.source_date_epoch = number_of<std::int64_t>(setup, "epoch");
     try {
       auto layers = base_layers(setup);
       auto files = nlohmann::json::parse(setup.step.required("files"));

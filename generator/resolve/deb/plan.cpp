@@ -34,7 +34,6 @@ class Planner {
     Resolution resolution{.repositories = lists_.repositories,
                           .base = {},
                           .packages = {},
-                          .source_date_epoch = lists_.source_date_epoch,
                           .notes = lists_.notes};
     if (request_.base_status) {
       session_.set_installed(*request_.base_status);

@@ -129,9 +129,6 @@ void prove(const Session& session, const ResolveRequest& request, const metaInde
   const Release release = parse_release(text.text, prefix);
   check_name(release, repository, lists.notes);
   check_dates(release, request, prefix);
-  if (repository.role == Role::distribution) {
-    lists.source_date_epoch = std::max(lists.source_date_epoch, release.date);
-  }
   lists.repositories.push_back({.archive = repository.archive,
                                 .suite = repository.suite,
                                 .components = repository.components,

@@ -22,7 +22,6 @@ namespace karapace::resolve_deb {
 struct Lists {
   std::vector<generator::LockedRepository> repositories;          // sorted by archive, then suite
   std::map<std::filesystem::path, const Repository*> index_files;  // an index on disk -> whose it is
-  std::int64_t source_date_epoch = 0;  // date of the distribution's newest Release
   std::vector<std::string> notes;
 };
 

@@ -1,6 +1,6 @@
 # What belongs to this machine. Written by `karapace gen --cmake`; never compared.
 set(_karapace_name "dev")
-set(_karapace_id 050fd1cbe4b609f40646521e3a872a334b40fa919fb3cb8c7434ecded6202e7f)
+set(_karapace_id b2466c2a8572b7ba3f776d868bf1170b2106a235d82a41e3d13e05df325e8b3d)
 set(_karapace_link environment-dev-0123456789abcdef)
 set(_karapace_store "/home/a b/store")
 set(_karapace_step_program "/usr/libexec/karapace/karapace-step")

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step's key says about the release that makes its result: the number of its rules, and no date.
+#include <gtest/gtest.h>
+
+#include "runtime/steps/canonical_rules.hpp"
+#include "runtime/steps/layer_stack.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "store/error.hpp"
+
+namespace karapace::steps {
+namespace {
+
+TEST(Rules, OfAnotherReleaseAreRefused) {
+  for (auto kind : {StepKind::unpack, StepKind::install, StepKind::setup}) {
+    EXPECT_NO_THROW(check_rules(Step::normalised(kind, {rules_of(kind)}, {})));
+    EXPECT_THROW(check_rules(Step::normalised(kind, {{"rules", "0"}}, {})), StepError);
+    EXPECT_THROW(check_rules(Step::normalised(kind, {}, {})), StepError);
+  }
+  EXPECT_NO_THROW(check_rules(Step::normalised(StepKind::environment, {}, {})));
+}
+
+TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
+  auto listing = [](std::int64_t time) {
+    store::Entry top;
+    top.type = store::EntryType::directory;
+    top.mode = 0755;
+    store::Entry file;
+    file.path = "file";
+    file.mode = 0644;
+    file.mtime = time;
+    return store::Listing({top, file});
+  };
+  EXPECT_EQ(newest_time(listing(1'700'000'000), earliest_epoch), 1'700'000'000);
+  EXPECT_EQ(newest_time(listing(1'700'000'000), 1'800'000'000), 1'800'000'000);
+  EXPECT_EQ(newest_time(listing(5), earliest_epoch), earliest_epoch);
+  EXPECT_EQ(newest_time(listing(300'000'000'000), earliest_epoch), earliest_epoch);  // the year 11476
+}
+
+/// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup) (store/step.cpp),
+/// say it in docs/hash-contract.md, and put numbers and digest here.
+TEST(Rules, OfInstallationsStandForTheTableOfWhatIsCanonical) {
+  std::string table;
+  for (const auto& rule : canonical_rules())
+    table += std::string(rule.pattern) + ' ' + std::to_string(static_cast<int>(rule.action)) + '\n';
+  EXPECT_EQ(rules(StepKind::install), "1");
+  EXPECT_EQ(rules(StepKind::setup), "1");
+  EXPECT_EQ(blake3(table).hex(), "a302459c2821d2ae8e34eb5c2122c1ee8e310f0fe8aa5186d3103c7153ef85d8");
+}
+
+}  // namespace
+}  // namespace karapace::steps
