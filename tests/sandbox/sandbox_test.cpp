@@ -384,10 +384,7 @@ TEST_F(Sandbox, ATerminalThatNobodyReadsKeepsNoSignalFromPassing) {
   int master = -1;
   const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
   if (runner == 0) {
-    auto terminal = plan();
-    terminal.purpose = Purpose::session;
-    terminal.terminal = Terminal::pty;
-    terminal.commands = {shell("touch /begun; exec yes")};
+    auto terminal = with_terminal(plan(), shell("touch /begun; exec yes"));
     const auto ids = plan_ids();
     terminal.id_mode = ids.mode;
     enter_user_namespace(ids);
@@ -412,11 +409,8 @@ TEST_F(Sandbox, ATerminalThatIsReadSlowlyLosesNothing) {
   int master = -1;
   const pid_t runner = ::forkpty(&master, nullptr, nullptr, nullptr);
   if (runner == 0) {
-    auto terminal = plan();
-    terminal.purpose = Purpose::session;
-    terminal.terminal = Terminal::pty;
-    terminal.commands = {shell("stty -opost; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done")};
-    ::_exit(run_plan(terminal).status);
+    const auto lines = shell("stty -opost; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done");
+    ::_exit(run_plan(with_terminal(plan(), lines)).status);
   }
   std::this_thread::sleep_for(1s);
   std::string output;

@@ -88,21 +88,21 @@ TEST_F(ReferenceTest, WhatIsNotThereIsAnsweredWithASuggestion) {
 }
 
 TEST_F(ReferenceTest, ADotIsTheNearestProjectAbove) {
-  auto hello = project("hello", "work");
-  auto below = temporary_.path() / "work/a/b";
+  auto hello = project("hello", "site");
+  auto below = temporary_.path() / "site/a/b";
   std::filesystem::create_directories(below);
-  EXPECT_EQ(resolve(".", "work/a/b").environment, hello.environment);
-  EXPECT_EQ(resolve(".", "work/a/b/").environment, hello.environment);
+  EXPECT_EQ(resolve(".", "site/a/b").environment, hello.environment);
+  EXPECT_EQ(resolve(".", "site/a/b/").environment, hello.environment);
   // One of its own hides those above, also before it is generated.
-  std::filesystem::create_symlink("elsewhere", temporary_.path() / "work/a/karapace.toml");
+  std::filesystem::create_symlink("elsewhere", temporary_.path() / "site/a/karapace.toml");
   EXPECT_EQ(
-      error_of([&] { resolve(".", "work/a/b"); }),
-      fmt::format("no environment was generated from \"{}/work/a/karapace.toml\" into the store \"{}\"; run `karapace "
+      error_of([&] { resolve(".", "site/a/b"); }),
+      fmt::format("no environment was generated from \"{}/site/a/karapace.toml\" into the store \"{}\"; run `karapace "
                   "gen` there",
                   temporary_.path().native(), store_.root().native()));
   EXPECT_THAT(error_of([&] { resolve("."); }),
               ::testing::StartsWith("there is no karapace.toml in \"" + temporary_.path().native()));
-  EXPECT_THROW(resolve("..", "work/a/b/c"), NotFoundError);
+  EXPECT_THROW(resolve("..", "site/a/b/c"), NotFoundError);
 }
 
 TEST_F(ReferenceTest, AnAmbiguousNameIsAnsweredWithTheCandidates) {
