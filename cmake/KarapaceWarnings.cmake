@@ -1,7 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 # karapace_library(NAME SOURCES...) and karapace_program(NAME SOURCES...): targets with the house's warnings,
 # the source root as include directory, and the chosen sanitizers.
-function(karapace_target_defaults target)
+
+# The headers that most files read, compiled once for libraries, once for programs, whose code is position independent in
+# another way, and once for tests. Everything must build without them, too: releases and clang do.
+option(KARAPACE_PRECOMPILED_HEADERS "Compile common headers once" OFF)
+function(karapace_precompile target)
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/precompiled.cpp" CONTENT "")
+  add_library(${target} OBJECT EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/precompiled.cpp")
+  target_link_libraries(${target} PRIVATE fmt::fmt)
+  karapace_target_options(${target})
+  target_precompile_headers(${target} PRIVATE <algorithm> <array> <chrono> <filesystem> <fstream> <functional> <map> <memory>
+    <optional> <set> <sstream> <string> <string_view> <thread> <utility> <vector> <fmt/format.h> ${ARGN})
+endfunction()
+
+function(karapace_reuse_precompiled target)
+  get_target_property(type ${target} TYPE)
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "^${PROJECT_SOURCE_DIR}/tests/" AND type STREQUAL "EXECUTABLE")
+    set(owner karapace_precompiled_test)
+  elseif(type STREQUAL "EXECUTABLE")
+    set(owner karapace_precompiled_program)
+  else()
+    set(owner karapace_precompiled_library)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
+
+function(karapace_target_options target)
   target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     $<$<BOOL:${KARAPACE_WERROR}>:-Werror>)
@@ -13,6 +38,13 @@ function(karapace_target_defaults target)
   if(KARAPACE_FUZZ)
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+function(karapace_target_defaults target)
+  karapace_target_options(${target})
+  if(KARAPACE_PRECOMPILED_HEADERS)
+    karapace_reuse_precompiled(${target})
   endif()
 endfunction()
 

@@ -31,7 +31,7 @@ class LayerStack {
   std::optional<std::string> read(std::string_view path) const;
   /// Calls `visit(entry, tree)` for everything that is visible, sorted by path; `tree` is the tree it is in on disk.
   void for_each(const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const;
-  /// The newest modification time of any entry of the layers, seconds; see step_epoch.
+  /// The newest modification time of any entry of the layers, seconds (see newest_time above).
   std::int64_t newest_time() const noexcept { return newest_time_; }
   /// Trees on disk, bottom first.
   const std::vector<std::filesystem::path>& trees() const noexcept { return trees_; }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/environment.hpp"
 
+#include <array>
 #include <chrono>
 #include <fstream>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/directory.hpp"
@@ -201,6 +205,33 @@ TEST_F(StoreTest, ARootKeepsTheDirectoriesOfItsGraphsWhileTheyAreThere) {
   std::filesystem::remove(two);
   add_root(store_, root);
   EXPECT_EQ(find_root(store_, root.manifest)->graphs, (std::vector<GraphPlace>{{one, {}}}));
+}
+
+/// This process may no longer do what only root may.
+void drop_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> none{};
+  if (::syscall(SYS_capset, &header, none.data()) != 0) throw std::runtime_error("capset failed");
+}
+
+TEST_F(StoreTest, ARootKeepsGraphsThatCanNotBeLookedAtNow) {
+  const auto closed = temporary_.path() / "closed";
+  const auto graph = closed / "graph";
+  std::filesystem::create_directories(graph / ".karapace");
+  std::ofstream(graph / "build.ninja") << "# a graph\n";
+  const Root root{"p", temporary_.path() / "karapace.toml", EnvironmentId(blake3("e")), 1, 2, {}};
+  auto with_graph = root;
+  with_graph.graphs = {{graph, {graph / "build.ninja"}}};
+  add_root(store_, with_graph);
+  ASSERT_EQ(::chmod(closed.c_str(), 0), 0);
+  const auto child = fork_child([&] {
+    drop_capabilities();
+    add_root(store_, root);  // of another graph, or none
+    forget_lost_graphs(store_, *find_root(store_, root.manifest));
+    return find_root(store_, root.manifest)->graphs == with_graph.graphs ? 0 : 1;
+  });
+  EXPECT_EQ(wait_for(child), 0);
+  ASSERT_EQ(::chmod(closed.c_str(), 0700), 0);
 }
 
 TEST_F(StoreTest, ARootWithoutGraphsIsWrittenAsItWasBeforeThereWereAny) {
