@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <net/if.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
+#include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::runtime {
@@ -55,20 +57,48 @@ bool is_of_type(int fd, long magic) noexcept {
   return ::fstatfs(fd, &status) == 0 && status.f_type == magic;
 }
 
-/// The joined sandbox's root is this process's already; only /proc must show the new pid namespace.
-void refresh_process_view(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+/// The user namespace that the process's own lies in (ioctl_ns(2)). EINVAL when it is in this process's.
+Fd parent_user_namespace(pid_t pid) noexcept {
+  sys::SmallText<40> path;
+  path.add("/proc/").add_number(static_cast<unsigned long>(pid)).add("/ns/user");
+  const Fd inner = sys::openat2(AT_FDCWD, path.text(), O_RDONLY, 0, 0);
+  if (!inner) return Fd();
+  Fd outer(::ioctl(inner.get(), NS_GET_PARENT));
+  if (!outer && errno == EPERM) errno = EINVAL;
+  return outer;
+}
+
+/// Those that the inner user namespace owns, beside mounts.
+int shared_namespaces(const SandboxPlan& plan) noexcept {
+  return CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (plan.network == Network::none ? CLONE_NEWNET : 0);
+}
+
+/// From the copy of the host's mounts into a copy of the running session's.
+void enter_running_session(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  const int namespaces = CLONE_NEWNS | shared_namespaces(*sandbox.plan);
+  if (sys::setns(sandbox.plan->joined, namespaces) != 0) reporter.fail(joining, "the running session");
+  if (::unshare(CLONE_NEWNS) != 0) reporter.fail("copy the mounts of", "the running session");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
-  // The older /proc stays below the new one: without a visible /proc the kernel refuses another.
+}
+
+/// The joined sandbox's root is as it was made; only /proc must show the new pid namespace, and terminals be others.
+void join_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  // Made here: where the only /proc has locked covers the kernel refuses another.
+  Fd processes = MountExecutor::process_view(sandbox.mounts, reporter);
+  enter_running_session(sandbox, reporter);
   Fd root = sys::openat2(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
   Fd proc = sys::openat2(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
   if (!root || !proc) reporter.fail("open", "/proc");
   if (!is_of_type(proc.get(), PROC_SUPER_MAGIC)) reporter.fail("find", "/proc", ESTALE);
   // What the host binds stands at the same paths here.
   change_host_view(sandbox.host, reporter);
-  MountExecutor(root.get(), reporter).run(sandbox.mounts);
+  MountExecutor executor(root.get(), reporter);
+  executor.take(std::move(processes));
+  executor.run(sandbox.mounts);
 }
 
 void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  if (sys::setns(sandbox.namespaces, shared_namespaces(*sandbox.plan)) != 0) reporter.fail("enter", "the new namespaces");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
   Fd root = mount_root(sandbox.root, reporter);
   MountExecutor executor(root.get(), reporter);
@@ -151,6 +181,15 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int null, int terminal, 
   return first_free - 1;
 }
 
+/// From here on the mounts are locked together, for ever: what they cover stays covered for whoever holds a descriptor of
+/// something in them when they are gone.
+void lock_mounts(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
+  const bool joins = sandbox.plan->joined >= 0;
+  if (sys::setns(joins ? sandbox.plan->joined : sandbox.namespaces, CLONE_NEWUSER) != 0)
+    reporter.fail(joins ? joining : "enter", "the inner user namespace");
+  if (::unshare(CLONE_NEWNS) != 0) reporter.fail("lock", "the mounts");
+}
+
 [[noreturn]] void become_init(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   Fd terminal;
   if (sandbox.terminal) terminal = make_terminal(*sandbox.terminal, reporter);
@@ -178,19 +217,21 @@ void build_sandbox(const PreparedSandbox& sandbox, int report, int outside) noex
   const auto& plan = *sandbox.plan;
   if (plan.purpose == Purpose::step) make_deterministic(sandbox, reporter);
   if (plan.joined >= 0) {
-    refresh_process_view(sandbox, reporter);
+    join_root(sandbox, reporter);
   } else {
     build_root(sandbox, reporter);
     name_host(plan, reporter);
   }
+  lock_mounts(sandbox, reporter);
   become_init(sandbox, reporter);
 }
 
 void join_sandbox(const PreparedSandbox& sandbox, int report, int outside, int pids) noexcept {
   const Reporter reporter(report);
-  int namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (sandbox.plan->network == Network::none) namespaces |= CLONE_NEWNET;
-  if (sys::setns(sandbox.plan->joined, namespaces) != 0) reporter.fail(joining, "the running session");
+  const Fd outer = parent_user_namespace(sandbox.plan->joined_process);
+  // The id may be another process's by now.
+  if (!outer || sys::pidfd_send_signal(sandbox.plan->joined, 0) != 0) reporter.fail(joining, "the running session");
+  if (sys::setns(outer.get(), CLONE_NEWUSER) != 0) reporter.fail(joining, "the running session");
   Fd process;
   const pid_t pid = sys::clone3(CLONE_PARENT | CLONE_NEWNS | CLONE_NEWPID, process);
   if (pid == 0) build_sandbox(sandbox, report, outside);

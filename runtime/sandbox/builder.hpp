@@ -35,6 +35,7 @@ struct PreparedSandbox {
   Fd init;       // the program karapace-init
   Fd init_plan;  // what it is told (init_plan.hpp)
   Fd output;     // what commands write to; empty: they have this process's streams
+  int namespaces = -1;  // a pidfd of the keeper of the inner namespaces (new_namespaces.hpp); not for joined sandboxes
   rlimit files{};  // how many descriptors a command may have (RLIMIT_NOFILE): the caller's
 };
 
@@ -44,8 +45,7 @@ inline constexpr const char* joining = "join";
 /// The life of the child. `report` is its end of the socket; `outside` the other one, which must not stay open here.
 [[noreturn]] void build_sandbox(const PreparedSandbox& sandbox, int report, int outside) noexcept;
 
-/// Enters the namespaces of the process behind `plan.joined` and makes a child there, which is this process's parent's.
-/// Its id is written to `pids`; what fails is reported. Run in a forked child.
+/// Enters the outer user namespace of the sandbox whose process 1 is `plan.joined_process`, and makes a child there, which is this process's parent's. Its id is written to `pids`; what fails is reported. Run in a forked child.
 [[noreturn]] void join_sandbox(const PreparedSandbox& sandbox, int report, int outside, int pids) noexcept;
 
 }  // namespace karapace::runtime

@@ -40,6 +40,10 @@ bool is_directory(int fd) noexcept {
 /// Nothing of an image's, however it is spelled, may be passed on the way.
 constexpr std::uint64_t plain = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 
+bool is_process_view(const MountOperation& operation) noexcept {
+  return operation.kind == Kind::file_system && operation.source == "proc";
+}
+
 Fd first_cover(bool is_directory) noexcept {
   constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
   if (is_directory) return new_file_system("tmpfs", {}, attributes);
@@ -134,8 +138,21 @@ void MountExecutor::attach(Fd mount, const MountOperation& operation, bool is_di
   if (operation.place == Place::own) within_ = std::move(mount);
 }
 
+Fd MountExecutor::process_view(const std::vector<MountOperation>& plan, const init::Reporter& reporter) noexcept {
+  Fd mount;
+  for (const auto& operation : plan) {
+    if (!is_process_view(operation)) continue;
+    mount = new_file_system("proc", operation.options, operation.attributes);
+    break;
+  }
+  if (!mount) reporter.fail("mount", "/proc");
+  return mount;
+}
+
 void MountExecutor::mount_file_system(const MountOperation& operation) noexcept {
-  Fd mount = new_file_system(operation.source.c_str(), operation.options, operation.attributes);
+  const bool is_made = process_view_ && is_process_view(operation);
+  Fd mount = is_made ? std::move(process_view_)
+                     : new_file_system(operation.source.c_str(), operation.options, operation.attributes);
   if (!mount && operation.refused == MountOperation::Refused::is_skipped) return within_.reset();
   if (!mount) reporter_.fail("mount", operation.target.c_str());
   attach(std::move(mount), operation, true);

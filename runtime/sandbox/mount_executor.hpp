@@ -29,6 +29,10 @@ class MountExecutor {
   MountExecutor(int root, const init::Reporter& reporter) noexcept : root_(root), reporter_(reporter) {}
   /// Copies the mounts of those binds whose source is the store's, which the sandbox's view of the host may hide next.
   void take_from_store(const std::vector<MountOperation>& plan) noexcept;
+  /// A detached mount of the first /proc in `plan`, of this process's pid namespace.
+  static Fd process_view(const std::vector<MountOperation>& plan, const init::Reporter& reporter) noexcept;
+  /// It takes the place of the /proc that `run` would make.
+  void take(Fd process_view) noexcept { process_view_ = std::move(process_view); }
   /// Ends the process with a report when an operation fails.
   void run(const std::vector<MountOperation>& plan) noexcept;
 
@@ -55,6 +59,7 @@ class MountExecutor {
   const init::Reporter& reporter_;
   Fd within_;  // what was mounted last at a place of its own; empty: it was skipped, and so is what lies within
   Covers covers_;
+  Fd process_view_;
   std::array<Fd, most_from_store> taken_;
   std::size_t taken_count_ = 0;
   std::size_t taken_used_ = 0;

@@ -81,10 +81,13 @@ RootFileSystem root_file_system(const SandboxPlan& plan, Fd& fuse_device) {
   return root;
 }
 
-std::uint64_t namespaces(const SandboxPlan& plan) {
-  std::uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  if (plan.network == Network::none) flags |= CLONE_NEWNET;
-  return flags;
+/// What process 1 is in, beside mounts and process ids.
+std::unique_ptr<NewNamespaces> inner_namespaces(const SandboxPlan& plan) {
+  if (plan.joined >= 0) return {};
+  auto namespaces = std::make_unique<NewNamespaces>(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+                                                    (plan.network == Network::none ? CLONE_NEWNET : 0));
+  namespaces->map_as_here();
+  return namespaces;
 }
 
 struct Ends {
@@ -200,7 +203,7 @@ struct Child {
 
 Child build(const PreparedSandbox& prepared, const Ends& socket) {
   Child child;
-  child.pid = sys::clone3(namespaces(*prepared.plan), child.process);
+  child.pid = sys::clone3(CLONE_NEWNS | CLONE_NEWPID, child.process);
   if (child.pid == 0) build_sandbox(prepared, socket.inside.get(), socket.outside.get());
   if (child.pid < 0) throw SandboxError(errno_message("sandbox: cannot make new namespaces", errno));
   return child;
@@ -239,13 +242,15 @@ SandboxResult run(const SandboxPlan& plan) {
   prepared.host = plan.joined < 0 ? plan.host : without_hidden(plan.host);
   prepared.mounts = plan.joined < 0 ? mount_plan(plan) : process_view_plan(plan.id_mode);
   prepared.init = copy_of_program(plan);
+  auto namespaces = inner_namespaces(plan);
+  if (namespaces) prepared.namespaces = namespaces->process();
   Supervisor supervisor(plan, prepared);
   prepared.init_plan = init_plan_file(init_header(plan, supervisor, mask.caller()), plan.commands);
   auto socket = socket_pair();
   auto child = plan.joined < 0 ? build(prepared, socket) : join(prepared, socket);
   socket.inside.reset();
   prepared.output.reset();
-  return supervisor.watch({child.pid, std::move(child.process)}, std::move(socket.outside), std::move(fuse_device));
+  return supervisor.watch({child.pid, std::move(child.process), std::move(namespaces)}, std::move(socket.outside), std::move(fuse_device));
 }
 
 }  // namespace karapace::runtime

@@ -98,6 +98,7 @@ struct SandboxPlan {
   /// a pid namespace of its own, so that either may end first. A forked child goes there, not the caller. Layers and
   /// binds are then not looked at.
   int joined = -1;
+  pid_t joined_process = -1;  // its id
   /// Called outside, once the sandbox stands, with the id of its process 1.
   std::function<void(pid_t)> when_ready;
   /// What keeps the upper directory for this sandbox: held by the server of a FUSE overlay until that has ended, too.

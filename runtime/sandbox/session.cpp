@@ -324,6 +324,7 @@ SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, Sessi
 
 SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan, SessionList& sessions, Sight& sight) {
   plan.joined = running.process.get();
+  plan.joined_process = running.pid;
   plan.id_mode = running.mode;
   plan.ending = Ending::at_once;
   plan.when_ready = [&](pid_t process) {

@@ -117,6 +117,7 @@ void Supervisor::take(ReportReader::Heard heard) {
     case Report::Kind::fuse: return serve_fuse();
     case Report::Kind::terminal: return relay_->attach(std::move(heard.attached));
     case Report::Kind::ready:
+      one_.namespaces.reset();
       if (plan_.when_ready) plan_.when_ready(one_.pid);
       return;
     case Report::Kind::not_started:
@@ -131,10 +132,10 @@ void Supervisor::take(ReportReader::Heard heard) {
 }
 
 void Supervisor::fail(const Report& report) {
-  // A process that has given up its memory, but not yet its id, is EPERM to some kernels: its owner can not be asked
-  // any more.
+  // A process that has given up its memory, but not yet its id, is EPERM or EACCES to some kernels: its owner can not be
+  // asked any more.
   const bool not_joined = std::strcmp(report.stage, joining) == 0;
-  gone_ = not_joined && (report.error == ESRCH || report.error == EPERM);
+  gone_ = not_joined && (report.error == ESRCH || report.error == ENOENT || report.error == EPERM || report.error == EACCES);
   // It is in a namespace of this process's.
   foreign_ = not_joined && report.error == EINVAL;
   failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "runtime/sandbox/builder.hpp"
 #include "runtime/sandbox/fuse_server.hpp"
+#include "runtime/sandbox/new_namespaces.hpp"
 #include "runtime/sandbox/report_reader.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/sandbox/terminal_relay.hpp"
@@ -18,6 +20,7 @@ namespace karapace::runtime {
 struct SandboxProcess {
   pid_t pid = -1;
   Fd process;
+  std::unique_ptr<NewNamespaces> namespaces;  // kept until it has entered them
 };
 
 class Supervisor {

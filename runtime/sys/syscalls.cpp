@@ -57,7 +57,7 @@ pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept {
 
 Fd pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
-int setns(int pidfd, int namespaces) noexcept { return ::setns(pidfd, namespaces); }
+int setns(int fd, int namespaces) noexcept { return ::setns(fd, namespaces); }
 
 int pidfd_send_signal(int pidfd, int signal) noexcept {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
