@@ -47,14 +47,23 @@ bool say_the_same(const store::Root& root) {
   }
 }
 
+/// The command that follows a change; not `ninja` where build.ninja may be a session's.
+std::string_view way_to_follow(const store::Root& root) {
+  const auto graph = root.manifest.parent_path() / "build.ninja";
+  const bool is_ours = std::any_of(root.graphs.begin(), root.graphs.end(), [&](const store::GraphPlace& place) {
+    return std::find(place.sources.begin(), place.sources.end(), graph) != place.sources.end();
+  });
+  return is_ours ? "`ninja` or `karapace build`" : "`karapace build`";
+}
+
 void warn_when_stale(const Context& context, const store::Root& root) {
   const auto lock = generator::lock_path(root.manifest);
   const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
   if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;
   if (say_the_same(root)) return;
   const auto changed = manifest_changed ? root.manifest : lock;
-  context.warn(fmt::format("{} changed since the graph was written; run `ninja` or `karapace build` to follow it",
-                           escaped_utf8(changed.filename().native())));
+  context.warn(fmt::format("{} changed since the graph was written; run {} to follow it",
+                           escaped_utf8(changed.filename().native()), way_to_follow(root)));
 }
 
 constexpr std::array<const char*, 2> callers_variables = {"TERM", "COLORTERM"};

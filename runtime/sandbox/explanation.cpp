@@ -52,6 +52,9 @@ std::vector<std::string> shared(const SandboxPlan& plan) {
   if (plan.terminal == Terminal::inherit) all.emplace_back("standard input, output and error, as they are given");
   if (const auto groups = supplementary_groups(); plan.purpose == Purpose::session && !groups.empty())
     all.push_back(fmt::format("supplementary groups of this user: {}", fmt::join(groups, ", ")));
+  if (plan.purpose == Purpose::session)
+    all.emplace_back(plan.network == Network::host ? "/sys, read-only; /etc/hosts and /etc/resolv.conf as copies"
+                                                   : "/sys of a network of its own, read-only");
   all.emplace_back("what the kernel tells everybody: its version, processors, memory, load, clock");
   if (plan.id_mode == IdMode::single)
     all.emplace_back("the user's id: files in shown directories are made and read as this user");

@@ -112,30 +112,52 @@ class Planner {
     }
   }
 
-  /// A link and everything that it leads to, step by step.
-  void protect(fs::path written) {
+  void protect(const fs::path& file) {
+    struct stat status{};
+    if (::lstat(file.c_str(), &status) != 0) {
+      if (errno == ENOENT || errno == ENOTDIR) return;
+      throw SandboxError(fmt::format(
+          "{}: make the directories that lead there accessible to this user (chmod u+rwx)",
+          errno_message(fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to", escaped_utf8(file.native())),
+                        errno)));
+    }
+    if (S_ISLNK(status.st_mode)) return protect_links(file);
+    std::error_code error;
+    const auto parent = fs::canonical(file.parent_path(), error);
+    if (!error) protect_everywhere(parent / file.filename());
+  }
+
+  /// A link, those that it leads to, step by step, and the file at their end, as far as they are shown.
+  void protect_links(fs::path link) {
+    const auto target = shown_file(link);
+    if (!target.empty()) protect_everywhere(target);
     constexpr int most_links = 40;
-    for (int links = 0; links < most_links; ++links) {
-      struct stat status {};
-      std::error_code error;
-      if (::lstat(written.c_str(), &status) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR) return;
-        throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to",
-                                                     escaped_utf8(written.native())), errno));
-      }
-      const auto parent = fs::canonical(written.parent_path(), error);
+    std::error_code error;
+    for (int links = 0; links < most_links && fs::is_symlink(fs::symlink_status(link, error)); ++links) {
+      const auto parent = fs::canonical(link.parent_path(), error);
       if (error) return;
-      protect_everywhere(parent / written.filename());
-      if (!S_ISLNK(status.st_mode)) return;
-      const auto target = fs::read_symlink(written, error);
+      protect_everywhere(parent / link.filename(), target);
+      const auto next = fs::read_symlink(link, error);
       if (error) return;
-      written = (target.is_absolute() ? target : parent / target).lexically_normal();
+      link = (parent / next).lexically_normal();
     }
   }
 
-  void protect_everywhere(const fs::path& file) {
+  /// The regular file that the link leads to; "" when there is none, or when it is not shown anyway.
+  fs::path shown_file(const fs::path& link) const {
+    std::error_code error;
+    auto file = fs::canonical(link, error);
+    if (error || !fs::is_regular_file(file, error)) return {};
+    const auto paths = paths_of(file);
+    const bool is_shown = std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
+      return std::any_of(limits_.shown.begin(), limits_.shown.end(), [&](const fs::path& one) { return lies_in(path, one); });
+    });
+    return is_shown ? file : fs::path();
+  }
+
+  void protect_everywhere(const fs::path& file, const fs::path& target = {}) {
     for (const auto& path : paths_of(file))
-      if (pin_ways_to(path)) operations_.push_back({.kind = Kind::read_only, .path = path});
+      if (pin_ways_to(path)) operations_.push_back({.kind = Kind::read_only, .path = path, .target = target});
   }
 
   std::vector<fs::path> paths_of(const fs::path& path) const {
@@ -179,8 +201,8 @@ Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept
   if (operation.kind == Kind::hide) return covers.make(S_ISDIR(status.st_mode));
   Fd target;
   if (S_ISLNK(status.st_mode)) {
-    target = sys::openat2(AT_FDCWD, operation.path.c_str(), O_PATH, 0, RESOLVE_NO_MAGICLINKS);
-    if (!target) return Fd();
+    if (!operation.target.empty()) target = sys::openat2(AT_FDCWD, operation.target.c_str(), O_PATH, 0, RESOLVE_NO_SYMLINKS);
+    if (!target || ::fstat(target.get(), &status) != 0 || !S_ISREG(status.st_mode)) return covers.make(false);
   }
   Fd mount = sys::open_tree_clone(target ? target.get() : place, "", Recursive::yes);
   const std::uint64_t attributes = operation.kind == Kind::read_only ? MOUNT_ATTR_RDONLY : 0;

@@ -61,7 +61,7 @@ class HostMounts {
 struct HostOperation {
   enum class Kind {
     pin,        // mounted on itself: can be neither renamed nor removed
-    read_only,  // the same, and not written; a link shows what it leads to
+    read_only,  // the same, and not written; in place of a link `target` is shown, or an empty file
     hide,       // an empty directory instead
   };
   Kind kind{};
@@ -69,6 +69,9 @@ struct HostOperation {
   // Of `hide`: what must be found there, else the sandbox is refused.
   dev_t device = 0;
   ino_t inode = 0;
+  // Of `read_only`, when it is a link: the file at its end, without links on the way, if that is shown as well. What is
+  // not must not be seen through it: whoever can make a link would choose what.
+  std::filesystem::path target = {};
   auto operator<=>(const HostOperation&) const = default;
 };
 
@@ -79,7 +82,7 @@ struct HostLimits {
 };
 
 /// What has to be done to the host's file system so that the limits hold for all that is shown. SandboxError when what
-/// is to be hidden can not be looked at.
+/// is to be hidden or must not be written can not be looked at.
 std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits);
 
 /// What a session that joins others has to do anew: all but hiding.

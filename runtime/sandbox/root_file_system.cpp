@@ -100,7 +100,7 @@ Fd bind_single_tree(const RootFileSystem& root, const Reporter& reporter) noexce
 }
 
 Fd mount_fuse(const RootFileSystem& root, const Reporter& reporter) noexcept {
-  if (root.fuse_device < 0) reporter.fail("mount the overlay by", "fuse-overlayfs, which needs /dev/fuse", ENODEV);
+  if (root.fuse_device < 0) reporter.fail("mount the overlay by", "fuse-overlayfs, which needs /dev/fuse", root.fuse_error);
   if (!root.memory.empty()) reporter.fail("keep changes in memory with", "fuse-overlayfs", EOPNOTSUPP);
   Fd context = sys::fsopen("fuse");
   sys::SmallText<16> device;

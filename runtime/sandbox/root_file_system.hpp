@@ -25,6 +25,7 @@ struct RootFileSystem {
   bool is_volatile = false;
   OverlayKind overlay = OverlayKind::kernel;
   int fuse_device = -1;  // an open /dev/fuse, when fuse-overlayfs may be used
+  int fuse_error = 0;    // errno: why there is none
 };
 
 inline bool is_read_only(const RootFileSystem& root) noexcept { return root.upper.empty() && root.memory.empty(); }

@@ -78,6 +78,7 @@ RootFileSystem root_file_system(const SandboxPlan& plan, Fd& fuse_device) {
   root.is_volatile = plan.volatile_overlay;
   root.overlay = overlay_kind(fuse_device);
   root.fuse_device = fuse_device.get();
+  root.fuse_error = fuse_device ? 0 : errno;
   return root;
 }
 

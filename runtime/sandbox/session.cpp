@@ -112,15 +112,15 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
   plan.host = host_operations(mounts, limits);
 }
 
+/// For all files of a session together: gen waits meanwhile, and longer than that.
+constexpr std::chrono::seconds patience_for_files{10};
+
 /// A control file, locked: `gen` then writes to it instead of replacing it, as its mount would go with the old one.
 /// Nothing for what can not be locked: then `gen` can not do so either, and takes it for held.
 ///
 /// Whoever can read the file can lock it, those in other sessions of the project, too: they can keep a session from
 /// beginning, which is told, but not have one begin without the lock.
-std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
-  constexpr std::chrono::seconds patience{10};
-  const auto name = fmt::format("\"{}\"", escaped_utf8(file.native()));
-  Waiting waiting(patience, name + ", which somebody writes", notice);
+std::optional<Fd> hold(const fs::path& file, Waiting& waiting) {
   do {
     Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
     struct stat held {};
@@ -135,14 +135,15 @@ std::optional<Fd> hold(const fs::path& file, const Notice& notice) {
       fmt::format("sandbox: cannot hold {}, so that sessions could write to it: for {} seconds a process has had "
                   "a lock on it, a karapace that writes it or what runs in another session of the project "
                   "(`lslocks` lists them); end that and try again",
-                  name, patience.count()));
+                  fmt::format("\"{}\"", escaped_utf8(file.native())), patience_for_files.count()));
 }
 
 std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice) {
   std::vector<Fd> held;
+  Waiting waiting(patience_for_files, "a file of the project, which somebody writes", notice);
   for (const auto& operation : plan.host)
     if (operation.kind == HostOperation::Kind::read_only)
-      if (auto file = hold(operation.path, notice)) held.push_back(*std::move(file));
+      if (auto file = hold(operation.path, waiting)) held.push_back(*std::move(file));
   return held;
 }
 
@@ -306,14 +307,12 @@ Fd lock_upper(const store::Instance& instance, const Notice& notice) {
 }
 
 /// The first session mounts.
-SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, SessionList& sessions, Sight& sight,
-                        const Notice& notice) {
-  // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
-  const Fd upper_lock = lock_upper(instance, notice);
+SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, int upper_lock, SessionList& sessions,
+                        Sight& sight) {
   sight.list(list_of_shown(instance));
   plan.id_mode = enter();
   plan.fresh_upper = is_untouched(plan.upper);
-  plan.upper_lock = upper_lock.get();
+  plan.upper_lock = upper_lock;
   plan.ending = Ending::at_once;
   plan.when_ready = [&](pid_t process) {
     sight.stands();
@@ -334,35 +333,57 @@ SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan,
   return run(plan);
 }
 
+/// What a session in an instance needs, whichever way it begins.
+struct InstanceSession {
+  const store::Store& store;
+  const store::Environment& environment;
+  const store::Instance& instance;
+  const SessionRequest& request;
+};
+
+/// Joins the running session, or makes the first. Nobody else is kept waiting for what this one waits for: graphs are held
+/// when nothing but the sandbox is left to be made.
+SandboxResult run_beside(const std::optional<SessionList::Joinable>& running, const InstanceSession& session,
+                         SessionList& sessions) {
+  const auto& [store, environment, instance, request] = session;
+  // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
+  const Fd upper_lock = running ? Fd() : lock_upper(instance, request.notice);
+  Sight sight(store, request.notice);
+  auto plan =
+      session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
+  sight.hold(plan);
+  if (!running) return run_first(instance, std::move(plan), upper_lock.get(), sessions, sight);
+  sight.hold_as_well(list_of_shown(instance));
+  return run_joined(*running, std::move(plan), sessions, sight);
+}
+
+/// Whether the running session has ended meanwhile. SandboxError when it goes on, and this one needs other mounts.
+bool refuse_joining(const SessionList::Joinable& running, const SessionRequest& request, SessionList& sessions) {
+  const auto own_mounts = option_with_own_mounts(request);
+  if (own_mounts.empty()) return false;
+  if (sessions.forget_if_ending(running)) return true;
+  throw SandboxError(
+      fmt::format("another session runs in this instance, and its mounts hold: {} needs a session of its own; end the "
+                  "other one, or add --ephemeral",
+                  own_mounts));
+}
+
 SandboxResult run_in_instance(const store::Store& store, const store::Environment& environment,
                               const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
-  const auto& instance = held.instance;
-  // Whoever waits for others of the instance keeps nobody else waiting.
-  SessionList sessions(instance.directory, request.notice);
-  Sight sight(store, request.notice);
-  const auto plan =
-      session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
-  sight.hold(plan);
-  while (const auto running = sessions.find_running()) {
-    const auto own_mounts = option_with_own_mounts(request);
-    const bool can_join = own_mounts.empty();
-    if (!can_join && sessions.forget_if_ending(*running)) continue;
-    if (!can_join)
-      throw SandboxError(
-          fmt::format("another session runs in this instance, and its mounts hold: {} needs a session of its own; end the "
-                      "other one, or add --ephemeral",
-                      own_mounts));
+  const InstanceSession session{store, environment, held.instance, request};
+  SessionList sessions(held.instance.directory, request.notice);
+  while (true) {
+    const auto running = sessions.find_running();
+    if (running && refuse_joining(*running, request, sessions)) continue;
     try {
-      sight.hold_as_well(list_of_shown(instance));
-      return run_joined(*running, plan, sessions, sight);
+      return run_beside(running, session, sessions);
     } catch (const SessionGone&) {
       sessions.forget(*running);
     } catch (const NotASession&) {
       sessions.strike(*running);
     }
   }
-  return run_first(instance, plan, sessions, sight, request.notice);
 }
 
 std::optional<fs::path> project_of(const store::Reference& reference) {

@@ -219,6 +219,19 @@ TEST_F(SessionCommand, WarnsOfAnOldGraphOnlyWhenManifestOrLockSayAnother) {
   EXPECT_FALSE(warns());
 }
 
+TEST_F(SessionCommand, NamesNinjaOnlyWhereTheGraphIsGens) {
+  const auto project = temporary_.path() / "planted";
+  fs::create_directory(project);
+  const auto karapace_program = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native();
+  const auto script = "cd " + project.native() +
+                      " && { : >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = "
+                      "\"%s\"\\n' $(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
+                      karapace_program + " gen -C out && : >build.ninja && echo '[environment]\nA = \"b\"' >>karapace.toml; } >/dev/null 2>&1";
+  ASSERT_EQ(std::system(script.c_str()), 0);
+  EXPECT_THAT(karapace("exec " + project.native() + " true").output,
+              HasSubstr("changed since the graph was written; run `karapace build` to follow it"));
+}
+
 TEST_F(SessionCommand, EndsWith125WhenKarapaceFails) {
   for (const char* line : {"exec", "exec nothing-of-this-name true", "exec --no-such-option demo",
                            "enter nothing-of-this-name", "exec --bind /etc demo true"})

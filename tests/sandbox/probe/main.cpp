@@ -5,6 +5,8 @@
 //   probe run NAME=VALUE...           tries them, prints NAME<TAB>RESULT<TAB>DETAIL a line each
 //   probe wait PATH                   waits until PATH exists: a session that others join
 //   probe view PATH                   whether this directory, which should not be here, shows or takes anything
+//   probe reach PATH                  whether this file, which should not be here, can be read, written or connected to
+//   probe send SOCKET DIRECTORY, probe receive SOCKET END NAME...     see handing_on.hpp
 //   sh -ec "probe run NAME=VALUE..."  the same: in the test's image the probe is the only program, the shell too
 //
 // Facts that steer a run: `only=FAMILY,NAME`, `output=PATH` for results, `finish=kill` for the blow at the end.
@@ -18,11 +20,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "attempt.hpp"
+#include "handing_on.hpp"
 
 namespace karapace::probe {
 namespace {
@@ -136,6 +141,22 @@ int view(const std::string& path) {
   return 0;
 }
 
+bool connects(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+int reach(const std::string& path) {
+  auto outcome = read_attempt(path);
+  if (::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK) >= 0) outcome = allowed("can be written");
+  if (connects(path)) outcome = allowed("somebody listens");
+  std::printf("view\t%s\t%s\n", std::string(text(outcome.result)).c_str(), printable(outcome.detail).c_str());
+  return 0;
+}
+
 std::vector<std::string> words_of(const std::string& line) {
   std::vector<std::string> words;
   for (std::size_t begin = 0; (begin = line.find_first_not_of(' ', begin)) != std::string::npos;) {
@@ -151,8 +172,12 @@ int act(const std::vector<std::string>& words) {
   if (task == "list") return list();
   if (task == "wait" && words.size() > 2) return wait_for(words[2].c_str());
   if (task == "view" && words.size() > 2) return view(words[2]);
+  if (task == "reach" && words.size() > 2) return reach(words[2]);
+  if (task == "send" && words.size() > 3) return send_directory(words[2], words[3]);
+  if (task == "receive" && words.size() > 4)
+    return receive_directory(words[2], words[3], {words.begin() + 4, words.end()});
   if (task == "report-id") return ::geteuid() == 0 ? gained_root : 0;
-  if (task != "run") return std::fprintf(stderr, "usage: probe list | run NAME=VALUE... | wait PATH | view PATH\n"), 2;
+  if (task != "run") return std::fprintf(stderr, "usage: see the top of main.cpp\n"), 2;
   Facts facts;
   for (const auto& word : words) facts.add(word);
   return run(facts);

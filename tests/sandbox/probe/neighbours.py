@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about what lies or runs beside a session: other projects, other sessions, other mounts, the person who started it."""
 import contextlib
+import multiprocessing
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -152,7 +154,121 @@ def interrupted_at_start(stage: Stage) -> tuple:
     return "contained", ""
 
 
+@contextlib.contextmanager
+def listener(stage: Stage, path: pathlib.Path):
+    """A socket of the user, of the kind that agents and engines have."""
+    def serve():
+        stage.host.become()
+        with socket.socket(socket.AF_UNIX) as server:
+            os.chdir(path.parent)
+            server.bind(path.name)
+            server.listen()
+            ready.set()
+            signal.pause()
+    ready = multiprocessing.Event()
+    process = multiprocessing.get_context("fork").Process(target=serve)
+    process.start()
+    ready.wait(10)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+        path.unlink()
+
+
+OWN_NAMES = ("steps.cmake", ".ninja_log", ".ninja_deps", "karapace.lock")
+
+
+def link_in_place_of_control_file(make_target):
+    """Whoever can make a link, or commits one, must not choose what a session sees of the host, or keep sessions from
+    beginning."""
+    def run(stage: Stage) -> tuple:
+        project = stage.new_project()
+        project.build()
+        stage.number += 1
+        target = stage.host.home / f"target-{stage.number}"
+        with make_target(stage, target):
+            for name in OWN_NAMES:
+                (project.path / name).unlink(missing_ok=True)
+                (project.path / name).symlink_to(target)
+                for options in ((), ("--ephemeral",), ("--bind-ro", "/srv")):
+                    words = project.exec_words(*options) + ["/probe", "reach", project.path / name]
+                    result = view_of(call(stage.host, project.path, words))
+                    if result[0] != "contained":
+                        return result[0], f"{name} {' '.join(options)}: {result[1]}"
+        return "contained", ""
+    return run
+
+
+@contextlib.contextmanager
+def private_file(stage: Stage, path: pathlib.Path):
+    shutil.copy2(stage.host.private, path)
+    stage.host.give(path.parent)
+    yield
+
+
+@contextlib.contextmanager
+def fifo(stage: Stage, path: pathlib.Path):
+    os.mkfifo(path)
+    stage.host.give(path.parent)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield
+    os.close(reader)
+
+
+@contextlib.contextmanager
+def directory(stage: Stage, path: pathlib.Path):
+    path.mkdir()
+    (path / "file").write_text("x")
+    stage.host.give(path.parent)
+    yield
+
+
+@contextlib.contextmanager
+def nothing(_stage: Stage, path: pathlib.Path):
+    yield
+
+
+@contextlib.contextmanager
+def loop(_stage: Stage, path: pathlib.Path):
+    path.symlink_to(path.name)
+    yield
+
+
+def handed_on(directory, names, *options):
+    """What a session covers stays covered for another one that has been sent a directory, when the first has ended."""
+    def run(stage: Stage) -> tuple:
+        stage.number += 1
+        project, socket_name = stage.project, f"socket-{stage.number}"
+        end = project.path / f"end-{stage.number}"
+        receiver = Call(stage.host, project.path, Streams()).start(
+            project.exec_words() + ["/probe", "receive", socket_name, end, *names])
+        if not receiver.says("waiting"):
+            return "invalid", receiver.finish().output
+        sent = call(stage.host, project.path,
+                    project.exec_words(*options) + ["/probe", "send", socket_name, directory(stage)])
+        time.sleep(1)  # its mounts go after it
+        end.touch()
+        received = view_of(receiver.finish())
+        return received if sent.status == 0 else ("invalid", sent.output)
+    return run
+
+
+CONTROLS = ("build.ninja", "karapace.toml", "karapace.lock", ".karapace/local.ninja")
+STEERS = ("sys/kernel/core_pattern", "sys/vm/swappiness", "sysrq-trigger", "irq/default_smp_affinity")
+
 NEIGHBOURS = {
+    "control.handed-on-by-joined": handed_on(lambda stage: stage.project.path, CONTROLS),
+    "control.handed-on-by-ephemeral": handed_on(lambda stage: stage.project.path, CONTROLS, "--ephemeral"),
+    "mask.handed-on-by-joined": handed_on(lambda stage: "/proc", STEERS),
+    "mask.handed-on-by-ephemeral": handed_on(lambda stage: "/proc", STEERS, "--ephemeral"),
+    "control.link-to-private-file": link_in_place_of_control_file(private_file),
+    "control.link-to-socket": link_in_place_of_control_file(listener),
+    "control.link-to-fifo": link_in_place_of_control_file(fifo),
+    "control.link-to-directory": link_in_place_of_control_file(directory),
+    "control.link-to-nothing": link_in_place_of_control_file(nothing),
+    "control.link-to-itself": link_in_place_of_control_file(loop),
     "control.of-other-project": of_other_project,
     "control.of-bind-mount": of_bind_mount,
     "control.joined-after-replacement": after_replacement,
