@@ -11,6 +11,8 @@
 #include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
@@ -76,6 +78,70 @@ std::vector<fs::path> between(const fs::path& shown, const fs::path& path) {
   return directories;
 }
 
+/// The way that the host goes to a file, link by link, those of directories too: who exchanges one of them leads it elsewhere.
+class Way {
+ public:
+  explicit Way(const fs::path& file) { push(file); }
+
+  /// The next link that is passed; nothing when there is none any more.
+  std::optional<fs::path> next_link() {
+    while (!rest_.empty()) {
+      const auto part = std::move(rest_.back());
+      rest_.pop_back();
+      if (part == "..") {
+        real_ = real_.parent_path();
+        continue;
+      }
+      auto next = real_ / part;
+      std::error_code error;
+      if (!fs::is_symlink(fs::symlink_status(next, error))) {
+        real_ = std::move(next);
+        continue;
+      }
+      is_at_end_ = rest_.empty();
+      const auto target = fs::read_symlink(next, error);
+      if (error || ++links_ > most_links || !is_followed(next)) return stop(std::move(next));
+      if (target.is_absolute()) real_ = "/";
+      push(target);
+      return next;
+    }
+    return std::nullopt;
+  }
+  /// Whether the last link was no directory's.
+  bool is_at_end() const noexcept { return is_at_end_; }
+  /// Where it ends; nothing when it leads nowhere.
+  std::optional<fs::path> end() const {
+    std::error_code error;
+    return is_stopped_ || (links_ > 0 && !is_followed(real_)) || !fs::exists(fs::symlink_status(real_, error)) ? std::nullopt : std::optional(real_);
+  }
+
+  /// Links may be made to lead through thousands of directories, each of which would be a mount.
+  static bool is_followed(const fs::path& path) { return std::distance(path.begin(), path.end()) <= most_parts; }
+
+ private:
+  static constexpr int most_links = 40;
+  static constexpr std::ptrdiff_t most_parts = 64;
+
+  void push(const fs::path& path) {
+    const auto relative = path.relative_path();
+    std::vector<fs::path> parts;
+    for (const auto& part : relative)
+      if (!part.empty() && part != ".") parts.push_back(part);
+    rest_.insert(rest_.end(), parts.rbegin(), parts.rend());
+  }
+  std::optional<fs::path> stop(fs::path link) {
+    rest_.clear();
+    is_stopped_ = true;
+    return link;
+  }
+
+  std::vector<fs::path> rest_;  // the next part last
+  fs::path real_ = "/";
+  int links_ = 0;
+  bool is_at_end_ = false;
+  bool is_stopped_ = false;
+};
+
 class Planner {
  public:
   Planner(const HostMounts& mounts, const HostLimits& limits) : mounts_(mounts), limits_(limits) {}
@@ -115,39 +181,24 @@ class Planner {
   void protect(const fs::path& file) {
     struct stat status{};
     if (::lstat(file.c_str(), &status) != 0) {
-      if (errno == ENOENT || errno == ENOTDIR) return;
+      // Where nothing can be, nothing is believed.
+      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG) return;
       throw SandboxError(fmt::format(
-          "{}: make the directories that lead there accessible to this user (chmod u+rwx)",
-          errno_message(fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to", escaped_utf8(file.native())),
-                        errno)));
+          "{}: make the directories that lead there accessible to this user (chmod u+rwx), or remove them",
+          errno_message(
+              fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to", escaped_utf8(file.native())),
+              errno)));
     }
-    if (S_ISLNK(status.st_mode)) return protect_links(file);
-    std::error_code error;
-    const auto parent = fs::canonical(file.parent_path(), error);
-    if (!error) protect_everywhere(parent / file.filename());
-  }
-
-  /// A link, those that it leads to, step by step, and the file at their end, as far as they are shown.
-  void protect_links(fs::path link) {
-    const auto target = shown_file(link);
-    if (!target.empty()) protect_everywhere(target);
-    constexpr int most_links = 40;
-    std::error_code error;
-    for (int links = 0; links < most_links && fs::is_symlink(fs::symlink_status(link, error)); ++links) {
-      const auto parent = fs::canonical(link.parent_path(), error);
-      if (error) return;
-      protect_everywhere(parent / link.filename(), target);
-      const auto next = fs::read_symlink(link, error);
-      if (error) return;
-      link = (parent / next).lexically_normal();
-    }
+    Way way(file);
+    while (const auto link = way.next_link()) protect_everywhere(*link, way.is_at_end() ? shown_file(*link) : fs::path());
+    if (const auto end = way.end()) protect_everywhere(*end);
   }
 
   /// The regular file that the link leads to; "" when there is none, or when it is not shown anyway.
   fs::path shown_file(const fs::path& link) const {
     std::error_code error;
     auto file = fs::canonical(link, error);
-    if (error || !fs::is_regular_file(file, error)) return {};
+    if (error || !fs::is_regular_file(file, error) || !Way::is_followed(file) || is_hidden(file)) return {};
     const auto paths = paths_of(file);
     const bool is_shown = std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
       return std::any_of(limits_.shown.begin(), limits_.shown.end(), [&](const fs::path& one) { return lies_in(path, one); });
@@ -155,7 +206,11 @@ class Planner {
     return is_shown ? file : fs::path();
   }
 
+  bool is_hidden(const fs::path& path) const { return limits_.hidden && mounts_.lies_within(path, *limits_.hidden); }
+
   void protect_everywhere(const fs::path& file, const fs::path& target = {}) {
+    // Nothing of what is hidden is seen, and nothing in it is locked for a link's sake.
+    if (is_hidden(file)) return;
     for (const auto& path : paths_of(file))
       if (pin_ways_to(path)) operations_.push_back({.kind = Kind::read_only, .path = path, .target = target});
   }
@@ -195,6 +250,15 @@ bool is_expected(int fd, const HostOperation& operation) noexcept {
   return ::fstat(fd, &status) == 0 && status.st_dev == operation.device && status.st_ino == operation.inode;
 }
 
+/// A session that joins others finds what they have covered.
+bool is_covered_already(const HostOperation& operation, int place) noexcept {
+  struct statx status{};
+  struct statfs mount{};
+  if (operation.kind == Kind::hide || ::statx(place, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) != 0) return false;
+  if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return false;
+  return operation.kind == Kind::pin || (::fstatfs(place, &mount) == 0 && (mount.f_flags & ST_RDONLY) != 0);
+}
+
 Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept {
   struct stat status{};
   if (::fstat(place, &status) != 0) return Fd();
@@ -202,12 +266,32 @@ Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept
   Fd target;
   if (S_ISLNK(status.st_mode)) {
     if (!operation.target.empty()) target = sys::openat2(AT_FDCWD, operation.target.c_str(), O_PATH, 0, RESOLVE_NO_SYMLINKS);
-    if (!target || ::fstat(target.get(), &status) != 0 || !S_ISREG(status.st_mode)) return covers.make(false);
+    if (!target || ::fstat(target.get(), &status) != 0 || !S_ISREG(status.st_mode)) return covers.make_empty_file();
   }
   Fd mount = sys::open_tree_clone(target ? target.get() : place, "", Recursive::yes);
   const std::uint64_t attributes = operation.kind == Kind::read_only ? MOUNT_ATTR_RDONLY : 0;
   if (mount && attributes != 0 && sys::mount_setattr(mount.get(), attributes, Recursive::yes) != 0) mount.reset();
   return mount;
+}
+
+const char* action(Kind kind) noexcept;
+
+/// What is exchanged meanwhile is looked up again.
+void lay(const HostOperation& operation, Covers& covers, const init::Reporter& reporter) noexcept {
+  const char* path = operation.path.c_str();
+  constexpr int tries = 8;
+  for (int left = tries; left > 0; --left) {
+    Fd place = sys::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS);
+    // Removed since it was looked at: nothing is left to protect. What is hidden must be there.
+    if (!place && errno == ENOENT && operation.kind != Kind::hide) return;
+    if (!place) reporter.fail(action(operation.kind), path);
+    if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
+    if (is_covered_already(operation, place.get())) return;
+    Fd cover = cover_for(operation, place.get(), covers);
+    if (cover && sys::move_mount(cover.get(), place.get()) == 0) return;
+    if (errno != ENOENT || operation.kind == Kind::hide) break;
+  }
+  reporter.fail(action(operation.kind), path);
 }
 
 const char* action(Kind kind) noexcept {
@@ -286,16 +370,7 @@ std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations)
 
 void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept {
   Covers covers;
-  for (const auto& operation : operations) {
-    const char* path = operation.path.c_str();
-    Fd place = sys::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS);
-    // Removed since it was looked at: nothing is left to protect. What is hidden must be there.
-    if (!place && errno == ENOENT && operation.kind != Kind::hide) continue;
-    if (!place) reporter.fail(action(operation.kind), path);
-    if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
-    Fd cover = cover_for(operation, place.get(), covers);
-    if (!cover || sys::move_mount(cover.get(), place.get()) != 0) reporter.fail(action(operation.kind), path);
-  }
+  for (const auto& operation : operations) lay(operation, covers, reporter);
 }
 
 }  // namespace karapace::runtime

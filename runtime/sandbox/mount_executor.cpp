@@ -63,6 +63,18 @@ Fd Covers::make(bool is_directory) noexcept {
   return cover;
 }
 
+Fd Covers::make_empty_file() noexcept {
+  constexpr const char* name = "empty";
+  constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  if (!files_) {
+    files_ = new_file_system("tmpfs", {}, attributes);
+    Fd(sys::openat2(files_.get(), name, O_CREAT | O_EXCL | O_WRONLY, 0444, plain)).reset();
+  }
+  Fd cover = sys::open_tree_clone(files_.get(), name, Recursive::no);
+  if (cover && sys::mount_setattr(cover.get(), MOUNT_ATTR_RDONLY, Recursive::no) == 0) return cover;
+  return make(false);
+}
+
 Fd new_file_system(const char* type, const std::vector<std::string>& options, std::uint64_t attributes) noexcept {
   Fd context = sys::fsopen(type);
   if (!context) return Fd();

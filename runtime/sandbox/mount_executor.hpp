@@ -18,8 +18,11 @@ class Covers {
   /// An empty directory or file, read-only; empty when the kernel refuses. It must be attached before the next is made:
   /// only attached mounts can be copied.
   Fd make(bool is_directory) noexcept;
+  /// A regular file; before Linux 6.15 one that can not be opened.
+  Fd make_empty_file() noexcept;
 
  private:
+  Fd files_;  // a file system with one
   std::array<Fd, 2> first_;
 };
 

@@ -6,6 +6,8 @@
 //   probe wait PATH                   waits until PATH exists: a session that others join
 //   probe view PATH                   whether this directory, which should not be here, shows or takes anything
 //   probe reach PATH                  whether this file, which should not be here, can be read, written or connected to
+//   probe exchange PATH PATH          exchanges two names (renameat2(2)), or says why not
+//   probe mounts MOST                 whether there are no more mounts than that
 //   probe send SOCKET DIRECTORY, probe receive SOCKET END NAME...     see handing_on.hpp
 //   sh -ec "probe run NAME=VALUE..."  the same: in the test's image the probe is the only program, the shell too
 //
@@ -16,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -157,6 +160,21 @@ int reach(const std::string& path) {
   return 0;
 }
 
+int exchange(const char* one, const char* other) {
+  if (::renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0) return 0;
+  if (::unlink(other) == 0 && ::symlink(one, other) == 0) return 0;
+  std::printf("exchange: %s\n", std::strerror(errno));
+  return 0;
+}
+
+int count_mounts(int most) {
+  std::ifstream table("/proc/self/mountinfo");
+  int count = 0;
+  for (std::string line; std::getline(table, line);) ++count;
+  std::printf("view\t%s\t%d mounts\n", count <= most ? "contained" : "allowed", count);
+  return 0;
+}
+
 std::vector<std::string> words_of(const std::string& line) {
   std::vector<std::string> words;
   for (std::size_t begin = 0; (begin = line.find_first_not_of(' ', begin)) != std::string::npos;) {
@@ -173,6 +191,8 @@ int act(const std::vector<std::string>& words) {
   if (task == "wait" && words.size() > 2) return wait_for(words[2].c_str());
   if (task == "view" && words.size() > 2) return view(words[2]);
   if (task == "reach" && words.size() > 2) return reach(words[2]);
+  if (task == "exchange" && words.size() > 3) return exchange(words[2].c_str(), words[3].c_str());
+  if (task == "mounts" && words.size() > 2) return count_mounts(std::stoi(words[2]));
   if (task == "send" && words.size() > 3) return send_directory(words[2], words[3]);
   if (task == "receive" && words.size() > 4)
     return receive_directory(words[2], words[3], {words.begin() + 4, words.end()});

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from caller import Call, Streams, call
-from scenarios import ROW, Stage, last_line, view_of
+from scenarios import ROW, VIEW, Stage, last_line, view_of
 
 # On purpose, in every project that is shown.
 LET_THROUGH = {"control.make-in-project", "control.set-id-in-project"}
@@ -177,6 +177,64 @@ def listener(stage: Stage, path: pathlib.Path):
         path.unlink()
 
 
+def of_begun_session(ran) -> tuple:
+    """A session that does not begin proves nothing here: what lies in its project must not keep it from that."""
+    return view_of(ran) if VIEW.search(ran.output) else ("invalid", last_line(ran))
+
+
+def link_to_store(stage: Stage) -> tuple:
+    """What lies in the store is not shown, though a directory above it is."""
+    project = stage.new_project()
+    project.build()
+    for target in ("version", "locks/graphs", "locks/graphs-turn"):
+        for name in OWN_NAMES:
+            (project.path / name).unlink(missing_ok=True)
+            (project.path / name).symlink_to(stage.host.store / target)
+        with session(stage, project):
+            generated = call(stage.host, stage.project.path, ["timeout", "20", "karapace", "gen"])
+        if generated.status != 0:
+            return "allowed", f"gen of another project waits for {target}: {last_line(generated)}"
+        for name in OWN_NAMES:
+            words = project.exec_words("--bind-ro", stage.host.work) + ["/probe", "reach", project.path / name]
+            result = of_begun_session(call(stage.host, project.path, words))
+            if result[0] not in ("contained", "refused"):
+                return result[0], f"{name} to {target}: {result[1]}"
+    return "contained", ""
+
+
+def exchanged_directory_link(stage: Stage) -> tuple:
+    """The manifest lies behind a link of a directory: who exchanges that one chooses what the host believes."""
+    project = stage.new_project()
+    project.build()
+    for directory in ("real", "evil"):
+        (project.path / directory).mkdir()
+    (project.path / "karapace.toml").rename(project.path / "real/m.toml")
+    (project.path / "evil/m.toml").write_text("evil")
+    (project.path / "cfg").symlink_to("real")
+    (project.path / "karapace.toml").symlink_to("cfg/m.toml")
+    stage.host.give(project.path)
+    ran = call(stage.host, project.path, project.exec_words() + ["/probe", "exchange", project.path / "evil", project.path / "cfg"])
+    if (project.path / "karapace.toml").read_text() == "evil":
+        return "allowed", "the host's manifest is the session's"
+    return ("refused", "") if "exchange" in ran.output else ("invalid", ran.output)
+
+
+def deep_links(stage: Stage) -> tuple:
+    """Every directory on the way to a control file becomes a mount."""
+    project = stage.new_project()
+    project.build()
+    deep = project.path
+    for _ in range(400):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "file").write_text("x")
+    for name in OWN_NAMES[:-1]:
+        (project.path / name).symlink_to(deep / "file")
+    stage.host.give(project.path)
+    ran = call(stage.host, project.path, project.exec_words() + ["/probe", "mounts", "300"])
+    return view_of(ran)
+
+
 OWN_NAMES = ("steps.cmake", ".ninja_log", ".ninja_deps", "karapace.lock")
 
 
@@ -194,8 +252,8 @@ def link_in_place_of_control_file(make_target):
                 (project.path / name).symlink_to(target)
                 for options in ((), ("--ephemeral",), ("--bind-ro", "/srv")):
                     words = project.exec_words(*options) + ["/probe", "reach", project.path / name]
-                    result = view_of(call(stage.host, project.path, words))
-                    if result[0] != "contained":
+                    result = of_begun_session(call(stage.host, project.path, words))
+                    if result[0] not in ("contained", "refused"):
                         return result[0], f"{name} {' '.join(options)}: {result[1]}"
         return "contained", ""
     return run
@@ -267,6 +325,9 @@ NEIGHBOURS = {
     "control.link-to-socket": link_in_place_of_control_file(listener),
     "control.link-to-fifo": link_in_place_of_control_file(fifo),
     "control.link-to-directory": link_in_place_of_control_file(directory),
+    "control.link-to-store": link_to_store,
+    "control.link-through-exchanged-directory": exchanged_directory_link,
+    "control.link-through-many-directories": deep_links,
     "control.link-to-nothing": link_in_place_of_control_file(nothing),
     "control.link-to-itself": link_in_place_of_control_file(loop),
     "control.of-other-project": of_other_project,
