@@ -128,7 +128,8 @@ void add_word(const store::Store& store, const std::string& word, Targets& targe
 
 std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
   std::map<EnvironmentId, std::string> names;
-  for (const auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) names.emplace(root.environment, escaped_utf8(root.name));
+  for (const auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all())
+    names.emplace(root.environment, escaped_utf8(root.name));
   return names;
 }
 

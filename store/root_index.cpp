@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "store/cached_text.hpp"
 #include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
@@ -25,10 +26,7 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::string_view opening = "karapace roots 1 ";
-constexpr std::size_t digits = 2 * Digest::size;
-
-std::filesystem::path index_path(const Store& store) { return store.root() / "roots.index"; }
+constexpr std::string_view index_name = "roots.index";
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
@@ -36,7 +34,7 @@ std::optional<struct stat> status_of(const std::filesystem::path& path) {
   return status;
 }
 
-/// The second line of an index: the directory as it was.
+/// The first line of the text: the directory as it was.
 std::string stamp_of(const struct stat& roots) {
   return fmt::format("{} {}.{:09}\n", roots.st_ino, roots.st_ctim.tv_sec, roots.st_ctim.tv_nsec);
 }
@@ -89,19 +87,6 @@ bool lies_below(const IndexedRoot& root, std::string_view directory) {
                      [&](const auto& graphs) { return lies_below(path_text(graphs), directory); });
 }
 
-/// The index if it tells of the directory as it is, and where its lines begin.
-std::optional<std::pair<std::string, std::size_t>> kept_index(const Store& store, const struct stat& roots) try {
-  auto text = read_file_if_exists(index_path(store));
-  auto head = opening.size() + digits + 1;
-  if (!text || text->size() < head || !text->starts_with(opening)) return std::nullopt;
-  auto rest = std::string_view(*text).substr(head);
-  auto stamp = stamp_of(roots);
-  if (!rest.starts_with(stamp) || blake3(rest).hex() != text->substr(opening.size(), digits)) return std::nullopt;
-  return std::pair(std::move(*text), head + stamp.size());
-} catch (const Error&) {
-  return std::nullopt;
-}
-
 struct Lines {
   std::string text;
   bool are_all = true;
@@ -123,32 +108,21 @@ Lines read_lines(const Store& store, DamagedRoots damaged) {
   return lines;
 }
 
-std::optional<Staging> staging_if_writable(const Store& store) try { return store.stage(); } catch (const StoreError&) {
-  return std::nullopt;
-}
-
-/// An economy: where it can not be written, the next one reads the records again.
-void keep(const Store& store, const Staging& staging, const std::string& lines) try {
-  auto made = staging.path() / "roots.index";
-  write_file_atomically(made, fmt::format("{}{}\n{}", opening, blake3(lines).hex(), lines), Durable::no);
-  std::error_code ignored;
-  std::filesystem::rename(made, index_path(store), ignored);
-} catch (const StoreError&) {
-}
-
 }  // namespace
 
 RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
   if (auto roots = status_of(store.roots_path())) {
-    if (auto kept = kept_index(store, *roots)) return RootIndex(std::move(kept->first), kept->second);
+    auto stamp = stamp_of(*roots);
+    auto kept = cached_text(store, index_name);
+    if (kept && kept->starts_with(stamp)) return {*std::move(kept), stamp.size()};
   }
   const auto staging = staging_if_writable(store);
   const auto later = staging ? status_of(staging->path()) : std::nullopt;
   const auto roots = status_of(store.roots_path());  // after the other, before the records
   auto lines = read_lines(store, damaged);
   if (lines.are_all && later && roots && was_quiet(*roots, *later))
-    keep(store, *staging, stamp_of(*roots) + lines.text);
-  return RootIndex(std::move(lines.text), 0);
+    keep_text(store, *staging, index_name, stamp_of(*roots) + lines.text);
+  return {std::move(lines.text), 0};
 }
 
 std::vector<IndexedRoot> RootIndex::all() const { return holding({""}); }

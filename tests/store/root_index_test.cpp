@@ -139,7 +139,9 @@ TEST_F(RootIndexTest, ADamagedIndexIsNotBelieved) {
     put(good.substr(0, i));
     ASSERT_EQ(indexed(), as_recorded()) << i;
   }
-  put("karapace roots 2 of a newer release\n");
+  put("karapace roots.index 2 of a newer release\n");
+  EXPECT_EQ(indexed(), as_recorded());
+  put("");
   EXPECT_EQ(indexed(), as_recorded());
   std::filesystem::remove(file());
   ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
