@@ -88,7 +88,7 @@ std::string suggestion(std::string_view word, const std::vector<IndexedRoot>& ro
 
 /// The project as its record says; nothing when that has gone or changed its name since the index was read.
 std::optional<Reference> reference_to(const Store& store, const IndexedRoot& indexed) {
-  auto root = read_root(store, indexed.record, RootSteps::read);
+  auto root = read_root(store, indexed.record, RootSteps::left_out);
   if (!root || root->name != indexed.name) return std::nullopt;
   return Reference{root->environment, std::move(root)};
 }

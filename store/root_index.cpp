@@ -7,11 +7,16 @@
 // index was made. Two that are made at once both hold, or name a C that nobody finds. After a crash, too: the file
 // system keeps the order of what happened to names, and a torn index is known by its digest. Only a clock that is set
 // back to the very nanosecond of C could deceive it.
+//
+// Of an index that no longer counts, the lines of records with the number, size and time that they had are taken over
+// if that time is before C. Then the file is the same: records are never written in place, and one that took the number
+// of another after the index was made has a time of T or later.
 #include "store/root_index.hpp"
 
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,6 +32,7 @@ namespace karapace::store {
 namespace {
 
 constexpr std::string_view index_name = "roots.index";
+constexpr std::string_view format = "fields 1 ";  // another when lines have others
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
@@ -34,9 +40,17 @@ std::optional<struct stat> status_of(const std::filesystem::path& path) {
   return status;
 }
 
+std::string time_of(const struct stat& status) {
+  return fmt::format("{}.{:09}", status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
 /// The first line of the text: the directory as it was.
 std::string stamp_of(const struct stat& roots) {
-  return fmt::format("{} {}.{:09}\n", roots.st_ino, roots.st_ctim.tv_sec, roots.st_ctim.tv_nsec);
+  return fmt::format("{}{} {}\n", format, roots.st_ino, time_of(roots));
+}
+
+std::string record_stamp_of(const struct stat& record) {
+  return fmt::format("{} {} {}", record.st_ino, record.st_size, time_of(record));
 }
 
 bool was_quiet(const struct stat& roots, const struct stat& later) {
@@ -50,11 +64,17 @@ std::string path_text(const std::filesystem::path& path) {
   return text;
 }
 
+struct Entry {
+  std::string stamp;
+  IndexedRoot root;
+};
+
 /// Tabs and newlines do not stand in escaped text.
-std::string line_of(const std::string& record, const Root& root) {
-  auto line =
-      fmt::format("{}\t{}\t{}\t{}", record, root.environment.hex(), escaped_utf8(root.name), path_text(root.manifest));
-  for (const auto& graph : root.graphs) line += '\t' + path_text(graph.directory);
+std::string line_of(const Entry& entry) {
+  const auto& root = entry.root;
+  auto line = fmt::format("{}\t{}\t{}\t{}\t{}", root.record, entry.stamp, root.environment.hex(),
+                          escaped_utf8(root.name), path_text(root.manifest));
+  for (const auto& directory : root.directories) line += '\t' + path_text(directory);
   return line + '\n';
 }
 
@@ -68,12 +88,18 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
-IndexedRoot root_from(std::string_view line) {
+Entry entry_from(std::string_view line) {
   auto fields = split(line, '\t');
-  IndexedRoot root{std::string(fields.at(0)), EnvironmentId::from_hex(fields.at(1)).value(),
-                   unescaped_utf8(fields.at(2)).value(), unescaped_utf8(fields.at(3)).value()};
-  for (std::size_t i = 4; i < fields.size(); ++i) root.directories.emplace_back(unescaped_utf8(fields[i]).value());
-  return root;
+  IndexedRoot root{std::string(fields.at(0)), EnvironmentId::from_hex(fields.at(2)).value(),
+                   unescaped_utf8(fields.at(3)).value(), unescaped_utf8(fields.at(4)).value()};
+  for (std::size_t i = 5; i < fields.size(); ++i) root.directories.emplace_back(unescaped_utf8(fields[i]).value());
+  return {std::string(fields[1]), std::move(root)};
+}
+
+IndexedRoot indexed(const std::string& record, const Root& root) {
+  IndexedRoot indexed{record, root.environment, root.name, root.manifest};
+  for (const auto& graph : root.graphs) indexed.directories.push_back(graph.directory);
+  return indexed;
 }
 
 /// Equal directories, or one above the other: as `path_text` writes both, "" being the root.
@@ -87,42 +113,80 @@ bool lies_below(const IndexedRoot& root, std::string_view directory) {
                      [&](const auto& graphs) { return lies_below(path_text(graphs), directory); });
 }
 
-struct Lines {
-  std::string text;
+/// An index that no longer counts still knows the records that have not changed.
+class OldIndex {
+ public:
+  explicit OldIndex(const std::optional<std::string>& text) {
+    if (!text || !text->starts_with(format)) return;
+    auto lines = split(*text, '\n');
+    time_ = lines.front().substr(lines.front().rfind(' ') + 1);
+    for (std::size_t i = 1; i + 1 < lines.size(); ++i)
+      lines_.emplace(lines[i].substr(0, lines[i].find('\t')), lines[i]);
+  }
+
+  /// Nothing of a record as young as the directory was: another of its size could have its number and time.
+  std::optional<Entry> entry(const std::string& record, const struct stat& status) const {
+    auto line = lines_.find(record);
+    if (line == lines_.end() || !is_before(time_of(status), time_)) return std::nullopt;
+    auto entry = entry_from(line->second);
+    return entry.stamp == record_stamp_of(status) ? std::optional(std::move(entry)) : std::nullopt;
+  }
+
+ private:
+  /// Nine digits follow the point in both.
+  static bool is_before(std::string_view a, std::string_view b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  }
+
+  std::string_view time_;
+  std::unordered_map<std::string_view, std::string_view> lines_;
+};
+
+struct Entries {
+  std::vector<Entry> sorted;
   bool are_all = true;
 };
 
-Lines read_lines(const Store& store, DamagedRoots damaged) {
-  Lines lines;
-  std::vector<std::pair<std::string, Root>> roots;
-  for (const auto& name : names_in(store.roots_path())) try {
-      if (auto root = read_root(store, name, RootSteps::left_out)) roots.emplace_back(name, std::move(*root));
+std::optional<Entry> read_entry(const Store& store, const std::string& record, const OldIndex& old) {
+  const auto status = status_of(store.roots_path() / record);
+  if (!status) return std::nullopt;
+  if (auto entry = old.entry(record, *status)) return entry;
+  auto root = read_root(store, record, RootSteps::left_out);
+  return root ? std::optional(Entry{record_stamp_of(*status), indexed(record, *root)}) : std::nullopt;
+}
+
+Entries read_entries(const Store& store, const OldIndex& old, DamagedRoots damaged) {
+  Entries entries;
+  for (const auto& record : names_in(store.roots_path())) {
+    try {
+      if (auto entry = read_entry(store, record, old)) entries.sorted.push_back(std::move(*entry));
     } catch (const StoreError&) {
       if (damaged == DamagedRoots::refuse) throw;
-      lines.are_all = false;
+      entries.are_all = false;
     }
-  std::sort(roots.begin(), roots.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.second.name, a.second.manifest) < std::tie(b.second.name, b.second.manifest);
+  }
+  std::sort(entries.sorted.begin(), entries.sorted.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.root.name, a.root.manifest) < std::tie(b.root.name, b.root.manifest);
   });
-  for (const auto& [name, root] : roots) lines.text += line_of(name, root);
-  return lines;
+  return entries;
 }
 
 }  // namespace
 
 RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
-  if (auto roots = status_of(store.roots_path())) {
-    auto stamp = stamp_of(*roots);
-    auto kept = cached_text(store, index_name);
-    if (kept && kept->starts_with(stamp)) return {*std::move(kept), stamp.size()};
-  }
+  auto before = status_of(store.roots_path());
+  auto kept = cached_text(store, index_name);
+  if (auto stamp = before ? stamp_of(*before) : "\n"; kept && kept->starts_with(stamp))
+    return {*std::move(kept), stamp.size()};
   const auto staging = staging_if_writable(store);
   const auto later = staging ? status_of(staging->path()) : std::nullopt;
   const auto roots = status_of(store.roots_path());  // after the other, before the records
-  auto lines = read_lines(store, damaged);
-  if (lines.are_all && later && roots && was_quiet(*roots, *later))
-    keep_text(store, *staging, index_name, stamp_of(*roots) + lines.text);
-  return {std::move(lines.text), 0};
+  const auto entries = read_entries(store, OldIndex(kept), damaged);
+  std::string lines;
+  for (const auto& entry : entries.sorted) lines += line_of(entry);
+  if (entries.are_all && later && roots && was_quiet(*roots, *later))
+    keep_text(store, *staging, index_name, stamp_of(*roots) + lines);
+  return {std::move(lines), 0};
 }
 
 std::vector<IndexedRoot> RootIndex::all() const { return holding({""}); }
@@ -153,7 +217,7 @@ std::vector<IndexedRoot> RootIndex::holding(const std::vector<std::string>& text
       starts.insert(at == 0 ? 0 : lines.rfind('\n', at - 1) + 1);
   }
   std::vector<IndexedRoot> found;
-  for (auto start : starts) found.push_back(root_from(lines.substr(start, lines.find('\n', start) - start)));
+  for (auto start : starts) found.push_back(entry_from(lines.substr(start, lines.find('\n', start) - start)).root);
   return found;
 }
 

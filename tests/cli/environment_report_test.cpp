@@ -117,6 +117,12 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   EXPECT_THAT(listed.output, HasSubstr("  archive " + archive.archive->sha256.short_hex() + "  "));
 }
 
+TEST_F(EnvironmentReport, InspectTellsTheSameOfAProjectByItsNameAndByItsPath) {
+  add_project(build(sample_lock({"git"})), "p");
+  EXPECT_EQ(json("inspect p").at("steps").size(), 1u);
+  EXPECT_EQ(json("inspect /projects/p/karapace.toml"), json("inspect p"));
+}
+
 TEST_F(EnvironmentReport, ListCountsInstancesOfProjectsAndOfWhatIsLeftOfThem) {
   auto first = build(sample_lock({"git"}));
   auto second = build(sample_lock({"curl"}));

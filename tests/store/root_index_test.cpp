@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/cached_text.hpp"
 #include "store/directory.hpp"
 #include "store/gc.hpp"
 #include "store/seal.hpp"
@@ -111,6 +112,24 @@ TEST_F(RootIndexTest, NoChangeIsOverlookedHoweverSoonItComes) {
   }
 }
 
+TEST_F(RootIndexTest, ARecordOfTheSameSizeInPlaceOfAnotherIsSeen) {
+  const auto record = store_.roots_path() / record_of("p");
+  add_root(store_, root("others", "others"));
+  std::vector<std::string> texts;
+  for (const char* name : {"one", "two"}) {
+    add_root(store_, root(name, "p"));
+    texts.push_back(read_file(record));
+  }
+  ASSERT_EQ(texts[0].size(), texts[1].size());
+  for (std::size_t i = 0; i < 500; ++i) {
+    write_file_atomically(record, texts[i % 2], Durable::no);
+    const auto index = RootIndex::read(store_, DamagedRoots::refuse);
+    ASSERT_EQ(index.named(i % 2 == 0 ? "one" : "two").size(), 1u) << i;
+    ASSERT_EQ(index.all().size(), 2u) << i;
+    if (i % 50 == 0) settle();
+  }
+}
+
 TEST_F(RootIndexTest, ADirectoryThatTakesThePlaceOfTheRootsIsSeen) {
   add_root(store_, root("p", "p"));
   settle();
@@ -142,6 +161,8 @@ TEST_F(RootIndexTest, ADamagedIndexIsNotBelieved) {
   put("karapace roots.index 2 of a newer release\n");
   EXPECT_EQ(indexed(), as_recorded());
   put("");
+  EXPECT_EQ(indexed(), as_recorded());
+  keep_text(store_, store_.stage(), "roots.index", "fields 2 of a newer release\n\n\t\n");
   EXPECT_EQ(indexed(), as_recorded());
   std::filesystem::remove(file());
   ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
