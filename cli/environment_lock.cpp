@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/environment_lock.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
 
+#include "store/cached_text.hpp"
+#include "store/directory.hpp"
 #include "store/error.hpp"
+#include "store/parallel.hpp"
 
 namespace karapace::cli {
 
@@ -23,12 +27,61 @@ generator::Lock lock_of(const store::Store& store, const store::Environment& env
 
 std::string base_of(const generator::Lock& lock) { return lock.request.base_image; }
 
-std::optional<std::string> base_if_known(const store::Store& store, const store::Environment& environment) {
+namespace {
+
+using Bases = std::map<EnvironmentId, std::optional<std::string>>;
+
+constexpr std::string_view bases_name = "bases.index";
+
+/// A line each: the id, a space, the base.
+Bases kept_bases(const store::Store& store) {
+  Bases bases;
+  auto text = store::cached_text(store, bases_name).value_or("");
+  auto rest = std::string_view(text);
+  for (auto end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {
+    auto line = rest.substr(0, end);
+    rest.remove_prefix(end + 1);
+    auto space = line.find(' ');
+    if (auto id = EnvironmentId::from_hex(line.substr(0, space))) bases.emplace(*id, line.substr(space + 1));
+  }
+  return bases;
+}
+
+void keep_bases(const store::Store& store, const Bases& bases) {
+  std::string text;
+  for (const auto& [id, base] : bases) {
+    if (base) text += fmt::format("{} {}\n", id.hex(), *base);
+  }
+  if (auto staging = store::staging_if_writable(store)) store::keep_text(store, *staging, bases_name, text);
+}
+
+std::optional<std::string> base_if_known(const store::Store& store, const EnvironmentId& id) {
   try {
-    return base_of(lock_of(store, environment));
+    auto environment = store::find_environment(store, id);
+    return environment ? std::optional(base_of(lock_of(store, *environment))) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+}  // namespace
+
+Bases bases_of_built(const store::Store& store) {
+  auto kept = kept_bases(store);
+  Bases bases;
+  std::vector<Bases::iterator> unknown;
+  for (const auto& name : names_in(store.root() / "environments")) {
+    auto id = EnvironmentId::from_hex(name);
+    if (!id) continue;
+    auto known = kept.find(*id);
+    auto added = bases.emplace(*id, known == kept.end() ? std::nullopt : std::move(known->second)).first;
+    if (!added->second) unknown.push_back(added);
+  }
+  for_each_index(unknown.size(), available_threads(),
+                 [&](std::size_t i) { unknown[i]->second = base_if_known(store, unknown[i]->first); });
+  bool is_more_known = std::any_of(unknown.begin(), unknown.end(), [](auto base) { return base->second.has_value(); });
+  if (is_more_known) keep_bases(store, bases);
+  return bases;
 }
 
 std::vector<generator::LockedPackage> packages_of(const generator::Lock& lock) {

@@ -12,6 +12,7 @@
 #include "cli/store_access.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::cli {
 
@@ -106,8 +107,7 @@ std::string name_of(const store::Reference& reference) {
 }
 
 bool is_project_name(const store::Store& store, const std::string& word) {
-  auto roots = store::roots(store);
-  return std::any_of(roots.begin(), roots.end(), [&](const store::Root& root) { return root.name == word; });
+  return !store::RootIndex::read(store, store::DamagedRoots::refuse).named(word).empty();
 }
 
 void add_word(const store::Store& store, const std::string& word, Targets& targets) {
@@ -128,7 +128,8 @@ void add_word(const store::Store& store, const std::string& word, Targets& targe
 
 std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
   std::map<EnvironmentId, std::string> names;
-  for (const auto& root : store::roots(store)) names.emplace(root.environment, escaped_utf8(root.name));
+  for (const auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all())
+    names.emplace(root.environment, escaped_utf8(root.name));
   return names;
 }
 

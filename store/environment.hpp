@@ -93,7 +93,7 @@ std::optional<Root> find_root(const Store& store, const std::filesystem::path& m
                               RootSteps steps = RootSteps::read);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
 /// Those whose manifest, or a graph of theirs, lies in one of the directories (absolute, without links). A damaged record is
-/// left out. Most records are passed over without being parsed; none has its steps.
+/// left out. The index (root_index.hpp) says which these are; none has its steps.
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories);
 /// Leaves out graphs whose files are gone. Sessions do it before they begin, under lock_graphs: so a graph that a root knows
 /// while one runs was there to be covered.
@@ -106,7 +106,7 @@ std::filesystem::path canonical_manifest(const std::filesystem::path& manifest);
 /// What a person's word for an environment stands for.
 struct Reference {
   EnvironmentId environment;
-  std::optional<Root> root;  // the project, when named by name or path
+  std::optional<Root> root;  // the project, when named by name or path; without its steps
 };
 /// A path (a manifest or its directory: anything with a slash, or "." for the nearest project above), a root's name, an
 /// id, or a unique prefix (at least 4 digits) of one, which stands for the project too when just one has it.

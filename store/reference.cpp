@@ -11,6 +11,7 @@
 #include "store/environment.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::store {
 
@@ -72,8 +73,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-std::string suggestion(std::string_view word, const std::vector<Root>& roots) {
-  const Root* best = nullptr;
+std::string suggestion(std::string_view word, const std::vector<IndexedRoot>& roots) {
+  const IndexedRoot* best = nullptr;
   std::size_t nearest = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto& root : roots) {
     std::size_t away = distance(word, root.name);
@@ -85,15 +86,21 @@ std::string suggestion(std::string_view word, const std::vector<Root>& roots) {
   return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(best->name)) : "`karapace list` shows what there is";
 }
 
-Reference by_name(std::string_view word, std::vector<const Root*>& named) {
-  if (named.size() == 1) return {named.front()->environment, *named.front()};
+/// The project as its record says; nothing when that has gone or changed its name since the index was read.
+std::optional<Reference> reference_to(const Store& store, const IndexedRoot& indexed) {
+  auto root = read_root(store, indexed.record, RootSteps::left_out);
+  if (!root || root->name != indexed.name) return std::nullopt;
+  return Reference{root->environment, std::move(root)};
+}
+
+[[noreturn]] void refuse_ambiguous(std::string_view word, const std::vector<IndexedRoot>& named) {
   std::string candidates;
-  for (const auto* root : named) candidates += fmt::format("\n  {}", escaped_utf8(root->manifest.native()));
+  for (const auto& root : named) candidates += fmt::format("\n  {}", escaped_utf8(root.manifest.native()));
   throw NotFoundError(fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(),
                                   candidates));
 }
 
-std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, const std::vector<Root>& roots) {
+std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, const std::vector<IndexedRoot>& roots) {
   std::set<EnvironmentId> found;
   bool hex = std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (!hex || word.size() < shortest_prefix) return found;
@@ -111,25 +118,27 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
 }
 
 // An id stands for the project as well when only one is generated from it: the same instance then, whatever it is called.
-Reference by_id(const EnvironmentId& id, const std::vector<Root>& roots) {
-  auto is_it = [&](const Root& root) { return root.environment == id; };
+Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<IndexedRoot>& roots) {
+  auto is_it = [&](const IndexedRoot& root) { return root.environment == id; };
   auto root = std::find_if(roots.begin(), roots.end(), is_it);
   bool only_one = root != roots.end() && std::none_of(root + 1, roots.end(), is_it);
-  return {id, only_one ? std::optional(*root) : std::nullopt};
+  auto project = only_one ? reference_to(store, *root) : std::nullopt;
+  return project && project->environment == id ? *std::move(project) : Reference{id, std::nullopt};
 }
 
 }  // namespace
 
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
   if (is_path(word)) return by_path(store, word, working_directory);
-  auto known = roots(store);
-  std::vector<const Root*> named;
-  for (const auto& root : known) {
-    if (root.name == word) named.push_back(&root);
+  const auto index = RootIndex::read(store, DamagedRoots::refuse);
+  const auto named = index.named(word);
+  if (named.size() > 1) refuse_ambiguous(word, named);
+  if (named.size() == 1) {
+    if (auto reference = reference_to(store, named.front())) return *std::move(reference);
   }
-  if (!named.empty()) return by_name(word, named);
+  const auto known = index.all();
   auto ids = by_prefix(store, word, known);
-  if (ids.size() == 1) return by_id(*ids.begin(), known);
+  if (ids.size() == 1) return by_id(store, *ids.begin(), known);
   if (ids.empty()) {
     throw NotFoundError(fmt::format("there is no environment \"{}\"; {}", escaped_utf8(word), suggestion(word, known)));
   }

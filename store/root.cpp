@@ -15,6 +15,7 @@
 #include "store/environment.hpp"
 #include "store/json_record.hpp"
 #include "store/repair.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::store {
 
@@ -183,39 +184,15 @@ std::vector<Root> roots(const Store& store) {
   return found;
 }
 
-namespace {
-
-bool lies_below(const std::filesystem::path& path, const std::filesystem::path& directory) {
-  auto [mismatch, unused] = std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
-  return mismatch == directory.end() || (std::next(mismatch) == directory.end() && mismatch->empty());
+std::optional<Root> read_root(const Store& store, const std::string& record, RootSteps steps) {
+  return read_root(store.roots_path() / record, steps);
 }
-
-/// Whether the record's text can hold a path below the directory: paths of plain characters stand in it as they are.
-bool may_name(std::string_view text, const std::filesystem::path& directory) {
-  auto path = std::string_view(directory.native());
-  bool is_plain = std::all_of(path.begin(), path.end(), [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
-  return !is_plain || text.find(path) != text.npos;
-}
-
-bool lies_in_one(const Root& root, const std::vector<std::filesystem::path>& directories) {
-  return std::any_of(directories.begin(), directories.end(), [&](const std::filesystem::path& directory) {
-    return lies_below(root.manifest, directory) ||
-           std::any_of(root.graphs.begin(), root.graphs.end(),
-                       [&](const GraphPlace& graph) { return lies_below(graph.directory, directory); });
-  });
-}
-
-}  // namespace
 
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories) {
   std::vector<Root> found;
-  for (const auto& name : names_in(store.roots_path())) {
-    auto path = store.roots_path() / name;
-    auto text = read_file_if_exists(path);
-    bool may = text && std::any_of(directories.begin(), directories.end(),
-                                   [&](const std::filesystem::path& directory) { return may_name(*text, directory); });
-    if (!may) continue;
-    if (auto root = readable_root(path, RootSteps::left_out); root && lies_in_one(*root, directories)) found.push_back(std::move(*root));
+  for (const auto& root : RootIndex::read(store, DamagedRoots::leave_out).in(directories)) {
+    if (auto record = readable_root(store.roots_path() / root.record, RootSteps::left_out))
+      found.push_back(std::move(*record));
   }
   return found;
 }

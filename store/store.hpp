@@ -7,6 +7,7 @@
 //   steps/<key>        step records: Ninja's outputs
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
+//   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for `list`
 //   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people

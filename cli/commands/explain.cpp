@@ -63,7 +63,8 @@ StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, 
       library.add(*lock);
       if (generator::environment_id(*lock) == reference.environment) return environment_step(*lock);
     }
-    if (!reference.root->steps.empty()) return reference.root->steps.back();
+    auto root = store::find_root(*store, reference.root->manifest);
+    if (root && !root->steps.empty()) return root->steps.back();
   }
   auto environment = store::find_environment(*store, reference.environment);
   if (!environment) throw NotFoundError(fmt::format("explain: the environment \"{}\" is not built", word));

@@ -49,8 +49,8 @@ void declare(Options& options, Arguments& arguments) {
 /// The steps of the project's graph; for an environment without a project those that its records lead to.
 std::vector<Step> steps_of(const store::Store& store, const Description& description) {
   std::vector<StepKey> keys;
-  if (description.reference.root) {
-    keys = description.reference.root->steps;
+  if (const auto& project = description.reference.root) {
+    if (auto root = store::find_root(store, project->manifest)) keys = std::move(root->steps);
   } else if (description.environment) {
     keys.push_back(description.environment->step);
   }

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,8 +12,9 @@
 #include "cli/commands.hpp"
 #include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
+#include "store/directory.hpp"
 #include "store/escape.hpp"
-#include "store/parallel.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::cli {
 
@@ -29,48 +32,76 @@ struct Row {
   std::optional<std::filesystem::path> manifest;
 };
 
-using Bases = std::map<EnvironmentId, std::optional<std::string>>;
-
-/// Of the environments that are built. Reads a lock for each, side by side.
-Bases bases_of(const store::Store& store) {
-  auto environments = store::environments(store);
-  std::vector<std::optional<std::string>> found(environments.size());
-  for_each_index(environments.size(), available_threads(),
-                 [&](std::size_t i) { found[i] = base_if_known(store, environments[i]); });
-  Bases bases;
-  for (std::size_t i = 0; i < environments.size(); ++i) bases.emplace(environments[i].id, std::move(found[i]));
-  return bases;
+/// Of the project's instances, which have the digits of its record in their names (store/instance.cpp).
+std::string instance_id(const store::IndexedRoot& root) {
+  return fmt::format("{}-{}", root.environment.short_hex(), std::string_view(root.record).substr(0, 8));
 }
 
-std::vector<Row> rows_of(const store::Store& store) {
-  std::vector<Row> rows;
-  std::map<EnvironmentId, Row> nameless;
-  auto bases = bases_of(store);
-  auto row_of = [&](std::string name, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) {
-    auto base = bases.find(id);
-    bool built = base != bases.end();
-    return Row{std::move(name), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
-  };
-  for (const auto& [id, base] : bases) nameless.emplace(id, row_of("", id, std::nullopt));
-  for (const auto& root : store::roots(store)) {
-    rows.push_back(row_of(root.name, root.environment, root.manifest));
-    nameless.erase(root.environment);
-  }
-  for (const auto& instance : store::instances(store)) {
-    auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& candidate) {
-      return candidate.id == instance.environment && candidate.manifest == instance.manifest;
-    });
-    if (row != rows.end()) {
-      ++row->instances;
-      continue;
+class Rows {
+ public:
+  explicit Rows(const store::Store& store) : bases_(bases_of_built(store)) {
+    for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of("", id, std::nullopt));
+    for (auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) {
+      projects_.emplace(instance_id(root), rows_.size());
+      rows_.push_back(row_of(root.name, root.environment, std::move(root.manifest)));
+      nameless_.erase(root.environment);
     }
-    auto [orphan, fresh] = nameless.try_emplace(instance.environment);
-    if (fresh) orphan->second = row_of("", instance.environment, std::nullopt);
+    count_instances(store);
+  }
+
+  std::vector<Row> all() && {
+    for (auto& [id, row] : nameless_) rows_.push_back(std::move(row));
+    return std::move(rows_);
+  }
+
+ private:
+  Row row_of(std::string name, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) const {
+    auto base = bases_.find(id);
+    bool built = base != bases_.end();
+    return {std::move(name), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
+  }
+
+  /// Names of instances say enough, as a rule: records are read only when one's environment is not built (any more).
+  void count_instances(const store::Store& store) {
+    auto built = environments_by_digits();
+    std::set<std::string> unknown;
+    for (const auto& name : names_in(store.instances_path())) {
+      auto environment = built.find(name.substr(0, name.find('-')));
+      if (auto row = projects_.find(name); row != projects_.end()) {
+        ++rows_[row->second].instances;
+      } else if (environment != built.end() && environment->second) {
+        add_orphan(*environment->second);
+      } else {
+        unknown.insert(name);
+      }
+    }
+    if (unknown.empty()) return;
+    for (const auto& instance : store::instances(store)) {
+      if (unknown.contains(instance.id)) add_orphan(instance.environment);
+    }
+  }
+
+  /// Nothing for those whose digits another has, too.
+  std::unordered_map<std::string, std::optional<EnvironmentId>> environments_by_digits() const {
+    std::unordered_map<std::string, std::optional<EnvironmentId>> found;
+    for (const auto& [id, base] : bases_) {
+      auto [place, fresh] = found.emplace(id.short_hex(), id);
+      if (!fresh) place->second.reset();
+    }
+    return found;
+  }
+
+  void add_orphan(const EnvironmentId& environment) {
+    auto [orphan, fresh] = nameless_.try_emplace(environment);
+    if (fresh) orphan->second = row_of("", environment, std::nullopt);
     ++orphan->second.instances;
   }
-  for (auto& [id, row] : nameless) rows.push_back(std::move(row));
-  return rows;
-}
+
+  std::map<EnvironmentId, std::optional<std::string>> bases_;
+  std::vector<Row> rows_;
+  std::map<EnvironmentId, Row> nameless_;
+  std::unordered_map<std::string, std::size_t> projects_;  // by the name of their instance
+};
 
 std::string state_of(const Row& row) {
   if (row.manifest && ::access(row.manifest->c_str(), F_OK) != 0)
@@ -105,9 +136,11 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::size_t name_width = 4;
   std::size_t state_width = 9;
   std::size_t base_width = 4;
+  std::vector<std::string> states;
   for (const auto& row : rows) {
     name_width = std::max(name_width, escaped_utf8(row.name).size());
-    state_width = std::max(state_width, state_of(row).size());
+    states.push_back(state_of(row));
+    state_width = std::max(state_width, states.back().size());
     base_width = std::max(base_width, base_text(row).size());
   }
   auto line = [&](std::array<std::string, 6> cells) {
@@ -115,17 +148,20 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
                        padded(cells[2], state_width), padded(cells[3], base_width), padded(cells[4], 9), cells[5]);
   };
   context.print(context.styled(Style::bold, line({"NAME", "ID", "STATE", "BASE", "INSTANCES", "MANIFEST"})));
-  for (const auto& row : rows) {
-    context.print(line({row.manifest ? escaped_utf8(row.name) : "-", row.id.short_hex(), state_of(row), base_text(row),
-                        std::to_string(row.instances), row.manifest ? escaped_utf8(row.manifest->native()) : "-"}));
+  std::string text;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& row = rows[i];
+    text += line({row.manifest ? escaped_utf8(row.name) : "-", row.id.short_hex(), states[i], base_text(row),
+                  std::to_string(row.instances), row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
   }
+  context.print(text);
 }
 
 void declare(Options&, Arguments&) {}
 
 int run(const Context& context, const Arguments&) {
   auto store = store_if_exists(context);
-  auto rows = store ? rows_of(*store) : std::vector<Row>();
+  auto rows = store ? Rows(*store).all() : std::vector<Row>();
   if (context.json) {
     context.print_json(json_of(rows));
   } else if (rows.empty()) {

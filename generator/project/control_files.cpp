@@ -8,6 +8,7 @@
 #include "generator/graph/cmake_text.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/own_directory.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::generator {
 
@@ -33,10 +34,10 @@ OwnDirectory::WrittenBySessions in_projects(const store::Store& store, std::vect
       auto rest = directory.lexically_relative(project);
       return !rest.empty() && *rest.begin() != "..";
     };
-    auto roots = store::roots(store);
+    auto roots = store::RootIndex::read(store, store::DamagedRoots::refuse).all();
     return std::any_of(projects.begin(), projects.end(), lies_in) ||
            std::any_of(roots.begin(), roots.end(),
-                       [&](const store::Root& root) { return lies_in(root.manifest.parent_path()); });
+                       [&](const store::IndexedRoot& root) { return lies_in(root.manifest.parent_path()); });
   };
 }
 

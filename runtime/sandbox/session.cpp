@@ -24,6 +24,7 @@
 #include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/root_index.hpp"
 #include "store/shown.hpp"
 
 namespace karapace::runtime {
@@ -209,9 +210,9 @@ std::ptrdiff_t depth(const fs::path& path) { return std::distance(path.begin(), 
 /// Whether the directory lies in a project, which its sessions may write to.
 bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>& project, const fs::path& directory) {
   if (project && lies_in(directory, *project)) return true;
-  const auto roots = store::roots_in(store, {"/"});  // without those that are damaged
+  const auto roots = store::RootIndex::read(store, store::DamagedRoots::leave_out).all();
   return std::any_of(roots.begin(), roots.end(),
-                     [&](const store::Root& root) { return lies_in(directory, root.manifest.parent_path()); });
+                     [&](const store::IndexedRoot& root) { return lies_in(directory, root.manifest.parent_path()); });
 }
 
 void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment, const Place& place,

@@ -117,5 +117,53 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   EXPECT_THAT(listed.output, HasSubstr("  archive " + archive.archive->sha256.short_hex() + "  "));
 }
 
+TEST_F(EnvironmentReport, InspectTellsTheSameOfAProjectByItsNameAndByItsPath) {
+  add_project(build(sample_lock({"git"})), "p");
+  EXPECT_EQ(json("inspect p").at("steps").size(), 1u);
+  EXPECT_EQ(json("inspect /projects/p/karapace.toml"), json("inspect p"));
+}
+
+TEST_F(EnvironmentReport, ListCountsInstancesOfProjectsAndOfWhatIsLeftOfThem) {
+  auto first = build(sample_lock({"git"}));
+  auto second = build(sample_lock({"curl"}));
+  auto gone = EnvironmentId(blake3("collected"));
+  add_project(first, "p");
+  auto root = store::find_root(store_, "/projects/p/karapace.toml");
+  for (const auto& environment : {first.id, second.id, gone}) {
+    store::open_instance(store_, {environment, root});
+    store::open_instance(store_, {environment, std::nullopt});
+  }
+  for (int round = 0; round < 2; ++round) {
+    std::map<std::string, std::vector<int>> counts;
+    auto document = json("list");
+    for (const auto& row : document.at("environments")) counts[row.at("id")].push_back(row.at("instances"));
+    EXPECT_EQ(counts, (std::map<std::string, std::vector<int>>{
+                          {first.id.hex(), {1, 1}}, {second.id.hex(), {2}}, {gone.hex(), {2}}}));
+  }
+}
+
+TEST_F(EnvironmentReport, ListKnowsTheSameBasesWithWhatItKeptOfThemAndWithout) {
+  add_project(build(sample_lock({"git"})), "p");
+  const auto kept = store_.root() / "bases.index";
+  const auto listed = karapace("list").output;
+  EXPECT_EQ(karapace("list").output, listed);
+  store::flip_byte(kept);
+  EXPECT_EQ(karapace("list").output, listed);
+  EXPECT_EQ(karapace("list").output, listed);
+  build(sample_archive_lock({"jq"}));
+  EXPECT_THAT(karapace("list").output, HasSubstr("  archive "));
+  EXPECT_THAT(read_file(kept), HasSubstr(" sha256:"));
+  std::filesystem::remove(kept);
+  std::filesystem::create_directory(kept);
+  EXPECT_THAT(karapace("list").output, HasSubstr("  archive "));
+}
+
+TEST_F(EnvironmentReport, ListDoesNotReadTheLockOfWhatItHasListedBefore) {
+  auto environment = build(sample_lock({"git"}));
+  EXPECT_THAT(karapace("list").output, HasSubstr("debian/bookworm"));
+  std::filesystem::remove(store_.blob_path(environment.lock));
+  EXPECT_THAT(karapace("list").output, HasSubstr("debian/bookworm"));
+}
+
 }  // namespace
 }  // namespace karapace::cli

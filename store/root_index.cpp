@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a change can not be overlooked. Who makes the index makes a directory in staging/ first; its time of change, T,
+// comes from the clock from which roots/ gets its own, C, and as coarsely (both are of one file system, or nothing is
+// written). Then it reads C, then the records. It writes the index only if C < T. A change after T was given gives
+// roots/ a time of T or later, so not C. So whoever finds C later knows that nothing has changed since before the
+// records were read: also not by a release that knows no index, by hand, in the same tick of the clock, or while the
+// index was made. Two that are made at once both hold, or name a C that nobody finds. After a crash, too: the file
+// system keeps the order of what happened to names, and a torn index is known by its digest. Only a clock that is set
+// back to the very nanosecond of C could deceive it.
+//
+// Of an index that no longer counts, the lines of records with the number, size and time that they had are taken over
+// if that time is before C. Then the file is the same: records are never written in place, and one that took the number
+// of another after the index was made has a time of T or later.
+#include "store/root_index.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "store/cached_text.hpp"
+#include "store/directory.hpp"
+#include "store/error.hpp"
+#include "store/escape.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+constexpr std::string_view index_name = "roots.index";
+constexpr std::string_view format = "fields 1 ";  // another when lines have others
+
+std::optional<struct stat> status_of(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+std::string time_of(const struct stat& status) {
+  return fmt::format("{}.{:09}", status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
+/// The first line of the text: the directory as it was.
+std::string stamp_of(const struct stat& roots) {
+  return fmt::format("{}{} {}\n", format, roots.st_ino, time_of(roots));
+}
+
+std::string record_stamp_of(const struct stat& record) {
+  return fmt::format("{} {} {}", record.st_ino, record.st_size, time_of(record));
+}
+
+bool was_quiet(const struct stat& roots, const struct stat& later) {
+  return roots.st_dev == later.st_dev &&
+         std::tie(roots.st_ctim.tv_sec, roots.st_ctim.tv_nsec) < std::tie(later.st_ctim.tv_sec, later.st_ctim.tv_nsec);
+}
+
+std::string path_text(const std::filesystem::path& path) {
+  auto text = escaped_utf8(path.lexically_normal().native());
+  if (text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+struct Entry {
+  std::string stamp;
+  IndexedRoot root;
+};
+
+/// Tabs and newlines do not stand in escaped text.
+std::string line_of(const Entry& entry) {
+  const auto& root = entry.root;
+  auto line = fmt::format("{}\t{}\t{}\t{}\t{}", root.record, entry.stamp, root.environment.hex(),
+                          escaped_utf8(root.name), path_text(root.manifest));
+  for (const auto& directory : root.directories) line += '\t' + path_text(directory);
+  return line + '\n';
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (auto end = text.find(separator); end != text.npos; end = text.find(separator)) {
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  parts.push_back(text);
+  return parts;
+}
+
+Entry entry_from(std::string_view line) {
+  auto fields = split(line, '\t');
+  IndexedRoot root{std::string(fields.at(0)), EnvironmentId::from_hex(fields.at(2)).value(),
+                   unescaped_utf8(fields.at(3)).value(), unescaped_utf8(fields.at(4)).value()};
+  for (std::size_t i = 5; i < fields.size(); ++i) root.directories.emplace_back(unescaped_utf8(fields[i]).value());
+  return {std::string(fields[1]), std::move(root)};
+}
+
+IndexedRoot indexed(const std::string& record, const Root& root) {
+  IndexedRoot indexed{record, root.environment, root.name, root.manifest};
+  for (const auto& graph : root.graphs) indexed.directories.push_back(graph.directory);
+  return indexed;
+}
+
+/// Equal directories, or one above the other: as `path_text` writes both, "" being the root.
+bool lies_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+bool lies_below(const IndexedRoot& root, std::string_view directory) {
+  return lies_below(path_text(root.manifest), directory) ||
+         std::any_of(root.directories.begin(), root.directories.end(),
+                     [&](const auto& graphs) { return lies_below(path_text(graphs), directory); });
+}
+
+/// An index that no longer counts still knows the records that have not changed.
+class OldIndex {
+ public:
+  explicit OldIndex(const std::optional<std::string>& text) {
+    if (!text || !text->starts_with(format)) return;
+    auto lines = split(*text, '\n');
+    time_ = lines.front().substr(lines.front().rfind(' ') + 1);
+    for (std::size_t i = 1; i + 1 < lines.size(); ++i)
+      lines_.emplace(lines[i].substr(0, lines[i].find('\t')), lines[i]);
+  }
+
+  /// Nothing of a record as young as the directory was: another of its size could have its number and time.
+  std::optional<Entry> entry(const std::string& record, const struct stat& status) const {
+    auto line = lines_.find(record);
+    if (line == lines_.end() || !is_before(time_of(status), time_)) return std::nullopt;
+    auto entry = entry_from(line->second);
+    return entry.stamp == record_stamp_of(status) ? std::optional(std::move(entry)) : std::nullopt;
+  }
+
+ private:
+  /// Nine digits follow the point in both.
+  static bool is_before(std::string_view a, std::string_view b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  }
+
+  std::string_view time_;
+  std::unordered_map<std::string_view, std::string_view> lines_;
+};
+
+struct Entries {
+  std::vector<Entry> sorted;
+  bool are_all = true;
+};
+
+std::optional<Entry> read_entry(const Store& store, const std::string& record, const OldIndex& old) {
+  const auto status = status_of(store.roots_path() / record);
+  if (!status) return std::nullopt;
+  if (auto entry = old.entry(record, *status)) return entry;
+  auto root = read_root(store, record, RootSteps::left_out);
+  return root ? std::optional(Entry{record_stamp_of(*status), indexed(record, *root)}) : std::nullopt;
+}
+
+Entries read_entries(const Store& store, const OldIndex& old, DamagedRoots damaged) {
+  Entries entries;
+  for (const auto& record : names_in(store.roots_path())) {
+    try {
+      if (auto entry = read_entry(store, record, old)) entries.sorted.push_back(std::move(*entry));
+    } catch (const StoreError&) {
+      if (damaged == DamagedRoots::refuse) throw;
+      entries.are_all = false;
+    }
+  }
+  std::sort(entries.sorted.begin(), entries.sorted.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.root.name, a.root.manifest) < std::tie(b.root.name, b.root.manifest);
+  });
+  return entries;
+}
+
+}  // namespace
+
+RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
+  auto before = status_of(store.roots_path());
+  auto kept = cached_text(store, index_name);
+  if (auto stamp = before ? stamp_of(*before) : "\n"; kept && kept->starts_with(stamp))
+    return {*std::move(kept), stamp.size()};
+  const auto staging = staging_if_writable(store);
+  const auto later = staging ? status_of(staging->path()) : std::nullopt;
+  const auto roots = status_of(store.roots_path());  // after the other, before the records
+  const auto entries = read_entries(store, OldIndex(kept), damaged);
+  std::string lines;
+  for (const auto& entry : entries.sorted) lines += line_of(entry);
+  if (entries.are_all && later && roots && was_quiet(*roots, *later))
+    keep_text(store, *staging, index_name, stamp_of(*roots) + lines);
+  return {std::move(lines), 0};
+}
+
+std::vector<IndexedRoot> RootIndex::all() const { return holding({""}); }
+
+std::vector<IndexedRoot> RootIndex::named(std::string_view name) const {
+  auto found = holding({fmt::format("\t{}\t", escaped_utf8(name))});
+  std::erase_if(found, [&](const IndexedRoot& root) { return root.name != name; });
+  return found;
+}
+
+std::vector<IndexedRoot> RootIndex::in(const std::vector<std::filesystem::path>& directories) const {
+  std::vector<std::string> fields;
+  for (const auto& directory : directories) fields.push_back('\t' + path_text(directory));
+  auto found = holding(fields);
+  std::erase_if(found, [&](const IndexedRoot& root) {
+    return std::none_of(fields.begin(), fields.end(),
+                        [&](const auto& field) { return lies_below(root, field.substr(1)); });
+  });
+  return found;
+}
+
+/// Those in whose line one of the texts stands; the others are passed over unread.
+std::vector<IndexedRoot> RootIndex::holding(const std::vector<std::string>& texts) const {
+  std::set<std::size_t> starts;
+  auto lines = std::string_view(text_).substr(start_);
+  for (const auto& text : texts) {
+    for (auto at = lines.find(text); at < lines.size(); at = lines.find(text, lines.find('\n', at) + 1))
+      starts.insert(at == 0 ? 0 : lines.rfind('\n', at - 1) + 1);
+  }
+  std::vector<IndexedRoot> found;
+  for (auto start : starts) found.push_back(entry_from(lines.substr(start, lines.find('\n', start) - start)).root);
+  return found;
+}
+
+}  // namespace karapace::store
