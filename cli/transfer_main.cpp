@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// karapace-transfer: speaks to servers for karapace-fetch, which starts it (remote/transfer_program.hpp). Apart from that,
-// so that libcurl and its thirty libraries are loaded once per build and not once per package.
+// karapace-transfer: speaks to servers for karapace-fetch, which starts it (remote/transfer_program.hpp). Apart from
+// that, so that libcurl and its thirty libraries are loaded once per build and not once per package.
 #include <cstdio>
 #include <exception>
 #include <string_view>

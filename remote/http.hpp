@@ -18,7 +18,8 @@ class HttpHandle {
  public:
   using OnBytes = std::size_t (*)(char* data, std::size_t size, std::size_t count, void* user);
 
-  /// `on_bytes` and `user` as for CURLOPT_WRITEFUNCTION. RemoteError when libcurl does not know an option, or has no memory.
+  /// `on_bytes` and `user` as for CURLOPT_WRITEFUNCTION. RemoteError when libcurl does not know an option, or has no
+  /// memory.
   HttpHandle(const TransferRequest& request, OnBytes on_bytes, void* user);
   CURL* get() const noexcept { return curl_.get(); }
   /// Once the first bytes have arrived.

@@ -5,12 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <climits>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/socket.h>

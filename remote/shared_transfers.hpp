@@ -4,10 +4,11 @@
 //   <store>/fetch/<name>/           locked by flock(2) while it is being started, and while it runs
 //   <store>/fetch/<name>/socket
 //
-// <name> is the digest of all that a transfer depends on and a request does not say: the program, the environment (proxies,
-// certificates), user and namespaces. It runs detached, with nothing of its caller's open, in a session of its own, and
-// ends by itself half a second after the last transfer. Whoever kills it leaves a directory that the next one, or gc,
-// takes over. The store is its owner's alone, and sessions do not see it, so nobody else can listen or connect.
+// <name> is the digest of all that a transfer depends on and a request does not say: the program, the environment
+// (proxies, certificates), user and namespaces. It runs detached, with nothing of its caller's open, in a session of
+// its own, and ends by itself half a second after the last transfer. Whoever kills it leaves a directory that the next
+// one, or gc, takes over. The store is its owner's alone, and sessions do not see it, so nobody else can listen or
+// connect.
 #pragma once
 
 #include <filesystem>

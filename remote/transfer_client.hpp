@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TransferClient: GET over http and https, streamed into a PartialFile. Another program, karapace-transfer, speaks to the
-// server: one that all downloads of a build share where that can be had, else one of our own.
+// TransferClient: GET over http and https, streamed into a PartialFile. Another program, karapace-transfer, speaks to
+// the server: one that all downloads of a build share where that can be had, else one of our own.
 //
 // Nothing depends on the shared one: when it ends or does not answer, what it brought is continued by our own. All that
 // comes from it is judged here, and later against the digest.

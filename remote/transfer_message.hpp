@@ -2,8 +2,8 @@
 // TransferMessage: what a download and karapace-transfer, the program that speaks to servers, say to each other.
 //
 // They share a unix socket of type SOCK_SEQPACKET, on which a message is read as it was sent. The download sends a
-// `request`; what comes back is any number of `alive`, then `head` and `data` as they arrive, then `end`. Either side may
-// leave at any moment by closing its end; the bytes that arrived until then count. Both are of one installation.
+// `request`; what comes back is any number of `alive`, then `head` and `data` as they arrive, then `end`. Either side
+// may leave at any moment by closing its end; the bytes that arrived until then count. Both are of one installation.
 #pragma once
 
 #include <cstdint>

@@ -86,8 +86,14 @@ class SharedDownloads : public testing::Test {
     auto sha256 = file.sha256.hex();
     auto mirrors = directory_ / (sha256 + ".json");
     std::ofstream(mirrors) << fmt::format(R"({{"files": {{"{}": ["{}"]}}}})", sha256, server_->url(file.path));
-    return {KARAPACE_FETCH, "fetch", store() / "steps" / step_for(file).key().hex(),
-            "--hint", "mirrors=" + mirrors.string(), "sha256=" + sha256, fmt::format("size={}", file.size), "--"};
+    return {KARAPACE_FETCH,
+            "fetch",
+            store() / "steps" / step_for(file).key().hex(),
+            "--hint",
+            "mirrors=" + mirrors.string(),
+            "sha256=" + sha256,
+            fmt::format("size={}", file.size),
+            "--"};
   }
 
   /// Runs karapace-fetch; `environment` is NAME=VALUE or empty, `output` becomes its standard streams.
