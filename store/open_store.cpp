@@ -113,6 +113,7 @@ void refuse_foreign(const std::filesystem::path& root) {
     bool ours = std::find(directories.begin(), directories.end(), name) != directories.end();
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
+    if (read_version(root)) return;  // another process has just finished it, and begun to use it
     throw StoreError(fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
                                  in_quotes(root), in_quotes(name)));
   }
