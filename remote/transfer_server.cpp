@@ -6,6 +6,8 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <curl/curl.h>
@@ -27,8 +29,15 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds idle_before_end{500};
 constexpr std::chrono::milliseconds sign_of_life{1000};
 constexpr std::chrono::seconds longest_full{30};  // of a download that reads nothing: it is stopped, and asks again
+constexpr std::chrono::milliseconds longest_wait_for_look_up{1000};
 constexpr int longest_sleep_ms = 250;
 constexpr long connections_per_host = 16;  // above the depth of the pool `fetch`: nobody waits
+
+/// "http://host:port" of a URL.
+std::string_view origin_of(std::string_view url) {
+  auto host = url.find("://");
+  return url.substr(0, url.find('/', host == url.npos ? 0 : host + 3));
+}
 
 struct Multi {
   Multi() {
@@ -55,7 +64,16 @@ class Client {
 
   int socket() const noexcept { return socket_.get(); }
   bool gone() const noexcept { return gone_; }
-  bool busy() const noexcept { return transfer_ || end_; }
+  bool busy() const noexcept { return request_ || transfer_ || end_; }
+  std::string_view origin() const noexcept { return origin_; }
+  /// Its request has not been begun.
+  bool waits() const noexcept { return request_.has_value(); }
+  bool waited_long(Clock::time_point now) const { return now - asked_ > longest_wait_for_look_up; }
+  bool looks_up() const {
+    curl_off_t microseconds = 0;
+    if (transfer_) curl_easy_getinfo(transfer_->get(), CURLINFO_NAMELOOKUP_TIME_T, &microseconds);
+    return transfer_ && microseconds == 0;
+  }
   /// It has to read before anything more can be sent.
   bool full() const noexcept { return full_since_.has_value(); }
 
@@ -64,8 +82,24 @@ class Client {
     auto message = receive_message(socket_.get(), buffer);
     auto request = message && message->kind == MessageKind::request ? parse_request(message->body) : std::nullopt;
     if (!request || busy()) return leave();
+    origin_ = origin_of(request->url);
+    request_ = std::move(request);
+    asked_ = Clock::now();
     send(MessageKind::alive, {});
-    begin(*request);
+  }
+
+  void begin() {
+    auto request = *std::exchange(request_, std::nullopt);
+    head_sent_ = false;
+    try {
+      transfer_ = std::make_unique<HttpHandle>(request, &Client::on_bytes, this);
+      if (curl_multi_add_handle(multi_, transfer_->get()) == CURLM_OK) return;
+      end_ = {TransferEnd::Result::interrupted, 0, "libcurl takes no more transfers"};
+    } catch (const Error& error) {
+      end_ = {TransferEnd::Result::refused, 0, error.what()};
+    }
+    transfer_.reset();
+    finish();
   }
 
   void writable() {
@@ -83,12 +117,13 @@ class Client {
   /// Tells one that waits that it need not give up; leaves one that does not read.
   void tick(Clock::time_point now) {
     if (full_since_ && now - *full_since_ > longest_full) return leave();
-    if (transfer_ && now - said_ > sign_of_life) send(MessageKind::alive, {});
+    if ((transfer_ || request_) && now - said_ > sign_of_life) send(MessageKind::alive, {});
   }
 
   void leave() {
     gone_ = true;
     stop();
+    request_.reset();
     end_.reset();
   }
 
@@ -105,19 +140,6 @@ class Client {
     if (sent == Sent::yes) sent = send(MessageKind::data, bytes);
     if (sent == Sent::yes) return bytes.size();
     return sent == Sent::busy ? CURL_WRITEFUNC_PAUSE : 0;
-  }
-
-  void begin(const TransferRequest& request) {
-    head_sent_ = false;
-    try {
-      transfer_ = std::make_unique<HttpHandle>(request, &Client::on_bytes, this);
-      if (curl_multi_add_handle(multi_, transfer_->get()) == CURLM_OK) return;
-      end_ = {TransferEnd::Result::interrupted, 0, "libcurl takes no more transfers"};
-    } catch (const Error& error) {
-      end_ = {TransferEnd::Result::refused, 0, error.what()};
-    }
-    transfer_.reset();
-    finish();
   }
 
   void finish() {
@@ -139,9 +161,12 @@ class Client {
 
   CURLM* multi_;
   Fd socket_;
+  std::string origin_;
+  std::optional<TransferRequest> request_;
   std::unique_ptr<HttpHandle> transfer_;
   std::optional<TransferEnd> end_;  // that could not be sent yet
   std::optional<Clock::time_point> full_since_;
+  Clock::time_point asked_;
   Clock::time_point said_ = Clock::now();
   bool head_sent_ = false;
   bool gone_ = false;
@@ -171,6 +196,7 @@ class Server {
     int running = 0;
     check(curl_multi_perform(multi_.handle, &running));
     take_ends();
+    begin_transfers();
     for (auto& client : clients_) client.tick(Clock::now());
     clients_.remove_if([](const Client& client) { return client.gone(); });
     return listening >= 0 && event->revents != 0;
@@ -193,6 +219,19 @@ class Server {
   void handle(Client& client, int events) {
     if ((events & CURL_WAIT_POLLOUT) != 0) client.writable();
     if ((events & ~CURL_WAIT_POLLOUT) != 0) client.readable(buffer_);
+  }
+
+  /// One look-up per host: who asks for one that is being looked up waits for that a moment, and finds it cached.
+  void begin_transfers() {
+    auto now = Clock::now();
+    for (auto& client : clients_) {
+      if (client.waits() && (client.waited_long(now) || !is_looked_up(client.origin()))) client.begin();
+    }
+  }
+
+  bool is_looked_up(std::string_view origin) const {
+    return std::any_of(clients_.begin(), clients_.end(),
+                       [&](const Client& client) { return client.origin() == origin && client.looks_up(); });
   }
 
   void take_ends() {
