@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// karapace-fetch: runs one `fetch` edge. Apart from karapace-step, so that a hit never pays for loading libcurl.
+// karapace-fetch: runs one `fetch` edge. karapace-transfer speaks to servers for it.
 //
 //   karapace-fetch --download URL FILE    for `karapace lock`: a base archive whose size is not known yet
 #include <cstdio>

@@ -104,7 +104,10 @@ HealthCheck check_program(const char* name, const char* remedy) {
 
 HealthCheck check_siblings() {
   try {
-    for (const char* name : {"karapace-init", "karapace-step", "karapace-fetch", "karapace-resolve-deb"}) find_program(name);
+    for (const char* name :
+         {"karapace-init", "karapace-step", "karapace-fetch", "karapace-transfer", "karapace-resolve-deb"}) {
+      find_program(name);
+    }
     return {"programs", HealthStatus::ok, "karapace's helper programs are there", ""};
   } catch (const Error& error) {
     return {"programs", HealthStatus::error, error.what(), "install karapace whole"};

@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "remote/http.hpp"
 #include "remote/local_file.hpp"
+#include "remote/transfer_client.hpp"
 #include "store/error.hpp"
 
 namespace karapace::remote {
@@ -40,7 +40,8 @@ std::string shown(const std::string& address) {
 
 class Download {
  public:
-  Download(const DownloadRequest& request, PartialFile& file) : request_(request), file_(file) {
+  Download(const std::filesystem::path& store, const DownloadRequest& request, PartialFile& file)
+      : store_(store), request_(request), file_(file) {
     for (const auto& address : request.locations) locations_.push_back({address, false, {}});
   }
 
@@ -80,7 +81,7 @@ class Download {
     if (!address.starts_with("http://") && !address.starts_with("https://")) {
       return {Attempt::Result::refused, "only http, https and file URLs and absolute paths are understood"};
     }
-    if (!client_) client_ = std::make_unique<HttpClient>(request_.options);
+    if (!client_) client_ = std::make_unique<TransferClient>(request_.options, store_);
     return client_->get(address, file_);
   }
 
@@ -128,11 +129,12 @@ class Download {
     return "check the network and the mirrors, then run ninja again";
   }
 
+  const std::filesystem::path& store_;
   const DownloadRequest& request_;
   PartialFile& file_;
   std::vector<Location> locations_;
   std::uint64_t furthest_ = 0;
-  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<TransferClient> client_;
 };
 
 }  // namespace
@@ -143,7 +145,7 @@ BlobOutput download(const store::Store& store, const DownloadRequest& request) {
 
 BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging) {
   PartialFile file(staging.path() / "download", request.size);
-  auto digests = Download(request, file).run();
+  auto digests = Download(store.root(), request, file).run();
   BlobOutput output{BlobId(digests.blake3), digests.sha256, request.size};
   store.add_blob(output.blob, file.path());
   return output;

@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpClient: GET over http and https with libcurl, streamed into a PartialFile.
+// HttpHandle: one GET over http or https with libcurl, as karapace-transfer makes it for a download.
 //
 // Redirects are followed to http and https only, ten at most. A transfer that stalls (fewer than 100 bytes a second for
 // the configured time) is cut. Neither headers nor bodies are kept in memory.
 #pragma once
 
+#include <cstddef>
 #include <memory>
-#include <string>
 
-#include "remote/attempt.hpp"
-#include "remote/partial_file.hpp"
-#include "remote/sources.hpp"
+#include <curl/curl.h>
+
+#include "remote/transfer_message.hpp"
 
 namespace karapace::remote {
 
-class HttpClient {
+class HttpHandle {
  public:
-  explicit HttpClient(TransferOptions options);
-  ~HttpClient();
-  HttpClient(const HttpClient&) = delete;
-  HttpClient& operator=(const HttpClient&) = delete;
+  using OnBytes = std::size_t (*)(char* data, std::size_t size, std::size_t count, void* user);
 
-  /// Continues `file` where it ends when the server can (Range), else from its beginning. StoreError when the file
-  /// can not be written.
-  Attempt get(const std::string& url, PartialFile& file);
+  /// `on_bytes` and `user` as for CURLOPT_WRITEFUNCTION. RemoteError when libcurl does not know an option, or has no
+  /// memory.
+  HttpHandle(const TransferRequest& request, OnBytes on_bytes, void* user);
+  CURL* get() const noexcept { return curl_.get(); }
+  /// Once the first bytes have arrived.
+  TransferHead head() const;
+  /// What it came to, for the code with which libcurl ended.
+  TransferEnd end(CURLcode code) const;
 
  private:
-  struct Handle;
-  TransferOptions options_;
-  std::unique_ptr<Handle> handle_;
+  struct Free {
+    void operator()(CURL* curl) const noexcept { curl_easy_cleanup(curl); }
+  };
+  std::unique_ptr<CURL, Free> curl_;
 };
 
 }  // namespace karapace::remote

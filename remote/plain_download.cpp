@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "remote/http.hpp"
+#include "remote/transfer_client.hpp"
 #include "store/error.hpp"
 
 namespace karapace::remote {
@@ -20,7 +20,7 @@ void download_plain(const std::string& url, const std::filesystem::path& path) {
   std::filesystem::remove(unfinished);
   PartialFile file(unfinished, largest);
   TransferOptions options;
-  HttpClient client(options);
+  TransferClient client(options);
   Attempt attempt{Attempt::Result::interrupted, {}};
   for (unsigned round = 0; attempt.result == Attempt::Result::interrupted && round <= options.retries; ++round) {
     attempt = client.get(url, file);

@@ -4,6 +4,7 @@
 #include <array>
 #include <new>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 namespace karapace::remote {
@@ -16,8 +17,11 @@ EVP_MD_CTX* context_of(void* context) { return static_cast<EVP_MD_CTX*>(context)
 
 void Sha256Hasher::Free::operator()(void* context) const noexcept { EVP_MD_CTX_free(context_of(context)); }
 
-// Libcrypto fails here only without memory.
-Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
+// Libcrypto fails here only without memory. Reading its configuration would take a millisecond, a quarter of a small
+// package's time, and says nothing about a hash; where it has been read already, this does nothing.
+Sha256Hasher::Sha256Hasher() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  context_.reset(EVP_MD_CTX_new());
   if (!context_ || EVP_DigestInit_ex(context_of(context_.get()), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
 }
 Sha256Hasher::~Sha256Hasher() = default;

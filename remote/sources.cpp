@@ -62,6 +62,20 @@ std::string join(std::string_view base, std::string_view path) {
 
 }  // namespace
 
+std::string options_text(const TransferOptions& options) {
+  Json json = {{"no_proxy", options.no_proxy},
+               {"retries", options.retries},
+               {"timeout", options.timeout_seconds},
+               {"verify_host", options.verify_host},
+               {"verify_peer", options.verify_peer}};
+  if (options.ca_info) json["ca_info"] = *options.ca_info;
+  if (options.http_proxy) json["http_proxy"] = *options.http_proxy;
+  if (options.https_proxy) json["https_proxy"] = *options.https_proxy;
+  return json.dump();
+}
+
+TransferOptions parse_options(std::string_view text) { return options_from(Json::parse(text)); }
+
 Sources parse_sources(std::string_view text, std::string_view what) {
   try {
     auto json = Json::parse(text);

@@ -25,6 +25,11 @@ struct TransferOptions {
   unsigned timeout_seconds = 30;  // for connecting, and without data arriving
 };
 
+/// As mirrors.json has them, for another process.
+std::string options_text(const TransferOptions& options);
+/// Its reverse; throws what the JSON library throws, or std::invalid_argument, when it is something else.
+TransferOptions parse_options(std::string_view text);
+
 struct Sources {
   std::map<std::string, std::vector<std::string>, std::less<>> archives;  // name -> base URLs or directories
   std::map<std::string, std::vector<std::string>, std::less<>> files;     // digest -> URLs or paths of these bytes

@@ -94,6 +94,7 @@ class Collection {
                    [&](std::size_t i) { remove_tree(in_trash(report_.garbage[i])); });
     remove_lock_files();
     remove_dangling_links();
+    remove_dead_servers();
     return std::move(report_);
   }
 
@@ -250,6 +251,14 @@ class Collection {
     for (const auto& name : names_in(store_.root() / "links")) {
       auto path = store_.root() / "links" / name;
       if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) ::unlink(path.c_str());
+    }
+  }
+
+  /// What a karapace-transfer left that was killed (remote/shared_transfers.hpp); one that runs holds its lock.
+  void remove_dead_servers() const {
+    for (const auto& name : names_in(store_.root() / "fetch")) {
+      auto path = store_.root() / "fetch" / name;
+      if (auto lock = FileLock::try_acquire_existing(path, LOCK_EX)) remove_tree(path);
     }
   }
 

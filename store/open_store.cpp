@@ -28,7 +28,7 @@ constexpr std::string_view version_prefix = "karapace store ";
 constexpr int version = 1;
 constexpr std::array<const char*, 9> directories = {"blobs", "layers",    "steps", "environments", "roots",
                                                     "instances", "logs", "locks", "staging"};
-constexpr std::array<const char*, 4> later_directories = {"failed", "links", "quarantine", "sysroots"};
+constexpr std::array<const char*, 5> later_directories = {"failed", "fetch", "links", "quarantine", "sysroots"};
 constexpr std::size_t longest_version = 4096;
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
@@ -113,6 +113,7 @@ void refuse_foreign(const std::filesystem::path& root) {
     bool ours = std::find(directories.begin(), directories.end(), name) != directories.end();
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
+    if (read_version(root)) return;  // another process has just finished it, and begun to use it
     throw StoreError(fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
                                  in_quotes(root), in_quotes(name)));
   }

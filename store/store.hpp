@@ -12,6 +12,7 @@
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
+//   fetch/<name>/      the socket of a running karapace-transfer (remote/shared_transfers.hpp)
 //   locks/<name>       flock(2) files, one per output
 //   staging/<random>/  work in progress; garbage when nobody holds its lock
 //

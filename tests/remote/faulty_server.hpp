@@ -20,7 +20,7 @@ class FaultyServer {
 
   /// "http://127.0.0.1:PORT/PATH".
   std::string url(const std::string& path) const;
-  /// One line per request: "PATH RANGE USER-AGENT".
+  /// One line per request: "PATH RANGE USER-AGENT CLIENT-PORT".
   std::vector<std::string> requests() const;
 
  private:

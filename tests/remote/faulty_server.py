@@ -3,7 +3,7 @@
 """A real HTTP server on the loopback interface that misbehaves on request.
 
 faulty_server.py PAYLOAD LOG: serves the bytes of PAYLOAD below one path per fault (see FAULTS), prints its port, appends
-"PATH RANGE USER-AGENT" per request to LOG, and ends when standard input is closed.
+"PATH RANGE USER-AGENT CLIENT-PORT" per request to LOG, and ends when standard input is closed.
 """
 import http.server
 import os
@@ -29,7 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with LOCK:
             COUNTS[self.path] = COUNTS.get(self.path, 0) + 1
             with open(LOG, "a") as log:
-                log.write(f"{self.path} {self.headers.get('Range', '-')} {self.headers.get('User-Agent', '-')}\n")
+                log.write(f"{self.path} {self.headers.get('Range', '-')} {self.headers.get('User-Agent', '-')} "
+                          f"{self.client_address[1]}\n")
             return COUNTS[self.path]
 
     def do_GET(self):
@@ -170,6 +171,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def fault_stall(self):
         self.head(200, len(PAYLOAD))
         self.wfile.write(PAYLOAD[:10])
+        self.wfile.flush()
+        time.sleep(60)
+
+    def fault_stall_once(self):
+        """Says no more after its first half, the first time."""
+        if self.nth > 1:
+            return self.body(PAYLOAD, self.offset())
+        self.head(200, len(PAYLOAD))
+        self.wfile.write(PAYLOAD[: len(PAYLOAD) // 2])
         self.wfile.flush()
         time.sleep(60)
 

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "store/directory.hpp"
@@ -160,6 +162,22 @@ TEST_F(GcTest, LockFilesThatNobodyHoldsGo) {
   auto held = store_.lock_output("held");
   collect();
   EXPECT_EQ(names_in(store_.root() / "locks"), (std::vector<std::string>{"contents", "gc", "held"}));
+}
+
+TEST_F(GcTest, WhatAKilledTransferLeftGoes) {
+  for (const char* name : {"killed", "running"}) {
+    std::filesystem::create_directories(store_.root() / "fetch" / name);
+    Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    auto path = store_.root() / "fetch" / name / "socket";
+    ASSERT_LT(path.native().copy(address.sun_path, sizeof address.sun_path), sizeof address.sun_path);
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  auto running = FileLock::acquire_existing(store_.root() / "fetch" / "running", LOCK_EX);
+  ASSERT_TRUE(running);
+  collect();
+  EXPECT_EQ(names_in(store_.root() / "fetch"), std::vector<std::string>{"running"});
 }
 
 TEST_F(GcTest, ADamagedRecordStopsItBeforeAnythingIsRemoved) {

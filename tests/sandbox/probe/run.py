@@ -223,7 +223,7 @@ def main() -> int:
         work.chmod(0o755)
         programs = work / "bin"
         programs.mkdir()
-        for name in ("karapace", "karapace-init", "karapace-step", "karapace-fetch"):
+        for name in ("karapace", "karapace-init", "karapace-step", "karapace-fetch", "karapace-transfer"):
             shutil.copy2(arguments.programs / name, programs / name)
         shutil.copy2(arguments.probe, programs / "probe")
         for mode in arguments.mode or modes():
