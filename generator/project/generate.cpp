@@ -66,6 +66,7 @@ class Generation {
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
     const auto only_one = lock_graphs();
     judged_place();  // again, as locking may have taken minutes
+    check_upgrade(request_.lock.upgrade, request_.manifests, request_.working_directory);
     register_roots();  // before anything can be built that gc would take for garbage
     directory_.write_mirrors(mirrors_text(mirrors(), files_));
     Graph graph = std::move(planner_).finish();

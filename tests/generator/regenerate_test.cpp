@@ -219,10 +219,69 @@ TEST_F(Gen, KeepsTheArgumentsThatTheGraphNeeds) {
   EXPECT_TRUE(both.contains(*one.begin()));
   auto text = read_file(project_ / ".karapace/args" / *one.begin());
   EXPECT_NE(text.find(lock_.run[0]), std::string::npos);
-  EXPECT_TRUE(text.starts_with("setup " + store().native() + "/steps/" + *one.begin() + "\n")) << text;
-  fs::remove(project_ / ".karapace/args" / *one.begin());
-  ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
-  EXPECT_EQ(read_file(project_ / ".karapace/args" / *one.begin()), text);
+  EXPECT_TRUE(text.starts_with("setup " + store().native() + "/steps/" + key + "\n")) << text;
+  fs::remove(file);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  EXPECT_EQ(read_file(file), text);
+}
+
+TEST_F(Gen, WhatANinjaOfTheOldGraphReadsStaysUntilGcTakesIt) {
+  lock_.run = {std::string(1500, 'x')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen && ninja -t commands > ../commands").status, 0);
+  auto id = environment_id(lock_).hex();
+  fs::path files = variable_in(project_ / local_file, "arguments");
+  auto old = files_in(files);
+  lock_.run = {std::string(1500, 'y')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+
+  auto fetched = shell("sh -e -c \"$(grep 'fetch .*" + id + "' ../commands)\"");
+  EXPECT_EQ(fetched.status, 0) << fetched.output;
+  auto setup = shell("sh -e -c \"$(grep ' @' ../commands)\"");
+  EXPECT_NE(setup.output.find("run ninja again"), std::string::npos) << setup.output;  // its inputs are not made
+
+  ASSERT_EQ(shell("karapace gc").status, 0);
+  for (const auto& name : old) EXPECT_EQ(fs::exists(files / name), name == "graph") << name;
+  EXPECT_TRUE(fs::exists(files / (environment_id(lock_).hex() + ".json")));
+  auto now = shell("sh -e -c \"$(ninja -t commands | grep ' @')\"");
+  EXPECT_NE(now.output.find("run ninja again"), std::string::npos) << now.output;
+}
+
+TEST_F(Gen, WhatAGraphReadsGoesWithItsDirectory) {
+  ASSERT_EQ(shell("karapace gen --frozen -C ../elsewhere").status, 0);
+  ASSERT_EQ(files_in(store() / "graphs").size(), 1u);
+  fs::remove_all(directory_ / "elsewhere");
+  ASSERT_EQ(shell("karapace gc").status, 0);
+  EXPECT_TRUE(files_in(store() / "graphs").empty());
+}
+
+TEST_F(Gen, WhatNoLockHasIsNotUpgraded) {
+  auto lock = karapace::testing::sample_archive_lock({"git", "openssl"});
+  write_lock(project_ / "karapace.lock", lock);
+  auto typo = shell("karapace lock --upgrade opensll");
+  EXPECT_EQ(typo.status, 1);
+  EXPECT_NE(typo.output.find("--upgrade: the lock has no package \"opensll\"; did you mean \"openssl\"?"),
+            std::string::npos)
+      << typo.output;
+  auto none = shell("karapace gen --upgrade 'not a name!'");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_NE(none.output.find("the lock has no package \"not a name!\"\n"), std::string::npos) << none.output;
+  fs::create_directories(project_ / "app");
+  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
+  auto manifest = shell("karapace lock --upgrade app");
+  EXPECT_EQ(manifest.status, 1);
+  EXPECT_NE(manifest.output.find("a manifest stands before --upgrade, or as \"./app\""), std::string::npos)
+      << manifest.output;
+  EXPECT_EQ(read_lock_if_exists(project_ / "karapace.lock"), lock);
+}
+
+TEST_F(Gen, APathAfterUpgradeIsAManifest) {
+  for (const char* word : {"./elsewhere", "..", "no.toml"}) {
+    auto result = shell(std::string("karapace lock --upgrade ") + word);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_NE(result.output.find("there is no manifest"), std::string::npos) << result.output;
+  }
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {
