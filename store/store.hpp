@@ -8,6 +8,7 @@
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
+//   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)

@@ -96,3 +96,4 @@ std::string local_text(Local local) {
 }
 
 }  // namespace karapace::generator
+  append_variable(text, "arguments", shell_quoted(local.arguments.native()));

@@ -32,7 +32,8 @@ struct LocalEnvironment {
 struct Local {
   std::filesystem::path store;
   std::filesystem::path step_program;
-  std::filesystem::path mirrors;  // absolute path of mirrors.json
+  std::filesystem::path mirrors;    // absolute path of the file that says from where to fetch
+  std::filesystem::path arguments;  // absolute path of the directory with the files of long commands, named by key
   unsigned fetch_depth = 1;
   unsigned install_depth = 1;
   std::vector<LocalEnvironment> environments;

@@ -102,23 +102,11 @@ BuildDirectory::BuildDirectory(const fs::path& path, const OwnDirectory::Written
     : path_(path),
       directory_(open_build_directory(path, written_by_sessions)),
       own_(directory_.inner(std::string(own_name))),
-      locks_directory_(own_.inner("locks")),
-      arguments_(own_.inner(name_in_own(arguments_directory))) {}
+      locks_directory_(own_.inner("locks")) {}
 
-fs::path BuildDirectory::add_lock(const EnvironmentId& id, std::string_view canonical) {
+void BuildDirectory::add_lock(const EnvironmentId& id, std::string_view canonical) {
   auto name = id.hex() + ".json";
   if (locks_.insert(name).second) locks_directory_.write_if_changed(name, canonical);
-  return path_ / own_name / "locks" / name;
-}
-
-void BuildDirectory::add_arguments(const StepKey& key, std::string_view text) {
-  auto name = key.hex();
-  arguments_.write_if_changed(name, text);
-  steps_.insert(std::move(name));
-}
-
-void BuildDirectory::write_mirrors(std::string_view text) const {
-  own_.write_if_changed(mirrors_path().filename(), text);
 }
 
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
@@ -141,9 +129,6 @@ bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local)
   return changed;
 }
 
-void BuildDirectory::remove_what_was_not_added() const {
-  locks_directory_.remove_others(locks_);
-  arguments_.remove_others(steps_);
-}
+void BuildDirectory::remove_what_was_not_added() const { locks_directory_.remove_others(locks_); }
 
 }  // namespace karapace::generator

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "generator/graph/cmake_text.hpp"
+#include "generator/graph/edge_arguments.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
@@ -21,6 +22,7 @@
 #include "store/environment.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/graph_files.hpp"
 #include "store/parallel.hpp"
 #include "store/shown.hpp"
 
@@ -56,19 +58,21 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(judged_place(), judge()) {
+        directory_(judged_place(), judge()),
+        files_of_edges_(store_, directory_.path()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }
   }
 
   Generated run() {
+    check_upgrade(request_.lock.upgrade, request_.manifests, request_.working_directory);
     for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
     const auto only_one = lock_graphs();
     judged_place();  // again, as locking may have taken minutes
-    check_upgrade(request_.lock.upgrade, request_.manifests, request_.working_directory);
     register_roots();  // before anything can be built that gc would take for garbage
-    directory_.write_mirrors(mirrors_text(mirrors(), files_));
+    auto sources = mirrors_text(mirrors(), files_);
+    mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
@@ -76,6 +80,7 @@ class Generation {
     } else {
       write_cmake(std::move(graph));
     }
+    files_of_edges_.finish();
     return std::move(result_);
   }
 
@@ -86,7 +91,8 @@ class Generation {
     auto locked = bring_lock_up_to_date(project, request_.lock);
     EnvironmentId id(blake3(locked.canonical));
     auto steps = planner_.add(locked.lock, locked.canonical);
-    files_[id.hex()] = {directory_.add_lock(id, locked.canonical).native()};
+    directory_.add_lock(id, locked.canonical);
+    files_[id.hex()] = {files_of_edges_.add(id.hex() + ".json", locked.canonical).native()};
     add_sources(project, locked.lock);
     add_repositories(project.manifest, locked.lock);
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
@@ -113,7 +119,7 @@ class Generation {
   }
 
   void add_arguments(const Edge& edge) {
-    directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
+    files_of_edges_.add(edge.key.hex(), arguments_file_text(edge, store_.root(), mirrors_));
   }
 
   /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by it.
@@ -163,6 +169,7 @@ class Generation {
     for (const auto& edge : graph.edges) {
       if (has_arguments_file(edge)) add_arguments(edge);
     }
+    files_of_edges_.keep();
     auto written = directory_.write_graph(ninja_text(graph), local_text(local()), sources_);
     result_.changed = written.changed;
     result_.touched = written.touched;
@@ -173,6 +180,7 @@ class Generation {
       edge.hints.push_back({"link", link_name(edge)});
       add_arguments(edge);
     }
+    files_of_edges_.keep();
     result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
   }
 
@@ -257,7 +265,8 @@ class Generation {
     Local local;
     local.store = store_.root();
     local.step_program = helper_path("karapace-step");
-    local.mirrors = directory_.mirrors_path();
+    local.mirrors = mirrors_;
+    local.arguments = files_of_edges_.path();
     local.fetch_depth = fetches_at_once;
     local.install_depth = installs_at_once();
     for (const auto& environment : result_.environments) {
@@ -276,7 +285,7 @@ class Generation {
             .link = link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
             .store = store_.root(),
             .step_program = helper_path("karapace-step"),
-            .arguments = directory_.path() / arguments_directory,
+            .arguments = files_of_edges_.path(),
             .manifest = environment.manifest,
             .lock = lock_path(environment.manifest),
             .fetch_depth = fetches_at_once,
@@ -298,6 +307,8 @@ class Generation {
   const GenerateRequest& request_;
   store::Store store_;
   BuildDirectory directory_;
+  store::GraphFiles files_of_edges_;
+  fs::path mirrors_;
   Planner planner_;
   Generated result_;
   std::vector<store::Root> roots_;

@@ -226,7 +226,12 @@ TEST(Quoting, NinjaGetsTheWordBack) {
 }
 
 TEST(LocalText, RefusesWhatNinjaCanNotHold) {
-  Local local{.store = "/store", .step_program = "/bin/step", .mirrors = "/m.json", .environments = {}, .regenerate = {"gen"},
+  Local local{.store = "/store",
+              .step_program = "/bin/step",
+              .mirrors = "/m.json",
+              .arguments = "/g",
+              .environments = {},
+              .regenerate = {"gen"},
               .sources = {"/a\nb"}};
   EXPECT_THROW(local_text(local), Error);
   local.sources = {};
