@@ -51,7 +51,8 @@ class Writer {
     for (const auto& rule : rules) append_rule(text_, rule, Arguments::in_command);
     for (const auto& edge : graph_.edges) append_edge(edge);
     append_defaults();
-    return std::move(text_);
+    auto seal = blake3(text_).hex();
+    return std::move(text_.append(graph_seal).append(seal).append("\n"));
   }
 
  private:
