@@ -273,6 +273,23 @@ TEST_F(Gen, APathAfterUpgradeIsAManifest) {
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {
+TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
+  fs::create_directories(project_ / "app");
+  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
+  Lock other = lock_;
+  other.runtime.variables["OTHER"] = "yes";
+  write_lock(project_ / "app/karapace.lock", other);
+  auto made = shell(
+      "printf 'build\n' > .gitignore && git init -q . && git add . && git -c user.name=n -c "
+      "user.email=e@example.org commit -qm first && karapace gen --frozen app -C build");
+  ASSERT_EQ(made.status, 0) << made.output;
+  for (const char* word : {"build/build.ninja", "build"}) {
+    auto same = shell(std::string("karapace graph diff HEAD ") + word);
+    EXPECT_EQ(same.status, 0) << same.output;
+    EXPECT_NE(same.output.find("nothing changes"), std::string::npos) << same.output;
+  }
+}
+
   EXPECT_EQ(shell("karapace gen --locked --frozen").status, 1);
   EXPECT_EQ(shell("karapace gen --locked --upgrade").status, 1);
   EXPECT_EQ(shell("karapace gen . other --name x").status, 1);
