@@ -85,7 +85,7 @@ void write_graph(const RebuildRequest& request, const Place& place, const genera
     if (!generator::has_arguments_file(edge)) continue;
     files.add(edge.key.hex(), generator::arguments_file_text(edge, place.store, mirrors));
   }
-  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), {});
+  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), 0);
   files.finish();
 }
 

@@ -15,6 +15,7 @@
 // change. No link below `.karapace` is followed (own_directory.hpp).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -42,9 +43,10 @@ class BuildDirectory {
     bool changed = false;  // build.ninja's bytes
     bool touched = false;  // its modification time
   };
-  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (else ninja would ask for it
-  /// again), and removes locks that were not added.
-  Written write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
+  /// Writes both Ninja files, build.ninja last, and removes locks that were not added. build.ninja gets the time of its
+  /// newest source (nanoseconds since 1970) as it was when that was read: older, and ninja would ask for it again;
+  /// newer, and an edit since would not be seen.
+  Written write_graph(std::string_view graph, std::string_view local, std::int64_t newest_source_ns);
 
   /// Writes both CMake files and removes locks that were not added; whether steps.cmake's bytes changed.
   bool write_cmake(std::string_view steps, std::string_view local);

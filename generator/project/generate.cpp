@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "generator/graph/cmake_text.hpp"
@@ -37,15 +37,27 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-std::int64_t modified_ns(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 /// As remote/local_file.hpp has it: what follows "/./" may not be left by a link.
 std::string place_in_project(const fs::path& directory, const std::string& name) {
   return fmt::format("{}/./{}", directory.native(), name);
+}
+
+using Times = std::map<fs::path, std::int64_t>;  // modification times
+
+constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
+
+std::int64_t now_ns() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+std::string future_note(const fs::path& source) {
+  return fmt::format(
+      "{} is dated in the future, and so is the graph: until then ninja sees no other change; `touch` it and run "
+      "karapace "
+      "gen again",
+      escaped_utf8(source.native()));
 }
 
 fs::path without_final_slash(const fs::path& path) {
@@ -81,6 +93,7 @@ class Generation {
       write_cmake(std::move(graph));
     }
     files_of_edges_.finish();
+    for (const auto& source : from_the_future_) result_.notes.push_back(future_note(source));
     return std::move(result_);
   }
 
@@ -88,12 +101,15 @@ class Generation {
   void add(Project project) {
     if (!seen_.insert(project.manifest_path).second) return;
     if (request_.name) project.name = *request_.name;
+    auto read_at = times_before_reading(project);
     auto locked = bring_lock_up_to_date(project, request_.lock);
+    if (locked.state != LockState::unchanged) read_at[project.lock_path] = modified_ns(project.lock_path);
     EnvironmentId id(blake3(locked.canonical));
     auto steps = planner_.add(locked.lock, locked.canonical);
     directory_.add_lock(id, locked.canonical);
     files_[id.hex()] = {files_of_edges_.add(id.hex() + ".json", locked.canonical).native()};
-    add_sources(project, locked.lock);
+    auto lock_modified = read_at[project.lock_path];
+    add_sources(project, locked.lock, read_at);
     add_repositories(project.manifest, locked.lock);
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
     result_.environments.push_back({project.name, project.manifest_path, id, steps.back(), packages, locked.state,
@@ -101,9 +117,23 @@ class Generation {
     roots_.push_back({.name = project.name,
                       .manifest = project.manifest_path,
                       .environment = id,
-                      .manifest_mtime_ns = modified_ns(project.manifest_path),
-                      .lock_mtime_ns = modified_ns(project.lock_path),
+                      .manifest_mtime_ns = project.manifest_modified_ns,
+                      .lock_mtime_ns = lock_modified,
                       .steps = std::move(steps)});
+  }
+
+  /// When what is read to bring the lock up to date was changed last. Taken before: an edit while we read and resolve,
+  /// perhaps for minutes, makes its file newer than the graph.
+  static Times times_before_reading(const Project& project) {
+    Times times = {{project.manifest_path, project.manifest_modified_ns},
+                   {project.lock_path, modified_ns(project.lock_path)}};
+    auto note = [&](const std::string& name) {
+      auto path = (project.directory() / name).lexically_normal();
+      times.emplace(path, modified_ns(path));
+    };
+    for (const auto& file : project.manifest.files) note(file.source);
+    for (const auto& repository : project.manifest.repositories) note(repository.key);
+    return times;
   }
 
   /// CMake follows links before us, and its own files lie there as well.
@@ -170,7 +200,7 @@ class Generation {
       if (has_arguments_file(edge)) add_arguments(edge);
     }
     files_of_edges_.keep();
-    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), sources_);
+    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), newest_source_ns_);
     result_.changed = written.changed;
     result_.touched = written.touched;
   }
@@ -196,8 +226,16 @@ class Generation {
   }
 
   /// A source that decides what is fetched and whose signature counts.
-  void believe(fs::path source) {
+  void believe(fs::path source, const Times& read_at) {
     believed_.insert(store::canonical_manifest(source).native());
+    add_source(std::move(source), read_at);
+  }
+
+  void add_source(fs::path source, const Times& read_at) {
+    auto known = read_at.find(source);
+    auto modified = known == read_at.end() ? modified_ns(source) : known->second;
+    newest_source_ns_ = std::max(newest_source_ns_, modified);
+    if (modified > now_ns() + a_moment_ns) from_the_future_.insert(source);
     sources_.push_back(std::move(source));
   }
 
@@ -212,18 +250,18 @@ class Generation {
   }
 
   /// Files whose change makes the graph another, and where the graph finds those that it fetches.
-  void add_sources(const Project& project, const Lock& lock) {
-    believe(project.manifest_path);
-    believe(project.lock_path);
+  void add_sources(const Project& project, const Lock& lock, const Times& read_at) {
+    believe(project.manifest_path, read_at);
+    believe(project.lock_path, read_at);
     for (const auto& file : lock.files) {
       auto path = (project.directory() / file.source).lexically_normal();
       auto& places = files_[file.content.hex()];
       auto place = place_in_project(project.directory(), file.source);
       if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
-      sources_.push_back(std::move(path));
+      add_source(std::move(path), read_at);
     }
     for (const auto& repository : lock.request.repositories) {
-      believe((project.directory() / repository.key).lexically_normal());
+      believe((project.directory() / repository.key).lexically_normal(), read_at);
     }
     if (const auto* archive = std::get_if<BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
@@ -314,6 +352,8 @@ class Generation {
   std::vector<store::Root> roots_;
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
+  std::int64_t newest_source_ns_ = 0;
+  std::set<fs::path> from_the_future_;
   std::set<std::string> believed_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
   std::set<std::pair<std::string, std::string>> distributions_;

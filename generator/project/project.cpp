@@ -2,6 +2,7 @@
 #include "generator/project/project.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "generator/lock/lock_file.hpp"
 #include "store/error.hpp"
@@ -36,9 +37,16 @@ std::string name_from(std::string_view text) {
   return name.empty() ? "environment" : name;
 }
 
+std::int64_t modified_ns(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory) {
   auto path = (working_directory / word).lexically_normal();
   if (std::filesystem::is_directory(path)) path = (path / "karapace.toml").lexically_normal();
+  auto modified = modified_ns(path);
   auto text = read_file_if_exists(path);
   if (!text) {
     throw ManifestError(fmt::format("there is no manifest {}: write one with `karapace new`, or name another",
@@ -48,6 +56,7 @@ Project open_project(const std::filesystem::path& word, const std::filesystem::p
   project.manifest_path = path;
   project.lock_path = lock_path(path);
   project.name = project_name(path);
+  project.manifest_modified_ns = modified;
   project.manifest = parse_manifest(*text, shown(path, working_directory));
   return project;
 }

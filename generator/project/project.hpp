@@ -2,6 +2,7 @@
 // Project: a manifest where it lies, with its lock beside it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,11 +16,15 @@ struct Project {
   std::filesystem::path lock_path;
   std::string name;  // for people: the directory's name; "NAME-ci" for ci.toml in NAME/
   Manifest manifest;
+  std::int64_t manifest_modified_ns = 0;  // taken before it was read: an edit meanwhile is a change
   std::filesystem::path directory() const { return manifest_path.parent_path(); }
 };
 
 /// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory);
+
+/// Its modification time in nanoseconds since 1970; 0 when there is no such file.
+std::int64_t modified_ns(const std::filesystem::path& path);
 
 /// What people call the project of a manifest (its absolute path).
 std::string project_name(const std::filesystem::path& manifest);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `karapace gen` and the graph that writes itself again.
+#include <sys/stat.h>
+
 #include "gen_fixture.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/manifest/manifest.hpp"
@@ -132,6 +134,33 @@ TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
   EXPECT_EQ(regenerate().output, nothing_to_do);
 }
 
+TEST_F(Gen, AnEditWhileTheGraphIsWrittenIsNotLost) {
+  ASSERT_EQ(shell("karapace gen --frozen && rm -r .karapace/locks").status, 0);
+  // gen has read the manifest when it keeps the lock, and then waits for the sessions' lock, which is held here.
+  auto result = shell(R"sh(
+exec 9>>"$KARAPACE_STORE/locks/graphs" && flock 9
+karapace gen --frozen . & gen=$!
+while ! ls .karapace/locks/*.json >/dev/null 2>&1; do sleep 0.01; done
+printf '\n[environment]\nEDITED = "yes"\n' >> karapace.toml
+flock -u 9
+wait $gen)sh");
+  ASSERT_EQ(result.status, 0) << result.output;
+  EXPECT_NE(shell("ninja -n build.ninja").output, nothing_to_do);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  struct stat now{};
+  ASSERT_EQ(::stat((project_ / "karapace.toml").c_str(), &now), 0);
+  auto seen = store::find_root(opened, project_ / "karapace.toml")->manifest_mtime_ns;
+  EXPECT_NE(seen, std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec);
+}
+
+TEST_F(Gen, SourceFromTheFutureIsToldOf) {
+  ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
+  auto result = shell("karapace gen --frozen");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.output.find("karapace.toml is dated in the future"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("touch"), std::string::npos) << result.output;
+}
+
 TEST_F(Gen, SourceFromTheFutureSettles) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
@@ -244,6 +273,23 @@ TEST_F(Gen, WhatAGraphReadsGoesWithItsDirectory) {
   EXPECT_TRUE(files_in(store() / "graphs").empty());
 }
 
+TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
+  fs::create_directories(project_ / "app");
+  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
+  Lock other = lock_;
+  other.runtime.variables["OTHER"] = "yes";
+  write_lock(project_ / "app/karapace.lock", other);
+  auto made = shell(
+      "printf 'build\n' > .gitignore && git init -q . && git add . && git -c user.name=n -c "
+      "user.email=e@example.org commit -qm first && karapace gen --frozen app -C build");
+  ASSERT_EQ(made.status, 0) << made.output;
+  for (const char* word : {"build/build.ninja", "build"}) {
+    auto same = shell(std::string("karapace graph diff HEAD ") + word);
+    EXPECT_EQ(same.status, 0) << same.output;
+    EXPECT_NE(same.output.find("nothing changes"), std::string::npos) << same.output;
+  }
+}
+
 TEST_F(Gen, WhatNoLockHasIsNotUpgraded) {
   auto lock = karapace::testing::sample_archive_lock({"git", "openssl"});
   write_lock(project_ / "karapace.lock", lock);
@@ -273,23 +319,6 @@ TEST_F(Gen, APathAfterUpgradeIsAManifest) {
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {
-TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
-  fs::create_directories(project_ / "app");
-  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
-  Lock other = lock_;
-  other.runtime.variables["OTHER"] = "yes";
-  write_lock(project_ / "app/karapace.lock", other);
-  auto made = shell(
-      "printf 'build\n' > .gitignore && git init -q . && git add . && git -c user.name=n -c "
-      "user.email=e@example.org commit -qm first && karapace gen --frozen app -C build");
-  ASSERT_EQ(made.status, 0) << made.output;
-  for (const char* word : {"build/build.ninja", "build"}) {
-    auto same = shell(std::string("karapace graph diff HEAD ") + word);
-    EXPECT_EQ(same.status, 0) << same.output;
-    EXPECT_NE(same.output.find("nothing changes"), std::string::npos) << same.output;
-  }
-}
-
   EXPECT_EQ(shell("karapace gen --locked --frozen").status, 1);
   EXPECT_EQ(shell("karapace gen --locked --upgrade").status, 1);
   EXPECT_EQ(shell("karapace gen . other --name x").status, 1);
