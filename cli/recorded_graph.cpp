@@ -107,7 +107,10 @@ std::string name_of(const store::Reference& reference) {
 
 bool is_project_name(const store::Store& store, const std::string& word) {
   auto roots = store::roots(store);
-  return std::any_of(roots.begin(), roots.end(), [&](const store::Root& root) { return root.name == word; });
+  return std::any_of(roots.begin(), roots.end(), [&](const store::Root& root) {
+    auto called = store::names(root);
+    return std::find(called.begin(), called.end(), word) != called.end();
+  });
 }
 
 void add_word(const store::Store& store, const std::string& word, Targets& targets) {

@@ -73,20 +73,25 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 std::string suggestion(std::string_view word, const std::vector<Root>& roots) {
-  const Root* best = nullptr;
+  std::optional<std::string> best;
   std::size_t nearest = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto& root : roots) {
-    std::size_t away = distance(word, root.name);
-    if (away < nearest) {
+    for (const auto& name : names(root)) {
+      std::size_t away = distance(word, name);
+      if (away >= nearest || away >= std::min(word.size(), name.size())) continue;  // else all of it is another word
       nearest = away;
-      best = &root;
+      best = name;
     }
   }
-  return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(best->name)) : "`karapace list` shows what there is";
+  return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(*best)) : "`karapace list` shows what there is";
 }
 
 Reference by_name(std::string_view word, std::vector<const Root*>& named) {
-  if (named.size() == 1) return {named.front()->environment, *named.front()};
+  if (named.size() == 1) {
+    Reference reference{named.front()->environment, *named.front()};
+    reference.root->name = word;  // as this person calls it
+    return reference;
+  }
   std::string candidates;
   for (const auto* root : named) candidates += fmt::format("\n  {}", escaped_utf8(root->manifest.native()));
   throw NotFoundError(fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(),
@@ -125,7 +130,8 @@ Reference resolve_reference(const Store& store, std::string_view word, const std
   auto known = roots(store);
   std::vector<const Root*> named;
   for (const auto& root : known) {
-    if (root.name == word) named.push_back(&root);
+    auto called = names(root);
+    if (std::find(called.begin(), called.end(), word) != called.end()) named.push_back(&root);
   }
   if (!named.empty()) return by_name(word, named);
   auto ids = by_prefix(store, word, known);

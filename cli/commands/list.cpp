@@ -4,6 +4,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ struct Arguments {};
 
 /// One line: a project's environment, or an environment that is built or has instances, but whose project is gone.
 struct Row {
-  std::string name;
+  std::vector<std::string> names;
   EnvironmentId id;
   bool built = false;
   std::optional<std::string> base;  // when it is built
@@ -46,14 +47,15 @@ std::vector<Row> rows_of(const store::Store& store) {
   std::vector<Row> rows;
   std::map<EnvironmentId, Row> nameless;
   auto bases = bases_of(store);
-  auto row_of = [&](std::string name, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) {
+  auto row_of = [&](std::vector<std::string> names, const EnvironmentId& id,
+                    std::optional<std::filesystem::path> manifest) {
     auto base = bases.find(id);
     bool built = base != bases.end();
-    return Row{std::move(name), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
+    return Row{std::move(names), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
   };
-  for (const auto& [id, base] : bases) nameless.emplace(id, row_of("", id, std::nullopt));
+  for (const auto& [id, base] : bases) nameless.emplace(id, row_of({}, id, std::nullopt));
   for (const auto& root : store::roots(store)) {
-    rows.push_back(row_of(root.name, root.environment, root.manifest));
+    rows.push_back(row_of(store::names(root), root.environment, root.manifest));
     nameless.erase(root.environment);
   }
   for (const auto& instance : store::instances(store)) {
@@ -65,7 +67,7 @@ std::vector<Row> rows_of(const store::Store& store) {
       continue;
     }
     auto [orphan, fresh] = nameless.try_emplace(instance.environment);
-    if (fresh) orphan->second = row_of("", instance.environment, std::nullopt);
+    if (fresh) orphan->second = row_of({}, instance.environment, std::nullopt);
     ++orphan->second.instances;
   }
   for (auto& [id, row] : nameless) rows.push_back(std::move(row));
@@ -78,6 +80,11 @@ std::string state_of(const Row& row) {
   return row.built ? "built" : "not built";
 }
 
+std::string name_text(const Row& row) {
+  if (!row.manifest) return "-";
+  return escaped_utf8(fmt::format("{}", fmt::join(row.names, ", ")));
+}
+
 std::string base_text(const Row& row) {
   constexpr std::string_view archive = "sha256:";
   if (!row.base) return "-";
@@ -88,13 +95,19 @@ std::string base_text(const Row& row) {
 nlohmann::json json_of(const std::vector<Row>& rows) {
   auto environments = nlohmann::json::array();
   for (const auto& row : rows) {
-    nlohmann::json item = {{"base", nullptr},     {"built", row.built},
-                           {"id", row.id.hex()},  {"instances", row.instances},
-                           {"manifest", nullptr}, {"name", nullptr}};
+    nlohmann::json item = {{"base", nullptr},
+                           {"built", row.built},
+                           {"id", row.id.hex()},
+                           {"instances", row.instances},
+                           {"manifest", nullptr},
+                           {"name", nullptr},
+                           {"names", nlohmann::json::array()},
+                           {"state", state_of(row)}};
     if (row.base) item["base"] = escaped_utf8(*row.base);
     if (row.manifest) {
       item["manifest"] = escaped_utf8(row.manifest->native());
-      item["name"] = escaped_utf8(row.name);
+      item["name"] = escaped_utf8(row.names.front());
+      for (const auto& name : row.names) item["names"].push_back(escaped_utf8(name));
     }
     environments.push_back(std::move(item));
   }
@@ -106,7 +119,7 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::size_t state_width = 9;
   std::size_t base_width = 4;
   for (const auto& row : rows) {
-    name_width = std::max(name_width, escaped_utf8(row.name).size());
+    name_width = std::max(name_width, name_text(row).size());
     state_width = std::max(state_width, state_of(row).size());
     base_width = std::max(base_width, base_text(row).size());
   }
@@ -116,7 +129,7 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   };
   context.print(context.styled(Style::bold, line({"NAME", "ID", "STATE", "BASE", "INSTANCES", "MANIFEST"})));
   for (const auto& row : rows) {
-    context.print(line({row.manifest ? escaped_utf8(row.name) : "-", row.id.short_hex(), state_of(row), base_text(row),
+    context.print(line({name_text(row), row.id.short_hex(), state_of(row), base_text(row),
                         std::to_string(row.instances), row.manifest ? escaped_utf8(row.manifest->native()) : "-"}));
   }
 }

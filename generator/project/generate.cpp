@@ -77,12 +77,24 @@ class Generation {
     }
   }
 
-  Generated run() {
-    check_upgrade(request_.lock.upgrade, request_.manifests, request_.working_directory);
-    for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
+  Generated run(std::vector<Project> projects) {
+    for (auto& project : projects) add(std::move(project));
+    projects.clear();
     const auto only_one = lock_graphs();
     judged_place();  // again, as locking may have taken minutes
     register_roots();  // before anything can be built that gc would take for garbage
+    try {
+      write_all(only_one);
+    } catch (...) {
+      withdraw_roots();
+      throw;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  /// Writes what the graph names, then the graph. The lock says that no session begins meanwhile.
+  void write_all(const FileLock&) {
     auto sources = mirrors_text(mirrors(), files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     Graph graph = std::move(planner_).finish();
@@ -94,10 +106,8 @@ class Generation {
     }
     files_of_edges_.finish();
     for (const auto& source : from_the_future_) result_.notes.push_back(future_note(source));
-    return std::move(result_);
   }
 
- private:
   void add(Project project) {
     if (!seen_.insert(project.manifest_path).second) return;
     if (request_.name) project.name = *request_.name;
@@ -214,15 +224,43 @@ class Generation {
     result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
   }
 
+  /// A damaged one is replaced.
+  std::optional<store::Root> old_root(const store::Root& root) const {
+    try {
+      return store::find_root(store_, root.manifest);
+    } catch (const StoreError&) {
+      return std::nullopt;
+    }
+  }
+
   /// Roots are durable: many threads let the file system write many at once.
   void register_roots() {
     constexpr unsigned at_once = 32;
     auto directory = fs::canonical(directory_.path());
     for (auto& root : roots_) {
-      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path())}};
+      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path()), root.name}};
       root.graphs.front().sources.push_back(directory / graph_file());
     }
-    for_each_index(roots_.size(), at_once, [&](std::size_t index) { store::add_root(store_, roots_[index]); });
+    before_.resize(roots_.size());
+    for_each_index(roots_.size(), at_once, [&](std::size_t index) {
+      before_[index] = old_root(roots_[index]);
+      store::add_root(store_, roots_[index]);
+    });
+  }
+
+  /// A graph that could not be written is no reason to list or keep an environment.
+  void withdraw_roots() const noexcept {
+    for (std::size_t i = 0; i < roots_.size(); ++i) {
+      try {
+        if (const auto& old = before_[i]) {
+          store::add_root(store_, *old);
+        } else {
+          store::remove_root(store_, roots_[i].manifest);
+        }
+      } catch (const Error&) {
+        // The first error is the one to tell.
+      }
+    }
   }
 
   /// A source that decides what is fetched and whose signature counts.
@@ -350,6 +388,7 @@ class Generation {
   Planner planner_;
   Generated result_;
   std::vector<store::Root> roots_;
+  std::vector<std::optional<store::Root>> before_;  // what the store had in their places
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
   std::int64_t newest_source_ns_ = 0;
@@ -362,6 +401,12 @@ class Generation {
 
 }  // namespace
 
-Generated generate(const GenerateRequest& request) { return Generation(request).run(); }
+Generated generate(const GenerateRequest& request) {
+  // Before any directory is made: a mistyped path leaves nothing behind.
+  check_upgrade(request.lock.upgrade, request.manifests, request.working_directory);
+  std::vector<Project> projects;
+  for (const auto& manifest : request.manifests) projects.push_back(open_project(manifest, request.working_directory));
+  return Generation(request).run(std::move(projects));
+}
 
 }  // namespace karapace::generator

@@ -29,7 +29,8 @@ std::int64_t modified_ns(const std::filesystem::path& path);
 /// What people call the project of a manifest (its absolute path).
 std::string project_name(const std::filesystem::path& manifest);
 
-/// `text` with everything but [A-Za-z0-9._-] replaced by "-", so that it can be a word on command lines.
+/// `text` with everything but [A-Za-z0-9._-] and what is not ASCII replaced by "-", so that it can be a word on command
+/// lines.
 std::string name_from(std::string_view text);
 
 }  // namespace karapace::generator

@@ -5,6 +5,7 @@
 #include "gen_fixture.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/project/project.hpp"
 
 namespace karapace::generator {
 namespace {
@@ -34,6 +35,48 @@ TEST_F(Gen, RegistersTheProjectInTheStore) {
 }
 
 TEST_F(Gen, TouchedManifestRegeneratesOnceAndSettles) {
+TEST_F(Gen, GraphsOfOneManifestKeepTheirNames) {
+  ASSERT_EQ(shell("karapace gen && karapace gen --name other -C ../other").status, 0);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  auto called = [&] { return store::names(*store::find_root(opened, project_ / "karapace.toml")); };
+  EXPECT_EQ(called(), (std::vector<std::string>{"my-project", "other"}));
+  for (const char* name : {"other", "my-project"}) {
+    EXPECT_EQ(store::resolve_reference(opened, name, "/").environment, environment_id(lock_)) << name;
+  }
+  ASSERT_EQ(shell("karapace gen --name third").status, 0);
+  EXPECT_EQ(called(), (std::vector<std::string>{"third", "other"}));
+  auto listed = shell("karapace list");
+  EXPECT_NE(listed.output.find("third, other"), std::string::npos) << listed.output;
+  auto json = shell("karapace list --json");
+  EXPECT_NE(json.output.find("\"state\": \"not built\""), std::string::npos) << json.output;
+}
+
+TEST_F(Gen, AGraphThatCanNotBeWrittenLeavesNoRoot) {
+  write_file_atomically(project_ / "a|b", "", Durable::no);
+  write_manifest("[[setup.files]]\nsource = \"a|b\"\ntarget = \"/etc/motd\"\n");
+  auto refused = shell("karapace gen");
+  EXPECT_EQ(refused.status, 1) << refused.output;
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  EXPECT_FALSE(store::find_root(opened, project_ / "karapace.toml"));
+  fs::remove(project_ / "karapace.lock");
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  ASSERT_EQ(shell("karapace gen").status, 1);
+  EXPECT_EQ(store::find_root(opened, project_ / "karapace.toml")->environment, environment_id(lock_));
+}
+
+TEST_F(Gen, DirectoriesInAnyScriptNameTheirEnvironments) {
+  EXPECT_EQ(project_name("/home/проект/karapace.toml"), "проект");
+  EXPECT_EQ(project_name("/home/環境 1/ci.toml"), "環境-1-ci");
+  EXPECT_EQ(project_name("/home/a\xff"
+                         "b/karapace.toml"),
+            "a-b");
+  EXPECT_EQ(project_name("/home/a\xe2\x80\xae"
+                         "b/karapace.toml"),
+            "a-b");  // writes from right to left
+  EXPECT_EQ(project_name("/karapace.toml"), "environment");
+}
+
   ASSERT_EQ(shell("karapace gen").status, 0);
   auto before = graph();
   ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
