@@ -253,6 +253,17 @@ TEST_F(Gen, FrozenTakesTheLockAsItIs) {
   EXPECT_EQ(shell("karapace gen --frozen").status, 2);
 }
 
+TEST_F(Gen, FrozenNeedsNoResolver) {
+  write_lock(project_ / "karapace.lock", karapace::testing::sample_archive_lock({"git"}));  // of debian
+  auto programs = directory_ / "bin";
+  fs::create_directories(programs);
+  for (const char* name : {"karapace", "karapace-step"}) {
+    fs::copy_file(fs::path(KARAPACE_PROGRAM).parent_path() / name, programs / name);
+  }
+  auto result = shell("../bin/karapace gen --frozen");
+  EXPECT_EQ(result.status, 0) << result.output;
+}
+
 TEST_F(Gen, ForeignBuildFileIsLeftAlone) {
   write_file_atomically(project_ / "build.ninja", "rule cc\n", Durable::no);
   auto result = shell("karapace gen");
