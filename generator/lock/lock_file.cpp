@@ -15,8 +15,20 @@ std::filesystem::path lock_path(const std::filesystem::path& manifest) {
   return path += ".lock";
 }
 
+namespace {
+
+std::optional<std::string> text_of(const std::filesystem::path& path) {
+  try {
+    return read_file_if_exists(path);
+  } catch (const StoreError& error) {
+    throw LockError(fmt::format("the lock can not be read: {}", error.what()));
+  }
+}
+
+}  // namespace
+
 std::optional<Lock> read_lock_if_exists(const std::filesystem::path& path) {
-  auto text = read_file_if_exists(path);
+  auto text = text_of(path);
   if (!text) return std::nullopt;
   return parse_lock(*text, path.native());
 }
@@ -38,7 +50,7 @@ void require_readable(const std::string& text, const std::filesystem::path& path
 
 bool write_lock(const std::filesystem::path& path, const Lock& lock) {
   std::string text = serialise(lock);
-  if (read_file_if_exists(path) == text) return false;
+  if (text_of(path) == text) return false;
   require_readable(text, path);
   write_file_atomically(path, text, Durable::yes);
   return true;
