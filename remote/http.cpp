@@ -176,7 +176,7 @@ Attempt HttpClient::get(const std::string& url, PartialFile& file) {
     file.restart();
     return {Attempt::Result::interrupted, "the server can not continue a download"};
   }
-  auto reason = fmt::format("{} after {} of {} bytes", curl_easy_strerror(code), file.size(), file.declared_size());
+  auto reason = fmt::format("{} after {}", curl_easy_strerror(code), file.progress());
   return {is_transient(code) ? Attempt::Result::interrupted : Attempt::Result::refused, reason};
 }
 

@@ -34,7 +34,6 @@ TEST_F(Gen, RegistersTheProjectInTheStore) {
   EXPECT_EQ(store::find_root(opened, project_ / "karapace.toml")->name, "other");
 }
 
-TEST_F(Gen, TouchedManifestRegeneratesOnceAndSettles) {
 TEST_F(Gen, GraphsOfOneManifestKeepTheirNames) {
   ASSERT_EQ(shell("karapace gen && karapace gen --name other -C ../other").status, 0);
   auto opened = store::Store::open(store(), store::Store::Access::read_only);
@@ -77,6 +76,7 @@ TEST_F(Gen, DirectoriesInAnyScriptNameTheirEnvironments) {
   EXPECT_EQ(project_name("/karapace.toml"), "environment");
 }
 
+TEST_F(Gen, TouchedManifestRegeneratesOnceAndSettles) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   auto before = graph();
   ASSERT_EQ(shell("sleep 0.02; touch karapace.toml").status, 0);
@@ -325,51 +325,6 @@ TEST_F(Gen, WhatAGraphReadsGoesWithItsDirectory) {
   fs::remove_all(directory_ / "elsewhere");
   ASSERT_EQ(shell("karapace gc").status, 0);
   EXPECT_TRUE(files_in(store() / "graphs").empty());
-}
-
-TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
-  fs::create_directories(project_ / "app");
-  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
-  Lock other = lock_;
-  other.runtime.variables["OTHER"] = "yes";
-  write_lock(project_ / "app/karapace.lock", other);
-  auto made = shell(
-      "printf 'build\n' > .gitignore && git init -q . && git add . && git -c user.name=n -c "
-      "user.email=e@example.org commit -qm first && karapace gen --frozen app -C build");
-  ASSERT_EQ(made.status, 0) << made.output;
-  for (const char* word : {"build/build.ninja", "build"}) {
-    auto same = shell(std::string("karapace graph diff HEAD ") + word);
-    EXPECT_EQ(same.status, 0) << same.output;
-    EXPECT_NE(same.output.find("nothing changes"), std::string::npos) << same.output;
-  }
-}
-
-TEST_F(Gen, WhatNoLockHasIsNotUpgraded) {
-  auto lock = karapace::testing::sample_archive_lock({"git", "openssl"});
-  write_lock(project_ / "karapace.lock", lock);
-  auto typo = shell("karapace lock --upgrade opensll");
-  EXPECT_EQ(typo.status, 1);
-  EXPECT_NE(typo.output.find("--upgrade: the lock has no package \"opensll\"; did you mean \"openssl\"?"),
-            std::string::npos)
-      << typo.output;
-  auto none = shell("karapace gen --upgrade 'not a name!'");
-  EXPECT_EQ(none.status, 1);
-  EXPECT_NE(none.output.find("the lock has no package \"not a name!\"\n"), std::string::npos) << none.output;
-  fs::create_directories(project_ / "app");
-  fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
-  auto manifest = shell("karapace lock --upgrade app");
-  EXPECT_EQ(manifest.status, 1);
-  EXPECT_NE(manifest.output.find("a manifest stands before --upgrade, or as \"./app\""), std::string::npos)
-      << manifest.output;
-  EXPECT_EQ(read_lock_if_exists(project_ / "karapace.lock"), lock);
-}
-
-TEST_F(Gen, APathAfterUpgradeIsAManifest) {
-  for (const char* word : {"./elsewhere", "..", "no.toml"}) {
-    auto result = shell(std::string("karapace lock --upgrade ") + word);
-    EXPECT_EQ(result.status, 2);
-    EXPECT_NE(result.output.find("there is no manifest"), std::string::npos) << result.output;
-  }
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {
