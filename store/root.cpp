@@ -35,9 +35,9 @@ nlohmann::json json_of(const GraphPlace& graph) {
   return json;
 }
 
-/// Graphs of older releases have no name of their own, but the root's.
-GraphPlace graph_from(nlohmann::json json, const std::string& name_of_root) {
-  GraphPlace graph{{}, {}, name_of_root};
+/// Graphs of older releases have no name of their own.
+GraphPlace graph_from(nlohmann::json json) {
+  GraphPlace graph;
   if (json.is_object() && json.contains("name")) graph.name = path_from(json.at("name")).native();
   if (json.is_object()) json.erase("name");
   require_fields(json, {"directory", "sources"});
@@ -94,7 +94,7 @@ Root root_from(nlohmann::json json, std::string_view lines, RootSteps wanted) {
   require_fields(json, {"environment", "format", "lock_mtime_ns", "manifest", "manifest_mtime_ns", "name", "steps"});
   if (json.at("format") != 1 && json.at("format") != 2) throw std::invalid_argument("unknown format");
   root.name = path_from(json.at("name")).native();
-  for (const auto& graph : graphs) root.graphs.push_back(graph_from(graph, root.name));
+  for (const auto& graph : graphs) root.graphs.push_back(graph_from(graph));
   root.manifest = path_from(json.at("manifest"));
   root.environment = id_field<EnvironmentId>(json.at("environment"));
   root.manifest_mtime_ns = json.at("manifest_mtime_ns").get<std::int64_t>();
@@ -147,6 +147,7 @@ Root with_graphs_of(const std::optional<Root>& old, Root root) {
     for (const auto& graph : old->graphs) {
       if (is_gone(graph.directory)) continue;
       auto& kept = graphs.emplace(graph.directory, graph).first->second;
+      if (kept.name.empty() && old->name != root.name) kept.name = old->name;
       // Of the other form, in the same directory.
       for (const auto& file : graph.sources)
         if (is_graph_of(graph, file) && std::find(kept.sources.begin(), kept.sources.end(), file) == kept.sources.end())
