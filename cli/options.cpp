@@ -185,9 +185,10 @@ void parse(const Options& options, std::string_view command, std::span<const std
     if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", problem_of(error, app, options)));
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
     const bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
-    const auto* hint = unknown && passes_on ? "; what is meant for COMMAND comes after \"--\"" : "";
-    throw UsageError(
-        fmt::format("{}: {}{}; see karapace {} --help", command, problem_of(error, app, options), hint, command));
+    const auto problem = problem_of(error, app, options);
+    const auto* hint =
+        unknown && passes_on && !problem.ends_with('?') ? "; what is meant for COMMAND comes after \"--\"" : "";
+    throw UsageError(fmt::format("{}: {}{}; see karapace {} --help", command, problem, hint, command));
   }
 }
 
