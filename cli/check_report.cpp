@@ -49,11 +49,6 @@ std::string graph_text(const Context& context, const GraphCheck& check) {
                      generator::diff_text(check.compared->diff, diff_paint(context), detail));
 }
 
-/// Writing the graph brings locks up to date, too.
-std::string remedy(const GraphCheck& check) {
-  return check.state == GraphState::fits ? "karapace lock" : "karapace gen";
-}
-
 }  // namespace
 
 std::string check_text(const Context& context, const GraphCheck& check) {
@@ -67,7 +62,7 @@ std::string check_text(const Context& context, const GraphCheck& check) {
     if (lock.state != LockCheck::State::fits) text += lock_text(context, lock);
   }
   text += graph_text(context, check);
-  return text + fmt::format("Run `{}`, and commit what it changes.\n", remedy(check));
+  return text + "Run `karapace gen`, which brings locks up to date as well, and commit what it changes.\n";
 }
 
 nlohmann::json check_json(const GraphCheck& check) {

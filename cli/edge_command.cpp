@@ -102,8 +102,7 @@ EdgeCommand parse_edge_command(std::span<const std::string> words) {
     auto file = words[0].substr(1);
     auto text = read_file_if_exists(file);
     if (!text) {
-      throw UsageError(fmt::format("there is no file \"{}\" here: edges run in the directory of build.ninja, and "
-                                   "karapace gen writes the file", file));
+      throw UsageError(fmt::format("there is no file \"{}\": `karapace gen` writes it again", file));
     }
     read = split_words(*text);
     words = read;

@@ -41,6 +41,11 @@ generator::LockPolicy policy(const GenerateArguments& arguments) {
   return arguments.frozen ? generator::LockPolicy::frozen : generator::LockPolicy::update;
 }
 
+/// No package has such a name.
+bool is_manifest(std::string_view word) {
+  return word == "." || word == ".." || word.find('/') != std::string_view::npos || word.ends_with(".toml");
+}
+
 }  // namespace
 
 void declare_generate(Options& options, GenerateArguments& arguments) {
@@ -55,23 +60,28 @@ generator::Places places(const Context& context) {
   return {context.store_root(), cache_directory(), generator::default_configuration_file()};
 }
 
-generator::Upgrade upgrade_from(const std::optional<std::vector<std::string>>& words) {
+ManifestsAndUpgrade manifests_and_upgrade(const std::vector<std::string>& manifests,
+                                          const std::optional<std::vector<std::string>>& upgrade) {
   using Scope = generator::Upgrade::Scope;
-  if (!words) return {Scope::none, {}};
-  if (words->empty()) return {Scope::everything, {}};
-  return {Scope::named, *words};
-}
-
-std::vector<std::filesystem::path> manifests_or_here(const std::vector<std::string>& words) {
-  if (words.empty()) return {"."};
-  return {words.begin(), words.end()};
+  ManifestsAndUpgrade result{{manifests.begin(), manifests.end()}, {}};
+  for (const auto& word : upgrade.value_or(std::vector<std::string>{})) {
+    if (is_manifest(word)) {
+      result.manifests.emplace_back(word);
+    } else {
+      result.upgrade.names.push_back(word);
+    }
+  }
+  if (upgrade) result.upgrade.scope = result.upgrade.names.empty() ? Scope::everything : Scope::named;
+  if (result.manifests.empty()) result.manifests.emplace_back(".");
+  return result;
 }
 
 generator::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments) {
   generator::GenerateRequest request;
-  request.manifests = manifests_or_here(arguments.manifests);
+  auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
+  request.manifests = std::move(words.manifests);
   request.working_directory = std::filesystem::current_path();
-  request.lock = {policy(arguments), upgrade_from(arguments.upgrade), places(context)};
+  request.lock = {policy(arguments), std::move(words.upgrade), places(context)};
   request.program = {find_program("karapace"), "--store", context.store_root()};
   if (arguments.name.empty()) return request;
   if (request.manifests.size() > 1) throw UsageError("--name names one environment: give one manifest");

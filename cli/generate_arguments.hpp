@@ -27,9 +27,13 @@ generator::GenerateRequest generate_request(const Context& context, const Genera
 
 /// The directories this user's Karapace works with.
 generator::Places places(const Context& context);
-/// `--upgrade [PACKAGE...]`
-generator::Upgrade upgrade_from(const std::optional<std::vector<std::string>>& words);
-/// Manifests as given, or the working directory's.
-std::vector<std::filesystem::path> manifests_or_here(const std::vector<std::string>& words);
+struct ManifestsAndUpgrade {
+  std::vector<std::filesystem::path> manifests;  // the working directory's when none is given
+  generator::Upgrade upgrade;
+};
+/// `[MANIFEST...] [--upgrade [PACKAGE...]]`. What stands after --upgrade and can only be a manifest (`.`, a path with a
+/// slash, NAME.toml) is one.
+ManifestsAndUpgrade manifests_and_upgrade(const std::vector<std::string>& manifests,
+                                          const std::optional<std::vector<std::string>>& upgrade);
 
 }  // namespace karapace::cli

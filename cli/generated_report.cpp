@@ -47,6 +47,7 @@ nlohmann::json generated_json(const generator::Generated& generated, const std::
 }
 
 void report_notes(const Context& context, const generator::Generated& generated) {
+  for (const auto& note : generated.notes) context.warn(note);
   for (const auto& environment : generated.environments) {
     for (const auto& note : environment.notes) context.warn(note);
   }

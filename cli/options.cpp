@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cli/suggest.hpp"
 #include "store/error.hpp"
 
 namespace karapace::cli {
@@ -53,6 +55,15 @@ Split split_rest(const Options& options, std::span<const std::string> words) {
   return {{words.begin(), end}, {end, words.end()}};
 }
 
+std::string complaint_about_number(const std::string& word) {
+  bool is_number = !word.empty() && word.size() < 20 &&
+                   std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_number ? std::string() : fmt::format("\"{}\" is not a whole number", word);
+}
+
+template <class T>
+constexpr bool is_number = std::is_same_v<T, std::uint64_t> || std::is_same_v<T, std::optional<std::uint64_t>>;
+
 struct Adder {
   CLI::App& app;
   const Option& option;
@@ -75,7 +86,9 @@ struct Adder {
   }
   template <class T>
   CLI::Option* operator()(T* target) const {
-    return app.add_option(option.names, *target);
+    auto* added = app.add_option(option.names, *target);
+    // The library takes "-3" for 2^64 - 3.
+    return is_number<T> ? added->check(complaint_about_number, "") : added;
   }
 };
 
@@ -98,6 +111,49 @@ void parse_with(CLI::App& app, const Options& options, Split words) {
     if (option.presence == Option::Presence::required && words.rest.empty()) throw CLI::RequiredError(option.names);
     *std::get<std::vector<std::string>*>(option.target) = words.rest;
   }
+}
+
+std::vector<std::string_view> names_of(const Options& options) {
+  std::vector<std::string_view> names;
+  for (const auto& option : options.all()) {
+    for (std::string_view rest = option.names; rest.starts_with('-');) {
+      auto comma = std::min(rest.find(','), rest.size());
+      if (rest.substr(0, comma).starts_with("--")) names.push_back(rest.substr(0, comma));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return names;
+}
+
+std::string unexpected(const Options& options, const std::vector<std::string>& words) {
+  auto option = std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with('-'); });
+  if (option == words.end())
+    return words.empty() ? "a word too many" : fmt::format("unexpected word \"{}\"", words.front());
+  auto name = option->substr(0, option->find('='));
+  auto near = nearest(name, names_of(options));
+  if (near) return fmt::format("there is no option \"{}\"; did you mean \"{}\"?", name, *near);
+  return fmt::format("there is no option \"{}\"", name);
+}
+
+/// "--store: 1 required TEXT missing", "--store: At Most 1 required but received 2"
+std::string wrong_count(const Options& options, std::string_view message) {
+  auto name = message.substr(0, message.find(": "));
+  auto option = std::find_if(options.all().begin(), options.all().end(),
+                             [&](const Option& candidate) { return has_name(candidate, name); });
+  bool missing = message.find("missing") != message.npos || message.find("At least") != message.npos;
+  if (option == options.all().end()) return std::string(message);
+  if (missing) return fmt::format("{0} needs a value: {0} {1}", name, option->value_name);
+  return fmt::format("{} is given more than once", name);
+}
+
+/// What is wrong, in our words.
+std::string problem_of(const CLI::Error& error, const CLI::App& app, const Options& options) {
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(options, app.remaining());
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return wrong_count(options, message);
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && message.starts_with("Could not convert: "))
+    return "not understood: " + message.substr(message.find(": ") + 2);
+  return message;
 }
 
 }  // namespace
@@ -126,11 +182,13 @@ void parse(const Options& options, std::string_view command, std::span<const std
   try {
     parse_with(app, options, split(options, words));
   } catch (const CLI::Error& error) {
-    if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", error.what()));
+    if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", problem_of(error, app, options)));
     const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
     const bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
-    const auto* hint = unknown && passes_on ? "; what is meant for COMMAND comes after \"--\"" : "";
-    throw UsageError(fmt::format("{}: {}{}; see karapace {} --help", command, error.what(), hint, command));
+    const auto problem = problem_of(error, app, options);
+    const auto* hint =
+        unknown && passes_on && !problem.ends_with('?') ? "; what is meant for COMMAND comes after \"--\"" : "";
+    throw UsageError(fmt::format("{}: {}{}; see karapace {} --help", command, problem, hint, command));
   }
 }
 

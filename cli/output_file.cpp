@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "store/error.hpp"
 #include "store/escape.hpp"
 #include "store/fd.hpp"
 
@@ -18,10 +19,26 @@ std::optional<std::filesystem::path> output_file(const std::optional<std::string
   return std::filesystem::path(*on_terminal);
 }
 
+void write_whole(const std::filesystem::path& file, std::string_view text) {
+  auto name = escaped_utf8(file.native());
+  auto directory = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored))
+    throw Error(fmt::format("cannot write \"{}\": there is no directory \"{}\"; make it, or name another file", name,
+                            escaped_utf8(directory.native())));
+  if (std::filesystem::is_directory(file, ignored))
+    throw Error(fmt::format("cannot write \"{}\": it is a directory; name a file in it", name));
+  try {
+    write_file_atomically(file, text, Durable::no);
+  } catch (const StoreError& error) {
+    throw Error(fmt::format("cannot write the output \"{}\": {}", name, error.what()));
+  }
+}
+
 void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,
                   std::string_view about) {
   if (!file) return context.print_document(text);
-  write_file_atomically(*file, text, Durable::no);
+  write_whole(*file, text);
   auto name = escaped_utf8(file->native());
   if (context.json) return context.print_json({{"file", name}});
   context.print(fmt::format("{}: {}\n", context.styled(Style::bold, name), about));

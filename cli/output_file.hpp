@@ -16,6 +16,9 @@ namespace karapace::cli {
 std::optional<std::filesystem::path> output_file(const std::optional<std::string>& chosen,
                                                  const std::optional<std::string>& on_terminal);
 
+/// Writes the file, whole or not at all. Error (exit status 1) naming it when that can not be done.
+void write_whole(const std::filesystem::path& file, std::string_view text);
+
 /// Writes `text` there, whole or not at all, and then says so on standard output; with --json as a document.
 void write_output(const Context& context, const std::optional<std::filesystem::path>& file, std::string_view text,
                   std::string_view about);

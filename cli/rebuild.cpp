@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include "cli/ninja.hpp"
-#include "store/programs.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/project/build_directory.hpp"
+#include "generator/resolve/mirrors.hpp"
 #include "store/error.hpp"
+#include "store/graph_files.hpp"
+#include "store/programs.hpp"
 
 namespace karapace::cli {
 
@@ -34,7 +36,6 @@ Place make_place(const fs::path& root) {
     fs::create_directories(path, error);
     if (error) throw Error(fmt::format("reproduce: cannot make \"{}\": {}", path.native(), error.message()));
   }
-  store::Store::open(place.store, store::Store::Access::create);
   return place;
 }
 
@@ -69,20 +70,23 @@ VariedThing vary_clock(const RebuildRequest& request, generator::Graph& graph) {
 
 void write_graph(const RebuildRequest& request, const Place& place, const generator::Graph& graph) {
   generator::BuildDirectory directory(place.build);
-  directory.write_mirrors(generator::mirrors_text({}, blobs_of(request)));
+  store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build);
+  auto mirrors = files.add("mirrors.json", generator::mirrors_text({}, blobs_of(request)));
   generator::Local local;
   local.store = place.store;
   local.step_program = find_program("karapace-step");
-  local.mirrors = directory.mirrors_path();
+  local.mirrors = mirrors;
+  local.arguments = files.path();
   local.fetch_depth = fetches_at_once;
   local.install_depth = static_cast<unsigned>(request.jobs.value_or(2));
   for (const auto& [name, environment] : request.graph.environments)
     local.environments.push_back({name, environment.id, environment.step});
   for (const auto& edge : graph.edges) {
     if (!generator::has_arguments_file(edge)) continue;
-    directory.add_arguments(edge.key, generator::arguments_file_text(edge, place.store, directory.mirrors_path()));
+    files.add(edge.key.hex(), generator::arguments_file_text(edge, place.store, mirrors));
   }
-  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), {});
+  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), 0);
+  files.finish();
 }
 
 /// Goes on after a failure: what does not depend on it can still be compared.
@@ -107,8 +111,8 @@ Rebuild rebuild(const RebuildRequest& request) {
   Variation variation{.same = request.same,
                       .home = place.home,
                       .temporary = place.temporary,
-                      .readable = {request.store.root() / "blobs", place.store / "steps", find_program("karapace-step"),
-                                   find_program("karapace-init")}};
+                      .readable = {request.store.root() / "blobs", place.store / "steps", place.store / "graphs",
+                                   find_program("karapace-step"), find_program("karapace-init")}};
   auto run = run_varied(variation, [&](unsigned processors) {
     return run_ninja(ninja_words(request, processors), place.build, generator::ChildOutput::to_stderr);
   });

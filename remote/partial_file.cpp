@@ -11,11 +11,17 @@
 
 namespace karapace::remote {
 
-PartialFile::PartialFile(std::filesystem::path path, std::uint64_t declared_size)
+PartialFile::PartialFile(std::filesystem::path path, std::uint64_t declared_size, Size kind)
     : path_(std::move(path)),
       declared_size_(declared_size),
+      kind_(kind),
       fd_(open_at(AT_FDCWD, path_, O_WRONLY | O_CREAT | O_EXCL, 0644)),
       blake3_(std::make_unique<Blake3>()) {}
+
+std::string PartialFile::progress() const {
+  if (kind_ == Size::limit) return fmt::format("{} bytes", size_);
+  return fmt::format("{} of {} bytes", size_, declared_size_);
+}
 
 PartialFile::Room PartialFile::append(std::string_view bytes) {
   if (bytes.size() > declared_size_ - size_) return Room::exceeded;

@@ -20,12 +20,17 @@ struct FileDigests {
 
 class PartialFile {
  public:
+  /// Whether the size is the file's, or only the most that is taken of one whose size nobody knows yet.
+  enum class Size { known, limit };
   /// Creates `path`, which must not exist.
-  PartialFile(std::filesystem::path path, std::uint64_t declared_size);
+  PartialFile(std::filesystem::path path, std::uint64_t declared_size, Size kind = Size::known);
 
   std::uint64_t size() const noexcept { return size_; }
   std::uint64_t declared_size() const noexcept { return declared_size_; }
   const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// "5 of 10 bytes", for messages; "5 bytes" of a file whose size is not known.
+  std::string progress() const;
 
   enum class Room { enough, exceeded };
   /// Appends and hashes. `exceeded`, and nothing is written, when the file would be longer than was declared.
@@ -39,6 +44,7 @@ class PartialFile {
  private:
   std::filesystem::path path_;
   std::uint64_t declared_size_;
+  Size kind_;
   std::uint64_t size_ = 0;
   Fd fd_;
   std::unique_ptr<Blake3> blake3_;

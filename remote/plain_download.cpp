@@ -18,7 +18,7 @@ void download_plain(const std::string& url, const std::filesystem::path& path) {
   auto unfinished = path;
   unfinished += ".part";
   std::filesystem::remove(unfinished);
-  PartialFile file(unfinished, largest);
+  PartialFile file(unfinished, largest, PartialFile::Size::limit);
   TransferOptions options;
   TransferClient client(options);
   Attempt attempt{Attempt::Result::interrupted, {}};

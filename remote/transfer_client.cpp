@@ -55,7 +55,7 @@ class Reception {
       case TransferEnd::Result::interrupted: result = Attempt::Result::interrupted; break;
       case TransferEnd::Result::refused: break;
     }
-    return {result, fmt::format("{} after {} of {} bytes", end.reason, file_.size(), file_.declared_size())};
+    return {result, fmt::format("{} after {}", end.reason, file_.progress())};
   }
 
  private:
@@ -95,7 +95,7 @@ Attempt TransferClient::get(const std::string& url, PartialFile& file) {
   // One that is not at the end of its answer can not be asked again.
   if (attempt == nullptr || attempt->result != Attempt::Result::complete) own_.reset();
   if (attempt != nullptr) return *attempt;
-  auto reason = fmt::format("{} ended after {} of {} bytes", transfer_program, file.size(), file.declared_size());
+  auto reason = fmt::format("{} ended after {}", transfer_program, file.progress());
   return {Attempt::Result::interrupted, reason};
 }
 

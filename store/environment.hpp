@@ -71,12 +71,13 @@ FileLock use_environment(const Store& store, const EnvironmentId& id);
 struct GraphPlace {
   std::filesystem::path directory;             // absolute, where build.ninja or steps.cmake is
   std::vector<std::filesystem::path> sources;  // absolute: manifests, locks and keyrings in the root's project, and the graph
+  std::string name = {};                       // of the environment there; graphs of one manifest may differ in it
   auto operator<=>(const GraphPlace&) const = default;
 };
 
 /// `roots/<BLAKE3 of the manifest's absolute path>`: written by `karapace gen`; what gc keeps.
 struct Root {
-  std::string name;
+  std::string name;                // the first of `names`
   std::filesystem::path manifest;  // absolute
   EnvironmentId environment;
   std::int64_t manifest_mtime_ns = 0;  // of manifest and lock when the graph was written: to say "changed since"
@@ -84,8 +85,10 @@ struct Root {
   std::vector<StepKey> steps;  // every step of the environment's graph
   std::vector<GraphPlace> graphs = {};  // sorted by directory; records of older versions have none
 };
-/// Replaces the manifest's root. Graphs in other directories that the old one knew stay, unless their directory is
-/// gone.
+/// What people may call it: its own name first, then those that other graphs of its manifest have, sorted, each once.
+std::vector<std::string> names(const Root& root);
+/// Replaces the manifest's root. Graphs in other directories that the old one knew stay with their names, unless their
+/// directory is gone; the root keeps the name that it has while a graph has it.
 void add_root(const Store& store, const Root& root);
 /// Reading hundreds of keys takes longer than the rest of a record, and few need them.
 enum class RootSteps { read, left_out };

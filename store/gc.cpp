@@ -48,6 +48,7 @@
 #include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/graph_files.hpp"
 #include "store/parallel.hpp"
 #include "store/toolchain.hpp"
 #include "store/tree_size.hpp"
@@ -92,6 +93,7 @@ class Collection {
     measure(in_trash);
     for_each_index(report_.garbage.size(), options_.threads,
                    [&](std::size_t i) { remove_tree(in_trash(report_.garbage[i])); });
+    remove_superseded_graph_files(store_);
     remove_lock_files();
     remove_dangling_links();
     remove_dead_servers();

@@ -28,7 +28,7 @@ constexpr std::string_view version_prefix = "karapace store ";
 constexpr int version = 1;
 constexpr std::array<const char*, 9> directories = {"blobs", "layers",    "steps", "environments", "roots",
                                                     "instances", "logs", "locks", "staging"};
-constexpr std::array<const char*, 5> later_directories = {"failed", "fetch", "links", "quarantine", "sysroots"};
+constexpr std::array<const char*, 6> later_directories = {"failed", "fetch", "graphs", "links", "quarantine", "sysroots"};
 constexpr std::size_t longest_version = 4096;
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }

@@ -74,23 +74,34 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 std::string suggestion(std::string_view word, const std::vector<IndexedRoot>& roots) {
-  const IndexedRoot* best = nullptr;
+  std::optional<std::string> best;
   std::size_t nearest = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto& root : roots) {
-    std::size_t away = distance(word, root.name);
-    if (away < nearest) {
+    for (const auto& name : names(root)) {
+      std::size_t away = distance(word, name);
+      if (away >= nearest || away >= std::min(word.size(), name.size())) continue;  // else all of it is another word
       nearest = away;
-      best = &root;
+      best = name;
     }
   }
-  return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(best->name)) : "`karapace list` shows what there is";
+  return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(*best)) : "`karapace list` shows what there is";
 }
 
-/// The project as its record says; nothing when that has gone or changed its name since the index was read.
+/// The project as its record says; nothing when that has gone since the index was read.
 std::optional<Reference> reference_to(const Store& store, const IndexedRoot& indexed) {
   auto root = read_root(store, indexed.record, RootSteps::left_out);
-  if (!root || root->name != indexed.name) return std::nullopt;
+  if (!root) return std::nullopt;
   return Reference{root->environment, std::move(root)};
+}
+
+/// The same, under the name by which this person calls it; nothing when it has that no more.
+std::optional<Reference> reference_by_name(const Store& store, const IndexedRoot& indexed, std::string_view word) {
+  auto reference = reference_to(store, indexed);
+  if (!reference) return std::nullopt;
+  const auto called = names(*reference->root);
+  if (std::find(called.begin(), called.end(), word) == called.end()) return std::nullopt;
+  reference->root->name = word;
+  return reference;
 }
 
 [[noreturn]] void refuse_ambiguous(std::string_view word, const std::vector<IndexedRoot>& named) {
@@ -134,7 +145,7 @@ Reference resolve_reference(const Store& store, std::string_view word, const std
   const auto named = index.named(word);
   if (named.size() > 1) refuse_ambiguous(word, named);
   if (named.size() == 1) {
-    if (auto reference = reference_to(store, named.front())) return *std::move(reference);
+    if (auto reference = reference_by_name(store, named.front(), word)) return *std::move(reference);
   }
   const auto known = index.all();
   auto ids = by_prefix(store, word, known);

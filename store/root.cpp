@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -30,12 +31,18 @@ std::filesystem::path path_of(const Store& store, const std::filesystem::path& m
 nlohmann::json json_of(const GraphPlace& graph) {
   auto sources = nlohmann::json::array();
   for (const auto& source : graph.sources) sources.push_back(path_field(source));
-  return {{"directory", path_field(graph.directory)}, {"sources", std::move(sources)}};
+  nlohmann::json json = {{"directory", path_field(graph.directory)}, {"sources", std::move(sources)}};
+  if (!graph.name.empty()) json["name"] = escaped_utf8(graph.name);
+  return json;
 }
 
-GraphPlace graph_from(const nlohmann::json& json) {
+/// Graphs of older releases have no name of their own.
+GraphPlace graph_from(nlohmann::json json) {
+  GraphPlace graph;
+  if (json.is_object() && json.contains("name")) graph.name = path_from(json.at("name")).native();
+  if (json.is_object()) json.erase("name");
   require_fields(json, {"directory", "sources"});
-  GraphPlace graph{path_from(json.at("directory")), {}};
+  graph.directory = path_from(json.at("directory"));
   for (const auto& source : json.at("sources")) graph.sources.push_back(path_from(source));
   return graph;
 }
@@ -80,13 +87,15 @@ std::vector<StepKey> steps_from(const nlohmann::json& json) {
 
 Root root_from(nlohmann::json json, std::string_view lines, RootSteps wanted) {
   Root root;
+  nlohmann::json graphs;
   if (json.is_object() && json.contains("graphs")) {
-    for (const auto& graph : json.at("graphs")) root.graphs.push_back(graph_from(graph));
+    graphs = json.at("graphs");
     json.erase("graphs");
   }
   require_fields(json, {"environment", "format", "lock_mtime_ns", "manifest", "manifest_mtime_ns", "name", "steps"});
   if (json.at("format") != 1 && json.at("format") != 2) throw std::invalid_argument("unknown format");
   root.name = path_from(json.at("name")).native();
+  for (const auto& graph : graphs) root.graphs.push_back(graph_from(graph));
   root.manifest = path_from(json.at("manifest"));
   root.environment = id_field<EnvironmentId>(json.at("environment"));
   root.manifest_mtime_ns = json.at("manifest_mtime_ns").get<std::int64_t>();
@@ -139,6 +148,7 @@ Root with_graphs_of(const std::optional<Root>& old, Root root) {
     for (const auto& graph : old->graphs) {
       if (is_gone(graph.directory)) continue;
       auto& kept = graphs.emplace(graph.directory, graph).first->second;
+      if (kept.name.empty() && old->name != root.name) kept.name = old->name;
       // Of the other form, in the same directory.
       for (const auto& file : graph.sources)
         if (is_graph_of(graph, file) && std::find(kept.sources.begin(), kept.sources.end(), file) == kept.sources.end())
@@ -147,6 +157,8 @@ Root with_graphs_of(const std::optional<Root>& old, Root root) {
   }
   root.graphs.clear();
   for (auto& [directory, graph] : graphs) root.graphs.push_back(std::move(graph));
+  auto has_old_name = [&](const GraphPlace& graph) { return graph.name == old->name; };
+  if (old && std::any_of(root.graphs.begin(), root.graphs.end(), has_old_name)) root.name = old->name;
   return root;
 }
 
@@ -157,6 +169,16 @@ std::filesystem::path canonical_manifest(const std::filesystem::path& manifest) 
   std::unique_ptr<char, decltype([](char* text) { std::free(text); })> directory(
       ::realpath(normal.parent_path().c_str(), nullptr));
   return directory ? std::filesystem::path(directory.get()) / normal.filename() : normal;
+}
+
+std::vector<std::string> names(const Root& root) {
+  std::set<std::string> others;
+  for (const auto& graph : root.graphs) {
+    if (!graph.name.empty() && graph.name != root.name) others.insert(graph.name);
+  }
+  std::vector<std::string> all = {root.name};
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
 }
 
 void add_root(const Store& store, const Root& root) {

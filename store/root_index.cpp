@@ -32,7 +32,7 @@ namespace karapace::store {
 namespace {
 
 constexpr std::string_view index_name = "roots.index";
-constexpr std::string_view format = "fields 1 ";  // another when lines have others
+constexpr std::string_view format = "fields 2 ";  // another when lines have others
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
@@ -75,6 +75,7 @@ std::string line_of(const Entry& entry) {
   auto line = fmt::format("{}\t{}\t{}\t{}\t{}", root.record, entry.stamp, root.environment.hex(),
                           escaped_utf8(root.name), path_text(root.manifest));
   for (const auto& directory : root.directories) line += '\t' + path_text(directory);
+  for (const auto& name : root.other_names) line += "\t=" + escaped_utf8(name);  // no path begins so
   return line + '\n';
 }
 
@@ -92,13 +93,20 @@ Entry entry_from(std::string_view line) {
   auto fields = split(line, '\t');
   IndexedRoot root{std::string(fields.at(0)), EnvironmentId::from_hex(fields.at(2)).value(),
                    unescaped_utf8(fields.at(3)).value(), unescaped_utf8(fields.at(4)).value()};
-  for (std::size_t i = 5; i < fields.size(); ++i) root.directories.emplace_back(unescaped_utf8(fields[i]).value());
+  for (std::size_t i = 5; i < fields.size(); ++i) {
+    if (fields[i].starts_with('='))
+      root.other_names.push_back(unescaped_utf8(fields[i].substr(1)).value());
+    else
+      root.directories.emplace_back(unescaped_utf8(fields[i]).value());
+  }
   return {std::string(fields[1]), std::move(root)};
 }
 
 IndexedRoot indexed(const std::string& record, const Root& root) {
   IndexedRoot indexed{record, root.environment, root.name, root.manifest};
   for (const auto& graph : root.graphs) indexed.directories.push_back(graph.directory);
+  const auto all = names(root);
+  indexed.other_names.assign(all.begin() + 1, all.end());
   return indexed;
 }
 
@@ -189,11 +197,21 @@ RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
   return {std::move(lines), 0};
 }
 
+std::vector<std::string> names(const IndexedRoot& root) {
+  std::vector<std::string> all = {root.name};
+  all.insert(all.end(), root.other_names.begin(), root.other_names.end());
+  return all;
+}
+
 std::vector<IndexedRoot> RootIndex::all() const { return holding({""}); }
 
 std::vector<IndexedRoot> RootIndex::named(std::string_view name) const {
-  auto found = holding({fmt::format("\t{}\t", escaped_utf8(name))});
-  std::erase_if(found, [&](const IndexedRoot& root) { return root.name != name; });
+  const auto text = escaped_utf8(name);
+  auto found = holding({fmt::format("\t{}\t", text), fmt::format("\t={}\t", text), fmt::format("\t={}\n", text)});
+  std::erase_if(found, [&](const IndexedRoot& root) {
+    const auto called = names(root);
+    return std::find(called.begin(), called.end(), name) == called.end();
+  });
   return found;
 }
 

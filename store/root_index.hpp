@@ -26,8 +26,12 @@ struct IndexedRoot {
   std::string name;
   std::filesystem::path manifest;
   std::vector<std::filesystem::path> directories = {};  // where its graphs are
+  std::vector<std::string> other_names = {};            // that graphs of its manifest have
   bool operator==(const IndexedRoot&) const = default;
 };
+
+/// As of a root: its own name first.
+std::vector<std::string> names(const IndexedRoot& root);
 
 /// A damaged record: StoreError that names it, or what can be read of the others.
 enum class DamagedRoots { refuse, leave_out };

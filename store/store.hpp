@@ -9,6 +9,7 @@
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for `list`
 //   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
+//   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)

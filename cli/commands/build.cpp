@@ -55,8 +55,10 @@ int run(const Context& context, const Arguments& arguments) {
   int status = run_ninja(ninja_arguments(context, arguments), request.directory, output);
   if (status > 128) return status;
   if (status != 0) {
-    throw StepError(fmt::format("a step failed (see above); `karapace build` goes on where it stopped, `ninja -C {}` too",
-                                request.directory.native()));
+    throw StepError(fmt::format(
+        "ninja ended with status {} (see above); once that is mended, `karapace build` goes on where it stopped, and "
+        "`ninja -C {}` too",
+        status, request.directory.native()));
   }
   report(context, generated, request.directory);
   return 0;

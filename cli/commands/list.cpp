@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ struct Arguments {};
 
 /// One line: a project's environment, or an environment that is built or has instances, but whose project is gone.
 struct Row {
-  std::string name;
+  std::vector<std::string> names;
   EnvironmentId id;
   bool built = false;
   std::optional<std::string> base;  // when it is built
@@ -40,10 +41,10 @@ std::string instance_id(const store::IndexedRoot& root) {
 class Rows {
  public:
   explicit Rows(const store::Store& store) : bases_(bases_of_built(store)) {
-    for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of("", id, std::nullopt));
+    for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of({}, id, std::nullopt));
     for (auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) {
       projects_.emplace(instance_id(root), rows_.size());
-      rows_.push_back(row_of(root.name, root.environment, std::move(root.manifest)));
+      rows_.push_back(row_of(store::names(root), root.environment, std::move(root.manifest)));
       nameless_.erase(root.environment);
     }
     count_instances(store);
@@ -55,10 +56,10 @@ class Rows {
   }
 
  private:
-  Row row_of(std::string name, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) const {
+  Row row_of(std::vector<std::string> names, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) const {
     auto base = bases_.find(id);
     bool built = base != bases_.end();
-    return {std::move(name), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
+    return {std::move(names), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
   }
 
   /// Names of instances say enough, as a rule: records are read only when one's environment is not built (any more).
@@ -93,7 +94,7 @@ class Rows {
 
   void add_orphan(const EnvironmentId& environment) {
     auto [orphan, fresh] = nameless_.try_emplace(environment);
-    if (fresh) orphan->second = row_of("", environment, std::nullopt);
+    if (fresh) orphan->second = row_of({}, environment, std::nullopt);
     ++orphan->second.instances;
   }
 
@@ -109,6 +110,11 @@ std::string state_of(const Row& row) {
   return row.built ? "built" : "not built";
 }
 
+std::string name_text(const Row& row) {
+  if (!row.manifest) return "-";
+  return escaped_utf8(fmt::format("{}", fmt::join(row.names, ", ")));
+}
+
 std::string base_text(const Row& row) {
   constexpr std::string_view archive = "sha256:";
   if (!row.base) return "-";
@@ -119,13 +125,19 @@ std::string base_text(const Row& row) {
 nlohmann::json json_of(const std::vector<Row>& rows) {
   auto environments = nlohmann::json::array();
   for (const auto& row : rows) {
-    nlohmann::json item = {{"base", nullptr},     {"built", row.built},
-                           {"id", row.id.hex()},  {"instances", row.instances},
-                           {"manifest", nullptr}, {"name", nullptr}};
+    nlohmann::json item = {{"base", nullptr},
+                           {"built", row.built},
+                           {"id", row.id.hex()},
+                           {"instances", row.instances},
+                           {"manifest", nullptr},
+                           {"name", nullptr},
+                           {"names", nlohmann::json::array()},
+                           {"state", state_of(row)}};
     if (row.base) item["base"] = escaped_utf8(*row.base);
     if (row.manifest) {
       item["manifest"] = escaped_utf8(row.manifest->native());
-      item["name"] = escaped_utf8(row.name);
+      item["name"] = escaped_utf8(row.names.front());
+      for (const auto& name : row.names) item["names"].push_back(escaped_utf8(name));
     }
     environments.push_back(std::move(item));
   }
@@ -138,7 +150,7 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::size_t base_width = 4;
   std::vector<std::string> states;
   for (const auto& row : rows) {
-    name_width = std::max(name_width, escaped_utf8(row.name).size());
+    name_width = std::max(name_width, name_text(row).size());
     states.push_back(state_of(row));
     state_width = std::max(state_width, states.back().size());
     base_width = std::max(base_width, base_text(row).size());
@@ -151,7 +163,7 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::string text;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
-    text += line({row.manifest ? escaped_utf8(row.name) : "-", row.id.short_hex(), states[i], base_text(row),
+    text += line({name_text(row), row.id.short_hex(), states[i], base_text(row),
                   std::to_string(row.instances), row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
   }
   context.print(text);

@@ -53,9 +53,11 @@ nlohmann::json json_of(const generator::Project& project, const generator::LockR
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.check && arguments.upgrade) throw UsageError("lock: --upgrade changes locks, which --check forbids");
   auto policy = arguments.check ? generator::LockPolicy::locked : generator::LockPolicy::update;
-  generator::LockSettings settings{policy, upgrade_from(arguments.upgrade), places(context)};
+  auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
+  generator::check_upgrade(words.upgrade, words.manifests, std::filesystem::current_path());
+  generator::LockSettings settings{policy, std::move(words.upgrade), places(context)};
   auto locks = nlohmann::json::array();
-  for (const auto& manifest : manifests_or_here(arguments.manifests)) {
+  for (const auto& manifest : words.manifests) {
     auto project = generator::open_project(manifest, std::filesystem::current_path());
     auto result = generator::bring_lock_up_to_date(project, settings);
     tell(context, project, result);

@@ -6,11 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/output_file.hpp"
 #include "cli/record_document.hpp"
 #include "cli/recorded_graph.hpp"
 #include "cli/store_access.hpp"
 #include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::cli {
 
@@ -20,14 +21,14 @@ struct Arguments {
   std::vector<std::string> words;
   bool all = false;
   bool listings = false;
-  std::string output;
+  std::optional<std::string> output;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENV|STEP", arguments.words,
                      "environments, or steps by the first digits of their keys or their records' paths (default: .)");
   options.flag("--all", arguments.all, "every environment that is built");
-  options.value("-o,--output", "FILE", arguments.output, "write there instead of to standard output");
+  options.value("-o,--output", "FILE", arguments.output, "write there instead of to standard output (\"-\")");
   options.flag("--listings", arguments.listings,
                "with the listings of what installations and set-ups made, so that differing files can be named (some MiB)");
 }
@@ -53,15 +54,17 @@ int run(const Context& context, const Arguments& arguments) {
   for (const auto& edge : graph.graph.edges)
     steps.push_back(exported(store, edge, graph.records.at(edge.key), arguments.listings));
   auto text = document_text(steps);
-  if (arguments.output.empty()) {
+  auto file = output_file(arguments.output, std::nullopt);
+  if (!file) {
     context.print_document(text);
     return 0;
   }
-  write_file_atomically(arguments.output, text, Durable::no);
+  write_whole(*file, text);
+  auto name = escaped_utf8(file->native());
   if (context.json) {
-    context.print_json({{"file", arguments.output}, {"environment", graph.title}, {"steps", steps.size()}});
+    context.print_json({{"file", name}, {"environment", graph.title}, {"steps", steps.size()}});
   } else {
-    context.print(fmt::format("{} of {} in {}\n", counted(steps.size(), "step"), graph.title, arguments.output));
+    context.print(fmt::format("{} of {} in {}\n", counted(steps.size(), "step"), graph.title, name));
   }
   return 0;
 }

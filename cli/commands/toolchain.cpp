@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "cli/commands.hpp"
+#include "cli/output_file.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/child.hpp"
 #include "generator/project/control_files.hpp"
@@ -28,6 +29,7 @@ struct Arguments {
   std::string environment = ".";
   std::string directory;
   std::vector<std::string> binds;
+  std::optional<std::string> output;
   bool preset = false;
 };
 
@@ -37,7 +39,9 @@ void declare(Options& options, Arguments& arguments) {
                 "another directory, which exists, to build in or read from; may be repeated");
   options.value("-C,--directory", "DIR", arguments.directory,
                 "where the programs go (default: the store; what runs in a session may change a project)");
-  options.flag("--preset", arguments.preset, "print a CMakeUserPresets.json instead");
+  options.flag("--preset", arguments.preset, "write a CMakeUserPresets.json instead");
+  options.value("-o,--output", "FILE", arguments.output,
+                "write there, when all has gone well, instead of to standard output (\"-\")");
 }
 
 /// Links in a sysroot lead nowhere else, so asking the host is safe.
@@ -137,11 +141,14 @@ int run(const Context& context, const Arguments& arguments) {
   auto toolchain = make_toolchain(store, arguments);
   require_compiler(toolchain);
   auto place = write_files(store, toolchain, arguments.directory);
+  auto text =
+      arguments.preset ? generator::toolchain_preset(toolchain, place) : generator::toolchain_text(toolchain, place);
+  auto file = output_file(arguments.output, std::nullopt);
+  if (file) write_whole(*file, text);
   if (context.json) {
     context.print_json(document(toolchain, place));
-  } else {
-    context.print_document(arguments.preset ? generator::toolchain_preset(toolchain, place)
-                                            : generator::toolchain_text(toolchain, place));
+  } else if (!file) {
+    context.print_document(text);
   }
   return 0;
 }
@@ -153,13 +160,13 @@ Command toolchain_command() {
       {.name = "toolchain",
        .group = Group::using_,
        .summary = "Make CMake compile in an environment",
-       .description = "Prints a CMake toolchain file whose compilers, linkers and emulator run in the environment,\n"
+       .description = "Writes a CMake toolchain file whose compilers, linkers and emulator run in the environment,\n"
                       "while cmake, ninja, ccache, the editor and the debugger run outside. Paths are the same on\n"
                       "both sides: the project's directory is visible at its own path, and headers and libraries\n"
                       "are named below a merged tree of the environment that can be read from outside, too.\n"
                       "When the lock changes, call it again and configure afresh.",
-       .examples = {{"karapace toolchain dev > toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
-                    {"karapace toolchain --preset > CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
+       .examples = {{"karapace toolchain dev -o toolchain.cmake", "then: cmake -B build --toolchain toolchain.cmake"},
+                    {"karapace toolchain --preset -o CMakeUserPresets.json", "then: cmake --preset karapace-NAME"},
                     {"mkdir /tmp/build && karapace toolchain . --bind /tmp/build",
                      "a build directory outside the project"}}},
       declare, run);

@@ -35,9 +35,11 @@ void append_quoted(std::string& text, std::string_view value) {
 
 void append_path(std::string& text, const std::filesystem::path& path, std::string_view what) {
   // `;` ends an element of a list, `[` and `]` join elements, and a `\` before them is lost with the next expansion.
-  if (path.native().find_first_of(";[]\\\n\r\"$") != std::string::npos) {
-    throw Error(fmt::format("gen: the path of the {} has a character that CMake can not handle (one of ; [ ] \\ \" $ or "
-                            "a line end): move it: {}", what, path.native()));
+  if (path.native().find_first_of(";[]|\\\n\r\"$") != std::string::npos) {
+    throw Error(
+        fmt::format("gen: the path of the {} has a character that CMake can not handle (one of ; [ ] | \\ \" $ or "
+                    "a line end): move it: {}",
+                    what, path.native()));
   }
   text += '"';
   text += path.native();

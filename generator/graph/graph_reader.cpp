@@ -106,7 +106,7 @@ std::uint64_t command_count(const Edge& edge) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : rest_(text), places_(text.size() / usual_edge) {
+  explicit Reader(std::string_view text) : text_(text), rest_(text), places_(text.size() / usual_edge) {
     auto edges = text.size() / usual_edge;
     graph_.edges.reserve(edges);
     lines_.reserve(edges);
@@ -121,9 +121,12 @@ class Reader {
       skip_rules();
     }
     read_defaults();
+    bool as_written = take_seal();
     if (!rest_.empty()) refuse("no graph of ours has such a line");
     require_whole();
     verify_keys();
+    if (!as_written)
+      refuse("the graph is not as it was written, but changed or merged by hand: run `karapace gen` again");
     return std::move(graph_);
   }
   std::size_t line() const noexcept { return line_; }
@@ -247,6 +250,15 @@ class Reader {
     if (!whole) refuse("steps are missing from here on: the file was cut off");
   }
 
+  /// Whether what stands before it is what was sealed; graphs of older releases have no seal.
+  bool take_seal() {
+    auto sealed = text_.substr(0, text_.size() - rest_.size());
+    if (!take(rest_, graph_seal)) return true;
+    auto digest = std::string(rest_.substr(0, rest_.find('\n')));
+    next_line();
+    return digest == blake3(sealed).hex();
+  }
+
   void verify_keys() {
     std::vector<char> wrong(graph_.edges.size(), 0);
     constexpr std::size_t together = 1024;
@@ -260,6 +272,7 @@ class Reader {
     refuse("the step's key is not what its kind, arguments and inputs give: the file was changed by hand");
   }
 
+  std::string_view text_;
   std::string_view rest_;
   std::size_t line_ = 1;
   bool in_rule_ = false;

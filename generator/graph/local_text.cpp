@@ -7,14 +7,25 @@
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "store/error.hpp"
+#include "store/escape.hpp"
 
 namespace karapace::generator {
 
 namespace {
 
+[[noreturn]] void refuse(std::string_view word, std::string_view what, std::string_view character) {
+  throw Error(fmt::format("gen: the path of the {} has a {} in it, which Ninja can not hold: move it: {}", what,
+                          character, printable(word)));
+}
+
 void require_one_line(std::string_view word, std::string_view what) {
-  if (word.find('\n') == std::string_view::npos) return;
-  throw Error(fmt::format("gen: the path of the {} has a line end in it, which Ninja can not hold: move it", what));
+  if (word.find_first_of("\n\r") != std::string_view::npos) refuse(word, what, "line end");
+}
+
+/// In a build statement; in the value of a variable a `|` means nothing.
+void require_path(std::string_view word, std::string_view what) {
+  require_one_line(word, what);
+  if (word.find('|') != std::string_view::npos) refuse(word, what, "\"|\"");
 }
 
 void append_variable(std::string& text, std::string_view name, std::string_view value) {
@@ -40,7 +51,7 @@ void append_regenerate(std::string& text, const Local& local) {
   text += "\n  description = regenerate build.ninja\n  generator = 1\n\nbuild build.ninja: regenerate";
   std::string missing;
   for (const auto& source : local.sources) {
-    require_one_line(source.native(), "manifest");
+    require_path(source.native(), "manifest, lock, key or setup file");
     text += text.ends_with("regenerate") ? " | $\n  " : " $\n  ";
     append_ninja_path(text, source.native());
     // A source that is gone makes the graph out of date instead of stopping Ninja: gen says what to do.
@@ -82,13 +93,14 @@ std::string local_text(Local local) {
   local.sources.erase(std::unique(local.sources.begin(), local.sources.end()), local.sources.end());
   require_one_line(local.store.native(), "store");
   require_one_line(local.step_program.native(), "program");
-  require_one_line(local.mirrors.native(), "build directory");
+  require_one_line(local.mirrors.native(), "store");
   std::string text = "# What belongs to this machine. Written by `karapace gen`; never compared.\n";
   // Where Ninja keeps its logs. In a directory that sessions can write to, a link could be put in their places.
   text += "builddir = .karapace\n";
   append_variable(text, "steps", (local.store / "steps").native());
   append_variable(text, "step", shell_quoted(local.step_program.native()));
   append_variable(text, "mirrors", shell_quoted(local.mirrors.native()));
+  append_variable(text, "arguments", shell_quoted(local.arguments.native()));
   text += fmt::format("pool fetch\n  depth = {}\npool install\n  depth = {}\n", local.fetch_depth, local.install_depth);
   append_names(text, local.environments);
   if (!local.regenerate.empty()) append_regenerate(text, local);

@@ -29,7 +29,7 @@ void append_rule(std::string& text, const Rule& rule, Arguments arguments) {
     auto mirrors = rule.name == "fetch" ? fmt::format(" {}$mirrors", mirrors_hint) : std::string();
     text += fmt::format("\nrule {0}\n  command = $step {0} $out{1} $args -- $in\n", rule.name, mirrors);
   } else {
-    text += fmt::format("\nrule {}_from_file\n  command = $step @{}/$key\n", rule.name, arguments_directory);
+    text += fmt::format("\nrule {}_from_file\n  command = $step @$arguments/$key\n", rule.name);
   }
   // Records belong to every project of the store: `ninja -t clean` leaves a generator's outputs alone. And since a
   // record's name tells its command, one that Ninja's log does not know is as good as one that it does.
@@ -51,7 +51,8 @@ class Writer {
     for (const auto& rule : rules) append_rule(text_, rule, Arguments::in_command);
     for (const auto& edge : graph_.edges) append_edge(edge);
     append_defaults();
-    return std::move(text_);
+    auto seal = blake3(text_).hex();
+    return std::move(text_.append(graph_seal).append(seal).append("\n"));
   }
 
  private:

@@ -20,6 +20,10 @@ constexpr std::string_view graph_marker = "# karapace graph 1\n";
 /// Relative to the directory of build.ninja.
 constexpr std::string_view local_file = ".karapace/local.ninja";
 
+/// How the last line begins: the BLAKE3 of all lines before it follows. Keys cover what steps do, and this what is said
+/// of them: descriptions, hints, rules. Graphs of older releases have none.
+constexpr std::string_view graph_seal = "# sealed ";
+
 std::string ninja_text(const Graph& graph);
 
 struct LocalEnvironment {
@@ -32,7 +36,8 @@ struct LocalEnvironment {
 struct Local {
   std::filesystem::path store;
   std::filesystem::path step_program;
-  std::filesystem::path mirrors;  // absolute path of mirrors.json
+  std::filesystem::path mirrors;    // absolute path of the file that says from where to fetch
+  std::filesystem::path arguments;  // absolute path of the directory with the files of long commands, named by key
   unsigned fetch_depth = 1;
   unsigned install_depth = 1;
   std::vector<LocalEnvironment> environments;
@@ -40,7 +45,7 @@ struct Local {
   std::vector<std::filesystem::path> sources;  // files whose change asks for that
 };
 
-/// Sorts; Error when a path has a line end, which Ninja can not hold.
+/// Sorts; Error when a path has a line end, or a source a "|", which Ninja can not hold.
 std::string local_text(Local local);
 
 }  // namespace karapace::generator

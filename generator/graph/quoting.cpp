@@ -31,7 +31,7 @@ void append_ninja_value(std::string& text, std::string_view value) {
 
 void append_ninja_path(std::string& text, std::string_view path) {
   for (char c : path) {
-    if (c == '$' || c == ':' || c == ' ' || c == '|') text += '$';
+    if (c == '$' || c == ':' || c == ' ') text += '$';
     text += c;
   }
 }

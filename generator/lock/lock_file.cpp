@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/lock/lock_file.hpp"
 
+#include <fmt/format.h>
+
+#include "store/error.hpp"
+#include "store/escape.hpp"
 #include "store/fd.hpp"
 
 namespace karapace::generator {
@@ -11,15 +15,43 @@ std::filesystem::path lock_path(const std::filesystem::path& manifest) {
   return path += ".lock";
 }
 
+namespace {
+
+std::optional<std::string> text_of(const std::filesystem::path& path) {
+  try {
+    return read_file_if_exists(path);
+  } catch (const StoreError& error) {
+    throw LockError(fmt::format("the lock can not be read: {}", error.what()));
+  }
+}
+
+}  // namespace
+
 std::optional<Lock> read_lock_if_exists(const std::filesystem::path& path) {
-  auto text = read_file_if_exists(path);
+  auto text = text_of(path);
   if (!text) return std::nullopt;
   return parse_lock(*text, path.native());
 }
 
+namespace {
+
+/// What came from an archive is judged by its reader only: a lock that nobody could read is not written.
+void require_readable(const std::string& text, const std::filesystem::path& path) {
+  try {
+    parse_lock(text, path.native());
+  } catch (const LockError& error) {
+    throw LockError(
+        fmt::format("lock: an archive or the manifest has what no lock can hold, so {} is left as it was: {}",
+                    printable(path.native()), error.what()));
+  }
+}
+
+}  // namespace
+
 bool write_lock(const std::filesystem::path& path, const Lock& lock) {
   std::string text = serialise(lock);
-  if (read_file_if_exists(path) == text) return false;
+  if (text_of(path) == text) return false;
+  require_readable(text, path);
   write_file_atomically(path, text, Durable::yes);
   return true;
 }

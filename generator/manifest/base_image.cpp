@@ -47,6 +47,13 @@ std::optional<BaseSuite> suite_from(std::string_view image) {
   return BaseSuite{std::string(found->distribution), std::string(found->suite)};
 }
 
+bool names_moving_suite(std::string_view image) noexcept {
+  constexpr std::array<std::string_view, 10> moving = {
+      "debian/stable", "debian/oldstable", "debian/oldoldstable", "debian/testing", "debian/latest",
+      "ubuntu/latest", "ubuntu/lts",       "ubuntu/devel",        "ubuntu/rolling", "ubuntu/stable"};
+  return std::find(moving.begin(), moving.end(), image) != moving.end();
+}
+
 bool names_archive(std::string_view image) noexcept {
   constexpr std::array<std::string_view, 6> endings = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"};
   return std::any_of(endings.begin(), endings.end(), [&](auto ending) {

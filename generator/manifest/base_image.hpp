@@ -12,6 +12,8 @@ namespace karapace::generator {
 
 /// "debian/bookworm", "ubuntu/24.04", ...: the suite of a distribution, by its code name or version; else nothing.
 std::optional<BaseSuite> suite_from(std::string_view image);
+/// Whether people know the word for a suite, but for another one every few years: "debian/stable".
+bool names_moving_suite(std::string_view image) noexcept;
 /// Whether the word names a root file system archive: by its ending (.tar, .tar.gz, .tgz, .tar.xz, .txz, .tar.zst).
 bool names_archive(std::string_view image) noexcept;
 /// Whether it is an http or https URL.

@@ -57,7 +57,7 @@ std::string_view type_text(const toml::node& node) {
     case toml::node_type::array: return "an array";
     case toml::node_type::string: return "a string";
     case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number";
+    case toml::node_type::floating_point: return "a number with a point";
     case toml::node_type::boolean: return "a boolean";
     default: return "a date or time";
   }
@@ -196,7 +196,7 @@ void refuse_later(Section& section, std::string_view key, const toml::node& node
 void read_version(Section& top) {
   const auto* node = top.find("manifest_version");
   if (!node) return top.problem({1, 1}, "manifest_version is missing: begin with manifest_version = 1");
-  if (!node->is_integer()) return top.expect(*node, "manifest_version", "the number 1");
+  if (!node->is_integer()) return top.expect(*node, "manifest_version", "the whole number 1");
   auto version = node->value<std::int64_t>().value_or(0);
   if (version != 1) {
     top.problem(node->source().begin, fmt::format("manifest_version {} is not supported: this Karapace reads 1", version));
@@ -216,6 +216,10 @@ void read_archive(Section& base, const Word& image, const std::optional<Word>& s
 void read_suite(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
   auto suite = suite_from(image.text);
   if (!suite) {
+    if (names_moving_suite(image.text))
+      return base.problem(image.at, fmt::format("base.image \"{}\" means another release from time to time; name one, "
+                                                "such as \"debian/trixie\" or \"ubuntu/noble\"",
+                                                image.text));
     auto nearest = nearest_word(image.text, known_images());
     auto hint = nearest ? fmt::format("did you mean \"{}\"?", *nearest)
                         : std::string("write a suite such as \"debian/bookworm\", or the path or URL of an archive "

@@ -9,6 +9,7 @@
 #include "generator/project/child.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/mirrors.hpp"
+#include "store/directory.hpp"
 #include "store/error.hpp"
 #include "store/fd.hpp"
 #include "store/regular_file.hpp"
@@ -79,6 +80,22 @@ std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) 
   return locked.size;
 }
 
+/// The size of the archive when its bytes are in the store: they were fetched for another manifest, or an earlier lock.
+/// The record of a fetch is named by the size, too, so all are looked through: that costs less than a download.
+std::optional<std::uint64_t> size_in_store(const Sha256& sha256, const ArchivePlaces& places) {
+  auto store = store::Store::open(places.store, store::Store::Access::create);
+  auto digits = sha256.hex();
+  for (const auto& name : names_in(store.root() / "steps")) {
+    auto key = StepKey::from_hex(name);
+    auto text = key ? read_file_if_exists(store.step_path(*key)) : std::nullopt;
+    if (!text || text->find(digits) == std::string::npos) continue;
+    auto record = store.record(*key);
+    if (!record || record->step.kind != StepKind::fetch || record->step.parameter("sha256") != digits) continue;
+    if (store.has_blob(record->blob().blob)) return std::stoull(std::string(record->step.required("size")));
+  }
+  return std::nullopt;
+}
+
 /// The archive's links are followed as in its own root.
 std::optional<Fd> open_inside(int root, const fs::path& path) {
   try {
@@ -121,7 +138,10 @@ std::string archive_location(const BaseArchive& archive, const fs::path& directo
 LockedArchive locked_archive(const BaseArchive& archive, const std::optional<LockedArchive>& known,
                              const ArchivePlaces& places) {
   if (known && known->sha256 == archive.sha256) return *known;
-  if (is_url(archive.location)) return {archive.sha256, download(archive, places)};
+  if (is_url(archive.location)) {
+    auto size = size_in_store(archive.sha256, places);
+    return {archive.sha256, size ? *size : download(archive, places)};
+  }
   return {archive.sha256, file_size(archive_location(archive, places.directory))};
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/project/build_directory.hpp"
 
-#include <algorithm>
 #include <array>
-#include <optional>
+#include <cstdint>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,38 +19,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Time {
-  std::int64_t seconds = 0;
-  std::int64_t nanoseconds = 0;
-  auto operator<=>(const Time&) const = default;
-};
+constexpr std::int64_t ns_per_second = 1'000'000'000;
 
-/// Of sources the file that a link leads to counts; of what is ours the name itself.
-std::optional<Time> modified(int directory, const fs::path& path, int flags) {
+std::int64_t modified_in(const OwnDirectory& directory, const std::string& name) {
   struct stat status {};
-  if (::fstatat(directory, path.c_str(), &status, flags) != 0) return std::nullopt;
-  return Time{status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  if (::fstatat(directory.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * ns_per_second + status.st_mtim.tv_nsec;
 }
 
-void set_modified(const OwnDirectory& directory, const std::string& name, std::optional<Time> time) {
-  struct timespec now {};
-  now.tv_nsec = UTIME_NOW;
-  struct timespec stamp = now;
-  if (time) stamp = {time->seconds, time->nanoseconds};
+void set_modified(const OwnDirectory& directory, const std::string& name, std::int64_t time) {
+  struct timespec stamp{};
+  stamp.tv_sec = time / ns_per_second;
+  stamp.tv_nsec = time % ns_per_second;
   std::array<struct timespec, 2> times = {stamp, stamp};
   if (::utimensat(directory.fd(), name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0) return;
   throw Error(errno_message(fmt::format("cannot touch \"{}\"", (directory.path() / name).native()), errno));
 }
 
-/// Sources from the future (a clock that went back) would keep ninja regenerating: the graph is then as new as they.
-bool make_newer(const OwnDirectory& directory, const std::string& name, const std::vector<fs::path>& sources) {
-  std::optional<Time> newest;
-  for (const auto& source : sources) newest = std::max(newest, modified(AT_FDCWD, source, 0));
-  auto own = [&] { return modified(directory.fd(), name, AT_SYMLINK_NOFOLLOW); };
-  if (!newest || own() >= newest) return false;
-  set_modified(directory, name, std::nullopt);
-  if (own() < newest) set_modified(directory, name, newest);
-  return true;
+/// On a file system with coarser times than the source's, as little newer as it can be.
+void make_as_old_as(const OwnDirectory& directory, const std::string& name, std::int64_t time) {
+  constexpr std::int64_t coarsest = 2;  // seconds
+  set_modified(directory, name, time);
+  if (modified_in(directory, name) < time)
+    set_modified(directory, name, (time / ns_per_second + coarsest) * ns_per_second);
 }
 
 /// Of graphs of older releases Ninja writes its logs here, through links, too; and it waits for ever at a FIFO.
@@ -102,36 +92,25 @@ BuildDirectory::BuildDirectory(const fs::path& path, const OwnDirectory::Written
     : path_(path),
       directory_(open_build_directory(path, written_by_sessions)),
       own_(directory_.inner(std::string(own_name))),
-      locks_directory_(own_.inner("locks")),
-      arguments_(own_.inner(name_in_own(arguments_directory))) {}
+      locks_directory_(own_.inner("locks")) {}
 
-fs::path BuildDirectory::add_lock(const EnvironmentId& id, std::string_view canonical) {
+void BuildDirectory::add_lock(const EnvironmentId& id, std::string_view canonical) {
   auto name = id.hex() + ".json";
   if (locks_.insert(name).second) locks_directory_.write_if_changed(name, canonical);
-  return path_ / own_name / "locks" / name;
-}
-
-void BuildDirectory::add_arguments(const StepKey& key, std::string_view text) {
-  auto name = key.hex();
-  arguments_.write_if_changed(name, text);
-  steps_.insert(std::move(name));
-}
-
-void BuildDirectory::write_mirrors(std::string_view text) const {
-  own_.write_if_changed(mirrors_path().filename(), text);
 }
 
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
-                                                    const std::vector<fs::path>& sources) {
+                                                    std::int64_t newest_source_ns) {
   // What Ninja opens there, and what it renames to them.
   for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
     own_.remove_unless_plain(name);
   }
   own_.write_if_changed(name_in_own(local_file), local);
   bool changed = directory_.write_control_file("build.ninja", graph);
-  bool touched = make_newer(directory_, "build.ninja", sources);
+  bool older = modified_in(directory_, "build.ninja") < newest_source_ns;
+  if (newest_source_ns != 0 && (changed || older)) make_as_old_as(directory_, "build.ninja", newest_source_ns);
   remove_what_was_not_added();
-  return {changed, changed || touched};
+  return {changed, changed || older};
 }
 
 bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local) {
@@ -141,9 +120,6 @@ bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local)
   return changed;
 }
 
-void BuildDirectory::remove_what_was_not_added() const {
-  locks_directory_.remove_others(locks_);
-  arguments_.remove_others(steps_);
-}
+void BuildDirectory::remove_what_was_not_added() const { locks_directory_.remove_others(locks_); }
 
 }  // namespace karapace::generator

@@ -3,9 +3,7 @@
 //
 //   build.ninja              the graph: the same bytes everywhere
 //   .karapace/local.ninja    what belongs to this machine, included by build.ninja
-//   .karapace/mirrors.json   from where this machine fetches
-//   .karapace/locks/<id>     the canonical locks, which the graph fetches by digest
-//   .karapace/args/<key>     the arguments of edges that have too many for their command (edge_arguments.hpp)
+//   .karapace/locks/<id>     the canonical locks of the graph's environments, for comparing graphs
 //   .karapace/.ninja_log     Ninja's own memory, as local.ninja says: sessions see all of .karapace read-only, and so
 //                            can put no link where Ninja will write
 //
@@ -13,9 +11,11 @@
 //
 //   steps.cmake              the graph (graph/cmake_text.hpp), and .karapace/local.cmake instead of local.ninja
 //
-// A file is only written when its bytes change. No link below `.karapace` is followed (own_directory.hpp).
+// What edges read while they run lies in the store (store/graph_files.hpp). A file is only written when its bytes
+// change. No link below `.karapace` is followed (own_directory.hpp).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -23,10 +23,8 @@
 #include <string_view>
 #include <vector>
 
-#include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/project/own_directory.hpp"
-#include "generator/resolve/mirrors.hpp"
 
 namespace karapace::generator {
 
@@ -39,21 +37,18 @@ class BuildDirectory {
                           const OwnDirectory::WrittenBySessions& written_by_sessions = {});
 
   const std::filesystem::path& path() const noexcept { return path_; }
-  std::filesystem::path mirrors_path() const { return path_ / ".karapace/mirrors.json"; }
-  /// Keeps the lock's canonical text and returns its path.
-  std::filesystem::path add_lock(const EnvironmentId& id, std::string_view canonical);
-  /// Keeps the arguments of the step's command.
-  void add_arguments(const StepKey& key, std::string_view text);
-  void write_mirrors(std::string_view text) const;
+  /// Keeps the lock's canonical text.
+  void add_lock(const EnvironmentId& id, std::string_view canonical);
   struct Written {
     bool changed = false;  // build.ninja's bytes
     bool touched = false;  // its modification time
   };
-  /// Writes both Ninja files, build.ninja last and newer than every one of `sources` (else ninja would ask for it again),
-  /// and removes locks and arguments that were not added.
-  Written write_graph(std::string_view graph, std::string_view local, const std::vector<std::filesystem::path>& sources);
+  /// Writes both Ninja files, build.ninja last, and removes locks that were not added. build.ninja gets the time of its
+  /// newest source (nanoseconds since 1970) as it was when that was read: older, and ninja would ask for it again;
+  /// newer, and an edit since would not be seen.
+  Written write_graph(std::string_view graph, std::string_view local, std::int64_t newest_source_ns);
 
-  /// Writes both CMake files and removes locks and arguments that were not added; whether steps.cmake's bytes changed.
+  /// Writes both CMake files and removes locks that were not added; whether steps.cmake's bytes changed.
   bool write_cmake(std::string_view steps, std::string_view local);
 
  private:
@@ -63,9 +58,7 @@ class BuildDirectory {
   OwnDirectory directory_;
   OwnDirectory own_;              // .karapace
   OwnDirectory locks_directory_;  // in it
-  OwnDirectory arguments_;        // so too
   std::set<std::string> locks_;   // names of the files to keep
-  std::set<std::string> steps_;   // so too
 };
 
 }  // namespace karapace::generator

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "generator/graph/cmake_text.hpp"
+#include "generator/graph/edge_arguments.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
@@ -21,6 +22,7 @@
 #include "store/environment.hpp"
 #include "store/error.hpp"
 #include "store/escape.hpp"
+#include "store/graph_files.hpp"
 #include "store/parallel.hpp"
 #include "store/shown.hpp"
 
@@ -35,15 +37,27 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-std::int64_t modified_ns(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 /// As remote/local_file.hpp has it: what follows "/./" may not be left by a link.
 std::string place_in_project(const fs::path& directory, const std::string& name) {
   return fmt::format("{}/./{}", directory.native(), name);
+}
+
+using Times = std::map<fs::path, std::int64_t>;  // modification times
+
+constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
+
+std::int64_t now_ns() {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+std::string future_note(const fs::path& source) {
+  return fmt::format(
+      "{} is dated in the future, and so is the graph: until then ninja sees no other change; `touch` it and run "
+      "karapace "
+      "gen again",
+      escaped_utf8(source.native()));
 }
 
 fs::path without_final_slash(const fs::path& path) {
@@ -56,18 +70,33 @@ class Generation {
   explicit Generation(const GenerateRequest& request)
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
-        directory_(judged_place(), judge()) {
+        directory_(judged_place(), judge()),
+        files_of_edges_(store_, directory_.path()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }
   }
 
-  Generated run() {
-    for (const auto& manifest : request_.manifests) add(open_project(manifest, request_.working_directory));
+  Generated run(std::vector<Project> projects) {
+    for (auto& project : projects) add(std::move(project));
+    projects.clear();
     const auto only_one = lock_graphs();
     judged_place();  // again, as locking may have taken minutes
     register_roots();  // before anything can be built that gc would take for garbage
-    directory_.write_mirrors(mirrors_text(mirrors(), files_));
+    try {
+      write_all(only_one);
+    } catch (...) {
+      withdraw_roots();
+      throw;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  /// Writes what the graph names, then the graph. The lock says that no session begins meanwhile.
+  void write_all(const FileLock&) {
+    auto sources = mirrors_text(mirrors(), files_);
+    mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
@@ -75,18 +104,22 @@ class Generation {
     } else {
       write_cmake(std::move(graph));
     }
-    return std::move(result_);
+    files_of_edges_.finish();
+    for (const auto& source : from_the_future_) result_.notes.push_back(future_note(source));
   }
 
- private:
   void add(Project project) {
     if (!seen_.insert(project.manifest_path).second) return;
     if (request_.name) project.name = *request_.name;
+    auto read_at = times_before_reading(project);
     auto locked = bring_lock_up_to_date(project, request_.lock);
+    if (locked.state != LockState::unchanged) read_at[project.lock_path] = modified_ns(project.lock_path);
     EnvironmentId id(blake3(locked.canonical));
     auto steps = planner_.add(locked.lock, locked.canonical);
-    files_[id.hex()] = {directory_.add_lock(id, locked.canonical).native()};
-    add_sources(project, locked.lock);
+    directory_.add_lock(id, locked.canonical);
+    files_[id.hex()] = {files_of_edges_.add(id.hex() + ".json", locked.canonical).native()};
+    auto lock_modified = read_at[project.lock_path];
+    add_sources(project, locked.lock, read_at);
     add_repositories(project.manifest, locked.lock);
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
     result_.environments.push_back({project.name, project.manifest_path, id, steps.back(), packages, locked.state,
@@ -94,9 +127,23 @@ class Generation {
     roots_.push_back({.name = project.name,
                       .manifest = project.manifest_path,
                       .environment = id,
-                      .manifest_mtime_ns = modified_ns(project.manifest_path),
-                      .lock_mtime_ns = modified_ns(project.lock_path),
+                      .manifest_mtime_ns = project.manifest_modified_ns,
+                      .lock_mtime_ns = lock_modified,
                       .steps = std::move(steps)});
+  }
+
+  /// When what is read to bring the lock up to date was changed last. Taken before: an edit while we read and resolve,
+  /// perhaps for minutes, makes its file newer than the graph.
+  static Times times_before_reading(const Project& project) {
+    Times times = {{project.manifest_path, project.manifest_modified_ns},
+                   {project.lock_path, modified_ns(project.lock_path)}};
+    auto note = [&](const std::string& name) {
+      auto path = (project.directory() / name).lexically_normal();
+      times.emplace(path, modified_ns(path));
+    };
+    for (const auto& file : project.manifest.files) note(file.source);
+    for (const auto& repository : project.manifest.repositories) note(repository.key);
+    return times;
   }
 
   /// CMake follows links before us, and its own files lie there as well.
@@ -112,7 +159,7 @@ class Generation {
   }
 
   void add_arguments(const Edge& edge) {
-    directory_.add_arguments(edge.key, arguments_file_text(edge, store_.root(), directory_.mirrors_path()));
+    files_of_edges_.add(edge.key.hex(), arguments_file_text(edge, store_.root(), mirrors_));
   }
 
   /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by it.
@@ -162,7 +209,8 @@ class Generation {
     for (const auto& edge : graph.edges) {
       if (has_arguments_file(edge)) add_arguments(edge);
     }
-    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), sources_);
+    files_of_edges_.keep();
+    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), newest_source_ns_);
     result_.changed = written.changed;
     result_.touched = written.touched;
   }
@@ -172,7 +220,17 @@ class Generation {
       edge.hints.push_back({"link", link_name(edge)});
       add_arguments(edge);
     }
+    files_of_edges_.keep();
     result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
+  }
+
+  /// A damaged one is replaced.
+  std::optional<store::Root> old_root(const store::Root& root) const {
+    try {
+      return store::find_root(store_, root.manifest);
+    } catch (const StoreError&) {
+      return std::nullopt;
+    }
   }
 
   /// Roots are durable: many threads let the file system write many at once.
@@ -180,15 +238,42 @@ class Generation {
     constexpr unsigned at_once = 32;
     auto directory = fs::canonical(directory_.path());
     for (auto& root : roots_) {
-      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path())}};
+      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path()), root.name}};
       root.graphs.front().sources.push_back(directory / graph_file());
     }
-    for_each_index(roots_.size(), at_once, [&](std::size_t index) { store::add_root(store_, roots_[index]); });
+    before_.resize(roots_.size());
+    for_each_index(roots_.size(), at_once, [&](std::size_t index) {
+      before_[index] = old_root(roots_[index]);
+      store::add_root(store_, roots_[index]);
+    });
+  }
+
+  /// A graph that could not be written is no reason to list or keep an environment.
+  void withdraw_roots() const noexcept {
+    for (std::size_t i = 0; i < roots_.size(); ++i) {
+      try {
+        if (const auto& old = before_[i]) {
+          store::add_root(store_, *old);
+        } else {
+          store::remove_root(store_, roots_[i].manifest);
+        }
+      } catch (const Error&) {
+        // The first error is the one to tell.
+      }
+    }
   }
 
   /// A source that decides what is fetched and whose signature counts.
-  void believe(fs::path source) {
+  void believe(fs::path source, const Times& read_at) {
     believed_.insert(store::canonical_manifest(source).native());
+    add_source(std::move(source), read_at);
+  }
+
+  void add_source(fs::path source, const Times& read_at) {
+    auto known = read_at.find(source);
+    auto modified = known == read_at.end() ? modified_ns(source) : known->second;
+    newest_source_ns_ = std::max(newest_source_ns_, modified);
+    if (modified > now_ns() + a_moment_ns) from_the_future_.insert(source);
     sources_.push_back(std::move(source));
   }
 
@@ -203,18 +288,18 @@ class Generation {
   }
 
   /// Files whose change makes the graph another, and where the graph finds those that it fetches.
-  void add_sources(const Project& project, const Lock& lock) {
-    believe(project.manifest_path);
-    believe(project.lock_path);
+  void add_sources(const Project& project, const Lock& lock, const Times& read_at) {
+    believe(project.manifest_path, read_at);
+    believe(project.lock_path, read_at);
     for (const auto& file : lock.files) {
       auto path = (project.directory() / file.source).lexically_normal();
       auto& places = files_[file.content.hex()];
       auto place = place_in_project(project.directory(), file.source);
       if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
-      sources_.push_back(std::move(path));
+      add_source(std::move(path), read_at);
     }
     for (const auto& repository : lock.request.repositories) {
-      believe((project.directory() / repository.key).lexically_normal());
+      believe((project.directory() / repository.key).lexically_normal(), read_at);
     }
     if (const auto* archive = std::get_if<BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
@@ -256,7 +341,8 @@ class Generation {
     Local local;
     local.store = store_.root();
     local.step_program = helper_path("karapace-step");
-    local.mirrors = directory_.mirrors_path();
+    local.mirrors = mirrors_;
+    local.arguments = files_of_edges_.path();
     local.fetch_depth = fetches_at_once;
     local.install_depth = installs_at_once();
     for (const auto& environment : result_.environments) {
@@ -275,7 +361,7 @@ class Generation {
             .link = link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
             .store = store_.root(),
             .step_program = helper_path("karapace-step"),
-            .arguments = directory_.path() / arguments_directory,
+            .arguments = files_of_edges_.path(),
             .manifest = environment.manifest,
             .lock = lock_path(environment.manifest),
             .fetch_depth = fetches_at_once,
@@ -297,11 +383,16 @@ class Generation {
   const GenerateRequest& request_;
   store::Store store_;
   BuildDirectory directory_;
+  store::GraphFiles files_of_edges_;
+  fs::path mirrors_;
   Planner planner_;
   Generated result_;
   std::vector<store::Root> roots_;
+  std::vector<std::optional<store::Root>> before_;  // what the store had in their places
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
+  std::int64_t newest_source_ns_ = 0;
+  std::set<fs::path> from_the_future_;
   std::set<std::string> believed_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
   std::set<std::pair<std::string, std::string>> distributions_;
@@ -310,6 +401,12 @@ class Generation {
 
 }  // namespace
 
-Generated generate(const GenerateRequest& request) { return Generation(request).run(); }
+Generated generate(const GenerateRequest& request) {
+  // Before any directory is made: a mistyped path leaves nothing behind.
+  check_upgrade(request.lock.upgrade, request.manifests, request.working_directory);
+  std::vector<Project> projects;
+  for (const auto& manifest : request.manifests) projects.push_back(open_project(manifest, request.working_directory));
+  return Generation(request).run(std::move(projects));
+}
 
 }  // namespace karapace::generator

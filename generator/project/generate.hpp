@@ -41,6 +41,7 @@ struct Generated {
   std::size_t edges = 0;
   bool changed = false;  // whether the bytes of build.ninja (steps.cmake) did
   bool touched = false;  // whether its modification time did
+  std::vector<std::string> notes;  // of the whole, for people
 };
 
 /// Locks as far as allowed, registers each project as a root in the store, and writes the build directory.

@@ -9,6 +9,7 @@
 
 #include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
+#include "generator/graph/quoting.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/git_revision.hpp"
@@ -102,6 +103,21 @@ std::vector<LockText> read_locks(const std::vector<LockFile>& files, const fs::p
   return locks;
 }
 
+/// Leaves the locks (of files below `root`) that the graph in the build directory is written from. All of them when it
+/// was written elsewhere, and has none of these.
+void keep_sources(FoundLocks& found, const fs::path& root, const fs::path& build_directory) {
+  auto local = read_file_if_exists(build_directory / local_file).value_or("");
+  auto is_other = [&](const fs::path& file) {
+    std::string line = "\nbuild ";
+    append_ninja_path(line, (root / file).lexically_normal().native());
+    return local.find(line + ": phony\n") == std::string::npos;
+  };
+  auto is_other_lock = [&](const LockFile& lock) { return is_other(lock.path); };
+  if (std::all_of(found.locks.begin(), found.locks.end(), is_other_lock)) return;
+  std::erase_if(found.locks, is_other_lock);
+  std::erase_if(found.unlocked, is_other);
+}
+
 // What a word stands for is found at once; it is read when both sides are known to stand for something.
 class Opening {
  public:
@@ -188,9 +204,11 @@ class Opening {
     if (!other) return place_in(revision, revision.inside("."), Missing::empty);
     auto place = revision.inside(*other);
     // The other side's build directory is seldom in the repository: what it was made from is.
-    bool is_graph = fs::is_regular_file(*other) && read_file(*other).starts_with(graph_marker);
-    if (is_graph && revision.files(place).empty()) place = revision.inside(".");
-    return place_in(revision, place, Missing::empty);
+    auto graph = fs::is_directory(*other) ? *other / "build.ninja" : *other;
+    bool is_graph = fs::is_regular_file(graph) && read_file(graph).starts_with(graph_marker);
+    if (!is_graph || !revision.files(place).empty()) return place_in(revision, place, Missing::empty);
+    place = revision.inside(".");
+    return directory_in(revision, revision.files(place), place, graph.parent_path());
   }
 
   Opened place_in(const GitRevision& revision, const fs::path& place, Missing missing) const {
@@ -215,13 +233,15 @@ class Opening {
     return {side_of_locks(word_, {{names, std::move(text)}}, revision.root() / file.path.parent_path()), std::nullopt};
   }
 
-  Opened directory_in(const GitRevision& revision, const std::vector<GitRevision::File>& files,
-                      const fs::path& place) const {
+  /// `made_into`: a build directory; the locks that its graph was made from are meant then, as far as it tells them.
+  Opened directory_in(const GitRevision& revision, const std::vector<GitRevision::File>& files, const fs::path& place,
+                      const std::optional<fs::path>& made_into = std::nullopt) const {
     auto relative = [&](const fs::path& path) { return place.empty() ? path : path.lexically_relative(place); };
     std::vector<fs::path> paths;
     for (const auto& file : files) paths.push_back(relative(file.path));
     std::sort(paths.begin(), paths.end());
     auto found = find_lock_files(paths);
+    if (made_into) keep_sources(found, revision.root() / place, *made_into);
     std::vector<GitRevision::File> wanted;
     for (const auto& lock : found.locks) wanted.push_back(file_at(files, place / lock.path));
     auto texts = wanted.empty() ? std::vector<std::string>() : revision.read(wanted);

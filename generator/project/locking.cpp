@@ -2,6 +2,7 @@
 #include "generator/project/locking.hpp"
 
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +10,7 @@
 
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
+#include "generator/manifest/suggestion.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/package_changes.hpp"
 #include "store/error.hpp"
@@ -127,6 +129,28 @@ LockResult unchanged(Lock lock) {
   return result;
 }
 
+/// Of the packages of the lock and those that the manifest asks for; nothing when there is no lock.
+std::optional<std::set<std::string>> package_names(const Project& project) {
+  auto lock = read_lock_if_exists(project.lock_path);
+  if (!lock) return std::nullopt;
+  std::set<std::string> names(project.manifest.packages.begin(), project.manifest.packages.end());
+  for (const auto* list : {&lock->base, &lock->packages}) {
+    for (const auto& package : *list) names.insert(package.name);
+  }
+  return names;
+}
+
+[[noreturn]] void refuse_upgrade(const std::string& name, const std::set<std::string>& names,
+                                 const std::filesystem::path& working_directory) {
+  std::vector<std::string_view> known(names.begin(), names.end());
+  auto meant = nearest_word(name, known);
+  std::string hint = meant ? fmt::format("; did you mean \"{}\"?", *meant) : "";
+  std::error_code error;
+  if (std::filesystem::exists(working_directory / name / "karapace.toml", error))
+    hint = fmt::format("; a manifest stands before --upgrade, or as \"./{}\"", name);
+  throw UsageError(fmt::format("--upgrade: the lock has no package \"{}\"{}", name, hint));
+}
+
 }  // namespace
 
 std::string_view text(LockState state) noexcept {
@@ -154,6 +178,20 @@ std::string host_architecture() {
     if (machine == names.machine) return std::string(architecture);
   }
   throw Error(fmt::format("lock: Debian has no architecture for the machine \"{}\"", names.machine));
+}
+
+void check_upgrade(const Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
+                   const std::filesystem::path& working_directory) {
+  if (upgrade.scope != Upgrade::Scope::named) return;
+  std::set<std::string> known;
+  for (const auto& manifest : manifests) {
+    auto names = package_names(open_project(manifest, working_directory));
+    if (!names) return;
+    known.merge(*names);
+  }
+  for (const auto& name : upgrade.names) {
+    if (!known.contains(name)) refuse_upgrade(name, known, working_directory);
+  }
 }
 
 LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ struct LockResult {
 
 /// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.
 LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings);
+
+/// UsageError, with a suggestion, when a package to upgrade is in no lock and no manifest of these projects. What a
+/// project without a lock will have is not known, so all names are fine then.
+void check_upgrade(const Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
+                   const std::filesystem::path& working_directory);
 
 /// Debian's word for this machine's architecture. Error when it has none.
 std::string host_architecture();

@@ -2,6 +2,7 @@
 // Project: a manifest where it lies, with its lock beside it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,16 +16,21 @@ struct Project {
   std::filesystem::path lock_path;
   std::string name;  // for people: the directory's name; "NAME-ci" for ci.toml in NAME/
   Manifest manifest;
+  std::int64_t manifest_modified_ns = 0;  // taken before it was read: an edit meanwhile is a change
   std::filesystem::path directory() const { return manifest_path.parent_path(); }
 };
 
 /// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory);
 
+/// Its modification time in nanoseconds since 1970; 0 when there is no such file.
+std::int64_t modified_ns(const std::filesystem::path& path);
+
 /// What people call the project of a manifest (its absolute path).
 std::string project_name(const std::filesystem::path& manifest);
 
-/// `text` with everything but [A-Za-z0-9._-] replaced by "-", so that it can be a word on command lines.
+/// `text` with everything but [A-Za-z0-9._-] and what is not ASCII replaced by "-", so that it can be a word on command
+/// lines.
 std::string name_from(std::string_view text);
 
 }  // namespace karapace::generator

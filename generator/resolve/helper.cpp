@@ -27,6 +27,13 @@ std::filesystem::path own_path() {
   return path;
 }
 
+std::optional<std::filesystem::path> find_beside(const std::filesystem::path& directory, std::string_view name) {
+  for (const auto& candidate : {directory / name, directory.parent_path() / "libexec" / "karapace" / name}) {
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return std::nullopt;
+}
+
 /// The request as a file without a name: unlike a pipe it can be larger than a buffer, and a helper that dies early
 /// raises no SIGPIPE here.
 Fd as_file(std::string_view text) {
@@ -106,11 +113,11 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
+std::optional<std::filesystem::path> find_resolver() { return find_beside(own_path().parent_path(), helper_name); }
+
 std::filesystem::path helper_path(std::string_view name) {
   const auto directory = own_path().parent_path();
-  for (const auto& candidate : {directory / name, directory.parent_path() / "libexec" / "karapace" / name}) {
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
+  if (auto path = find_beside(directory, name)) return *path;
   throw Error("lock: the program " + std::string(name) + " is neither in " + directory.string() + " nor in " +
               (directory.parent_path() / "libexec" / "karapace").string() +
               "; it is built where libapt-pkg-dev is installed: install that and build Karapace again");

@@ -135,7 +135,7 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
       urls = own->second;
       continue;
     }
-    if (!host && host_runs(request.distribution)) host = host_mirrors(request.cache);
+    if (!host && host_runs(request.distribution) && find_resolver()) host = host_mirrors(request.cache);
     if (host) {
       mirrors.acquisition = host->mirrors.acquisition;
       urls = normalised(host->mirrors.archives[archive]);

@@ -6,7 +6,9 @@
 // first of these that knows it wins:
 //
 //   1. the user's configuration, `[mirrors]` in $XDG_CONFIG_HOME/karapace/config.toml
-//   2. the host's own package sources (/etc/apt), when the host runs that distribution
+//   2. the host's own package sources (/etc/apt), when the host runs that distribution and the resolver's program,
+//   which
+//      reads them, is installed
 //   3. for Ubuntu, a built-in table; an archive that none of them knows has no mirror, and resolving says so
 //
 // The host's acquisition settings (proxies, certificates, retries, validity checks) hold whenever its sources are

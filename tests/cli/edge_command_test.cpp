@@ -44,8 +44,7 @@ TEST(EdgeCommand, IsReadFromAFile) {
 }
 
 TEST(EdgeCommand, IsRefusedWhenItsFileIsMissing) {
-  EXPECT_THAT(refusal({"@none/" + step.key().hex()}),
-              HasSubstr("here: edges run in the directory of build.ninja, and karapace gen writes the file"));
+  EXPECT_THAT(refusal({"@none/" + step.key().hex()}), HasSubstr(": `karapace gen` writes it again"));
 }
 
 TEST(EdgeCommand, IsRefusedWhenTheKeyIsAnother) {

@@ -91,9 +91,15 @@ TEST(Options, KeepTheirDefaults) {
 
 TEST(Options, AreRefusedWithTheWayToHelp) {
   EXPECT_EQ(refusal({}), "gc: ENV is required; see karapace gc --help");
-  EXPECT_EQ(refusal({".", "--bogus"}), "gc: The following argument was not expected: --bogus; see karapace gc --help");
-  EXPECT_EQ(refusal({".", "x"}), "gc: The following argument was not expected: x; see karapace gc --help");
-  EXPECT_EQ(refusal({".", "--depth", "many"}), "gc: Could not convert: --depth = many; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--bogus"}), "gc: there is no option \"--bogus\"; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "x"}), "gc: unexpected word \"x\"; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--depth", "many"}), "gc: --depth: \"many\" is not a whole number; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--depth", "-3"}), "gc: --depth: \"-3\" is not a whole number; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--depht", "3"}),
+            "gc: there is no option \"--depht\"; did you mean \"--depth\"?; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--store"}), "gc: --store needs a value: --store PATH; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--store", "a", "--store", "b"}),
+            "gc: --store is given more than once; see karapace gc --help");
 }
 
 TEST(Options, PassOnWhatFollowsTheFirstForeignWord) {

@@ -259,6 +259,10 @@ TEST_F(Recorded, ExportsTheSameBytesEachTimeAndCompareAsIdentical) {
   auto file = (temporary_.path() / "records.json").native();
   EXPECT_EQ(karapace("records export " + id + " -o " + file).status, 0);
   EXPECT_EQ(karapace("records export " + id).output, read_file(file));
+  EXPECT_EQ(karapace("records export " + id + " -o -").output, read_file(file));
+  auto nowhere = karapace("records export " + id + " -o '" + file + "/nowhere'");
+  EXPECT_EQ(nowhere.status, 1) << nowhere.output;
+  EXPECT_NE(nowhere.output.find("there is no directory"), std::string::npos) << nowhere.output;
   auto result = karapace("reproduce --against " + file);
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output, HasSubstr("4 of 4 steps of "));

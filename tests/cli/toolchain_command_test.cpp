@@ -56,6 +56,11 @@ TEST_F(ToolchainCommand, NeedsNoStoreThatCanBeWrittenToWhenAllIsThere) {
   const auto made = karapace("toolchain " + project + "/");
   EXPECT_EQ(made.status, 0) << made.output;
   EXPECT_EQ(karapace_on_read_only_store("toolchain " + project + "/").output, made.output);
+  const auto file = project + "/toolchain.cmake";
+  EXPECT_EQ(karapace("toolchain " + project + "/ -o " + file).status, 0);
+  EXPECT_EQ(read_file(file), made.output);
+  EXPECT_NE(karapace("toolchain --bind /not/there " + project + "/ -o " + file).status, 0);
+  EXPECT_EQ(read_file(file), made.output) << "what failed left the file as it was";
   const auto other = karapace_on_read_only_store("toolchain --bind / " + project + "/");
   EXPECT_EQ(other.status, 3);
   EXPECT_THAT(other.output, HasSubstr("can not be written to and does not have this toolchain of the environment"));

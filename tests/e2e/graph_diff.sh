@@ -98,7 +98,7 @@ before=$(find . -path ./.git -prune -o -type f -print0 | sort -z | xargs -0 cksu
 sed -i 's/"git"/"git", "jq"/' app/karapace.toml
 ends 1 karapace gen --check -C app app
 says "packages: + jq"
-says "karapace lock"
+says "Run \`karapace gen\`"
 ends 0 karapace gen --check --frozen -C app app
 "${git[@]}" checkout -q app
 cp "$fixtures/hello.lock" app/karapace.lock

@@ -64,7 +64,7 @@ TEST(CMakeText, SubjectsMeanNothingToCMake) {
 }
 
 TEST(CMakeText, PathsThatCMakeCanNotHoldAreRefused) {
-  for (std::string path : {"/a;b", "/a\nb", "/a[b", "/a$b", "/a\\b", "/a\"b"}) {
+  for (std::string path : {"/a;b", "/a\nb", "/a[b", "/a$b", "/a\\b", "/a\"b", "/a|b"}) {
     auto local = sample_local();
     local.sources.push_back(path);
     EXPECT_THROW(cmake_local_text(local), Error) << path;

@@ -75,6 +75,15 @@ class Gen : public ::testing::Test {
   Lock lock_ = base_lock();
 };
 
+/// What a file of ours says of this name, as `.karapace/local.ninja` does: NAME = VALUE.
+inline std::string variable_in(const fs::path& file, const std::string& name) {
+  auto text = read_file(file);
+  auto start = text.find("\n" + name + " = ");
+  if (start == std::string::npos) return "";
+  start += name.size() + 4;
+  return text.substr(start, text.find('\n', start) - start);
+}
+
 inline std::set<std::string> files_in(const fs::path& directory) {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(directory)) names.insert(entry.path().filename());

@@ -78,6 +78,18 @@ TEST(GraphReader, RefusesAKeyThatIsNotItsSteps) {
             "build.ninja:55: the step's key is not wh");
 }
 
+TEST(GraphReader, BelievesNoDescriptionThatWasWrittenByHand) {
+  auto text = text_of({sample_lock({"git"})});
+  auto version = text.find("what = git ");
+  ASSERT_NE(version, std::string::npos);
+  EXPECT_NE(refusal(replaced(text, "what = git ", "what = git 9")).find("changed or merged by hand"),
+            std::string::npos);
+  EXPECT_NE(refusal(replaced(text, "  restat = 1", "  restat = 0")).find("changed or merged by hand"),
+            std::string::npos);
+  auto unsealed = text.substr(0, text.find(graph_seal));  // of an older release
+  EXPECT_EQ(refusal(unsealed), "(accepted)");
+}
+
 TEST(GraphReader, RefusesWhatNoGraphOfOursHas) {
   auto text = text_of({sample_lock({"git"})});
   EXPECT_EQ(refusal(""), "build.ninja:1: this is not a graph of Karapace, which begins with \"# karapace graph 1\"");

@@ -221,18 +221,31 @@ TEST(Quoting, NinjaGetsTheWordBack) {
   std::string value, path;
   append_ninja_value(value, " a$b: c");
   EXPECT_EQ(value, "$ a$$b: c");
-  append_ninja_path(path, "/a b/c:d|$e");
-  EXPECT_EQ(path, "/a$ b/c$:d$|$$e");
+  append_ninja_path(path, "/a b/c:d$e");
+  EXPECT_EQ(path, "/a$ b/c$:d$$e");
 }
 
 TEST(LocalText, RefusesWhatNinjaCanNotHold) {
-  Local local{.store = "/store", .step_program = "/bin/step", .mirrors = "/m.json", .environments = {}, .regenerate = {"gen"},
+  Local local{.store = "/store",
+              .step_program = "/bin/step",
+              .mirrors = "/m.json",
+              .arguments = "/g",
+              .environments = {},
+              .regenerate = {"gen"},
               .sources = {"/a\nb"}};
   EXPECT_THROW(local_text(local), Error);
+  for (const char* source : {"/a\rb", "/a|b"}) {
+    local.sources = {source};
+    EXPECT_THROW(local_text(local), Error) << source;
+  }
   local.sources = {};
   EXPECT_NO_THROW(local_text(local));
-  local.store = "/sto\nre";
-  EXPECT_THROW(local_text(local), Error);
+  local.store = "/sto|re";
+  EXPECT_NO_THROW(local_text(local));
+  for (const char* store : {"/sto\nre", "/sto\rre"}) {
+    local.store = store;
+    EXPECT_THROW(local_text(local), Error) << store;
+  }
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ TEST_F(ForeignProject, CanNotMakeLockingWait) {
             "karapace.toml:6:7: repositories.tools.key \"fifo\" is not a regular file; put the file itself into " +
                 project_.native());
   ASSERT_EQ(::mkfifo((project_ / "karapace.lock").c_str(), 0600), 0);
-  EXPECT_THROW(read_lock_if_exists(project_ / "karapace.lock"), StoreError);
+  EXPECT_THROW(read_lock_if_exists(project_ / "karapace.lock"), LockError);
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ printf '%s\n' "$@" > "$2"
     Local local{.store = directory_ / "store",
                 .step_program = directory_ / "step program",
                 .mirrors = directory_ / ".karapace/mirrors.json",
+                .arguments = directory_ / "the store's graphs",
                 .fetch_depth = 4,
                 .install_depth = 2,
                 .environments = {},
@@ -70,11 +71,11 @@ printf '%s\n' "$@" > "$2"
       local.environments.push_back(
           {"my project", *EnvironmentId::from_hex(edge.step.required("lock")), edge.key});
     }
-    fs::create_directories(directory_ / arguments_directory);
+    fs::create_directories(local.arguments);
     for (const auto& edge : graph.edges) {
       if (!has_arguments_file(edge)) continue;
-      write_file_atomically(directory_ / arguments_directory / edge.key.hex(),
-                            arguments_file_text(edge, local.store, local.mirrors), Durable::no);
+      write_file_atomically(local.arguments / edge.key.hex(), arguments_file_text(edge, local.store, local.mirrors),
+                            Durable::no);
     }
     write_file_atomically(directory_ / "karapace.toml", "", Durable::no);
     write_file_atomically(directory_ / local_file, local_text(local), Durable::no);
@@ -137,7 +138,7 @@ TEST_F(Ninja, ManyArgumentsArriveThroughFilesThatStay) {
     if (!has_arguments_file(edge)) continue;
     for (const auto& input : edge.step.inputs) EXPECT_NE(text.find(input.hex()), std::string::npos);
     fs::remove(record);
-    EXPECT_EQ(shell("'./step program' @.karapace/args/" + edge.key.hex()).status, 0);
+    EXPECT_EQ(shell("'./step program' @\"the store's graphs\"/" + edge.key.hex()).status, 0);
     EXPECT_EQ(read_file(record), text);
   }
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `karapace gen` and the graph that writes itself again.
+#include <sys/stat.h>
+
 #include "gen_fixture.hpp"
+#include "generator/graph/ninja_text.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/project/project.hpp"
 
 namespace karapace::generator {
 namespace {
@@ -28,6 +32,48 @@ TEST_F(Gen, RegistersTheProjectInTheStore) {
   EXPECT_EQ(root->steps.size(), 4u);
   ASSERT_EQ(shell("karapace gen --name other").status, 0);
   EXPECT_EQ(store::find_root(opened, project_ / "karapace.toml")->name, "other");
+}
+
+TEST_F(Gen, GraphsOfOneManifestKeepTheirNames) {
+  ASSERT_EQ(shell("karapace gen && karapace gen --name other -C ../other").status, 0);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  auto called = [&] { return store::names(*store::find_root(opened, project_ / "karapace.toml")); };
+  EXPECT_EQ(called(), (std::vector<std::string>{"my-project", "other"}));
+  for (const char* name : {"other", "my-project"}) {
+    EXPECT_EQ(store::resolve_reference(opened, name, "/").environment, environment_id(lock_)) << name;
+  }
+  ASSERT_EQ(shell("karapace gen --name third").status, 0);
+  EXPECT_EQ(called(), (std::vector<std::string>{"third", "other"}));
+  auto listed = shell("karapace list");
+  EXPECT_NE(listed.output.find("third, other"), std::string::npos) << listed.output;
+  auto json = shell("karapace list --json");
+  EXPECT_NE(json.output.find("\"state\": \"not built\""), std::string::npos) << json.output;
+}
+
+TEST_F(Gen, AGraphThatCanNotBeWrittenLeavesNoRoot) {
+  write_file_atomically(project_ / "a|b", "", Durable::no);
+  write_manifest("[[setup.files]]\nsource = \"a|b\"\ntarget = \"/etc/motd\"\n");
+  auto refused = shell("karapace gen");
+  EXPECT_EQ(refused.status, 1) << refused.output;
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  EXPECT_FALSE(store::find_root(opened, project_ / "karapace.toml"));
+  fs::remove(project_ / "karapace.lock");
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  ASSERT_EQ(shell("karapace gen").status, 1);
+  EXPECT_EQ(store::find_root(opened, project_ / "karapace.toml")->environment, environment_id(lock_));
+}
+
+TEST_F(Gen, DirectoriesInAnyScriptNameTheirEnvironments) {
+  EXPECT_EQ(project_name("/home/проект/karapace.toml"), "проект");
+  EXPECT_EQ(project_name("/home/環境 1/ci.toml"), "環境-1-ci");
+  EXPECT_EQ(project_name("/home/a\xff"
+                         "b/karapace.toml"),
+            "a-b");
+  EXPECT_EQ(project_name("/home/a\xe2\x80\xae"
+                         "b/karapace.toml"),
+            "a-b");  // writes from right to left
+  EXPECT_EQ(project_name("/karapace.toml"), "environment");
 }
 
 TEST_F(Gen, TouchedManifestRegeneratesOnceAndSettles) {
@@ -131,6 +177,33 @@ TEST_F(Gen, GraphWrittenByHandSettlesAtOnce) {
   EXPECT_EQ(regenerate().output, nothing_to_do);
 }
 
+TEST_F(Gen, AnEditWhileTheGraphIsWrittenIsNotLost) {
+  ASSERT_EQ(shell("karapace gen --frozen && rm -r .karapace/locks").status, 0);
+  // gen has read the manifest when it keeps the lock, and then waits for the sessions' lock, which is held here.
+  auto result = shell(R"sh(
+exec 9>>"$KARAPACE_STORE/locks/graphs" && flock 9
+karapace gen --frozen . & gen=$!
+while ! ls .karapace/locks/*.json >/dev/null 2>&1; do sleep 0.01; done
+printf '\n[environment]\nEDITED = "yes"\n' >> karapace.toml
+flock -u 9
+wait $gen)sh");
+  ASSERT_EQ(result.status, 0) << result.output;
+  EXPECT_NE(shell("ninja -n build.ninja").output, nothing_to_do);
+  auto opened = store::Store::open(store(), store::Store::Access::read_only);
+  struct stat now{};
+  ASSERT_EQ(::stat((project_ / "karapace.toml").c_str(), &now), 0);
+  auto seen = store::find_root(opened, project_ / "karapace.toml")->manifest_mtime_ns;
+  EXPECT_NE(seen, std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec);
+}
+
+TEST_F(Gen, SourceFromTheFutureIsToldOf) {
+  ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
+  auto result = shell("karapace gen --frozen");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.output.find("karapace.toml is dated in the future"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("touch"), std::string::npos) << result.output;
+}
+
 TEST_F(Gen, SourceFromTheFutureSettles) {
   ASSERT_EQ(shell("karapace gen").status, 0);
   ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
@@ -180,6 +253,17 @@ TEST_F(Gen, FrozenTakesTheLockAsItIs) {
   EXPECT_EQ(shell("karapace gen --frozen").status, 2);
 }
 
+TEST_F(Gen, FrozenNeedsNoResolver) {
+  write_lock(project_ / "karapace.lock", karapace::testing::sample_archive_lock({"git"}));  // of debian
+  auto programs = directory_ / "bin";
+  fs::create_directories(programs);
+  for (const char* name : {"karapace", "karapace-step"}) {
+    fs::copy_file(fs::path(KARAPACE_PROGRAM).parent_path() / name, programs / name);
+  }
+  auto result = shell("../bin/karapace gen --frozen");
+  EXPECT_EQ(result.status, 0) << result.output;
+}
+
 TEST_F(Gen, ForeignBuildFileIsLeftAlone) {
   write_file_atomically(project_ / "build.ninja", "rule cc\n", Durable::no);
   auto result = shell("karapace gen");
@@ -197,32 +281,50 @@ TEST_F(Gen, GraphIsTheSameWhereverItIsWritten) {
 TEST_F(Gen, KeepsTheArgumentsThatTheGraphNeeds) {
   lock_.run = {std::string(1500, 'x')};
   write_lock(project_ / "karapace.lock", lock_);
-  fs::create_directories(directory_ / "other");
-  fs::copy_file(project_ / "karapace.toml", directory_ / "other/karapace.toml");
-  Lock other = lock_;
-  other.run = {std::string(1500, 'y')};
-  write_lock(directory_ / "other/karapace.lock", other);
-
-  ASSERT_EQ(shell("karapace gen --frozen . ../other").status, 0);
-  auto both = files_in(project_ / ".karapace/args");
-  ASSERT_EQ(both.size(), 2u);
-  for (const auto& name : both) EXPECT_NE(graph().find("\n  key = " + name + "\n"), std::string::npos);
-  auto time = [&](const std::string& name) { return fs::last_write_time(project_ / ".karapace/args" / name); };
-  auto before = time(*both.begin());
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  auto key = graph().substr(graph().find("\n  key = ") + 9, 2 * Digest::size);
+  auto file = fs::path(variable_in(project_ / local_file, "arguments")) / key;
+  auto before = fs::last_write_time(file);
   let_a_tick_pass();
-  ASSERT_EQ(shell("karapace gen --frozen . ../other").status, 0);
-  EXPECT_EQ(time(*both.begin()), before);
-
-  ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
-  auto one = files_in(project_ / ".karapace/args");
-  ASSERT_EQ(one.size(), 1u);
-  EXPECT_TRUE(both.contains(*one.begin()));
-  auto text = read_file(project_ / ".karapace/args" / *one.begin());
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  EXPECT_EQ(fs::last_write_time(file), before);
+  auto text = read_file(file);
   EXPECT_NE(text.find(lock_.run[0]), std::string::npos);
-  EXPECT_TRUE(text.starts_with("setup " + store().native() + "/steps/" + *one.begin() + "\n")) << text;
-  fs::remove(project_ / ".karapace/args" / *one.begin());
-  ASSERT_EQ(shell("karapace gen --frozen .").status, 0);
-  EXPECT_EQ(read_file(project_ / ".karapace/args" / *one.begin()), text);
+  EXPECT_TRUE(text.starts_with("setup " + store().native() + "/steps/" + key + "\n")) << text;
+  fs::remove(file);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  EXPECT_EQ(read_file(file), text);
+}
+
+TEST_F(Gen, WhatANinjaOfTheOldGraphReadsStaysUntilGcTakesIt) {
+  lock_.run = {std::string(1500, 'x')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen && ninja -t commands > ../commands").status, 0);
+  auto id = environment_id(lock_).hex();
+  fs::path files = variable_in(project_ / local_file, "arguments");
+  auto old = files_in(files);
+  lock_.run = {std::string(1500, 'y')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+
+  auto fetched = shell("sh -e -c \"$(grep 'fetch .*" + id + "' ../commands)\"");
+  EXPECT_EQ(fetched.status, 0) << fetched.output;
+  auto setup = shell("sh -e -c \"$(grep ' @' ../commands)\"");
+  EXPECT_NE(setup.output.find("run ninja again"), std::string::npos) << setup.output;  // its inputs are not made
+
+  ASSERT_EQ(shell("karapace gc").status, 0);
+  for (const auto& name : old) EXPECT_EQ(fs::exists(files / name), name == "graph") << name;
+  EXPECT_TRUE(fs::exists(files / (environment_id(lock_).hex() + ".json")));
+  auto now = shell("sh -e -c \"$(ninja -t commands | grep ' @')\"");
+  EXPECT_NE(now.output.find("run ninja again"), std::string::npos) << now.output;
+}
+
+TEST_F(Gen, WhatAGraphReadsGoesWithItsDirectory) {
+  ASSERT_EQ(shell("karapace gen --frozen -C ../elsewhere").status, 0);
+  ASSERT_EQ(files_in(store() / "graphs").size(), 1u);
+  fs::remove_all(directory_ / "elsewhere");
+  ASSERT_EQ(shell("karapace gc").status, 0);
+  EXPECT_TRUE(files_in(store() / "graphs").empty());
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {

@@ -111,6 +111,13 @@ TEST_F(FetchProgram, NamesThePackageAndTheMirrorInItsError) {
   EXPECT_THAT(result.errors, HasSubstr("HTTP 404; the mirrors no longer have it"));
 }
 
+TEST_F(FetchProgram, TakesNoLimitForASize) {
+  auto result = run({"--download", "http://127.0.0.1:1/base.tar", (directory_ / "base.tar").string()});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.errors, HasSubstr("after 0 bytes"));
+  EXPECT_THAT(result.errors, testing::Not(HasSubstr("68719476736")));
+}
+
 TEST_F(FetchProgram, RefusesACommandWhoseKeyDoesNotFit) {
   write_mirrors("{}");
   auto words = words_for(step_for(sha256_, payload_.size()));
