@@ -10,8 +10,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::cli {
 

@@ -5,7 +5,7 @@
 // Warnings, progress and human error messages go to standard error.
 //
 // Texts hold what others wrote: names of packages and files, manifests, logs of builds. So everything for people passes
-// `printable` (store/escape.hpp) here, at the output, and nowhere else is it decided what a terminal is sent. Only our
+// `printable` (base/escape.hpp) here, at the output, and nowhere else is it decided what a terminal is sent. Only our
 // own colours pass: `styled` marks them with a random word that nobody else knows.
 #pragma once
 

@@ -5,8 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::cli {
 

@@ -6,10 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
 #include "store/cached_text.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/parallel.hpp"
 
 namespace karapace::cli {
 

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/inherited_state.hpp"
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
 #include "remote/fetch_step.hpp"
 #include "remote/plain_download.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/inherited_state.hpp"
 
 namespace {
 

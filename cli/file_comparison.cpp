@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 #include "store/listing_comparison.hpp"
-#include "store/regular_file.hpp"
 
 namespace karapace::cli {
 

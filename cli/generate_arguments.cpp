@@ -7,8 +7,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "store/programs.hpp"
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "base/sibling_programs.hpp"
 
 namespace karapace::cli {
 

@@ -10,14 +10,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "store/programs.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/sibling_programs.hpp"
 #include "cli/trial.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "runtime/init/scope.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::cli {
 namespace {

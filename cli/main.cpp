@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "base/inherited_state.hpp"
 #include "cli/program.hpp"
-#include "store/inherited_state.hpp"
 
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();

@@ -5,11 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "generator/project/evidence.hpp"
 #include "generator/project/graph_side.hpp"
 #include "generator/project/project.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::cli {
 

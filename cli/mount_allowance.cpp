@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/manifest/toml.hpp"
 #include "generator/resolve/mirrors.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::cli {
 
@@ -38,14 +38,14 @@ std::optional<LogLine> last_line_of(const std::string& log, std::string_view out
 }  // namespace
 
 int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::path& directory,
-              generator::ChildOutput output) {
+              ChildOutput output) {
   const char* chosen = std::getenv("NINJA");
   std::vector<std::string> programs = {"ninja", "ninja-build", "samu"};
   if (chosen != nullptr && *chosen != '\0') programs = {chosen};
   for (const auto& program : programs) {
-    generator::ChildCommand command{.argv = {program}, .working_directory = directory, .output = output};
+    ChildCommand command{.argv = {program}, .working_directory = directory, .output = output};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    int status = generator::run_child(command);
+    int status = run_child(command);
     if (status != no_such_program) return status;
   }
   throw Error("ninja is missing: install ninja-build, or name another with NINJA");

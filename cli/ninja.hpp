@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "generator/project/child.hpp"
+#include "base/child.hpp"
 #include "generator/project/generate.hpp"
 
 namespace karapace::cli {
 
 /// Runs ninja with these arguments in `directory`. Error telling what to install when there is none.
 int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::path& directory,
-              generator::ChildOutput output);
+              ChildOutput output);
 
 /// Ninja's log remembers when it last wrote build.ninja itself. When somebody else just did, its memory is refreshed;
 /// else the next `ninja` would write the same graph once more.

@@ -8,8 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "cli/suggest.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

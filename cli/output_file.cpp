@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::cli {
 

@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/command.hpp"
 #include "cli/suggest.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

@@ -5,13 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/sibling_programs.hpp"
 #include "cli/ninja.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/resolve/mirrors.hpp"
-#include "store/error.hpp"
 #include "store/graph_files.hpp"
-#include "store/programs.hpp"
 
 namespace karapace::cli {
 
@@ -114,7 +114,7 @@ Rebuild rebuild(const RebuildRequest& request) {
                       .readable = {request.store.root() / "blobs", place.store / "steps", place.store / "graphs",
                                    find_program("karapace-step"), find_program("karapace-init")}};
   auto run = run_varied(variation, [&](unsigned processors) {
-    return run_ninja(ninja_words(request, processors), place.build, generator::ChildOutput::to_stderr);
+    return run_ninja(ninja_words(request, processors), place.build, ChildOutput::to_stderr);
   });
   Rebuild result{place.store, run.status, std::move(run.things)};
   result.things.push_back(std::move(clock));

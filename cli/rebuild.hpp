@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/child.hpp"
 #include "cli/recorded_graph.hpp"
 #include "cli/variation.hpp"
-#include "generator/project/child.hpp"
 
 namespace karapace::cli {
 

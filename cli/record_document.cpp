@@ -5,24 +5,21 @@
 
 #include <fmt/format.h>
 
-#include "generator/lock/json_reader.hpp"
-#include "generator/lock/json_text.hpp"
-#include "store/error.hpp"
-#include "store/seal.hpp"
+#include "base/error.hpp"
+#include "base/json/reader.hpp"
+#include "base/json/seal.hpp"
+#include "base/json/text.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
-using generator::field;
-using generator::JsonReader;
-using generator::optional_field;
 
 constexpr std::string_view format_name = "karapace records 1";
 
 void append_field(std::string& line, std::string_view name, std::string_view value) {
   line += fmt::format(", \"{}\": ", name);
-  generator::append_json(line, value);
+  append_json(line, value);
 }
 
 struct AppendOutput {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RecordDocument: what steps made, in one file that another machine compares its own steps with (docs/ci.md).
 //
-// It holds no times, hosts or paths: two machines that built the same write the same bytes. It is sealed (store/seal.hpp),
+// It holds no times, hosts or paths: two machines that built the same write the same bytes. It is sealed (base/json/seal.hpp),
 // which finds damage and is no signature.
 #pragma once
 

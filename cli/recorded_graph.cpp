@@ -7,11 +7,12 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/environment_lock.hpp"
 #include "cli/step_words.hpp"
 #include "cli/store_access.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {

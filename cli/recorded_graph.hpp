@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_lock.hpp"
 #include "generator/graph/graph.hpp"
 #include "store/environment.hpp"
 #include "store/store.hpp"

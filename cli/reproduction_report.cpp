@@ -7,7 +7,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/words.hpp"
 #include "cli/store_access.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 

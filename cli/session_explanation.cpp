@@ -7,9 +7,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.hpp"
 #include "generator/graph/quoting.hpp"
 #include "runtime/sandbox/explanation.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "cli/mount_allowance.hpp"
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
@@ -20,8 +23,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/project.hpp"
 #include "runtime/sandbox/session_list.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 namespace {

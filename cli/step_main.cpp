@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/inherited_state.hpp"
+#include "base/sibling_programs.hpp"
 #include "cli/edge_command.hpp"
-#include "store/programs.hpp"
 #include "cli/step_link.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/inherited_state.hpp"
 #include "store/store.hpp"
 
 namespace karapace::cli {

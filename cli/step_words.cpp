@@ -6,7 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 

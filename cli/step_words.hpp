@@ -6,6 +6,7 @@
 #include <string>
 
 #include "generator/project/explanation.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::cli {
 
@@ -23,10 +23,6 @@ std::optional<store::Store> store_if_exists(const Context& context) {
   } catch (const NotFoundError&) {
     return std::nullopt;
   }
-}
-
-std::string counted(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 }  // namespace karapace::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the commands about the store share: entering the user namespace for work on trees, naming environments, and
-// writing listings of them.
+// What the commands about the store share: entering the user namespace for work on trees, and naming environments.
 #pragma once
 
 #include <optional>
@@ -22,8 +21,5 @@ store::Reference find_reference(const store::Store& store, const std::string& wo
 
 /// The store's directory for reading; nothing when there is none yet.
 std::optional<store::Store> store_if_exists(const Context& context);
-
-/// "1 layer", "2 layers".
-std::string counted(std::size_t count, std::string_view noun);
 
 }  // namespace karapace::cli

@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/inherited_state.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/inherited_state.hpp"
+#include "store/identifiers.hpp"
 
 namespace {
 

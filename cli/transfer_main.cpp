@@ -5,8 +5,9 @@
 #include <exception>
 #include <string_view>
 
+#include "base/escape.hpp"
+#include "base/fd.hpp"
 #include "remote/transfer_server.hpp"
-#include "store/escape.hpp"
 
 namespace {
 

@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -20,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::cli {
 

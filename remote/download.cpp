@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.hpp"
 #include "remote/local_file.hpp"
 #include "remote/transfer_client.hpp"
-#include "store/error.hpp"
 
 namespace karapace::remote {
 

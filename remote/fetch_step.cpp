@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "remote/download.hpp"
 #include "remote/sources.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 #include "store/store.hpp"
 
 namespace karapace::remote {

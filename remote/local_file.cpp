@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/regular_file.hpp"
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/regular_file.hpp"
 
 namespace karapace::remote {
 

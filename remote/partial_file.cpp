@@ -7,7 +7,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::remote {
 

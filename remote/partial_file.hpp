@@ -7,9 +7,9 @@
 #include <memory>
 #include <string_view>
 
+#include "base/digest.hpp"
+#include "base/fd.hpp"
 #include "remote/sha256.hpp"
-#include "store/digest.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::remote {
 

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "remote/transfer_client.hpp"
-#include "store/error.hpp"
 
 namespace karapace::remote {
 

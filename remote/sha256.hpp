@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
 
 namespace karapace::remote {
 

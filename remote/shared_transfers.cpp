@@ -18,9 +18,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/digest.hpp"
+#include "base/sibling_programs.hpp"
 #include "remote/transfer_program.hpp"
-#include "store/digest.hpp"
-#include "store/programs.hpp"
 
 namespace karapace::remote {
 

@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::remote {
 

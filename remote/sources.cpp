@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::remote {
 

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/programs.hpp"
+#include "base/error.hpp"
+#include "base/sibling_programs.hpp"
 
 namespace karapace::remote {
 

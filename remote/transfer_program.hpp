@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::remote {
 

@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
 #include "remote/http.hpp"
 #include "remote/shared_transfers.hpp"
 #include "remote/transfer_message.hpp"
-#include "store/error.hpp"
 
 namespace karapace::remote {
 

@@ -5,7 +5,7 @@
 // they arrive, no faster than it reads them, and it verifies them. Whoever leaves has its transfer cut off.
 #pragma once
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::remote {
 

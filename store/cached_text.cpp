@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "store/digest.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/digest.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::store {
 

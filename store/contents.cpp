@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/parallel.hpp"
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/parallel.hpp"
 
 namespace karapace::store {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "store/escape.hpp"
+#include "base/escape.hpp"
 #include "store/listing_comparison.hpp"
 #include "store/verify.hpp"
 

@@ -8,8 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
 
-#include "store/directory.hpp"
-#include "store/json_record.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/json/record.hpp"
 
 namespace karapace::store {
 

@@ -10,7 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "base/file_lock.hpp"
+#include "store/identifiers.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

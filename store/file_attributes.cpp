@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <sys/xattr.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::store {
 

@@ -44,14 +44,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file_lock.hpp"
+#include "base/parallel.hpp"
+#include "base/remove_tree.hpp"
+#include "base/tree_size.hpp"
 #include "store/contents.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/graph_files.hpp"
-#include "store/parallel.hpp"
 #include "store/toolchain.hpp"
-#include "store/tree_size.hpp"
 
 namespace karapace::store {
 

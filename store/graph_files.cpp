@@ -8,8 +8,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
-#include "store/json_record.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/json/record.hpp"
+#include "base/remove_tree.hpp"
 
 namespace karapace::store {
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/fd.hpp"
+#include "base/file_lock.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

@@ -9,9 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/json/record.hpp"
+#include "base/remove_tree.hpp"
 #include "store/environment.hpp"
-#include "store/json_record.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::store {

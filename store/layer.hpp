@@ -19,7 +19,8 @@
 
 #include <sys/types.h>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::store {
 

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/layer.hpp"
 #include "store/path_limit.hpp"
 

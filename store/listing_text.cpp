@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/layer.hpp"
 
 namespace karapace::store {

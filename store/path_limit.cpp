@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "store/escape.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::store {
 

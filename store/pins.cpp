@@ -7,10 +7,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 
 namespace karapace::store {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/digest.hpp"
+#include "store/identifiers.hpp"
 #include "store/step.hpp"
 
 namespace karapace::store {

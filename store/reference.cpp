@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::store {

@@ -9,10 +9,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::store {
 

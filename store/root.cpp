@@ -12,9 +12,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/json/record.hpp"
 #include "store/environment.hpp"
-#include "store/json_record.hpp"
 #include "store/repair.hpp"
 #include "store/root_index.hpp"
 

@@ -22,10 +22,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/cached_text.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::store {
 

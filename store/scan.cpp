@@ -22,9 +22,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "store/file_attributes.hpp"
 #include "store/layer.hpp"
 #include "store/path_limit.hpp"

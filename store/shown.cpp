@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/file_lock.hpp"
+
 namespace karapace::store {
 namespace {
 

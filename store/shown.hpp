@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_lock.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

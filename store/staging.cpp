@@ -9,8 +9,10 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "store/pins.hpp"
 #include "store/store.hpp"
 

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "store/error.hpp"
-#include "store/seal.hpp"
+#include "base/error.hpp"
+#include "base/json/seal.hpp"
 
 namespace karapace {
 

@@ -13,7 +13,8 @@
 #include <variant>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace {
 

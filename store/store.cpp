@@ -11,11 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
+#include "base/remove_tree.hpp"
 #include "store/pins.hpp"
-#include "store/regular_file.hpp"
 
 namespace karapace::store {
 

@@ -27,8 +27,9 @@
 #include <string_view>
 #include <vector>
 
-#include "store/digest.hpp"
-#include "store/fd.hpp"
+#include "base/fd.hpp"
+#include "base/file_lock.hpp"
+#include "store/identifiers.hpp"
 #include "store/layer.hpp"
 #include "store/step.hpp"
 

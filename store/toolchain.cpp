@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 
 namespace karapace::store {
 

@@ -11,7 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
+#include "store/identifiers.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

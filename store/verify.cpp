@@ -13,11 +13,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/parallel.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/parallel.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::store {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
 #include "cli/ninja.hpp"
 #include "generator/project/project.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 
@@ -51,7 +51,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto generated = generator::generate(request);
   note_regenerated(generated, request.directory);
   report_notes(context, generated);
-  auto output = context.json ? generator::ChildOutput::to_stderr : generator::ChildOutput::inherit;
+  auto output = context.json ? ChildOutput::to_stderr : ChildOutput::inherit;
   int status = run_ninja(ninja_arguments(context, arguments), request.directory, output);
   if (status > 128) return status;
   if (status != 0) {

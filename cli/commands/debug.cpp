@@ -5,11 +5,11 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/sessions.hpp"
 #include "cli/store_access.hpp"
 #include "runtime/sandbox/debug_state.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

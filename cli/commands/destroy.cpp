@@ -2,10 +2,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {

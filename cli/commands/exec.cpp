@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/sessions.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/step_words.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/explanation.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/check_report.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
 #include "cli/ninja.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

@@ -2,11 +2,11 @@
 // graph diff: why one graph is another than before.
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/diff_paint.hpp"
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/project/graph_side.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

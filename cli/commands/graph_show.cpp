@@ -2,14 +2,14 @@
 // graph show: the graph as a picture or a document, with the times of the last build.
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/measured_side.hpp"
 #include "cli/output_file.hpp"
 #include "generator/project/graphviz.hpp"
-#include "generator/timing/amounts.hpp"
 #include "generator/timing/dot_text.hpp"
 #include "generator/timing/graph_json.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 
@@ -71,7 +71,7 @@ std::string drawn(std::string_view dot, std::size_t nodes) {
   throw Error(
       fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
                   "environment's manifest, or ask for --format dot or json",
-                  generator::count_text(nodes, "node"), most_nodes));
+                  counted(nodes, "node"), most_nodes));
 }
 
 std::string document(const generator::MeasuredGraph& measured, const Arguments& arguments, Format format) {
@@ -89,10 +89,10 @@ std::string document(const generator::MeasuredGraph& measured, const Arguments& 
 }
 
 std::string about(const generator::MeasuredGraph& measured) {
-  auto text = generator::count_text(measured.graph.edges.size(), "step");
-  if (measured.timed > 0) text += fmt::format(", {} of work", generator::duration_text(measured.work));
+  auto text = counted(measured.graph.edges.size(), "step");
+  if (measured.timed > 0) text += fmt::format(", {} of work", duration_text(measured.work));
   if (measured.critical.edges.empty()) return text;
-  return text + fmt::format(", critical path {}", generator::duration_text(measured.critical.duration));
+  return text + fmt::format(", critical path {}", duration_text(measured.critical.duration));
 }
 
 int run(const Context& context, const Arguments& arguments) {

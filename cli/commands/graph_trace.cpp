@@ -2,13 +2,13 @@
 // graph trace: the last build as a trace for Perfetto or Chrome.
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/measured_side.hpp"
 #include "cli/output_file.hpp"
-#include "generator/timing/amounts.hpp"
 #include "generator/timing/trace_text.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::cli {
 
@@ -43,8 +43,8 @@ int run(const Context& context, const Arguments& arguments) {
   const auto& last = last_build(side, arguments);
   auto file = output_file(arguments.output, side.name + ".trace.json");
   auto about = fmt::format("{} in {}; open it at ui.perfetto.dev or chrome://tracing",
-                           generator::count_text(last.steps + last.others.size(), "command"),
-                           generator::duration_text(last.duration));
+                           counted(last.steps + last.others.size(), "command"),
+                           duration_text(last.duration));
   write_output(context, file, generator::trace_text(side.measured, side.name), about);
   return 0;
 }

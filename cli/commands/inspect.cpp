@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 

@@ -10,11 +10,12 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
-#include "store/directory.hpp"
-#include "store/escape.hpp"
+#include "store/identifiers.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "generator/project/locking.hpp"
 #include "generator/project/project.hpp"
-#include "store/error.hpp"
 
 namespace karapace::cli {
 

@@ -6,10 +6,10 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/manifest_templates.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::cli {
 

@@ -5,13 +5,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/output_file.hpp"
 #include "cli/record_document.hpp"
 #include "cli/recorded_graph.hpp"
 #include "cli/store_access.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::cli {
 

@@ -7,13 +7,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document_comparison.hpp"
 #include "cli/rebuild.hpp"
 #include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 
@@ -112,17 +114,17 @@ void run_diffoscope(const Context& context, const store::Store& first, const sto
     if (file.needs_tool && paths.size() < examined_files) paths.push_back(file.raw_path);
   }
   if (paths.empty()) return;
-  if (generator::run_child({{"diffoscope", "--version"}, {}, generator::ChildOutput::discard}) != 0) {
+  if (run_child({{"diffoscope", "--version"}, {}, ChildOutput::discard}) != 0) {
     context.note("diffoscope is not installed, so files that are no text are not looked into");
     return;
   }
   context.print("what diffoscope sees in files that are no text:\n");
   for (const auto& path : paths) {
-    generator::ChildCommand command;
+    ChildCommand command;
     command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
                     first.layer_tree(*layer_of(cause.first)).native() + path,
                     second.layer_tree(*layer_of(cause.second)).native() + path};
-    context.print(generator::capture_child(command, {}).output);
+    context.print(capture_child(command, {}).output);
   }
 }
 

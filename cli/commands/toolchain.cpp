@@ -7,17 +7,17 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "base/child.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/sibling_programs.hpp"
 #include "cli/commands.hpp"
 #include "cli/output_file.hpp"
 #include "cli/store_access.hpp"
-#include "generator/project/child.hpp"
 #include "generator/project/control_files.hpp"
 #include "generator/project/toolchain_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/programs.hpp"
 
 namespace karapace::cli {
 
@@ -61,9 +61,9 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
         fmt::format("toolchain: the environment {} has no sysroot yet, and the store {} can not be written to: run "
                     "`karapace toolchain` once where it can",
                     id.short_hex(), escaped_utf8(store.root().native())));
-  const auto made = generator::capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
+  const auto made = capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
                                               .working_directory = {},
-                                              .output = generator::ChildOutput::discard});
+                                              .output = ChildOutput::discard});
   if (made.status != 0) {
     auto why = made.errors;
     while (why.ends_with('\n')) why.pop_back();

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "generator/graph/graph.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

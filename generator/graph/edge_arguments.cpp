@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/graph/edge_arguments.hpp"
 
+#include "base/escape.hpp"
 #include "generator/graph/quoting.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::generator {
 

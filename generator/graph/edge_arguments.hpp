@@ -16,7 +16,7 @@
 namespace karapace::generator {
 
 /// True of commands of more than about 1,000 bytes, for a store with a path of usual length, and of those with
-/// characters that no terminal should be sent (store/escape.hpp).
+/// characters that no terminal should be sent (base/escape.hpp).
 bool has_arguments_file(const Edge& edge);
 
 /// The hint that every `fetch` has; its value is this machine's.

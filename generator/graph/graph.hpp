@@ -13,8 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "generator/lock/lock.hpp"
-#include "store/digest.hpp"
+#include "store/identifiers.hpp"
 #include "store/step.hpp"
 
 namespace karapace::generator {

@@ -9,11 +9,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/parallel.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "generator/graph/step_table.hpp"
-#include "store/error.hpp"
-#include "store/parallel.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -4,10 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

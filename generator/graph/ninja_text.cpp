@@ -9,6 +9,7 @@
 
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/quoting.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "generator/graph/graph.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -5,10 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/escape.hpp"
+#include "base/json/text.hpp"
+#include "base/words.hpp"
 #include "generator/graph/graph.hpp"
-#include "generator/lock/json_text.hpp"
 #include "generator/manifest/rules.hpp"
-#include "store/escape.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 
@@ -29,10 +31,6 @@ std::string run_json(const std::vector<std::string>& commands) {
   std::string json;
   append_json(json, commands, ",");
   return json;
-}
-
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 std::string setup_subject(const Lock& lock) {

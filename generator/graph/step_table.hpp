@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

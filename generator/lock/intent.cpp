@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/regular_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 
 namespace karapace::generator {
 

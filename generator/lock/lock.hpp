@@ -12,8 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
 #include "store/environment.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

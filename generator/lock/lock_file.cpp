@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 
 namespace karapace::generator {
 

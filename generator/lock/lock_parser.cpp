@@ -7,10 +7,11 @@
 
 #include <fmt/format.h>
 
-#include "generator/lock/json_reader.hpp"
+#include "base/error.hpp"
+#include "base/json/reader.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_rules.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

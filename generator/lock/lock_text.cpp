@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "generator/lock/json_text.hpp"
+#include "base/json/text.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/rules.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

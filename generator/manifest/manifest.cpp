@@ -11,13 +11,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/key_depth.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/suggestion.hpp"
 #include "generator/manifest/toml.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::generator {
 

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::generator {

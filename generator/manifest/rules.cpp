@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/escape.hpp"
 #include "store/environment.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::generator {
 

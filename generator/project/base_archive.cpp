@@ -4,15 +4,16 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/child.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/manifest/base_image.hpp"
-#include "generator/project/child.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/mirrors.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/regular_file.hpp"
 #include "store/store.hpp"
 
 namespace karapace::generator {

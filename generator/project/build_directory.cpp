@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/graph/cmake_text.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

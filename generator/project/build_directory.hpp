@@ -25,6 +25,7 @@
 
 #include "generator/graph/ninja_text.hpp"
 #include "generator/project/own_directory.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -8,10 +8,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "generator/project/own_directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -12,6 +12,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/parallel.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/lock/lock_file.hpp"
@@ -20,10 +25,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/graph_files.hpp"
-#include "store/parallel.hpp"
 #include "store/shown.hpp"
 
 namespace karapace::generator {

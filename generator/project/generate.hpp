@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "generator/project/locking.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

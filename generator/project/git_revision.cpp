@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "generator/project/child.hpp"
-#include "store/error.hpp"
+#include "base/child.hpp"
+#include "base/error.hpp"
 
 namespace karapace::generator {
 

@@ -7,12 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/graph_side.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

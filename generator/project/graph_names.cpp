@@ -4,7 +4,8 @@
 #include <map>
 #include <string>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
 #include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
@@ -15,9 +18,7 @@
 #include "generator/project/git_revision.hpp"
 #include "generator/project/graph_names.hpp"
 #include "generator/project/lock_files.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/parallel.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

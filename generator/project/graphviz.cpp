@@ -6,9 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "generator/project/child.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/child.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::generator {
 

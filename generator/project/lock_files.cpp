@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/project.hpp"
-#include "store/parallel.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

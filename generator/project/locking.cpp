@@ -8,12 +8,12 @@
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
 
+#include "base/error.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/suggestion.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/package_changes.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 

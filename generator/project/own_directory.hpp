@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::generator {
 

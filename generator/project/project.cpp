@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "generator/lock/lock_file.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 

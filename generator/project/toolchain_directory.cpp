@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/fd.hpp"
 #include "generator/project/own_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::generator {
 

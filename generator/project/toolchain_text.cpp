@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.hpp"
 #include "generator/graph/quoting.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::generator {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/resolve/protocol.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 namespace {

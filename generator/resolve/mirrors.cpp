@@ -8,11 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/mirrors_configuration.hpp"
 #include "generator/resolve/protocol.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/manifest/toml.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/resolve.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/protocol.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/amounts.hpp"
-#include "store/escape.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
 
 namespace karapace::generator::dot {
 
@@ -51,7 +51,7 @@ std::string title(const MeasuredGraph& measured) {
     if (measured.graph.edges[i].step.kind != StepKind::environment) continue;
     if (++count <= 3) names += (names.empty() ? "" : ", ") + environment_name(measured, i);
   }
-  if (count > 3) names += " and " + count_text(count - 3, "more environment");
+  if (count > 3) names += " and " + counted(count - 3, "more environment");
   return names.empty() ? "karapace" : names;
 }
 
@@ -61,16 +61,16 @@ std::string percent(Milliseconds part, Milliseconds whole) {
 
 std::string built_text(const MeasuredGraph& measured) {
   auto all = measured.graph.edges.size();
-  if (measured.built == all) return count_text(all, "step") + ", all built";
-  if (measured.built == 0) return count_text(all, "step") + ", none built";
-  return fmt::format("{}, {} not built", count_text(all, "step"), all - measured.built);
+  if (measured.built == all) return counted(all, "step") + ", all built";
+  if (measured.built == 0) return counted(all, "step") + ", none built";
+  return fmt::format("{}, {} not built", counted(all, "step"), all - measured.built);
 }
 
 std::string work_text(const MeasuredGraph& measured) {
   if (measured.timed == 0) return measured.last_build ? "" : " · no times known";
   auto text = fmt::format(" · {} of work", duration_text(measured.work));
   if (measured.timed < measured.built)
-    text += fmt::format(" in the {} whose time is known", count_text(measured.timed, "step"));
+    text += fmt::format(" in the {} whose time is known", counted(measured.timed, "step"));
   return text;
 }
 
@@ -83,9 +83,9 @@ std::string critical_text(const MeasuredGraph& measured) {
 std::string last_build_text(const MeasuredGraph& measured) {
   if (!measured.last_build) return "";
   const auto& last = *measured.last_build;
-  auto text = fmt::format("last build: {} in {}", count_text(last.steps, "step"), duration_text(last.duration));
+  auto text = fmt::format("last build: {} in {}", counted(last.steps, "step"), duration_text(last.duration));
   if (last.hits > 0) text += fmt::format(", {} of them cache hits", last.hits);
-  if (!last.others.empty()) text += fmt::format(", and {}", count_text(last.others.size(), "other command"));
+  if (!last.others.empty()) text += fmt::format(", and {}", counted(last.others.size(), "other command"));
   return text;
 }
 

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/amounts.hpp"
+#include "base/words.hpp"
 #include "generator/timing/dot_markup.hpp"
 #include "generator/timing/dot_text.hpp"
 

@@ -5,7 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/json_fields.hpp"
+#include "base/json/fields.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "generator/timing/last_run.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

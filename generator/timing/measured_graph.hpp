@@ -16,6 +16,7 @@
 #include "generator/graph/graph.hpp"
 #include "generator/timing/critical_path.hpp"
 #include "generator/timing/ninja_log.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

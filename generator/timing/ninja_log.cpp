@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::generator {
 

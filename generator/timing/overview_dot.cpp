@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/amounts.hpp"
+#include "base/words.hpp"
 #include "generator/timing/dot_markup.hpp"
 #include "generator/timing/dot_text.hpp"
 
@@ -104,8 +104,8 @@ class NodeText {
   std::string heading() const {
     auto fetches = sum(StepKind::fetch).count;
     switch (node_.kind) {
-      case Kind::packages: return count_text(sum(StepKind::unpack).count, "package");
-      case Kind::files: return count_text(fetches, "file");
+      case Kind::packages: return counted(sum(StepKind::unpack).count, "package");
+      case Kind::files: return counted(fetches, "file");
       case Kind::archive: return std::string(edge(main()).subject);
       case Kind::environment: return environment_name(measured_, main());
       case Kind::install: return is_base() ? "install base" : "install " + edge(main()).subject;
@@ -209,7 +209,7 @@ class NodeText {
       sum.bytes += member.bytes;
       if (member.time) sum.time = sum.time.value_or(Milliseconds()) + *member.time;
     }
-    cells(dot::small(count_text(rest.size(), "other")), "", dot::small(amount_of(sum)));
+    cells(dot::small(counted(rest.size(), "other")), "", dot::small(amount_of(sum)));
   }
 
   void add_time() {
@@ -232,12 +232,12 @@ class NodeText {
     if (missing == node_.edges.size()) {
       wide(dot::small("not built"));
     } else if (missing > 0) {
-      wide(dot::small(count_text(missing, "step") + " not built", dot::critical));
+      wide(dot::small(counted(missing, "step") + " not built", dot::critical));
     }
     if (hits == node_.edges.size()) {
       wide(dot::small(hits == 1 || !is_group() ? "cache hit" : "all cache hits"));
     } else if (hits > 0 && is_group()) {
-      wide(dot::small(count_text(hits, "cache hit")));
+      wide(dot::small(counted(hits, "cache hit")));
     }
     if (untimed == node_.edges.size() && measured_.timed > 0) wide(dot::small("time not known"));
   }

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/amounts.hpp"
-#include "generator/timing/json_fields.hpp"
+#include "base/json/fields.hpp"
+#include "base/words.hpp"
 
 namespace karapace::generator {
 

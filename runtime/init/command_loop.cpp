@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "runtime/init/owner_tracker.hpp"
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"

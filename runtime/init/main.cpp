@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "runtime/init/capabilities.hpp"
 #include "runtime/init/command_loop.hpp"
 #include "runtime/init/filter.hpp"

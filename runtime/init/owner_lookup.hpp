@@ -10,8 +10,8 @@
 
 #include <sys/types.h>
 
+#include "base/fd.hpp"
 #include "runtime/init/owner_call.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::init {
 

@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sys/small_text.hpp"

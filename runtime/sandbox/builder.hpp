@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <termios.h>
 
+#include "base/fd.hpp"
 #include "runtime/init/report.hpp"
 #include "runtime/sandbox/mount_plan.hpp"
 #include "runtime/sandbox/root_file_system.hpp"

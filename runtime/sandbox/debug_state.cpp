@@ -10,11 +10,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/json/record.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/json_record.hpp"
 #include "store/pins.hpp"
 
 namespace karapace::runtime {
@@ -34,7 +36,7 @@ json strings(const std::vector<std::string>& values) {
   return array;
 }
 
-std::string string_from(const json& value) { return store::path_from(value).native(); }
+std::string string_from(const json& value) { return path_from(value).native(); }
 
 json json_of(const Command& command) {
   json variables = json::object();
@@ -46,7 +48,7 @@ json json_of(const Command& command) {
 }
 
 Command command_from(const json& value) {
-  store::require_fields(value, {"argv", "title", "variables", "working_directory"});
+  require_fields(value, {"argv", "title", "variables", "working_directory"});
   Command command;
   for (const auto& word : value.at("argv")) command.argv.push_back(string_from(word));
   command.title = string_from(value.at("title"));
@@ -58,13 +60,13 @@ Command command_from(const json& value) {
 
 /// Layers of the store by their path from its root, moved ones by their name in the state: both relative.
 DebugState state_from(const json& value, const StepKey& step, const store::Store& store) {
-  store::require_fields(value, {"failed", "format", "hostname", "lowers"});
+  require_fields(value, {"failed", "format", "hostname", "lowers"});
   if (value.at("format") != 1) throw std::invalid_argument("unknown format");
   DebugState state;
   state.step = step;
   state.hostname = string_from(value.at("hostname"));
   state.failed = command_from(value.at("failed"));
-  for (const auto& lower : value.at("lowers")) state.lowers.push_back(store.root() / store::path_from(lower));
+  for (const auto& lower : value.at("lowers")) state.lowers.push_back(store.root() / path_from(lower));
   return state;
 }
 
@@ -93,10 +95,10 @@ void keep_debug_state(const store::Store& store, const StepKey& step, const Sand
     const bool is_moved = lies_in(lower, staging);
     if (is_moved) move(lower, made / name);
     const auto kept = is_moved ? place / name : lower;
-    lowers.push_back(store::path_field(kept.lexically_relative(store.root())));
+    lowers.push_back(path_field(kept.lexically_relative(store.root())));
   }
   move(plan.upper, made / "upper");
-  lowers.push_back(store::path_field((place / "upper").lexically_relative(store.root())));
+  lowers.push_back(path_field((place / "upper").lexically_relative(store.root())));
   const json document = {{"failed", json_of(plan.commands.at(result.command))},
                          {"format", 1},
                          {"hostname", plan.hostname},
@@ -125,7 +127,7 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
         names.empty() ? "no step has failed" : fmt::format("these have failed: {}", fmt::join(names, ", "))));
   const auto file = store.failed_path() / found.front() / "plan.json";
   const auto key = *StepKey::from_hex(found.front());
-  return store::read_record(read_file(file), file.string(), "run ninja again to fail anew",
+  return read_record(read_file(file), file.string(), "run ninja again to fail anew",
                             [&](const json& value) { return state_from(value, key, store); });
 }
 

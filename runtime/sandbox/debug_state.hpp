@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_lock.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "store/store.hpp"
 

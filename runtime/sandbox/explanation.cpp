@@ -8,9 +8,9 @@
 #include <grp.h>
 #include <unistd.h>
 
+#include "base/escape.hpp"
 #include "runtime/init/capabilities.hpp"
 #include "runtime/init/scope.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {

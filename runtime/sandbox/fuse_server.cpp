@@ -18,10 +18,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
 
 namespace karapace::runtime {
 namespace {

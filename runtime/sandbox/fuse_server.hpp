@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
+#include "base/fd.hpp"
 #include "runtime/sandbox/root_file_system.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

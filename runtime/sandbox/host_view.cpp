@@ -14,12 +14,13 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -16,9 +16,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -7,7 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

@@ -5,9 +5,9 @@
 #include <array>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/init/report.hpp"
 #include "runtime/sandbox/mount_plan.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

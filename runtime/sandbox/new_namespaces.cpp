@@ -13,8 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
 
 namespace karapace::runtime {
 namespace {

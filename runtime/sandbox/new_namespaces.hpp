@@ -13,8 +13,8 @@
 
 #include <sys/types.h>
 
+#include "base/fd.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/init/report.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

@@ -5,7 +5,7 @@
 // here allocates or throws, so a cloned child may call it; errno tells why something failed.
 #pragma once
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::runtime {
 

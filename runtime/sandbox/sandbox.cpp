@@ -17,13 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/sibling_programs.hpp"
 #include "runtime/sandbox/builder.hpp"
 #include "runtime/sandbox/init_plan.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/supervisor.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
-#include "store/programs.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -20,9 +20,9 @@
 
 #include <sys/types.h>
 
+#include "base/error.hpp"
 #include "runtime/sandbox/host_view.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "store/error.hpp"
 
 namespace karapace::runtime {
 

@@ -17,13 +17,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "base/waiting.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
-#include "runtime/sandbox/waiting.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 #include "store/root_index.hpp"
 #include "store/shown.hpp"
 

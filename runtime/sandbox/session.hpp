@@ -21,8 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "base/waiting.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "runtime/sandbox/waiting.hpp"
 #include "store/environment.hpp"
 #include "store/store.hpp"
 

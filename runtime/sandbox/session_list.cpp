@@ -13,9 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {

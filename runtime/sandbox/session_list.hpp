@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
+#include "base/waiting.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "runtime/sandbox/waiting.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

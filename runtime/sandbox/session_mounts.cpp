@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <system_error>
 
-#include "store/error.hpp"
-#include "store/escape.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::runtime {
 namespace {

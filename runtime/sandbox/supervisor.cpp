@@ -11,10 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
 
 namespace karapace::runtime {
 namespace {

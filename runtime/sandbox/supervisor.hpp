@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/fd.hpp"
 #include "runtime/sandbox/builder.hpp"
 #include "runtime/sandbox/fuse_server.hpp"
 #include "runtime/sandbox/new_namespaces.hpp"

@@ -16,8 +16,8 @@
 #include <poll.h>
 #include <termios.h>
 
+#include "base/fd.hpp"
 #include "runtime/sandbox/builder.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 

@@ -13,12 +13,12 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/sandbox/new_namespaces.hpp"
 #include "runtime/sys/syscalls.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -9,7 +9,7 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::steps {
 

@@ -11,12 +11,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
+#include "base/remove_tree.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/file_metadata.hpp"
 #include "runtime/steps/java_key_store.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 

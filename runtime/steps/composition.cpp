@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 #include "runtime/steps/file_metadata.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 #include "store/path_limit.hpp"
-#include "store/regular_file.hpp"
 
 namespace karapace::steps {
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <strings.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::steps {
 

@@ -4,8 +4,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include "store/error.hpp"
-#include "store/regular_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 
 namespace karapace::steps {
 

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
 
 namespace karapace::steps {
 

@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/control_file.hpp"
-#include "store/error.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::steps {
 

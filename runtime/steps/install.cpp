@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "runtime/steps/composition.hpp"
 #include "runtime/steps/deb_package.hpp"
 #include "runtime/steps/dpkg_database.hpp"
@@ -17,7 +18,7 @@
 #include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/package_merge.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::steps {
 

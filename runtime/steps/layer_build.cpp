@@ -10,13 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/failed_state.hpp"
 #include "runtime/steps/file_metadata.hpp"
-#include "store/directory.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::steps {
 

@@ -15,6 +15,7 @@
 #include "runtime/steps/composition.hpp"
 #include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::steps {
 

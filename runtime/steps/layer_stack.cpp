@@ -5,7 +5,8 @@
 
 #include <fcntl.h>
 
-#include "store/regular_file.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 
 namespace karapace::steps {
 

@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::steps {
 

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "store/debian_version.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::steps {
 

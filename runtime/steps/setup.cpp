@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "runtime/steps/composition.hpp"
 #include "runtime/steps/layer_build.hpp"
 #include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
 
 namespace karapace::steps {
 

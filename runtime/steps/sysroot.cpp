@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/sysroot.hpp"
 
+#include "base/error.hpp"
 #include "runtime/steps/composition.hpp"
-#include "store/error.hpp"
 
 namespace karapace::steps {
 

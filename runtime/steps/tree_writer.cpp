@@ -12,9 +12,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "runtime/steps/file_metadata.hpp"
 #include "runtime/steps/hardlinks.hpp"
-#include "store/error.hpp"
 #include "store/file_attributes.hpp"
 #include "store/path_limit.hpp"
 

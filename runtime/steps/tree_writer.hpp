@@ -15,8 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/steps/archive_reader.hpp"
-#include "store/fd.hpp"
 #include "store/layer.hpp"
 
 namespace karapace::steps {

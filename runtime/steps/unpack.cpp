@@ -17,12 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
 #include "runtime/steps/archive_reader.hpp"
 #include "runtime/steps/control_file.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/steps/tree_writer.hpp"
-#include "store/error.hpp"
-#include "store/regular_file.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::steps {
 

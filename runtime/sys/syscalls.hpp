@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::sys {
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {

@@ -4,8 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 namespace {

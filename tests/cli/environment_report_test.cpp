@@ -9,9 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "base/file.hpp"
 #include "cli/environment_lock.hpp"
-#include "tests/generator/sample_lock.hpp"
+#include "store/identifiers.hpp"
 #include "tests/cli/program_fixture.hpp"
+#include "tests/generator/sample_lock.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -7,7 +7,9 @@
 #include <pty.h>
 #include <unistd.h>
 
-#include "store/escape.hpp"
+#include "base/durable_file.hpp"
+#include "base/escape.hpp"
+#include "store/identifiers.hpp"
 #include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -8,16 +8,19 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/json/seal.hpp"
 #include "cli/file_comparison.hpp"
 #include "cli/record_comparison.hpp"
 #include "cli/record_document.hpp"
 #include "cli/recorded_graph.hpp"
 #include "generator/lock/lock.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 #include "store/listing_comparison.hpp"
-#include "store/seal.hpp"
-#include "tests/generator/sample_lock.hpp"
 #include "tests/cli/program_fixture.hpp"
+#include "tests/generator/sample_lock.hpp"
 
 namespace karapace::cli {
 namespace {

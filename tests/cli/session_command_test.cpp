@@ -13,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sys/syscalls.hpp"
+#include "store/identifiers.hpp"
 #include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {

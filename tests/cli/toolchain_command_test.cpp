@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {

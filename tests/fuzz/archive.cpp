@@ -4,8 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/error.hpp"
 #include "runtime/steps/archive_reader.hpp"
-#include "store/error.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace {

@@ -2,10 +2,11 @@
 // Whatever is accepted as a graph gives its steps back, and can be compared with another one.
 #include <cstdlib>
 
+#include "base/error.hpp"
 #include "generator/graph/diff/graph_diff.hpp"
 #include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

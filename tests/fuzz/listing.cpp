@@ -2,7 +2,7 @@
 // A listing that is accepted is canonical: its text is the text that was read.
 #include <cstdlib>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 #include "store/layer.hpp"
 #include "tests/fuzz/target.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/manifest/manifest.hpp"
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

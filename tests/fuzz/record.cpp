@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/error.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
 #include "store/step.hpp"
 #include "tests/fuzz/target.hpp"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "store/fd.hpp"
+#include "base/file.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace {

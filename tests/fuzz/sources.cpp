@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/sources.hpp"
 
+#include "base/error.hpp"
 #include "remote/local_file.hpp"
-#include "store/error.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

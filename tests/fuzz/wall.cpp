@@ -5,6 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "base/error.hpp"
+#include "base/fd.hpp"
 #include "runtime/init/owner_call.hpp"
 #include "runtime/init/owner_query.hpp"
 #include "runtime/init/owner_record.hpp"
@@ -12,7 +14,6 @@
 #include "runtime/sandbox/host_view.hpp"
 #include "runtime/sandbox/report_reader.hpp"
 #include "runtime/sandbox/session_list.hpp"
-#include "store/error.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace karapace {

@@ -5,7 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 
 namespace karapace::testing {
 

@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "accept.hpp"
+#include "base/error.hpp"
 #include "sample_lock.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What gen, lock and their neighbours answer when something is not as they need it.
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "gen_fixture.hpp"
 
 namespace karapace::generator {

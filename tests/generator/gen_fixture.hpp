@@ -14,11 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "generator/graph/quoting.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "sample_lock.hpp"
 #include "store/environment.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 

@@ -15,6 +15,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "sample_lock.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 namespace {

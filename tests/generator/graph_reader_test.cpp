@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
-#include "store/error.hpp"
 
 namespace karapace::generator {
 namespace {

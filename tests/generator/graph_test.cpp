@@ -9,11 +9,12 @@
 #include <gtest/gtest.h>
 
 #include "accept.hpp"
+#include "base/error.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 namespace {

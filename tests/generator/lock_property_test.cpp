@@ -8,14 +8,15 @@
 
 #include <gtest/gtest.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "sample_lock.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "accept.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "sample_lock.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::generator {
 namespace {

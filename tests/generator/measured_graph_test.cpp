@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "generator/timing/amounts.hpp"
+#include "base/words.hpp"
 #include "sample_lock.hpp"
 #include "timing_sample.hpp"
 
@@ -168,9 +168,9 @@ TEST(Amounts, ReadWell) {
   EXPECT_EQ(size_text(1023), "1023 B");
   EXPECT_EQ(size_text(1 << 20), "1.0 MiB");
   EXPECT_EQ(size_text(~std::uint64_t{0}), "16.0 EiB");
-  EXPECT_EQ(count_text(1, "step"), "1 step");
-  EXPECT_EQ(count_text(999, "step"), "999 steps");
-  EXPECT_EQ(count_text(1234567, "step"), "1,234,567 steps");
+  EXPECT_EQ(counted(1, "step"), "1 step");
+  EXPECT_EQ(counted(999, "step"), "999 steps");
+  EXPECT_EQ(counted(1234567, "step"), "1,234,567 steps");
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "generator/timing/last_run.hpp"
-#include "store/error.hpp"
 #include "timing_sample.hpp"
 
 namespace karapace::generator {

@@ -9,12 +9,14 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "base/durable_file.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
-#include "store/escape.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 namespace {

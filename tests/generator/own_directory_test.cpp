@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "tests/store/temporary_directory.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "tests/base/temporary_directory.hpp"
 
 namespace karapace::generator {
 namespace {

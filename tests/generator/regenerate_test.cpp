@@ -2,6 +2,8 @@
 // `karapace gen` and the graph that writes itself again.
 #include <sys/stat.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "gen_fixture.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/manifest/manifest.hpp"

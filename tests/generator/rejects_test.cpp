@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include "accept.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::generator {
 namespace {

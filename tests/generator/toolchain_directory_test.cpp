@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/project/toolchain_text.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 namespace {

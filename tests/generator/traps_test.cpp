@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a session, or anybody, left where `karapace gen` and Ninja write.
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "gen_fixture.hpp"
 
 namespace karapace::generator {

@@ -8,8 +8,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "remote/sha256.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 #include "tests/remote/faulty_server.hpp"
 
 namespace karapace::remote {

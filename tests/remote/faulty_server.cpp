@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/fd.hpp"
+#include "base/durable_file.hpp"
+#include "base/fd.hpp"
 
 namespace karapace::remote {
 

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "remote/sha256.hpp"
 #include "store/store.hpp"
 #include "tests/remote/faulty_server.hpp"

@@ -17,9 +17,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/fd.hpp"
 #include "generator/resolve/resolve.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 #include "tests/resolve/process.hpp"
 
 namespace karapace::testing {

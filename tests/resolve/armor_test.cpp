@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "tests/resolve/resolve_fixture.hpp"
 
 namespace karapace::testing {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "generator/resolve/mirrors_configuration.hpp"
-#include "store/error.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 

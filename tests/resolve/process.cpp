@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/fd.hpp"
+#include "base/file.hpp"
 
 namespace karapace::testing {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/resolve.hpp"
-#include "store/error.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 

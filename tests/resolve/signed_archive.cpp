@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "store/fd.hpp"
+#include "base/fd.hpp"
 #include "tests/resolve/process.hpp"
 
 namespace karapace::testing {

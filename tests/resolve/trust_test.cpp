@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "tests/resolve/resolve_fixture.hpp"
 
 namespace karapace::testing {

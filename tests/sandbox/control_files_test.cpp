@@ -4,6 +4,8 @@
 
 #include <sys/file.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "session_fixture.hpp"
 #include "store/shown.hpp"
 

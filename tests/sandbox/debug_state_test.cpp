@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/debug_state.hpp"
 
+#include "base/file_lock.hpp"
 #include "session_fixture.hpp"
+#include "store/identifiers.hpp"
 #include "store/pins.hpp"
 
 namespace karapace::runtime::test {

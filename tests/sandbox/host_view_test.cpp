@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "base/file.hpp"
 #include "sandbox_fixture.hpp"
 
 namespace karapace::runtime::test {

@@ -8,9 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/fd.hpp"
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/sandbox/init_plan.hpp"
-#include "store/error.hpp"
 
 namespace karapace::runtime::test {
 namespace {

@@ -12,8 +12,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/fd.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "store/fd.hpp"
 
 /// Skips a test that this machine can not run, but fails it where CI is set: there nothing may go untested.
 #define KARAPACE_SKIP_SANDBOX_TEST(reason)               \

@@ -11,8 +11,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
+#include "base/sibling_programs.hpp"
 #include "sandbox_fixture.hpp"
-#include "store/programs.hpp"
 
 namespace karapace::runtime::test {
 namespace {

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include "base/file.hpp"
 #include "runtime/sys/syscalls.hpp"
 #include "session_fixture.hpp"
 

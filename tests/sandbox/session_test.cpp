@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/file.hpp"
 #include "session_fixture.hpp"
 
 namespace karapace::runtime::test {

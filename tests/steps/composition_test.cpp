@@ -7,8 +7,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "runtime/steps/layer_stack.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::steps {
 namespace {

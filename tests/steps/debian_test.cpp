@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/control_file.hpp"
-#include "store/debian_version.hpp"
 #include "runtime/steps/java_key_store.hpp"
-#include "store/error.hpp"
+#include "store/debian_version.hpp"
 
 namespace karapace::steps {
 namespace {

@@ -2,10 +2,10 @@
 // What a step's key says about the release that makes its result: the number of its rules, and no date.
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
 
 namespace karapace::steps {
 namespace {

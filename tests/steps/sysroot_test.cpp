@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "store/layer.hpp"
 
 namespace karapace::steps {

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "tests/steps/tar_builder.hpp"
 
 namespace karapace::steps {

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/remove_tree.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "store/identifiers.hpp"
 #include "tests/steps/tar_builder.hpp"
 
 namespace karapace::steps {

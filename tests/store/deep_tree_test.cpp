@@ -8,8 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
+#include "base/tree_size.hpp"
 #include "store/path_limit.hpp"
-#include "store/tree_size.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace {

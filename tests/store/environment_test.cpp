@@ -13,9 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/json/seal.hpp"
 #include "store/gc.hpp"
-#include "store/seal.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {

@@ -12,7 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/fd.hpp"
+#include "base/file_lock.hpp"
+#include "store/identifiers.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
 

@@ -10,10 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/json/seal.hpp"
 #include "store/cached_text.hpp"
-#include "store/directory.hpp"
 #include "store/gc.hpp"
-#include "store/seal.hpp"
+#include "store/identifiers.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {

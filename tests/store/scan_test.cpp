@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "store/path_limit.hpp"
 #include "tests/store/store_fixture.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/step.hpp"
 
-#include "store/seal.hpp"
+#include "base/json/seal.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace {

@@ -7,6 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+
 namespace karapace::store {
 
 Listing scan_path(const std::filesystem::path& tree, unsigned threads) {

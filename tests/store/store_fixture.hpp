@@ -8,10 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "store/environment.hpp"
-#include "store/error.hpp"
 #include "store/store.hpp"
-#include "tests/store/temporary_directory.hpp"
+#include "tests/base/temporary_directory.hpp"
 
 namespace karapace::store {
 

@@ -11,7 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "store/gc.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"

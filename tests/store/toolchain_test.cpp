@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
 #include "store/gc.hpp"
 #include "tests/store/store_fixture.hpp"
 

@@ -6,8 +6,12 @@
 
 #include <fmt/format.h>
 
-#include "store/directory.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "store/gc.hpp"
+#include "store/identifiers.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "store/escape.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::generator {
 

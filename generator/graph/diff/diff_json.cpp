@@ -3,6 +3,7 @@
 
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/graph/diff/diff_words.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

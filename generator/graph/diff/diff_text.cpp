@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/words.hpp"
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/graph/diff/diff_words.hpp"
 

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/words.hpp"
+
 namespace karapace::generator {
 
 namespace {
@@ -46,10 +48,6 @@ std::string_view without_base(std::string_view subject) {
 constexpr std::array<std::string_view, stages.size()> stage_words = {"base", "install", "setup", "environment"};
 
 }  // namespace
-
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
 
 std::string some_of(const std::vector<std::string>& words, std::size_t most) {
   auto shown = words.size() <= most + 1 ? words.size() : most;  // "and 1 more" is as long as the word

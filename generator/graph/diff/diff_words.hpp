@@ -10,8 +10,6 @@
 
 namespace karapace::generator {
 
-/// "1 package", "2 packages"
-std::string counted(std::size_t count, std::string_view what);
 /// "a, b and 3 more": at most `most` of them.
 std::string some_of(const std::vector<std::string>& words, std::size_t most);
 

@@ -9,9 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.hpp"
 #include "generator/graph/diff/lock_causes.hpp"
 #include "generator/graph/diff/pairing.hpp"
-#include "store/parallel.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

@@ -13,6 +13,7 @@
 
 #include "generator/graph/diff/cause.hpp"
 #include "generator/graph/diff/side.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

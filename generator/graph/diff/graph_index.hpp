@@ -8,6 +8,7 @@
 
 #include "generator/graph/graph.hpp"
 #include "generator/graph/step_table.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

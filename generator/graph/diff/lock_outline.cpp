@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "generator/graph/diff/graph_index.hpp"
 #include "generator/manifest/rules.hpp"
-#include "store/error.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::generator {
 

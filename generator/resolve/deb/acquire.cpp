@@ -13,8 +13,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/deb/session.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -12,9 +12,9 @@
 #include <apt-pkg/sourcelist.h>
 #include <apt-pkg/strutl.h>
 
+#include "base/file.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -11,12 +11,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/inherited_state.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
 #include "generator/resolve/deb/plan.hpp"
 #include "generator/resolve/protocol.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
-#include "store/inherited_state.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

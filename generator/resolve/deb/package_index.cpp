@@ -7,9 +7,9 @@
 #include <apt-pkg/progress.h>
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "store/error.hpp"
+#include "base/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -7,6 +7,7 @@
 #include <apt-pkg/configuration.h>
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/deb/explain.hpp"
 #include "generator/resolve/deb/keep.hpp"
 #include "generator/resolve/deb/package_index.hpp"
@@ -14,7 +15,6 @@
 #include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/solve.hpp"
 #include "generator/resolve/deb/update.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -6,8 +6,8 @@
 #include <apt-pkg/strutl.h>
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/digest.hpp"
+#include "base/digest.hpp"
 
 namespace karapace::resolve_deb {
 

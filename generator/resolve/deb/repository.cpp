@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "store/error.hpp"
-#include "store/fd.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

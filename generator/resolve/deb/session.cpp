@@ -13,9 +13,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/digest.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/remove_tree.hpp"
 #include "generator/resolve/deb/armor.hpp"
-#include "store/digest.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_lock.hpp"
 #include "generator/resolve/deb/repository.hpp"
 #include "generator/resolve/resolve.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::resolve_deb {
 

@@ -10,9 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
-#include "store/error.hpp"
-#include "store/fd.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -8,8 +8,8 @@
 #include <apt-pkg/packagemanager.h>
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "generator/resolve/deb/session.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -13,10 +13,11 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/resolve/deb/acquire.hpp"
 #include "generator/resolve/deb/release.hpp"
 #include "generator/resolve/deb/signature.hpp"
-#include "store/error.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

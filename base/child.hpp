@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Child: another program, started without a shell and waited for.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace karapace {
+
+enum class ChildOutput {
+  inherit,    // our standard output
+  to_stderr,  // our standard error
+  discard,
+};
+
+struct ChildCommand {
+  std::vector<std::string> argv;            // argv[0] is looked up in PATH unless it has a slash
+  std::filesystem::path working_directory;  // empty: ours
+  ChildOutput output = ChildOutput::inherit;
+};
+
+/// Its exit status; 128 + signal when it was killed. 127 when there is no such program; Error when it can not be
+/// started otherwise.
+int run_child(const ChildCommand& command);
+
+struct Captured {
+  int status = 0;  // as of run_child
+  std::string output;
+  std::string errors;
+};
+/// Runs it with `input` as its standard input and returns what it wrote; `command.output` does not matter.
+Captured capture_child(const ChildCommand& command, std::string_view input = {});
+
+}  // namespace karapace

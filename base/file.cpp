@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+
+namespace karapace {
+
+namespace {
+
+Fd open_raw(int directory, const std::filesystem::path& path, int flags, mode_t mode) noexcept {
+  for (;;) {
+    Fd fd(::openat(directory, path.c_str(), flags | O_CLOEXEC, mode));
+    if (fd || errno != EINTR) return fd;
+  }
+}
+
+[[noreturn]] void throw_open_error(const std::filesystem::path& path) {
+  throw StoreError(errno_message(fmt::format("cannot open \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+}  // namespace
+
+Fd open_at(int directory, const std::filesystem::path& path, int flags, mode_t mode) {
+  Fd fd = open_raw(directory, path, flags, mode);
+  if (!fd) throw_open_error(path);
+  return fd;
+}
+
+std::optional<Fd> open_if_exists(int directory, const std::filesystem::path& path, int flags) {
+  Fd fd = open_raw(directory, path, flags, 0);
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) throw_open_error(path);
+  return fd;
+}
+
+std::optional<Fd> open_in_root(int root, const std::filesystem::path& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  for (;;) {
+    Fd fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+    if (fd) return fd;
+    if (errno == ENOENT) return std::nullopt;
+    // EAGAIN: a rename elsewhere made the kernel unsure whether ".." stayed inside (openat2(2)).
+    if (errno != EINTR && errno != EAGAIN) throw_open_error(path);
+  }
+}
+
+}  // namespace karapace

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tree may be deeper than there are descriptors, and deeper than a path may be long (path_limit.hpp): what lies below
+// a certain depth is moved up to the top of the tree and removed there. Such branches are removed by several threads at
+// once, each a loop with one descriptor per level: a file system may wait for its disk with every directory removed,
+// and a hundred thousand waits in a row take minutes.
+#include <cerrno>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/fd.hpp"
+#include "base/remove_tree.hpp"
+
+namespace karapace {
+
+namespace {
+
+constexpr std::size_t deepest = 32;
+constexpr std::size_t most_threads = 8;  // times `deepest`: a quarter of the descriptors that a process usually has
+
+[[noreturn]] void throw_remove_error(const std::string& path) {
+  throw StoreError(errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(path)), errno));
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+/// Opens the directory `name`, making it readable, writable and searchable for us first when its mode forbids that.
+Directory open_directory(int parent, const char* name, const std::string& path) {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  Fd fd(::openat(parent, name, flags));
+  if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd = Fd(::openat(parent, name, flags));
+  Directory directory(fd ? ::fdopendir(fd.get()) : nullptr);
+  if (!directory) throw_remove_error(path);
+  fd.release();
+  return directory;
+}
+
+/// A name in the top directory that nobody else uses, nor could have guessed.
+std::string moved_prefix() {
+  std::uint64_t random = 0;
+  while (::getrandom(&random, sizeof random, 0) != sizeof random) {
+  }
+  return fmt::format(".karapace-deep-{:016x}-", random);
+}
+
+/// Where branches that were too deep are moved to, and who removes them. Shared by the threads of one removal.
+class Branches {
+ public:
+  Branches(int top, std::string path) : top_(top), path_(std::move(path)), prefix_(moved_prefix()) {}
+
+  int top() const noexcept { return top_; }
+  const std::string& path() const noexcept { return path_; }
+  bool is_one(std::string_view name) const noexcept { return name.starts_with(prefix_); }
+
+  /// Moves the directory `name` to the top and leaves it to whichever thread is free. False with errno.
+  bool add(int parent, const std::string& name) {
+    std::unique_lock lock(mutex_);
+    auto moved = fmt::format("{}{}", prefix_, count_++);
+    lock.unlock();
+    if (!rename(parent, name, moved)) return false;
+    lock.lock();
+    waiting_.push_back(std::move(moved));
+    if (threads_.size() + 1 < most_threads) start_thread();
+    changed_.notify_one();
+    return true;
+  }
+
+  /// Removes branches until none is left and nobody works on what could bring more.
+  void work() {
+    while (auto name = take()) {
+      attempt([&] { remove(*name); });
+    }
+  }
+
+  /// Does `work`, which may add branches; an error ends the whole removal.
+  template <class Work>
+  void attempt(Work work) {
+    try {
+      work();
+    } catch (...) {
+      std::lock_guard guard(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      waiting_.clear();
+    }
+    std::lock_guard guard(mutex_);
+    --working_;
+    changed_.notify_all();
+  }
+
+  /// To be called by the thread that removes the top, when all is done.
+  void finish() {
+    threads_.clear();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void remove(const std::string& name);
+
+  std::optional<std::string> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !waiting_.empty() || working_ == 0; });
+    if (waiting_.empty() || failure_) return std::nullopt;
+    auto name = std::move(waiting_.back());
+    waiting_.pop_back();
+    ++working_;
+    return name;
+  }
+
+  /// A directory that gets another parent must be writable itself, as ".." in it changes.
+  bool rename(int parent, const std::string& name, const std::string& moved) const {
+    if (::renameat(parent, name.c_str(), top_, moved.c_str()) == 0) return true;
+    if (errno != EACCES) return false;
+    for (int directory : {parent, top_}) ::fchmod(directory, 0700);
+    ::fchmodat(parent, name.c_str(), 0700, 0);
+    return ::renameat(parent, name.c_str(), top_, moved.c_str()) == 0;
+  }
+
+  void start_thread() {
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // Fewer threads do it, too.
+    }
+  }
+
+  int top_;
+  std::string path_;
+  std::string prefix_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> waiting_;
+  std::size_t count_ = 0;
+  std::size_t working_ = 1;  // the thread that removes the top
+  std::exception_ptr failure_;
+  std::vector<std::jthread> threads_;
+};
+
+/// One open directory of the walk.
+struct Level {
+  Directory directory;
+  std::string name;       // in its parent; empty for the top, which is left in place
+  bool writable = false;  // its mode was changed
+};
+
+/// One branch, or what is in the top.
+class Removal {
+ public:
+  explicit Removal(Branches& branches) : branches_(branches), path_(branches.path()) {}
+
+  void run(const std::string& name) {
+    if (!name.empty()) path_ += "/" + name;
+    push(branches_.top(), name);
+    while (!levels_.empty()) step();
+  }
+
+ private:
+  int current() const noexcept { return levels_.empty() ? branches_.top() : ::dirfd(levels_.back().directory.get()); }
+
+  void push(int parent, const std::string& name) {
+    levels_.push_back({open_directory(parent, name.empty() ? "." : name.c_str(), path_), name});
+  }
+
+  void step() {
+    errno = 0;
+    const dirent* entry = ::readdir(levels_.back().directory.get());
+    if (entry == nullptr && errno != 0) throw_remove_error(path_);
+    if (entry == nullptr) return leave();
+    std::string name = entry->d_name;
+    if (name == "." || name == "..") return;
+    if (levels_.front().name.empty() && levels_.size() == 1 && branches_.is_one(name)) return;
+    if (entry->d_type != DT_DIR && unlink(name, 0)) return;
+    if (levels_.size() == deepest) {
+      if (!branches_.add(current(), name)) throw_remove_error(path_ + '/' + name);
+      return;
+    }
+    path_ += '/' + name;
+    push(current(), name);
+  }
+
+  void leave() {
+    std::string name = levels_.back().name;
+    levels_.pop_back();
+    if (name.empty()) return;
+    if (!unlink(name, AT_REMOVEDIR)) throw_remove_error(path_);
+    path_.resize(path_.size() - name.size() - 1);
+  }
+
+  /// False when `name` is a directory after all. A directory that forbids writing is changed once, then asked again.
+  bool unlink(const std::string& name, int flags) {
+    if (::unlinkat(current(), name.c_str(), flags) == 0 || errno == ENOENT) return true;
+    if (errno == EISDIR) return false;
+    bool allowed_now = errno == EACCES && !levels_.empty() && !levels_.back().writable;
+    if (allowed_now && ::fchmod(current(), 0700) == 0) {
+      levels_.back().writable = true;
+      return unlink(name, flags);
+    }
+    throw_remove_error(path_ + '/' + name);
+  }
+
+  Branches& branches_;
+  std::string path_;
+  std::vector<Level> levels_;
+};
+
+void Branches::remove(const std::string& name) { Removal(*this).run(name); }
+
+}  // namespace
+
+void remove_tree(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  if (errno != EISDIR) throw_remove_error(path);
+  {
+    auto top = open_directory(AT_FDCWD, path.c_str(), path);
+    Branches branches(::dirfd(top.get()), path);
+    branches.attempt([&] { Removal(branches).run(""); });
+    branches.work();
+    branches.finish();
+  }
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) throw_remove_error(path);
+}
+
+}  // namespace karapace
