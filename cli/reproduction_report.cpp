@@ -18,10 +18,10 @@ namespace {
 constexpr std::size_t most_files = 30;
 constexpr std::size_t most_titles = 10;
 
-std::string title_of(const RecordedGraph& graph, const StepKey& step) {
+std::string title_of(const proof::RecordedGraph& graph, const StepKey& step) {
   const auto& edges = graph.graph.edges;
   auto edge = std::find_if(edges.begin(), edges.end(), [&](const generator::Edge& one) { return one.key == step; });
-  return edge == edges.end() ? step.short_hex() : step_title(graph, *edge);
+  return edge == edges.end() ? step.short_hex() : proof::step_title(graph, *edge);
 }
 
 std::string output_text(const std::optional<StepOutput>& output) {
@@ -31,11 +31,11 @@ std::string output_text(const std::optional<StepOutput>& output) {
   return "environment " + std::get<EnvironmentOutput>(*output).environment.hex();
 }
 
-nlohmann::json json_of(const FileDifference& file) {
+nlohmann::json json_of(const proof::FileDifference& file) {
   return {{"path", file.path}, {"differs", file.what}, {"shown", file.shown}};
 }
 
-nlohmann::json json_of(const RecordedGraph& graph, const Divergence& cause, const FirstCause* details) {
+nlohmann::json json_of(const proof::RecordedGraph& graph, const proof::Divergence& cause, const proof::FirstCause* details) {
   nlohmann::json json = {{"step", cause.step.hex()},
                          {"title", title_of(graph, cause.step)},
                          {"first", output_text(cause.first)},
@@ -51,7 +51,7 @@ nlohmann::json json_of(const RecordedGraph& graph, const Divergence& cause, cons
   return json;
 }
 
-nlohmann::json document(const RecordedGraph& graph, const Reproduction& reproduction) {
+nlohmann::json document(const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   const auto& comparison = reproduction.comparison;
   nlohmann::json json = {{"result", comparison.causes.empty() ? "identical" : "different"},
                          {"environment", graph.title},
@@ -59,7 +59,7 @@ nlohmann::json document(const RecordedGraph& graph, const Reproduction& reproduc
                          {"same", comparison.same}};
   auto causes = nlohmann::json::array();
   for (std::size_t i = 0; i < comparison.causes.size(); ++i) {
-    const FirstCause* details = i == 0 && reproduction.first ? &*reproduction.first : nullptr;
+    const proof::FirstCause* details = i == 0 && reproduction.first ? &*reproduction.first : nullptr;
     causes.push_back(json_of(graph, comparison.causes[i], details));
   }
   json["causes"] = std::move(causes);
@@ -75,7 +75,7 @@ nlohmann::json document(const RecordedGraph& graph, const Reproduction& reproduc
   return json;
 }
 
-std::string circumstances(const Reproduction& reproduction) {
+std::string circumstances(const proof::Reproduction& reproduction) {
   std::vector<std::string> varied;
   std::vector<std::string> same;
   for (const auto& thing : reproduction.things) {
@@ -88,7 +88,7 @@ std::string circumstances(const Reproduction& reproduction) {
   return text;
 }
 
-std::string summary(const RecordedGraph& graph, const Reproduction& reproduction) {
+std::string summary(const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   const auto& comparison = reproduction.comparison;
   auto result = comparison.causes.empty() ? "identical" : "different";
   auto counts = fmt::format("{} of {} of {}", comparison.same, counted(comparison.steps, "step"), graph.title);
@@ -97,7 +97,7 @@ std::string summary(const RecordedGraph& graph, const Reproduction& reproduction
   return fmt::format("reproduced {}: {}\n", counts, result);
 }
 
-void print_files(const Context& context, const std::vector<FileDifference>& files) {
+void print_files(const Context& context, const std::vector<proof::FileDifference>& files) {
   for (std::size_t i = 0; i < std::min(files.size(), most_files); ++i) {
     const auto& file = files[i];
     context.print(fmt::format("  {}: {}\n", context.styled(Style::bold, file.path), fmt::join(file.what, ", ")));
@@ -109,7 +109,7 @@ void print_files(const Context& context, const std::vector<FileDifference>& file
   if (files.size() > most_files) context.print(fmt::format("  and {} more (--json lists all)\n", files.size() - most_files));
 }
 
-void print_titles(const Context& context, const RecordedGraph& graph, std::string_view heading,
+void print_titles(const Context& context, const proof::RecordedGraph& graph, std::string_view heading,
                   const std::vector<StepKey>& steps) {
   if (steps.empty()) return;
   std::vector<std::string> titles;
@@ -126,7 +126,7 @@ void print_indented(const Context& context, std::string_view text) {
   }
 }
 
-void print_first(const Context& context, const RecordedGraph& graph, const Reproduction& reproduction) {
+void print_first(const Context& context, const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   const auto& cause = reproduction.comparison.causes.front();
   const auto& details = *reproduction.first;
   auto title = context.styled(Style::bold, title_of(graph, cause.step));
@@ -141,11 +141,11 @@ void print_first(const Context& context, const RecordedGraph& graph, const Repro
 }
 
 /// Where the two results lie, for tools of one's own.
-void print_kept(const Context& context, const Reproduction& reproduction) {
+void print_kept(const Context& context, const proof::Reproduction& reproduction) {
   if (reproduction.kept) context.print(fmt::format("the second store is kept: {}\n", reproduction.kept->native()));
 }
 
-void print_advice(const Context& context, const Reproduction& reproduction) {
+void print_advice(const Context& context, const proof::Reproduction& reproduction) {
   context.print(
       "usual causes: the time of the build (write $SOURCE_DATE_EPOCH instead), random numbers and keys, the order of\n"
       "files in a directory, results of parallel work. Let the command write the same each time, or remove the file in it.\n");
@@ -155,7 +155,7 @@ void print_advice(const Context& context, const Reproduction& reproduction) {
 
 }  // namespace
 
-void report(const Context& context, const RecordedGraph& graph, const Reproduction& reproduction) {
+void report(const Context& context, const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   if (context.json) return context.print_json(document(graph, reproduction));
   const auto& causes = reproduction.comparison.causes;
   if (!causes.empty()) {

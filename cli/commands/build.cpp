@@ -7,7 +7,7 @@
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
-#include "cli/ninja.hpp"
+#include "generator/project/ninja.hpp"
 #include "generator/project/project.hpp"
 
 namespace karapace::cli {
@@ -49,10 +49,10 @@ int run(const Context& context, const Arguments& arguments) {
   auto request = generate_request(context, arguments.generate);
   request.directory = build_directory(request);
   auto generated = generator::generate(request);
-  note_regenerated(generated, request.directory);
+  generator::note_regenerated(generated, request.directory);
   report_notes(context, generated);
   auto output = context.json ? ChildOutput::to_stderr : ChildOutput::inherit;
-  int status = run_ninja(ninja_arguments(context, arguments), request.directory, output);
+  int status = generator::run_ninja(ninja_arguments(context, arguments), request.directory, output);
   if (status > 128) return status;
   if (status != 0) {
     throw StepError(fmt::format(

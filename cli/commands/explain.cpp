@@ -5,9 +5,9 @@
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
-#include "cli/step_words.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/explanation.hpp"
+#include "generator/project/step_words.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::cli {
@@ -49,7 +49,7 @@ StepKey environment_step(const generator::Lock& lock) {
 
 StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, const std::string& word) {
   if (auto lock = lock_at("."); lock) library.add(*lock);
-  if (auto key = step_named(library, word)) return *key;
+  if (auto key = generator::step_named(library, word)) return *key;
   if (word == "." || word.find('/') != std::string::npos || fs::path(word).has_extension()) {
     if (auto lock = lock_at(word)) {
       library.add(*lock);

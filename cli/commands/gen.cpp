@@ -8,7 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
-#include "cli/ninja.hpp"
+#include "generator/project/ninja.hpp"
 
 namespace karapace::cli {
 
@@ -50,7 +50,7 @@ int run(const Context& context, const Arguments& arguments) {
   }
   if (arguments.cmake) request.form = generator::GraphForm::cmake;
   auto generated = generator::generate(request);
-  if (!arguments.regenerate && !arguments.cmake) note_regenerated(generated, request.working_directory / request.directory);
+  if (!arguments.regenerate && !arguments.cmake) generator::note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);
   if (context.json) {
     context.print_json(generated_json(generated, request.working_directory / request.directory));

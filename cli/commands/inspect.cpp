@@ -7,8 +7,8 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
-#include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
+#include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {
@@ -73,7 +73,7 @@ Description describe(const store::Store& store, store::Reference reference) {
   Description description{std::move(reference), {}, {}, {}, {}, {}};
   description.environment = store::find_environment(store, description.reference.environment);
   if (description.environment) {
-    description.lock = lock_of(store, *description.environment);
+    description.lock = generator::lock_of(store, *description.environment);
     for (const auto& id : description.environment->layers) {
       auto listing = store.listing(id);
       description.layers.push_back({id, listing.entries().size(), listing.content_size()});
@@ -94,7 +94,7 @@ std::size_t finished(const std::vector<Step>& steps) {
 
 nlohmann::json packages_json(const generator::Lock& lock) {
   auto packages = nlohmann::json::array();
-  for (const auto& package : packages_of(lock)) {
+  for (const auto& package : generator::packages_of(lock)) {
     packages.push_back({{"architecture", package.architecture}, {"name", package.name}, {"version", package.version}});
   }
   return packages;
@@ -121,7 +121,7 @@ nlohmann::json json_of(const Description& description) {
     json["runtime"] = nlohmann::json::parse(environment->runtime.text());
   }
   if (const auto& lock = description.lock) {
-    json["base"] = escaped_utf8(base_of(*lock));
+    json["base"] = escaped_utf8(generator::base_of(*lock));
     json["packages"] = packages_json(*lock);
   }
   for (const auto& layer : description.layers) {
@@ -167,8 +167,8 @@ void print_description(const Context& context, const Description& description) {
   context.print(fmt::format("id         {}\n", description.reference.environment.hex()));
   context.print(fmt::format("state      {}\n", description.environment ? "built" : "not built: run ninja"));
   if (const auto& lock = description.lock) {
-    context.print(fmt::format("base       {}\n", escaped_utf8(base_of(*lock))));
-    context.print(fmt::format("packages   {}{}\n", packages_of(*lock).size(),
+    context.print(fmt::format("base       {}\n", escaped_utf8(generator::base_of(*lock))));
+    context.print(fmt::format("packages   {}{}\n", generator::packages_of(*lock).size(),
                               lock->archive ? ", besides those in the base" : ""));
   }
   for (const auto& layer : description.layers) {
@@ -183,7 +183,7 @@ void print_description(const Context& context, const Description& description) {
 }
 
 void print_packages(const Context& context, const generator::Lock& lock) {
-  for (const auto& package : packages_of(lock)) {
+  for (const auto& package : generator::packages_of(lock)) {
     context.print(fmt::format("{} {} {}\n", package.name, package.version, package.architecture));
   }
 }
@@ -191,7 +191,7 @@ void print_packages(const Context& context, const generator::Lock& lock) {
 /// Reads less than the whole description.
 generator::Lock lock_of_built(const store::Store& store, const store::Reference& reference) {
   auto environment = store::find_environment(store, reference.environment);
-  if (environment) return lock_of(store, *environment);
+  if (environment) return generator::lock_of(store, *environment);
   throw NotFoundError(fmt::format("environment {} is not built yet, so the store does not have its lock; run ninja",
                                   reference.environment.short_hex()));
 }
@@ -201,7 +201,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (arguments.packages) {
     auto lock = lock_of_built(store, find_reference(store, arguments.environment));
     if (context.json) {
-      context.print_json({{"base", escaped_utf8(base_of(lock))}, {"packages", packages_json(lock)}});
+      context.print_json({{"base", escaped_utf8(generator::base_of(lock))}, {"packages", packages_json(lock)}});
     } else {
       print_packages(context, lock);
     }

@@ -13,8 +13,8 @@
 #include "base/directory.hpp"
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
-#include "cli/environment_lock.hpp"
 #include "cli/store_access.hpp"
+#include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
 #include "store/root_index.hpp"
 
@@ -41,7 +41,7 @@ std::string instance_id(const store::IndexedRoot& root) {
 
 class Rows {
  public:
-  explicit Rows(const store::Store& store) : bases_(bases_of_built(store)) {
+  explicit Rows(const store::Store& store) : bases_(generator::bases_of_built(store)) {
     for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of({}, id, std::nullopt));
     for (auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) {
       projects_.emplace(instance_id(root), rows_.size());

@@ -10,9 +10,9 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/output_file.hpp"
-#include "cli/record_document.hpp"
-#include "cli/recorded_graph.hpp"
 #include "cli/store_access.hpp"
+#include "proof/record_document.hpp"
+#include "proof/recorded_graph.hpp"
 
 namespace karapace::cli {
 
@@ -34,15 +34,15 @@ void declare(Options& options, Arguments& arguments) {
                "with the listings of what installations and set-ups made, so that differing files can be named (some MiB)");
 }
 
-RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
+proof::RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
   if (arguments.all && !arguments.words.empty()) throw UsageError("records export: --all goes without names");
-  if (arguments.all) return recorded_graph_of_all(store);
-  return recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
+  if (arguments.all) return proof::recorded_graph_of_all(store);
+  return proof::recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
 }
 
-ExportedStep exported(const store::Store& store, const generator::Edge& edge, const StepRecord& record, bool listings) {
+proof::ExportedStep exported(const store::Store& store, const generator::Edge& edge, const StepRecord& record, bool listings) {
   // A project's name is its own: an environment is called by its id.
-  ExportedStep step{.key = edge.key, .kind = edge.step.kind, .title = generator::description(edge), .output = record.output};
+  proof::ExportedStep step{.key = edge.key, .kind = edge.step.kind, .title = generator::description(edge), .output = record.output};
   bool runs_commands = step.kind == StepKind::install || step.kind == StepKind::setup;
   if (listings && runs_commands) step.listing = store.listing(record.layer().layer).text();
   return step;
@@ -51,10 +51,10 @@ ExportedStep exported(const store::Store& store, const generator::Edge& edge, co
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::read_only);
   auto graph = wanted_graph(store, arguments);
-  std::vector<ExportedStep> steps;
+  std::vector<proof::ExportedStep> steps;
   for (const auto& edge : graph.graph.edges)
     steps.push_back(exported(store, edge, graph.records.at(edge.key), arguments.listings));
-  auto text = document_text(steps);
+  auto text = proof::document_text(steps);
   auto file = output_file(arguments.output, std::nullopt);
   if (!file) {
     context.print_document(text);

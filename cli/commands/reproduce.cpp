@@ -11,10 +11,10 @@
 #include "base/file.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
-#include "cli/document_comparison.hpp"
-#include "cli/rebuild.hpp"
 #include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
+#include "proof/document_comparison.hpp"
+#include "proof/rebuild.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {
@@ -57,27 +57,27 @@ void check(const Arguments& arguments) {
   if (builds_nothing && (!arguments.keep.empty() || !arguments.same.empty() || arguments.jobs))
     throw UsageError("reproduce: with --against nothing is built, so --keep, --same and --jobs have no meaning");
   for (const auto& word : arguments.same) {
-    bool is_known = std::find(variation_names.begin(), variation_names.end(), word) != variation_names.end();
+    bool is_known = std::find(proof::variation_names.begin(), proof::variation_names.end(), word) != proof::variation_names.end();
     if (!is_known || word == "directory")
       throw UsageError(fmt::format("reproduce: --same {}: it is one of clock, host, user, umask, locale, cpus", word));
   }
   if (arguments.jobs == 0u) throw UsageError("reproduce: --jobs must be at least 1");
 }
 
-RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
-  if (arguments.all) return recorded_graph_of_all(store);
-  return recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
+proof::RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
+  if (arguments.all) return proof::recorded_graph_of_all(store);
+  return proof::recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
 }
 
-Outputs outputs_in(const store::Store& store, const RecordedGraph& graph) {
-  Outputs outputs;
+proof::Outputs outputs_in(const store::Store& store, const proof::RecordedGraph& graph) {
+  proof::Outputs outputs;
   for (const auto& [key, record] : graph.records) {
     if (auto other = store.record(key)) outputs.emplace(key, other->output);
   }
   return outputs;
 }
 
-LayerSide side_of(const store::Store& store, const LayerId& layer) {
+proof::LayerSide side_of(const store::Store& store, const LayerId& layer) {
   return {store.listing(layer), store.layer_tree(layer)};
 }
 
@@ -89,7 +89,7 @@ std::string end_of_log(const store::Store& store, const StepKey& step) {
 }
 
 /// A step without a record in the second store: its commands failed, or the build broke down around it.
-FirstCause failure_of(const store::Store& second, const StepKey& step) {
+proof::FirstCause failure_of(const store::Store& second, const StepKey& step) {
   if (!fs::exists(second.failed_path() / step.hex())) {
     throw StepError(fmt::format("reproduce: step {} did not run again, and not because of its own commands (see above)",
                                 step.short_hex()));
@@ -97,18 +97,18 @@ FirstCause failure_of(const store::Store& second, const StepKey& step) {
   return {.files = {}, .note = {}, .failure = end_of_log(second, step)};
 }
 
-FirstCause cause_in(const store::Store& first, const store::Store& second, const Divergence& cause) {
+proof::FirstCause cause_in(const store::Store& first, const store::Store& second, const proof::Divergence& cause) {
   if (!cause.second) return failure_of(second, cause.step);
-  const auto* here = layer_of(cause.first);
-  const auto* there = layer_of(cause.second);
-  FirstCause details;
-  if (here && there) details.files = compare_files(side_of(first, *here), side_of(second, *there), shown_files);
+  const auto* here = proof::layer_of(cause.first);
+  const auto* there = proof::layer_of(cause.second);
+  proof::FirstCause details;
+  if (here && there) details.files = proof::compare_files(side_of(first, *here), side_of(second, *there), shown_files);
   return details;
 }
 
 /// Of files that people can not read: the first few, when diffoscope(1) is there.
 void run_diffoscope(const Context& context, const store::Store& first, const store::Store& second,
-                    const Divergence& cause, const std::vector<FileDifference>& files) {
+                    const proof::Divergence& cause, const std::vector<proof::FileDifference>& files) {
   std::vector<std::string> paths;
   for (const auto& file : files) {
     if (file.needs_tool && paths.size() < examined_files) paths.push_back(file.raw_path);
@@ -122,13 +122,13 @@ void run_diffoscope(const Context& context, const store::Store& first, const sto
   for (const auto& path : paths) {
     ChildCommand command;
     command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
-                    first.layer_tree(*layer_of(cause.first)).native() + path,
-                    second.layer_tree(*layer_of(cause.second)).native() + path};
+                    first.layer_tree(*proof::layer_of(cause.first)).native() + path,
+                    second.layer_tree(*proof::layer_of(cause.second)).native() + path};
     context.print(capture_child(command, {}).output);
   }
 }
 
-void require_all_ran(const Rebuild& rebuilt, const RecordComparison& comparison) {
+void require_all_ran(const proof::Rebuild& rebuilt, const proof::RecordComparison& comparison) {
   if (rebuilt.status == 0 || !comparison.causes.empty()) return;
   throw StepError("reproduce: ninja failed (see above)");
 }
@@ -142,8 +142,8 @@ void make_empty(const fs::path& place) {
 }
 
 int reproduce_in(const Context& context, const Arguments& arguments, const store::Store& store,
-                 const RecordedGraph& graph, const fs::path& place) {
-  auto rebuilt = rebuild({.store = store,
+                 const proof::RecordedGraph& graph, const fs::path& place) {
+  auto rebuilt = proof::rebuild({.store = store,
                           .graph = graph,
                           .place = place,
                           .same = {arguments.same.begin(), arguments.same.end()},
@@ -152,8 +152,8 @@ int reproduce_in(const Context& context, const Arguments& arguments, const store
   enter_for_trees();  // to read what any id owns, and to remove it, however this ends
   if (rebuilt.status > 128) return rebuilt.status;
   auto second = store::Store::open(rebuilt.store, store::Store::Access::read_only);
-  Reproduction result;
-  result.comparison = compare(graph.graph, outputs_of(graph), outputs_in(second, graph));
+  proof::Reproduction result;
+  result.comparison = proof::compare(graph.graph, proof::outputs_of(graph), outputs_in(second, graph));
   require_all_ran(rebuilt, result.comparison);
   result.things = std::move(rebuilt.things);
   if (!arguments.keep.empty()) result.kept = second.root();
@@ -182,10 +182,10 @@ int reproduce_here(const Context& context, const Arguments& arguments) {
 
 int compare_with_file(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::read_only);
-  auto document = read_document(arguments.against);
+  auto document = proof::read_document(arguments.against);
   bool has_choice = arguments.all || !arguments.words.empty();
-  auto graph = has_choice ? wanted_graph(store, arguments) : graph_of_document(store, document);
-  auto result = compare_with_document(store, graph, document);
+  auto graph = has_choice ? wanted_graph(store, arguments) : proof::graph_of_document(store, document);
+  auto result = proof::compare_with_document(store, graph, document);
   report(context, graph, result);
   return result.comparison.causes.empty() ? 0 : different;
 }

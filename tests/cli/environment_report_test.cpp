@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/file.hpp"
-#include "cli/environment_lock.hpp"
+#include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
 #include "tests/cli/program_fixture.hpp"
 #include "tests/generator/sample_lock.hpp"

@@ -12,11 +12,11 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/json/seal.hpp"
-#include "cli/file_comparison.hpp"
-#include "cli/record_comparison.hpp"
-#include "cli/record_document.hpp"
-#include "cli/recorded_graph.hpp"
 #include "generator/lock/lock.hpp"
+#include "proof/file_comparison.hpp"
+#include "proof/record_comparison.hpp"
+#include "proof/record_document.hpp"
+#include "proof/recorded_graph.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing_comparison.hpp"
 #include "tests/cli/program_fixture.hpp"
@@ -54,18 +54,18 @@ class Comparison : public ::testing::Test {
   StepKey key(std::size_t index) const { return graph_.edges[index].key; }
   std::vector<StepKey> causes() const {
     std::vector<StepKey> keys;
-    for (const auto& cause : compare(graph_, first_, second_).causes) keys.push_back(cause.step);
+    for (const auto& cause : proof::compare(graph_, first_, second_).causes) keys.push_back(cause.step);
     return keys;
   }
 
   generator::Graph graph_;
-  Outputs first_;
-  Outputs second_;
+  proof::Outputs first_;
+  proof::Outputs second_;
 };
 
 TEST_F(Comparison, OfEqualOutputsFindsNothing) {
   second_ = first_;
-  auto result = compare(graph_, first_, second_);
+  auto result = proof::compare(graph_, first_, second_);
   EXPECT_EQ(result.same, 6u);
   EXPECT_THAT(result.causes, IsEmpty());
   EXPECT_THAT(result.consequences, IsEmpty());
@@ -75,7 +75,7 @@ TEST_F(Comparison, BlamesTheStepWhoseInputsAreTheSameAndFoldsWhatFollows) {
   second_ = first_;
   second_[key(1)] = layer("another");
   second_[key(3)] = layer("made of another");
-  auto result = compare(graph_, first_, second_);
+  auto result = proof::compare(graph_, first_, second_);
   EXPECT_THAT(causes(), ElementsAre(key(1)));
   EXPECT_THAT(result.consequences, ElementsAre(key(3), key(5)));
   EXPECT_EQ(result.same, 3u);
@@ -91,7 +91,7 @@ TEST_F(Comparison, TellsSeveralCausesInTheGraphsOrder) {
 TEST_F(Comparison, TakesAStepThatMadeNothingForDifferent) {
   second_ = first_;
   for (std::size_t i = 3; i < 6; ++i) second_.erase(key(i));
-  auto result = compare(graph_, first_, second_);
+  auto result = proof::compare(graph_, first_, second_);
   EXPECT_THAT(causes(), ElementsAre(key(3)));
   EXPECT_FALSE(result.causes[0].second);
   EXPECT_THAT(result.consequences, ElementsAre(key(4), key(5)));
@@ -105,14 +105,14 @@ class TwoTrees : public store::StoreTest {
   void write(const std::string& path, const std::string& text) const {
     std::ofstream(temporary_.path() / path, std::ios::binary) << text;
   }
-  LayerSide side(const std::string& name) const {
+  proof::LayerSide side(const std::string& name) const {
     auto tree = temporary_.path() / name;
     auto listing = store::scan_path(tree);
     auto entries = listing.entries();
     for (auto& entry : entries) entry.mtime = 1;
     return {store::Listing(std::move(entries)), tree};
   }
-  std::vector<FileDifference> differences() const { return compare_files(side("a"), side("b"), 10); }
+  std::vector<proof::FileDifference> differences() const { return proof::compare_files(side("a"), side("b"), 10); }
 };
 
 TEST_F(TwoTrees, ShowTheLinesOfSmallTexts) {
@@ -159,20 +159,20 @@ TEST_F(TwoTrees, NeverFollowALinkThatSomebodyPutIn) {
   write("secret", "secret\n");
   std::filesystem::remove(temporary_.path() / "b/etc/file");
   std::filesystem::create_symlink(temporary_.path() / "secret", temporary_.path() / "b/etc/file");
-  EXPECT_THAT(error_of([&] { compare_files(first, second, 10); }), HasSubstr("symbolic links"));
+  EXPECT_THAT(error_of([&] { proof::compare_files(first, second, 10); }), HasSubstr("symbolic links"));
 }
 
 TEST(DifferingLines, LeaveOutWhatIsEqualAndShortenTheRest) {
-  EXPECT_THAT(differing_lines("a\nb\n", "a\nb\nc\n"), ElementsAre("+ c"));
-  EXPECT_THAT(differing_lines("a", "a\n"), ElementsAre("only the end of the last line differs"));
-  EXPECT_THAT(differing_lines("1\n2\n3\n4\n5\n6\n7\n", "x\n"),
+  EXPECT_THAT(proof::differing_lines("a\nb\n", "a\nb\nc\n"), ElementsAre("+ c"));
+  EXPECT_THAT(proof::differing_lines("a", "a\n"), ElementsAre("only the end of the last line differs"));
+  EXPECT_THAT(proof::differing_lines("1\n2\n3\n4\n5\n6\n7\n", "x\n"),
               ElementsAre("- 1", "- 2", "- 3", "- 4", "- 5", "- ... 2 more lines", "+ x"));
-  EXPECT_THAT(differing_lines("\x1b[31m\n", "\n")[0], HasSubstr("\\x1b"));
+  EXPECT_THAT(proof::differing_lines("\x1b[31m\n", "\n")[0], HasSubstr("\\x1b"));
 }
 
 class Document : public ::testing::Test {
  protected:
-  std::vector<ExportedStep> steps_ = {
+  std::vector<proof::ExportedStep> steps_ = {
       {StepKey(blake3("f")), StepKind::fetch, "fetch a", BlobOutput{BlobId(blake3("b")), Sha256(blake3("s")), 7}},
       {StepKey(blake3("u")), StepKind::unpack, "unpack \"a\"", layer("l")},
       {StepKey(blake3("i")), StepKind::install, "install 1 package", layer("m"), "karapace listing 1\n"},
@@ -180,21 +180,21 @@ class Document : public ::testing::Test {
 
   /// The document's text, after the change, with a seal that fits.
   std::string changed(const std::string& what, const std::string& to) const {
-    auto text = unsealed(document_text(steps_));
+    auto text = unsealed(proof::document_text(steps_));
     auto at = text.find(what);
     EXPECT_NE(at, std::string::npos) << what;
     return sealed(text.replace(at, what.size(), to));
   }
   static std::string error(const std::string& text) {
-    return error_of([&] { parse_document(text, "records.json"); });
+    return error_of([&] { proof::parse_document(text, "records.json"); });
   }
 };
 
 TEST_F(Document, IsReadAsItWasWritten) {
-  auto text = document_text(steps_);
+  auto text = proof::document_text(steps_);
   EXPECT_THAT(text, StartsWith("{\n \"check\": \""));
-  auto read = parse_document(text, "records.json");
-  EXPECT_EQ(document_text(read), text);
+  auto read = proof::parse_document(text, "records.json");
+  EXPECT_EQ(proof::document_text(read), text);
   ASSERT_EQ(read.size(), 4u);
   EXPECT_EQ(read[0].output, steps_[0].output);
   EXPECT_EQ(read[2].listing, "karapace listing 1\n");
@@ -206,7 +206,7 @@ TEST_F(Document, IsRefusedWithLineAndColumnWhenItIsNone) {
   EXPECT_THAT(error(std::string(1000000, '[')), StartsWith("records.json:1:1: "));
   EXPECT_THAT(error("{\n \"check\": 1}"), StartsWith("records.json:2:11: "));
   EXPECT_THAT(error("\xff"), HasSubstr("UTF-8"));
-  auto text = document_text(steps_);
+  auto text = proof::document_text(steps_);
   EXPECT_THAT(error(text.substr(0, text.size() / 2)), StartsWith("records.json:"));
 }
 
@@ -218,11 +218,11 @@ TEST_F(Document, IsRefusedWhenAFieldIsWrong) {
   EXPECT_THAT(error(changed("\"size\": 7", "\"size\": 7, \"size\": 8")), HasSubstr("appears twice"));
   EXPECT_THAT(error(changed(StepKey(blake3("u")).hex(), StepKey(blake3("f")).hex())), HasSubstr("appears twice"));
   EXPECT_THAT(error(changed(StepKey(blake3("u")).hex(), "../../etc")), HasSubstr("is not a digest"));
-  EXPECT_THAT(error(document_text({})), HasSubstr("it has no steps"));
+  EXPECT_THAT(error(proof::document_text({})), HasSubstr("it has no steps"));
 }
 
 TEST_F(Document, IsRefusedWhenItWasChanged) {
-  auto text = document_text(steps_);
+  auto text = proof::document_text(steps_);
   auto digits = LayerId(blake3("l")).hex();
   text.replace(text.find(digits), digits.size(), LayerId(blake3("other")).hex());
   EXPECT_THAT(error(text), HasSubstr("its \"check\" does not fit"));
@@ -248,11 +248,11 @@ class Recorded : public ProgramTest {
 TEST_F(Recorded, GraphHoldsWhatLedToAStepInputsFirst) {
   auto environment = build("git");
   build("curl");
-  auto graph = recorded_graph(store_, {environment.id.hex()});
+  auto graph = proof::recorded_graph(store_, {environment.id.hex()});
   ASSERT_EQ(graph.graph.edges.size(), 4u);  // two fetches, an unpack, the environment
   EXPECT_EQ(graph.graph.edges.back().key, environment.step);
   ASSERT_EQ(graph.environments.size(), 1u);
-  auto alone = recorded_graph(store_, {store_.step_path(store::unpack_step_of("git").key()).native()});
+  auto alone = proof::recorded_graph(store_, {store_.step_path(store::unpack_step_of("git").key()).native()});
   EXPECT_EQ(alone.graph.edges.size(), 2u);
   EXPECT_THAT(alone.environments, IsEmpty());
 }
@@ -274,11 +274,11 @@ TEST_F(Recorded, ExportsTheSameBytesEachTimeAndCompareAsIdentical) {
 
 TEST_F(Recorded, DifferFromADocumentOfOtherResults) {
   auto id = build("git").id.hex();
-  auto steps = parse_document(karapace("records export " + id).output, "records.json");
+  auto steps = proof::parse_document(karapace("records export " + id).output, "records.json");
   for (auto& step : steps)
     if (step.kind == StepKind::unpack) step.output = layer("another");
   auto file = temporary_.path() / "records.json";
-  write_file_atomically(file, document_text(steps), Durable::no);
+  write_file_atomically(file, proof::document_text(steps), Durable::no);
   auto result = karapace("reproduce --against " + file.native());
   EXPECT_EQ(result.status, 1) << result.output;
   EXPECT_THAT(result.output, StartsWith("unpack "));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/file_comparison.hpp"
+#include "proof/file_comparison.hpp"
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@
 #include "base/regular_file.hpp"
 #include "store/listing_comparison.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -150,4 +150,4 @@ std::vector<FileDifference> compare_files(const LayerSide& first, const LayerSid
   return files;
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/record_document.hpp"
+#include "proof/record_document.hpp"
 
 #include <set>
 
@@ -10,7 +10,7 @@
 #include "base/json/seal.hpp"
 #include "base/json/text.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -159,4 +159,4 @@ std::vector<ExportedStep> parse_document(std::string_view text, std::string_view
   }
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/step_words.hpp"
+#include "generator/project/step_words.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::cli {
+namespace karapace::generator {
 
 namespace {
 
@@ -20,7 +20,7 @@ bool is_hex(std::string_view word) {
 
 }  // namespace
 
-std::optional<StepKey> step_named(const generator::StepLibrary& library, const std::string& word) {
+std::optional<StepKey> step_named(const StepLibrary& library, const std::string& word) {
   auto digits = std::filesystem::path(word).filename().native();
   if (digits.size() < 4 || digits.size() > 64 || !is_hex(digits)) return std::nullopt;
   auto found = library.matching(digits);
@@ -33,4 +33,4 @@ std::optional<StepKey> step_named(const generator::StepLibrary& library, const s
   throw NotFoundError(message);
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::generator

@@ -9,7 +9,7 @@
 
 #include "store/layer.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 struct LayerSide {
   store::Listing listing;
@@ -32,4 +32,4 @@ std::vector<FileDifference> compare_files(const LayerSide& first, const LayerSid
 /// the beginning and the end is left out.
 std::vector<std::string> differing_lines(const std::string& first, const std::string& second);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

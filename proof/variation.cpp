@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/variation.hpp"
+#include "proof/variation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,7 +25,7 @@
 #include "base/file.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -239,4 +239,4 @@ VariedRun run_varied(const Variation& variation, const std::function<int(unsigne
   return {status, things_from(report)};
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

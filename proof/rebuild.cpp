@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/rebuild.hpp"
+#include "proof/rebuild.hpp"
 
 #include <algorithm>
 
@@ -7,13 +7,13 @@
 
 #include "base/error.hpp"
 #include "base/sibling_programs.hpp"
-#include "cli/ninja.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/project/build_directory.hpp"
+#include "generator/project/ninja.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "store/graph_files.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -114,7 +114,7 @@ Rebuild rebuild(const RebuildRequest& request) {
                       .readable = {request.store.root() / "blobs", place.store / "steps", place.store / "graphs",
                                    find_program("karapace-step"), find_program("karapace-init")}};
   auto run = run_varied(variation, [&](unsigned processors) {
-    return run_ninja(ninja_words(request, processors), place.build, ChildOutput::to_stderr);
+    return generator::run_ninja(ninja_words(request, processors), place.build, ChildOutput::to_stderr);
   });
   Rebuild result{place.store, run.status, std::move(run.things)};
   result.things.push_back(std::move(clock));
@@ -124,4 +124,4 @@ Rebuild rebuild(const RebuildRequest& request) {
   return result;
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/record_document.hpp"
-#include "cli/reproduction_report.hpp"
+#include "proof/record_document.hpp"
+#include "proof/recorded_graph.hpp"
+#include "proof/reproduction.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 struct ReadDocument {
   std::string file;  // as it was named
@@ -24,4 +25,4 @@ RecordedGraph graph_of_document(const store::Store& store, const ReadDocument& d
 /// The records here are the first, the document's the second. NotFoundError when the document lacks a step.
 Reproduction compare_with_document(const store::Store& store, const RecordedGraph& graph, const ReadDocument& document);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

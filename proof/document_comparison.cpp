@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/document_comparison.hpp"
+#include "proof/document_comparison.hpp"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 #include "base/file.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -79,4 +79,4 @@ Reproduction compare_with_document(const store::Store& store, const RecordedGrap
   return result;
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -12,7 +12,7 @@
 #include "generator/graph/graph.hpp"
 #include "store/step.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 using Outputs = std::map<StepKey, StepOutput>;
 
@@ -36,4 +36,4 @@ RecordComparison compare(const generator::Graph& graph, const Outputs& first, co
 /// The layer among outputs; null when it is something else, or nothing.
 const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept;
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

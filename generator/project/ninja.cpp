@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/ninja.hpp"
+#include "generator/project/ninja.hpp"
 
 #include <array>
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::cli {
+namespace karapace::generator {
 
 namespace {
 
@@ -51,7 +51,7 @@ int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::
   throw Error("ninja is missing: install ninja-build, or name another with NINJA");
 }
 
-void note_regenerated(const generator::Generated& generated, const std::filesystem::path& directory) {
+void note_regenerated(const Generated& generated, const std::filesystem::path& directory) {
   if (!generated.touched) return;
   const auto graph = directory / "build.ninja";
   Fd log(::open((directory / ".karapace/.ninja_log").c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -65,4 +65,4 @@ void note_regenerated(const generator::Generated& generated, const std::filesyst
             "Ninja's log");
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::generator

@@ -17,7 +17,7 @@
 
 #include <sys/types.h>
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 /// What is varied, in the order in which it is told.
 inline constexpr std::array<std::string_view, 7> variation_names = {"clock", "directory", "host", "user",
@@ -48,4 +48,4 @@ struct VariedRun {
 /// before any thread starts. Interrupts from the terminal are left to the child.
 VariedRun run_varied(const Variation& variation, const std::function<int(unsigned processors)>& run);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

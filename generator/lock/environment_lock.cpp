@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/environment_lock.hpp"
+#include "generator/lock/environment_lock.hpp"
 
 #include <algorithm>
 #include <map>
@@ -12,9 +12,9 @@
 #include "base/parallel.hpp"
 #include "store/cached_text.hpp"
 
-namespace karapace::cli {
+namespace karapace::generator {
 
-generator::Lock lock_of(const store::Store& store, const store::Environment& environment) {
+Lock lock_of(const store::Store& store, const store::Environment& environment) {
   auto blob = store.open_blob(environment.lock);
   auto text = read_all(blob.get(), "a lock");
   if (BlobId(blake3(text)) != environment.lock) {
@@ -23,10 +23,10 @@ generator::Lock lock_of(const store::Store& store, const store::Environment& env
                     "--repair`, then ninja again",
                     environment.id.short_hex()));
   }
-  return generator::parse_lock(text, fmt::format("the lock of environment {}", environment.id.short_hex()));
+  return parse_lock(text, fmt::format("the lock of environment {}", environment.id.short_hex()));
 }
 
-std::string base_of(const generator::Lock& lock) { return lock.request.base_image; }
+std::string base_of(const Lock& lock) { return lock.request.base_image; }
 
 namespace {
 
@@ -85,14 +85,14 @@ Bases bases_of_built(const store::Store& store) {
   return bases;
 }
 
-std::vector<generator::LockedPackage> packages_of(const generator::Lock& lock) {
-  std::map<std::string, generator::LockedPackage> by_name;
+std::vector<LockedPackage> packages_of(const Lock& lock) {
+  std::map<std::string, LockedPackage> by_name;
   for (const auto& package : lock.base) by_name.insert_or_assign(package.name, package);
   for (const auto& package : lock.packages) by_name.insert_or_assign(package.name, package);
-  std::vector<generator::LockedPackage> packages;
+  std::vector<LockedPackage> packages;
   packages.reserve(by_name.size());
   for (auto& [name, package] : by_name) packages.push_back(std::move(package));
   return packages;
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::generator

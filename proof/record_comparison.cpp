@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/record_comparison.hpp"
+#include "proof/record_comparison.hpp"
 
 #include <algorithm>
 #include <set>
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -44,4 +44,4 @@ const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept {
   return layer ? &layer->layer : nullptr;
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -14,7 +14,7 @@
 #include "store/environment.hpp"
 #include "store/store.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 struct RecordedEnvironment {
   std::string name;  // the project's, else the first digits of the id
@@ -43,4 +43,4 @@ std::map<StepKey, StepOutput> outputs_of(const RecordedGraph& graph);
 /// "install 184 packages (3f9c21d0a4be)", "environment dev"
 std::string step_title(const RecordedGraph& graph, const generator::Edge& edge);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

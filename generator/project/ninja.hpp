@@ -9,7 +9,7 @@
 #include "base/child.hpp"
 #include "generator/project/generate.hpp"
 
-namespace karapace::cli {
+namespace karapace::generator {
 
 /// Runs ninja with these arguments in `directory`. Error telling what to install when there is none.
 int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::path& directory,
@@ -17,6 +17,6 @@ int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::
 
 /// Ninja's log remembers when it last wrote build.ninja itself. When somebody else just did, its memory is refreshed;
 /// else the next `ninja` would write the same graph once more.
-void note_regenerated(const generator::Generated& generated, const std::filesystem::path& directory);
+void note_regenerated(const Generated& generated, const std::filesystem::path& directory);
 
-}  // namespace karapace::cli
+}  // namespace karapace::generator

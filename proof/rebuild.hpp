@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/child.hpp"
-#include "cli/recorded_graph.hpp"
-#include "cli/variation.hpp"
+#include "proof/recorded_graph.hpp"
+#include "proof/variation.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 struct RebuildRequest {
   const store::Store& store;
@@ -36,4 +36,4 @@ struct Rebuild {
 /// Ninja's progress goes to standard error. A step that fails is no error here: see Rebuild::status.
 Rebuild rebuild(const RebuildRequest& request);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

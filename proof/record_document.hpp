@@ -12,7 +12,7 @@
 
 #include "store/step.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 struct ExportedStep {
   StepKey key;
@@ -32,4 +32,4 @@ constexpr std::size_t largest_document = std::size_t{1} << 30;
 /// since it was written.
 std::vector<ExportedStep> parse_document(std::string_view text, std::string_view name);
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/recorded_graph.hpp"
+#include "proof/recorded_graph.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -10,12 +10,11 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
-#include "cli/environment_lock.hpp"
-#include "cli/step_words.hpp"
-#include "cli/store_access.hpp"
+#include "generator/lock/environment_lock.hpp"
+#include "generator/project/step_words.hpp"
 #include "store/root_index.hpp"
 
-namespace karapace::cli {
+namespace karapace::proof {
 
 namespace {
 
@@ -62,7 +61,7 @@ class Collection {
     bool is_wanted = result_.records.contains(environment.step);
     if (!is_wanted && !wants_steps_alone()) return;
     try {
-      auto lock = lock_of(store_, environment);
+      auto lock = generator::lock_of(store_, environment);
       (is_wanted ? planner_ : others_).add(lock, generator::serialise(lock));
     } catch (const LockError&) {
       // A lock of another version of Karapace: its steps go by their digits.
@@ -113,12 +112,12 @@ bool is_project_name(const store::Store& store, const std::string& word) {
 
 void add_word(const store::Store& store, const std::string& word, Targets& targets) {
   if (!is_project_name(store, word)) {
-    if (auto step = step_named(generator::StepLibrary(store), word)) {
+    if (auto step = generator::step_named(generator::StepLibrary(store), word)) {
       targets.steps.push_back(*step);
       return;
     }
   }
-  auto reference = find_reference(store, word);
+  auto reference = store::resolve_reference(store, word, std::filesystem::current_path());
   auto environment = store::find_environment(store, reference.environment);
   if (!environment) {
     throw NotFoundError(fmt::format("the environment {} is not built; run `karapace build`", name_of(reference)));
@@ -180,4 +179,4 @@ std::string step_title(const RecordedGraph& graph, const Edge& edge) {
   return generator::description(edge);
 }
 
-}  // namespace karapace::cli
+}  // namespace karapace::proof
