@@ -142,16 +142,19 @@ namespace {
 
 /// What people and programs outside believe of every project that lies in what a session shows; of its own manifest and
 /// lock only when they are not to be written.
-std::vector<fs::path> control_files(const store::Store& store, const std::vector<fs::path>& shown,
+runtime::ControlFiles control_files(const store::Store& store, const std::vector<fs::path>& shown,
                                     const std::optional<fs::path>& writable_manifest, bool begins) {
-  std::vector<fs::path> files;
+  runtime::ControlFiles files;
+  const auto add = [](std::vector<fs::path>& all, const std::vector<fs::path>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
   for (const auto& root : store::roots_in(store, shown)) {
     if (begins) store::forget_lost_graphs(store, root);
-    const auto believed = generator::control_files(root);
-    files.insert(files.end(), believed.begin(), believed.end());
+    add(files.all, generator::control_files(root));
+    add(files.of_people, generator::files_of_people(root));
   }
   if (writable_manifest)
-    std::erase_if(files, [&](const fs::path& file) {
+    std::erase_if(files.all, [&](const fs::path& file) {
       return file == *writable_manifest || file == generator::lock_path(*writable_manifest);
     });
   return files;

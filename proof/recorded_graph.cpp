@@ -107,7 +107,7 @@ std::string name_of(const store::Reference& reference) {
 }
 
 bool is_project_name(const store::Store& store, const std::string& word) {
-  return !store::RootIndex::read(store, store::DamagedRoots::refuse).named(word).empty();
+  return !store::RootIndex::read(store).named(word).empty();
 }
 
 void add_word(const store::Store& store, const std::string& word, Targets& targets) {
@@ -128,7 +128,7 @@ void add_word(const store::Store& store, const std::string& word, Targets& targe
 
 std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
   std::map<EnvironmentId, std::string> names;
-  for (const auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all())
+  for (const auto& root : store::RootIndex::read(store).all())
     names.emplace(root.environment, escaped_utf8(root.name));
   return names;
 }

@@ -96,8 +96,8 @@ enum class RootSteps { read, left_out };
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest,
                               RootSteps steps = RootSteps::read);
 std::vector<Root> roots(const Store& store);  // sorted by name, then manifest
-/// Those whose manifest, or a graph of theirs, lies in one of the directories (absolute, without links). A damaged record is
-/// left out. The index (root_index.hpp) says which these are; none has its steps.
+/// Those whose manifest, or a graph of theirs or a file that it is made from, lies in one of the directories (absolute, without
+/// links). StoreError when a record is damaged: what it stands for is not known. None has its steps.
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories);
 /// Leaves out graphs whose files are gone. Sessions do it before they begin, under lock_graphs: so a graph that a root knows
 /// while one runs was there to be covered.

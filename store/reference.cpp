@@ -141,7 +141,7 @@ Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<I
 
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
   if (is_path(word)) return by_path(store, word, working_directory);
-  const auto index = RootIndex::read(store, DamagedRoots::refuse);
+  const auto index = RootIndex::read(store);
   const auto named = index.named(word);
   if (named.size() > 1) refuse_ambiguous(word, named);
   if (named.size() == 1) {

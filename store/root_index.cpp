@@ -32,7 +32,7 @@ namespace karapace::store {
 namespace {
 
 constexpr std::string_view index_name = "roots.index";
-constexpr std::string_view format = "fields 2 ";  // another when lines have others
+constexpr std::string_view format = "fields 3 ";  // another when lines have others
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
@@ -104,7 +104,14 @@ Entry entry_from(std::string_view line) {
 
 IndexedRoot indexed(const std::string& record, const Root& root) {
   IndexedRoot indexed{record, root.environment, root.name, root.manifest};
-  for (const auto& graph : root.graphs) indexed.directories.push_back(graph.directory);
+  for (const auto& graph : root.graphs) {
+    indexed.directories.push_back(graph.directory);
+    for (const auto& source : graph.sources)
+      if (source.parent_path() != graph.directory) indexed.directories.push_back(source);
+  }
+  std::sort(indexed.directories.begin(), indexed.directories.end());
+  const auto twice = std::unique(indexed.directories.begin(), indexed.directories.end());
+  indexed.directories.erase(twice, indexed.directories.end());
   const auto all = names(root);
   indexed.other_names.assign(all.begin() + 1, all.end());
   return indexed;
@@ -150,11 +157,6 @@ class OldIndex {
   std::unordered_map<std::string_view, std::string_view> lines_;
 };
 
-struct Entries {
-  std::vector<Entry> sorted;
-  bool are_all = true;
-};
-
 std::optional<Entry> read_entry(const Store& store, const std::string& record, const OldIndex& old) {
   const auto status = status_of(store.roots_path() / record);
   if (!status) return std::nullopt;
@@ -163,17 +165,11 @@ std::optional<Entry> read_entry(const Store& store, const std::string& record, c
   return root ? std::optional(Entry{record_stamp_of(*status), indexed(record, *root)}) : std::nullopt;
 }
 
-Entries read_entries(const Store& store, const OldIndex& old, DamagedRoots damaged) {
-  Entries entries;
-  for (const auto& record : names_in(store.roots_path())) {
-    try {
-      if (auto entry = read_entry(store, record, old)) entries.sorted.push_back(std::move(*entry));
-    } catch (const StoreError&) {
-      if (damaged == DamagedRoots::refuse) throw;
-      entries.are_all = false;
-    }
-  }
-  std::sort(entries.sorted.begin(), entries.sorted.end(), [](const Entry& a, const Entry& b) {
+std::vector<Entry> read_entries(const Store& store, const OldIndex& old) {
+  std::vector<Entry> entries;
+  for (const auto& record : names_in(store.roots_path()))
+    if (auto entry = read_entry(store, record, old)) entries.push_back(std::move(*entry));
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.root.name, a.root.manifest) < std::tie(b.root.name, b.root.manifest);
   });
   return entries;
@@ -181,7 +177,7 @@ Entries read_entries(const Store& store, const OldIndex& old, DamagedRoots damag
 
 }  // namespace
 
-RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
+RootIndex RootIndex::read(const Store& store) {
   auto before = status_of(store.roots_path());
   auto kept = cached_text(store, index_name);
   if (auto stamp = before ? stamp_of(*before) : "\n"; kept && kept->starts_with(stamp))
@@ -189,10 +185,10 @@ RootIndex RootIndex::read(const Store& store, DamagedRoots damaged) {
   const auto staging = staging_if_writable(store);
   const auto later = staging ? status_of(staging->path()) : std::nullopt;
   const auto roots = status_of(store.roots_path());  // after the other, before the records
-  const auto entries = read_entries(store, OldIndex(kept), damaged);
+  const auto entries = read_entries(store, OldIndex(kept));
   std::string lines;
-  for (const auto& entry : entries.sorted) lines += line_of(entry);
-  if (entries.are_all && later && roots && was_quiet(*roots, *later))
+  for (const auto& entry : entries) lines += line_of(entry);
+  if (later && roots && was_quiet(*roots, *later))
     keep_text(store, *staging, index_name, stamp_of(*roots) + lines);
   return {std::move(lines), 0};
 }

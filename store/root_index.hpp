@@ -25,7 +25,7 @@ struct IndexedRoot {
   EnvironmentId environment;
   std::string name;
   std::filesystem::path manifest;
-  std::vector<std::filesystem::path> directories = {};  // where its graphs are
+  std::vector<std::filesystem::path> directories = {};  // where its graphs are, and files elsewhere that they are made from
   std::vector<std::string> other_names = {};            // that graphs of its manifest have
   bool operator==(const IndexedRoot&) const = default;
 };
@@ -33,17 +33,15 @@ struct IndexedRoot {
 /// As of a root: its own name first.
 std::vector<std::string> names(const IndexedRoot& root);
 
-/// A damaged record: StoreError that names it, or what can be read of the others.
-enum class DamagedRoots { refuse, leave_out };
-
 class RootIndex {
  public:
-  /// As the roots are now.
-  static RootIndex read(const Store& store, DamagedRoots damaged);
+  /// As the roots are now. StoreError that names a record which had to be read and is damaged.
+  static RootIndex read(const Store& store);
   /// Sorted by name, then manifest; so are the others.
   std::vector<IndexedRoot> all() const;
   std::vector<IndexedRoot> named(std::string_view name) const;
-  /// Those whose manifest, or a graph of theirs, is or lies in one of the directories (absolute, without links).
+  /// Those whose manifest, or a graph of theirs or a file that it is made from, lies in one of the directories (absolute,
+  /// without links).
   std::vector<IndexedRoot> in(const std::vector<std::filesystem::path>& directories) const;
 
  private:

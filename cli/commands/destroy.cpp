@@ -51,7 +51,7 @@ void remove_instances(const store::Store& store, const std::vector<store::Instan
 /// An environment that a project names can not be destroyed by its id, but for what is left of another project: say how.
 void refuse_named(const store::Store& store, const store::Reference& reference, std::size_t orphans) {
   if (reference.root || orphans > 0) return;
-  for (const auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) {
+  for (const auto& root : store::RootIndex::read(store).all()) {
     if (root.environment != reference.environment) continue;
     throw UsageError(fmt::format("destroy: the environment {} belongs to the project \"{}\"; destroy it by this name or "
                                  "by its path {}", reference.environment.short_hex(), escaped_utf8(root.name),

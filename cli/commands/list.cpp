@@ -43,7 +43,7 @@ class Rows {
  public:
   explicit Rows(const store::Store& store) : bases_(generator::bases_of_built(store)) {
     for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of({}, id, std::nullopt));
-    for (auto& root : store::RootIndex::read(store, store::DamagedRoots::refuse).all()) {
+    for (auto& root : store::RootIndex::read(store).all()) {
       projects_.emplace(instance_id(root), rows_.size());
       rows_.push_back(row_of(store::names(root), root.environment, std::move(root.manifest)));
       nameless_.erase(root.environment);

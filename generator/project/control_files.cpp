@@ -28,13 +28,21 @@ std::vector<std::filesystem::path> control_files(const store::Root& root) {
   return {all.begin(), all.end()};
 }
 
+std::vector<std::filesystem::path> files_of_people(const store::Root& root) {
+  std::vector<std::filesystem::path> all = {root.manifest, lock_path(root.manifest)};
+  for (const auto& graph : root.graphs)
+    for (const auto& file : graph.sources)
+      if (file.filename() != "build.ninja" && file.filename() != cmake_steps_file) all.push_back(file);
+  return all;
+}
+
 OwnDirectory::WrittenBySessions in_projects(const store::Store& store, std::vector<std::filesystem::path> projects) {
   return [&store, projects = std::move(projects)](const std::filesystem::path& directory) {
     auto lies_in = [&](const std::filesystem::path& project) {
       auto rest = directory.lexically_relative(project);
       return !rest.empty() && *rest.begin() != "..";
     };
-    auto roots = store::RootIndex::read(store, store::DamagedRoots::refuse).all();
+    auto roots = store::RootIndex::read(store).all();
     return std::any_of(projects.begin(), projects.end(), lies_in) ||
            std::any_of(roots.begin(), roots.end(),
                        [&](const store::IndexedRoot& root) { return lies_in(root.manifest.parent_path()); });

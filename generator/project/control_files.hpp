@@ -20,6 +20,8 @@ namespace karapace::generator {
 /// and in the graph's directory build.ninja, steps.cmake and `.karapace`, where Ninja's logs are, which tell it what is
 /// up to date; of graphs that an older release wrote they are in the directory itself.
 std::vector<std::filesystem::path> control_files(const store::Root& root);
+/// Those of them that people make, and may make links: manifests, locks and keyrings.
+std::vector<std::filesystem::path> files_of_people(const store::Root& root);
 
 /// Whether a directory lies in one of these projects, or in any project of the store: what runs in its sessions may
 /// have put links there. The store must live as long.

@@ -92,7 +92,7 @@ void join_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcep
   if (!root || !proc) reporter.fail("open", "/proc");
   if (!is_of_type(proc.get(), PROC_SUPER_MAGIC)) reporter.fail("find", "/proc", ESTALE);
   // What the host binds stands at the same paths here.
-  change_host_view(sandbox.host, reporter);
+  change_host_view(sandbox.host, Covered::perhaps, reporter);
   MountExecutor executor(root.get(), reporter);
   executor.take(std::move(processes));
   executor.run(sandbox.mounts);
@@ -104,7 +104,7 @@ void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexce
   Fd root = mount_root(sandbox.root, reporter);
   MountExecutor executor(root.get(), reporter);
   executor.take_from_store(sandbox.mounts);
-  change_host_view(sandbox.host, reporter);
+  change_host_view(sandbox.host, Covered::not_yet, reporter);
   executor.run(sandbox.mounts);
   if (::fchdir(root.get()) != 0) reporter.fail("enter the root", "/");
   if (sys::pivot_root_here() != 0) reporter.fail("pivot_root", "/");

@@ -79,68 +79,70 @@ std::vector<fs::path> between(const fs::path& shown, const fs::path& path) {
   return directories;
 }
 
-/// The way that the host goes to a file, link by link, those of directories too: who exchanges one of them leads it elsewhere.
+/// The way that the host goes from a link to a file, link by link, those of directories too: who exchanges one of them, or
+/// a directory that is left again by "..", leads it elsewhere.
 class Way {
  public:
-  explicit Way(const fs::path& file) { push(file); }
-
-  /// The next link that is passed; nothing when there is none any more.
-  std::optional<fs::path> next_link() {
-    while (!rest_.empty()) {
-      const auto part = std::move(rest_.back());
-      rest_.pop_back();
-      if (part == "..") {
-        real_ = real_.parent_path();
-        continue;
-      }
-      auto next = real_ / part;
-      std::error_code error;
-      if (!fs::is_symlink(fs::symlink_status(next, error))) {
-        real_ = std::move(next);
-        continue;
-      }
-      is_at_end_ = rest_.empty();
-      const auto target = fs::read_symlink(next, error);
-      if (error || ++links_ > most_links || !is_followed(next)) return stop(std::move(next));
-      if (target.is_absolute()) real_ = "/";
-      push(target);
-      return next;
-    }
-    return std::nullopt;
-  }
-  /// Whether the last link was no directory's.
-  bool is_at_end() const noexcept { return is_at_end_; }
-  /// Where it ends; nothing when it leads nowhere.
-  std::optional<fs::path> end() const {
-    std::error_code error;
-    return is_stopped_ || (links_ > 0 && !is_followed(real_)) || !fs::exists(fs::symlink_status(real_, error)) ? std::nullopt : std::optional(real_);
+  explicit Way(const fs::path& link) : written_(link) {
+    push(link);
+    while (!rest_.empty()) step();
   }
 
-  /// Links may be made to lead through thousands of directories, each of which would be a mount.
-  static bool is_followed(const fs::path& path) { return std::distance(path.begin(), path.end()) <= most_parts; }
+  /// All that it passes, in order; the last is not a directory's when `end` is no directory.
+  const std::vector<fs::path>& links() const noexcept { return links_; }
+  /// Where it ends, whether or not anything is there.
+  const fs::path& end() const noexcept { return real_; }
 
  private:
-  static constexpr int most_links = 40;
+  // Links may be made to lead through thousands of directories, each of which would be a mount.
+  static constexpr std::size_t most_links = 8;
   static constexpr std::ptrdiff_t most_parts = 64;
 
+  void step() {
+    const auto part = std::move(rest_.back());
+    rest_.pop_back();
+    if (part == "..") {
+      // Up from the link's own directory is the way that is held already.
+      if (has_gone_down_) refuse("goes up again after going down");
+      real_ = real_.parent_path();
+      return;
+    }
+    auto next = real_ / part;
+    std::error_code error;
+    if (std::distance(next.begin(), next.end()) > most_parts) refuse("is too deep");
+    if (!fs::is_symlink(fs::symlink_status(next, error))) {
+      real_ = std::move(next);
+      has_gone_down_ = true;
+      return;
+    }
+    links_.push_back(next);
+    if (links_.size() > most_links) refuse("passes too many links");
+    const auto target = fs::read_symlink(next, error);
+    if (error) refuse("can not be read");
+    if (target.is_absolute()) real_ = "/";
+    has_gone_down_ = false;
+    push(target);
+  }
+
   void push(const fs::path& path) {
-    const auto relative = path.relative_path();
     std::vector<fs::path> parts;
-    for (const auto& part : relative)
+    for (const auto& part : path.relative_path())
       if (!part.empty() && part != ".") parts.push_back(part);
     rest_.insert(rest_.end(), parts.rbegin(), parts.rend());
   }
-  std::optional<fs::path> stop(fs::path link) {
-    rest_.clear();
-    is_stopped_ = true;
-    return link;
+
+  [[noreturn]] void refuse(std::string_view why) const {
+    throw SandboxError(
+        fmt::format("sandbox: \"{}\" is a link, and its way to a file {}, so that what runs here could lead it elsewhere: let "
+                    "it lead to the file itself, or put the file in its place",
+                    escaped_utf8(written_.native()), why));
   }
 
+  const fs::path& written_;
   std::vector<fs::path> rest_;  // the next part last
+  std::vector<fs::path> links_;
   fs::path real_ = "/";
-  int links_ = 0;
-  bool is_at_end_ = false;
-  bool is_stopped_ = false;
+  bool has_gone_down_ = false;
 };
 
 class Planner {
@@ -190,21 +192,34 @@ class Planner {
               fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to", escaped_utf8(file.native())),
               errno)));
     }
-    Way way(file);
-    while (const auto link = way.next_link()) protect_everywhere(*link, way.is_at_end() ? shown_file(*link) : fs::path());
-    if (const auto end = way.end()) protect_everywhere(*end);
+    if (S_ISLNK(status.st_mode)) return protect_link(file);
+    std::error_code error;
+    const auto parent = fs::canonical(file.parent_path(), error);
+    if (!error) protect_everywhere(parent / file.filename());
   }
 
-  /// The regular file that the link leads to; "" when there is none, or when it is not shown anyway.
-  fs::path shown_file(const fs::path& link) const {
+  /// A link at a name that only we make is nobody's: `gen` refuses it, and nothing is shown through it.
+  void protect_link(const fs::path& link) {
     std::error_code error;
-    auto file = fs::canonical(link, error);
-    if (error || !fs::is_regular_file(file, error) || !Way::is_followed(file) || is_hidden(file)) return {};
+    const auto parent = fs::canonical(link.parent_path(), error);
+    if (error) return;
+    const auto real = parent / link.filename();
+    const bool is_followed = std::find(limits_.followed.begin(), limits_.followed.end(), link) != limits_.followed.end();
+    if (!is_followed) return protect_everywhere(real);
+    const Way way(real);
+    const auto target = is_shown_file(way.end()) ? way.end() : fs::path();
+    for (const auto& one : way.links()) protect_everywhere(one, &one == &way.links().back() ? target : fs::path());
+    if (!target.empty()) protect_everywhere(target);
+  }
+
+  /// A regular file that the session sees anyway.
+  bool is_shown_file(const fs::path& file) const {
+    std::error_code error;
+    if (!fs::is_regular_file(fs::symlink_status(file, error)) || is_hidden(file)) return false;
     const auto paths = paths_of(file);
-    const bool is_shown = std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
+    return std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
       return std::any_of(limits_.shown.begin(), limits_.shown.end(), [&](const fs::path& one) { return lies_in(path, one); });
     });
-    return is_shown ? file : fs::path();
   }
 
   bool is_hidden(const fs::path& path) const { return limits_.hidden && mounts_.lies_within(path, *limits_.hidden); }
@@ -278,7 +293,7 @@ Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept
 const char* action(Kind kind) noexcept;
 
 /// What is exchanged meanwhile is looked up again.
-void lay(const HostOperation& operation, Covers& covers, const init::Reporter& reporter) noexcept {
+void lay(const HostOperation& operation, Covered covered, Covers& covers, const init::Reporter& reporter) noexcept {
   const char* path = operation.path.c_str();
   constexpr int tries = 8;
   for (int left = tries; left > 0; --left) {
@@ -287,7 +302,7 @@ void lay(const HostOperation& operation, Covers& covers, const init::Reporter& r
     if (!place && errno == ENOENT && operation.kind != Kind::hide) return;
     if (!place) reporter.fail(action(operation.kind), path);
     if (!is_expected(place.get(), operation)) reporter.fail(action(operation.kind), path, ESTALE);
-    if (is_covered_already(operation, place.get())) return;
+    if (covered == Covered::perhaps && is_covered_already(operation, place.get())) return;
     Fd cover = cover_for(operation, place.get(), covers);
     if (cover && sys::move_mount(cover.get(), place.get()) == 0) return;
     if (errno != ENOENT || operation.kind == Kind::hide) break;
@@ -369,9 +384,9 @@ std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations)
   return operations;
 }
 
-void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept {
+void change_host_view(const std::vector<HostOperation>& operations, Covered covered, const init::Reporter& reporter) noexcept {
   Covers covers;
-  for (const auto& operation : operations) lay(operation, covers, reporter);
+  for (const auto& operation : operations) lay(operation, covered, covers, reporter);
 }
 
 }  // namespace karapace::runtime

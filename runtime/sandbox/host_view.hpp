@@ -79,16 +79,20 @@ struct HostLimits {
   std::optional<std::filesystem::path> hidden;   // a directory, without links: nothing of it may be seen
   std::vector<std::filesystem::path> read_only;  // files and directories; what does not exist is left out
   std::vector<std::filesystem::path> shown;      // what binds show
+  std::vector<std::filesystem::path> followed = {};  // of `read_only` those that a person may have made a link
 };
 
 /// What has to be done to the host's file system so that the limits hold for all that is shown. SandboxError when what
-/// is to be hidden or must not be written can not be looked at.
+/// is to be hidden or must not be written can not be looked at, or when a link of `followed` leads by a way on which it
+/// could be led elsewhere.
 std::vector<HostOperation> host_operations(const HostMounts& mounts, const HostLimits& limits);
 
 /// What a session that joins others has to do anew: all but hiding.
 std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations);
 
+/// Whether what is asked for may be there: of a session that joins others it is what they have covered.
+enum class Covered { not_yet, perhaps };
 /// Carries them out in a cloned child with a mount namespace of its own: neither allocates nor throws.
-void change_host_view(const std::vector<HostOperation>& operations, const init::Reporter& reporter) noexcept;
+void change_host_view(const std::vector<HostOperation>& operations, Covered covered, const init::Reporter& reporter) noexcept;
 
 }  // namespace karapace::runtime

@@ -112,7 +112,11 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
     const auto paths = mounts.paths_of(*place);
     known.insert(known.end(), paths.begin(), paths.end());
   }
-  if (request.control_files) limits.read_only = request.control_files(known);
+  if (request.control_files) {
+    auto files = request.control_files(known);
+    limits.read_only = std::move(files.all);
+    limits.followed = std::move(files.of_people);
+  }
   plan.host = host_operations(mounts, limits);
 }
 
@@ -213,7 +217,7 @@ std::ptrdiff_t depth(const fs::path& path) { return std::distance(path.begin(), 
 /// Whether the directory lies in a project, which its sessions may write to.
 bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>& project, const fs::path& directory) {
   if (project && lies_in(directory, *project)) return true;
-  const auto roots = store::RootIndex::read(store, store::DamagedRoots::leave_out).all();
+  const auto roots = store::RootIndex::read(store).all();
   return std::any_of(roots.begin(), roots.end(),
                      [&](const store::IndexedRoot& root) { return lies_in(directory, root.manifest.parent_path()); });
 }

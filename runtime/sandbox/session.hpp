@@ -33,6 +33,12 @@ enum class Persistence {
   ephemeral,  // changes are gone when the session ends
 };
 
+/// What the host believes of projects.
+struct ControlFiles {
+  std::vector<std::filesystem::path> all;        // absolute; what does not exist is left out
+  std::vector<std::filesystem::path> of_people;  // those of them that people may make links
+};
+
 struct SessionRequest {
   std::string name;  // of the environment, for the host name and prompts
   std::vector<std::string> argv;
@@ -47,7 +53,7 @@ struct SessionRequest {
   std::vector<std::filesystem::path> store_binds = {};      // of the store, at their own paths, read-only (a sysroot)
   /// What people and programs outside believe of what lies in these directories, which the session shows: it is shown
   /// read-only, and held (flock(2), shared) as long as the session runs. Absolute; what does not exist is left out.
-  std::function<std::vector<std::filesystem::path>(const std::vector<std::filesystem::path>& shown)> control_files = {};
+  std::function<ControlFiles(const std::vector<std::filesystem::path>& shown)> control_files = {};
   bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
   Notice notice = {};                         // told what is waited for
 };

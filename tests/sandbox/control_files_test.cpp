@@ -21,7 +21,7 @@ class ControlFiles : public Sessions {
     fs::create_directory(project());
     std::ofstream(graph()) << "graph\n";
     request.binds = {project()};
-    request.control_files = [this](const std::vector<fs::path>&) { return std::vector<fs::path>{graph()}; };
+    request.control_files = [this](const std::vector<fs::path>&) { return runtime::ControlFiles{{graph()}, {}}; };
   }
   fs::path project() const { return directory / "project"; }
   fs::path graph() const { return project() / "build.ninja"; }

@@ -90,13 +90,42 @@ TEST_F(HostView, NothingOfTheHiddenCanBeSeenOrMovedIntoSight) {
 TEST_F(HostView, ControlFilesAreReadOnlyByEveryName) {
   fs::create_symlink("control", shown / "link");
   const auto outcome = run_limited(
-      {.hidden = std::nullopt, .read_only = {shown / "control", shown / "link"}, .shown = {shown}},
+      {.hidden = std::nullopt, .read_only = {shown / "control", shown / "link"}, .shown = {shown}, .followed = {shown / "link"}},
       "echo x > control; echo x > link; rm control; rm link; mv control y; echo z > z; mv z control; cat link; "
       "chmod 777 control");
   EXPECT_EQ(outcome.error, "");
   EXPECT_NE(outcome.output.find("control"), std::string::npos);
   EXPECT_EQ(read_file(shown / "control"), "control");
   EXPECT_EQ(fs::read_symlink(shown / "link"), "control");
+}
+
+TEST_F(HostView, LinksThatPeopleMadeAreFollowedOnlyWhereNothingCanLeadThemElsewhere) {
+  fs::create_directories(shown / "s/sub");
+  fs::create_directory_symlink("s", shown / "cfg");
+  std::ofstream(shown / "s/m") << "manifest";
+  const auto operations = [&](const fs::path& target) {
+    fs::remove(shown / "link");
+    fs::create_symlink(target, shown / "link");
+    return host_operations(HostMounts::read(), {.hidden = std::nullopt, .read_only = {shown / "link"}, .shown = {shown}, .followed = {shown / "link"}});
+  };
+  const auto paths = [](const std::vector<HostOperation>& all) {
+    std::vector<std::string> names;
+    for (const auto& one : all) names.push_back(one.path.filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  EXPECT_EQ(paths(operations("cfg/m")), (std::vector<std::string>{"cfg", "link", "m", "s"}));
+  fs::path deep = "s";
+  for (int i = 0; i < 70; ++i) deep /= "d";
+  for (const fs::path& bad : {fs::path("s/sub/../m"), fs::path("cfg/sub/../m"), deep / "m", fs::path("link")})
+    EXPECT_THROW(operations(bad), SandboxError) << bad;
+  // Where it is nobody's, nothing is followed, and nothing is refused.
+  for (const fs::path& any : {fs::path("s/sub/../m"), deep / "m", fs::path("link"), fs::path("cfg/m")}) {
+    fs::remove(shown / "own");
+    fs::create_symlink(any, shown / "own");
+    EXPECT_EQ(paths(host_operations(HostMounts::read(), {.hidden = std::nullopt, .read_only = {shown / "own"}, .shown = {shown}})),
+              std::vector<std::string>{"own"});
+  }
 }
 
 TEST_F(HostView, ASandboxIsRefusedWhenWhatIsToBeHiddenWasExchanged) {

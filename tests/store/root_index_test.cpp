@@ -34,7 +34,7 @@ class RootIndexTest : public StoreTest {
   std::string record_of(const std::string& directory) const {
     return blake3(canonical_manifest(manifest(directory)).native()).hex();
   }
-  std::vector<IndexedRoot> indexed() const { return RootIndex::read(store_, DamagedRoots::refuse).all(); }
+  std::vector<IndexedRoot> indexed() const { return RootIndex::read(store_).all(); }
   std::vector<IndexedRoot> as_recorded() const {
     std::vector<IndexedRoot> all;
     for (const auto& one : roots(store_)) {
@@ -69,7 +69,7 @@ TEST_F(RootIndexTest, SaysWhatTheRecordsSay) {
   EXPECT_EQ(indexed(), as_recorded());
   settle();
   EXPECT_EQ(indexed(), as_recorded());
-  const auto index = RootIndex::read(store_, DamagedRoots::refuse);
+  const auto index = RootIndex::read(store_);
   EXPECT_EQ(index.named("b").size(), 2u);
   EXPECT_EQ(index.named("odd \n\t\\ \xff").size(), 1u);
   EXPECT_TRUE(index.named("").empty());
@@ -126,7 +126,7 @@ TEST_F(RootIndexTest, ARecordOfTheSameSizeInPlaceOfAnotherIsSeen) {
   ASSERT_EQ(texts[0].size(), texts[1].size());
   for (std::size_t i = 0; i < 500; ++i) {
     write_file_atomically(record, texts[i % 2], Durable::no);
-    const auto index = RootIndex::read(store_, DamagedRoots::refuse);
+    const auto index = RootIndex::read(store_);
     ASSERT_EQ(index.named(i % 2 == 0 ? "one" : "two").size(), 1u) << i;
     ASSERT_EQ(index.all().size(), 2u) << i;
     if (i % 50 == 0) settle();
@@ -184,14 +184,14 @@ TEST_F(RootIndexTest, WhereNoneCanBeWrittenTheRecordsAreRead) {
   std::filesystem::rename(temporary_.path() / "staging", store_.staging_path());
 }
 
-TEST_F(RootIndexTest, ADamagedRecordIsToldAndKeepsTheOthersFound) {
+TEST_F(RootIndexTest, ADamagedRecordIsToldAndNothingIsBelievedOfTheRest) {
   add_root(store_, root("bad", "bad"));
   add_root(store_, root("good", "good"));
   flip_byte(store_.roots_path() / record_of("bad"));
   ::usleep(20000);
   for (int round = 0; round < 2; ++round) {
     EXPECT_NE(error_of([&] { indexed(); }).find(record_of("bad")), std::string::npos);
-    EXPECT_EQ(names_below(temporary_.path()), (std::vector<std::string>{"good"}));
+    EXPECT_NE(error_of([&] { names_below(temporary_.path()); }).find(record_of("bad")), std::string::npos);
   }
   EXPECT_FALSE(std::filesystem::exists(file()));
 }
@@ -203,7 +203,18 @@ TEST_F(RootIndexTest, AnotherProjectsDamageDoesNotKeepAProjectFromItsName) {
   flip_byte(store_.roots_path() / record_of("bad"));
   EXPECT_EQ(resolve_reference(store_, "good", "/").root->manifest, manifest("good"));
   EXPECT_NE(error_of([&] { resolve_reference(store_, "bad", "/"); }).find("verify-store --repair"), std::string::npos);
-  EXPECT_EQ(names_below(temporary_.path()), (std::vector<std::string>{"good"}));
+  EXPECT_EQ(names_below(manifest("good").parent_path()), (std::vector<std::string>{"good"}));
+  // A session that shows it would not know what to cover.
+  EXPECT_NE(error_of([&] { names_below(temporary_.path()); }).find("verify-store --repair"), std::string::npos);
+}
+
+TEST_F(RootIndexTest, AProjectIsFoundByTheDirectoryOfItsKeyring) {
+  auto one = root("keys", "keys");
+  const auto keyring = temporary_.path() / "keyrings/tools.asc";
+  one.graphs = {{manifest("keys").parent_path(), {manifest("keys"), keyring}}};
+  add_root(store_, one);
+  settle();
+  EXPECT_EQ(names_below(keyring.parent_path()), (std::vector<std::string>{"keys"}));
 }
 
 TEST_F(RootIndexTest, RecordsOfTheFirstFormatAreInIt) {
@@ -227,7 +238,7 @@ TEST_F(RootIndexTest, NothingIsLeftInStaging) {
 /// Adds, renames and removes a project of its own; 0 when it saw each change at once and no other change undid it.
 int live(const Store& store, const std::filesystem::path& directory, const std::string& own) {
   const auto manifest = directory / own / "karapace.toml";
-  auto found = [&](const std::string& name) { return RootIndex::read(store, DamagedRoots::refuse).named(name).size(); };
+  auto found = [&](const std::string& name) { return RootIndex::read(store).named(name).size(); };
   auto shown = [&] { return roots_in(store, {directory / own}).size(); };
   for (int i = 0; i < 25; ++i) {
     const auto name = fmt::format("{}-{}", own, i % 2);

@@ -178,7 +178,10 @@ def listener(stage: Stage, path: pathlib.Path):
 
 
 def of_begun_session(ran) -> tuple:
-    """A session that does not begin proves nothing here: what lies in its project must not keep it from that."""
+    """A session that does not begin proves nothing here: what lies in its project must not keep it from that; but for a
+    person's link that could be led elsewhere, which is named."""
+    if "is a link, and its way to a file" in ran.output:
+        return "refused", "named"
     return view_of(ran) if VIEW.search(ran.output) else ("invalid", last_line(ran))
 
 
