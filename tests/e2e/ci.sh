@@ -53,7 +53,7 @@ if [ "$mode" = root ]; then
   install -d -m 700 "$work/carried"
   tar -C "$work/carried" --xattrs --xattrs-include='*' -xf "$work/store.tar"
   rm "$work/store.tar"
-  as "$mode" karapace --store "$work/carried" verify-store | grep -q 'all good' || fail "the carried store is damaged"
+  as "$mode" karapace --store "$work/carried" verify-store | finds 'all good' || fail "the carried store is damaged"
   check 0 carried EXPECTED="$work/first.json" RECORDS="$work/second.json"
   cmp "$work/first.json" "$work/second.json" || fail "the records of two machines"
   grep -q 'as in .*: identical' "$work/text" || fail "the comparison with the first machine"

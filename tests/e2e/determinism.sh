@@ -40,7 +40,7 @@ compare() { # DIRECTORY DIRECTORY
       local key=${record##*/} one other
       one=$(sed -n 's/.*"layer": "\(.*\)".*/\1/p' "$record")
       other=$(sed -n 's/.*"layer": "\(.*\)".*/\1/p' "$b/store/steps/$key" 2>/dev/null || true)
-      [ "$one" = "$other" ] || diff "$a/store/layers/$one/listing" "$b/store/layers/$other/listing" | head -40 || true
+      [ "$one" = "$other" ] || diff "$a/store/layers/$one/listing" "$b/store/layers/$other/listing" | first 40 || true
     done
     fail "$a and $b differ"
   fi

@@ -35,6 +35,6 @@ run ninja >"$work/third.log" || { tail -50 "$work/third.log"; fail "the third bu
 expect "packages unpacked again" "$before" "$(records "$store" unpack | wc -l)"
 
 step "a record that vanishes is made again"
-rm "$store/steps/$(records "$store" unpack | head -1)"
+rm "$store/steps/$(records "$store" unpack | first 1)"
 run ninja >/dev/null
 expect "then" "ninja: no work to do." "$(run ninja)"

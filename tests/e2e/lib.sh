@@ -30,6 +30,13 @@ fail() {
 
 step() { echo "--- $*"; }
 
+# finds GREP-ARGUMENT...: whether standard input has such a line. It reads to the end: behind `grep -q`, which leaves at the
+# first match, whoever still writes dies of SIGPIPE, and pipefail calls that a failure.
+finds() { grep "$@" | cat >/dev/null; }
+
+# first N: the first N lines of standard input, which is read to its end for the same reason.
+first() { sed -n "1,$1p"; }
+
 # The users of the three id modes. An ordinary caller tests itself, and itself restricted to a single id.
 if [ "$(id -u)" = 0 ]; then
   modes="root subid single"

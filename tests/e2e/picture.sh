@@ -48,7 +48,7 @@ assert graph["format"] == 1 and graph["last_build"] is None and graph["critical_
 assert [e["name"] for e in graph["environments"]] == ["app"]
 assert not any(s["built"] for s in graph["steps"] if s["kind"] != "fetch")
 PYTHON
-run graph show | grep -q "not built" || fail "the picture does not say that nothing is built"
+run graph show | finds "not built" || fail "the picture does not say that nothing is built"
 run graph trace >/dev/null 2>"$work/error" && fail "there is a trace of nothing"
 grep -q "build first" "$work/error" || fail "no way out: $(cat "$work/error")"
 
@@ -110,7 +110,7 @@ step "another build directory finds everything there, and a record that is remad
 install -d -o "$(user_of "$mode")" "$work/other"
 run gen -C "$work/other" "$work/app" >/dev/null
 expect "ninja in a second directory" "ninja: no work to do." "$(as "$mode" ninja -C "$work/other" | tail -1)"
-rm "$store/steps/$(records "$store" unpack | head -1)"
+rm "$store/steps/$(records "$store" unpack | first 1)"
 as "$mode" ninja -C "$work/other" >/dev/null
 trace_to "$work/hits.json" --build "$work/other"
 read -r ran hits _ < <(read_trace "$work/hits.json")

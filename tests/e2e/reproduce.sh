@@ -50,7 +50,7 @@ for mode in $modes; do
   expect "years and months of the second stamp" False "$(result '"'"$month"'" in r["causes"][0]["files"][1]["shown"][1]')"
   expect "what is left in staging" "" "$(ls store/staging)"
 
-  unpack=$(records "$PWD/store" unpack | head -1)
+  unpack=$(records "$PWD/store" unpack | first 1)
   run 0 "$mode" "$PWD/store/steps/${unpack#./}"
   expect "a step and what it needs" 2 "$(result 'r["steps"]')"
 

@@ -55,7 +55,7 @@ for mode in $modes; do
   kept=$(run karapace toolchain --json | sed -n 's/.*"toolchain_file": "\(.*\)".*/\1/p')
   case $kept in "$store"/toolchains/*/toolchain.cmake) ;; *) fail "the toolchain is kept in \"$kept\"" ;; esac
   grep -qF "set(karapace_programs [==[${kept%/*}/bin]==])" "$work/toolchain.cmake" || fail "the printed file names the store's programs"
-  run karapace toolchain --preset | grep -qF "\"toolchainFile\": \"$kept\"" || fail "the preset names the store's file"
+  run karapace toolchain --preset | finds -F "\"toolchainFile\": \"$kept\"" || fail "the preset names the store's file"
   [ ! -e .karapace/toolchain ] || fail "programs in the project"
 
   step "nothing is removed through a link in the project"
@@ -78,20 +78,20 @@ for mode in $modes; do
   rm /tmp/outside-only
   expect "second build" "ninja: no work to do." "$(run ninja -C build | tail -1)"
   grep -q -- "--sysroot=$sysroot" build/compile_commands.json || fail "compile_commands.json names the sysroot"
-  run ninja -C build -t deps | grep -q "$sysroot/usr/include/zlib.h" || fail "headers are named below the sysroot"
+  run ninja -C build -t deps | finds "$sysroot/usr/include/zlib.h" || fail "headers are named below the sysroot"
   foreign=$(run ninja -C build -t deps | sed -n 's/^    \(\/.*\)/\1/p' | grep -v -e "^$sysroot/" -e "^$project/" || true)
   expect "headers from elsewhere" "" "$foreign"
-  escapes=$(run find "$sysroot" -type l -lname '/*' | head -3)
+  escapes=$(run find "$sysroot" -type l -lname '/*' | first 3)
   expect "absolute links in the sysroot" "" "$escapes"
 
   step "a changed source is compiled, and nothing else"
   sed -i 's/return 42/return 40 + 2/' answer.c
-  run ninja -C build | grep -c Building | grep -qx 1 || fail "one file is compiled"
+  run ninja -C build | grep -c Building | finds -x 1 || fail "one file is compiled"
 
   step "a build directory outside is refused until it is shared"
   run mkdir "$work/$mode/elsewhere"
   run cmake -G Ninja -B "$work/$mode/elsewhere" --toolchain "$work/toolchain.cmake" >"$work/log" 2>&1 && fail "invisible directory"
-  tr -s ' \n' ' ' <"$work/log" | grep -q "karapace toolchain --bind $work/$mode/elsewhere" || { cat "$work/log"; fail "the remedy"; }
+  tr -s ' \n' ' ' <"$work/log" | finds "karapace toolchain --bind $work/$mode/elsewhere" || { cat "$work/log"; fail "the remedy"; }
   run karapace toolchain --bind "$work/$mode/elsewhere" >"$work/toolchain.cmake"
   run cmake -G Ninja -B "$work/$mode/elsewhere" --toolchain "$work/toolchain.cmake" >"$work/log" 2>&1 || { cat "$work/log"; fail "shared"; }
   run ninja -C "$work/$mode/elsewhere" >"$work/log" || { cat "$work/log"; fail "compile elsewhere"; }
@@ -105,7 +105,7 @@ for mode in $modes; do
       run CCACHE_DIR="$work/$mode/ccache" ccache -z >/dev/null
       run CCACHE_DIR="$work/$mode/ccache" ninja -C cached >"$work/log" || { cat "$work/log"; fail "$round build with ccache"; }
     done
-    run CCACHE_DIR="$work/$mode/ccache" ccache --print-stats | grep -qx "cache_miss	0" || fail "everything is a hit"
+    run CCACHE_DIR="$work/$mode/ccache" ccache --print-stats | finds -x "cache_miss	0" || fail "everything is a hit"
   fi
 
   step "the kept file serves as well as the printed one"
