@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a change can not be overlooked. Who makes the index makes a directory in staging/ first; its time of change, T,
-// comes from the clock from which roots/ gets its own, C, and as coarsely (both are of one file system, or nothing is
-// written). Then it reads C, then the records. It writes the index only if C < T. A change after T was given gives
-// roots/ a time of T or later, so not C. So whoever finds C later knows that nothing has changed since before the
-// records were read: also not by a release that knows no index, by hand, in the same tick of the clock, or while the
-// index was made. Two that are made at once both hold, or name a C that nobody finds. After a crash, too: the file
-// system keeps the order of what happened to names, and a torn index is known by its digest. Only a clock that is set
-// back to the very nanosecond of C could deceive it.
+// comes from the clock from which roots/ and the records get theirs, and as coarsely (all are of one file system, or
+// nothing is written). Then it reads the time C of roots/, then number, size and time of each record and the record. It
+// writes the index only if all these times are before T. A change after T was given, of roots/ by rename(2) or of a
+// record in place, gives the one or the other a time of T or later. So whoever finds all times as the index says knows
+// that nothing has changed since before the records were read: also not by a release that knows no index, by hand
+// (`cp` of a backup writes in place), in the same tick of the clock, or while the index was made. Two that are made at
+// once both hold, or name times that nobody finds. After a crash, too: the file system keeps the order of what happened
+// to names, and a torn index is known by its digest. Only a clock that is set back to the very nanosecond could deceive
+// it.
 //
-// Of an index that no longer counts, the lines of records with the number, size and time that they had are taken over
-// if that time is before C. Then the file is the same: records are never written in place, and one that took the number
-// of another after the index was made has a time of T or later.
+// Of an index that no longer counts, the lines of records with the number, size and time that they had are taken over:
+// by the same argument the file is the same. A line with the stamp of an earlier file keeps the index from counting.
 #include "store/root_index.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "store/cached_text.hpp"
 
 namespace karapace::store {
@@ -32,7 +34,7 @@ namespace karapace::store {
 namespace {
 
 constexpr std::string_view index_name = "roots.index";
-constexpr std::string_view format = "fields 3 ";  // another when lines have others
+constexpr std::string_view format = "fields 4 ";  // another when lines have others
 
 std::optional<struct stat> status_of(const std::filesystem::path& path) {
   struct stat status{};
@@ -53,10 +55,8 @@ std::string record_stamp_of(const struct stat& record) {
   return fmt::format("{} {} {}", record.st_ino, record.st_size, time_of(record));
 }
 
-bool was_quiet(const struct stat& roots, const struct stat& later) {
-  return roots.st_dev == later.st_dev &&
-         std::tie(roots.st_ctim.tv_sec, roots.st_ctim.tv_nsec) < std::tie(later.st_ctim.tv_sec, later.st_ctim.tv_nsec);
-}
+/// Nine digits follow the point in both.
+bool is_before(std::string_view a, std::string_view b) { return std::pair(a.size(), a) < std::pair(b.size(), b); }
 
 std::string path_text(const std::filesystem::path& path) {
   auto text = escaped_utf8(path.lexically_normal().native());
@@ -134,35 +134,49 @@ class OldIndex {
   explicit OldIndex(const std::optional<std::string>& text) {
     if (!text || !text->starts_with(format)) return;
     auto lines = split(*text, '\n');
-    time_ = lines.front().substr(lines.front().rfind(' ') + 1);
     for (std::size_t i = 1; i + 1 < lines.size(); ++i)
       lines_.emplace(lines[i].substr(0, lines[i].find('\t')), lines[i]);
   }
 
-  /// Nothing of a record as young as the directory was: another of its size could have its number and time.
-  std::optional<Entry> entry(const std::string& record, const struct stat& status) const {
+  /// Also of a record that is another by now.
+  std::optional<Entry> entry(const std::string& record) const {
     auto line = lines_.find(record);
-    if (line == lines_.end() || !is_before(time_of(status), time_)) return std::nullopt;
-    auto entry = entry_from(line->second);
-    return entry.stamp == record_stamp_of(status) ? std::optional(std::move(entry)) : std::nullopt;
+    return line == lines_.end() ? std::nullopt : std::optional(entry_from(line->second));
   }
 
  private:
-  /// Nine digits follow the point in both.
-  static bool is_before(std::string_view a, std::string_view b) {
-    return std::pair(a.size(), a) < std::pair(b.size(), b);
-  }
-
-  std::string_view time_;
   std::unordered_map<std::string_view, std::string_view> lines_;
 };
 
+/// Whether all records, which are those of the lines, are as they were.
+bool are_unchanged(const Store& store, std::string_view lines) {
+  const auto directory = open_if_exists(AT_FDCWD, store.roots_path(), O_RDONLY | O_DIRECTORY);
+  while (directory && !lines.empty()) {
+    const auto name = lines.substr(0, lines.find('\t'));
+    const auto rest = lines.substr(name.size() + 1);
+    struct stat status{};
+    if (::fstatat(directory->get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    if (rest.substr(0, rest.find('\t')) != record_stamp_of(status)) return false;
+    lines.remove_prefix(std::min(lines.find('\n'), lines.size() - 1) + 1);
+  }
+  return directory.has_value();
+}
+
+/// A record that was damaged in place stands here with what it said before: who wants that project reads the record and
+/// tells the damage, and the others are found.
 std::optional<Entry> read_entry(const Store& store, const std::string& record, const OldIndex& old) {
   const auto status = status_of(store.roots_path() / record);
   if (!status) return std::nullopt;
-  if (auto entry = old.entry(record, *status)) return entry;
-  auto root = read_root(store, record, RootSteps::left_out);
-  return root ? std::optional(Entry{record_stamp_of(*status), indexed(record, *root)}) : std::nullopt;
+  auto known = old.entry(record);
+  const auto stamp = record_stamp_of(*status);
+  if (known && known->stamp == stamp) return known;
+  try {
+    auto root = read_root(store, record, RootSteps::left_out);
+    return root ? std::optional(Entry{stamp, indexed(record, *root)}) : std::nullopt;
+  } catch (const StoreError&) {
+    if (!known) throw;
+    return known;
+  }
 }
 
 std::vector<Entry> read_entries(const Store& store, const OldIndex& old) {
@@ -175,12 +189,22 @@ std::vector<Entry> read_entries(const Store& store, const OldIndex& old) {
   return entries;
 }
 
+bool was_quiet(const struct stat& roots, const std::vector<Entry>& entries, const struct stat& later) {
+  const auto end = time_of(later);
+  auto is_old = [&](const Entry& entry) {
+    return is_before(std::string_view(entry.stamp).substr(entry.stamp.rfind(' ') + 1), end);
+  };
+  return roots.st_dev == later.st_dev && is_before(time_of(roots), end) &&
+         std::all_of(entries.begin(), entries.end(), is_old);
+}
+
 }  // namespace
 
 RootIndex RootIndex::read(const Store& store) {
   auto before = status_of(store.roots_path());
   auto kept = cached_text(store, index_name);
-  if (auto stamp = before ? stamp_of(*before) : "\n"; kept && kept->starts_with(stamp))
+  auto stamp = before ? stamp_of(*before) : "\n";
+  if (kept && kept->starts_with(stamp) && are_unchanged(store, std::string_view(*kept).substr(stamp.size())))
     return {*std::move(kept), stamp.size()};
   const auto staging = staging_if_writable(store);
   const auto later = staging ? status_of(staging->path()) : std::nullopt;
@@ -188,7 +212,7 @@ RootIndex RootIndex::read(const Store& store) {
   const auto entries = read_entries(store, OldIndex(kept));
   std::string lines;
   for (const auto& entry : entries) lines += line_of(entry);
-  if (later && roots && was_quiet(*roots, *later))
+  if (later && roots && was_quiet(*roots, entries, *later))
     keep_text(store, *staging, index_name, stamp_of(*roots) + lines);
   return {std::move(lines), 0};
 }

@@ -2,9 +2,10 @@
 // The index of roots: what commands ask of all of them, in one file, so that `karapace exec NAME` reads no thousand
 // records.
 //
-// `roots.index` is made by whoever finds none that holds. It names the directory roots/ and the time of its last
-// change, and counts only while both are as they say: every record appears, is replaced and goes by rename(2) or
-// unlink(2), which change that time (POSIX), whoever does it. root_index.cpp has the argument why a change can not be
+// `roots.index` is made by whoever finds none that holds. It has the time of the last change of the directory roots/,
+// and of each record in it its number, size and time. It counts only while all are as it says: records that appear, are
+// replaced or go change the directory's time, those that somebody writes in place (`cp` of a backup) their own (POSIX).
+// To look at a record costs a hundredth of reading it. root_index.cpp has the argument why a change can not be
 // overlooked. In doubt (a change a moment ago, a damaged record, a store that can not be written) every record is read,
 // as if there were none.
 #pragma once

@@ -115,6 +115,41 @@ TEST_F(RootIndexTest, NoChangeIsOverlookedHoweverSoonItComes) {
   }
 }
 
+TEST_F(RootIndexTest, ARecordThatIsRestoredInPlaceIsSeen) {
+  const auto record = store_.roots_path() / record_of("p");
+  add_root(store_, root("others", "others"));
+  std::vector<std::string> texts;
+  for (const char* name : {"one", "two"}) {
+    add_root(store_, root(name, "p"));
+    texts.push_back(read_file(record));
+  }
+  std::filesystem::permissions(record, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+  for (std::size_t i = 0; i < 20; ++i) {
+    settle();
+    const auto directory = std::filesystem::last_write_time(store_.roots_path());
+    std::ofstream(record) << texts[i % 2];  // as cp(1) does
+    ASSERT_EQ(std::filesystem::last_write_time(store_.roots_path()), directory);
+    const std::string_view name = i % 2 == 0 ? "one" : "two";
+    ASSERT_EQ(RootIndex::read(store_).named(name).size(), 1u) << i;
+    ASSERT_EQ(resolve_reference(store_, name, "/").environment, EnvironmentId(blake3(name))) << i;
+    ASSERT_EQ(indexed(), as_recorded()) << i;
+  }
+}
+
+TEST_F(RootIndexTest, ManyWritesInPlaceInOneTickAreSeen) {
+  const auto record = store_.roots_path() / record_of("p");
+  std::vector<std::string> texts;
+  for (const char* name : {"one", "two"}) {
+    add_root(store_, root(name, "p"));
+    texts.push_back(read_file(record));
+  }
+  std::filesystem::permissions(record, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+  for (std::size_t i = 0; i < 300; ++i) {
+    std::ofstream(record) << texts[i % 2];
+    ASSERT_EQ(RootIndex::read(store_).named(i % 2 == 0 ? "one" : "two").size(), 1u) << i;
+  }
+}
+
 TEST_F(RootIndexTest, ARecordOfTheSameSizeInPlaceOfAnotherIsSeen) {
   const auto record = store_.roots_path() / record_of("p");
   add_root(store_, root("others", "others"));
