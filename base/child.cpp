@@ -7,8 +7,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +72,19 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
   return pid;
 }
 
+/// Whether it ends in time.
+bool ends_within(pid_t pid, std::chrono::milliseconds patience) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) throw Error(errno_message("cannot wait for a program", errno));
+  const auto end = std::chrono::steady_clock::now() + patience;
+  struct pollfd ended{process.get(), POLLIN, 0};
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    if (::poll(&ended, 1, static_cast<int>(left.count())) > 0) return true;
+  }
+}
+
 /// Its status, as run_child says.
 int run(const ChildCommand& command, FileActions& actions) {
   if (!command.working_directory.empty()) {
@@ -80,10 +95,13 @@ int run(const ChildCommand& command, FileActions& actions) {
   pid_t pid = start(command, actions, error);
   if (error == ENOENT) return 127;
   if (error != 0) throw Error(errno_message(fmt::format("cannot run {}", command.argv[0]), error));
+  const bool in_time = !command.patience || ends_within(pid, *command.patience);
+  if (!in_time) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) throw Error(errno_message(fmt::format("cannot wait for {}", command.argv[0]), errno));
   }
+  if (!in_time) return out_of_patience;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

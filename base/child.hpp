@@ -2,7 +2,9 @@
 // Child: another program, started without a shell and waited for.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +21,11 @@ struct ChildCommand {
   std::vector<std::string> argv;            // argv[0] is looked up in PATH unless it has a slash
   std::filesystem::path working_directory;  // empty: ours
   ChildOutput output = ChildOutput::inherit;
+  std::optional<std::chrono::milliseconds> patience = std::nullopt;  // then it is killed
 };
+
+/// The status of one that was killed because it took longer than that; timeout(1) has the same.
+inline constexpr int out_of_patience = 124;
 
 /// Its exit status; 128 + signal when it was killed. 127 when there is no such program; Error when it can not be
 /// started otherwise.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.hpp"
 #include "cli/diff_paint.hpp"
 #include "generator/graph/diff/diff_report.hpp"
 
@@ -17,7 +18,7 @@ using generator::LockCheck;
 
 std::string shown(const std::filesystem::path& path) {
   auto relative = path.lexically_relative(std::filesystem::current_path());
-  return relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native();
+  return escaped_utf8(relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native());
 }
 
 std::string lock_text(const Context& context, const LockCheck& lock) {

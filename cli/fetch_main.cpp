@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/inherited_state.hpp"
+#include "base/path_error.hpp"
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
 #include "remote/fetch_step.hpp"
@@ -39,6 +40,6 @@ int main(int argc, char** argv) {
   } catch (const karapace::Error& error) {
     return fail(error.what(), karapace::exit_code(error.kind()));
   } catch (const std::exception& error) {
-    return fail(error.what(), 1);
+    return fail(karapace::told_text(error).c_str(), 1);
   }
 }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/path_error.hpp"
 #include "cli/command.hpp"
 #include "cli/suggest.hpp"
 
@@ -159,7 +160,7 @@ int run_program(std::span<const std::string> words) noexcept {
   } catch (const std::bad_alloc&) {
     return fail(context, "error", "out of memory", error_status.value_or(1));
   } catch (const std::exception& error) {
-    return fail(context, "error", error.what(), error_status.value_or(1));
+    return fail(context, "error", told_text(error), error_status.value_or(1));
   }
 }
 

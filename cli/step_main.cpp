@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/inherited_state.hpp"
+#include "base/path_error.hpp"
 #include "base/sibling_programs.hpp"
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
@@ -108,7 +109,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "karapace-step: {}\n", karapace::printable(error.what()));
     return karapace::exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "karapace-step: {}\n", karapace::printable(error.what()));
+    fmt::print(stderr, "karapace-step: {}\n", karapace::printable(karapace::told_text(error)));
     return 1;
   }
 }

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/inherited_state.hpp"
+#include "base/path_error.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
 #include "store/identifiers.hpp"
@@ -46,6 +47,6 @@ int main(int argc, char** argv) {
   } catch (const karapace::Error& error) {
     return fail(error.what(), exit_code(error.kind()));
   } catch (const std::exception& error) {
-    return fail(error.what(), 1);
+    return fail(karapace::told_text(error).c_str(), 1);
   }
 }

@@ -16,7 +16,7 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view word, std::string_view what, std::string_view character) {
   throw Error(fmt::format("gen: the path of the {} has a {} in it, which Ninja can not hold: move it: {}", what,
-                          character, printable(word)));
+                          character, escaped_utf8(word)));
 }
 
 void require_one_line(std::string_view word, std::string_view what) {

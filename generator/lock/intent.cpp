@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 
@@ -28,7 +29,8 @@ Fd open_file(const std::filesystem::path& directory, const std::string& name, co
   auto file = try_open_regular(project.get(), name, Links::inside);
   if (file.fd) return std::move(*file.fd);
   auto reason = file.refusal.empty() ? "does not exist" : file.refusal;
-  throw ManifestError(fmt::format("{} \"{}\" {}; put the file itself into {}", what, name, reason, directory.native()));
+  throw ManifestError(fmt::format("{} \"{}\" {}; put the file itself into {}", what, escaped_utf8(name), reason,
+                                  escaped_utf8(directory.native())));
 }
 
 // A file of holes takes no room, and hours to read.
@@ -36,10 +38,10 @@ constexpr std::uint64_t largest_file_gib = 16;
 
 void require_size(int file, const std::string& name, const std::string& what) {
   struct stat status{};
-  if (::fstat(file, &status) != 0) throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, name), errno));
+  if (::fstat(file, &status) != 0) throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, escaped_utf8(name)), errno));
   if (static_cast<std::uint64_t>(status.st_size) <= largest_file_gib << 30) return;
   throw ManifestError(fmt::format("{} \"{}\" has {} bytes; {} GiB are the most: mount it instead, or split it", what,
-                                  name, status.st_size, largest_file_gib));
+                                  escaped_utf8(name), status.st_size, largest_file_gib));
 }
 
 Content content_of(const std::filesystem::path& directory, const std::string& name, const std::string& what) {

@@ -39,11 +39,11 @@ namespace {
 /// What came from an archive is judged by its reader only: a lock that nobody could read is not written.
 void require_readable(const std::string& text, const std::filesystem::path& path) {
   try {
-    parse_lock(text, path.native());
+    parse_lock(text, escaped_utf8(path.native()));
   } catch (const LockError& error) {
     throw LockError(
         fmt::format("lock: an archive or the manifest has what no lock can hold, so {} is left as it was: {}",
-                    printable(path.native()), error.what()));
+                    escaped_utf8(path.native()), error.what()));
   }
 }
 

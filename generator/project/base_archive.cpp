@@ -8,6 +8,7 @@
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 #include "generator/graph/graph.hpp"
@@ -37,9 +38,10 @@ struct TemporaryFile {
 std::uint64_t file_size(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    throw ManifestError(errno_message(fmt::format("the base archive \"{}\" can not be read", path), errno));
+    throw ManifestError(errno_message(fmt::format("the base archive \"{}\" can not be read", escaped_utf8(path)), errno));
   }
-  if (!S_ISREG(status.st_mode)) throw ManifestError(fmt::format("the base archive \"{}\" is not a regular file", path));
+  if (!S_ISREG(status.st_mode))
+    throw ManifestError(fmt::format("the base archive \"{}\" is not a regular file", escaped_utf8(path)));
   return static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -75,7 +77,7 @@ std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) 
   int status = run_child({.argv = {helper_path("karapace-fetch"), "--download", archive.location, file.path},
                           .working_directory = {},
                           .output = ChildOutput::to_stderr});
-  if (status != 0) throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", archive.location));
+  if (status != 0) throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(archive.location)));
   LockedArchive locked{archive.sha256, file_size(file.path)};
   fetch(locked, file.path, places);
   return locked.size;

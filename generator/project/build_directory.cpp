@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "store/identifiers.hpp"
@@ -34,7 +35,7 @@ void set_modified(const OwnDirectory& directory, const std::string& name, std::i
   stamp.tv_nsec = time % ns_per_second;
   std::array<struct timespec, 2> times = {stamp, stamp};
   if (::utimensat(directory.fd(), name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0) return;
-  throw Error(errno_message(fmt::format("cannot touch \"{}\"", (directory.path() / name).native()), errno));
+  throw Error(errno_message(fmt::format("cannot touch \"{}\"", escaped_utf8((directory.path() / name).native())), errno));
 }
 
 /// On a file system with coarser times than the source's, as little newer as it can be.
@@ -48,7 +49,7 @@ void make_as_old_as(const OwnDirectory& directory, const std::string& name, std:
 /// Of graphs of older releases Ninja writes its logs here, through links, too; and it waits for ever at a FIFO.
 void refuse_traps(const OwnDirectory& directory) {
   for (const char* name : {"build.ninja", ".ninja_log", ".ninja_deps"}) {
-    auto path = (directory.path() / name).native();
+    auto path = escaped_utf8((directory.path() / name).native());
     if (directory.has_link(name)) {
       throw Error(
           fmt::format("gen: {} is a link, so it is left alone: remove it, or name another directory with -C", path));
@@ -65,13 +66,16 @@ void refuse_traps(const OwnDirectory& directory) {
 }
 
 void refuse_foreign_graph(const OwnDirectory& directory) {
-  auto path = directory.path() / "build.ninja";
   if (auto fd = open_if_exists(directory.fd(), "build.ninja", O_RDONLY | O_NOFOLLOW | O_NONBLOCK)) {
+    struct stat status{};
+    bool is_empty = ::fstat(fd->get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+    if (is_empty) return;  // a crash of the machine can leave that of ours
     std::string start(graph_marker.size(), '\0');
     auto count = ::read(fd->get(), start.data(), start.size());
     if (count != static_cast<ssize_t>(start.size()) || start != graph_marker) {
       throw Error(
-          fmt::format("gen: {} is not one of ours and is left alone: name another directory with -C", path.native()));
+          fmt::format("gen: {} is not one of ours and is left alone: name another directory with -C",
+                      escaped_utf8((directory.path() / "build.ninja").native())));
     }
   }
 }

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/child.hpp"
 #include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::generator {
 
@@ -18,12 +20,26 @@ namespace fs = std::filesystem;
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
-Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {}) {
+// What it reads are a few files; to list what is not ignored it walks through all that there is.
+constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds patience_with_walk{120};
+
+/// Error when it does not answer: it waits for ever where a FIFO stands in place of a file, or is named in a configuration.
+Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {},
+             std::chrono::seconds longest = patience) {
+  const auto word = words[0];
   // The repository's own configuration may have been written in a session: git must start no program for it.
-  words.insert(words.begin(), {"env", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "git", "-C", directory.native(), "-c",
+  words.insert(words.begin(), {"env", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_OPTIONAL_LOCKS=0",
+                               "GIT_TERMINAL_PROMPT=0", "git", "-C", directory.native(), "-c",
                                "core.sshCommand=false", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
                                "-c", "core.pager=cat", "-c", "protocol.allow=never", "-c", "core.alternateRefsCommand="});
-  return capture_child({.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit}, input);
+  auto result = capture_child(
+      {.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit, .patience = longest}, input);
+  if (result.status != out_of_patience) return result;
+  throw Error(fmt::format(
+      "git {} has not answered for {} seconds in \"{}\": a FIFO in place of a file of the repository, or named in its "
+      "configuration, keeps it waiting (`find . -type p` shows those that lie there); remove it and try again",
+      word, longest.count(), escaped_utf8(directory.native())));
 }
 
 std::string required_git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {}) {
@@ -77,7 +93,8 @@ std::optional<GitRevision> GitRevision::find(const std::string& word, const fs::
 fs::path GitRevision::inside(const fs::path& path) const {
   auto relative = (directory_ / path).lexically_normal().lexically_relative(root_);
   if (relative.empty() || relative.native().starts_with("..")) {
-    throw Error(fmt::format("\"{}\" lies outside the repository {}", path.native(), root_.native()));
+    throw Error(fmt::format("\"{}\" lies outside the repository {}", escaped_utf8(path.native()),
+                            escaped_utf8(root_.native())));
   }
   if (!relative.has_filename()) relative = relative.parent_path();
   return relative == "." ? fs::path() : relative;
@@ -115,7 +132,8 @@ std::vector<std::string> GitRevision::read(const std::vector<File>& files) const
     auto digits = header.substr(std::min(start.size(), header.size()));
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
     if (!header.starts_with(start) || error != std::errc() || rest.size() < header.size() + 1 + size) {
-      throw Error(fmt::format("git has not the content of {}: is this a partial clone?", file.path.native()));
+      throw Error(
+          fmt::format("git has not the content of {}: is this a partial clone?", escaped_utf8(file.path.native())));
     }
     contents.emplace_back(rest.substr(header.size() + 1, size));
     rest.remove_prefix(std::min(header.size() + size + 2, rest.size()));
@@ -124,7 +142,7 @@ std::vector<std::string> GitRevision::read(const std::vector<File>& files) const
 }
 
 std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory) {
-  auto result = git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"});
+  auto result = git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"}, {}, patience_with_walk);
   if (result.status != 0) return std::nullopt;
   std::vector<fs::path> files;
   for (auto name : split_at_nul(result.output)) files.emplace_back(std::string(name));

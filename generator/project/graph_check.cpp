@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/lock/intent.hpp"
@@ -62,7 +63,8 @@ class Checking {
     if (std::any_of(check_.locks.begin(), check_.locks.end(), missing)) return;
     auto text = read_file_if_exists(check_.graph);
     if (text && !text->starts_with(graph_marker)) {
-      throw Error(fmt::format("gen: {} is not one of ours: name another directory with -C", check_.graph.native()));
+      throw Error(fmt::format("gen: {} is not one of ours: name another directory with -C",
+                              escaped_utf8(check_.graph.native())));
     }
     if (!text) {
       check_.state = GraphState::missing;

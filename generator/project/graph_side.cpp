@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "generator/graph/graph_reader.hpp"
@@ -43,7 +44,7 @@ GraphSide graph_side(std::string title, std::string_view text, const std::option
 
 void note_unlocked(GraphSide& side, const std::vector<fs::path>& manifests) {
   for (const auto& manifest : manifests) {
-    side.notes.push_back(fmt::format("{}: {} has no lock and is left out", side.title, manifest.native()));
+    side.notes.push_back(fmt::format("{}: {} has no lock and is left out", side.title, escaped_utf8(manifest.native())));
   }
 }
 
@@ -65,7 +66,7 @@ void note_stale(GraphSide& side, const fs::path& root, const fs::path& shown) {
   for_each_index(notes.size(), available_threads(), [&](std::size_t i) {
     const auto& environment = side.environments[i];
     auto why = staleness((root / environment.place).lexically_normal(), *environment.lock);
-    if (!why.empty()) notes[i] = fmt::format("{} {}", (shown / environment.place).native(), why);
+    if (!why.empty()) notes[i] = fmt::format("{} {}", escaped_utf8((shown / environment.place).native()), why);
   });
   std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes),
                [](const auto& note) { return !note.empty(); });
@@ -175,7 +176,8 @@ class Opening {
     if (locks.empty() && missing == Missing::refused) {
       if (found.unlocked.empty()) throw NotFoundError(fmt::format("{} has neither a lock nor a graph", title));
       throw LockError(
-          fmt::format("{}/{} has no lock: make it with `karapace lock`", title, found.unlocked[0].native()));
+          fmt::format("{}/{} has no lock: make it with `karapace lock`", title,
+                      escaped_utf8(found.unlocked[0].native())));
     }
     Opened opened{side_of_locks(title, locks, path), std::nullopt};
     note_unlocked(opened.side, found.unlocked);
@@ -185,7 +187,7 @@ class Opening {
 
   Opened file(const fs::path& path) const {
     // Named by a person: also a pipe, such as <(git show ...).
-    auto text = read_all(open_at(AT_FDCWD, path, O_RDONLY).get(), fmt::format("\"{}\"", path.native()));
+    auto text = read_all(open_at(AT_FDCWD, path, O_RDONLY).get(), fmt::format("\"{}\"", escaped_utf8(path.native())));
     if (text.starts_with(graph_marker)) return {graph_side(word_, text, path.parent_path()), path.parent_path()};
     auto root = path.parent_path();
     bool is_manifest = !text.starts_with('{');
@@ -215,7 +217,7 @@ class Opening {
   Opened place_in(const GitRevision& revision, const fs::path& place, Missing missing) const {
     auto files = revision.files(place);
     if (files.empty() && missing == Missing::refused) {
-      throw NotFoundError(fmt::format("there is no \"{}\" in that revision ({})", place.native(), word_));
+      throw NotFoundError(fmt::format("there is no \"{}\" in that revision ({})", escaped_utf8(place.native()), word_));
     }
     bool is_file = files.size() == 1 && files[0].path == place;
     return is_file ? file_in(revision, files[0]) : directory_in(revision, files, place);
@@ -227,7 +229,7 @@ class Opening {
     LockFile names{file.path.filename(), file.path.filename()};
     if (!text.starts_with('{')) {
       auto locks = revision.files(lock_path(file.path));
-      if (locks.empty()) throw LockError(fmt::format("{}: {} has no lock there", word_, file.path.native()));
+      if (locks.empty()) throw LockError(fmt::format("{}: {} has no lock there", word_, escaped_utf8(file.path.native())));
       names.path = lock_path(names.manifest);
       text = revision.read({locks[0]})[0];
     }

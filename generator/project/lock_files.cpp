@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/escape.hpp"
 #include "base/parallel.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/project.hpp"
@@ -44,7 +45,7 @@ GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, c
   std::vector<Lock> parsed(locks.size());
   std::vector<std::string> canonical(locks.size());
   for_each_index(locks.size(), available_threads(), [&](std::size_t i) {
-    parsed[i] = parse_lock(locks[i].text, fmt::format("{}: {}", title, locks[i].file.path.native()));
+    parsed[i] = parse_lock(locks[i].text, fmt::format("{}: {}", title, escaped_utf8(locks[i].file.path.native())));
     canonical[i] = serialise(parsed[i]);
   });
   GraphSide side;

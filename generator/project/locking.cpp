@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/suggestion.hpp"
@@ -115,7 +116,7 @@ class Renewal {
   Intent intent_;
 };
 
-std::string shown(const Project& project) { return project.lock_path.native(); }
+std::string shown(const Project& project) { return escaped_utf8(project.lock_path.native()); }
 
 Lock required_lock(const Project& project, std::optional<Lock> lock) {
   if (lock) return std::move(*lock);

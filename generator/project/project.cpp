@@ -16,7 +16,7 @@ namespace {
 /// As a person would write it: relative when it lies in the working directory.
 std::string shown(const std::filesystem::path& path, const std::filesystem::path& working_directory) {
   auto relative = path.lexically_relative(working_directory);
-  return relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native();
+  return escaped_utf8(relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native());
 }
 
 /// In bytes, as UTF-8 has them; at least 1.

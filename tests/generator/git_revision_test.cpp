@@ -93,6 +93,17 @@ TEST_F(HostileRepository, StartsNothingForARevision) {
   EXPECT_EQ(started(), "");
 }
 
+TEST_F(HostileRepository, ThatKeepsGitWaitingIsAnError) {
+  ASSERT_EQ(git("config include.path fifo && mkfifo .git/fifo"), 0);
+  try {
+    GitRevision::find("HEAD", project());
+    ADD_FAILURE() << "git has read a FIFO that nobody writes";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("git rev-parse has not answered for"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("remove it"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(HostileRepository, StartsNothingForAnObjectThatIsMissing) {
   // What another repository is said to have would be fetched from there, by a program of its choice.
   for (const auto& entry : fs::recursive_directory_iterator(project() / ".git/objects"))

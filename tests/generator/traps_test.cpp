@@ -28,6 +28,63 @@ class Traps : public Gen {
   }
 };
 
+TEST_F(Traps, PathsThatLeadNowhereAreToldWithTheRemedy) {
+  struct Case {
+    std::string setup;
+    std::string command;
+    std::string said;
+  };
+  const auto place = project_.native();
+  const std::string circle = "leads back to itself; remove it and try again";
+  const std::string name(300, 'n');
+  const std::vector<Case> cases = {
+      {"ln -s .karapace .karapace", "build", "the link \"" + place + "/.karapace\" " + circle},
+      {"mkdir .karapace && ln -s build .karapace/build", "build", "the link \"" + place + "/.karapace/build\" " + circle},
+      {"ln -s loop loop", "gen -C loop", "the link \"" + place + "/loop\" " + circle},
+      {"ln -s loop loop", "gen -C loop/build", "the link \"" + place + "/loop\" " + circle},
+      {"ln -s loop loop", "build loop", "the link \"" + place + "/loop\" " + circle},
+      {"ln -s loop loop", "explain ./loop", "the link \"./loop\" " + circle},
+      {"ln -s loop loop", "new loop", "the link \"" + place + "/loop\" " + circle},
+      {":", "gen -C " + name, "File name too long; choose a shorter path"},
+      {":", "build " + name, "File name too long; choose a shorter path"},
+      {":", "new " + name, "File name too long; choose a shorter path"},
+      {"mkdir gone && cd gone && rmdir ../gone", "gen", "the working directory is gone: change into another"},
+      {"mkdir gone && cd gone && rmdir ../gone", "lock", "the working directory is gone: change into another"},
+  };
+  for (const auto& [setup, command, said] : cases) {
+    SCOPED_TRACE(command);
+    auto result = shell("rm -rf loop .karapace && " + setup + " && karapace " + command);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.output.find(said), std::string::npos) << result.output;
+    EXPECT_EQ(result.output.find("filesystem error"), std::string::npos) << result.output;
+  }
+}
+
+TEST_F(Traps, NoPathBreaksALineOfAnError) {
+  project_ = directory_ / "a\nb\x1b[1m";
+  fs::create_directories(project_);
+  write_manifest("");
+  write_lock(project_ / "karapace.lock", lock_);
+  const std::vector<std::string> cases = {
+      "echo x > build.ninja; karapace gen",
+      "ln -s x build.ninja; karapace gen",
+      "mkdir .ninja_log; karapace gen",
+      "karapace gen",  // ninja can not hold it
+      "karapace gen \"$PWD/none\"",
+      "cd .. && karapace gen a*",
+      "printf x > karapace.toml; cd .. && karapace gen a*",
+      "cd .. && karapace gen --check a*",
+      "rm karapace.lock; karapace gen --frozen",
+  };
+  for (const auto& command : cases) {
+    SCOPED_TRACE(command);
+    auto result = shell("rm -rf build.ninja .ninja_log; " + command);
+    EXPECT_NE(result.status, 0);
+    EXPECT_EQ(result.output.find("a\nb"), std::string::npos) << result.output;
+    EXPECT_EQ(result.output.find('\x1b'), std::string::npos) << result.output;
+  }
+}
+
 TEST_F(Traps, NothingIsWrittenOrRemovedThroughALinkInPlaceOfADirectory) {
   for (const char* name : {".karapace", ".karapace/locks", ".karapace/build", ".karapace/build/.karapace",
                            ".karapace/build/.karapace/locks"}) {

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
+#include "base/path_error.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
 #include "generator/resolve/deb/plan.hpp"
 #include "generator/resolve/protocol.hpp"
@@ -38,7 +39,7 @@ int run(std::string_view verb) {
     fmt::print("{}\n", generator::error_text(error));
     return exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print("{}\n", generator::error_text(Error(fmt::format("lock: {}", error.what()))));
+    fmt::print("{}\n", generator::error_text(Error(fmt::format("lock: {}", told_text(error)))));
     return exit_code(ErrorKind::general);
   }
 }

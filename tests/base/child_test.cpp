@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/child.hpp"
+
+#include <csignal>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/base/temporary_directory.hpp"
+
+namespace karapace {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Child, ThatWaitsForEverIsKilled) {
+  TemporaryDirectory directory;
+  const auto fifo = directory.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const auto pid_file = directory.path() / "pid";
+  const ChildCommand reader{.argv = {"sh", "-c", "echo $$ > \"$1\"; exec cat \"$0\"", fifo, pid_file},
+                            .working_directory = {},
+                            .output = ChildOutput::inherit,
+                            .patience = milliseconds(500)};
+  EXPECT_EQ(capture_child(reader).status, out_of_patience);
+  pid_t pid = 0;
+  std::ifstream(pid_file) >> pid;
+  EXPECT_TRUE(pid == 0 || ::kill(pid, 0) != 0) << "it runs on";
+}
+
+TEST(Child, ThatEndsInTimeIsWaitedFor) {
+  ChildCommand command{.argv = {"sh", "-c", "cat; exit 3"},
+                       .working_directory = {},
+                       .output = ChildOutput::inherit,
+                       .patience = std::chrono::hours(1)};
+  const auto captured = capture_child(command, "input");
+  EXPECT_EQ(captured.status, 3);
+  EXPECT_EQ(captured.output, "input");
+  command.argv = {"no such program"};
+  EXPECT_EQ(run_child(command), 127);
+}
+
+}  // namespace
+}  // namespace karapace
