@@ -28,13 +28,15 @@ struct Location {
   std::string reason;
 };
 
-/// Addresses are shown to people and kept in logs: without the password in them.
+/// Addresses are shown to people and kept in logs: without the user and the password in them (RFC 3986, 3.2: they end at
+/// the last @ before the path).
 std::string shown(const std::string& address) {
   auto scheme = address.find("://");
   if (scheme == std::string::npos) return std::filesystem::path(address).lexically_normal();
   auto host = scheme + 3;
-  auto at = address.find('@', host);
-  if (at == std::string::npos || at > address.find('/', host)) return address;
+  auto end = std::min(address.find_first_of("/?#", host), address.size());
+  auto at = std::string_view(address).substr(0, end).rfind('@');
+  if (at == std::string::npos || at < host) return address;
   return address.substr(0, host) + address.substr(at + 1);
 }
 
@@ -125,6 +127,9 @@ class Download {
     bool gone = std::all_of(locations_.begin(), locations_.end(), [](const Location& location) {
       return location.reason == "HTTP 404" || location.reason == "HTTP 410";
     });
+    auto of_graph = (store_ / "graphs").native() + '/';
+    if (std::all_of(locations_.begin(), locations_.end(), [&](const auto& l) { return l.address.starts_with(of_graph); }))
+      return "run karapace gen, which writes it again";
     if (gone) return "the mirrors no longer have it: karapace lock --upgrade, or add a mirror that keeps old versions";
     return "check the network and the mirrors, then run ninja again";
   }

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "remote/download.hpp"
 #include "remote/sources.hpp"
+#include "store/graph_files.hpp"
 #include "store/store.hpp"
 
 namespace karapace::remote {
@@ -52,6 +53,7 @@ Sources sources_from(const Hints& hints) {
   if (file.empty()) return {};
   auto text = read_file_if_exists(file);
   if (!text) throw RemoteError(fmt::format("the list of mirrors \"{}\" is missing; run karapace gen again", file));
+  store::note_use_of_graph_file(file);
   return parse_sources(*text, fmt::format("\"{}\"", file));
 }
 

@@ -29,6 +29,7 @@ namespace {
 constexpr const char* socket_name = "socket";
 constexpr int waiting_connections = 128;
 constexpr int attempts = 200;
+constexpr int starts = 3;  // of one that ends before it can be reached: it would never be
 constexpr std::chrono::milliseconds pause_between{5};
 
 void add(Blake3& digest, std::string_view word) { digest.update(fmt::format("{}:", word.size())).update(word); }
@@ -112,21 +113,24 @@ SharedTransfers::SharedTransfers(const std::filesystem::path& store) {
 
 std::optional<Fd> SharedTransfers::connect() const {
   if (directory_.empty()) return std::nullopt;
-  for (int i = 0; i < attempts; ++i) {
+  int started = 0;
+  for (int i = 0; i < attempts && started < starts; ++i) {
     if (auto directory = open_directory(directory_)) {
       if (auto connection = connect_in(directory.get())) return connection;
       if (errno == EAGAIN) return std::nullopt;
     }
-    auto started = start();
-    if (started == Start::impossible) return std::nullopt;
-    if (started == Start::busy) std::this_thread::sleep_for(pause_between);
+    const auto begun = start();
+    if (begun == Start::impossible) return std::nullopt;
+    if (begun == Start::begun) ++started;
+    if (begun == Start::busy || started > 1) std::this_thread::sleep_for(pause_between);
   }
   return std::nullopt;
 }
 
 SharedTransfers::Start SharedTransfers::start() const {
-  ::mkdir(directory_.parent_path().c_str(), 0700);
-  ::mkdir(directory_.c_str(), 0700);
+  // A store that is full or read-only would be waited for.
+  for (const auto& path : {directory_.parent_path(), directory_})
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return Start::impossible;
   auto directory = open_directory(directory_);
   if (!directory) return errno == ENOENT ? Start::busy : Start::impossible;  // it may just have been removed
   if (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return errno == EWOULDBLOCK ? Start::busy : Start::impossible;

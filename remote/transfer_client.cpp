@@ -88,6 +88,9 @@ TransferClient::TransferClient(TransferOptions options, const std::optional<std:
 }
 
 Attempt TransferClient::get(const std::string& url, PartialFile& file) {
+  if (text(TransferRequest{url, file.size(), options_}).size() >= longest_message) {
+    return {Attempt::Result::refused, fmt::format("an address of {} bytes is too long", url.size())};
+  }
   if (auto attempt = get_shared(url, file)) return *attempt;
   if (!own_) own_ = std::make_unique<OwnProgram>();
   auto outcome = ask(own_->connection(), for_ever, url, file);

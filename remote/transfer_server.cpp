@@ -266,9 +266,14 @@ bool removed(int directory) {
 void serve_downloads(Fd listening, Fd directory) {
   Server server;
   auto last_busy = Clock::now();
+  bool has_room = true;
   while (server.busy() || (Clock::now() - last_busy < idle_before_end && !removed(directory.get()))) {
-    if (server.turn(listening.get())) {
+    // Without a descriptor left (EMFILE), who waits would be told of again and again: a turn without them passes first.
+    const bool is_asked = server.turn(has_room ? listening.get() : -1);
+    has_room = true;
+    if (is_asked) {
       Fd connection(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      has_room = static_cast<bool>(connection);
       if (connection && same_user(connection.get())) server.add(std::move(connection));
     }
     if (server.busy()) last_busy = Clock::now();

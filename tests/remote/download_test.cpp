@@ -184,6 +184,16 @@ TEST_F(Download, KeepsPasswordsOutOfMessages) {
   EXPECT_THAT(failure(wanted), AllOf(HasSubstr("http://127.0.0.1:1/x: "), testing::Not(HasSubstr("secret"))));
 }
 
+TEST_F(Download, HidesAllOfAPasswordAndNothingOfAPath) {
+  const auto host = server_->url("").substr(std::string("http://").size());
+  EXPECT_THAT(failure(request({"http://me:se@cret@" + host + "404/a@b"})), HasSubstr("http://" + host + "404/a@b: "));
+  EXPECT_THAT(failure(request({"http://" + host + "404?who=a@b"})), HasSubstr("http://" + host + "404?who=a@b: "));
+}
+
+TEST_F(Download, RefusesAnAddressThatIsTooLong) {
+  EXPECT_THAT(failure(request({server_->url(std::string(70000, 'x'))})), HasSubstr(" bytes is too long"));
+}
+
 TEST_F(Download, ReadsLocalFilesAndFileUrls) {
   auto payload = directory_ / "server" / "payload";
   expect_stored(download(*store_, request({payload.string()})));

@@ -8,12 +8,14 @@
 #include <fstream>
 #include <functional>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -293,6 +295,33 @@ TEST_F(SharedDownloads, AreEndedForNinjaWhenTheirProcessIsNot) {
   EXPECT_EQ(::poll(&closed, 1, 10'000), 1);
   EXPECT_EQ(closed.revents, POLLHUP);
   EXPECT_THAT(servers(), SizeIs(1));
+}
+
+/// Of the processor, by all of the process's threads, in ticks of 1/100 s.
+long time_used_by(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  long user = 0;
+  long system = 0;
+  for (int i = 3; i < 14; ++i) fields >> skipped;
+  fields >> user >> system;
+  return user + system;
+}
+
+TEST_F(SharedDownloads, WaitWithoutWorkForAProcessThatHasNoDescriptorLeft) {
+  start_stalled(1);
+  ASSERT_THAT(servers(), SizeIs(1));
+  const auto server = servers().front();
+  const auto in_use = entries(fmt::format("/proc/{}/fd", server)).size();
+  const rlimit full{in_use, in_use};
+  ASSERT_EQ(::prlimit(server, RLIMIT_NOFILE, &full, nullptr), 0);
+  const auto before = time_used_by(server);
+  // It connects, is not answered for five seconds, and goes on by itself.
+  EXPECT_EQ(wait(start(payload("ok"))), 0);
+  expect_stored(payload("ok"));
+  EXPECT_LT(time_used_by(server) - before, 50);
 }
 
 TEST_F(SharedDownloads, AreNotDisturbedByNonsense) {
