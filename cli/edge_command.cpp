@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "store/graph_files.hpp"
 
 namespace karapace::cli {
 
@@ -69,6 +70,18 @@ EdgeCommand parse_words(std::span<const std::string> words) {
   return command;
 }
 
+/// A crash of the machine may have cut it off.
+EdgeCommand read_command(const std::string& file) {
+  auto text = read_file_if_exists(file);
+  if (!text) throw UsageError(fmt::format("there is no file \"{}\": `karapace gen` writes it again", file));
+  store::note_use_of_graph_file(file);
+  try {
+    return parse_words(split_words(*text));
+  } catch (const UsageError& error) {
+    throw StepError(fmt::format("the file of arguments \"{}\" is damaged ({}); run karapace gen again", file, error.what()));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> split_words(std::string_view text) {
@@ -92,22 +105,13 @@ std::vector<std::string> split_words(std::string_view text) {
       words.back() += c;
     }
   }
-  if (quoted) throw UsageError("the file of arguments ends inside a quoted word: run karapace gen again");
+  if (quoted) throw UsageError("it ends inside a quoted word");
   return words;
 }
 
 EdgeCommand parse_edge_command(std::span<const std::string> words) {
-  std::vector<std::string> read;
-  if (words.size() == 1 && words[0].starts_with('@')) {
-    auto file = words[0].substr(1);
-    auto text = read_file_if_exists(file);
-    if (!text) {
-      throw UsageError(fmt::format("there is no file \"{}\": `karapace gen` writes it again", file));
-    }
-    read = split_words(*text);
-    words = read;
-  }
-  auto command = parse_words(words);
+  const bool from_file = words.size() == 1 && words[0].starts_with('@');
+  auto command = from_file ? read_command(words[0].substr(1)) : parse_words(words);
   auto key = command.step.key();
   if (key == command.key) return command;
   throw StepError(fmt::format("{} step {}: kind, parameters and inputs give the key {}; run karapace gen again",

@@ -59,10 +59,12 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kind_names = {
-    "step", "environment", "layer", "blob", "log", "failed-state", "staging", "quarantine", "sysroot", "toolchain"};
-constexpr std::array<const char*, 10> kind_directories = {
-    "steps", "environments", "layers", "blobs", "logs", "failed", "staging", "quarantine", "sysroots", "toolchains"};
+constexpr std::array<std::string_view, 11> kind_names = {"step",         "environment", "layer",      "blob",
+                                                         "log",          "failed-state", "staging",   "quarantine",
+                                                         "sysroot",      "toolchain",   "graph-file"};
+constexpr std::array<const char*, 11> kind_directories = {"steps",   "environments", "layers",     "blobs",
+                                                          "logs",    "failed",       "staging",    "quarantine",
+                                                          "sysroots", "toolchains",  "graphs"};
 
 bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
   struct stat status{};
@@ -79,6 +81,7 @@ class Collection {
 
   GcReport run() {
     before_ = read_contents(store_, nullptr, options_.threads);
+    add_graph_files();
     if (options_.dry_run == DryRun::yes) {
       {
         auto lock =
@@ -95,7 +98,6 @@ class Collection {
     measure(in_trash);
     for_each_index(report_.garbage.size(), options_.threads,
                    [&](std::size_t i) { remove_tree(in_trash(report_.garbage[i])); });
-    remove_superseded_graph_files(store_);
     remove_lock_files();
     remove_dangling_links();
     remove_dead_servers();
@@ -104,7 +106,9 @@ class Collection {
 
  private:
   static std::filesystem::path trash_path(const Staging& trash, const Garbage& garbage) {
-    return trash.path() / fmt::format("{}-{}", text(garbage.kind), garbage.name);
+    auto name = fmt::format("{}-{}", text(garbage.kind), garbage.name);
+    std::replace(name.begin(), name.end(), '/', '-');
+    return trash.path() / name;
   }
 
   void take_away(const Staging& trash) {
@@ -209,6 +213,21 @@ class Collection {
       if (!lock && ::access(plan.c_str(), F_OK) == 0) continue;
       if (lock) held_.push_back(std::move(*lock));
       report_.garbage.push_back({GarbageKind::failed_state, name});
+    }
+  }
+
+  /// Before the lock on contents is taken: who holds that one never waits for a graph's.
+  void add_graph_files() {
+    for (const auto& directory : names_in(store_.root() / "graphs")) {
+      std::optional<FileLock> lock;
+      if (options_.dry_run == DryRun::no) {
+        lock = lock_graph_files(store_, directory);
+        if (!lock) continue;
+        note_whether_lost(store_, directory);
+      }
+      const auto dead = dead_graph_files(store_, directory);
+      for (const auto& name : dead) report_.garbage.push_back({GarbageKind::graph, name});
+      if (lock && !dead.empty()) held_.push_back(std::move(*lock));
     }
   }
 

@@ -5,7 +5,8 @@
 // session holds, or the caller wants kept, with its layers, its lock and all steps that led to it; and what running
 // steps read or have just made. Everything else goes: records first, then what they named, work left behind by crashed
 // processes, logs of steps that are gone, what steps left when they failed (when no root lists the step any more, or
-// after a week), unused lock files, and the quarantine of repairs.
+// after a week), what no graph's edges have read for a week (graph_files.hpp), unused lock files, and the quarantine of
+// repairs.
 //
 // Builds and sessions may run meanwhile; they wait for gc only for the moment in which names are moved away. A damaged
 // record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves only
@@ -24,12 +25,12 @@
 
 namespace karapace::store {
 
-enum class GarbageKind { record, environment, layer, blob, log, failed_state, staging, quarantine, sysroot, toolchain };
+enum class GarbageKind { record, environment, layer, blob, log, failed_state, staging, quarantine, sysroot, toolchain, graph };
 std::string_view text(GarbageKind kind) noexcept;
 
 struct Garbage {
   GarbageKind kind{};
-  std::string name;         // the key or id in hex; the file's name for the rest
+  std::string name;         // the key or id in hex; of a graph what is below graphs/; the file's name for the rest
   std::uint64_t bytes = 0;  // what removing it frees: a file with other names that stay frees nothing
 };
 

@@ -2,17 +2,17 @@
 #include "store/graph_files.hpp"
 
 #include <cerrno>
-#include <optional>
+#include <ctime>
 
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/json/record.hpp"
-#include "base/remove_tree.hpp"
 
 namespace karapace::store {
 
@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* list_name = "graph";
+constexpr const char* lost_name = "lost";
 constexpr std::string_view remedy = "run `karapace gen` in that directory";
 
 fs::path graphs_path(const Store& store) { return store.root() / "graphs"; }
@@ -45,17 +46,24 @@ bool is_gone(const fs::path& path) {
   return ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-void remove_superseded_in(const fs::path& directory) {
-  std::optional<List> list;
-  try {
-    list = read_list(directory);
-  } catch (const StoreError&) {
-    return;
-  }
-  if (!list || is_gone(list->build_directory)) return remove_tree(directory);
+/// Nothing to go by: a gen that was killed leaves none, and its directory may never have had a graph.
+bool is_lost(const std::optional<List>& list) { return !list || is_gone(list->build_directory); }
+
+bool is_left_long_ago(const fs::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 &&
+         std::time(nullptr) - status.st_mtim.tv_sec > std::chrono::seconds(graph_files_stay).count();
+}
+
+void touch(const fs::path& path) noexcept { ::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW); }
+
+std::vector<std::string> dead_files_in(const fs::path& directory, const std::set<std::string>& needed) {
+  std::vector<std::string> dead;
   for (const auto& name : names_in(directory)) {
-    if (name != list_name && !list->names.contains(name)) ::unlink((directory / name).c_str());
+    if (name == list_name || name == lost_name || needed.contains(name)) continue;
+    if (is_left_long_ago(directory / name)) dead.push_back(directory.filename() / name);
   }
+  return dead;
 }
 
 }  // namespace
@@ -66,6 +74,7 @@ GraphFiles::GraphFiles(const Store& store, const fs::path& build_directory)
       lock_(FileLock::acquire(lock_path(store, path_.filename()), LOCK_SH)) {
   make_directory_if_missing(graphs_path(store));
   make_directory_if_missing(path_);
+  ::unlink((path_ / lost_name).c_str());
 }
 
 fs::path GraphFiles::add(const std::string& name, std::string_view text) {
@@ -76,16 +85,30 @@ fs::path GraphFiles::add(const std::string& name, std::string_view text) {
 }
 
 void GraphFiles::keep() const {
-  auto names = names_;
-  try {
-    if (auto old = read_list(path_)) names.merge(old->names);
-  } catch (const StoreError&) {
-    // It is replaced.
-  }
+  auto names = named_before();
+  names.insert(names_.begin(), names_.end());
   write_list(names);
 }
 
-void GraphFiles::finish() const { write_list(names_); }
+void GraphFiles::finish() const {
+  for (const auto& name : named_before()) {
+    if (!names_.contains(name)) touch(path_ / name);
+  }
+  write_list(names_);
+}
+
+/// By the list that is about to be replaced; when that is damaged, all could have been.
+std::set<std::string> GraphFiles::named_before() const {
+  try {
+    auto old = read_list(path_);
+    return old ? std::move(old->names) : std::set<std::string>();
+  } catch (const StoreError&) {
+    const auto all = names_in(path_);
+    std::set<std::string> names(all.begin(), all.end());
+    names.erase(list_name);
+    return names;
+  }
+}
 
 void GraphFiles::write_list(const std::set<std::string>& names) const {
   nlohmann::json json = {{"directory", path_field(build_directory_)}, {"files", names}};
@@ -93,11 +116,38 @@ void GraphFiles::write_list(const std::set<std::string>& names) const {
   if (read_file_if_exists(path_ / list_name) != text) write_file_atomically(path_ / list_name, text, Durable::no);
 }
 
-void remove_superseded_graph_files(const Store& store) {
-  for (const auto& name : names_in(graphs_path(store))) {
-    auto lock = FileLock::try_acquire(lock_path(store, name), LOCK_EX);
-    if (lock) remove_superseded_in(graphs_path(store) / name);
+void note_use_of_graph_file(const fs::path& file) noexcept {
+  // As a rule there is none.
+  if (file.has_parent_path()) touch(file.parent_path() / lost_name);
+}
+
+std::optional<FileLock> lock_graph_files(const Store& store, const std::string& directory) {
+  return FileLock::try_acquire(lock_path(store, directory), LOCK_EX);
+}
+
+void note_whether_lost(const Store& store, const std::string& directory) {
+  const auto path = graphs_path(store) / directory;
+  const auto mark = path / lost_name;
+  try {
+    if (!is_lost(read_list(path))) {
+      ::unlink(mark.c_str());
+    } else if (::access(mark.c_str(), F_OK) != 0) {
+      write_file_atomically(mark, "", Durable::no);
+    }
+  } catch (const StoreError&) {
+    // A damaged list does not say whose it is.
   }
+}
+
+std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory) {
+  const auto path = graphs_path(store) / directory;
+  try {
+    const auto list = read_list(path);
+    if (!is_lost(list)) return dead_files_in(path, list->names);
+  } catch (const StoreError&) {
+    return {};
+  }
+  return is_left_long_ago(path / lost_name) ? std::vector{directory} : std::vector<std::string>();
 }
 
 }  // namespace karapace::store

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file_lock.hpp"
 #include "store/store.hpp"
@@ -33,6 +34,7 @@ class GraphFiles {
   void finish() const;
 
  private:
+  std::set<std::string> named_before() const;
   void write_list(const std::set<std::string>& names) const;
 
   std::filesystem::path build_directory_;
@@ -41,7 +43,18 @@ class GraphFiles {
   std::set<std::string> names_;
 };
 
-/// gc's part. What a gen works on is left for the next time, and what a damaged list belongs to for ever.
-void remove_superseded_graph_files(const Store& store);
+/// How long files stay that gc finds unneeded: no ninja runs for longer.
+constexpr std::chrono::hours graph_files_stay{7 * 24};
+
+/// An edge has read this file of a graph, or nothing of the kind: then it does nothing.
+void note_use_of_graph_file(const std::filesystem::path& file) noexcept;
+
+/// gc's part, for each name in graphs/. While the lock is held no gen works there; nothing while one does.
+std::optional<FileLock> lock_graph_files(const Store& store, const std::string& directory);
+/// Notes since when the build directory has been gone, or that it is back. The caller holds the lock.
+void note_whether_lost(const Store& store, const std::string& directory);
+/// What may go, as names below graphs/: the directory, or some files in it. Nothing of one whose list is damaged: gen
+/// writes that again.
+std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory);
 
 }  // namespace karapace::store

@@ -4,10 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "cli/check_report.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
+#include "generator/graph/quoting.hpp"
 #include "generator/project/ninja.hpp"
 
 namespace karapace::cli {
@@ -40,6 +42,25 @@ int check(const Context& context, const generator::GenerateRequest& request) {
   return check.fits() ? 0 : 1;
 }
 
+/// Ninja runs where the graph is. In a copy of that directory, or when it was moved, gen would write the graph of the
+/// original over and over, as ninja finds that of the copy as old as before.
+void refuse_copy(const generator::GenerateRequest& request) {
+  std::error_code error;
+  const auto made_for = request.working_directory / request.directory;
+  if (std::filesystem::equivalent(request.working_directory, made_for, error)) return;
+  std::string words;
+  for (const auto& manifest : request.manifests) {
+    const auto own = request.working_directory / manifest.filename();
+    const auto& meant = std::filesystem::exists(own, error) ? own.filename() : manifest;
+    words += ' ' + generator::shell_quoted(meant.native());
+  }
+  if (request.name) words += " --name " + *request.name;
+  throw Error(fmt::format("gen: this graph was made for \"{}\" and ninja runs in \"{}\", where it was copied or moved to: run "
+                          "`karapace gen{}` there, and ninja again",
+                          escaped_utf8(made_for.native()), escaped_utf8(request.working_directory.native()),
+                          escaped_utf8(words)));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto request = generate_request(context, arguments.generate);
   request.directory = arguments.directory;
@@ -49,6 +70,7 @@ int run(const Context& context, const Arguments& arguments) {
     return check(context, request);
   }
   if (arguments.cmake) request.form = generator::GraphForm::cmake;
+  if (arguments.regenerate) refuse_copy(request);
   auto generated = generator::generate(request);
   if (!arguments.regenerate && !arguments.cmake) generator::note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);

@@ -48,6 +48,15 @@ TEST(EdgeCommand, IsRefusedWhenItsFileIsMissing) {
   EXPECT_THAT(refusal({"@none/" + step.key().hex()}), HasSubstr(": `karapace gen` writes it again"));
 }
 
+TEST(EdgeCommand, IsRefusedWithTheRemedyWhenItsFileIsDamaged) {
+  auto file = testing::TempDir() + "damaged.args";
+  const auto whole = "unpack '" + output + "' format='deb' --\n" + input + "\n";
+  for (std::size_t size = 0; size + 1 < whole.size(); ++size) {
+    write_file_atomically(file, whole.substr(0, size), Durable::no);
+    EXPECT_THAT(refusal({"@" + file}), HasSubstr("run karapace gen again")) << size;
+  }
+}
+
 TEST(EdgeCommand, IsRefusedWhenTheKeyIsAnother) {
   EXPECT_THAT(refusal({"unpack", output, "format=tar", "--", input}), HasSubstr("give the key "));
   EXPECT_THAT(refusal({"unpack", output, "format=deb", "--"}), HasSubstr("give the key "));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `karapace gen` and the graph that writes itself again.
+#include <map>
+
 #include <sys/stat.h>
 
 #include "base/durable_file.hpp"
@@ -298,7 +300,7 @@ TEST_F(Gen, KeepsTheArgumentsThatTheGraphNeeds) {
   EXPECT_EQ(read_file(file), text);
 }
 
-TEST_F(Gen, WhatANinjaOfTheOldGraphReadsStaysUntilGcTakesIt) {
+TEST_F(Gen, WhatANinjaOfTheOldGraphReadsStays) {
   lock_.run = {std::string(1500, 'x')};
   write_lock(project_ / "karapace.lock", lock_);
   ASSERT_EQ(shell("karapace gen --frozen && ninja -t commands > ../commands").status, 0);
@@ -314,19 +316,87 @@ TEST_F(Gen, WhatANinjaOfTheOldGraphReadsStaysUntilGcTakesIt) {
   auto setup = shell("sh -e -c \"$(grep ' @' ../commands)\"");
   EXPECT_NE(setup.output.find("run ninja again"), std::string::npos) << setup.output;  // its inputs are not made
 
-  ASSERT_EQ(shell("karapace gc").status, 0);
+  auto collected = shell("karapace gc");
+  ASSERT_EQ(collected.status, 0) << collected.output;
+  for (const auto& name : old) EXPECT_TRUE(fs::exists(files / name)) << name;
+  auto beside_gc = shell("sh -e -c \"$(grep ' @' ../commands)\"");
+  EXPECT_EQ(beside_gc.output, setup.output);
+  ASSERT_EQ(shell("touch -d '8 days ago' '" + files.native() + "'/* && karapace gc").status, 0);
   for (const auto& name : old) EXPECT_EQ(fs::exists(files / name), name == "graph") << name;
   EXPECT_TRUE(fs::exists(files / (environment_id(lock_).hex() + ".json")));
   auto now = shell("sh -e -c \"$(ninja -t commands | grep ' @')\"");
   EXPECT_NE(now.output.find("run ninja again"), std::string::npos) << now.output;
 }
 
-TEST_F(Gen, WhatAGraphReadsGoesWithItsDirectory) {
-  ASSERT_EQ(shell("karapace gen --frozen -C ../elsewhere").status, 0);
-  ASSERT_EQ(files_in(store() / "graphs").size(), 1u);
-  fs::remove_all(directory_ / "elsewhere");
-  ASSERT_EQ(shell("karapace gc").status, 0);
+TEST_F(Gen, WhatAMovedGraphReadsStaysWhileItIsBuilt) {
+  lock_.run = {std::string(1500, 'x')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen -C ../elsewhere && mv ../elsewhere ../moved").status, 0);
+  // Long ago, but for the list of mirrors that a fetch reads, and the arguments of the set-up.
+  const std::string age = "touch -d '8 days ago' \"$KARAPACE_STORE\"/graphs/*/*";
+  const auto lock_file = environment_id(lock_).hex();
+  ASSERT_EQ(shell(age + " && karapace gc").status, 0);
+  for (const std::string& edge : {"fetch .*" + lock_file, std::string(" @")}) {
+    ASSERT_EQ(shell(age).status, 0);
+    shell("sh -e -c \"$(ninja -C ../moved -t commands | grep '" + edge + "')\"");
+    ASSERT_EQ(shell("karapace gc").status, 0);
+    EXPECT_EQ(files_in(store() / "graphs").size(), 1u) << edge;
+  }
+  auto planned = shell(age + " && karapace gc --dry-run --json");
+  EXPECT_NE(planned.output.find("\"kind\": \"graph-file\""), std::string::npos) << planned.output;
+  auto collected = shell("karapace gc");
+  EXPECT_NE(collected.output.find("graph-file   1 "), std::string::npos) << collected.output;
   EXPECT_TRUE(files_in(store() / "graphs").empty());
+}
+
+TEST_F(Gen, ACopiedGraphIsRefusedOnce) {
+  ASSERT_EQ(shell("karapace gen --frozen && karapace gen --frozen -C ../build").status, 0);
+  ASSERT_EQ(shell("cp -r . '../a copy' && cp -r ../build ../moved && sleep 0.02 && touch karapace.toml").status, 0);
+  const auto before = read_file(directory_ / "moved/build.ninja");
+  auto count_of = [](const std::string& text, std::string_view part) {
+    std::size_t count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+  };
+  auto moved = shell("cd ../moved && ninja build.ninja");
+  EXPECT_EQ(moved.status, 1);
+  EXPECT_EQ(count_of(moved.output, "this graph was made for \"" + (directory_ / "build").native() + "\""), 1u) << moved.output;
+  EXPECT_NE(moved.output.find("`karapace gen '" + (project_ / "karapace.toml").native() + "'` there"), std::string::npos)
+      << moved.output;
+  EXPECT_EQ(shell("cd ../moved && karapace gen ../*/karapace.toml && ninja build.ninja").status, 0);
+  auto copied = shell("cd '../a copy' && ninja build.ninja");
+  EXPECT_EQ(copied.status, 1);
+  EXPECT_NE(copied.output.find("`karapace gen karapace.toml` there"), std::string::npos) << copied.output;
+  EXPECT_EQ(shell("cd '../a copy' && karapace gen --frozen && ninja build.ninja").output.find("refused"), std::string::npos);
+  EXPECT_EQ(shell("cd '../a copy' && ninja build.ninja").output, nothing_to_do);
+  // The same directory by another path.
+  EXPECT_EQ(shell("ln -s \"$PWD\" ../link && sleep 0.02 && touch karapace.toml && ninja -C ../link build.ninja").status, 0);
+}
+
+TEST_F(Gen, WhatACrashOfTheMachineDamagedIsToldOfAndWrittenAgain) {
+  lock_.run = {std::string(1500, 'x')};
+  write_lock(project_ / "karapace.lock", lock_);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  const fs::path files = variable_in(project_ / local_file, "arguments");
+  const auto text = graph();
+  const auto lock = environment_id(lock_).hex();
+  std::map<fs::path, std::string> whole;
+  for (const auto& name : files_in(files)) whole.emplace(files / name, read_file(files / name));
+  for (const auto& [file, content] : whole) {
+    const std::string name = file.filename();
+    const auto edge = name.starts_with("mirrors") || name.starts_with(lock) ? "fetch .*" + lock : std::string(" @");
+    for (const auto size : {std::size_t{0}, content.size() / 2}) {
+      fs::resize_file(file, size);
+      auto built = shell("sh -e -c \"$(ninja -t commands | grep '" + edge + "')\"");
+      const bool is_told = built.output.find("run karapace gen") != std::string::npos;
+      EXPECT_TRUE(is_told || name == "graph") << name << built.output;  // edges do not read the list
+      ASSERT_EQ(shell("karapace gen --frozen").status, 0) << name;
+      EXPECT_EQ(read_file(file), content) << name;
+    }
+  }
+  fs::resize_file(project_ / "build.ninja", 0);
+  ASSERT_EQ(shell("karapace gen --frozen").status, 0);
+  EXPECT_EQ(graph(), text);
 }
 
 TEST_F(Gen, ContradictingOptionsAreRefused) {
