@@ -31,7 +31,8 @@ fs::path link_in_a_circle(const fs::path& path) {
 
 std::string remedy(const fs::path& path, int error) {
   switch (error) {
-    case ELOOP: return fmt::format(": the link {} leads back to itself; remove it and try again", quoted(link_in_a_circle(path)));
+    case ELOOP:
+      return fmt::format(": the link {} leads back to itself; remove it and try again", quoted(link_in_a_circle(path)));
     case ENAMETOOLONG: return "; choose a shorter path";
     case EACCES: return "; have the directories above it opened to you, or name another path";
     default: return {};

@@ -9,7 +9,8 @@
 namespace karapace {
 
 /// What a program's main tells of an exception: its own text, but of those of std::filesystem as
-/// `cannot use "path": Too many levels of symbolic links: the link "link" leads back to itself; remove it and try again`.
+/// `cannot use "path": Too many levels of symbolic links: the link "link" leads back to itself; remove it and try
+/// again`.
 std::string told_text(const std::exception& error);
 
 }  // namespace karapace

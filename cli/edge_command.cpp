@@ -78,7 +78,8 @@ EdgeCommand read_command(const std::string& file) {
   try {
     return parse_words(split_words(*text));
   } catch (const UsageError& error) {
-    throw StepError(fmt::format("the file of arguments \"{}\" is damaged ({}); run karapace gen again", file, error.what()));
+    throw StepError(
+        fmt::format("the file of arguments \"{}\" is damaged ({}); run karapace gen again", file, error.what()));
   }
 }
 

@@ -28,8 +28,8 @@ struct Location {
   std::string reason;
 };
 
-/// Addresses are shown to people and kept in logs: without the user and the password in them (RFC 3986, 3.2: they end at
-/// the last @ before the path).
+/// Addresses are shown to people and kept in logs: without the user and the password in them (RFC 3986, 3.2: they end
+/// at the last @ before the path).
 std::string shown(const std::string& address) {
   auto scheme = address.find("://");
   if (scheme == std::string::npos) return std::filesystem::path(address).lexically_normal();
@@ -128,7 +128,8 @@ class Download {
       return location.reason == "HTTP 404" || location.reason == "HTTP 410";
     });
     auto of_graph = (store_ / "graphs").native() + '/';
-    if (std::all_of(locations_.begin(), locations_.end(), [&](const auto& l) { return l.address.starts_with(of_graph); }))
+    if (std::all_of(locations_.begin(), locations_.end(),
+                    [&](const auto& l) { return l.address.starts_with(of_graph); }))
       return "run karapace gen, which writes it again";
     if (gone) return "the mirrors no longer have it: karapace lock --upgrade, or add a mirror that keeps old versions";
     return "check the network and the mirrors, then run ninja again";

@@ -59,12 +59,12 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kind_names = {"step",         "environment", "layer",      "blob",
-                                                         "log",          "failed-state", "staging",   "quarantine",
-                                                         "sysroot",      "toolchain",   "graph-file"};
-constexpr std::array<const char*, 11> kind_directories = {"steps",   "environments", "layers",     "blobs",
-                                                          "logs",    "failed",       "staging",    "quarantine",
-                                                          "sysroots", "toolchains",  "graphs"};
+constexpr std::array<std::string_view, 11> kind_names = {"step",    "environment",  "layer",     "blob",
+                                                         "log",     "failed-state", "staging",   "quarantine",
+                                                         "sysroot", "toolchain",    "graph-file"};
+constexpr std::array<const char*, 11> kind_directories = {"steps",    "environments", "layers",  "blobs",
+                                                          "logs",     "failed",       "staging", "quarantine",
+                                                          "sysroots", "toolchains",   "graphs"};
 
 bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
   struct stat status{};

@@ -221,8 +221,8 @@ std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem
   return found;
 }
 
-// Sessions that begin at once do so at once, as their lock is shared: what is lost is looked for again under the record's
-// own lock, and gen, which could make a graph again, is kept out.
+// Sessions that begin at once do so at once, as their lock is shared: what is lost is looked for again under the
+// record's own lock, and gen, which could make a graph again, is kept out.
 void forget_lost_graphs(const Store& store, const Root& root) {
   auto without_lost = [&](GraphPlace graph) {
     // What it includes and reads lies in .karapace, which is covered as a whole where it is there.

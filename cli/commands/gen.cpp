@@ -55,10 +55,10 @@ void refuse_copy(const generator::GenerateRequest& request) {
     words += ' ' + generator::shell_quoted(meant.native());
   }
   if (request.name) words += " --name " + *request.name;
-  throw Error(fmt::format("gen: this graph was made for \"{}\" and ninja runs in \"{}\", where it was copied or moved to: run "
-                          "`karapace gen{}` there, and ninja again",
-                          escaped_utf8(made_for.native()), escaped_utf8(request.working_directory.native()),
-                          escaped_utf8(words)));
+  throw Error(fmt::format(
+      "gen: this graph was made for \"{}\" and ninja runs in \"{}\", where it was copied or moved to: run "
+      "`karapace gen{}` there, and ninja again",
+      escaped_utf8(made_for.native()), escaped_utf8(request.working_directory.native()), escaped_utf8(words)));
 }
 
 int run(const Context& context, const Arguments& arguments) {

@@ -38,7 +38,8 @@ constexpr std::uint64_t largest_file_gib = 16;
 
 void require_size(int file, const std::string& name, const std::string& what) {
   struct stat status{};
-  if (::fstat(file, &status) != 0) throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, escaped_utf8(name)), errno));
+  if (::fstat(file, &status) != 0)
+    throw ManifestError(errno_message(fmt::format("{} \"{}\"", what, escaped_utf8(name)), errno));
   if (static_cast<std::uint64_t>(status.st_size) <= largest_file_gib << 30) return;
   throw ManifestError(fmt::format("{} \"{}\" has {} bytes; {} GiB are the most: mount it instead, or split it", what,
                                   escaped_utf8(name), status.st_size, largest_file_gib));

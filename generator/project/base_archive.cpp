@@ -38,7 +38,8 @@ struct TemporaryFile {
 std::uint64_t file_size(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    throw ManifestError(errno_message(fmt::format("the base archive \"{}\" can not be read", escaped_utf8(path)), errno));
+    throw ManifestError(
+        errno_message(fmt::format("the base archive \"{}\" can not be read", escaped_utf8(path)), errno));
   }
   if (!S_ISREG(status.st_mode))
     throw ManifestError(fmt::format("the base archive \"{}\" is not a regular file", escaped_utf8(path)));
@@ -77,7 +78,8 @@ std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) 
   int status = run_child({.argv = {helper_path("karapace-fetch"), "--download", archive.location, file.path},
                           .working_directory = {},
                           .output = ChildOutput::to_stderr});
-  if (status != 0) throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(archive.location)));
+  if (status != 0)
+    throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(archive.location)));
   LockedArchive locked{archive.sha256, file_size(file.path)};
   fetch(locked, file.path, places);
   return locked.size;

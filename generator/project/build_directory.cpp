@@ -35,7 +35,8 @@ void set_modified(const OwnDirectory& directory, const std::string& name, std::i
   stamp.tv_nsec = time % ns_per_second;
   std::array<struct timespec, 2> times = {stamp, stamp};
   if (::utimensat(directory.fd(), name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) == 0) return;
-  throw Error(errno_message(fmt::format("cannot touch \"{}\"", escaped_utf8((directory.path() / name).native())), errno));
+  throw Error(
+      errno_message(fmt::format("cannot touch \"{}\"", escaped_utf8((directory.path() / name).native())), errno));
 }
 
 /// On a file system with coarser times than the source's, as little newer as it can be.
@@ -73,9 +74,8 @@ void refuse_foreign_graph(const OwnDirectory& directory) {
     std::string start(graph_marker.size(), '\0');
     auto count = ::read(fd->get(), start.data(), start.size());
     if (count != static_cast<ssize_t>(start.size()) || start != graph_marker) {
-      throw Error(
-          fmt::format("gen: {} is not one of ours and is left alone: name another directory with -C",
-                      escaped_utf8((directory.path() / "build.ninja").native())));
+      throw Error(fmt::format("gen: {} is not one of ours and is left alone: name another directory with -C",
+                              escaped_utf8((directory.path() / "build.ninja").native())));
     }
   }
 }

@@ -24,15 +24,32 @@ std::string_view first_line(std::string_view text) { return text.substr(0, text.
 constexpr std::chrono::seconds patience{20};
 constexpr std::chrono::seconds patience_with_walk{120};
 
-/// Error when it does not answer: it waits for ever where a FIFO stands in place of a file, or is named in a configuration.
+/// Error when it does not answer: it waits for ever where a FIFO stands in place of a file, or is named in a
+/// configuration.
 Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {},
              std::chrono::seconds longest = patience) {
   const auto word = words[0];
   // The repository's own configuration may have been written in a session: git must start no program for it.
-  words.insert(words.begin(), {"env", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_OPTIONAL_LOCKS=0",
-                               "GIT_TERMINAL_PROMPT=0", "git", "-C", directory.native(), "-c",
-                               "core.sshCommand=false", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-                               "-c", "core.pager=cat", "-c", "protocol.allow=never", "-c", "core.alternateRefsCommand="});
+  words.insert(words.begin(), {"env",
+                               "GIT_NO_LAZY_FETCH=1",
+                               "GIT_ALLOW_PROTOCOL=none",
+                               "GIT_OPTIONAL_LOCKS=0",
+                               "GIT_TERMINAL_PROMPT=0",
+                               "git",
+                               "-C",
+                               directory.native(),
+                               "-c",
+                               "core.sshCommand=false",
+                               "-c",
+                               "core.fsmonitor=false",
+                               "-c",
+                               "core.hooksPath=/dev/null",
+                               "-c",
+                               "core.pager=cat",
+                               "-c",
+                               "protocol.allow=never",
+                               "-c",
+                               "core.alternateRefsCommand="});
   auto result = capture_child(
       {.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit, .patience = longest}, input);
   if (result.status != out_of_patience) return result;
@@ -142,7 +159,8 @@ std::vector<std::string> GitRevision::read(const std::vector<File>& files) const
 }
 
 std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory) {
-  auto result = git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"}, {}, patience_with_walk);
+  auto result =
+      git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"}, {}, patience_with_walk);
   if (result.status != 0) return std::nullopt;
   std::vector<fs::path> files;
   for (auto name : split_at_nul(result.output)) files.emplace_back(std::string(name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GitRevision: the files of a commit, as git(1) tells them. Nothing is checked out, nothing is fetched. The repository need
-// not be trusted: git starts no program for it, and one that keeps git waiting is an Error after a while.
+// GitRevision: the files of a commit, as git(1) tells them. Nothing is checked out, nothing is fetched. The repository
+// need not be trusted: git starts no program for it, and one that keeps git waiting is an Error after a while.
 #pragma once
 
 #include <filesystem>

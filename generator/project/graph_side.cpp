@@ -44,7 +44,8 @@ GraphSide graph_side(std::string title, std::string_view text, const std::option
 
 void note_unlocked(GraphSide& side, const std::vector<fs::path>& manifests) {
   for (const auto& manifest : manifests) {
-    side.notes.push_back(fmt::format("{}: {} has no lock and is left out", side.title, escaped_utf8(manifest.native())));
+    side.notes.push_back(
+        fmt::format("{}: {} has no lock and is left out", side.title, escaped_utf8(manifest.native())));
   }
 }
 
@@ -175,9 +176,8 @@ class Opening {
     }
     if (locks.empty() && missing == Missing::refused) {
       if (found.unlocked.empty()) throw NotFoundError(fmt::format("{} has neither a lock nor a graph", title));
-      throw LockError(
-          fmt::format("{}/{} has no lock: make it with `karapace lock`", title,
-                      escaped_utf8(found.unlocked[0].native())));
+      throw LockError(fmt::format("{}/{} has no lock: make it with `karapace lock`", title,
+                                  escaped_utf8(found.unlocked[0].native())));
     }
     Opened opened{side_of_locks(title, locks, path), std::nullopt};
     note_unlocked(opened.side, found.unlocked);
@@ -229,7 +229,8 @@ class Opening {
     LockFile names{file.path.filename(), file.path.filename()};
     if (!text.starts_with('{')) {
       auto locks = revision.files(lock_path(file.path));
-      if (locks.empty()) throw LockError(fmt::format("{}: {} has no lock there", word_, escaped_utf8(file.path.native())));
+      if (locks.empty())
+        throw LockError(fmt::format("{}: {} has no lock there", word_, escaped_utf8(file.path.native())));
       names.path = lock_path(names.manifest);
       text = revision.read({locks[0]})[0];
     }

@@ -360,17 +360,21 @@ TEST_F(Gen, ACopiedGraphIsRefusedOnce) {
   };
   auto moved = shell("cd ../moved && ninja build.ninja");
   EXPECT_EQ(moved.status, 1);
-  EXPECT_EQ(count_of(moved.output, "this graph was made for \"" + (directory_ / "build").native() + "\""), 1u) << moved.output;
-  EXPECT_NE(moved.output.find("`karapace gen '" + (project_ / "karapace.toml").native() + "'` there"), std::string::npos)
+  EXPECT_EQ(count_of(moved.output, "this graph was made for \"" + (directory_ / "build").native() + "\""), 1u)
+      << moved.output;
+  EXPECT_NE(moved.output.find("`karapace gen '" + (project_ / "karapace.toml").native() + "'` there"),
+            std::string::npos)
       << moved.output;
   EXPECT_EQ(shell("cd ../moved && karapace gen ../*/karapace.toml && ninja build.ninja").status, 0);
   auto copied = shell("cd '../a copy' && ninja build.ninja");
   EXPECT_EQ(copied.status, 1);
   EXPECT_NE(copied.output.find("`karapace gen karapace.toml` there"), std::string::npos) << copied.output;
-  EXPECT_EQ(shell("cd '../a copy' && karapace gen --frozen && ninja build.ninja").output.find("refused"), std::string::npos);
+  EXPECT_EQ(shell("cd '../a copy' && karapace gen --frozen && ninja build.ninja").output.find("refused"),
+            std::string::npos);
   EXPECT_EQ(shell("cd '../a copy' && ninja build.ninja").output, nothing_to_do);
   // The same directory by another path.
-  EXPECT_EQ(shell("ln -s \"$PWD\" ../link && sleep 0.02 && touch karapace.toml && ninja -C ../link build.ninja").status, 0);
+  EXPECT_EQ(shell("ln -s \"$PWD\" ../link && sleep 0.02 && touch karapace.toml && ninja -C ../link build.ninja").status,
+            0);
 }
 
 TEST_F(Gen, WhatACrashOfTheMachineDamagedIsToldOfAndWrittenAgain) {

@@ -39,7 +39,8 @@ TEST_F(Traps, PathsThatLeadNowhereAreToldWithTheRemedy) {
   const std::string name(300, 'n');
   const std::vector<Case> cases = {
       {"ln -s .karapace .karapace", "build", "the link \"" + place + "/.karapace\" " + circle},
-      {"mkdir .karapace && ln -s build .karapace/build", "build", "the link \"" + place + "/.karapace/build\" " + circle},
+      {"mkdir .karapace && ln -s build .karapace/build", "build",
+       "the link \"" + place + "/.karapace/build\" " + circle},
       {"ln -s loop loop", "gen -C loop", "the link \"" + place + "/loop\" " + circle},
       {"ln -s loop loop", "gen -C loop/build", "the link \"" + place + "/loop\" " + circle},
       {"ln -s loop loop", "build loop", "the link \"" + place + "/loop\" " + circle},
