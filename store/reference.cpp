@@ -141,6 +141,9 @@ Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<I
 
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
   if (is_path(word)) return by_path(store, word, working_directory);
+  if (const auto root = RootIndex::find(store, word)) {
+    if (auto reference = reference_by_name(store, *root, word)) return *std::move(reference);
+  }
   const auto index = RootIndex::read(store);
   const auto named = index.named(word);
   if (named.size() > 1) refuse_ambiguous(word, named);

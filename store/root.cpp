@@ -215,7 +215,7 @@ std::optional<Root> read_root(const Store& store, const std::string& record, Roo
 std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem::path>& directories) {
   std::vector<Root> found;
   // A project that is not known would be shown unprotected.
-  for (const auto& root : RootIndex::read(store).in(directories)) {
+  for (const auto& root : RootIndex::glance(store).in(directories)) {
     if (auto record = read_root(store.roots_path() / root.record, RootSteps::left_out)) found.push_back(std::move(*record));
   }
   return found;

@@ -22,6 +22,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/error.hpp"
@@ -148,7 +149,7 @@ class OldIndex {
   std::unordered_map<std::string_view, std::string_view> lines_;
 };
 
-/// Whether all records, which are those of the lines, are as they were.
+/// Whether the records, of which these are lines, are as they were.
 bool are_unchanged(const Store& store, std::string_view lines) {
   const auto directory = open_if_exists(AT_FDCWD, store.roots_path(), O_RDONLY | O_DIRECTORY);
   while (directory && !lines.empty()) {
@@ -160,6 +161,20 @@ bool are_unchanged(const Store& store, std::string_view lines) {
     lines.remove_prefix(std::min(lines.find('\n'), lines.size() - 1) + 1);
   }
   return directory.has_value();
+}
+
+/// The index that was kept, when the directory is as it says.
+struct KeptIndex {
+  std::string text;
+  std::size_t start;  // of its lines
+};
+
+std::optional<KeptIndex> kept_index(const Store& store) {
+  const auto before = status_of(store.roots_path());
+  auto text = cached_text(store, index_name);
+  const auto stamp = before ? stamp_of(*before) : "\n";
+  if (!text || !text->starts_with(stamp)) return std::nullopt;
+  return KeptIndex{*std::move(text), stamp.size()};
 }
 
 /// A record that was damaged in place stands here with what it said before: who wants that project reads the record and
@@ -201,20 +216,37 @@ bool was_quiet(const struct stat& roots, const std::vector<Entry>& entries, cons
 }  // namespace
 
 RootIndex RootIndex::read(const Store& store) {
-  auto before = status_of(store.roots_path());
-  auto kept = cached_text(store, index_name);
-  auto stamp = before ? stamp_of(*before) : "\n";
-  if (kept && kept->starts_with(stamp) && are_unchanged(store, std::string_view(*kept).substr(stamp.size())))
-    return {*std::move(kept), stamp.size()};
+  auto kept = kept_index(store);
+  if (kept && are_unchanged(store, std::string_view(kept->text).substr(kept->start)))
+    return {std::move(kept->text), kept->start};
+  const bool is_deceptive = kept.has_value();
+  const auto old = kept ? std::optional(std::move(kept->text)) : cached_text(store, index_name);
   const auto staging = staging_if_writable(store);
   const auto later = staging ? status_of(staging->path()) : std::nullopt;
   const auto roots = status_of(store.roots_path());  // after the other, before the records
-  const auto entries = read_entries(store, OldIndex(kept));
+  const auto entries = read_entries(store, OldIndex(old));
   std::string lines;
   for (const auto& entry : entries) lines += line_of(entry);
   if (later && roots && was_quiet(*roots, entries, *later))
     keep_text(store, *staging, index_name, stamp_of(*roots) + lines);
+  else if (is_deceptive)
+    ::unlink((store.root() / index_name).c_str());  // `glance` would believe it
   return {std::move(lines), 0};
+}
+
+RootIndex RootIndex::glance(const Store& store) {
+  auto kept = kept_index(store);
+  return kept ? RootIndex{std::move(kept->text), kept->start} : read(store);
+}
+
+std::optional<IndexedRoot> RootIndex::find(const Store& store, std::string_view name) {
+  const auto index = glance(store);
+  auto found = index.named(name);
+  if (found.size() != 1) return std::nullopt;
+  const auto lines = std::string_view(index.text_).substr(index.start_);
+  const auto line = lines.substr(lines.find(found.front().record));
+  if (!are_unchanged(store, line.substr(0, line.find('\n') + 1))) return std::nullopt;
+  return std::move(found.front());
 }
 
 std::vector<std::string> names(const IndexedRoot& root) {

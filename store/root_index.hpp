@@ -5,9 +5,11 @@
 // `roots.index` is made by whoever finds none that holds. It has the time of the last change of the directory roots/,
 // and of each record in it its number, size and time. It counts only while all are as it says: records that appear, are
 // replaced or go change the directory's time, those that somebody writes in place (`cp` of a backup) their own (POSIX).
-// To look at a record costs a hundredth of reading it. root_index.cpp has the argument why a change can not be
-// overlooked. In doubt (a change a moment ago, a damaged record, a store that can not be written) every record is read,
-// as if there were none.
+// root_index.cpp has the argument why a change can not be overlooked. To look at a record costs a twentieth of reading
+// it; even so a thousand take longer than the rest of an `exec`, which therefore looks at the directory and at the
+// record that it uses (`glance`, `find`): a record that was written in place, which only root can (they are read-only),
+// counts there as soon as somebody asked for it by name or listed all. In doubt (a change a moment ago, a damaged
+// record, a store that can not be written) every record is read, as if there were none.
 #pragma once
 
 #include <filesystem>
@@ -38,6 +40,11 @@ class RootIndex {
  public:
   /// As the roots are now. StoreError that names a record which had to be read and is damaged.
   static RootIndex read(const Store& store);
+  /// Without a look at each record: one that was written in place may still stand here with what it said before.
+  static RootIndex glance(const Store& store);
+  /// The one root that has this name, whose record is as the index says. Nothing when there is none or are several, or
+  /// only `read` can tell.
+  static std::optional<IndexedRoot> find(const Store& store, std::string_view name);
   /// Sorted by name, then manifest; so are the others.
   std::vector<IndexedRoot> all() const;
   std::vector<IndexedRoot> named(std::string_view name) const;

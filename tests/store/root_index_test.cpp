@@ -129,9 +129,12 @@ TEST_F(RootIndexTest, ARecordThatIsRestoredInPlaceIsSeen) {
     const auto directory = std::filesystem::last_write_time(store_.roots_path());
     std::ofstream(record) << texts[i % 2];  // as cp(1) does
     ASSERT_EQ(std::filesystem::last_write_time(store_.roots_path()), directory);
-    const std::string_view name = i % 2 == 0 ? "one" : "two";
-    ASSERT_EQ(RootIndex::read(store_).named(name).size(), 1u) << i;
+    const std::string name = i % 2 == 0 ? "one" : "two";
+    if (i % 4 < 2) {
+      ASSERT_EQ(RootIndex::read(store_).named(name).size(), 1u) << i;
+    }
     ASSERT_EQ(resolve_reference(store_, name, "/").environment, EnvironmentId(blake3(name))) << i;
+    ASSERT_EQ(names_below(manifest("p").parent_path()), std::vector{name}) << i;
     ASSERT_EQ(indexed(), as_recorded()) << i;
   }
 }
