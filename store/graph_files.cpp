@@ -118,7 +118,8 @@ void GraphFiles::write_list(const std::set<std::string>& names) const {
 
 void note_use_of_graph_file(const fs::path& file) noexcept {
   // As a rule there is none.
-  if (file.has_parent_path()) touch(file.parent_path() / lost_name);
+  const auto directory = file.parent_path();
+  if (directory.parent_path().filename() == "graphs") touch(directory / lost_name);
 }
 
 std::optional<FileLock> lock_graph_files(const Store& store, const std::string& directory) {
