@@ -13,6 +13,7 @@
 #include "base/path_error.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
 
 namespace {

@@ -20,7 +20,6 @@
 #include <string_view>
 #include <vector>
 
-#include "store/environment.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

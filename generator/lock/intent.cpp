@@ -12,6 +12,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 
