@@ -17,7 +17,8 @@
 #include "base/remove_tree.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/trees/file_metadata.hpp"
-#include "runtime/steps/java_key_store.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 

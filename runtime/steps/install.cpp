@@ -11,14 +11,15 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "runtime/trees/composition.hpp"
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
-#include "runtime/steps/layer_build.hpp"
-#include "runtime/trees/layer_stack.hpp"
 #include "runtime/steps/deb/package_merge.hpp"
+#include "runtime/steps/layer_build.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 

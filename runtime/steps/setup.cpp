@@ -4,10 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "runtime/trees/composition.hpp"
 #include "runtime/steps/layer_build.hpp"
-#include "runtime/trees/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "runtime/trees/composition.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 

@@ -21,11 +21,12 @@
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 #include "base/words.hpp"
-#include "runtime/trees/archive_reader.hpp"
 #include "deb/control_file.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/archive_reader.hpp"
 #include "runtime/trees/tree_writer.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 

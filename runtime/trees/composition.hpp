@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "runtime/trees/layer_stack.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::trees {
 

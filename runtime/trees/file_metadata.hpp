@@ -2,7 +2,7 @@
 // Giving a file on disk the metadata of its listing entry.
 #pragma once
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::trees {
 

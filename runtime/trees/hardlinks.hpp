@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::trees {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 #include "store/store.hpp"
 
 namespace karapace::trees {

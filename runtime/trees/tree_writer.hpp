@@ -17,7 +17,7 @@
 
 #include "base/fd.hpp"
 #include "runtime/trees/archive_reader.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::trees {
 

@@ -13,6 +13,8 @@
 #include "base/remove_tree.hpp"
 #include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 namespace {

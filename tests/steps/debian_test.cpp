@@ -4,7 +4,6 @@
 #include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "deb/control_file.hpp"
-#include "runtime/steps/java_key_store.hpp"
 #include "deb/version.hpp"
 
 namespace karapace::steps {

@@ -4,8 +4,9 @@
 
 #include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
-#include "runtime/trees/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 namespace {

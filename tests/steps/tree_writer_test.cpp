@@ -13,6 +13,8 @@
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "tests/steps/tar_builder.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "deb/control_file.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps::deb {

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/words.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps::deb {
 

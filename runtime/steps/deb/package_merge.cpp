@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/words.hpp"
 #include "deb/version.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps::deb {
 

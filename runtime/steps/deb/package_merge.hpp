@@ -9,9 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime/trees/composition.hpp"
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/trees/composition.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps::deb {
 

@@ -11,13 +11,9 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "base/digest.hpp"
 #include "store/identifiers.hpp"
@@ -28,9 +24,9 @@ enum class EntryType : char {
   directory = 'd',
   regular = 'f',
   symlink = 'l',
-  hardlink = 'h',   // another name of the regular file `target`, whose path sorts before this one
+  hardlink = 'h',  // another name of the regular file `target`, whose path sorts before this one
   fifo = 'p',
-  whiteout = 'w',   // on disk a character device 0:0: the path below is hidden
+  whiteout = 'w',  // on disk a character device 0:0: the path below is hidden
 };
 
 struct Xattr {
@@ -45,17 +41,18 @@ struct Entry {
   std::uint32_t mode = 0;  // permission bits, set-id and sticky (07777); 0777 for links, 0 for whiteouts and hardlinks
   std::uint32_t uid = 0;   // the true owner, in every id mode
   std::uint32_t gid = 0;
-  std::int64_t mtime = 0;  // whole seconds; 0 for whiteouts and hardlinks
-  std::uint64_t size = 0;  // regular files, in bytes
-  Digest content{};        // regular files: BLAKE3
-  std::string target{};    // symlink: its text; hardlink: path of the first name
+  std::int64_t mtime = 0;       // whole seconds; 0 for whiteouts and hardlinks
+  std::uint64_t size = 0;       // regular files, in bytes
+  Digest content{};             // regular files: BLAKE3
+  std::string target{};         // symlink: its text; hardlink: path of the first name
   std::vector<Xattr> xattrs{};  // sorted by name; security.capability in its plain (v2) form
-  bool opaque = false;        // directories: nothing of the layers below shows through
+  bool opaque = false;          // directories: nothing of the layers below shows through
   auto operator<=>(const Entry&) const = default;
 };
 
 /// The canonical listing: entries sorted by path (as bytes), the root first, every parent present. Fields that an
-/// entry's type does not use are set to their fixed values (0, 0777, empty), so that two listings of one tree are equal.
+/// entry's type does not use are set to their fixed values (0, 0777, empty), so that two listings of one tree are
+/// equal.
 class Listing {
  public:
   Listing() = default;
@@ -76,24 +73,5 @@ class Listing {
  private:
   std::vector<Entry> entries_;
 };
-
-enum class Owners {
-  from_disk,  // owners are those on disk, unless `user.karapace.owner` says otherwise
-  ignore,     // single-id stores: every entry without the xattr counts as 0:0
-};
-
-struct ScanOptions {
-  Owners owners = Owners::from_disk;
-  std::string label{};  // for messages
-  unsigned threads = 1;
-  /// Called for each path but the root, from `threads` threads; false leaves the entry (and what is below it) out.
-  std::function<bool(std::string_view path)> include{};
-};
-
-/// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*`,
-/// `user.karapace.*`, `security.*` but capabilities, and `trusted.*` left out, ACLs kept; sockets left out, device nodes
-/// refused (StoreError), as are paths of more than `longest_path` bytes, at the first one. Reads and hashes every file, each hard-link group once. Never follows a link. Runs inside the
-/// user namespace, where every file can be read; an error names the path.
-Listing scan(int tree, const ScanOptions& options);
 
 }  // namespace karapace::store
