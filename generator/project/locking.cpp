@@ -198,13 +198,15 @@ LockResult bring_lock_up_to_date(const Project& project, const LockSettings& set
   auto old = read_lock_if_exists(project.lock_path);
   if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
   auto wanted = intent_of(project.manifest, project.directory());
-  std::vector<std::string> why;
+  std::vector<Difference> why;
   if (old) why = differences(intent_of(*old), wanted);
   if (settings.policy == LockPolicy::locked) {
     auto lock = required_lock(project, std::move(old));
     if (why.empty()) return unchanged(std::move(lock));
+    std::vector<std::string> lines;
+    for (const auto& difference : why) lines.push_back(text(difference));
     throw LockError(fmt::format("{} does not fit the manifest; run `karapace lock`:\n  {}", shown(project),
-                                fmt::join(why, "\n  ")));
+                                fmt::join(lines, "\n  ")));
   }
   if (old && why.empty() && settings.upgrade.scope == Upgrade::Scope::none) return unchanged(std::move(*old));
   auto result = Renewal(project, settings, old, std::move(wanted)).run();

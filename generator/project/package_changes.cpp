@@ -2,8 +2,7 @@
 #include "generator/project/package_changes.hpp"
 
 #include <map>
-
-#include <fmt/format.h>
+#include <string>
 
 namespace karapace::generator {
 
@@ -20,24 +19,21 @@ std::map<std::string, std::string> versions(const Lock& lock) {
 
 }  // namespace
 
-std::vector<std::string> package_changes(const Lock& before, const Lock& after) {
+std::vector<PackageChange> package_changes(const Lock& before, const Lock& after) {
   auto old = versions(before);
   auto now = versions(after);
-  std::map<std::string, std::string> changes;
-  for (const auto& [name, version] : old) {
-    if (!now.contains(name)) changes[name] = fmt::format("- {} {}", name, version);
-  }
+  std::map<std::string, PackageChange> changes;
+  for (const auto& [name, version] : old) changes[name] = {name, version, std::nullopt};
   for (const auto& [name, version] : now) {
-    auto found = old.find(name);
-    if (found == old.end()) {
-      changes[name] = fmt::format("+ {} {}", name, version);
-    } else if (found->second != version) {
-      changes[name] = fmt::format("~ {} {} → {}", name, found->second, version);
-    }
+    auto& change = changes[name];
+    change.name = name;
+    change.after = version;
   }
-  std::vector<std::string> lines;
-  for (auto& [name, line] : changes) lines.push_back(std::move(line));
-  return lines;
+  std::vector<PackageChange> all;
+  for (auto& [name, change] : changes) {
+    if (change.before != change.after) all.push_back(std::move(change));
+  }
+  return all;
 }
 
 }  // namespace karapace::generator
