@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/package_merge.hpp"
+#include "runtime/steps/deb/package_merge.hpp"
 
 #include <algorithm>
 
@@ -7,9 +7,10 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "store/debian_version.hpp"
+#include "base/words.hpp"
+#include "deb/version.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 namespace {
 
@@ -24,7 +25,7 @@ std::set<std::string> conffiles_of(const DebPackage& package) {
 
 }  // namespace
 
-PackageMerge::PackageMerge(Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime)
+PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime)
     : tree_(tree), database_(database), conffiles_(conffiles), mtime_(mtime) {
   for (const auto& [from, diversion] : database.diversions()) {
     diversions_[tree.resolve_parents(from)] = {tree.resolve_parents(diversion.to), diversion.owner};
@@ -47,7 +48,7 @@ void PackageMerge::add(const DebPackage& package) {
       continue;
     }
     const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
-    Node node;
+    trees::Node node;
     node.entry = *package.listing.find(first);
     node.entry.path = diverted(package, std::move(path));
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
@@ -69,13 +70,13 @@ void PackageMerge::add_directory(const DebPackage& package, const store::Entry& 
     throw StepError(fmt::format("install: {} {} has a directory \"/{}\" where something else stands", package.name,
                                 package.version, path));
   }
-  Node node;
+  trees::Node node;
   node.entry = entry;
   node.entry.path = path;
   tree_.put(std::move(node));
 }
 
-void PackageMerge::add_file(const DebPackage& package, Node node) {
+void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
   const auto& path = node.entry.path;
   const auto* existing = tree_.visible(path);
   if (!existing) return tree_.put(std::move(node));
@@ -105,7 +106,7 @@ std::string PackageMerge::diverted(const DebPackage& package, std::string path) 
   return diversion->second.to;
 }
 
-const Stanza* PackageMerge::stanza_of(const std::string& package) const {
+const karapace::deb::Stanza* PackageMerge::stanza_of(const std::string& package) const {
   for (const auto* merged : merged_) {
     if (merged->name == package) return &merged->stanza;
   }
@@ -115,11 +116,11 @@ const Stanza* PackageMerge::stanza_of(const std::string& package) const {
 bool PackageMerge::takes_over(const DebPackage& package, const std::string& owner, const std::string& path) {
   const auto* other = stanza_of(owner);
   if (!other) return true;
-  if (names_package(package.stanza.value("Replaces"), owner, other->value("Version"))) {
+  if (karapace::deb::names_package(package.stanza.value("Replaces"), owner, other->value("Version"))) {
     disowned_[owner].insert(path);
     return true;
   }
-  if (names_package(other->value("Replaces"), package.name, package.version)) {
+  if (karapace::deb::names_package(other->value("Replaces"), package.name, package.version)) {
     disowned_[package.name].insert(path);
     return false;
   }
@@ -145,4 +146,4 @@ void PackageMerge::finish() {
   }
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

@@ -9,15 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/steps/composition.hpp"
-#include "runtime/steps/deb_package.hpp"
-#include "runtime/steps/dpkg_database.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 class PackageMerge {
  public:
-  PackageMerge(Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime);
+  PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime);
 
   /// Merges a package's files. StepError naming path and both packages on a conflict. `package` must outlive this.
   void add(const DebPackage& package);
@@ -26,13 +26,13 @@ class PackageMerge {
 
  private:
   void add_directory(const DebPackage& package, const store::Entry& entry, const std::string& path);
-  void add_file(const DebPackage& package, Node node);
+  void add_file(const DebPackage& package, trees::Node node);
   std::string diverted(const DebPackage& package, std::string path) const;
   /// Whether the package may have `path`, which `owner` has; takes it away from the loser's list.
   bool takes_over(const DebPackage& package, const std::string& owner, const std::string& path);
-  const Stanza* stanza_of(const std::string& package) const;
+  const karapace::deb::Stanza* stanza_of(const std::string& package) const;
 
-  Composition& tree_;
+  trees::Composition& tree_;
   const DpkgDatabase& database_;
   Conffiles conffiles_;
   std::int64_t mtime_;
@@ -41,4 +41,4 @@ class PackageMerge {
   std::map<std::string, std::set<std::string>> disowned_;     // merged package -> resolved paths it lost
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

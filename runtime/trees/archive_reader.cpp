@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/archive_reader.hpp"
+#include "runtime/trees/archive_reader.hpp"
 
 #include <cerrno>
 #include <exception>
@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 // libarchive is C: an exception of the byte source is kept here while control passes through it.
 struct ArchiveReader::Source {
@@ -73,4 +73,4 @@ std::size_t ArchiveReader::read(std::span<char> buffer) {
   return static_cast<std::size_t>(count);
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

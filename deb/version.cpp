@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/debian_version.hpp"
+#include "deb/version.hpp"
 
 #include <algorithm>
 
-namespace karapace {
+namespace karapace::deb {
 
 namespace {
 
@@ -108,4 +108,4 @@ bool names_package(std::string_view field, std::string_view package, std::string
   return false;
 }
 
-}  // namespace karapace
+}  // namespace karapace::deb

@@ -15,7 +15,7 @@
 struct archive;
 struct archive_entry;
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 /// Fills its buffer and returns how many bytes; 0 at the end.
 using ByteSource = std::function<std::size_t(std::span<char> buffer)>;
@@ -47,4 +47,4 @@ class ArchiveReader {
   std::string label_;
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -5,7 +5,7 @@
 #include <compare>
 #include <string_view>
 
-namespace karapace {
+namespace karapace::deb {
 
 /// Compares `[epoch:]upstream[-revision]`.
 std::strong_ordering compare_versions(std::string_view a, std::string_view b);
@@ -13,4 +13,4 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b);
 /// Whether a relationship field ("libfoo (<< 2), bar") names `package`, with a version that satisfies the relation.
 bool names_package(std::string_view field, std::string_view package, std::string_view version);
 
-}  // namespace karapace
+}  // namespace karapace::deb

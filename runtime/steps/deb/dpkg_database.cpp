@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/dpkg_database.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/words.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 namespace {
 
@@ -15,7 +16,7 @@ constexpr std::string_view admin = "var/lib/dpkg/";
 
 std::string admin_path(std::string_view name) { return std::string(admin).append(name); }
 
-std::string info_name(const Stanza& stanza) {
+std::string info_name(const karapace::deb::Stanza& stanza) {
   std::string name(stanza.value("Package"));
   if (stanza.value("Multi-Arch") == "same") name.append(":").append(stanza.value("Architecture"));
   return name;
@@ -52,7 +53,7 @@ std::vector<Interest> interests_of(const DebPackage& package) {
 }
 
 // dpkg's mark for a configuration file that was unpacked and never configured stands in the digest's place.
-Stanza with_new_conffiles(Stanza stanza) {
+karapace::deb::Stanza with_new_conffiles(karapace::deb::Stanza stanza) {
   std::string marked;
   std::string conffiles(stanza.value("Conffiles"));
   for (auto line : lines(conffiles)) {
@@ -83,14 +84,14 @@ bool ships_below(const std::vector<const DebPackage*>& packages, std::string_vie
 
 }  // namespace
 
-DpkgDatabase::DpkgDatabase(const LayerStack& lower) : lower_(lower) {
+DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
   status_ = lower.read(admin_path("status")).value_or("");
-  installed_ = parse_stanzas(status_, "/var/lib/dpkg/status of the base");
+  installed_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
   read_diversions();
   read_overrides();
 }
 
-const Stanza* DpkgDatabase::installed(std::string_view name) const {
+const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
   for (const auto& stanza : installed_) {
     if (stanza.value("Package") != name) continue;
     if (stanza.value("Status").ends_with(" installed")) return &stanza;
@@ -115,7 +116,7 @@ void DpkgDatabase::read_overrides() {
   }
 }
 
-std::vector<std::string> DpkgDatabase::owners(std::string_view path, const Composition& tree) const {
+std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees::Composition& tree) const {
   std::vector<std::string> result;
   for (const auto& stanza : installed_) {
     auto list = lower_.read(admin_path("info/" + info_name(stanza) + ".list")).value_or("");
@@ -130,7 +131,7 @@ std::vector<std::string> DpkgDatabase::owners(std::string_view path, const Compo
   return result;
 }
 
-void DpkgDatabase::disown(Composition& tree, std::string_view package, std::string_view path,
+void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, std::string_view path,
                           std::int64_t mtime) const {
   const auto* stanza = installed(package);
   if (!stanza) return;
@@ -144,7 +145,7 @@ void DpkgDatabase::disown(Composition& tree, std::string_view package, std::stri
   tree.put_file(list_path, std::move(kept), mtime);
 }
 
-void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                          std::int64_t mtime) const {
   if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
   for (const auto* package : unpacked) {
@@ -153,7 +154,7 @@ void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>
       if (!control && entry.path != "dpkg/list") continue;
       if (entry.type != store::EntryType::regular) continue;
       auto file = control ? entry.path.substr(std::string_view("control/").size()) : "list";
-      Node node;
+      trees::Node node;
       node.entry = entry;
       node.entry.path = admin_path("info/" + package->info_name() + "." + file);
       node.source = package->tree / entry.path;
@@ -164,7 +165,7 @@ void DpkgDatabase::write(Composition& tree, const std::vector<const DebPackage*>
   write_triggers(tree, unpacked, mtime);
 }
 
-void DpkgDatabase::write_status(Composition& tree, const std::vector<const DebPackage*>& unpacked,
+void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
                                 Conffiles conffiles, std::int64_t mtime) const {
   std::string status = status_;
   if (!status.empty() && !status.ends_with("\n\n")) status += status.ends_with("\n") ? "\n" : "\n\n";
@@ -176,7 +177,7 @@ void DpkgDatabase::write_status(Composition& tree, const std::vector<const DebPa
 
 // triggers/File holds "PATH PACKAGE" lines, triggers/NAME the packages interested in an explicit trigger, and
 // triggers/Unincorp what was activated and is not yet noted in the status: "TRIGGER -".
-void DpkgDatabase::write_triggers(Composition& tree, const std::vector<const DebPackage*>& unpacked,
+void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
                                   std::int64_t mtime) const {
   std::string file = lower_.read(admin_path("triggers/File")).value_or("");
   std::set<std::string> activated;
@@ -207,4 +208,4 @@ void DpkgDatabase::write_triggers(Composition& tree, const std::vector<const Deb
   if (!pending.empty()) tree.put_file(admin_path("triggers/Unincorp"), std::move(pending), mtime);
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

@@ -4,7 +4,7 @@
 
 #include "store/layer.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 /// Owner (as the xattr user.karapace.owner when the id is not mapped), xattrs, the opaque mark, then mode and time of
 /// an open file or directory. Throws StoreError.
@@ -14,4 +14,4 @@ void apply_link_metadata(int directory, const char* name, const store::Entry& en
 /// Sets both times; links are not followed.
 void set_mtime(int directory, const char* path, std::int64_t mtime);
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -6,18 +6,18 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/steps/control_file.hpp"
+#include "deb/control_file.hpp"
 #include "store/layer.hpp"
 #include "store/store.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 struct DebPackage {
   std::string name;
   std::string version;
   std::string architecture;
   bool multi_arch_same = false;
-  Stanza stanza;  // with Status and Conffiles
+  karapace::deb::Stanza stanza;  // with Status and Conffiles
   std::filesystem::path tree;
   store::Listing listing;
   BlobId deb;
@@ -32,4 +32,4 @@ struct DebPackage {
 /// Loads the package that the `unpack` step `key` made. StepError when it is not one.
 DebPackage load_package(const store::Store& store, const StepKey& key);
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

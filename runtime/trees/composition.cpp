@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/composition.hpp"
+#include "runtime/trees/composition.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,10 +13,10 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
-#include "runtime/steps/file_metadata.hpp"
+#include "runtime/trees/file_metadata.hpp"
 #include "store/path_limit.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 namespace {
 
@@ -236,4 +236,4 @@ void Composition::write_directory_times(const std::filesystem::path& tree) const
   }
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -13,7 +13,7 @@
 #include "store/layer.hpp"
 #include "store/store.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 /// The epoch (SOURCE_DATE_EPOCH) of a step is the newest modification time in what it builds on, so that the same packages
 /// give the same layers whenever they were locked; never earlier than 2000, and times after the year 9999 do not count.
@@ -48,4 +48,4 @@ class LayerStack {
   std::int64_t newest_time_ = earliest_epoch;
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -6,10 +6,10 @@
 
 #include "store/layer.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 /// Takes entries whose hard links name any regular file among them, and gives the listing in which each group's first
 /// path is the regular file and all others point to it.
 store::Listing canonical_hardlinks(std::vector<store::Entry> entries);
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

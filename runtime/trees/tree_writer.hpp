@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "runtime/steps/archive_reader.hpp"
+#include "runtime/trees/archive_reader.hpp"
 #include "store/layer.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 enum class DeviceNodes { refuse, leave_out_below_dev };
 
@@ -67,4 +67,4 @@ class TreeWriter {
   std::string parent_path_;
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/deb_package.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 namespace {
 
@@ -34,7 +34,7 @@ DebPackage load_package(const store::Store& store, const StepKey& key) {
   package.tree = store.layer_tree(record.layer().layer);
   package.listing = store.listing(record.layer().layer);
   package.deb = store.input_record(record.step.inputs.at(0)).blob().blob;
-  package.stanza = Stanza::parse(read_below(package.tree, "dpkg/stanza"), "dpkg/stanza");
+  package.stanza = karapace::deb::Stanza::parse(read_below(package.tree, "dpkg/stanza"), "dpkg/stanza");
   package.name = package.stanza.value("Package");
   package.version = package.stanza.value("Version");
   package.architecture = package.stanza.value("Architecture");
@@ -42,4 +42,4 @@ DebPackage load_package(const store::Store& store, const StepKey& key) {
   return package;
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

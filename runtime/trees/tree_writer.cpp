@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/tree_writer.hpp"
+#include "runtime/trees/tree_writer.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,12 +14,12 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "runtime/steps/file_metadata.hpp"
-#include "runtime/steps/hardlinks.hpp"
+#include "runtime/trees/file_metadata.hpp"
+#include "runtime/trees/hardlinks.hpp"
 #include "store/file_attributes.hpp"
 #include "store/path_limit.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 namespace {
 
@@ -294,4 +294,4 @@ store::Listing TreeWriter::finish() {
   return canonical_hardlinks(std::move(entries_));
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

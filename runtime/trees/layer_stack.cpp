@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/layer_stack.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 std::int64_t newest_time(const store::Listing& listing, std::int64_t known) noexcept {
   constexpr std::int64_t latest = 253'402'300'799;
@@ -21,7 +21,7 @@ LayerStack::LayerStack(const store::Store& store, const std::vector<LayerId>& la
   for (std::size_t i = 0; i < layers.size(); ++i) {
     trees_.push_back(store.layer_tree(layers[i]));
     auto listing = store.listing(layers[i]);
-    newest_time_ = karapace::steps::newest_time(listing, newest_time_);
+    newest_time_ = trees::newest_time(listing, newest_time_);
     for (const auto& entry : listing.entries()) add(entry, i);
   }
 }
@@ -64,4 +64,4 @@ std::optional<std::string> LayerStack::read(std::string_view path) const {
   return read_all(file->get(), path, std::size_t{256} << 20);
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/steps/composition.hpp"
-#include "runtime/steps/deb_package.hpp"
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/trees/layer_stack.hpp"
 
-namespace karapace::steps {
+namespace karapace::steps::deb {
 
 /// Where an unpacked package's configuration files stand, dpkg(1).
 enum class Conffiles {
@@ -31,37 +31,37 @@ struct Diversion {
 class DpkgDatabase {
  public:
   /// Reads the database of the layers below. An empty one when there is none.
-  explicit DpkgDatabase(const LayerStack& lower);
+  explicit DpkgDatabase(const trees::LayerStack& lower);
 
   /// The installed packages' stanzas.
-  const std::vector<Stanza>& installed() const noexcept { return installed_; }
+  const std::vector<karapace::deb::Stanza>& installed() const noexcept { return installed_; }
   /// The stanza of an installed package, or null.
-  const Stanza* installed(std::string_view name) const;
+  const karapace::deb::Stanza* installed(std::string_view name) const;
   /// Diversions by path as written ("/bin/sh").
   const std::map<std::string, Diversion>& diversions() const noexcept { return diversions_; }
   bool has_override(std::string_view absolute_path) const { return overrides_.contains(std::string(absolute_path)); }
   /// The installed packages that list a path, by reading their lists: slow, for conflicts only.
-  std::vector<std::string> owners(std::string_view path, const Composition& tree) const;
+  std::vector<std::string> owners(std::string_view path, const trees::Composition& tree) const;
 
   /// Takes a path out of an installed package's list, because another package replaces it.
-  void disown(Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;
+  void disown(trees::Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;
 
   /// Adds the database files of newly unpacked packages to the tree.
-  void write(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+  void write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
              std::int64_t mtime) const;
 
  private:
   void read_diversions();
   void read_overrides();
-  void write_status(Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+  void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                     std::int64_t mtime) const;
-  void write_triggers(Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
+  void write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
 
-  const LayerStack& lower_;
+  const trees::LayerStack& lower_;
   std::string status_;
-  std::vector<Stanza> installed_;
+  std::vector<karapace::deb::Stanza> installed_;
   std::map<std::string, Diversion> diversions_;
   std::set<std::string> overrides_;
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::steps::deb

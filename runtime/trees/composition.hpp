@@ -14,10 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "store/layer.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 struct Node {
   store::Entry entry;            // never a hardlink: names of one file share a group
@@ -65,4 +65,4 @@ class Composition {
   std::uint64_t groups_ = 0;
 };
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace karapace::steps {
+namespace karapace::deb {
 
 /// One stanza: fields in their order, values as written (continuation lines included, without the final newline).
 class Stanza {
@@ -28,7 +28,4 @@ class Stanza {
 /// The stanzas of a dpkg status file.
 std::vector<Stanza> parse_stanzas(std::string_view text, std::string_view what);
 
-/// Lines of a text without their newlines; empty lines left out.
-std::vector<std::string_view> lines(std::string_view text);
-
-}  // namespace karapace::steps
+}  // namespace karapace::deb

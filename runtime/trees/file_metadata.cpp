@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/file_metadata.hpp"
+#include "runtime/trees/file_metadata.hpp"
 
 #include <cerrno>
 
@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 namespace {
 
@@ -56,4 +56,4 @@ void set_mtime(int directory, const char* path, std::int64_t mtime) {
   if (::utimensat(directory, path, times, AT_SYMLINK_NOFOLLOW) != 0) fail("set the time of", path);
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/hardlinks.hpp"
+#include "runtime/trees/hardlinks.hpp"
 
 #include <algorithm>
 #include <map>
 #include <string>
 #include <unordered_map>
 
-namespace karapace::steps {
+namespace karapace::trees {
 
 store::Listing canonical_hardlinks(std::vector<store::Entry> entries) {
   std::map<std::string, std::vector<std::size_t>> groups;  // path of the regular file -> its other names
@@ -36,4 +36,4 @@ store::Listing canonical_hardlinks(std::vector<store::Entry> entries) {
   return store::Listing(std::move(entries));
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::trees

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/control_file.hpp"
+#include "deb/control_file.hpp"
 
 #include <algorithm>
 
@@ -7,8 +7,9 @@
 #include <strings.h>
 
 #include "base/error.hpp"
+#include "base/words.hpp"
 
-namespace karapace::steps {
+namespace karapace::deb {
 
 namespace {
 
@@ -25,16 +26,6 @@ std::string_view without_leading_blanks(std::string_view text) noexcept {
 }
 
 }  // namespace
-
-std::vector<std::string_view> lines(std::string_view text) {
-  std::vector<std::string_view> result;
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    if (end > 0) result.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return result;
-}
 
 Stanza Stanza::parse(std::string_view text, std::string_view what) {
   Stanza stanza;
@@ -96,4 +87,4 @@ std::vector<Stanza> parse_stanzas(std::string_view text, std::string_view what) 
   return stanzas;
 }
 
-}  // namespace karapace::steps
+}  // namespace karapace::deb
