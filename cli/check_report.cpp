@@ -6,6 +6,7 @@
 
 #include "base/escape.hpp"
 #include "cli/diff_paint.hpp"
+#include "cli/document.hpp"
 #include "generator/graph/diff/diff_report.hpp"
 
 namespace karapace::cli {
@@ -27,7 +28,7 @@ std::string lock_text(const Context& context, const LockCheck& lock) {
     return fmt::format("{} {} is missing: {} has never been locked\n", wrong, shown(lock.lock), shown(lock.manifest));
   }
   auto text = fmt::format("{} {} does not fit {}:\n", wrong, shown(lock.lock), shown(lock.manifest));
-  for (const auto& difference : lock.differences) text += fmt::format("    {}\n", difference);
+  for (const auto& difference : lock.differences) text += fmt::format("    {}\n", generator::text(difference));
   return text;
 }
 
@@ -66,19 +67,34 @@ std::string check_text(const Context& context, const GraphCheck& check) {
   return text + "Run `karapace gen`, which brings locks up to date as well, and commit what it changes.\n";
 }
 
+nlohmann::json differences_json(const std::vector<generator::Difference>& differences) {
+  auto optional = [](const std::optional<std::string>& value) {
+    return value ? nlohmann::json(*value) : nlohmann::json();
+  };
+  auto list = nlohmann::json::array();
+  for (const auto& difference : differences) {
+    list.push_back({{"key", difference.key},
+                    {"change", text(difference.change)},
+                    {"subject", difference.subject.empty() ? nlohmann::json() : nlohmann::json(difference.subject)},
+                    {"before", optional(difference.before)},
+                    {"after", optional(difference.after)}});
+  }
+  return list;
+}
+
 nlohmann::json check_json(const GraphCheck& check) {
   auto locks = nlohmann::json::array();
   for (const auto& lock : check.locks) {
-    locks.push_back({{"manifest", lock.manifest.native()},
-                     {"lock", lock.lock.native()},
-                     {"state", text(lock.state)},
-                     {"differences", lock.differences}});
+    locks.push_back({{"manifest", path_json(lock.manifest)},
+                     {"lock_file", path_json(lock.lock)},
+                     {"lock_fit", text(lock.state)},
+                     {"differences", differences_json(lock.differences)}});
   }
   return {{"fits", check.fits()},
           {"locks", std::move(locks)},
           {"graph",
-           {{"path", check.graph.native()},
-            {"state", text(check.state)},
+           {{"graph_file", path_json(check.graph)},
+            {"graph_fit", text(check.state)},
             {"damage", check.damage.empty() ? nlohmann::json() : nlohmann::json(check.damage)},
             {"diff", check.compared ? generator::diff_json(check.compared->diff) : nlohmann::json()}}}};
 }

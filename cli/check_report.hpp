@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -13,6 +14,9 @@ namespace karapace::cli {
 
 /// What does not fit, why, and the way out; one line when everything fits.
 std::string check_text(const Context& context, const generator::GraphCheck& check);
+/// The fields of "karapace.gen-check".
 nlohmann::json check_json(const generator::GraphCheck& check);
+/// Why a lock does not fit: the objects in "differences".
+nlohmann::json differences_json(const std::vector<generator::Difference>& differences);
 
 }  // namespace karapace::cli

@@ -91,9 +91,11 @@ void Context::print_document(std::string_view text) const {
   write_stream(STDOUT_FILENO, text);
 }
 
-void Context::print_json(const nlohmann::json& document) const {
-  // File names may hold any bytes; JSON text may not.
-  auto text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+void Context::print_json(std::string_view document, nlohmann::json fields, unsigned version) const {
+  fields["document"] = document;
+  fields["version"] = version;
+  // Texts may quote any bytes; JSON text may not hold them.
+  auto text = fields.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   write_stream(STDOUT_FILENO, printable_json(text));
 }
 
@@ -117,9 +119,9 @@ Context make_context() {
   return context;
 }
 
-void print_error(const Context& context, std::string_view code, std::string_view message) {
+void print_error(const Context& context, std::string_view code, std::string_view message, int status) {
   if (context.json) {
-    context.print_json({{"error", {{"code", code}, {"message", message}}}});
+    context.print_json("karapace.error", {{"error", {{"code", code}, {"exit_status", status}, {"message", message}}}});
   } else {
     complain(context, Style::red, "error", message);
   }

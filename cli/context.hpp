@@ -38,8 +38,9 @@ class Context {
   void print(std::string_view text) const;
   /// Prints a document that programs read (CMake, DOT, SVG, JSON): as it is, but on a terminal as `print` does.
   void print_document(std::string_view text) const;
-  /// Prints one document: two spaces of indentation and a final newline.
-  void print_json(const nlohmann::json& document) const;
+  /// Prints one document (docs/json.md): these fields with its name, "karapace.list", and version; two spaces of
+  /// indentation and a final newline.
+  void print_json(std::string_view document, nlohmann::json fields, unsigned version = 1) const;
   /// `karapace: warning: MESSAGE` on standard error.
   void warn(std::string_view message) const;
   /// A line on standard error about what is being done; only with -v.
@@ -51,7 +52,8 @@ class Context {
 /// Reads NO_COLOR, TERM and whether the streams are terminals.
 Context make_context();
 /// Prints an error as `context` asks for it: JSON on standard output, or `karapace: error: MESSAGE` on standard error.
-void print_error(const Context& context, std::string_view code, std::string_view message);
+/// `status` is what the program ends with.
+void print_error(const Context& context, std::string_view code, std::string_view message, int status);
 
 /// `text` as a column of `width` terminal cells, left aligned; never cut.
 std::string padded(std::string_view text, std::size_t width);

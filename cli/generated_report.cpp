@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/document.hpp"
+#include "generator/lock/lock_file.hpp"
+
 namespace karapace::cli {
 
 namespace {
@@ -35,15 +38,17 @@ nlohmann::json generated_json(const generator::Generated& generated, const std::
   for (const auto& environment : generated.environments) {
     environments.push_back({{"name", environment.name},
                             {"environment", environment.id.hex()},
-                            {"manifest", environment.manifest.native()},
-                            {"lock", text(environment.lock)},
-                            {"packages", environment.packages},
+                            {"manifest", path_json(environment.manifest)},
+                            {"lock_file", path_json(generator::lock_path(environment.manifest))},
+                            {"lock_state", text(environment.lock)},
+                            {"package_count", environment.packages},
                             {"notes", environment.notes}});
   }
-  return {{"directory", directory.lexically_normal().native()},
-          {"steps", generated.edges},
-          {"changed", generated.changed},
-          {"environments", std::move(environments)}};
+  return {{"build_directory", path_json(directory)},
+          {"step_count", generated.edges},
+          {"graph_changed", generated.changed},
+          {"environments", std::move(environments)},
+          {"notes", generated.notes}};
 }
 
 void report_notes(const Context& context, const generator::Generated& generated) {

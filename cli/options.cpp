@@ -2,13 +2,13 @@
 #include "cli/options.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <type_traits>
+#include <charconv>
+#include <set>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "cli/suggest.hpp"
 
 namespace karapace::cli {
@@ -55,43 +55,6 @@ Split split_rest(const Options& options, std::span<const std::string> words) {
   return {{words.begin(), end}, {end, words.end()}};
 }
 
-std::string complaint_about_number(const std::string& word) {
-  bool is_number = !word.empty() && word.size() < 20 &&
-                   std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return is_number ? std::string() : fmt::format("\"{}\" is not a whole number", word);
-}
-
-template <class T>
-constexpr bool is_number = std::is_same_v<T, std::uint64_t> || std::is_same_v<T, std::optional<std::uint64_t>>;
-
-struct Adder {
-  CLI::App& app;
-  const Option& option;
-
-  CLI::Option* operator()(bool* target) const { return app.add_flag(option.names, *target); }
-  CLI::Option* operator()(int* target) const { return app.add_flag(option.names, *target); }
-  CLI::Option* operator()(std::vector<std::string>* target) const {
-    auto* added = app.add_option(option.names, *target);
-    // One value per occurrence, else an option would swallow the positionals after it.
-    return option.shape == Option::Shape::value ? added->allow_extra_args(false) : added;
-  }
-  CLI::Option* operator()(std::optional<std::vector<std::string>>* target) const {
-    // CLI11 gives an option without words one empty word.
-    auto assign = [target](const std::vector<std::string>& words) {
-      target->emplace();
-      std::copy_if(words.begin(), words.end(), std::back_inserter(**target),
-                   [](const std::string& word) { return !word.empty() && word != "{}"; });
-    };
-    return app.add_option_function<std::vector<std::string>>(option.names, assign)->expected(0, 10'000);
-  }
-  template <class T>
-  CLI::Option* operator()(T* target) const {
-    auto* added = app.add_option(option.names, *target);
-    // The library takes "-3" for 2^64 - 3.
-    return is_number<T> ? added->check(complaint_about_number, "") : added;
-  }
-};
-
 bool is_rest(const Option& option) { return option.shape == Option::Shape::rest; }
 
 Split split(const Options& options, std::span<const std::string> words) {
@@ -99,19 +62,35 @@ Split split(const Options& options, std::span<const std::string> words) {
   return {{words.begin(), words.end()}, {}};
 }
 
-void parse_with(CLI::App& app, const Options& options, Split words) {
-  for (const auto& option : options.all()) {
-    if (is_rest(option)) continue;
-    std::visit(Adder{app, option}, option.target)->required(option.presence == Option::Presence::required);
-  }
-  std::reverse(words.own.begin(), words.own.end());  // CLI11 takes them last first
-  app.parse(words.own);
-  for (const auto& option : options.all()) {
-    if (!is_rest(option)) continue;
-    if (option.presence == Option::Presence::required && words.rest.empty()) throw CLI::RequiredError(option.names);
-    *std::get<std::vector<std::string>*>(option.target) = words.rest;
-  }
+/// As messages have it: the long name.
+std::string_view display_name(const Option& option) {
+  return std::string_view(option.names).substr(option.names.rfind(',') + 1);
 }
+
+std::uint64_t number_from(const Option& option, const std::string& word) {
+  std::uint64_t number = 0;
+  const auto* end = word.data() + word.size();
+  auto [stop, error] = std::from_chars(word.data(), end, number);
+  if (!word.empty() && error == std::errc() && stop == end) return number;
+  throw UsageError(fmt::format("{}: \"{}\" is not a whole number", display_name(option), escaped_utf8(word)));
+}
+
+/// Puts a word where it goes.
+struct Assign {
+  const Option& option;
+  const std::string& word;
+
+  void operator()(std::string* target) const { *target = word; }
+  void operator()(std::optional<std::string>* target) const { *target = word; }
+  void operator()(std::vector<std::string>* target) const { target->push_back(word); }
+  void operator()(std::optional<std::vector<std::string>>* target) const { (*target)->push_back(word); }
+  void operator()(std::uint64_t* target) const { *target = number_from(option, word); }
+  void operator()(std::optional<std::uint64_t>* target) const { *target = number_from(option, word); }
+  void operator()(bool*) const {}
+  void operator()(int*) const {}
+};
+
+bool takes_many(const Option& option) { return std::holds_alternative<std::vector<std::string>*>(option.target); }
 
 std::vector<std::string_view> names_of(const Options& options) {
   std::vector<std::string_view> names;
@@ -125,36 +104,141 @@ std::vector<std::string_view> names_of(const Options& options) {
   return names;
 }
 
-std::string unexpected(const Options& options, const std::vector<std::string>& words) {
-  auto option = std::find_if(words.begin(), words.end(), [](const std::string& word) { return word.starts_with('-'); });
-  if (option == words.end())
-    return words.empty() ? "a word too many" : fmt::format("unexpected word \"{}\"", words.front());
-  auto name = option->substr(0, option->find('='));
-  auto near = nearest(name, names_of(options));
-  if (near) return fmt::format("there is no option \"{}\"; did you mean \"{}\"?", name, *near);
-  return fmt::format("there is no option \"{}\"", name);
+[[noreturn]] void refuse_option(const Options& options, std::string_view name) {
+  auto text = fmt::format("there is no option \"{}\"", escaped_utf8(name));
+  if (auto near = nearest(name, names_of(options)))
+    throw UsageError(fmt::format("{}; did you mean \"{}\"?", text, *near));
+  bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
+  throw UsageError(passes_on ? text + "; what is meant for COMMAND comes after \"--\"" : text);
 }
 
-/// "--store: 1 required TEXT missing", "--store: At Most 1 required but received 2"
-std::string wrong_count(const Options& options, std::string_view message) {
-  auto name = message.substr(0, message.find(": "));
-  auto option = std::find_if(options.all().begin(), options.all().end(),
-                             [&](const Option& candidate) { return has_name(candidate, name); });
-  bool missing = message.find("missing") != message.npos || message.find("At least") != message.npos;
-  if (option == options.all().end()) return std::string(message);
-  if (missing) return fmt::format("{0} needs a value: {0} {1}", name, option->value_name);
-  return fmt::format("{} is given more than once", name);
+[[noreturn]] void refuse_without_value(const Option& option) {
+  throw UsageError(fmt::format("{0} needs a value: {0} {1}", display_name(option), option.value_name));
 }
 
-/// What is wrong, in our words.
-std::string problem_of(const CLI::Error& error, const CLI::App& app, const Options& options) {
-  std::string message = error.what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected(options, app.remaining());
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return wrong_count(options, message);
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && message.starts_with("Could not convert: "))
-    return "not understood: " + message.substr(message.find(": ") + 2);
-  return message;
-}
+/// One command line's words, one after the other.
+class Parser {
+ public:
+  Parser(const Options& options, Split words) : options_(options), words_(std::move(words)) {}
+
+  void run() {
+    while (at_ < words_.own.size()) {
+      const auto& word = words_.own[at_++];
+      if (only_positionals_ || word == "-" || !word.starts_with('-')) {
+        take_positional(word);
+      } else if (word == "--") {
+        only_positionals_ = true;
+      } else if (word.starts_with("--")) {
+        take_long(word);
+      } else {
+        take_short(word);
+      }
+    }
+    take_rest();
+    require_all();
+  }
+
+ private:
+  const Option* find(std::string_view name) const {
+    auto found = std::find_if(options_.all().begin(), options_.all().end(),
+                              [&](const Option& option) { return name.size() > 1 && has_name(option, name); });
+    return found == options_.all().end() || !found->names.starts_with('-') ? nullptr : &*found;
+  }
+
+  const Option& known(std::string_view name) const {
+    const auto* option = find(name);
+    if (option == nullptr) refuse_option(options_, name);
+    return *option;
+  }
+
+  void take_long(std::string_view word) {
+    auto equals = word.find('=');
+    const auto& option = known(word.substr(0, equals));
+    std::optional<std::string> value;
+    if (equals != word.npos) value = word.substr(equals + 1);
+    take(option, std::move(value));
+  }
+
+  /// -nv, -j4, -j 4
+  void take_short(std::string_view word) {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      const auto& option = known(fmt::format("-{}", word.substr(i, 1)));
+      bool is_flag = option.shape == Option::Shape::flag;
+      auto rest = word.substr(i + 1);
+      if (is_flag && !rest.starts_with('=')) {
+        take(option, std::nullopt);
+        continue;
+      }
+      return take(option, rest.empty() ? std::nullopt : std::optional<std::string>(rest));
+    }
+  }
+
+  void take(const Option& option, std::optional<std::string> value) {
+    switch (option.shape) {
+      case Option::Shape::flag: return set(option, value);
+      case Option::Shape::words: return take_words(option, value);
+      default: return take_value(option, value);
+    }
+  }
+
+  static void set(const Option& option, const std::optional<std::string>& value) {
+    if (value) throw UsageError(fmt::format("{} takes no value", display_name(option)));
+    if (auto* const* counted = std::get_if<int*>(&option.target)) ++**counted;
+    if (auto* const* flag = std::get_if<bool*>(&option.target)) **flag = true;
+  }
+
+  void take_words(const Option& option, const std::optional<std::string>& value) {
+    auto& target = *std::get<std::optional<std::vector<std::string>>*>(option.target);
+    if (!target) target.emplace();
+    if (value) return assign(option, *value);
+    while (at_ < words_.own.size() && !words_.own[at_].starts_with('-')) assign(option, words_.own[at_++]);
+  }
+
+  /// Of two options in a row the first lacks its value.
+  void take_value(const Option& option, std::optional<std::string> value) {
+    if (value && value->empty()) refuse_without_value(option);
+    if (!value) {
+      if (at_ == words_.own.size() || find(words_.own[at_]) != nullptr) refuse_without_value(option);
+      value = words_.own[at_++];
+    }
+    bool is_first = seen_.insert(&option).second;
+    if (!is_first && !takes_many(option))
+      throw UsageError(fmt::format("{} is given more than once", display_name(option)));
+    assign(option, *value);
+  }
+
+  void take_positional(const std::string& word) {
+    for (const auto& option : options_.all()) {
+      if (option.shape != Option::Shape::positional) continue;
+      if (!seen_.insert(&option).second && !takes_many(option)) continue;
+      return assign(option, word);
+    }
+    throw UsageError(fmt::format("unexpected word \"{}\"", escaped_utf8(word)));
+  }
+
+  void take_rest() {
+    for (const auto& option : options_.all()) {
+      if (!is_rest(option)) continue;
+      *std::get<std::vector<std::string>*>(option.target) = words_.rest;
+      if (!words_.rest.empty()) seen_.insert(&option);
+    }
+  }
+
+  void require_all() const {
+    for (const auto& option : options_.all()) {
+      if (option.presence == Option::Presence::required && !seen_.contains(&option))
+        throw UsageError(fmt::format("{} is missing", option.names));
+    }
+  }
+
+  static void assign(const Option& option, const std::string& word) { std::visit(Assign{option, word}, option.target); }
+
+  const Options& options_;
+  Split words_;
+  std::size_t at_ = 0;
+  bool only_positionals_ = false;
+  std::set<const Option*> seen_;
+};
 
 }  // namespace
 
@@ -177,18 +261,11 @@ bool asks_for_help(const Options& options, std::span<const std::string> words) {
 }
 
 void parse(const Options& options, std::string_view command, std::span<const std::string> words) {
-  CLI::App app;
-  app.set_help_flag();
   try {
-    parse_with(app, options, split(options, words));
-  } catch (const CLI::Error& error) {
-    if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", problem_of(error, app, options)));
-    const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-    const bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
-    const auto problem = problem_of(error, app, options);
-    const auto* hint =
-        unknown && passes_on && !problem.ends_with('?') ? "; what is meant for COMMAND comes after \"--\"" : "";
-    throw UsageError(fmt::format("{}: {}{}; see karapace {} --help", command, problem, hint, command));
+    Parser(options, split(options, words)).run();
+  } catch (const UsageError& error) {
+    if (command.empty()) throw UsageError(fmt::format("{}; see karapace --help", error.what()));
+    throw UsageError(fmt::format("{}: {}; see karapace {} --help", command, error.what(), command));
   }
 }
 

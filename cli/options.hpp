@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options: what a command accepts on its command line, as data bound to the fields that receive it.
 //
-// One declaration yields the parser, the help text and docs/commands.md's check. CLI11 sits behind parse() in one .cpp,
-// so that commands compile fast.
+// One declaration yields the parser, the help text and docs/commands.md's check.
+//
+// -x, -xy (both), -xVALUE, -x VALUE, --word, --word=VALUE, --word VALUE; after "--" nothing is an option. What may be
+// given once is refused the second time, a flag takes no value, and an option is never taken for another's value.
 #pragma once
 
 #include <cstdint>

@@ -2,12 +2,12 @@
 #include "cli/output_file.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "cli/document.hpp"
 
 namespace karapace::cli {
 
@@ -40,7 +40,7 @@ void write_output(const Context& context, const std::optional<std::filesystem::p
   if (!file) return context.print_document(text);
   write_whole(*file, text);
   auto name = escaped_utf8(file->native());
-  if (context.json) return context.print_json({{"file", name}});
+  if (context.json) return print_output_document(context, *file);
   context.print(fmt::format("{}: {}\n", context.styled(Style::bold, name), about));
 }
 

@@ -50,7 +50,7 @@ const CommandEntry& find_command(std::string_view name) {
 
 int show_version(const Context& context) {
   if (context.json) {
-    context.print_json({{"name", "karapace"}, {"version", KARAPACE_VERSION}});
+    context.print_json("karapace.version", {{"program", "karapace"}, {"program_version", KARAPACE_VERSION}});
   } else {
     context.print("karapace " KARAPACE_VERSION "\n");
   }
@@ -59,7 +59,7 @@ int show_version(const Context& context) {
 
 int show_help(const Context& context, const std::string& text) {
   if (context.json) {
-    context.print_json({{"help", text}});
+    context.print_json("karapace.help", {{"text", text}});
   } else {
     context.print(text);
   }
@@ -139,7 +139,7 @@ bool mentions_json(std::span<const std::string> words) {
 
 int fail(const Context& context, std::string_view code, std::string_view message, int status) noexcept {
   try {
-    print_error(context, code, message);
+    print_error(context, code, message, status);
   } catch (const std::exception&) {
     return status;  // standard output is gone, too; the status still tells
   }

@@ -7,7 +7,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.hpp"
 #include "base/words.hpp"
+#include "cli/document.hpp"
 #include "cli/store_access.hpp"
 #include "store/identifiers.hpp"
 
@@ -24,12 +26,7 @@ std::string title_of(const proof::RecordedGraph& graph, const StepKey& step) {
   return edge == edges.end() ? step.short_hex() : proof::step_title(graph, *edge);
 }
 
-std::string output_text(const std::optional<StepOutput>& output) {
-  if (!output) return "nothing";
-  if (const auto* blob = std::get_if<BlobOutput>(&*output)) return "blob " + blob->blob.hex();
-  if (const auto* layer = std::get_if<LayerOutput>(&*output)) return "layer " + layer->layer.hex();
-  return "environment " + std::get<EnvironmentOutput>(*output).environment.hex();
-}
+nlohmann::json or_null(const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); }
 
 nlohmann::json json_of(const proof::FileDifference& file) {
   return {{"path", file.path}, {"differs", file.what}, {"shown", file.shown}};
@@ -38,25 +35,23 @@ nlohmann::json json_of(const proof::FileDifference& file) {
 nlohmann::json json_of(const proof::RecordedGraph& graph, const proof::Divergence& cause, const proof::FirstCause* details) {
   nlohmann::json json = {{"step", cause.step.hex()},
                          {"title", title_of(graph, cause.step)},
-                         {"first", output_text(cause.first)},
-                         {"second", output_text(cause.second)}};
-  if (!details) return json;
-  json["files"] = nullptr;
-  if (details->files) {
-    json["files"] = nlohmann::json::array();
-    for (const auto& file : *details->files) json["files"].push_back(json_of(file));
-  }
-  if (!details->note.empty()) json["note"] = details->note;
-  if (!details->failure.empty()) json["failure"] = details->failure;
+                         {"first_output", output_json(cause.first)},
+                         {"second_output", output_json(cause.second)},
+                         {"files", nullptr},
+                         {"note", or_null(details ? details->note : "")},
+                         {"failure", or_null(details ? details->failure : "")}};
+  if (!details || !details->files) return json;
+  json["files"] = nlohmann::json::array();
+  for (const auto& file : *details->files) json["files"].push_back(json_of(file));
   return json;
 }
 
 nlohmann::json document(const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   const auto& comparison = reproduction.comparison;
   nlohmann::json json = {{"result", comparison.causes.empty() ? "identical" : "different"},
-                         {"environment", graph.title},
-                         {"steps", comparison.steps},
-                         {"same", comparison.same}};
+                         {"title", escaped_utf8(graph.title)},
+                         {"step_count", comparison.steps},
+                         {"same_step_count", comparison.same}};
   auto causes = nlohmann::json::array();
   for (std::size_t i = 0; i < comparison.causes.size(); ++i) {
     const proof::FirstCause* details = i == 0 && reproduction.first ? &*reproduction.first : nullptr;
@@ -67,11 +62,13 @@ nlohmann::json document(const proof::RecordedGraph& graph, const proof::Reproduc
   for (const auto& step : comparison.consequences)
     consequences.push_back({{"step", step.hex()}, {"title", title_of(graph, step)}});
   json["consequences"] = std::move(consequences);
-  json["varied"] = nlohmann::json::object();
-  json["not_varied"] = nlohmann::json::object();
-  for (const auto& thing : reproduction.things) json[thing.is_varied ? "varied" : "not_varied"][thing.name] = thing.how;
-  if (!reproduction.against.empty()) json["against"] = reproduction.against;
-  if (reproduction.kept) json["kept"] = reproduction.kept->native();
+  auto variations = nlohmann::json::array();
+  for (const auto& thing : reproduction.things)
+    variations.push_back({{"name", thing.name}, {"varied", thing.is_varied}, {"how", thing.how}});
+  json["variations"] = std::move(variations);
+  json["against_file"] =
+      reproduction.against.empty() ? nlohmann::json() : path_json(std::filesystem::path(reproduction.against));
+  json["kept_store"] = path_json(reproduction.kept);
   return json;
 }
 
@@ -156,7 +153,7 @@ void print_advice(const Context& context, const proof::Reproduction& reproductio
 }  // namespace
 
 void report(const Context& context, const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
-  if (context.json) return context.print_json(document(graph, reproduction));
+  if (context.json) return context.print_json("karapace.reproduce", document(graph, reproduction));
   const auto& causes = reproduction.comparison.causes;
   if (!causes.empty()) {
     print_first(context, graph, reproduction);

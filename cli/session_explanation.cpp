@@ -144,14 +144,15 @@ json document(const runtime::SessionRequest& request, const runtime::PlannedSess
   for (const auto& part : request.argv) command.push_back(escaped_utf8(part));
   json variables = json::array();
   for (const auto& [name, source] : setting.variables)
-    variables.push_back({{"from", word(source)}, {"name", escaped_utf8(name)}});
+    variables.push_back({{"decided_by", word(source)}, {"name", escaped_utf8(name)}});
   return {{"barriers", std::move(barriers)},
+          {"environment", setting.environment.hex()},
           {"changes", word(planned.changes)},
           {"command", std::move(command)},
           {"groups", explanation.groups},
           {"hidden", std::move(hidden)},
           {"id_mode", runtime::text(planned.plan.id_mode)},
-          {"joins", setting.running && setting.can_join ? json(*setting.running) : json(nullptr)},
+          {"joined_pid", setting.running && setting.can_join ? json(*setting.running) : json(nullptr)},
           {"name", escaped_utf8(request.name)},
           {"network", planned.plan.network == runtime::Network::host ? "host" : "none"},
           {"shared", explanation.shared},
@@ -168,7 +169,7 @@ void print_explanation(const Context& context, const runtime::SessionRequest& re
                        const runtime::PlannedSession& planned, const SessionSetting& setting) {
   const auto explanation = runtime::explain(planned.plan);
   if (context.json)
-    context.print_json(document(request, planned, setting, explanation));
+    context.print_json("karapace.session", document(request, planned, setting, explanation));
   else
     context.print(text_of(context, request, planned, setting, explanation));
 }

@@ -10,6 +10,7 @@
 
 #include "cli/context.hpp"
 #include "runtime/sandbox/session.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 
@@ -17,12 +18,13 @@ namespace karapace::cli {
 enum class VariableSource { karapace, caller, option, manifest };
 
 struct SessionSetting {
+  EnvironmentId environment;
   std::map<std::string, VariableSource> variables;  // all that the command gets
   std::optional<pid_t> running;                     // process 1 of a session in the same instance
   bool can_join = true;                             // else this one would be refused while that one runs
 };
 
-/// Text for people, or with --json one document (docs/security-model.md has its fields).
+/// Text for people, or with --json one document ("karapace.session" of docs/json.md).
 void print_explanation(const Context& context, const runtime::SessionRequest& request,
                        const runtime::PlannedSession& planned, const SessionSetting& setting);
 

@@ -137,7 +137,7 @@ std::string image_shell(const std::vector<fs::path>& trees) {
 int report_result(const Context& context, const runtime::SandboxResult& result) {
   if (!result.not_started.empty())
     print_error(context, result.status == 127 ? "not_found" : "not_executable",
-                fmt::format("cannot run {}", escaped_utf8(result.not_started)));
+                fmt::format("cannot run {}", escaped_utf8(result.not_started)), result.status);
   return result.status;
 }
 
@@ -246,6 +246,7 @@ SessionSetting setting_of(const store::Store& store, const store::Reference& ref
                           const SessionArguments& arguments, const runtime::SessionRequest& request,
                           const runtime::PlannedSession& planned) {
   SessionSetting setting;
+  setting.environment = reference.environment;
   const auto of_manifest = manifest_variables(store, reference);
   const auto chosen = chosen_variables(arguments.variables, of_manifest);
   for (const auto& [name, value] : planned.plan.commands.front().variables) {

@@ -14,38 +14,39 @@ namespace karapace::proof {
 
 namespace {
 
-
-constexpr std::string_view format_name = "karapace records 1";
+constexpr std::string_view document_name = "karapace.records";  // docs/json.md
+constexpr unsigned document_version = 1;
 
 void append_field(std::string& line, std::string_view name, std::string_view value) {
   line += fmt::format(", \"{}\": ", name);
   append_json(line, value);
 }
 
-struct AppendOutput {
-  std::string& line;
-  void operator()(const BlobOutput& output) const {
-    append_field(line, "blob", output.blob.hex());
-    append_field(line, "sha256", output.sha256.hex());
-    line += fmt::format(", \"size\": {}", output.size);
+struct OutputFields {
+  std::string operator()(const BlobOutput& output) const {
+    return fmt::format(R"("kind": "blob", "blob": "{}", "sha256": "{}", "size_bytes": {})", output.blob.hex(),
+                       output.sha256.hex(), output.size);
   }
-  void operator()(const LayerOutput& output) const { append_field(line, "layer", output.layer.hex()); }
-  void operator()(const EnvironmentOutput& output) const {
-    append_field(line, "environment", output.environment.hex());
+  std::string operator()(const LayerOutput& output) const {
+    return fmt::format(R"("kind": "layer", "layer": "{}")", output.layer.hex());
+  }
+  std::string operator()(const EnvironmentOutput& output) const {
+    return fmt::format(R"("kind": "environment", "environment": "{}")", output.environment.hex());
   }
 };
 
 std::string line_of(const ExportedStep& step) {
-  auto line = fmt::format("  {{\"key\": \"{}\"", step.key.hex());
+  auto line = fmt::format("  {{\"step\": \"{}\"", step.key.hex());
   append_field(line, "kind", text(step.kind));
   append_field(line, "title", step.title);
-  std::visit(AppendOutput{line}, step.output);
+  line += fmt::format(", \"output\": {{{}}}", std::visit(OutputFields{}, step.output));
   if (step.listing) append_field(line, "listing", *step.listing);
   return line + "}";
 }
 
-/// The fields of one step, before they are put together.
+/// The fields of one step's output, before they are put together.
 struct ReadFields {
+  std::string kind;
   std::optional<BlobId> blob;
   std::optional<Sha256> sha256;
   std::optional<std::uint64_t> size;
@@ -59,7 +60,8 @@ class DocumentReader {
 
   std::vector<ExportedStep> read() {
     auto begin = reader_.position();
-    reader_.object(field("check", [&] { reader_.string(); }), field("format", [&] { read_format(); }),
+    reader_.object(field("check", [&] { reader_.string(); }), field("document", [&] { read_name(); }),
+                   field("version", [&] { read_version(); }),
                    field("steps", [&] { reader_.array([&] { read_step(); }); }));
     reader_.finish();
     if (steps_.empty()) reader_.fail_at(begin, "it has no steps");
@@ -67,11 +69,18 @@ class DocumentReader {
   }
 
  private:
-  void read_format() {
+  void read_name() {
     auto at = reader_.position();
     auto found = reader_.string();
-    if (found == format_name) return;
-    reader_.fail_at(at, fmt::format("its format is \"{}\"; this Karapace reads \"{}\"", found, format_name));
+    if (found == document_name) return;
+    reader_.fail_at(at, fmt::format("the document is \"{}\", not \"{}\"", found.substr(0, 80), document_name));
+  }
+
+  void read_version() {
+    auto at = reader_.position();
+    auto found = reader_.number();
+    if (found == document_version) return;
+    reader_.fail_at(at, fmt::format("its version is {}; this Karapace reads {}", found, document_version));
   }
 
   template <class Id>
@@ -95,33 +104,40 @@ class DocumentReader {
     auto at = reader_.position();
     ExportedStep step;
     ReadFields fields;
-    reader_.object(field("key", [&] { step.key = id<StepKey>(); }), field("kind", [&] { step.kind = kind(); }),
+    reader_.object(field("step", [&] { step.key = id<StepKey>(); }), field("kind", [&] { step.kind = kind(); }),
                    field("title", [&] { step.title = reader_.string(); }),
-                   optional_field("blob", [&] { fields.blob = id<BlobId>(); }),
-                   optional_field("sha256", [&] { fields.sha256 = id<Sha256>(); }),
-                   optional_field("size", [&] { fields.size = reader_.number(); }),
-                   optional_field("layer", [&] { fields.layer = id<LayerId>(); }),
-                   optional_field("listing", [&] { step.listing = reader_.string(); }),
-                   optional_field("environment", [&] { fields.environment = id<EnvironmentId>(); }));
+                   field("output", [&] { read_output(fields); }),
+                   optional_field("listing", [&] { step.listing = reader_.string(); }));
     step.output = output(step.kind, fields, at);
     if (step.listing && !fields.layer) reader_.fail_at(at, "only a step that made a layer has a listing");
     if (!keys_.insert(step.key).second) reader_.fail_at(at, fmt::format("step {} appears twice", step.key.short_hex()));
     steps_.push_back(std::move(step));
   }
 
+  void read_output(ReadFields& fields) {
+    reader_.object(field("kind", [&] { fields.kind = reader_.string(); }),
+                   optional_field("blob", [&] { fields.blob = id<BlobId>(); }),
+                   optional_field("sha256", [&] { fields.sha256 = id<Sha256>(); }),
+                   optional_field("size_bytes", [&] { fields.size = reader_.number(); }),
+                   optional_field("layer", [&] { fields.layer = id<LayerId>(); }),
+                   optional_field("environment", [&] { fields.environment = id<EnvironmentId>(); }));
+  }
+
   StepOutput output(StepKind kind, const ReadFields& fields, std::size_t at) const {
     bool has_blob = fields.blob && fields.sha256 && fields.size;
     bool has_part = fields.blob || fields.sha256 || fields.size;
-    if (kind == StepKind::fetch && has_blob && !fields.layer && !fields.environment)
+    auto is = [&](std::string_view word) { return fields.kind == word; };
+    if (kind == StepKind::fetch && is("blob") && has_blob && !fields.layer && !fields.environment)
       return BlobOutput{*fields.blob, *fields.sha256, *fields.size};
-    if (kind == StepKind::environment && fields.environment && !fields.layer && !has_part)
+    if (kind == StepKind::environment && is("environment") && fields.environment && !fields.layer && !has_part)
       return EnvironmentOutput{*fields.environment};
     bool makes_layer = kind != StepKind::fetch && kind != StepKind::environment;
-    if (makes_layer && fields.layer && !fields.environment && !has_part) return LayerOutput{*fields.layer};
-    reader_.fail_at(at, fmt::format("a {} step has exactly {}", text(kind),
-                                    kind == StepKind::fetch         ? "blob, sha256 and size"
-                                    : kind == StepKind::environment ? "an environment"
-                                                                    : "a layer"));
+    if (makes_layer && is("layer") && fields.layer && !fields.environment && !has_part)
+      return LayerOutput{*fields.layer};
+    reader_.fail_at(at, fmt::format("a {} step's output has kind and exactly {}", text(kind),
+                                    kind == StepKind::fetch         ? "blob, sha256 and size_bytes"
+                                    : kind == StepKind::environment ? "environment"
+                                                                    : "layer"));
   }
 
   JsonReader reader_;
@@ -140,7 +156,8 @@ void require_seal(std::string_view text, std::string_view name) {
 }  // namespace
 
 std::string document_text(const std::vector<ExportedStep>& steps) {
-  auto text = fmt::format("{{\n \"format\": \"{}\",\n \"steps\": [", format_name);
+  auto text =
+      fmt::format("{{\n \"document\": \"{}\",\n \"version\": {},\n \"steps\": [", document_name, document_version);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     text += i == 0 ? "\n" : ",\n";
     text += line_of(steps[i]);

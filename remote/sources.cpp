@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::remote {
 
@@ -40,6 +41,20 @@ TransferOptions options_from(const Json& json) {
   options.verify_host = json.value("verify_host", options.verify_host);
   options.verify_peer = json.value("verify_peer", options.verify_peer);
   return options;
+}
+
+using Locations = decltype(Sources::files);
+
+/// Paths are bytes; JSON is UTF-8.
+Locations unescaped_locations(Locations files) {
+  for (auto& [digest, locations] : files) {
+    for (auto& location : locations) {
+      auto bytes = unescaped_utf8(location);
+      if (!bytes) throw std::invalid_argument(fmt::format("malformed location of {}", digest));
+      location = std::move(*bytes);
+    }
+  }
+  return files;
 }
 
 bool is_url(std::string_view location) { return location.find("://") != std::string_view::npos; }
@@ -84,7 +99,7 @@ Sources parse_sources(std::string_view text, std::string_view what) {
     Sources sources;
     using Lists = decltype(sources.archives);
     if (json.contains("archives")) sources.archives = json.at("archives").get<Lists>();
-    if (json.contains("files")) sources.files = json.at("files").get<Lists>();
+    if (json.contains("files")) sources.files = unescaped_locations(json.at("files").get<Lists>());
     if (json.contains("acquisition")) sources.options = options_from(json.at("acquisition"));
     return sources;
   } catch (const std::exception& error) {

@@ -26,12 +26,12 @@ std::string reason(EntryDifference difference) {
 
 }  // namespace
 
-std::vector<std::string> differences(const Listing& expected, const Listing& found) {
-  std::vector<std::string> paths;
+std::vector<DamagedPath> differences(const Listing& expected, const Listing& found) {
+  std::vector<DamagedPath> paths;
   for (const auto& difference : compare(expected, found)) {
     auto what = reason(difference);
     const auto& path = difference.path();
-    if (!what.empty()) paths.push_back(fmt::format("{}: {}", path.empty() ? "/" : escaped_utf8(path), what));
+    if (!what.empty()) paths.push_back({path.empty() ? "/" : escaped_utf8(path), std::move(what)});
   }
   return paths;
 }

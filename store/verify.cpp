@@ -29,14 +29,13 @@ namespace {
 struct Kind {
   ObjectKind kind;
   const char* directory;
-  const char* word;
 };
-constexpr std::array<Kind, 6> kinds = {{{ObjectKind::blob, "blobs", "blob"},
-                                        {ObjectKind::layer, "layers", "layer"},
-                                        {ObjectKind::record, "steps", "step"},
-                                        {ObjectKind::environment, "environments", "environment"},
-                                        {ObjectKind::root, "roots", "root"},
-                                        {ObjectKind::instance, "instances", "instance"}}};
+constexpr std::array<Kind, 6> kinds = {{{ObjectKind::blob, "blobs"},
+                                        {ObjectKind::layer, "layers"},
+                                        {ObjectKind::record, "steps"},
+                                        {ObjectKind::environment, "environments"},
+                                        {ObjectKind::root, "roots"},
+                                        {ObjectKind::instance, "instances"}}};
 
 struct Object {
   Kind kind;
@@ -46,7 +45,7 @@ struct Object {
 /// Why an object is damaged.
 struct Damage {
   std::string reason;
-  std::vector<std::string> paths;
+  std::vector<DamagedPath> paths;
 };
 using Finding = std::optional<Damage>;
 
@@ -95,8 +94,8 @@ class Verification {
     if (small) lock = lock_if_writable();
     finding = examine(object);
     if (!finding || !has_name(path_of(object))) return;
-    Problem problem{object.kind.kind, fmt::format("{} {}", object.kind.word, escaped_utf8(object.name)), object.name,
-                    std::move(finding->reason), std::move(finding->paths)};
+    Problem problem{object.kind.kind, fmt::format("{} {}", text(object.kind.kind), escaped_utf8(object.name)),
+                    object.name, std::move(finding->reason), std::move(finding->paths)};
     if (!belongs(object)) {
       problem.kind = ObjectKind::stray;
       problem.name = fmt::format("{}/{}", object.kind.directory, object.name);
@@ -187,6 +186,19 @@ class Verification {
 };
 
 }  // namespace
+
+std::string_view text(ObjectKind kind) noexcept {
+  switch (kind) {
+    case ObjectKind::blob: return "blob";
+    case ObjectKind::layer: return "layer";
+    case ObjectKind::record: return "step";
+    case ObjectKind::environment: return "environment";
+    case ObjectKind::root: return "root";
+    case ObjectKind::instance: return "instance";
+    case ObjectKind::stray: return "stray";
+  }
+  return "stray";
+}
 
 VerifyReport verify_store(const Store& store, const VerifyOptions& options) {
   auto report = Verification(store, options).run();

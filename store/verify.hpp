@@ -22,13 +22,21 @@
 namespace karapace::store {
 
 enum class ObjectKind { blob, layer, record, environment, root, instance, stray };
+std::string_view text(ObjectKind kind) noexcept;
+
+/// What is wrong in a layer.
+struct DamagedPath {
+  std::string path;    // below the layer's root, escaped (base/escape.hpp); "/": the root
+  std::string reason;  // "content, mode", "missing", "not in the listing"
+  auto operator<=>(const DamagedPath&) const = default;
+};
 
 struct Problem {
   ObjectKind kind{};
-  std::string object;  // "blob 3f9c...", "layer ...", "step ...", "environment ...", "root ...", "instance ..."
-  std::string name;    // the file's name in its directory (for strays: "blobs/x")
-  std::string reason;  // a clause for people
-  std::vector<std::string> paths;  // layers: "usr/bin/git: content", escaped, in path order
+  std::string object;              // for people: "blob 3f9c...", "step ..."; of strays the file, "blobs/x"
+  std::string name;                // the file's name in its directory (for strays: "blobs/x")
+  std::string reason;              // a clause for people
+  std::vector<DamagedPath> paths;  // in layers, in path order
   bool repaired = false;           // moved away, or written anew
 };
 
@@ -52,6 +60,6 @@ VerifyReport verify_store(const Store& store, const VerifyOptions& options);
 
 /// What differs between a listing and what a scan found, as Problem::paths has it. The owner of a link or fifo that is
 /// 0:0 on disk is not compared: without subordinate ids it can not be kept there.
-std::vector<std::string> differences(const Listing& expected, const Listing& found);
+std::vector<DamagedPath> differences(const Listing& expected, const Listing& found);
 
 }  // namespace karapace::store

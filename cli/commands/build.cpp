@@ -39,7 +39,7 @@ std::vector<std::string> ninja_arguments(const Context& context, const Arguments
 }
 
 void report(const Context& context, const generator::Generated& generated, const std::filesystem::path& directory) {
-  if (context.json) return context.print_json(generated_json(generated, directory));
+  if (context.json) return context.print_json("karapace.build", generated_json(generated, directory));
   for (const auto& environment : generated.environments) {
     context.print(fmt::format("{} {}\n", context.styled(Style::bold, environment.name), environment.id.short_hex()));
   }

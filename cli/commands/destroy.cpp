@@ -6,6 +6,7 @@
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/store_access.hpp"
 #include "store/instance.hpp"
 #include "store/reference.hpp"
@@ -72,6 +73,16 @@ void refuse_project_above(const store::Reference& reference, std::string_view wo
                                escaped_utf8(project.native())));
 }
 
+nlohmann::json json_of(const store::Reference& reference, const std::vector<store::Instance>& removed) {
+  auto instances = nlohmann::json::array();
+  for (const auto& instance : removed) {
+    instances.push_back({{"instance", instance.id}, {"instance_directory", path_json(instance.directory)}});
+  }
+  return {{"environment", reference.environment.hex()},
+          {"name", reference.root ? nlohmann::json(escaped_utf8(reference.root->name)) : nlohmann::json()},
+          {"instances", std::move(instances)}};
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::update);
   auto reference = find_reference(store, arguments.environment);
@@ -83,9 +94,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (reference.root) store::remove_root(store, reference.root->manifest);
 
   if (context.json) {
-    auto ids = nlohmann::json::array();
-    for (const auto& instance : instances) ids.push_back(instance.id);
-    context.print_json({{"environment", reference.environment.hex()}, {"instances", ids}});
+    context.print_json("karapace.destroy", json_of(reference, instances));
     return 0;
   }
   auto name = reference.root ? fmt::format("\"{}\" ({})", escaped_utf8(reference.root->name),

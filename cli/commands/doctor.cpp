@@ -24,7 +24,10 @@ void print_check(const Context& context, const HealthCheck& check) {
 }
 
 nlohmann::json json_of(const HealthCheck& check) {
-  return {{"name", check.name}, {"status", text(check.status)}, {"message", check.message}, {"remedy", check.remedy}};
+  return {{"name", check.name},
+          {"status", text(check.status)},
+          {"message", check.message},
+          {"remedy", check.remedy.empty() ? nlohmann::json() : nlohmann::json(check.remedy)}};
 }
 
 int run(const Context& context, const Arguments&) {
@@ -34,7 +37,7 @@ int run(const Context& context, const Arguments&) {
   if (context.json) {
     auto list = nlohmann::json::array();
     for (const auto& check : checks) list.push_back(json_of(check));
-    context.print_json({{"checks", std::move(list)}, {"healthy", healthy}});
+    context.print_json("karapace.doctor", {{"checks", std::move(list)}, {"healthy", healthy}});
   } else {
     for (const auto& check : checks) print_check(context, check);
   }

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/explanation.hpp"
 #include "generator/project/step_words.hpp"
@@ -73,18 +75,13 @@ StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, 
   return environment->step;
 }
 
-std::string output_text(const StepOutput& output) {
-  if (const auto* blob = std::get_if<BlobOutput>(&output)) return "blob " + blob->blob.hex();
-  if (const auto* layer = std::get_if<LayerOutput>(&output)) return "layer " + layer->layer.hex();
-  return "environment " + std::get<EnvironmentOutput>(output).environment.hex();
-}
-
 nlohmann::json json_of(const ExplainedStep& step) {
   auto fields = nlohmann::json::array();
-  for (const auto& [name, value] : step.fields()) fields.push_back({{"name", name}, {"value", value}});
-  nlohmann::json json = {{"step", step.key.hex()}, {"title", step.title()}, {"fields", std::move(fields)}};
-  json["output"] = step.output ? nlohmann::json(output_text(*step.output)) : nlohmann::json(nullptr);
-  return json;
+  for (const auto& [name, value] : step.fields()) fields.push_back({{"name", name}, {"value", escaped_utf8(value)}});
+  return {{"step", step.key.hex()},
+          {"title", escaped_utf8(step.title())},
+          {"fields", std::move(fields)},
+          {"output", output_json(step.output)}};
 }
 
 nlohmann::json document(const StepLibrary& library, const ExplainedStep& step) {
@@ -93,7 +90,7 @@ nlohmann::json document(const StepLibrary& library, const ExplainedStep& step) {
   if (step.step) {
     for (const auto& input : step.step->inputs) inputs.push_back(json_of(library.find(input)));
   }
-  json["inputs"] = std::move(inputs);
+  json["input_steps"] = std::move(inputs);
   return json;
 }
 
@@ -116,7 +113,7 @@ void print_step(const Context& context, const StepLibrary& library, const Explai
   context.print(fmt::format("{}\n", context.styled(Style::bold, step.title())));
   context.print(fmt::format("  {} {}\n", padded("key", 14), step.key.hex()));
   print_fields(context, step);
-  context.print(fmt::format("  {} {}\n", padded("built", 14), step.output ? output_text(*step.output) : "no"));
+  context.print(fmt::format("  {} {}\n", padded("built", 14), step.output ? output_text(step.output) : "no"));
   if (!step.step || step.step->inputs.empty()) return;
   context.print(fmt::format("  {} {}\n", padded("inputs", 14), step.step->inputs.size()));
   for (const auto& key : step.step->inputs) {
@@ -134,7 +131,7 @@ int run(const Context& context, const Arguments& arguments) {
     throw NotFoundError(fmt::format("explain: step {} has no record and belongs to no lock here", step.key.hex()));
   }
   if (context.json) {
-    context.print_json(document(library, step));
+    context.print_json("karapace.explain", document(library, step));
   } else {
     print_step(context, library, step);
   }

@@ -30,13 +30,13 @@ void declare(Options& options, Arguments& arguments) {
 nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments) {
   auto garbage = nlohmann::json::array();
   for (const auto& item : report.garbage) {
-    garbage.push_back({{"bytes", item.bytes}, {"kind", text(item.kind)}, {"name", escaped_utf8(item.name)}});
+    garbage.push_back({{"kind", text(item.kind)}, {"name", escaped_utf8(item.name)}, {"size_bytes", item.bytes}});
   }
-  return {{"bytes", report.bytes},
-          {"dry_run", arguments.dry_run},
-          {"garbage", garbage},
-          {"kept_environments", report.kept_environments},
-          {"kept_steps", report.kept_steps}};
+  return {{"dry_run", arguments.dry_run},
+          {"freed_bytes", report.bytes},
+          {"garbage", std::move(garbage)},
+          {"kept_environment_count", report.kept_environments},
+          {"kept_step_count", report.kept_steps}};
 }
 
 void print_report(const Context& context, const store::GcReport& report, const Arguments& arguments) {
@@ -70,7 +70,7 @@ int run(const Context& context, const Arguments& arguments) {
   enter_for_trees();
   auto report = store::collect_garbage(store, options);
   if (context.json) {
-    context.print_json(json_of(report, arguments));
+    context.print_json("karapace.gc", json_of(report, arguments));
   } else {
     print_report(context, report, arguments);
   }

@@ -35,7 +35,7 @@ void declare(Options& options, Arguments& arguments) {
 int check(const Context& context, const generator::GenerateRequest& request) {
   auto check = generator::check_graph(request);
   if (context.json) {
-    context.print_json(check_json(check));
+    context.print_json("karapace.gen-check", check_json(check));
   } else {
     context.print(check_text(context, check));
   }
@@ -75,7 +75,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (!arguments.regenerate && !arguments.cmake) generator::note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);
   if (context.json) {
-    context.print_json(generated_json(generated, request.working_directory / request.directory));
+    context.print_json("karapace.gen", generated_json(generated, request.working_directory / request.directory));
   } else {
     context.print(generated_summary(generated) + "\n");
   }

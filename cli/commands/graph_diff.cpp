@@ -31,7 +31,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto diff = generator::diff_graphs(sides.before, sides.after);
   for (const auto& note : diff.notes) context.warn(note);
   if (context.json) {
-    context.print_json(generator::diff_json(diff));
+    context.print_json("karapace.graph-diff", generator::diff_json(diff));
   } else if (arguments.markdown) {
     context.print(generator::diff_markdown(diff));
   } else {

@@ -116,7 +116,7 @@ Command graph_show_command() {
                       "of packages which the same installations use are folded into one node that names the slowest\n"
                       "of them. Times are those of Ninja's log, where one is found; the critical path is marked, and\n"
                       "steps that are not built are dashed. Pictures are SVG and need Graphviz; on a terminal they go\n"
-                      "to NAME.graph.svg. docs/graphs.md has the schema of the JSON document.",
+                      "to NAME.graph.svg. docs/json.md has the fields of the JSON document.",
        .examples = {{"karapace graph show", "draw the environment of ./karapace.toml"},
                     {"karapace graph show -o graph.svg --full", "every step a node of its own"},
                     {"karapace graph show HEAD~1 --format dot", "the graph of a commit, for Graphviz"},

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "store/environment.hpp"
@@ -105,13 +106,31 @@ nlohmann::json packages_json(const generator::Lock& lock) {
   return packages;
 }
 
+std::string_view access(bool read_only) { return read_only ? "read-only" : "read-write"; }
+
+nlohmann::json runtime_json(const store::RuntimeConfiguration& runtime) {
+  auto mounts = nlohmann::json::array();
+  for (const auto& mount : runtime.mounts) {
+    mounts.push_back({{"label", escaped_utf8(mount.label)},
+                      {"host", escaped_utf8(mount.host)},
+                      {"inside", escaped_utf8(mount.target)},
+                      {"access", access(mount.access == store::MountAccess::read_only)}});
+  }
+  auto variables = nlohmann::json::array();
+  for (const auto& [name, value] : runtime.variables) variables.push_back({{"name", name}, {"value", value}});
+  return {{"mounts", std::move(mounts)},
+          {"network", runtime.network_isolation ? "none" : "host"},
+          {"project_access", access(runtime.project == store::ProjectAccess::read_only)},
+          {"variables", std::move(variables)}};
+}
+
 nlohmann::json json_of(const Description& description) {
   nlohmann::json json = {{"base", nullptr},
-                         {"built", description.environment.has_value()},
-                         {"id", description.reference.environment.hex()},
+                         {"environment", description.reference.environment.hex()},
+                         {"environment_state", description.environment ? "built" : "not-built"},
                          {"instances", nlohmann::json::array()},
                          {"layers", nlohmann::json::array()},
-                         {"lock", nullptr},
+                         {"lock_blob", nullptr},
                          {"manifest", nullptr},
                          {"name", nullptr},
                          {"packages", nlohmann::json::array()},
@@ -119,26 +138,26 @@ nlohmann::json json_of(const Description& description) {
                          {"steps", nlohmann::json::array()}};
   if (const auto& root = description.reference.root) {
     json["name"] = escaped_utf8(root->name);
-    json["manifest"] = escaped_utf8(root->manifest.native());
+    json["manifest"] = path_json(root->manifest);
   }
   if (const auto& environment = description.environment) {
-    json["lock"] = environment->lock.hex();
-    json["runtime"] = nlohmann::json::parse(environment->runtime.text());
+    json["lock_blob"] = environment->lock.hex();
+    json["runtime"] = runtime_json(environment->runtime);
   }
   if (const auto& lock = description.lock) {
     json["base"] = escaped_utf8(generator::base_of(*lock));
     json["packages"] = packages_json(*lock);
   }
   for (const auto& layer : description.layers) {
-    json["layers"].push_back({{"bytes", layer.bytes}, {"entries", layer.entries}, {"id", layer.id.hex()}});
+    json["layers"].push_back({{"layer", layer.id.hex()}, {"entry_count", layer.entries}, {"size_bytes", layer.bytes}});
   }
   for (const auto& step : description.steps) {
-    nlohmann::json item = {{"done", step.record.has_value()}, {"key", step.key.hex()}, {"kind", nullptr}};
+    nlohmann::json item = {{"built", step.record.has_value()}, {"kind", nullptr}, {"step", step.key.hex()}};
     if (step.record) item["kind"] = text(step.record->step.kind);
     json["steps"].push_back(std::move(item));
   }
   for (const auto& instance : description.instances) {
-    json["instances"].push_back({{"directory", escaped_utf8(instance.directory.native())}, {"id", instance.id}});
+    json["instances"].push_back({{"instance", instance.id}, {"instance_directory", path_json(instance.directory)}});
   }
   return json;
 }
@@ -204,9 +223,12 @@ generator::Lock lock_of_built(const store::Store& store, const store::Reference&
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::read_only);
   if (arguments.packages) {
-    auto lock = lock_of_built(store, find_reference(store, arguments.environment));
+    auto reference = find_reference(store, arguments.environment);
+    auto lock = lock_of_built(store, reference);
     if (context.json) {
-      context.print_json({{"base", escaped_utf8(generator::base_of(lock))}, {"packages", packages_json(lock)}});
+      context.print_json("karapace.inspect-packages", {{"base", escaped_utf8(generator::base_of(lock))},
+                                                       {"environment", reference.environment.hex()},
+                                                       {"packages", packages_json(lock)}});
     } else {
       print_packages(context, lock);
     }
@@ -214,7 +236,7 @@ int run(const Context& context, const Arguments& arguments) {
   }
   auto description = describe(store, find_reference(store, arguments.environment));
   if (context.json) {
-    context.print_json(json_of(description));
+    context.print_json("karapace.inspect", json_of(description));
   } else {
     print_description(context, description);
   }

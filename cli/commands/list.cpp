@@ -13,6 +13,7 @@
 #include "base/directory.hpp"
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
@@ -107,9 +108,11 @@ class Rows {
   std::unordered_map<std::string, std::size_t> projects_;  // by the name of their instance
 };
 
+/// Of a row that has a manifest.
+bool manifest_exists(const Row& row) { return ::access(row.manifest->c_str(), F_OK) == 0; }
+
 std::string state_of(const Row& row) {
-  if (row.manifest && ::access(row.manifest->c_str(), F_OK) != 0)
-    return row.built ? "built, manifest gone" : "manifest gone";
+  if (row.manifest && !manifest_exists(row)) return row.built ? "built, manifest gone" : "manifest gone";
   return row.built ? "built" : "not built";
 }
 
@@ -129,22 +132,23 @@ nlohmann::json json_of(const std::vector<Row>& rows) {
   auto environments = nlohmann::json::array();
   for (const auto& row : rows) {
     nlohmann::json item = {{"base", nullptr},
-                           {"built", row.built},
-                           {"id", row.id.hex()},
-                           {"instances", row.instances},
+                           {"environment", row.id.hex()},
+                           {"environment_state", row.built ? "built" : "not-built"},
+                           {"instance_count", row.instances},
                            {"manifest", nullptr},
+                           {"manifest_exists", nullptr},
                            {"name", nullptr},
-                           {"names", nlohmann::json::array()},
-                           {"state", state_of(row)}};
+                           {"names", nlohmann::json::array()}};
     if (row.base) item["base"] = escaped_utf8(*row.base);
     if (row.manifest) {
-      item["manifest"] = escaped_utf8(row.manifest->native());
+      item["manifest"] = path_json(*row.manifest);
+      item["manifest_exists"] = manifest_exists(row);
       item["name"] = escaped_utf8(row.names.front());
       for (const auto& name : row.names) item["names"].push_back(escaped_utf8(name));
     }
     environments.push_back(std::move(item));
   }
-  return {{"environments", environments}};
+  return {{"environments", std::move(environments)}};
 }
 
 void print_rows(const Context& context, const std::vector<Row>& rows) {
@@ -178,7 +182,7 @@ int run(const Context& context, const Arguments&) {
   auto store = store_if_exists(context);
   auto rows = store ? Rows(*store).all() : std::vector<Row>();
   if (context.json) {
-    context.print_json(json_of(rows));
+    context.print_json("karapace.list", json_of(rows));
   } else if (rows.empty()) {
     context.print(
         "There are no environments yet. Make one with:\n  karapace new hello && cd hello && karapace build\n");

@@ -4,8 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "cli/check_report.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/generate_arguments.hpp"
+#include "generator/graph/diff/diff_report.hpp"
 #include "generator/project/locking.hpp"
 #include "generator/project/project.hpp"
 
@@ -30,23 +33,31 @@ std::string shown(const std::filesystem::path& path) {
   return relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native();
 }
 
+std::string line_of(const generator::PackageChange& change) {
+  if (!change.before) return fmt::format("+ {} {}", change.name, *change.after);
+  if (!change.after) return fmt::format("- {} {}", change.name, *change.before);
+  return fmt::format("~ {} {} → {}", change.name, *change.before, *change.after);
+}
+
 void tell(const Context& context, const generator::Project& project, const generator::LockResult& result) {
   for (const auto& note : result.notes) context.warn(note);
   if (context.json) return;
   auto packages = result.lock.base.size() + result.lock.packages.size();
   auto state = result.state == generator::LockState::unchanged ? "is up to date" : text(result.state);
   context.print(fmt::format("{} {}: {} packages\n", shown(project.lock_path), state, packages));
-  for (const auto& change : result.packages) context.print(fmt::format("  {}\n", change));
+  for (const auto& change : result.packages) context.print(fmt::format("  {}\n", line_of(change)));
 }
 
 nlohmann::json json_of(const generator::Project& project, const generator::LockResult& result) {
-  return {{"manifest", project.manifest_path.native()},
-          {"lock", project.lock_path.native()},
-          {"state", text(result.state)},
+  auto changes = nlohmann::json::array();
+  for (const auto& change : result.packages) changes.push_back(generator::package_change_json(change));
+  return {{"manifest", path_json(project.manifest_path)},
+          {"lock_file", path_json(project.lock_path)},
+          {"lock_state", text(result.state)},
           {"environment", blake3(result.canonical).hex()},
-          {"packages", result.lock.base.size() + result.lock.packages.size()},
-          {"differences", result.differences},
-          {"changes", result.packages},
+          {"package_count", result.lock.base.size() + result.lock.packages.size()},
+          {"differences", differences_json(result.differences)},
+          {"package_changes", std::move(changes)},
           {"notes", result.notes}};
 }
 
@@ -63,7 +74,7 @@ int run(const Context& context, const Arguments& arguments) {
     tell(context, project, result);
     locks.push_back(json_of(project, result));
   }
-  if (context.json) context.print_json({{"locks", std::move(locks)}});
+  if (context.json) context.print_json("karapace.lock", {{"locks", std::move(locks)}});
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/manifest_templates.hpp"
 
 namespace karapace::cli {
@@ -63,7 +64,8 @@ int run(const Context& context, const Arguments& arguments) {
   write_file_atomically(path, chosen.text, Durable::yes);
   bool ignored = write_gitignore(directory);
   if (context.json) {
-    context.print_json({{"manifest", path.native()}, {"template", chosen.name}, {"gitignore", ignored}});
+    context.print_json("karapace.new",
+                       {{"manifest", path_json(path)}, {"template", chosen.name}, {"gitignore_written", ignored}});
   } else {
     context.print(fmt::format("{} written ({}); next: karapace build {}\n", path.native(), chosen.summary,
                               arguments.directory == "." ? "" : arguments.directory));

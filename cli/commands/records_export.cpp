@@ -9,6 +9,7 @@
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/output_file.hpp"
 #include "cli/store_access.hpp"
 #include "proof/record_document.hpp"
@@ -63,7 +64,9 @@ int run(const Context& context, const Arguments& arguments) {
   write_whole(*file, text);
   auto name = escaped_utf8(file->native());
   if (context.json) {
-    context.print_json({{"file", name}, {"environment", graph.title}, {"steps", steps.size()}});
+    context.print_json(
+        "karapace.records-export",
+        {{"output_file", path_json(*file)}, {"title", escaped_utf8(graph.title)}, {"step_count", steps.size()}});
   } else {
     context.print(fmt::format("{} of {} in {}\n", counted(steps.size(), "step"), graph.title, name));
   }

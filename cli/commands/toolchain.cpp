@@ -12,6 +12,7 @@
 #include "base/escape.hpp"
 #include "base/sibling_programs.hpp"
 #include "cli/commands.hpp"
+#include "cli/document.hpp"
 #include "cli/output_file.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/control_files.hpp"
@@ -122,19 +123,21 @@ fs::path write_files(const store::Store& store, const generator::Toolchain& tool
   return path;
 }
 
-nlohmann::json document(const generator::Toolchain& toolchain, const fs::path& place) {
+nlohmann::json document(const generator::Toolchain& toolchain, const fs::path& place,
+                        const std::optional<fs::path>& output) {
   auto programs = nlohmann::json::object();
   for (const auto& [variable, path] : toolchain.programs) {
-    programs[variable] = (place / "bin" / path.filename()).native();
+    programs[variable] = path_json(place / "bin" / path.filename());
   }
   auto shared = nlohmann::json::array();
-  for (const auto& directory : toolchain.shared) shared.push_back(directory.native());
+  for (const auto& directory : toolchain.shared) shared.push_back(path_json(directory));
   return {{"environment", toolchain.environment.hex()},
-          {"name", toolchain.name},
+          {"name", escaped_utf8(toolchain.name)},
+          {"output_file", path_json(output)},
           {"programs", std::move(programs)},
-          {"shared", std::move(shared)},
-          {"sysroot", toolchain.sysroot.native()},
-          {"toolchain_file", (place / generator::toolchain_file).native()}};
+          {"shared_directories", std::move(shared)},
+          {"sysroot", path_json(toolchain.sysroot)},
+          {"toolchain_file", path_json(place / generator::toolchain_file)}};
 }
 
 int run(const Context& context, const Arguments& arguments) {
@@ -147,7 +150,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto file = output_file(arguments.output, std::nullopt);
   if (file) write_whole(*file, text);
   if (context.json) {
-    context.print_json(document(toolchain, place));
+    context.print_json("karapace.toolchain", document(toolchain, place, file));
   } else if (!file) {
     context.print_document(text);
   }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/verify.hpp"
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
 #include "store/scan.hpp"
+#include "store/verify.hpp"
 
 namespace karapace::cli {
 
@@ -31,21 +31,27 @@ std::size_t unrepaired(const store::VerifyReport& report) {
   return count;
 }
 
+nlohmann::json json_of(const std::vector<store::DamagedPath>& paths) {
+  auto list = nlohmann::json::array();
+  for (const auto& path : paths) list.push_back({{"path", path.path}, {"reason", path.reason}});
+  return list;
+}
+
 nlohmann::json json_of(const store::VerifyReport& report) {
   auto problems = nlohmann::json::array();
   for (const auto& problem : report.problems) {
-    problems.push_back({{"object", problem.object},
-                        {"paths", problem.paths},
+    problems.push_back({{"kind", text(problem.kind)},
+                        {"name", escaped_utf8(problem.name)},
+                        {"paths", json_of(problem.paths)},
                         {"reason", problem.reason},
                         {"repaired", problem.repaired}});
   }
   auto remade = nlohmann::json::array();
   for (const auto& key : report.to_be_remade) remade.push_back(key.hex());
-  return {{"bytes", report.bytes},
-          {"checked", report.checked},
-          {"failed", report.problems.size()},
-          {"problems", problems},
-          {"to_be_remade", remade}};
+  return {{"checked_bytes", report.bytes},
+          {"checked_count", report.checked},
+          {"problems", std::move(problems)},
+          {"steps_to_be_remade", std::move(remade)}};
 }
 
 void print_problem(const Context& context, const store::Problem& problem) {
@@ -53,7 +59,9 @@ void print_problem(const Context& context, const store::Problem& problem) {
                             problem.repaired ? " (repaired)" : ""));
   bool all = context.verbosity > 0 || problem.paths.size() <= shown_paths;
   std::size_t count = all ? problem.paths.size() : shown_paths;
-  for (std::size_t i = 0; i < count; ++i) context.print(fmt::format("  {}\n", problem.paths[i]));
+  for (std::size_t i = 0; i < count; ++i) {
+    context.print(fmt::format("  {}: {}\n", problem.paths[i].path, problem.paths[i].reason));
+  }
   if (!all) context.print(fmt::format("  ... and {} more (-v shows all)\n", problem.paths.size() - count));
 }
 
@@ -82,7 +90,7 @@ int run(const Context& context, const Arguments& arguments) {
   options.threads = available_threads();
   auto report = store::verify_store(store, options);
   if (context.json) {
-    context.print_json(json_of(report));
+    context.print_json("karapace.verify-store", json_of(report));
   } else {
     print_report(context, report, arguments);
   }

@@ -58,36 +58,38 @@ std::string said(const Place& place, std::string_view what) {
   return place.text.empty() ? std::string(what) : fmt::format("{}: {}", place.text, what);
 }
 
+using Change = Difference::Change;
+
 class Differences {
  public:
-  void changed(std::string_view what, const std::string& before, const std::string& after) {
-    if (before != after) all_.push_back(fmt::format("{}: {} → {}", what, before, after));
+  void changed(const std::string& key, const std::string& before, const std::string& after) {
+    if (before != after) all_.push_back({.key = key, .before = before, .after = after});
   }
-  void say(std::string message) { all_.push_back(std::move(message)); }
+  void add(Difference difference) { all_.push_back(std::move(difference)); }
   /// Compares two lists of things with a name: what went, what came, and what is another.
   template <class T, class Name>
-  void lists(std::string_view what, const std::vector<T>& before, const std::vector<T>& after, Name name) {
+  void lists(const std::string& key, const std::vector<T>& before, const std::vector<T>& after, Name name) {
     std::map<std::string, const T*> old;
     for (const auto& value : before) old.emplace(name(value), &value);
-    std::vector<std::string> lines;
+    std::vector<Difference> later;
     for (const auto& value : after) {
       auto found = old.find(name(value));
       if (found == old.end()) {
-        lines.push_back(fmt::format("{}: + {}", what, name(value)));
+        later.push_back({key, Change::added, name(value)});
       } else {
-        if (*found->second != value) lines.push_back(fmt::format("{}: ~ {}", what, name(value)));
+        if (*found->second != value) later.push_back({key, Change::changed, name(value)});
         old.erase(found);
       }
     }
-    for (const auto& [gone, value] : old) all_.push_back(fmt::format("{}: - {}", what, gone));
-    all_.insert(all_.end(), lines.begin(), lines.end());
+    for (const auto& [gone, value] : old) all_.push_back({key, Change::removed, gone});
+    all_.insert(all_.end(), later.begin(), later.end());
   }
   bool empty() const noexcept { return all_.empty(); }
   std::size_t size() const noexcept { return all_.size(); }
-  std::vector<std::string> take() { return std::move(all_); }
+  std::vector<Difference> take() { return std::move(all_); }
 
  private:
-  std::vector<std::string> all_;
+  std::vector<Difference> all_;
 };
 
 void compare_runtime(Differences& differences, const store::RuntimeConfiguration& before,
@@ -125,9 +127,29 @@ Intent intent_of(const Manifest& manifest, const std::filesystem::path& director
   return intent;
 }
 
+std::string_view text(Change change) noexcept {
+  switch (change) {
+    case Change::added: return "added";
+    case Change::removed: return "removed";
+    case Change::changed: return "changed";
+    case Change::reordered: return "reordered";
+  }
+  return "changed";
+}
+
+std::string text(const Difference& difference) {
+  if (difference.before && difference.after)
+    return fmt::format("{}: {} → {}", difference.key, *difference.before, *difference.after);
+  std::string_view sign = difference.change == Change::added     ? "+ "
+                          : difference.change == Change::removed ? "- "
+                          : difference.change == Change::changed ? "~ "
+                                                                 : "";
+  return fmt::format("{}: {}{}", difference.key, sign, difference.subject);
+}
+
 Intent intent_of(const Lock& lock) { return {lock.request, lock.files, lock.run, lock.runtime}; }
 
-std::vector<std::string> differences(const Intent& locked, const Intent& wanted) {
+std::vector<Difference> differences(const Intent& locked, const Intent& wanted) {
   Differences all;
   auto itself = [](const std::string& word) { return word; };
   all.changed("base", locked.request.base_image, wanted.request.base_image);
@@ -138,10 +160,12 @@ std::vector<std::string> differences(const Intent& locked, const Intent& wanted)
             [](const LockedRepositoryRequest& repository) { return repository.name; });
   std::size_t before_files = all.size();
   all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
-  if (all.size() == before_files && locked.files != wanted.files) all.say("files: in another order");
+  if (all.size() == before_files && locked.files != wanted.files)
+    all.add({"files", Change::reordered, "in another order"});
   std::size_t before_run = all.size();
   all.lists("run", locked.run, wanted.run, itself);
-  if (all.size() == before_run && locked.run != wanted.run) all.say("run: other commands or another order");
+  if (all.size() == before_run && locked.run != wanted.run)
+    all.add({"run", Change::reordered, "other commands or another order"});
   compare_runtime(all, locked.runtime, wanted.runtime);
   return all.take();
 }

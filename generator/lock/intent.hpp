@@ -5,7 +5,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "generator/lock/lock.hpp"
@@ -28,8 +30,21 @@ Intent intent_of(const Manifest& manifest, const std::filesystem::path& director
 /// What the lock was made for.
 Intent intent_of(const Lock& lock);
 
-/// What does not fit, in words for people: "packages: + ripgrep", "base: debian/bookworm → debian/trixie". The lock
-/// fits when there is nothing.
-std::vector<std::string> differences(const Intent& locked, const Intent& wanted);
+/// One thing in which an intent is another.
+struct Difference {
+  enum class Change { added, removed, changed, reordered };
+  std::string key;  // of the manifest: "packages", "base"
+  Change change = Change::changed;
+  std::string subject = {};                          // which one: "ripgrep"; empty: the key has one value
+  std::optional<std::string> before = std::nullopt;  // the value, when the key has one
+  std::optional<std::string> after = std::nullopt;
+  auto operator<=>(const Difference&) const = default;
+};
+std::string_view text(Difference::Change change) noexcept;
+/// For people: "packages: + ripgrep", "base: debian/bookworm → debian/trixie".
+std::string text(const Difference& difference);
+
+/// What does not fit. The lock fits when there is nothing.
+std::vector<Difference> differences(const Intent& locked, const Intent& wanted);
 
 }  // namespace karapace::generator

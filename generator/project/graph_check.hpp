@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "generator/graph/diff/graph_diff.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/project/generate.hpp"
 
 namespace karapace::generator {
@@ -18,7 +19,7 @@ struct LockCheck {
   std::filesystem::path manifest;
   std::filesystem::path lock;
   State state = State::fits;
-  std::vector<std::string> differences;  // see intent.hpp
+  std::vector<Difference> differences;  // see intent.hpp
 };
 std::string_view text(LockCheck::State state) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,27 +33,22 @@ std::map<std::string, std::string> versions(const Lock& lock) {
   return all;
 }
 
-// Package changes: what a new lock installs that the old one did not, for people.
-
-/// "+ ripgrep 13.0.0-4", "- nano 7.2-1", "~ git 2.39.2 → 2.39.5", by name.
-std::vector<std::string> package_changes(const Lock& before, const Lock& after) {
+/// What a new lock installs that the old one did not, by name.
+std::vector<PackageChange> package_changes(const Lock& before, const Lock& after) {
   auto old = versions(before);
   auto now = versions(after);
-  std::map<std::string, std::string> changes;
-  for (const auto& [name, version] : old) {
-    if (!now.contains(name)) changes[name] = fmt::format("- {} {}", name, version);
-  }
+  std::map<std::string, PackageChange> changes;
+  for (const auto& [name, version] : old) changes[name] = {name, version, std::nullopt};
   for (const auto& [name, version] : now) {
-    auto found = old.find(name);
-    if (found == old.end()) {
-      changes[name] = fmt::format("+ {} {}", name, version);
-    } else if (found->second != version) {
-      changes[name] = fmt::format("~ {} {} → {}", name, found->second, version);
-    }
+    auto& change = changes[name];
+    change.name = name;
+    change.after = version;
   }
-  std::vector<std::string> lines;
-  for (auto& [name, line] : changes) lines.push_back(std::move(line));
-  return lines;
+  std::vector<PackageChange> all;
+  for (auto& [name, change] : changes) {
+    if (change.before != change.after) all.push_back(std::move(change));
+  }
+  return all;
 }
 
 // The making of a new lock, with the old one's versions kept.
@@ -234,13 +230,15 @@ LockResult bring_lock_up_to_date(const Project& project, const LockSettings& set
   auto old = read_lock_if_exists(project.lock_path);
   if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
   auto wanted = intent_of(project.manifest, project.directory());
-  std::vector<std::string> why;
+  std::vector<Difference> why;
   if (old) why = differences(intent_of(*old), wanted);
   if (settings.policy == LockPolicy::locked) {
     auto lock = required_lock(project, std::move(old));
     if (why.empty()) return unchanged(std::move(lock));
+    std::vector<std::string> lines;
+    for (const auto& difference : why) lines.push_back(text(difference));
     throw LockError(fmt::format("{} does not fit the manifest; run `karapace lock`:\n  {}", shown(project),
-                                fmt::join(why, "\n  ")));
+                                fmt::join(lines, "\n  ")));
   }
   if (old && why.empty() && settings.upgrade.scope == Upgrade::Scope::none) return unchanged(std::move(*old));
   auto result = Renewal(project, settings, old, std::move(wanted)).run();

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "generator/graph/diff/cause.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/project/project.hpp"
 #include "generator/resolve/resolve.hpp"
@@ -41,9 +43,9 @@ struct LockResult {
   Lock lock;
   std::string canonical;  // serialise(lock)
   LockState state = LockState::unchanged;
-  std::vector<std::string> differences;  // why it changed: what did not fit the manifest
-  std::vector<std::string> packages;     // what changed: see package_changes
-  std::vector<std::string> notes;        // of the resolver, for people
+  std::vector<Difference> differences;  // why it changed: what did not fit the manifest
+  std::vector<PackageChange> packages;  // what changed: see package_changes
+  std::vector<std::string> notes;       // of the resolver, for people
 };
 
 /// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.

@@ -10,6 +10,7 @@
 
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/mirrors_configuration.hpp"
@@ -162,8 +163,12 @@ std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std
   put(acquisition, "https_proxy", chosen.https_proxy);
   put(acquisition, "ca_info", chosen.ca_info);
   if (!chosen.no_proxy.empty()) acquisition["no_proxy"] = chosen.no_proxy;
+  std::map<std::string, std::vector<std::string>> escaped;  // paths are bytes; JSON is UTF-8
+  for (const auto& [digest, locations] : files) {
+    for (const auto& location : locations) escaped[digest].push_back(escaped_utf8(location));
+  }
   const nlohmann::json value{
-      {"acquisition", std::move(acquisition)}, {"archives", mirrors.archives}, {"files", files}};
+      {"acquisition", std::move(acquisition)}, {"archives", mirrors.archives}, {"files", escaped}};
   return value.dump(1) + "\n";
 }
 

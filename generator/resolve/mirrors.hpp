@@ -67,7 +67,7 @@ Mirrors find_mirrors(const MirrorsRequest& request);
 std::vector<std::string> archives_of(const std::string& distribution);
 
 /// Canonical text of mirrors.json, the file that `fetch` steps are pointed to with the hint `mirrors`. `files` maps a
-/// digest (sha256 or blake3, hex) to paths or URLs that hold exactly these bytes.
+/// digest (sha256 or blake3, hex) to paths or URLs that hold exactly these bytes, in JSON escaped (base/escape.hpp).
 ///
 ///   {"acquisition": {"ca_info": "...", "http_proxy": "...", "https_proxy": "...", "no_proxy": [...], "retries": 3,
 ///                    "timeout": 30, "verify_host": true, "verify_peer": true},

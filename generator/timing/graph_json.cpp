@@ -16,19 +16,19 @@ std::string last_build(const MeasuredGraph& measured) {
   if (!measured.last_build) return "null";
   const auto& last = *measured.last_build;
   JsonFields fields;
-  fields.number("cache_hits", last.hits);
+  fields.number("cache_hit_count", last.hits);
   fields.number("duration_ms", last.duration.count());
-  fields.number("other_commands", last.others.size());
-  fields.number("steps", last.steps);
+  fields.number("other_command_count", last.others.size());
+  fields.number("step_count", last.steps);
   return fields.object();
 }
 
 std::string totals(const MeasuredGraph& measured) {
   JsonFields fields;
-  fields.number("built", measured.built);
+  fields.number("built_count", measured.built);
   fields.number("critical_path_ms", measured.critical.duration.count());
-  fields.number("steps", measured.graph.edges.size());
-  fields.number("timed", measured.timed);
+  fields.number("step_count", measured.graph.edges.size());
+  fields.number("timed_count", measured.timed);
   fields.number("work_ms", measured.work.count());
   return fields.object();
 }
@@ -53,13 +53,13 @@ std::string step(const MeasuredGraph& measured, std::size_t index) {
   const auto& measurement = measured.measurements[index];
   JsonFields fields;
   fields.boolean("built", measurement.built);
-  fields.number_or_null("bytes", bytes_of(measured, index));
   fields.boolean("critical", measurement.critical);
   fields.raw("inputs", keys(edge.step.inputs));
-  fields.string("key", edge.key.hex());
   fields.string("kind", text(edge.step.kind));
-  fields.raw("last_build", ran(measurement.last));
-  fields.number_or_null("packages", packages_of(measured, index));
+  fields.raw("last_run", ran(measurement.last));
+  fields.number_or_null("package_count", packages_of(measured, index));
+  fields.number_or_null("size_bytes", bytes_of(measured, index));
+  fields.string("step", edge.key.hex());
   fields.string("subject", edge.subject);
   fields.number_or_null("work_ms", measurement.work ? std::optional(measurement.work->count()) : std::nullopt);
   return fields.object();
@@ -68,7 +68,7 @@ std::string step(const MeasuredGraph& measured, std::size_t index) {
 std::string environment(const MeasuredGraph& measured, std::size_t index) {
   const auto& edge = measured.graph.edges[index];
   JsonFields fields;
-  fields.string("id", edge.step.parameter("lock").value_or(""));
+  fields.string("environment", edge.step.parameter("lock").value_or(""));
   auto name = measured.names.find(edge.key);
   if (name == measured.names.end()) {
     fields.raw("name", "null");
@@ -101,11 +101,12 @@ std::string graph_json(const MeasuredGraph& measured) {
     if (measured.graph.edges[i].step.kind == StepKind::environment) environments.push_back(environment(measured, i));
     steps.push_back(step(measured, i));
   }
-  std::string text = "{\n  \"critical_path\": " + keys(critical_keys(measured)) + ",\n  \"environments\": ";
+  std::string text = "{\n  \"critical_path\": " + keys(critical_keys(measured)) +
+                     ",\n  \"document\": \"karapace.graph-show\",\n  \"environments\": ";
   append_lines(text, environments);
-  text += ",\n  \"format\": 1,\n  \"last_build\": " + last_build(measured) + ",\n  \"steps\": ";
+  text += ",\n  \"last_build\": " + last_build(measured) + ",\n  \"steps\": ";
   append_lines(text, steps);
-  return text + ",\n  \"totals\": " + totals(measured) + "\n}\n";
+  return text + ",\n  \"totals\": " + totals(measured) + ",\n  \"version\": 1\n}\n";
 }
 
 }  // namespace karapace::generator

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A measured graph as one JSON document, the schema of `karapace graph show --json` (docs/graphs.md). A step stands on
+// A measured graph as one JSON document, "karapace.graph-show" of docs/json.md. A step stands on
 // a line of its own.
 #pragma once
 

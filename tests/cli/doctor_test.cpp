@@ -28,7 +28,8 @@ class Doctor : public ProgramTest {
     std::map<std::string, Check> all;
     const auto document = nlohmann::json::parse(json);
     for (const auto& check : document.at("checks"))
-      all[check.at("name")] = {check.at("status"), check.at("message"), check.at("remedy")};
+      all[check.at("name")] = {check.at("status"), check.at("message"),
+                               check.at("remedy").is_null() ? "" : check.at("remedy").get<std::string>()};
     return all;
   }
   std::map<std::string, Check> doctor() const { return checks(karapace("doctor --json").output); }

@@ -61,13 +61,18 @@ TEST_F(EnvironmentReport, InspectListsPackagesByName) {
   auto lock = sample_lock({"git", "curl"});
   lock.packages.push_back(sample_package("dpkg", "1.21.23"));  // over the base's
   lock.packages[0].architecture = "all";
-  auto id = build(lock).id.short_hex();
+  auto environment = build(lock).id.hex();
+  auto id = environment.substr(0, 12);
   EXPECT_EQ(karapace("inspect --packages " + id).output,
             "curl 1.0-1 amd64\ndpkg 1.21.23 amd64\ngit 1.0-1 all\nlibc6 2.36-9+deb12u13 amd64\n");
   auto packages = json("inspect " + id).at("packages");
   ASSERT_EQ(packages.size(), 4u);
   EXPECT_EQ(packages[2], (nlohmann::json{{"architecture", "all"}, {"name", "git"}, {"version", "1.0-1"}}));
-  EXPECT_EQ(json("inspect --packages " + id), (nlohmann::json{{"base", "debian/bookworm"}, {"packages", packages}}));
+  EXPECT_EQ(json("inspect --packages " + id), (nlohmann::json{{"base", "debian/bookworm"},
+                                                              {"document", "karapace.inspect-packages"},
+                                                              {"environment", environment},
+                                                              {"packages", packages},
+                                                              {"version", 1}}));
 }
 
 TEST_F(EnvironmentReport, InspectSaysThatAnArchiveHasPackagesOfItsOwn) {
@@ -115,7 +120,7 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   EXPECT_THAT(listed.output, ContainsRegex("\ndamaged +[0-9a-f]+ +built, manifest gone +- +0 "));
   std::map<std::string, nlohmann::json> bases;
   auto document = json("list");
-  for (const auto& row : document.at("environments")) bases[row.at("id")] = row.at("base");
+  for (const auto& row : document.at("environments")) bases[row.at("environment")] = row.at("base");
   EXPECT_EQ(bases.at(planned.hex()), nullptr);
   auto archive = sample_archive_lock({"jq"});
   EXPECT_EQ(bases.at(generator::environment_id(archive).hex()), "sha256:" + archive.archive->sha256.hex());
@@ -141,7 +146,8 @@ TEST_F(EnvironmentReport, ListCountsInstancesOfProjectsAndOfWhatIsLeftOfThem) {
   for (int round = 0; round < 2; ++round) {
     std::map<std::string, std::vector<int>> counts;
     auto document = json("list");
-    for (const auto& row : document.at("environments")) counts[row.at("id")].push_back(row.at("instances"));
+    for (const auto& row : document.at("environments"))
+      counts[row.at("environment")].push_back(row.at("instance_count"));
     EXPECT_EQ(counts, (std::map<std::string, std::vector<int>>{
                           {first.id.hex(), {1, 1}}, {second.id.hex(), {2}}, {gone.hex(), {2}}}));
   }

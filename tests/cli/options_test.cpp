@@ -82,6 +82,11 @@ TEST(Options, AreBoundToFields) {
   EXPECT_THAT(fields.keep, ElementsAre("a", "b"));
 }
 
+TEST(Options, AreNoMoreAfterTwoDashes) {
+  EXPECT_EQ(parsed({"-n", "--", "-v"}).environment, "-v");
+  EXPECT_EQ(parsed({"-"}).environment, "-");
+}
+
 TEST(Options, KeepTheirDefaults) {
   auto fields = parsed({"."});
   EXPECT_FALSE(fields.dry_run);
@@ -90,13 +95,21 @@ TEST(Options, KeepTheirDefaults) {
 }
 
 TEST(Options, AreRefusedWithTheWayToHelp) {
-  EXPECT_EQ(refusal({}), "gc: ENV is required; see karapace gc --help");
+  EXPECT_EQ(refusal({}), "gc: ENV is missing; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--bogus"}), "gc: there is no option \"--bogus\"; see karapace gc --help");
   EXPECT_EQ(refusal({".", "x"}), "gc: unexpected word \"x\"; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--depth", "many"}), "gc: --depth: \"many\" is not a whole number; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--depth", "-3"}), "gc: --depth: \"-3\" is not a whole number; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--depht", "3"}),
             "gc: there is no option \"--depht\"; did you mean \"--depth\"?; see karapace gc --help");
+  EXPECT_EQ(refusal({"--bogus"}), "gc: there is no option \"--bogus\"; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--dry-run=false"}), "gc: --dry-run takes no value; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "-n=1"}), "gc: --dry-run takes no value; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--keep", "-n"}), "gc: --keep needs a value: --keep ENV; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--keep="}), "gc: --keep needs a value: --keep ENV; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "-nq"}), "gc: there is no option \"-q\"; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "--depth", "18446744073709551616"}),
+            "gc: --depth: \"18446744073709551616\" is not a whole number; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--store"}), "gc: --store needs a value: --store PATH; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--store", "a", "--store", "b"}),
             "gc: --store is given more than once; see karapace gc --help");

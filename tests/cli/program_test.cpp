@@ -35,7 +35,7 @@ Result karapace(const std::string& arguments) {
 
 TEST(Program, TellsItsVersion) {
   EXPECT_THAT(karapace("--version").text, StartsWith("karapace 1."));
-  EXPECT_EQ(nlohmann::json::parse(karapace("--version --json").text).at("name"), "karapace");
+  EXPECT_EQ(nlohmann::json::parse(karapace("--version --json").text).at("program"), "karapace");
 }
 
 TEST(Program, ExplainsItselfWithoutAStoreOrAHome) {
@@ -68,8 +68,11 @@ TEST(Program, RefusesAWrongCommandLineOnStandardErrorWithStatusOne) {
 TEST(Program, PrintsErrorsAsOneJsonDocument) {
   auto unknown = karapace("frobnicate --json 2>/dev/null");
   EXPECT_EQ(unknown.status, 1);
-  auto error = nlohmann::json::parse(unknown.text).at("error");
+  auto document = nlohmann::json::parse(unknown.text);
+  EXPECT_EQ(document.at("document"), "karapace.error");
+  auto error = document.at("error");
   EXPECT_EQ(error.at("code"), "usage");
+  EXPECT_EQ(error.at("exit_status"), 1);
   EXPECT_EQ(error.at("message"), "there is no command \"frobnicate\"; see karapace --help");
 }
 

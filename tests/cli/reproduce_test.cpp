@@ -213,11 +213,13 @@ TEST_F(Document, IsRefusedWithLineAndColumnWhenItIsNone) {
 }
 
 TEST_F(Document, IsRefusedWhenAFieldIsWrong) {
-  EXPECT_THAT(error(changed("records 1", "records 2")), HasSubstr("its format is \"karapace records 2\""));
+  EXPECT_THAT(error(changed("\"version\": 1", "\"version\": 2")), HasSubstr("its version is 2; this Karapace reads 1"));
+  EXPECT_THAT(error(changed("karapace.records", "karapace.list")), HasSubstr("the document is \"karapace.list\""));
   EXPECT_THAT(error(changed("\"kind\": \"fetch\"", "\"kind\": \"guess\"")), HasSubstr("no kind of step \"guess\""));
-  EXPECT_THAT(error(changed("\"kind\": \"fetch\"", "\"kind\": \"setup\"")), HasSubstr("a setup step has exactly a layer"));
-  EXPECT_THAT(error(changed("\"size\": 7", "\"size\": -7")), StartsWith("records.json:5:"));
-  EXPECT_THAT(error(changed("\"size\": 7", "\"size\": 7, \"size\": 8")), HasSubstr("appears twice"));
+  EXPECT_THAT(error(changed("\"kind\": \"fetch\"", "\"kind\": \"setup\"")),
+              HasSubstr("a setup step's output has kind and exactly layer"));
+  EXPECT_THAT(error(changed("\"size_bytes\": 7", "\"size_bytes\": -7")), StartsWith("records.json:6:"));
+  EXPECT_THAT(error(changed("\"size_bytes\": 7", "\"size_bytes\": 7, \"size_bytes\": 8")), HasSubstr("appears twice"));
   EXPECT_THAT(error(changed(StepKey(blake3("u")).hex(), StepKey(blake3("f")).hex())), HasSubstr("appears twice"));
   EXPECT_THAT(error(changed(StepKey(blake3("u")).hex(), "../../etc")), HasSubstr("is not a digest"));
   EXPECT_THAT(error(proof::document_text({})), HasSubstr("it has no steps"));

@@ -56,7 +56,7 @@ class SessionCommand : public ProgramTest {
   }
   static std::string source_of(const nlohmann::json& document, const std::string& name) {
     for (const auto& variable : document.at("variables"))
-      if (variable.at("name") == name) return variable.at("from");
+      if (variable.at("name") == name) return variable.at("decided_by");
     return "nobody";
   }
 };
@@ -87,10 +87,10 @@ TEST_F(SessionCommand, TellsTheSessionThatItWouldJoin) {
   }
   ASSERT_GT(one, 0);
   runtime::SessionList(instance.directory).add_and_unlock(one, runtime::IdMode::single);
-  EXPECT_EQ(explained("exec").at("joins"), one);
+  EXPECT_EQ(explained("exec").at("joined_pid"), one);
   EXPECT_EQ(explained("exec").at("refused"), false);
-  EXPECT_EQ(explained("exec --ephemeral").at("joins"), nullptr);
-  EXPECT_EQ(explained("enter --bind /usr/lib").at("joins"), nullptr);
+  EXPECT_EQ(explained("exec --ephemeral").at("joined_pid"), nullptr);
+  EXPECT_EQ(explained("enter --bind /usr/lib").at("joined_pid"), nullptr);
   EXPECT_EQ(explained("enter --bind /usr/lib").at("refused"), true);
   EXPECT_THAT(karapace("exec --explain --writable-manifest demo").output, HasSubstr("end it, or add --ephemeral"));
   EXPECT_THAT(karapace("exec --explain demo").output,
@@ -101,10 +101,10 @@ TEST_F(SessionCommand, TellsTheSessionThatItWouldJoin) {
 
 TEST_F(SessionCommand, ExplainsWithoutMakingOrAwaitingAnything) {
   const auto instance = store::open_instance(store_, store::resolve_reference(store_, "demo", "/"));
-  EXPECT_EQ(explained("exec").at("joins"), nullptr);
+  EXPECT_EQ(explained("exec").at("joined_pid"), nullptr);
   EXPECT_FALSE(fs::exists(instance.directory / "session"));
   runtime::SessionList held(instance.directory);  // locked
-  EXPECT_EQ(explained("exec").at("joins"), nullptr);
+  EXPECT_EQ(explained("exec").at("joined_pid"), nullptr);
 }
 
 TEST_F(SessionCommand, RefusesVariablesThatItCanNotSet) {
@@ -149,7 +149,7 @@ TEST_F(SessionCommand, TellsWhatBindsShowInBoth) {
   for (const std::string command : {"exec", "enter"}) {
     const auto document = explained(command + " --ephemeral --bind /usr/share --bind-ro /usr/lib");
     EXPECT_EQ(document.at("changes"), "thrown-away");
-    EXPECT_EQ(document.at("joins"), nullptr);
+    EXPECT_EQ(document.at("joined_pid"), nullptr);
     const auto text = document.dump();
     EXPECT_THAT(text, HasSubstr(R"({"access":"read-write","host":"/usr/share","inside":"/usr/share","why":"--bind"})"));
     EXPECT_THAT(text, HasSubstr(R"({"access":"read-only","host":"/usr/lib","inside":"/usr/lib","why":"--bind-ro"})"));

@@ -60,6 +60,7 @@ class Package(ProjectTest):
     def test_components_are_installed_and_found_apart(self):
         prefix = self.install("Runtime", "Development")
         self.assertTrue((prefix / "bin/karapace").exists())
+        self.assertTrue((prefix / "share/karapace/schemas/list.json").exists())
         self.assertFalse(list(prefix.glob("**/karapace-resolve-deb")))
         where = f"-DCMAKE_PREFIX_PATH={prefix}"
         self.assertIn("found=1", self.find("1.0 REQUIRED COMPONENTS Runtime OPTIONAL_COMPONENTS Resolver", where).output)

@@ -64,9 +64,9 @@ import json, sys
 diff = json.load(sys.stdin)
 causes = diff["causes"]
 assert [c["kind"] for c in causes] == ["package-added"], causes
-assert causes[0]["subject"] == "git" and len(causes[0]["packages"]) == 3, causes
-assert all(step["causes"] == [0] for step in diff["steps"]), diff["steps"]
-assert not diff["same"] and diff["steps_same"] + sum(s["state"] == "added" for s in diff["steps"]) == diff["after"]["steps"]
+assert causes[0]["subject"] == "git" and len(causes[0]["package_changes"]) == 3, causes
+assert all(step["cause_indexes"] == [0] for step in diff["steps"]), diff["steps"]
+assert not diff["same"] and diff["same_step_count"] + sum(s["change"] == "added" for s in diff["steps"]) == diff["new_graph"]["step_count"]
 ' <<<"$output"
 ends 1 karapace graph diff HEAD~1 --markdown
 says "### Environment app changes"
@@ -106,7 +106,7 @@ cp "$fixtures/hello.toml" app/karapace.toml
 ends 1 karapace gen --check -C app app
 says "- git 1:2.39.5-0+deb12u3"
 ends 1 karapace gen --check --json -C app app
-python3 -c 'import json, sys; assert json.load(sys.stdin)["graph"]["state"] == "differs"' <<<"$output"
+python3 -c 'import json, sys; assert json.load(sys.stdin)["graph"]["graph_fit"] == "differs"' <<<"$output"
 "${git[@]}" checkout -q app
 rm app/build.ninja
 ends 1 karapace gen --check -C app app

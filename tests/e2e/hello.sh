@@ -37,8 +37,8 @@ main_job() { # MODE
 
   step "$mode: what there is"
   as "$mode" KARAPACE_STORE="$store" karapace list
-  as "$mode" KARAPACE_STORE="$store" karapace list --json | python3 -m json.tool >/dev/null
-  as "$mode" KARAPACE_STORE="$store" karapace inspect hello --json | python3 -m json.tool >/dev/null
+  as "$mode" KARAPACE_STORE="$store" karapace list --json | "$here/../json/fits" karapace.list
+  as "$mode" KARAPACE_STORE="$store" karapace inspect hello --json | "$here/../json/fits" karapace.inspect
   as "$mode" KARAPACE_STORE="$store" karapace verify-store
 }
 

@@ -44,7 +44,7 @@ show >"$work/unbuilt.json"
 check "$work/unbuilt.json" <<'PYTHON'
 import json, sys
 graph = json.load(open(sys.argv[1]))
-assert graph["format"] == 1 and graph["last_build"] is None and graph["critical_path"] == []
+assert graph["version"] == 1 and graph["last_build"] is None and graph["critical_path"] == []
 assert [e["name"] for e in graph["environments"]] == ["app"]
 assert not any(s["built"] for s in graph["steps"] if s["kind"] != "fetch")
 PYTHON
@@ -58,18 +58,18 @@ show >"$work/built.json"
 check "$work/built.json" <<'PYTHON'
 import json, sys
 graph = json.load(open(sys.argv[1]))
-totals, last, steps = graph["totals"], graph["last_build"], {s["key"]: s for s in graph["steps"]}
-assert totals["built"] == totals["steps"] == len(steps), (totals, last)
+totals, last, steps = graph["totals"], graph["last_build"], {s["step"]: s for s in graph["steps"]}
+assert totals["built_count"] == totals["step_count"] == len(steps), (totals, last)
 # Downloads of earlier tests are there already: Ninja does not look at them, and nobody knows how long they took.
-assert totals["timed"] == last["steps"] >= 100 and last["cache_hits"] == 0, (totals, last)
+assert totals["timed_count"] == last["step_count"] >= 100 and last["cache_hit_count"] == 0, (totals, last)
 path = [steps[key] for key in graph["critical_path"]]
 assert path[-1]["kind"] == "environment" and all(s["critical"] for s in path)
-assert all(a["key"] in b["inputs"] for a, b in zip(path, path[1:]))
+assert all(a["step"] in b["inputs"] for a, b in zip(path, path[1:]))
 assert sum(s["work_ms"] or 0 for s in path) == totals["critical_path_ms"] <= last["duration_ms"] + len(path)
 assert sum(s["work_ms"] or 0 for s in steps.values()) == totals["work_ms"]
 PYTHON
 trace_to "$work/trace.json"
-steps=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["last_build"]["steps"])' "$work/built.json")
+steps=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["last_build"]["step_count"])' "$work/built.json")
 read -r ran _ others < <(read_trace "$work/trace.json")
 expect "steps in the trace" "$steps" "$ran"
 expect "other commands in the trace" 0 "$others"
@@ -92,18 +92,18 @@ grep -q "app.graph.svg" "$work/said" && [ -s app.graph.svg ] || fail "no app.gra
 read_trace app.trace.json >/dev/null
 
 step "a later build has its own times, and the earlier ones stay known"
-before=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["totals"]["timed"])' "$work/built.json")
+before=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["totals"]["timed_count"])' "$work/built.json")
 printf '[setup]\nrun = ["sleep 0.3"]\n' >>karapace.toml
 run build >/dev/null 2>"$work/log" || fail "build: $(tail "$work/log")"
 show >"$work/again.json"
 check "$work/again.json" "$before" <<'PYTHON'
 import json, sys
 graph, before = json.load(open(sys.argv[1])), int(sys.argv[2])
-ran = {s["kind"]: s for s in graph["steps"] if s["last_build"]}
-assert graph["last_build"]["steps"] == len(ran) == 3 and set(ran) == {"fetch", "setup", "environment"}, graph["last_build"]
-assert ran["setup"]["work_ms"] >= 300 and graph["last_build"]["cache_hits"] == 0
+ran = {s["kind"]: s for s in graph["steps"] if s["last_run"]}
+assert graph["last_build"]["step_count"] == len(ran) == 3 and set(ran) == {"fetch", "setup", "environment"}, graph["last_build"]
+assert ran["setup"]["work_ms"] >= 300 and graph["last_build"]["cache_hit_count"] == 0
 # The environment and its lock of before are no longer in the graph.
-assert before + 3 - 2 <= graph["totals"]["timed"] <= before + 3, (before, graph["totals"])
+assert before + 3 - 2 <= graph["totals"]["timed_count"] <= before + 3, (before, graph["totals"])
 PYTHON
 
 step "another build directory finds everything there, and a record that is remade is told from hits"

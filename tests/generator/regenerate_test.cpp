@@ -53,7 +53,7 @@ TEST_F(Gen, GraphsOfOneManifestKeepTheirNames) {
   auto listed = shell("karapace list");
   EXPECT_NE(listed.output.find("third, other"), std::string::npos) << listed.output;
   auto json = shell("karapace list --json");
-  EXPECT_NE(json.output.find("\"state\": \"not built\""), std::string::npos) << json.output;
+  EXPECT_NE(json.output.find("\"environment_state\": \"not-built\""), std::string::npos) << json.output;
 }
 
 TEST_F(Gen, AGraphThatCanNotBeWrittenLeavesNoRoot) {

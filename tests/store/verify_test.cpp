@@ -77,7 +77,7 @@ TEST_F(VerifyTest, AFlippedByteInALayersFileIsFoundWithItsPathAndRepaired) {
   flip_byte(store_.layer_tree(layer_) / "bin/file");
   auto problem = only_problem();
   EXPECT_EQ(problem.object, "layer " + layer_.hex());
-  EXPECT_EQ(problem.paths, std::vector<std::string>{"bin/file: content"});
+  EXPECT_EQ(problem.paths, (std::vector<DamagedPath>{{"bin/file", "content"}}));
   EXPECT_EQ(problem.reason, "1 of its 3 paths differ from its listing");
   expect_repaired();
 }
@@ -89,11 +89,12 @@ TEST_F(VerifyTest, EveryKindOfDifferenceInALayerIsNamed) {
   write_file_atomically(tree / "more", "x", Durable::no);
   ::utimensat(AT_FDCWD, tree.c_str(), times, 0);
   EXPECT_EQ(only_problem().paths,
-            (std::vector<std::string>{"/: time", "bin/file: mode", "more: not in the listing"}));
+            (std::vector<DamagedPath>{{"/", "time"}, {"bin/file", "mode"}, {"more", "not in the listing"}}));
   remove_tree(tree / "bin");
   ::symlink("x", (tree / "bin").c_str());
   EXPECT_EQ(only_problem().paths,
-            (std::vector<std::string>{"/: time", "bin: type", "bin/file: missing", "more: not in the listing"}));
+            (std::vector<DamagedPath>{
+                {"/", "time"}, {"bin", "type"}, {"bin/file", "missing"}, {"more", "not in the listing"}}));
   expect_repaired();
 }
 

@@ -14,21 +14,22 @@ using nlohmann::json;
 json or_null(const std::optional<std::string>& value) { return value ? json(*value) : json(); }
 json or_null(const std::optional<EnvironmentId>& id) { return id ? json(id->hex()) : json(); }
 
-json package_json(const PackageChange& change) {
-  return {{"name", change.name}, {"before", or_null(change.before)}, {"after", or_null(change.after)}};
-}
-
 json cause_json(const GraphDiff& diff, const RootCause& root) {
   const auto& cause = root.cause;
   auto environments = json::array();
   for (auto index : root.environments) environments.push_back(diff.environments[index].name);
   auto packages = json::array();
-  for (const auto& change : cause.follows) packages.push_back(package_json(change));
-  return {{"kind", text(cause.kind)},        {"stage", text(cause.stage)},
-          {"root", is_root(cause)},          {"text", headline(cause)},
-          {"subject", cause.subject},        {"before", or_null(cause.before)},
-          {"after", or_null(cause.after)},   {"details", cause.details},
-          {"packages", std::move(packages)}, {"environments", std::move(environments)}};
+  for (const auto& change : cause.follows) packages.push_back(package_change_json(change));
+  return {{"kind", text(cause.kind)},
+          {"stage", text(cause.stage)},
+          {"root", is_root(cause)},
+          {"text", headline(cause)},
+          {"subject", cause.subject},
+          {"before", or_null(cause.before)},
+          {"after", or_null(cause.after)},
+          {"details", cause.details},
+          {"package_changes", std::move(packages)},
+          {"environment_names", std::move(environments)}};
 }
 
 json group_json(const CauseGroup& group) {
@@ -36,29 +37,33 @@ json group_json(const CauseGroup& group) {
   for (const auto& consequence : group.consequences) {
     consequences.push_back({{"stage", text(consequence.stage)},
                             {"text", consequence_text(consequence)},
-                            {"steps", consequence.count},
-                            {"environments", consequence.environments}});
+                            {"step_count", consequence.count},
+                            {"environment_names", consequence.environments}});
   }
-  return {{"causes", group.causes}, {"consequences", std::move(consequences)}};
+  return {{"cause_indexes", group.causes}, {"consequences", std::move(consequences)}};
 }
 
 json step_json(const StepChange& change) {
-  return {{"state", change.state == StepChange::State::added ? "added" : "removed"},
+  return {{"change", change.state == StepChange::State::added ? "added" : "removed"},
           {"step", change.edge->key.hex()},
           {"kind", text(change.edge->step.kind)},
           {"subject", change.edge->subject},
-          {"causes", change.causes}};
+          {"cause_indexes", change.causes}};
 }
 
 }  // namespace
+
+json package_change_json(const PackageChange& change) {
+  return {{"name", change.name}, {"before", or_null(change.before)}, {"after", or_null(change.after)}};
+}
 
 json diff_json(const GraphDiff& diff) {
   auto environments = json::array();
   for (const auto& environment : diff.environments) {
     environments.push_back({{"name", environment.name},
-                            {"state", text(environment.state)},
-                            {"before", or_null(environment.before)},
-                            {"after", or_null(environment.after)}});
+                            {"change", text(environment.state)},
+                            {"environment_before", or_null(environment.before)},
+                            {"environment_after", or_null(environment.after)}});
   }
   auto causes = json::array();
   for (const auto& cause : diff.causes) causes.push_back(cause_json(diff, cause));
@@ -67,9 +72,9 @@ json diff_json(const GraphDiff& diff) {
   auto steps = json::array();
   for (const auto& step : diff.steps) steps.push_back(step_json(step));
   return {{"same", diff.same()},
-          {"before", {{"title", diff.before}, {"steps", diff.steps_before}}},
-          {"after", {{"title", diff.after}, {"steps", diff.steps_after}}},
-          {"steps_same", diff.steps_same},
+          {"old_graph", {{"title", diff.before}, {"step_count", diff.steps_before}}},
+          {"new_graph", {{"title", diff.after}, {"step_count", diff.steps_after}}},
+          {"same_step_count", diff.steps_same},
           {"environments", std::move(environments)},
           {"causes", std::move(causes)},
           {"groups", std::move(groups)},

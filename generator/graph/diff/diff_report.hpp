@@ -26,6 +26,9 @@ std::string diff_text(const GraphDiff& diff, const Paint& paint, Detail detail);
 /// A comment for a pull request: a headline, a table of causes, and the steps folded away. Stays below the 65,536
 /// characters that GitHub takes: what is left out is counted.
 std::string diff_markdown(const GraphDiff& diff);
+/// The fields of "karapace.graph-diff" (docs/json.md).
 nlohmann::json diff_json(const GraphDiff& diff);
+/// {"name": ..., "before": ..., "after": ...}: versions, or null.
+nlohmann::json package_change_json(const PackageChange& change);
 
 }  // namespace karapace::generator

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every command with --json, on a small project that is really built: what it prints fits its schema, every schema is
+printed by some command, and every command has one."""
+import hashlib
+import io
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import tarfile
+import unittest
+
+from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
+
+HERE = pathlib.Path(__file__).resolve().parent
+LOCKS = HERE.parent / "e2e/locks"
+# They speak to people, or print what a command inside prints: with --json only their errors are documents.
+WITHOUT = {"debug"}
+# Fields that this project leaves empty: packages and notes of a resolver (a network), sessions beside others, failures.
+UNFILLED = {
+    "karapace.build: environments/notes", "karapace.build: notes", "karapace.gen: environments/notes", "karapace.gen: notes",
+    "karapace.graph-diff: causes/details", "karapace.graph-diff: notes", "karapace.inspect: packages",
+    "karapace.inspect-packages: packages", "karapace.lock: locks/notes", "karapace.reproduce: causes/failure",
+    "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
+}
+
+
+def add_file(tar, name, content, mode=0o644):
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    tar.addfile(entry, io.BytesIO(content))
+
+
+class Documents(DocumentsTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        shell = cls.scratch / "sh"
+        subprocess.run(["c++", "-static", "-o", shell, HERE / "sh.cpp"], check=True)
+        cls.archive = cls.scratch / "root.tar"
+        with tarfile.open(cls.archive, "w") as tar:
+            add_file(tar, "etc/issue", b"base\n")
+            for program in ("bin/sh", "usr/bin/cc"):
+                add_file(tar, program, shell.read_bytes(), 0o755)
+        # Bytes that are no UTF-8, a quote, a backslash and a control character.
+        cls.directory = pathlib.Path(os.fsdecode(os.fsencode(cls.scratch) + b"/an \"odd\" \\ \xff name"))
+        cls.directory.mkdir()
+
+    def write_manifest(self, rest="", directory=None):
+        digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+        ((directory or self.directory) / "karapace.toml").write_text(
+            f'manifest_version = 1\n[base]\nimage = "{self.archive}"\nsha256 = "{digest}"\n{rest}', encoding="utf-8")
+
+    def test_every_command_prints_what_its_schema_says(self):
+        self.speaks_of_itself()
+        self.makes()
+        self.looks()
+        self.compares()
+        self.refuses()
+        self.cleans()
+        self.assertEqual(sorted(set(self.schemas) - set(self.seen)), [], "schemas of documents that no command prints")
+        self.assertEqual(sorted(self.unfilled()), sorted(UNFILLED), "fields that were never seen with a value")
+
+    def speaks_of_itself(self):
+        self.document("--version", name="karapace.version")
+        for words in (["--help"], ["help", "gc"], ["list", "--help"], ["graph", "--help"]):
+            self.document(*words, name="karapace.help")
+        self.run_program("--json", "doctor")  # status 0 or 1, as the machine is
+        self.checked(self.run_program("--json", "doctor", KARAPACE_ID_MODE="nonsense").stdout, "doctor", "karapace.doctor")
+        self.assertEqual(self.document("list")["environments"], [])
+
+    def makes(self):
+        made = self.document("new", str(self.directory), name="karapace.new")
+        self.assertIn("\\xff", made["manifest"])
+        (self.directory / "motd").write_text("hello\n", encoding="utf-8")
+        (self.directory / "data").mkdir()
+        self.write_manifest('[setup]\nrun = ["stamp"]\n[[setup.files]]\nsource = "motd"\ntarget = "/etc/motd"\n'
+                            f'[environment]\nA = "\\u0085\\"b\\\\"\n[mounts]\ndata = "./data:/data:ro"\n')
+        self.document("lock", name="karapace.lock")
+        self.document("gen", "-C", "out", name="karapace.gen")
+        self.document("build", "--name", "first", name="karapace.build")
+        self.document("build", "--name", "other", name="karapace.build")
+
+    def looks(self):
+        listed = self.document("list", name="karapace.list")["environments"]
+        self.assertEqual([one["environment_state"] for one in listed], ["built"])
+        inspected = self.document("inspect", ".", name="karapace.inspect")
+        self.assertEqual(inspected["environment"], listed[0]["environment"])
+        self.document("inspect", ".", "--packages", name="karapace.inspect-packages")
+        self.document("explain", name="karapace.explain")
+        for step in inspected["steps"]:
+            self.assertEqual(self.document("explain", step["step"])["step"], step["step"])
+        for command in ("exec", "enter"):
+            self.document(command, "--explain", ".", name="karapace.session")
+        self.document("toolchain", name="karapace.toolchain")
+        self.document("toolchain", "-o", "toolchain.cmake", name="karapace.toolchain")
+        self.document("graph", "show", name="karapace.graph-show")
+        self.document("graph", "show", str(LOCKS / "hello.lock"), name="karapace.graph-show")
+        self.document("graph", "show", "--format", "json", "-o", "graph.json", name="karapace.output")
+        self.checked((self.directory / "graph.json").read_bytes(), "graph.json", "karapace.graph-show")
+        self.document("graph", "trace", "-o", "trace.json", name="karapace.output")
+        self.document("records", "export", "--listings", name="karapace.records")
+        self.document("records", "export", "-o", "records.json", name="karapace.records-export")
+
+    def compares(self):
+        self.document("reproduce", "--against", "records.json", name="karapace.reproduce")
+        found = self.document("reproduce", "--keep", "again", status=1, name="karapace.reproduce")
+        self.assertEqual([file["path"] for file in found["causes"][0]["files"]], ["/etc/stamp"])
+        kept = "again" + found["kept_store"].partition("/again")[2]
+        other = self.run_program("--store", kept, "records", "export", "--all")
+        self.assertEqual(other.stderr, b"")
+        (self.directory / "other.json").write_bytes(other.stdout)
+        told = self.document("reproduce", "--against", "other.json", status=1, name="karapace.reproduce")["causes"][0]
+        self.assertIn("--listings", told["note"])
+        packages = self.scratch / "packages"
+        packages.mkdir()
+        for file, source in (("karapace.toml", "hello.toml"), ("karapace.lock", "hello.lock")):
+            shutil.copy(LOCKS / source, packages / file)
+        self.document("gen", "--check", status=1, directory=packages)
+        self.document("gen", directory=packages)
+        self.assertTrue(self.document("gen", "--check", directory=packages, name="karapace.gen-check")["fits"])
+        shutil.copy(LOCKS / "hello-git.lock", packages / "karapace.lock")
+        checked = self.document("gen", "--check", status=1, directory=packages, name="karapace.gen-check")
+        self.assertEqual(checked["locks"][0]["differences"][0]["key"], "packages")
+        self.document("graph", "diff", "build.ninja", "karapace.lock", status=1, directory=packages, name="karapace.graph-diff")
+        graph = (packages / "build.ninja").read_text(encoding="utf-8")
+        (packages / "build.ninja").write_text(graph.replace("size=", "size=7", 1), encoding="utf-8")
+        self.document("gen", "--check", status=1, directory=packages, name="karapace.gen-check")
+        self.document("graph", "diff", str(LOCKS / "hello.lock"), str(LOCKS / "hello-git.lock"), status=1, name="karapace.graph-diff")
+        self.document("graph", "diff", str(LOCKS / "hello.lock"), str(LOCKS / "hello-git.lock"), status=1)
+        self.document("graph", "diff", str(LOCKS / "hello.lock"), "karapace.lock", status=1)
+        self.write_manifest(directory=packages)
+        changes = self.document("lock", directory=packages, name="karapace.lock")["locks"][0]
+        self.assertEqual(changes["lock_state"], "updated")
+        self.assertIsNone(changes["package_changes"][0]["after"])
+
+    def refuses(self):
+        self.assertEqual(self.error("inspect", "nobody")["code"], "not_found")
+        self.assertEqual(self.error("inspect")["code"], "usage")
+        self.assertEqual(self.error("exec", ".", "--", "/not/there"), {
+            "code": "not_found", "exit_status": 127, "message": self.seen["karapace.error"][-1]["error"]["message"]})
+        broken = self.scratch / "broken"
+        broken.mkdir()
+        self.write_manifest('[setup]\nrun = ["fail"]\n', broken)
+        self.assertEqual(self.error("build", directory=broken)["code"], "step")
+        (broken / "karapace.toml").write_text('manifest_version = "\n', encoding="utf-8")
+        self.assertEqual(self.error("lock", directory=broken)["code"], "manifest")
+        (broken / "karapace.lock").write_text("{", encoding="utf-8")
+        self.write_manifest(directory=broken)
+        self.assertEqual(self.error("gen", directory=broken)["code"], "lock")
+        self.error("debug", "0000")
+
+    def cleans(self):
+        self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
+        self.assertEqual(self.document("inspect", ".")["instances"][0].keys(), {"instance", "instance_directory"})
+        self.document("verify-store", name="karapace.verify-store")
+        layer = self.document("inspect", ".")["layers"][0]["layer"]
+        damaged = next((self.scratch / "store/layers" / layer).glob("**/etc/issue"))
+        damaged.chmod(0o600)
+        damaged.write_bytes(b"else\n")
+        self.document("verify-store", status=3)
+        found = self.document("verify-store", "--repair", name="karapace.verify-store")["problems"]
+        self.assertIn("layer", [problem["kind"] for problem in found])
+        self.assertEqual(len(self.document("destroy", str(self.directory), name="karapace.destroy")["instances"]), 1)
+        self.document("gc", "--dry-run", name="karapace.gc")
+        self.assertGreater(self.document("gc", name="karapace.gc")["freed_bytes"], 0)
+
+    def unfilled(self):
+        """Fields that every printed document had as null, or whose lists were always empty."""
+        missing = set()
+        for name, schema in self.schemas.items():
+            filled = set()
+            for document in self.seen.get(name, []):
+                note_filled(document, (), filled)
+            missing |= {f"{name}: {'/'.join(path)}" for path in fields_of(schema) if path not in filled}
+        return missing
+
+    def test_every_command_has_a_schema_and_every_schema_a_command(self):
+        commands = set(self.commands())
+        described = {" ".join(word for word in line.split() if not word.startswith("-") and word.islower())
+                     for schema in self.schemas.values() for line in schema["x-karapace-commands"]}
+        self.assertEqual(sorted(commands - described - WITHOUT), [])
+        self.assertEqual(sorted(described - commands - {"", "*"}), [])
+
+    def test_schemas_say_which_document_and_version_and_allow_nothing_else(self):
+        for name, schema in self.schemas.items():
+            self.assertEqual(schema["properties"]["document"], {"const": name})
+            self.assertIn("const", schema["properties"]["version"], name)
+        for path in SCHEMAS.glob("*.json"):
+            for inner in objects_in(json.loads(path.read_text(encoding="utf-8"))):
+                self.assertIn("additionalProperties", inner, (path.name, list(inner.get("properties", []))))
+        self.assertTrue((SCHEMAS / COMMON).exists())
+
+    def test_examples_fit(self):
+        for name, schema in schemas().items():
+            self.assertTrue(schema.get("examples"), name)
+            for example in schema["examples"]:
+                self.assertEqual([problem.message for problem in validator(schema).iter_errors(example)], [], name)
+
+    def test_golden_documents_fit(self):
+        golden = HERE.parent / "generator/golden"
+        self.checked((golden / "show.json").read_bytes(), "show.json", "karapace.graph-show")
+        for path in (golden / "diff").glob("*.json"):
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            self.checked(json.dumps(fields | {"document": "karapace.graph-diff", "version": 1}).encode(), path.name)
+
+    def test_an_unknown_field_is_refused(self):
+        document = self.document("--version") | {"more": 1}
+        self.assertTrue(list(self.validators["karapace.version"].iter_errors(document)))
+
+    def test_any_bytes_give_valid_documents(self):
+        chance = random.Random(8)
+        pieces = [b"\"", b"\\", b"\xff", b"\xc3", b"\x1b[31m", b"\n", b"\t", "ü".encode(), b"\xe2\x80\xae", b"\xc2\x85", b"{", b"a", b"/", b"\x7f"]
+        for _ in range(150):
+            word = b"x" + b"".join(chance.choices(pieces, k=chance.randint(1, 6)))
+            for words in (["inspect"], ["explain"], ["graph", "diff"], ["gen"], ["lock", "--check"], ["reproduce", "--against"]):
+                self.error(*words, word)
+        for piece in pieces[:-3]:
+            if piece not in (b"{", b"a", b"/"):
+                self.document("new", os.fsencode(self.scratch) + b"/new " + piece + b" one", name="karapace.new")
+
+
+def objects_in(schema):
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            yield schema
+        for value in schema.values():
+            yield from objects_in(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from objects_in(value)
+
+
+def fields_of(schema, path=()):
+    """The fields of this schema itself, not of what it refers to; inside lists as if there were none."""
+    for option in [schema, *schema.get("oneOf", [])]:
+        for name, inner in option.get("properties", {}).items():
+            yield path + (name,)
+            yield from fields_of(inner, path + (name,))
+        if "items" in option:
+            yield from fields_of(option["items"], path)
+
+
+def note_filled(value, path, filled):
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if inner is not None and inner != []:
+                filled.add(path + (name,))
+            note_filled(inner, path + (name,), filled)
+    elif isinstance(value, list):
+        for inner in value:
+            note_filled(inner, path, filled)
+
+
+if __name__ == "__main__":
+    unittest.main()
