@@ -42,8 +42,8 @@ std::string description(const Edge& edge);
 
 struct Graph {
   /// In the order of declaration, which is the order in which Ninja starts what is ready: the packages of bases, bases,
-  /// other packages, installs, setups, environments; among equals the heavy first, each fetch before its unpack. An edge's
-  /// inputs are declared before it.
+  /// other packages, installs, setups, environments; among equals the heavy first, each fetch before its unpack. An
+  /// edge's inputs are declared before it.
   std::vector<Edge> edges;
   bool operator==(const Graph&) const = default;
 };

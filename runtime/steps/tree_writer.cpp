@@ -213,15 +213,14 @@ void TreeWriter::extract_regular(ArchiveReader& archive, store::Entry entry) {
   std::string name(base_name(entry.path));
   auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   Blake3 hasher;
-  std::vector<char> buffer(256 * 1024);
-  while (std::size_t count = archive.read(buffer)) {
+  while (std::size_t count = archive.read(buffer_)) {
     written_ += count;
     if (written_ > options_.byte_limit) {
       throw StepError(fmt::format(
           "{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
           archive.label(), options_.byte_limit >> 20));
     }
-    std::string_view bytes(buffer.data(), count);
+    std::string_view bytes(buffer_.data(), count);
     hasher.update(bytes);
     write_all(file.get(), bytes, entry.path);
     entry.size += count;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <set>
 
 #include <archive_entry.h>
@@ -24,6 +25,7 @@
 #include "runtime/steps/control_file.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/steps/tree_writer.hpp"
+#include "runtime/steps/xz_reader.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::steps {
@@ -31,6 +33,9 @@ namespace karapace::steps {
 namespace {
 
 constexpr std::uint64_t default_byte_limit = std::uint64_t{8} << 30;
+constexpr std::int64_t large_member = std::int64_t{4} << 20;  // compressed; smaller ones rarely have two blocks
+
+enum class Decompression { plain, parallel };
 
 std::uint64_t byte_limit() {
   const char* text = std::getenv("KARAPACE_UNPACK_LIMIT");
@@ -108,7 +113,8 @@ class DebUnpacker {
       if (!is_control && !is_data) continue;
       if (is_control ? control : data) throw StepError(fmt::format("{}: refused: two members \"{}\"", label_, name));
       (is_control ? control : data) = true;
-      extract_member(outer, is_control ? "control" : "data");
+      bool large = name.ends_with(".tar.xz") && archive_entry_size(header) >= large_member;
+      extract_member(outer, is_control ? "control" : "data", large ? Decompression::parallel : Decompression::plain);
     }
     if (!control || !data) throw StepError(fmt::format("{}: not a Debian package: a member is missing", label_));
   }
@@ -136,9 +142,15 @@ class DebUnpacker {
     }
   }
 
-  void extract_member(ArchiveReader& outer, std::string_view prefix) {
-    ArchiveReader inner(ArchiveFormat::tar, [&](std::span<char> buffer) { return outer.read(buffer); },
-                        fmt::format("{}: {}.tar", label_, prefix));
+  void extract_member(ArchiveReader& outer, std::string_view prefix, Decompression decompression) {
+    auto label = fmt::format("{}: {}.tar", label_, prefix);
+    ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
+    std::optional<XzReader> xz;
+    if (decompression == Decompression::parallel) {
+      xz.emplace(std::move(bytes), label);
+      bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
+    }
+    ArchiveReader inner(ArchiveFormat::tar, std::move(bytes), label);
     writer_.add_directory(std::string(prefix), 0755, mtime_);
     writer_.extract(inner, prefix, [&](std::string_view path) {
       if (prefix == "data") remember_in_list(path);

@@ -50,12 +50,12 @@ TEST(Graph, HasOneEdgePerStepInGoodOrder) {
   auto id = environment_id(lock).short_hex();
   auto size = serialise(lock).size();
   ASSERT_GT(size, 1070u);
-  EXPECT_EQ(descriptions(plan(std::vector{lock})),
-            (std::vector<std::string>{"fetch libc6 2.36-9+deb12u13", "unpack libc6 2.36-9+deb12u13", "fetch dpkg 1.21.22",
-                                      "unpack dpkg 1.21.22", "install base debian/bookworm, 2 packages", "fetch lock " + id,
-                                      "fetch ripgrep 1.0-1", "unpack ripgrep 1.0-1", "fetch git 1.0-1", "unpack git 1.0-1",
-                                      "install 2 packages",
-                                      "environment " + id}));
+  EXPECT_EQ(
+      descriptions(plan(std::vector{lock})),
+      (std::vector<std::string>{"fetch libc6 2.36-9+deb12u13", "unpack libc6 2.36-9+deb12u13", "fetch dpkg 1.21.22",
+                                "unpack dpkg 1.21.22", "install base debian/bookworm, 2 packages", "fetch lock " + id,
+                                "fetch ripgrep 1.0-1", "unpack ripgrep 1.0-1", "fetch git 1.0-1", "unpack git 1.0-1",
+                                "install 2 packages", "environment " + id}));
 }
 
 TEST(Graph, InstallReadsLayersThenPackagesInInstallOrder) {
