@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/words.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -33,6 +34,16 @@ std::string counted(std::size_t count, std::string_view noun) {
     grouped += digits[i];
   }
   return fmt::format("{} {}{}", grouped, noun, count == 1 ? "" : "s");
+}
+
+std::vector<std::string_view> lines(std::string_view text) {
+  std::vector<std::string_view> result;
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    if (end > 0) result.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
 }
 
 }  // namespace karapace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Amounts as people read them.
+// Texts for people: amounts as they read them, and lines.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace karapace {
 
@@ -16,5 +17,8 @@ std::string duration_text(std::chrono::milliseconds duration);
 std::string size_text(std::uint64_t bytes);
 /// "1 step", "1,204 steps"
 std::string counted(std::size_t count, std::string_view noun);
+
+/// Lines of a text without their newlines; empty lines left out.
+std::vector<std::string_view> lines(std::string_view text);
 
 }  // namespace karapace

@@ -23,7 +23,10 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/project.hpp"
 #include "runtime/sandbox/session_list.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 
 namespace karapace::cli {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "cli/context.hpp"
 #include "runtime/sandbox/id_mode.hpp"
-#include "store/environment.hpp"
+#include "store/reference.hpp"
 
 namespace karapace::cli {
 

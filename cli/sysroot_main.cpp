@@ -12,6 +12,7 @@
 #include "base/inherited_state.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/sysroot.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
 
 namespace {

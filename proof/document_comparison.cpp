@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::proof {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::proof {
 

@@ -12,6 +12,7 @@
 #include "base/words.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "generator/project/step_words.hpp"
+#include "store/reference.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::proof {

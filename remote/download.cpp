@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "remote/local_file.hpp"
 #include "remote/transfer_client.hpp"
+#include "store/staging.hpp"
 
 namespace karapace::remote {
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "remote/sources.hpp"
+#include "store/staging.hpp"
 #include "store/step.hpp"
 #include "store/store.hpp"
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "store/environment.hpp"
+#include "store/instance.hpp"
 #include "store/pins.hpp"
+#include "store/root.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

@@ -50,7 +50,6 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/remove_tree.hpp"
-#include "base/tree_size.hpp"
 #include "store/contents.hpp"
 #include "store/graph_files.hpp"
 #include "store/toolchain.hpp"

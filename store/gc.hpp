@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // gc: removes from the store what nothing needs.
 //
-// Needed are: every step that a root (a project) lists; every environment that a root names, an instance uses, a running
-// session holds, or the caller wants kept, with its layers, its lock and all steps that led to it; and what running
-// steps read or have just made. Everything else goes: records first, then what they named, work left behind by crashed
-// processes, logs of steps that are gone, what steps left when they failed (when no root lists the step any more, or
-// after a week), unused lock files, and the quarantine of repairs.
+// Needed are: every step that a root (a project) lists; every environment that a root names, an instance uses, a
+// running session holds, or the caller wants kept, with its layers, its lock and all steps that led to it; and what
+// running steps read or have just made. Everything else goes: records first, then what they named, work left behind by
+// crashed processes, logs of steps that are gone, what steps left when they failed (when no root lists the step any
+// more, or after a week), unused lock files, and the quarantine of repairs.
 //
 // Builds and sessions may run meanwhile; they wait for gc only for the moment in which names are moved away. A damaged
-// record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves only
-// garbage, for the next gc.
+// record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves
+// only garbage, for the next gc.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,6 @@
 #include <string_view>
 #include <vector>
 
-#include "store/environment.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {

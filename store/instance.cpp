@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instances: made in staging and renamed into place, so that one either has all its parts or does not exist.
+#include "store/instance.hpp"
+
 #include <cerrno>
 #include <set>
 
@@ -16,6 +18,8 @@
 #include "base/json/record.hpp"
 #include "base/remove_tree.hpp"
 #include "store/environment.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::store {

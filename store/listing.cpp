@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "store/listing.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -6,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "store/layer.hpp"
 #include "store/path_limit.hpp"
 
 namespace karapace::store {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::store {
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of a listing, byte for byte as docs/hash-contract.md has it: writer and strict reader.
+#include "store/listing.hpp"
+
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -8,7 +10,6 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "store/layer.hpp"
 
 namespace karapace::store {
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a person's word to an environment.
+#include "store/reference.hpp"
+
 #include <algorithm>
 #include <numeric>
 #include <set>
@@ -10,7 +12,8 @@
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "store/environment.hpp"
+#include "store/instance.hpp"
+#include "store/root.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::store {

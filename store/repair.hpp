@@ -19,8 +19,8 @@ std::string missing_output(const Store& store, const StepRecord& record);
 void check_root(const Store& store, const std::string& name);
 void check_instance(const Store& store, const std::string& name);
 
-/// Writes the damaged record of the instance anew from what the environments and roots tell. False when they do not tell
-/// which environment it was.
+/// Writes the damaged record of the instance anew from what the environments and roots tell. False when they do not
+/// tell which environment it was.
 bool restore_instance(const Store& store, const std::string& name);
 
 }  // namespace karapace::store

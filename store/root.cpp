@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Roots: which environment a manifest stands for.
+#include "store/root.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -16,7 +18,6 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/json/record.hpp"
-#include "store/environment.hpp"
 #include "store/repair.hpp"
 #include "store/root_index.hpp"
 

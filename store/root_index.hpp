@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/environment.hpp"
+#include "store/root.hpp"
 
 namespace karapace::store {
 
@@ -25,8 +25,9 @@ struct IndexedRoot {
   EnvironmentId environment;
   std::string name;
   std::filesystem::path manifest;
-  std::vector<std::filesystem::path> directories = {};  // where its graphs are, and files elsewhere that they are made from
-  std::vector<std::string> other_names = {};            // that graphs of its manifest have
+  std::vector<std::filesystem::path> directories =
+      {};                                     // where its graphs are, and files elsewhere that they are made from
+  std::vector<std::string> other_names = {};  // that graphs of its manifest have
   bool operator==(const IndexedRoot&) const = default;
 };
 
@@ -40,8 +41,8 @@ class RootIndex {
   /// Sorted by name, then manifest; so are the others.
   std::vector<IndexedRoot> all() const;
   std::vector<IndexedRoot> named(std::string_view name) const;
-  /// Those whose manifest, or a graph of theirs or a file that it is made from, lies in one of the directories (absolute,
-  /// without links).
+  /// Those whose manifest, or a graph of theirs or a file that it is made from, lies in one of the directories
+  /// (absolute, without links).
   std::vector<IndexedRoot> in(const std::vector<std::filesystem::path>& directories) const;
 
  private:

@@ -4,6 +4,8 @@
 // list. Hard-link groups are put together at the end, when all names are known; a group's content is read once, by
 // whoever meets its first name. The order in which the kernel or the threads deliver names does not matter: the
 // listing sorts.
+#include "store/scan.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
@@ -26,7 +28,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "store/file_attributes.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 #include "store/path_limit.hpp"
 
 namespace karapace::store {

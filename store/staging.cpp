@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A staging directory is locked by flock(2) on the directory itself. gc takes one away only while it holds that lock,
 // so the maker asks again, after locking, whether the directory still has its name.
+#include "store/staging.hpp"
+
 #include <cerrno>
 #include <cstdint>
 

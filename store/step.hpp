@@ -23,9 +23,9 @@ enum class StepKind { fetch, unpack, install, setup, commit, environment };
 std::string_view text(StepKind kind) noexcept;
 std::optional<StepKind> step_kind_from(std::string_view word) noexcept;
 
-/// The number of the rules by which this release makes what a step of the kind makes, "" for kinds whose parameters say all.
-/// It is a parameter of the step, so that results of other rules are never taken for these (docs/hash-contract.md, which
-/// also says when to raise it).
+/// The number of the rules by which this release makes what a step of the kind makes, "" for kinds whose parameters say
+/// all. It is a parameter of the step, so that results of other rules are never taken for these (docs/hash-contract.md,
+/// which also says when to raise it).
 std::string_view rules(StepKind kind) noexcept;
 
 struct Parameter {

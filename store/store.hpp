@@ -7,15 +7,13 @@
 //   steps/<key>        step records: Ninja's outputs
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
-//   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for `list`
-//   instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/
-//   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
-//   links/<name>       links to step records: outputs of build systems that remove their outputs
-//   logs/<key>         what a step printed, for people
-//   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
-//   fetch/<name>/      the socket of a running karapace-transfer (remote/shared_transfers.hpp)
-//   locks/<name>       flock(2) files, one per output
-//   staging/<random>/  work in progress; garbage when nobody holds its lock
+//   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for
+//   `list` instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/ graphs/<hash>/ what
+//   the edges of a graph read besides their inputs (graph_files.hpp) links/<name>       links to step records: outputs
+//   of build systems that remove their outputs logs/<key>         what a step printed, for people failed/<key>/ what a
+//   failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp) fetch/<name>/      the socket of a running
+//   karapace-transfer (remote/shared_transfers.hpp) locks/<name>       flock(2) files, one per output staging/<random>/
+//   work in progress; garbage when nobody holds its lock
 //
 // Contents appear by rename(2), whole or not at all; a crash leaves garbage only in staging/. The store's directory
 // is its owner's alone (mode 0700): trees in it may hold set-id files.
@@ -30,25 +28,11 @@
 #include "base/fd.hpp"
 #include "base/file_lock.hpp"
 #include "store/identifiers.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
+#include "store/staging.hpp"
 #include "store/step.hpp"
 
 namespace karapace::store {
-
-/// A private directory below staging/, locked while the value lives, removed (best effort) when it dies.
-class Staging {
- public:
-  Staging(Staging&&) noexcept;
-  Staging& operator=(Staging&&) = delete;
-  ~Staging();
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  friend class Store;
-  Staging(std::filesystem::path path, Fd lock);
-  std::filesystem::path path_;
-  Fd lock_;
-};
 
 class Store {
  public:

@@ -15,7 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "store/layer.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {
@@ -24,9 +25,9 @@ enum class ObjectKind { blob, layer, record, environment, root, instance, stray 
 
 struct Problem {
   ObjectKind kind{};
-  std::string object;              // "blob 3f9c...", "layer ...", "step ...", "environment ...", "root ...", "instance ..."
-  std::string name;                // the file's name in its directory (for strays: "blobs/x")
-  std::string reason;              // a clause for people
+  std::string object;  // "blob 3f9c...", "layer ...", "step ...", "environment ...", "root ...", "instance ..."
+  std::string name;    // the file's name in its directory (for strays: "blobs/x")
+  std::string reason;  // a clause for people
   std::vector<std::string> paths;  // layers: "usr/bin/git: content", escaped, in path order
   bool repaired = false;           // moved away, or written anew
 };
@@ -40,10 +41,10 @@ struct VerifyOptions {
 };
 
 struct VerifyReport {
-  std::size_t checked = 0;           // objects
-  std::uint64_t bytes = 0;           // read
-  std::vector<Problem> problems;     // by kind, then name
-  std::vector<StepKey> to_be_remade; // records that a repair took away: ninja runs these steps again
+  std::size_t checked = 0;            // objects
+  std::uint64_t bytes = 0;            // read
+  std::vector<Problem> problems;      // by kind, then name
+  std::vector<StepKey> to_be_remade;  // records that a repair took away: ninja runs these steps again
 };
 
 /// Runs inside the user namespace, where every file can be read.

@@ -10,6 +10,7 @@
 #include "cli/sessions.hpp"
 #include "cli/store_access.hpp"
 #include "runtime/sandbox/debug_state.hpp"
+#include "store/staging.hpp"
 
 namespace karapace::cli {
 

@@ -7,6 +7,9 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {

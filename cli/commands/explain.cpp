@@ -9,6 +9,8 @@
 #include "generator/project/explanation.hpp"
 #include "generator/project/step_words.hpp"
 #include "store/environment.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 
 namespace karapace::cli {
 

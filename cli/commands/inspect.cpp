@@ -9,7 +9,12 @@
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/environment_lock.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::cli {
 

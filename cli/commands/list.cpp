@@ -16,6 +16,8 @@
 #include "cli/store_access.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/root.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {

@@ -18,6 +18,7 @@
 #include "generator/project/toolchain_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
+#include "store/root.hpp"
 
 namespace karapace::cli {
 

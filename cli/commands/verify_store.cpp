@@ -9,6 +9,7 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::cli {
 

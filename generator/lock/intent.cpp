@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

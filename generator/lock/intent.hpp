@@ -10,6 +10,7 @@
 
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

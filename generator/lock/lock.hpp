@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
-#include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::generator {

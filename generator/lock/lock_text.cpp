@@ -9,6 +9,7 @@
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
-#include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/escape.hpp"
-#include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

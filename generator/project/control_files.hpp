@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "generator/project/own_directory.hpp"
-#include "store/environment.hpp"
+#include "store/root.hpp"
 #include "store/store.hpp"
 
 namespace karapace::generator {

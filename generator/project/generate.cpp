@@ -25,6 +25,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
+#include "store/root.hpp"
 #include "store/graph_files.hpp"
 #include "store/shown.hpp"
 

@@ -2,7 +2,10 @@
 #include "generator/project/locking.hpp"
 
 #include <array>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,14 +13,46 @@
 
 #include "base/error.hpp"
 #include "generator/lock/intent.hpp"
+#include "generator/lock/lock.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/suggestion.hpp"
 #include "generator/project/base_archive.hpp"
-#include "generator/project/package_changes.hpp"
 
 namespace karapace::generator {
 
 namespace {
+
+/// The version that each package has in the end: an upgrade on top hides what the base has.
+std::map<std::string, std::string> versions(const Lock& lock) {
+  std::map<std::string, std::string> all;
+  for (const auto* list : {&lock.base, &lock.packages}) {
+    for (const auto& package : *list) all[package.name] = package.version;
+  }
+  return all;
+}
+
+// Package changes: what a new lock installs that the old one did not, for people.
+
+/// "+ ripgrep 13.0.0-4", "- nano 7.2-1", "~ git 2.39.2 → 2.39.5", by name.
+std::vector<std::string> package_changes(const Lock& before, const Lock& after) {
+  auto old = versions(before);
+  auto now = versions(after);
+  std::map<std::string, std::string> changes;
+  for (const auto& [name, version] : old) {
+    if (!now.contains(name)) changes[name] = fmt::format("- {} {}", name, version);
+  }
+  for (const auto& [name, version] : now) {
+    auto found = old.find(name);
+    if (found == old.end()) {
+      changes[name] = fmt::format("+ {} {}", name, version);
+    } else if (found->second != version) {
+      changes[name] = fmt::format("~ {} {} → {}", name, found->second, version);
+    }
+  }
+  std::vector<std::string> lines;
+  for (auto& [name, line] : changes) lines.push_back(std::move(line));
+  return lines;
+}
 
 // The making of a new lock, with the old one's versions kept.
 class Renewal {

@@ -8,7 +8,10 @@
 // whatever reason, the kernel kills every process of the sandbox; it is itself killed when the process outside dies.
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <iterator>
 
+#include <linux/filter.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -16,7 +19,6 @@
 #include "base/fd.hpp"
 #include "runtime/init/capabilities.hpp"
 #include "runtime/init/command_loop.hpp"
-#include "runtime/init/filter.hpp"
 #include "runtime/init/init_plan.hpp"
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/init/report.hpp"
@@ -24,7 +26,21 @@
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {
+
 namespace {
+
+// The seccomp filters: generated when Karapace is built (filter_generator.cpp), so that loading one costs one call.
+// The generated file defines real_filter, pretended_filter and tracked_filter.
+#include "filters.inc"
+
+sys::Filter filter(OwnerCalls calls) noexcept {
+  switch (calls) {
+    case OwnerCalls::real: return {real_filter, std::size(real_filter)};
+    case OwnerCalls::pretended: return {pretended_filter, std::size(pretended_filter)};
+    case OwnerCalls::tracked: return {tracked_filter, std::size(tracked_filter)};
+  }
+  std::abort();
+}
 
 /// Nothing inside can look into this process, and it dies with the one outside.
 void become_private(const Reporter& reporter) noexcept {
@@ -51,6 +67,7 @@ Fd shut(OwnerCalls owners, const Reporter& reporter) noexcept {
 }
 
 }  // namespace
+
 }  // namespace karapace::init
 
 extern "C" [[noreturn]] void karapace_init() noexcept {

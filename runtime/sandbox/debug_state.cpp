@@ -18,6 +18,7 @@
 #include "base/json/record.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "store/pins.hpp"
+#include "store/staging.hpp"
 
 namespace karapace::runtime {
 namespace {

@@ -16,6 +16,7 @@
 
 #include "base/file_lock.hpp"
 #include "runtime/sandbox/sandbox.hpp"
+#include "store/staging.hpp"
 #include "store/store.hpp"
 
 namespace karapace::runtime {

@@ -112,7 +112,7 @@ int NewNamespaces::keep(void* argument) noexcept {
   const Ends ends = *static_cast<const Ends*>(argument);
   ::close(ends.writer);  // its own copy of the descriptor: the read ends when this process's is closed
   char byte = 0;
-  ::_exit(static_cast<int>(::read(ends.reader, &byte, 1)));
+  return static_cast<int>(::read(ends.reader, &byte, 1));  // clone(2): the process ends with it
 }
 
 void NewNamespaces::map(const std::vector<IdRange>& uids, const std::vector<IdRange>& gids) const {

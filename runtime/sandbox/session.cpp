@@ -27,6 +27,8 @@
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "runtime/sys/syscalls.hpp"
+#include "store/environment.hpp"
+#include "store/instance.hpp"
 #include "store/root_index.hpp"
 #include "store/shown.hpp"
 

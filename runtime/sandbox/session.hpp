@@ -23,7 +23,7 @@
 
 #include "base/waiting.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-#include "store/environment.hpp"
+#include "store/reference.hpp"
 #include "store/store.hpp"
 
 namespace karapace::runtime {

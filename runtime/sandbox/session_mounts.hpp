@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
-#include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::runtime {
 

@@ -16,8 +16,9 @@
 #include "base/regular_file.hpp"
 #include "base/remove_tree.hpp"
 #include "runtime/steps/canonical_rules.hpp"
-#include "runtime/steps/file_metadata.hpp"
-#include "runtime/steps/java_key_store.hpp"
+#include "runtime/trees/file_metadata.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 
@@ -25,8 +26,8 @@ namespace {
 
 class Capture {
  public:
-  Capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
-          const LayerStack& lower, CaptureTimes times)
+  Capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+          const trees::LayerStack& lower, CaptureTimes times)
       : tree_path_(tree_path),
         upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
         disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
@@ -56,7 +57,7 @@ class Capture {
     const auto* rule = rule_for(listed.path);
     bool drop = rule && rule->action == CanonicalAction::drop;
     if (listed.type == store::EntryType::whiteout || drop) return hide(listed.path);
-    Node node;
+    trees::Node node;
     node.captured = true;
     const auto& first = listed.type == store::EntryType::hardlink ? listed.target : listed.path;
     node.entry = *listing.find(first);
@@ -87,7 +88,7 @@ class Capture {
     if (!below) return;
     // What the rules drop was never in a layer below but in a base that somebody else made: that one stays as it is.
     if (const auto* rule = rule_for(path); rule && rule->action == CanonicalAction::drop) return;
-    Node node;
+    trees::Node node;
     node.entry.path = path;
     node.entry.type = store::EntryType::whiteout;
     if (::mknodat(disk_.get(), path.c_str(), S_IFCHR, 0) != 0) fail("make the whiteout", path);
@@ -100,7 +101,7 @@ class Capture {
     tree_.erase(path);
   }
 
-  void merge_directory(Node node) {
+  void merge_directory(trees::Node node) {
     const auto& entry = node.entry;
     const auto* here = tree_.find(entry.path);
     const bool opaque = entry.opaque;
@@ -111,16 +112,16 @@ class Capture {
     }
     if (!here && ::mkdirat(disk_.get(), entry.path.c_str(), 0700) != 0) fail("make the directory", entry.path);
     auto directory = open_at(disk_.get(), entry.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    apply_metadata(directory.get(), entry);
+    trees::apply_metadata(directory.get(), entry);
     tree_.put(std::move(node));
   }
 
-  void merge_file(Node node, const CanonicalRule* rule) {
+  void merge_file(trees::Node node, const CanonicalRule* rule) {
     auto path = node.entry.path;
     remove_here(path);
     if (::renameat(upper_.get(), path.c_str(), disk_.get(), path.c_str()) != 0) fail("move", path);
     if (rule && node.entry.type == store::EntryType::regular) rewrite(node.entry, rule->action);
-    set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
+    trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
   }
 
@@ -146,16 +147,16 @@ class Capture {
   std::filesystem::path tree_path_;
   Fd upper_;
   Fd disk_;
-  Composition& tree_;
-  const LayerStack& lower_;
+  trees::Composition& tree_;
+  const trees::LayerStack& lower_;
   CaptureTimes times_;
   std::unordered_map<std::string, std::uint64_t> groups_;
 };
 
 }  // namespace
 
-void capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
-             const LayerStack& lower, CaptureTimes times) {
+void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+             const trees::LayerStack& lower, CaptureTimes times) {
   Capture(upper, tree, tree_path, lower, times).run();
 }
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "runtime/steps/composition.hpp"
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
 
 namespace karapace::steps {
 
@@ -17,7 +17,7 @@ struct CaptureTimes {
 
 /// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk
 /// and composition agree, but for the directories' times (Composition::write_directory_times).
-void capture(const std::filesystem::path& upper, Composition& tree, const std::filesystem::path& tree_path,
-             const LayerStack& lower, CaptureTimes times);
+void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+             const trees::LayerStack& lower, CaptureTimes times);
 
 }  // namespace karapace::steps

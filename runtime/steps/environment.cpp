@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // environment: an ordered stack of layers, a runtime configuration and the lock that they were made from.
 #include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 
 #include <fmt/format.h>
 

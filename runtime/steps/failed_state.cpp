@@ -10,8 +10,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/words.hpp"
 #include "runtime/sandbox/debug_state.hpp"
-#include "runtime/steps/control_file.hpp"
+#include "deb/control_file.hpp"
 
 namespace karapace::steps {
 

@@ -11,14 +11,15 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "runtime/steps/composition.hpp"
-#include "runtime/steps/deb_package.hpp"
-#include "runtime/steps/dpkg_database.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/deb/package_merge.hpp"
 #include "runtime/steps/layer_build.hpp"
-#include "runtime/steps/layer_stack.hpp"
-#include "runtime/steps/package_merge.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -26,15 +27,15 @@ namespace {
 
 constexpr std::string_view policy_path = "usr/sbin/policy-rc.d";
 
-std::deque<DebPackage> load_packages(const StepContext& context, std::size_t first) {
-  std::deque<DebPackage> packages;
+std::deque<deb::DebPackage> load_packages(const StepContext& context, std::size_t first) {
+  std::deque<deb::DebPackage> packages;
   for (std::size_t i = first; i < context.step.inputs.size(); ++i) {
-    packages.push_back(load_package(context.store, context.step.inputs[i]));
+    packages.push_back(deb::load_package(context.store, context.step.inputs[i]));
   }
   return packages;
 }
 
-bool needs_dpkg(const DebPackage& package, const DpkgDatabase& database) {
+bool needs_dpkg(const deb::DebPackage& package, const deb::DpkgDatabase& database) {
   if (database.installed(package.name)) return true;
   if (package.control("preinst").find("dpkg-divert") != std::string::npos) return true;
   const auto& entries = package.listing.entries();
@@ -45,17 +46,17 @@ bool needs_dpkg(const DebPackage& package, const DpkgDatabase& database) {
 
 // /bin and its like are links in every suite that is supported; those before trixie leave making them to whoever
 // bootstraps the system.
-void add_merged_usr_links(Composition& tree, std::string_view architecture, std::int64_t epoch) {
+void add_merged_usr_links(trees::Composition& tree, std::string_view architecture, std::int64_t epoch) {
   std::vector<std::string> names = {"bin", "sbin", "lib"};
   if (architecture == "amd64") names.emplace_back("lib64");
   for (const auto& name : names) {
-    Node directory;
+    trees::Node directory;
     directory.entry.path = "usr/" + name;
     directory.entry.type = store::EntryType::directory;
     directory.entry.mode = 0755;
     directory.entry.mtime = epoch;
     tree.put(std::move(directory));
-    Node link;
+    trees::Node link;
     link.entry.path = name;
     link.entry.type = store::EntryType::symlink;
     link.entry.mode = 0777;
@@ -65,7 +66,7 @@ void add_merged_usr_links(Composition& tree, std::string_view architecture, std:
   }
 }
 
-runtime::Command preinst(const DebPackage& package, const std::map<std::string, std::string>& variables,
+runtime::Command preinst(const deb::DebPackage& package, const std::map<std::string, std::string>& variables,
                          std::string_view dpkg_version) {
   runtime::Command command;
   command.argv = {"/var/lib/dpkg/info/" + package.info_name() + ".preinst", "install"};
@@ -93,7 +94,7 @@ class Installation {
         database_(lower_),
         tree_(lower_) {
     plan_.epoch = lower_.newest_time();
-    for (const auto& package : packages_) plan_.epoch = newest_time(package.listing, plan_.epoch);
+    for (const auto& package : packages_) plan_.epoch = trees::newest_time(package.listing, plan_.epoch);
     variables_ = build_variables(plan_.epoch);
   }
 
@@ -112,8 +113,8 @@ class Installation {
  private:
   void compose() {
     if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
-    auto conffiles = layers_.empty() ? Conffiles::in_place : Conffiles::as_unpacked;
-    PackageMerge merge(tree_, database_, conffiles, plan_.epoch);
+    auto conffiles = layers_.empty() ? deb::Conffiles::in_place : deb::Conffiles::as_unpacked;
+    deb::PackageMerge merge(tree_, database_, conffiles, plan_.epoch);
     for (const auto* package : composed_) merge.add(*package);
     merge.finish();
   }
@@ -149,7 +150,7 @@ class Installation {
     plan_.commands.push_back(std::move(configure));
   }
 
-  runtime::Command unpack(const DebPackage& package) {
+  runtime::Command unpack(const deb::DebPackage& package) {
     auto inside = fmt::format("/run/karapace/{}_{}.deb", package.name, package.architecture);
     plan_.binds.push_back({context_.store.blob_path(package.deb), inside, runtime::BindAccess::read_only});
     runtime::Command command;
@@ -162,14 +163,14 @@ class Installation {
 
   const StepContext& context_;
   std::vector<LayerId> layers_;
-  std::deque<DebPackage> packages_;
-  LayerStack lower_;
-  DpkgDatabase database_;
-  Composition tree_;
+  std::deque<deb::DebPackage> packages_;
+  trees::LayerStack lower_;
+  deb::DpkgDatabase database_;
+  trees::Composition tree_;
   LayerBuildPlan plan_;
   std::map<std::string, std::string> variables_;
-  std::vector<const DebPackage*> composed_;
-  std::vector<const DebPackage*> through_dpkg_;
+  std::vector<const deb::DebPackage*> composed_;
+  std::vector<const deb::DebPackage*> through_dpkg_;
 };
 
 }  // namespace

@@ -17,7 +17,7 @@
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/failed_state.hpp"
-#include "runtime/steps/file_metadata.hpp"
+#include "runtime/trees/file_metadata.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::steps {
@@ -25,12 +25,12 @@ namespace karapace::steps {
 namespace {
 
 // The overlay shows the upper directory's own metadata as the root's.
-void give_root_metadata(const std::filesystem::path& upper, const Composition& tree) {
+void give_root_metadata(const std::filesystem::path& upper, const trees::Composition& tree) {
   auto directory = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY);
-  apply_metadata(directory.get(), tree.find("")->entry);
+  trees::apply_metadata(directory.get(), tree.find("")->entry);
 }
 
-runtime::SandboxPlan sandbox_plan(const StepContext& context, const LayerStack& lower, const LayerBuildPlan& plan,
+runtime::SandboxPlan sandbox_plan(const StepContext& context, const trees::LayerStack& lower, const LayerBuildPlan& plan,
                                   int log) {
   const auto& staging = context.staging.path();
   runtime::SandboxPlan sandbox;
@@ -46,7 +46,7 @@ runtime::SandboxPlan sandbox_plan(const StepContext& context, const LayerStack& 
   return sandbox;
 }
 
-void run_commands(const StepContext& context, Composition& tree, const LayerStack& lower, const LayerBuildPlan& plan) {
+void run_commands(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower, const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   if (context.clock) write_clock_layer(staging / "clock", *context.clock);
   auto log_path = context.store.log_path(context.key);
@@ -81,7 +81,7 @@ std::map<std::string, std::string> build_variables(std::int64_t epoch) {
   };
 }
 
-LayerId build_layer(const StepContext& context, Composition& tree, const LayerStack& lower,
+LayerId build_layer(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
                     const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   for (const char* name : {"tree", "upper", "work"}) make_directory(staging / name);

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
-#include "runtime/steps/composition.hpp"
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
 
@@ -31,7 +31,7 @@ std::map<std::string, std::string> build_variables(std::int64_t epoch);
 
 /// Runs the plan and stores the layer. StepError with the end of the commands' output, the place of the log and the
 /// way to a shell in that state, when a command fails.
-LayerId build_layer(const StepContext& context, Composition& tree, const LayerStack& lower,
+LayerId build_layer(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
                     const LayerBuildPlan& plan);
 
 }  // namespace karapace::steps

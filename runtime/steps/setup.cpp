@@ -4,10 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "runtime/steps/composition.hpp"
 #include "runtime/steps/layer_build.hpp"
-#include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -39,9 +40,9 @@ std::vector<std::string> setup_commands(const Step& step) {
   }
 }
 
-void put_file(Composition& tree, const store::Store& store, const SetupFile& file, const BlobOutput& blob,
+void put_file(trees::Composition& tree, const store::Store& store, const SetupFile& file, const BlobOutput& blob,
               std::int64_t epoch) {
-  Node node;
+  trees::Node node;
   node.entry.path = tree.resolve_parents(file.target);
   if (node.entry.path.empty() || tree.is_directory(node.entry.path)) {
     throw StepError(fmt::format("setup: \"{}\" is a directory; name the file in it", file.target));
@@ -65,9 +66,9 @@ StepOutput setup(const StepContext& context) {
     throw StepError("setup step: its files and its inputs do not fit each other");
   }
   LayerBuildPlan plan;
-  LayerStack lower(context.store, layers);
+  trees::LayerStack lower(context.store, layers);
   plan.epoch = lower.newest_time();
-  Composition tree(lower);
+  trees::Composition tree(lower);
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto blob = context.store.input_record(context.step.inputs[layers.size() + i]).blob();
     put_file(tree, context.store, files[i], blob, plan.epoch);

@@ -10,6 +10,7 @@
 
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/steps/moved_clock.hpp"
+#include "store/staging.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {

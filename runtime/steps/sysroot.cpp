@@ -2,7 +2,8 @@
 #include "runtime/steps/sysroot.hpp"
 
 #include "base/error.hpp"
-#include "runtime/steps/composition.hpp"
+#include "runtime/trees/composition.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -11,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The physical path, below the root, of what a link means; only its last part may be a link itself.
-fs::path meaning(const Composition& tree, const store::Entry& link) {
+fs::path meaning(const trees::Composition& tree, const store::Entry& link) {
   auto meant = link.target.starts_with('/') ? fs::path(link.target) : fs::path(link.path).parent_path() / link.target;
   auto last = meant.filename();
   bool names_something = !last.empty() && last != "." && last != "..";
@@ -20,16 +21,16 @@ fs::path meaning(const Composition& tree, const store::Entry& link) {
 }
 
 /// The way there from the link's directory, which is a physical path, too: it passes no link, so it can not climb out.
-std::string inner_target(const Composition& tree, const store::Entry& link) {
+std::string inner_target(const trees::Composition& tree, const store::Entry& link) {
   auto directory = fs::path(link.path).parent_path();
   auto to = meaning(tree, link);
   auto target = directory.empty() ? to : to.lexically_relative(directory);
   return target.empty() ? "." : target.native();
 }
 
-void add_links(Composition& tree, const std::vector<store::Entry>& links) {
+void add_links(trees::Composition& tree, const std::vector<store::Entry>& links) {
   for (const auto& link : links) {
-    Node node;
+    trees::Node node;
     node.entry = link;
     try {
       node.entry.target = inner_target(tree, link);
@@ -41,12 +42,12 @@ void add_links(Composition& tree, const std::vector<store::Entry>& links) {
   }
 }
 
-Composition merged(const LayerStack& layers, const LayerStack& nothing) {
-  Composition tree(nothing);
+trees::Composition merged(const trees::LayerStack& layers, const trees::LayerStack& nothing) {
+  trees::Composition tree(nothing);
   std::vector<store::Entry> links;
   layers.for_each([&](const store::Entry& entry, const fs::path& layer) {
     if (entry.type == store::EntryType::fifo) return;  // nothing to read; opening one would wait
-    Node node;
+    trees::Node node;
     node.entry = entry;
     node.entry.opaque = false;
     node.source = layer / entry.path;
@@ -62,8 +63,8 @@ Composition merged(const LayerStack& layers, const LayerStack& nothing) {
 fs::path make_sysroot(const store::Store& store, const store::Environment& environment) {
   auto path = store.sysroot_path(environment.id);
   if (store.has_sysroot(environment.id)) return path;
-  LayerStack layers(store, environment.layers);
-  LayerStack nothing(store, {});
+  trees::LayerStack layers(store, environment.layers);
+  trees::LayerStack nothing(store, {});
   auto staging = store.stage();
   auto tree = staging.path() / "tree";
   fs::create_directory(tree);

@@ -21,12 +21,14 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
-#include "runtime/steps/archive_reader.hpp"
-#include "runtime/steps/control_file.hpp"
+#include "base/words.hpp"
+#include "deb/control_file.hpp"
 #include "runtime/steps/step_context.hpp"
-#include "runtime/steps/tree_writer.hpp"
-#include "runtime/steps/xz_reader.hpp"
+#include "runtime/trees/archive_reader.hpp"
+#include "runtime/trees/tree_writer.hpp"
+#include "runtime/trees/xz_reader.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -52,7 +54,7 @@ class VerifiedBlob {
  public:
   VerifiedBlob(const store::Store& store, const BlobId& id) : id_(id), fd_(store.open_blob(id)) {}
 
-  ByteSource source() {
+  trees::ByteSource source() {
     return [this](std::span<char> buffer) { return read(buffer); };
   }
 
@@ -97,11 +99,11 @@ std::string md5_hex(std::string_view bytes) {
 /// One .deb on its way into a layer.
 class DebUnpacker {
  public:
-  DebUnpacker(TreeWriter& writer, int tree, std::string label)
+  DebUnpacker(trees::TreeWriter& writer, int tree, std::string label)
       : writer_(writer), tree_(tree), label_(std::move(label)) {}
 
-  void read(ByteSource source) {
-    ArchiveReader outer(ArchiveFormat::deb, std::move(source), label_);
+  void read(trees::ByteSource source) {
+    trees::ArchiveReader outer(trees::ArchiveFormat::deb, std::move(source), label_);
     require_format(outer);
     bool control = false;
     bool data = false;
@@ -120,7 +122,7 @@ class DebUnpacker {
   }
 
   void write_database_files() {
-    auto stanza = Stanza::parse(control_text("control"), label_ + ": control");
+    auto stanza = karapace::deb::Stanza::parse(control_text("control"), label_ + ": control");
     if (stanza.value("Package").empty() || stanza.value("Version").empty() || stanza.value("Architecture").empty()) {
       throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
     }
@@ -132,7 +134,7 @@ class DebUnpacker {
   }
 
  private:
-  void require_format(ArchiveReader& outer) {
+  void require_format(trees::ArchiveReader& outer) {
     archive_entry* header = outer.next();
     std::array<char, 16> text{};
     std::string name = header ? archive_entry_pathname(header) : "";
@@ -142,15 +144,15 @@ class DebUnpacker {
     }
   }
 
-  void extract_member(ArchiveReader& outer, std::string_view prefix, Decompression decompression) {
+  void extract_member(trees::ArchiveReader& outer, std::string_view prefix, Decompression decompression) {
     auto label = fmt::format("{}: {}.tar", label_, prefix);
-    ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
-    std::optional<XzReader> xz;
+    trees::ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
+    std::optional<trees::XzReader> xz;
     if (decompression == Decompression::parallel) {
       xz.emplace(std::move(bytes), label);
       bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
     }
-    ArchiveReader inner(ArchiveFormat::tar, std::move(bytes), label);
+    trees::ArchiveReader inner(trees::ArchiveFormat::tar, std::move(bytes), label);
     writer_.add_directory(std::string(prefix), 0755, mtime_);
     writer_.extract(inner, prefix, [&](std::string_view path) {
       if (prefix == "data") remember_in_list(path);
@@ -195,7 +197,7 @@ class DebUnpacker {
     return field;
   }
 
-  TreeWriter& writer_;
+  trees::TreeWriter& writer_;
   int tree_;
   std::string label_;
   std::int64_t mtime_ = 0;
@@ -204,7 +206,7 @@ class DebUnpacker {
 
 /// What every sandbox mounts on (runtime/sandbox/mount_plan.hpp): it refuses these, but says so late, to whoever uses
 /// the environment first.
-void require_usable_root(const TreeWriter& writer, const std::string& label) {
+void require_usable_root(const trees::TreeWriter& writer, const std::string& label) {
   for (const char* name : {"proc", "sys", "dev", "run", "tmp"}) {
     const auto* entry = writer.find(name);
     if (!entry || entry->type == store::EntryType::directory) continue;
@@ -223,14 +225,14 @@ void require_usable_root(const TreeWriter& writer, const std::string& label) {
   }
 }
 
-void read_archive(ArchiveFormat format, VerifiedBlob& blob, TreeWriter& writer, int tree, const std::string& label) {
-  if (format == ArchiveFormat::deb) {
+void read_archive(trees::ArchiveFormat format, VerifiedBlob& blob, trees::TreeWriter& writer, int tree, const std::string& label) {
+  if (format == trees::ArchiveFormat::deb) {
     DebUnpacker unpacker(writer, tree, label);
     unpacker.read(blob.source());
     unpacker.write_database_files();
     return;
   }
-  ArchiveReader archive(ArchiveFormat::tar, blob.source(), label);
+  trees::ArchiveReader archive(trees::ArchiveFormat::tar, blob.source(), label);
   writer.extract(archive, "", [](std::string_view) {});
   require_usable_root(writer, label);
 }
@@ -248,11 +250,11 @@ StepOutput unpack(const StepContext& context) {
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
   auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   bool deb = format == "deb";
-  TreeWriter writer(tree.get(), {.devices = deb ? DeviceNodes::refuse : DeviceNodes::leave_out_below_dev,
+  trees::TreeWriter writer(tree.get(), {.devices = deb ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
                                  .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
   try {
-    read_archive(deb ? ArchiveFormat::deb : ArchiveFormat::tar, verified, writer, tree.get(), "unpack " + label);
+    read_archive(deb ? trees::ArchiveFormat::deb : trees::ArchiveFormat::tar, verified, writer, tree.get(), "unpack " + label);
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

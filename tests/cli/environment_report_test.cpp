@@ -11,7 +11,10 @@
 
 #include "base/file.hpp"
 #include "generator/lock/environment_lock.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/root.hpp"
 #include "tests/cli/program_fixture.hpp"
 #include "tests/generator/sample_lock.hpp"
 

@@ -9,6 +9,7 @@
 
 #include "base/durable_file.hpp"
 #include "base/escape.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
 #include "tests/cli/program_fixture.hpp"
 

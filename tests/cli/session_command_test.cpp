@@ -16,7 +16,11 @@
 #include "base/file.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sys/syscalls.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 #include "tests/cli/program_fixture.hpp"
 
 namespace karapace::cli {

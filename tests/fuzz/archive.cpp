@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "runtime/steps/archive_reader.hpp"
+#include "runtime/trees/archive_reader.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace {
 
-using karapace::steps::ArchiveFormat;
+using karapace::trees::ArchiveFormat;
 
 void read_all_entries(ArchiveFormat format, std::string_view bytes) {
   auto source = [rest = bytes](std::span<char> buffer) mutable {
@@ -20,7 +20,7 @@ void read_all_entries(ArchiveFormat format, std::string_view bytes) {
     return size;
   };
   try {
-    karapace::steps::ArchiveReader reader(format, source, "archive");
+    karapace::trees::ArchiveReader reader(format, source, "archive");
     std::array<char, 4096> block{};
     std::size_t total = 0;
     while (reader.next() != nullptr) {

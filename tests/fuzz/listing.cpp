@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "base/error.hpp"
-#include "store/layer.hpp"
+#include "store/listing.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.hpp"
 #include "store/environment.hpp"
+#include "store/runtime_configuration.hpp"
 #include "store/step.hpp"
 #include "tests/fuzz/target.hpp"
 

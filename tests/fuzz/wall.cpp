@@ -9,7 +9,6 @@
 #include "base/fd.hpp"
 #include "runtime/init/owner_call.hpp"
 #include "runtime/init/owner_query.hpp"
-#include "runtime/init/owner_record.hpp"
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/sandbox/host_view.hpp"
 #include "runtime/sandbox/report_reader.hpp"

@@ -19,7 +19,7 @@
 #include "generator/graph/quoting.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "sample_lock.hpp"
-#include "store/environment.hpp"
+#include "store/root.hpp"
 
 namespace karapace::generator {
 

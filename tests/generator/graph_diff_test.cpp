@@ -16,6 +16,7 @@
 #include "generator/manifest/manifest.hpp"
 #include "sample_lock.hpp"
 #include "store/identifiers.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 namespace {

@@ -14,6 +14,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "sample_lock.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 namespace {

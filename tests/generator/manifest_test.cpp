@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 namespace {

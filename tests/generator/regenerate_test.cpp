@@ -8,6 +8,8 @@
 #include "generator/graph/ninja_text.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "generator/project/project.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 
 namespace karapace::generator {
 namespace {

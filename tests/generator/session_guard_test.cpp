@@ -5,6 +5,7 @@
 
 #include "gen_fixture.hpp"
 #include "generator/project/control_files.hpp"
+#include "store/root.hpp"
 #include "store/shown.hpp"
 
 namespace karapace::generator {

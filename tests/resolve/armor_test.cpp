@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/resolve/deb/armor.hpp"
-
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/resolve/deb/signature.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 

@@ -12,7 +12,9 @@
 #include "base/file.hpp"
 #include "runtime/sandbox/session.hpp"
 #include "sandbox_fixture.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::runtime::test {
 

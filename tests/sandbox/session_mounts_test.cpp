@@ -2,6 +2,7 @@
 #include "runtime/sandbox/session_mounts.hpp"
 
 #include "session_fixture.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::runtime::test {
 namespace {

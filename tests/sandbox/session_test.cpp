@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "session_fixture.hpp"
+#include "store/environment.hpp"
 
 namespace karapace::runtime::test {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/composition.hpp"
+#include "runtime/trees/composition.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,8 +11,10 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "runtime/steps/layer_stack.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -27,8 +29,8 @@ class Composing : public ::testing::Test {
   }
   void TearDown() override { remove_tree(path_); }
 
-  static Node node(std::string path, store::EntryType type, std::string target = {}) {
-    Node result;
+  static trees::Node node(std::string path, store::EntryType type, std::string target = {}) {
+    trees::Node result;
     result.entry.path = std::move(path);
     result.entry.type = type;
     result.entry.mode = type == store::EntryType::symlink ? 0777 : 0755;
@@ -36,7 +38,7 @@ class Composing : public ::testing::Test {
     return result;
   }
 
-  LayerId add_layer(Composition& tree) {
+  LayerId add_layer(trees::Composition& tree) {
     auto staging = store_->stage();
     auto path = staging.path() / "tree";
     std::filesystem::create_directory(path);
@@ -50,14 +52,14 @@ class Composing : public ::testing::Test {
 };
 
 TEST_F(Composing, FollowsLinksInParentsHereAndBelow) {
-  LayerStack nothing(*store_, {});
-  Composition base(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition base(nothing);
   base.put(node("usr", store::EntryType::directory));
   base.put(node("usr/bin", store::EntryType::directory));
   base.put(node("bin", store::EntryType::symlink, "usr/bin"));
   base.put(node("abs", store::EntryType::symlink, "/bin"));
-  LayerStack lower(*store_, {add_layer(base)});
-  Composition tree(lower);
+  trees::LayerStack lower(*store_, {add_layer(base)});
+  trees::Composition tree(lower);
   EXPECT_EQ(tree.resolve_parents("bin/ls"), "usr/bin/ls");
   EXPECT_EQ(tree.resolve_parents("/abs/ls"), "usr/bin/ls");
   EXPECT_EQ(tree.resolve_parents("abs/../../../x"), "x");
@@ -65,16 +67,16 @@ TEST_F(Composing, FollowsLinksInParentsHereAndBelow) {
 }
 
 TEST_F(Composing, RefusesLoopsOfLinks) {
-  LayerStack nothing(*store_, {});
-  Composition tree(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition tree(nothing);
   tree.put(node("a", store::EntryType::symlink, "b"));
   tree.put(node("b", store::EntryType::symlink, "a"));
   EXPECT_THROW(tree.resolve_parents("a/x"), StepError);
 }
 
 TEST_F(Composing, WritesWhatItLists) {
-  LayerStack nothing(*store_, {});
-  Composition tree(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition tree(nothing);
   tree.put_file("etc/deep/file", "content", 1700000000);
   tree.put(node("etc/link", store::EntryType::symlink, "/outside"));
   auto id = add_layer(tree);
@@ -83,20 +85,20 @@ TEST_F(Composing, WritesWhatItLists) {
 }
 
 TEST_F(Composing, KeepsTheMetadataOfDirectoriesBelow) {
-  LayerStack nothing(*store_, {});
-  Composition base(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition base(nothing);
   auto directory = node("secret", store::EntryType::directory);
   directory.entry.mode = 0700;
   base.put(std::move(directory));
-  LayerStack lower(*store_, {add_layer(base)});
-  Composition tree(lower);
+  trees::LayerStack lower(*store_, {add_layer(base)});
+  trees::Composition tree(lower);
   tree.put_file("secret/new", "x", 5);
   EXPECT_EQ(tree.find("secret")->entry.mode, 0700U);
 }
 
 TEST_F(Composing, ReplacingOneOfTwoHardLinksLeavesTheOther) {
-  LayerStack nothing(*store_, {});
-  Composition tree(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition tree(nothing);
   auto source = path_ / "source";
   write_file_atomically(source, "x", Durable::no);
   for (const char* name : {"a", "b", "c"}) {
@@ -114,17 +116,17 @@ TEST_F(Composing, ReplacingOneOfTwoHardLinksLeavesTheOther) {
 }
 
 TEST_F(Composing, StacksShowWhatOverlayfsWould) {
-  LayerStack nothing(*store_, {});
-  Composition base(nothing);
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition base(nothing);
   base.put_file("keep/a", "1", 5);
   base.put_file("gone/b", "2", 5);
   base.put_file("opaque/c", "3", 5);
-  Composition above(nothing);
+  trees::Composition above(nothing);
   above.put(node("gone", store::EntryType::whiteout));
   auto opaque = node("opaque", store::EntryType::directory);
   opaque.entry.opaque = true;
   above.put(std::move(opaque));
-  LayerStack stack(*store_, {add_layer(base), add_layer(above)});
+  trees::LayerStack stack(*store_, {add_layer(base), add_layer(above)});
   EXPECT_EQ(stack.read("keep/a"), "1");
   EXPECT_EQ(stack.find("gone"), nullptr);
   EXPECT_EQ(stack.find("gone/b"), nullptr);

@@ -3,9 +3,8 @@
 
 #include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
-#include "runtime/steps/control_file.hpp"
-#include "runtime/steps/java_key_store.hpp"
-#include "store/debian_version.hpp"
+#include "deb/control_file.hpp"
+#include "deb/version.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -13,22 +12,22 @@ namespace {
 TEST(DebianVersion, OrdersAsDpkgDoes) {
   const char* ascending[] = {"1.0~rc1-1", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0+dfsg-1", "1.2-1", "1.10-1", "1:0.1-1"};
   for (std::size_t i = 0; i + 1 < std::size(ascending); ++i) {
-    EXPECT_TRUE(compare_versions(ascending[i], ascending[i + 1]) < 0) << ascending[i] << " " << ascending[i + 1];
-    EXPECT_TRUE(compare_versions(ascending[i + 1], ascending[i]) > 0);
+    EXPECT_TRUE(karapace::deb::compare_versions(ascending[i], ascending[i + 1]) < 0) << ascending[i] << " " << ascending[i + 1];
+    EXPECT_TRUE(karapace::deb::compare_versions(ascending[i + 1], ascending[i]) > 0);
   }
-  EXPECT_TRUE(compare_versions("0:1.00-0", "1.0") == 0);
+  EXPECT_TRUE(karapace::deb::compare_versions("0:1.00-0", "1.0") == 0);
 }
 
 TEST(DebianVersion, FindsPackagesInRelationshipFields) {
-  EXPECT_TRUE(names_package("libfoo (<< 2.0), bar", "libfoo", "1.9"));
-  EXPECT_FALSE(names_package("libfoo (<< 2.0), bar", "libfoo", "2.0"));
-  EXPECT_TRUE(names_package("libfoo (<< 2.0), bar", "bar", "7"));
-  EXPECT_FALSE(names_package("libfoo", "lib", "1"));
+  EXPECT_TRUE(karapace::deb::names_package("libfoo (<< 2.0), bar", "libfoo", "1.9"));
+  EXPECT_FALSE(karapace::deb::names_package("libfoo (<< 2.0), bar", "libfoo", "2.0"));
+  EXPECT_TRUE(karapace::deb::names_package("libfoo (<< 2.0), bar", "bar", "7"));
+  EXPECT_FALSE(karapace::deb::names_package("libfoo", "lib", "1"));
 }
 
 TEST(ControlFile, KeepsFieldsAsTheyAre) {
   std::string_view text = "Package: a\nDescription: short \n long\n .\n more\nVersion: 1\n";
-  auto stanza = Stanza::parse(text, "control");
+  auto stanza = karapace::deb::Stanza::parse(text, "control");
   EXPECT_EQ(stanza.text(), text);
   EXPECT_EQ(stanza.value("version"), "1");
   stanza.set("Status", "install ok unpacked");
@@ -36,8 +35,8 @@ TEST(ControlFile, KeepsFieldsAsTheyAre) {
 }
 
 TEST(ControlFile, RefusesWhatIsNoField) {
-  EXPECT_THROW(Stanza::parse("Package a\n", "control"), StepError);
-  EXPECT_THROW(Stanza::parse(" continued\n", "control"), StepError);
+  EXPECT_THROW(karapace::deb::Stanza::parse("Package a\n", "control"), StepError);
+  EXPECT_THROW(karapace::deb::Stanza::parse(" continued\n", "control"), StepError);
 }
 
 TEST(CanonicalRules, MatchWholePaths) {

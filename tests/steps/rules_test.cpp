@@ -4,8 +4,9 @@
 
 #include "base/error.hpp"
 #include "runtime/steps/canonical_rules.hpp"
-#include "runtime/steps/layer_stack.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -30,10 +31,10 @@ TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
     file.mtime = time;
     return store::Listing({top, file});
   };
-  EXPECT_EQ(newest_time(listing(1'700'000'000), earliest_epoch), 1'700'000'000);
-  EXPECT_EQ(newest_time(listing(1'700'000'000), 1'800'000'000), 1'800'000'000);
-  EXPECT_EQ(newest_time(listing(5), earliest_epoch), earliest_epoch);
-  EXPECT_EQ(newest_time(listing(300'000'000'000), earliest_epoch), earliest_epoch);  // the year 11476
+  EXPECT_EQ(trees::newest_time(listing(1'700'000'000), trees::earliest_epoch), 1'700'000'000);
+  EXPECT_EQ(trees::newest_time(listing(1'700'000'000), 1'800'000'000), 1'800'000'000);
+  EXPECT_EQ(trees::newest_time(listing(5), trees::earliest_epoch), trees::earliest_epoch);
+  EXPECT_EQ(trees::newest_time(listing(300'000'000'000), trees::earliest_epoch), trees::earliest_epoch);  // the year 11476
 }
 
 /// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup) (store/step.cpp),

@@ -11,7 +11,9 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "store/layer.hpp"
+#include "store/scan.hpp"
+#include "store/environment.hpp"
+#include "store/staging.hpp"
 
 namespace karapace::steps {
 namespace {

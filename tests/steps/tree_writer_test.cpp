@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/tree_writer.hpp"
+#include "runtime/trees/tree_writer.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,11 +13,13 @@
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "tests/steps/tar_builder.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::steps {
 namespace {
 
-ByteSource from_string(const std::string& bytes) {
+trees::ByteSource from_string(const std::string& bytes) {
   auto offset = std::make_shared<std::size_t>(0);
   return [&bytes, offset](std::span<char> buffer) {
     auto count = std::min(buffer.size(), bytes.size() - *offset);
@@ -36,12 +38,12 @@ class TreeWriting : public ::testing::Test {
   }
   void TearDown() override { remove_tree(path_); }
 
-  store::Listing extract(const std::string& bytes, TreeWriterOptions options = {.devices = DeviceNodes::refuse,
+  store::Listing extract(const std::string& bytes, trees::TreeWriterOptions options = {.devices = trees::DeviceNodes::refuse,
                                                                                 .byte_limit = 1 << 20}) {
     std::filesystem::create_directory(path_ / "tree");
     auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
-    TreeWriter writer(tree.get(), options);
-    ArchiveReader archive(ArchiveFormat::tar, from_string(bytes), "x.tar");
+    trees::TreeWriter writer(tree.get(), options);
+    trees::ArchiveReader archive(trees::ArchiveFormat::tar, from_string(bytes), "x.tar");
     writer.extract(archive, "", [](std::string_view) {});
     return writer.finish();
   }
@@ -129,7 +131,7 @@ TEST_F(TreeWriting, RefusesDeviceNodesAndLeavesThoseOfARootFileSystemOut) {
   auto elsewhere = TarBuilder().add({.name = "sda", .type = '3'}).finish();
   EXPECT_EQ(refusal(elsewhere), "x.tar: refused: \"sda\" is a device node or a socket");
   remove_tree(path_ / "tree");
-  auto listing = extract(inside, {.devices = DeviceNodes::leave_out_below_dev, .byte_limit = 1 << 20});
+  auto listing = extract(inside, {.devices = trees::DeviceNodes::leave_out_below_dev, .byte_limit = 1 << 20});
   EXPECT_NE(listing.find("dev"), nullptr);
   EXPECT_EQ(listing.find("dev/sda"), nullptr);
 }

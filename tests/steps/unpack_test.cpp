@@ -13,6 +13,7 @@
 #include "base/remove_tree.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
+#include "store/staging.hpp"
 #include "tests/steps/tar_builder.hpp"
 
 namespace karapace::steps {

@@ -11,7 +11,6 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "base/tree_size.hpp"
 #include "store/path_limit.hpp"
 #include "tests/store/store_fixture.hpp"
 

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/environment.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
+#include "store/runtime_configuration.hpp"
 
 #include <array>
 #include <chrono>

@@ -19,6 +19,9 @@
 #include "store/identifiers.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
+#include "store/environment.hpp"
+#include "store/root.hpp"
+#include "store/instance.hpp"
 
 namespace karapace::store {
 namespace {

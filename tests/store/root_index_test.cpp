@@ -18,6 +18,8 @@
 #include "store/gc.hpp"
 #include "store/identifiers.hpp"
 #include "tests/store/store_fixture.hpp"
+#include "store/root.hpp"
+#include "store/reference.hpp"
 
 namespace karapace::store {
 namespace {

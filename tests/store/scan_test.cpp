@@ -11,6 +11,7 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "store/path_limit.hpp"
+#include "store/scan.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {

@@ -9,6 +9,7 @@
 
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
+#include "store/scan.hpp"
 
 namespace karapace::store {
 

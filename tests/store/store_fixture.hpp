@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "store/environment.hpp"
+#include "store/root.hpp"
 #include "store/store.hpp"
 #include "tests/base/temporary_directory.hpp"
 

@@ -18,6 +18,10 @@
 #include "store/gc.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
+#include "store/environment.hpp"
+#include "store/root.hpp"
+#include "store/reference.hpp"
+#include "store/instance.hpp"
 
 namespace karapace::store {
 namespace {

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "store/gc.hpp"
 #include "tests/store/store_fixture.hpp"
+#include "store/root.hpp"
 
 namespace karapace::store {
 namespace {

@@ -13,6 +13,9 @@
 #include "store/gc.hpp"
 #include "store/identifiers.hpp"
 #include "tests/store/store_fixture.hpp"
+#include "store/environment.hpp"
+#include "store/root.hpp"
+#include "store/instance.hpp"
 
 namespace karapace::store {
 namespace {

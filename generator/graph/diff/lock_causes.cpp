@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "store/runtime_configuration.hpp"
+
 namespace karapace::generator {
 
 namespace {

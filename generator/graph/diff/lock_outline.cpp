@@ -8,6 +8,7 @@
 #include "generator/graph/diff/graph_index.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::generator {
 

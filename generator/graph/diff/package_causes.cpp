@@ -11,7 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "generator/graph/diff/lock_causes.hpp"
-#include "store/debian_version.hpp"
+#include "deb/version.hpp"
 
 namespace karapace::generator {
 
@@ -163,7 +163,7 @@ class PackageComparison {
     const auto& now = both.after.final();
     if (old.version != now.version) {
       auto kind =
-          compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded : CauseKind::package_upgraded;
+          deb::compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded : CauseKind::package_upgraded;
       add(kind, stage, change.name, change.before, change.after);
     } else if (!same_content(&old, &now)) {
       auto& cause = add(CauseKind::package_rebuilt, stage, change.name, change.before, change.after);

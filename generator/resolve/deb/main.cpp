@@ -6,8 +6,11 @@
 //   karapace-resolve-deb mirrors   the host's own package sources on standard output
 #include <cstdio>
 #include <exception>
+#include <set>
 #include <string_view>
 
+#include <apt-pkg/cachefile.h>
+#include <apt-pkg/configuration.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,11 +18,139 @@
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
-#include "generator/resolve/deb/plan.hpp"
+#include "generator/resolve/deb/package_index.hpp"
+#include "generator/resolve/deb/package_names.hpp"
+#include "generator/resolve/deb/session.hpp"
+#include "generator/resolve/deb/solve.hpp"
+#include "generator/resolve/deb/update.hpp"
 #include "generator/resolve/protocol.hpp"
+#include "generator/resolve/resolve.hpp"
 
 namespace karapace::resolve_deb {
+
 namespace {
+
+using generator::LockedPackage;
+using generator::Recommends;
+using generator::Resolution;
+using generator::ResolveRequest;
+using Packages = std::vector<pkgCache::PkgIterator>;
+
+class Planner {
+ public:
+  Planner(const ResolveRequest& request, const Session& session, const Lists& lists)
+      : request_(request), session_(session), lists_(lists), prefix_(message_prefix(request)), keep_(request) {}
+
+  Resolution run() {
+    Resolution resolution{.repositories = lists_.repositories, .base = {}, .packages = {}, .notes = lists_.notes};
+    if (request_.base_status) {
+      session_.set_installed(*request_.base_status);
+    } else {
+      resolution.base = base();
+    }
+    if (!request_.packages.empty()) resolution.packages = on_top();
+    for (const auto* chosen : {&resolution.base, &resolution.packages}) {
+      for (auto& note : keep_.notes(*chosen, request_.suite)) resolution.notes.push_back(std::move(note));
+    }
+    return resolution;
+  }
+
+ private:
+  /// The bootstrapped base, which counts as installed afterwards.
+  std::vector<LockedPackage> base() {
+    _config->Set("APT::Install-Recommends", false);
+    return chosen([](pkgDepCache& cache) { return bootstrap_set(cache); }, Installed::becomes);
+  }
+
+  std::vector<LockedPackage> on_top() {
+    _config->Set("APT::Install-Recommends", request_.recommends == Recommends::yes);
+    return chosen([this](pkgDepCache& cache) { return requested(cache); }, Installed::stays);
+  }
+
+  Packages requested(pkgDepCache& cache) const {
+    Packages packages;
+    for (const auto& name : request_.packages) packages.push_back(find_package(cache, name, prefix_, where()));
+    return packages;
+  }
+
+  enum class Installed { stays, becomes };
+
+  /// Solves; kept versions that are in the way are given up, some at a time, before the request is.
+  template <class Wanted>
+  std::vector<LockedPackage> chosen(const Wanted& wanted, Installed installed) {
+    while (true) {
+      pkgCacheFile file;
+      open_cache(file);
+      pkgDepCache& cache = *file.GetDepCache();
+      PackageIndex index(*file.GetPkgCache(), lists_.index_files);
+      keep_.apply(cache, index);
+      if (solve(cache, wanted(cache)) && removals(cache).empty()) return finish(cache, index, installed);
+      take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
+      if (!keep_.release_broken(cache)) refuse(cache);
+    }
+  }
+
+  std::vector<LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Installed installed) const {
+    std::vector<LockedPackage> packages;
+    std::string status;
+    for (const auto& version : install_order(cache)) {
+      packages.push_back(index.locked(version));
+      if (installed == Installed::becomes) status += index.status_stanza(version);
+    }
+    if (installed == Installed::becomes) session_.set_installed(status);
+    return packages;
+  }
+
+  [[noreturn]] void refuse(pkgDepCache& cache) const {
+    if (const auto removed = removals(cache); !removed.empty()) {
+      throw LockError(
+          fmt::format("{}the packages {} cannot be installed without removing {} from the base; leave out "
+                      "what conflicts with the base",
+                      prefix_, fmt::join(request_.packages, ", "), fmt::join(removed, ", ")));
+    }
+    throw LockError(
+        fmt::format("{}the packages cannot be installed together:\n{}leave one of them out, or add the "
+                    "repository that has what is missing",
+                    prefix_, unmet_dependencies(cache)));
+  }
+
+  /// "debian/bookworm main", and the additional repositories.
+  std::string where() const {
+    const auto& first = lists_.repositories.front();
+    std::string text = fmt::format("{}/{}", request_.distribution, request_.suite);
+    for (const auto& component : components_of_distribution(first)) text += " " + component;
+    for (const auto& repository : request_.repositories) text += " or " + repository.name;
+    return text;
+  }
+
+  std::vector<std::string> components_of_distribution(const generator::LockedRepository& fallback) const {
+    for (const auto& repository : lists_.repositories) {
+      if (repository.archive == request_.distribution) return repository.components;
+    }
+    return fallback.components;
+  }
+
+  const ResolveRequest& request_;
+  const Session& session_;
+  const Lists& lists_;
+  std::string prefix_;
+  Keep keep_;
+};
+
+// Plan: the whole way from a request to a resolution.
+
+/// Updates the lists, resolves the base (unless a base archive brings its own) and the requested packages on top.
+Resolution plan(const ResolveRequest& request) {
+  const auto repositories = repositories_of(request);
+  const Session session(request, repositories);
+  const Lists lists = update(session, request, repositories);
+  std::string digests;
+  for (const auto& repository : lists.repositories) {
+    for (const auto& index : repository.indexes) digests += index.sha256.hex();
+  }
+  session.use_parsed_cache(digests);
+  return Planner(request, session, lists).run();
+}
 
 std::string answer(std::string_view verb) {
   if (verb == "resolve") {
@@ -44,6 +175,7 @@ int run(std::string_view verb) {
 }
 
 }  // namespace
+
 }  // namespace karapace::resolve_deb
 
 int main(int argc, char** argv) {

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 
 namespace karapace::resolve_deb {
+
 namespace {
 
 constexpr std::size_t most_suggestions = 3;
@@ -53,6 +56,88 @@ std::vector<std::string> suggestions(pkgDepCache& cache, const std::string& want
     names.push_back(name);
   }
   return names;
+}
+
+std::string_view verb(const pkgCache::DepIterator& dependency) {
+  switch (dependency->Type) {
+    case pkgCache::Dep::PreDepends: return "pre-depends on";
+    case pkgCache::Dep::Conflicts: return "conflicts with";
+    case pkgCache::Dep::DpkgBreaks: return "breaks";
+    case pkgCache::Dep::Recommends: return "recommends";
+    default: return "depends on";
+  }
+}
+
+std::string target_text(const pkgCache::DepIterator& dependency) {
+  std::string text = dependency.TargetPkg().Name();
+  if (dependency.TargetVer() != nullptr) {
+    text += fmt::format(" ({} {})", dependency.CompType(), dependency.TargetVer());
+  }
+  return text;
+}
+
+/// "but ..." for one alternative of a dependency that must be there.
+std::string why_missing(pkgDepCache& cache, const pkgCache::DepIterator& dependency) {
+  const auto target = dependency.TargetPkg();
+  auto& state = cache[target];
+  if (state.Install() || (state.Keep() && target->CurrentVer != 0)) {
+    return fmt::format("{} {} is to be installed", target.Name(), state.InstVerIter(cache).VerStr());
+  }
+  const auto candidate = state.CandidateVerIter(cache);
+  if (!candidate.end()) {
+    if (!dependency.IsSatisfied(candidate)) {
+      return fmt::format("these repositories have {} {}", target.Name(), candidate.VerStr());
+    }
+    return fmt::format("{} cannot be installed together with the others", target.Name());
+  }
+  if (target->ProvidesList != 0) {
+    return fmt::format("{} is virtual and nothing that provides it is chosen", target.Name());
+  }
+  return fmt::format("{} is not in these repositories", target.Name());
+}
+
+/// "but ..." for a package that must not be there.
+std::string why_present(pkgDepCache& cache, const pkgCache::DepIterator& dependency) {
+  const auto target = dependency.TargetPkg();
+  const auto version = cache[target].InstVerIter(cache);
+  if (!version.end() && dependency.IsSatisfied(version)) {
+    return fmt::format("{} {} is to be installed", target.Name(), version.VerStr());
+  }
+  for (auto provides = target.ProvidesList(); !provides.end(); ++provides) {
+    const auto owner = provides.OwnerPkg();
+    if (cache[owner].InstallVer == provides.OwnerVer() && owner != dependency.ParentPkg()) {
+      return fmt::format("{}, which provides it, is to be installed", owner.Name());
+    }
+  }
+  return "it is to be installed";
+}
+
+/// One line for an or-group; `end` is its last alternative, whose state stands for the whole group.
+std::string line_of(pkgDepCache& cache, const pkgCache::PkgIterator& package, pkgCache::DepIterator start,
+                    const pkgCache::DepIterator& end) {
+  std::string wanted;
+  std::string reasons;
+  const std::string_view word = verb(start);
+  const bool negative = start.IsNegative();
+  for (;; ++start) {
+    wanted += (wanted.empty() ? "" : " or ") + target_text(start);
+    reasons += (reasons.empty() ? "" : ", and ") + (negative ? why_present(cache, start) : why_missing(cache, start));
+    if (start == end) break;
+  }
+  return fmt::format("  {} {} {}, but {}\n", package.Name(), word, wanted, reasons);
+}
+
+void add_broken(pkgDepCache& cache, const pkgCache::PkgIterator& package, std::set<std::string>& lines) {
+  const auto version = cache[package].InstVerIter(cache);
+  if (version.end()) return;
+  for (auto dependency = version.DependsList(); !dependency.end();) {
+    pkgCache::DepIterator start;
+    pkgCache::DepIterator end;
+    dependency.GlobOr(start, end);
+    if (!cache.IsImportantDep(end) || (cache[end] & pkgDepCache::DepGInstall) == pkgDepCache::DepGInstall) continue;
+    if (!end.IsCritical()) continue;
+    lines.insert(line_of(cache, package, start, end));
+  }
 }
 
 }  // namespace
@@ -101,6 +186,16 @@ pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, 
   const auto near = suggestions(cache, name);
   throw LockError(fmt::format("{}the package \"{}\" is not in {}; {}", prefix, name, where,
                               near.empty() ? "check its name" : "did you mean " + alternatives(near) + "?"));
+}
+
+std::string unmet_dependencies(pkgDepCache& cache) {
+  std::set<std::string> lines;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (cache[package].InstBroken()) add_broken(cache, package, lines);
+  }
+  std::string text;
+  for (const auto& line : lines) text += line;
+  return text;
 }
 
 }  // namespace karapace::resolve_deb

@@ -23,4 +23,14 @@ std::size_t edit_distance(std::string_view from, std::string_view to, std::size_
 /// `"git"`, `"git" or "gio"`, `"a", "b" or "c"`.
 std::string alternatives(const std::vector<std::string>& names);
 
+// Explain: why a set of packages cannot be installed, in apt's terms.
+
+/// One line for each dependency that the present marks leave unmet:
+///
+///   git depends on libpcre2-8-0 (>= 10.34), but it is not in these repositories
+///   a conflicts with b, but b 1.0 is to be installed
+///
+/// indented by two spaces, sorted.
+std::string unmet_dependencies(pkgDepCache& cache);
+
 }  // namespace karapace::resolve_deb

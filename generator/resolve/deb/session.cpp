@@ -17,7 +17,7 @@
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/remove_tree.hpp"
-#include "generator/resolve/deb/armor.hpp"
+#include "generator/resolve/deb/signature.hpp"
 
 namespace karapace::resolve_deb {
 namespace {

@@ -31,4 +31,10 @@ SignedText verify(const ReleaseFiles& files, const std::filesystem::path& keyrin
 /// signature have not expired or been revoked and whose hash is not MD5, SHA-1 or RIPEMD-160.
 std::vector<std::string> valid_signers(std::string_view status);
 
+// Armor: OpenPGP's ASCII form of keys (RFC 9580, section 6.2), undone without gpg.
+
+/// The binary form of a key file: armored blocks are decoded (several are joined, as `cat a.asc b.asc` means them),
+/// binary keys are returned as they are. LockError naming `what` when it is neither, or when it holds a private key.
+std::string binary_keyring(std::string_view text, std::string_view what);
+
 }  // namespace karapace::resolve_deb

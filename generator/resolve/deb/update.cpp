@@ -3,24 +3,231 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstdio>
 #include <ctime>
+#include <map>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include <apt-pkg/acquire-item.h>
+#include <apt-pkg/acquire.h>
 #include <apt-pkg/configuration.h>
 #include <apt-pkg/indexfile.h>
 #include <apt-pkg/metaindex.h>
+#include <apt-pkg/sourcelist.h>
 #include <apt-pkg/strutl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <unistd.h>
 
+#include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "generator/resolve/deb/acquire.hpp"
-#include "generator/resolve/deb/release.hpp"
+#include "generator/resolve/deb/control_fields.hpp"
+#include "generator/resolve/deb/repository.hpp"
+#include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/signature.hpp"
 
 namespace karapace::resolve_deb {
+
 namespace {
+
+/// One line on a terminal that is wiped at the end; silence elsewhere.
+class Progress : public pkgAcquireStatus {
+ public:
+  bool MediaChange(std::string, std::string) override { return false; }
+  // The suite "stable" moves on to the next release: that the lock says which is enough.
+  bool ReleaseInfoChanges(const metaIndex*, const metaIndex*, std::vector<ReleaseInfoChange>&&) override {
+    return true;
+  }
+  bool Pulse(pkgAcquire* owner) override {
+    pkgAcquireStatus::Pulse(owner);
+    if (terminal_ && TotalBytes > 0) {
+      fmt::print(stderr, "\rlock: package lists {:.1f} of {:.1f} MB\x1b[K", megabytes(CurrentBytes),
+                 megabytes(TotalBytes));
+      shown_ = true;
+    }
+    return true;
+  }
+  void Stop() override {
+    pkgAcquireStatus::Stop();
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  static double megabytes(unsigned long long bytes) { return static_cast<double>(bytes) / 1e6; }
+  bool terminal_ = isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
+  return std::any_of(needles.begin(), needles.end(),
+                     [&](std::string_view needle) { return text.find(needle) != std::string_view::npos; });
+}
+
+bool is_release(std::string_view url) { return url.ends_with("Release") || url.ends_with("Release.gpg"); }
+
+struct Failure {
+  const Repository* repository;
+  std::string url;
+  std::string text;
+};
+
+const Repository* owner_of(const std::string& url, const std::vector<Repository>& repositories, std::size_t rank) {
+  for (const auto& repository : repositories) {
+    if (url.starts_with(fmt::format("{}/dists/{}/", mirror_of(repository, rank), repository.suite))) {
+      return &repository;
+    }
+  }
+  return nullptr;
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+std::string configuration_hint(const Repository& repository) {
+  if (repository.role == Role::additional) return "check its url in [repositories] of the manifest";
+  return fmt::format("check the network, or name another mirror: [mirrors] {} = [\"http://...\"] in config.toml",
+                     repository.archive);
+}
+
+[[noreturn]] void refuse(const Failure& failure) {
+  const std::string prefix = fmt::format("lock: {}: ", failure.repository->label());
+  const std::string& text = failure.text;
+  if (contains_any(text, {"Release' is not signed"}) && !contains_any(text, {"GPG error", "Clearsigned file"})) {
+    throw LockError(
+        fmt::format("{}its Release file is not signed; name a mirror that has the signed one (InRelease)", prefix));
+  }
+  if (contains_any(text, {"GPG error", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG", "NODATA", "signature",
+                          "Clearsigned file"})) {
+    throw LockError(
+        fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
+                    "the keyring {}",
+                    prefix, text, failure.repository->keyring.string()));
+  }
+  if (contains_any(text, {"does not have a Release file", "no longer has a Release file"}) ||
+      (contains_any(text, {"404", "File not found", "403", "410"}) && is_release(failure.url))) {
+    throw LockError(
+        fmt::format("{}{} is missing ({}); check the suite's name, or name another mirror", prefix, failure.url, text));
+  }
+  if (contains_any(text, {"Hash Sum mismatch", "unexpected size", "404", "File not found"})) {
+    throw RemoteError(
+        fmt::format("{}{} does not fit its Release file ({}); the mirror is being updated or is damaged: "
+                    "try again, or name another one",
+                    prefix, failure.url, text));
+  }
+  throw RemoteError(
+      fmt::format("{}cannot fetch {}: {}; {}", prefix, failure.url, text, configuration_hint(*failure.repository)));
+}
+
+/// The failure that explains the others: a Release file's before an index's.
+std::optional<Failure> first_failure(pkgAcquire& fetcher, const std::vector<Repository>& repositories,
+                                     std::size_t rank) {
+  std::optional<Failure> found;
+  for (auto item = fetcher.ItemsBegin(); item != fetcher.ItemsEnd(); ++item) {
+    if ((*item)->Status == pkgAcquire::Item::StatDone) continue;
+    const std::string url = (*item)->DescURI();
+    const Repository* repository = owner_of(url, repositories, rank);
+    if (repository == nullptr) continue;
+    if (!found || (is_release(url) && found->text.empty())) {
+      found = Failure{.repository = repository, .url = url, .text = one_line((*item)->ErrorText)};
+    }
+  }
+  return found;
+}
+
+/// Some refusals concern no file: apt then only says "The repository 'URL SUITE Release' is not signed."
+std::optional<Failure> failure_in_messages(const std::string& messages, const std::vector<Repository>& repositories,
+                                           std::size_t rank) {
+  for (const auto& repository : repositories) {
+    const std::string url = mirror_of(repository, rank);
+    if (messages.find(fmt::format("'{} {} ", url, repository.suite)) == std::string::npos) continue;
+    return Failure{.repository = &repository,
+                   .url = fmt::format("{}/dists/{}/InRelease", url, repository.suite),
+                   .text = messages};
+  }
+  return std::nullopt;
+}
+
+// Acquire: one run of apt's acquisition over all repositories, its failures told per repository.
+
+/// Downloads the lists of `sources`, which were written for mirrors of rank `rank`. RemoteError when a mirror does
+/// not answer, LockError when it answers something that cannot be used. Progress goes to standard error when that is a
+/// terminal.
+void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& repositories, std::size_t rank) {
+  Progress progress;
+  pkgAcquire fetcher(&progress);
+  if (!fetcher.GetLock(_config->FindDir("Dir::State::lists")) || !sources.GetIndexes(&fetcher)) {
+    throw LockError("lock: apt cannot prepare the download of package lists: " + take_apt_messages());
+  }
+  const auto result = fetcher.Run();
+  const std::string messages = one_line(take_apt_messages());
+  auto failure = first_failure(fetcher, repositories, rank);
+  if (failure && failure->text.empty()) failure->text = messages;
+  if (!failure && result != pkgAcquire::Continue) failure = failure_in_messages(messages, repositories, rank);
+  if (failure) refuse(*failure);
+  if (result != pkgAcquire::Continue) throw RemoteError("lock: the download of package lists failed: " + messages);
+}
+
+/// Release: the signed table of contents of a repository.
+struct Release {
+  std::string suite;                                 // "stable"
+  std::string codename;                              // "bookworm"
+  std::int64_t date = 0;                             // seconds
+  std::optional<std::int64_t> valid_until;           // seconds
+  std::map<std::string, Sha256, std::less<>> files;  // relative to dists/<suite>, by SHA-256
+};
+
+std::int64_t seconds_of(std::string_view field, std::string_view value, std::string_view prefix) {
+  time_t seconds = 0;
+  if (!RFC1123StrToTime(std::string(value), seconds)) {
+    throw LockError(
+        fmt::format("{}the {} \"{}\" of its Release file is no date; use another mirror", prefix, field, value));
+  }
+  return seconds;
+}
+
+/// "<sha256> <size> <path>", three words a line.
+std::map<std::string, Sha256, std::less<>> files_of(std::string_view value) {
+  std::map<std::string, Sha256, std::less<>> files;
+  const auto list = words(value);
+  for (std::size_t i = 0; i + 2 < list.size(); i += 3) {
+    if (auto digest = Sha256::from_hex(list[i])) files.emplace(list[i + 2], *digest);
+  }
+  return files;
+}
+
+/// Reads what was signed. LockError beginning with `prefix` without a date or SHA-256 sums.
+Release parse_release(std::string_view signed_text, std::string_view prefix) {
+  const ControlFields fields(signed_text);
+  Release release{.suite = std::string(fields.value("Suite")),
+                  .codename = std::string(fields.value("Codename")),
+                  .date = seconds_of("Date", fields.value("Date"), prefix),
+                  .valid_until = {},
+                  .files = files_of(fields.value("SHA256"))};
+  if (const auto until = fields.value("Valid-Until"); !until.empty()) {
+    release.valid_until = seconds_of("Valid-Until", until, prefix);
+  }
+  if (release.files.empty()) {
+    throw LockError(
+        fmt::format("{}its Release file has no SHA256 sums; ask the repository's owner to add them", prefix));
+  }
+  return release;
+}
+
+/// "2026-07-11T10:16:37Z".
+std::string date_text(std::int64_t seconds) {
+  const auto time = static_cast<time_t>(seconds);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
 
 using generator::LockedIndex;
 using generator::LockedRepository;

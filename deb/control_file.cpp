@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deb/control_file.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include "base/error.hpp"
+#include "base/words.hpp"
+
+namespace karapace::deb {
+
+namespace {
+
+bool same_name(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// Blanks at the end stay: dpkg keeps them in its status file.
+std::string_view without_leading_blanks(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+}  // namespace
+
+Stanza Stanza::parse(std::string_view text, std::string_view what) {
+  Stanza stanza;
+  for (auto line : lines(text)) {
+    if (line.front() == ' ' || line.front() == '\t') {
+      if (stanza.fields_.empty()) throw StepError(fmt::format("{}: it begins with a continuation line", what));
+      stanza.fields_.back().second.append("\n").append(line);
+      continue;
+    }
+    auto colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) {
+      throw StepError(fmt::format("{}: \"{}\" is not a control field", what, line));
+    }
+    stanza.fields_.emplace_back(line.substr(0, colon), without_leading_blanks(line.substr(colon + 1)));
+  }
+  return stanza;
+}
+
+std::string_view Stanza::value(std::string_view name) const noexcept {
+  for (const auto& [field, value] : fields_) {
+    if (!same_name(field, name)) continue;
+    std::string_view text = value;
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
+  }
+  return {};
+}
+
+void Stanza::set(std::string_view name, std::string value) {
+  for (auto& [field, old] : fields_) {
+    if (!same_name(field, name)) continue;
+    old = std::move(value);
+    return;
+  }
+  auto place = fields_.empty() ? fields_.end() : fields_.begin() + 1;
+  fields_.emplace(place, std::string(name), std::move(value));
+}
+
+std::string Stanza::text() const {
+  std::string text;
+  for (const auto& [name, value] : fields_) {
+    text += name;
+    text += ':';
+    if (!value.empty() && value.front() != '\n') text += ' ';
+    text += value;
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<Stanza> parse_stanzas(std::string_view text, std::string_view what) {
+  std::vector<Stanza> stanzas;
+  while (!text.empty()) {
+    auto end = std::min(text.find("\n\n"), text.size());
+    auto part = text.substr(0, end);
+    if (!lines(part).empty()) stanzas.push_back(Stanza::parse(part, what));
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+  return stanzas;
+}
+
+}  // namespace karapace::deb

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control files of Debian packages: stanzas of fields (deb822(5)).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace karapace::deb {
+
+/// One stanza: fields in their order, values as written (continuation lines included, without the final newline).
+class Stanza {
+ public:
+  /// StepError naming `what` when a line is neither a field nor a continuation.
+  static Stanza parse(std::string_view text, std::string_view what);
+  /// The value, or "" when there is none. Names are compared without regard to case.
+  std::string_view value(std::string_view name) const noexcept;
+  /// Inserts a field after the first one ("Package"), or replaces it where it stands.
+  void set(std::string_view name, std::string value);
+  /// The stanza's text with a final newline, without an empty line.
+  std::string text() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+/// The stanzas of a dpkg status file.
+std::vector<Stanza> parse_stanzas(std::string_view text, std::string_view what);
+
+}  // namespace karapace::deb

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deb/version.hpp"
+
+#include <algorithm>
+
+namespace karapace::deb {
+
+namespace {
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// '~' sorts before the end, letters before everything else.
+int weight(std::string_view text, std::size_t at) noexcept {
+  if (at >= text.size() || is_digit(text[at])) return 0;
+  char c = text[at];
+  if (c == '~') return -1;
+  return is_letter(c) ? c : c + 256;
+}
+
+std::string_view take_number(std::string_view& text) noexcept {
+  while (!text.empty() && text.front() == '0') text.remove_prefix(1);
+  std::size_t length = 0;
+  while (length < text.size() && is_digit(text[length])) ++length;
+  auto number = text.substr(0, length);
+  text.remove_prefix(length);
+  return number;
+}
+
+std::strong_ordering compare_part(std::string_view a, std::string_view b) {
+  while (!a.empty() || !b.empty()) {
+    std::size_t i = 0;
+    while ((i < a.size() && !is_digit(a[i])) || (i < b.size() && !is_digit(b[i]))) {
+      if (weight(a, i) != weight(b, i)) return weight(a, i) <=> weight(b, i);
+      ++i;
+    }
+    a.remove_prefix(std::min(i, a.size()));
+    b.remove_prefix(std::min(i, b.size()));
+    auto x = take_number(a);
+    auto y = take_number(b);
+    if (x.size() != y.size()) return x.size() <=> y.size();
+    if (x != y) return x <=> y;
+  }
+  return std::strong_ordering::equal;
+}
+
+struct Version {
+  std::string_view epoch = "0";
+  std::string_view upstream;
+  std::string_view revision = "0";
+};
+
+Version parse_version(std::string_view text) noexcept {
+  Version version;
+  if (auto colon = text.find(':'); colon != std::string_view::npos) {
+    version.epoch = text.substr(0, colon);
+    text.remove_prefix(colon + 1);
+  }
+  if (auto dash = text.rfind('-'); dash != std::string_view::npos) {
+    version.revision = text.substr(dash + 1);
+    text = text.substr(0, dash);
+  }
+  version.upstream = text;
+  return version;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool satisfies(std::string_view version, std::string_view relation) {
+  auto operators = relation.find_first_not_of("<>=");
+  auto sign = relation.substr(0, std::min(operators, relation.size()));
+  auto order = compare_versions(version, trimmed(relation.substr(sign.size())));
+  if (sign == "<<") return order < 0;
+  if (sign == "<=" || sign == "<") return order <= 0;
+  if (sign == ">=" || sign == ">") return order >= 0;
+  if (sign == ">>") return order > 0;
+  return order == 0;
+}
+
+}  // namespace
+
+std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
+  auto x = parse_version(a);
+  auto y = parse_version(b);
+  if (auto order = compare_part(x.epoch, y.epoch); order != 0) return order;
+  if (auto order = compare_part(x.upstream, y.upstream); order != 0) return order;
+  return compare_part(x.revision, y.revision);
+}
+
+bool names_package(std::string_view field, std::string_view package, std::string_view version) {
+  while (!field.empty()) {
+    auto end = std::min(field.find(','), field.size());
+    auto item = trimmed(field.substr(0, end));
+    field.remove_prefix(std::min(end + 1, field.size()));
+    auto name = trimmed(item.substr(0, std::min(item.find('('), item.size())));
+    name = name.substr(0, std::min(name.find(':'), name.size()));
+    if (name != package) continue;
+    auto open = item.find('(');
+    if (open == std::string_view::npos) return true;
+    auto close = std::min(item.find(')'), item.size());
+    return satisfies(version, trimmed(item.substr(open + 1, close - open - 1)));
+  }
+  return false;
+}
+
+}  // namespace karapace::deb

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/deb/dpkg_database.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/words.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::steps::deb {
+
+namespace {
+
+constexpr std::string_view admin = "var/lib/dpkg/";
+
+std::string admin_path(std::string_view name) { return std::string(admin).append(name); }
+
+std::string info_name(const karapace::deb::Stanza& stanza) {
+  std::string name(stanza.value("Package"));
+  if (stanza.value("Multi-Arch") == "same") name.append(":").append(stanza.value("Architecture"));
+  return name;
+}
+
+std::vector<std::string_view> words(std::string_view line) {
+  std::vector<std::string_view> result;
+  for (std::size_t begin = 0; begin < line.size();) {
+    auto end = std::min(line.find_first_of(" \t", begin), line.size());
+    if (end > begin) result.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
+}
+
+// A name in dpkg's trigger files: "libc-bin", "ca-certificates/noawait".
+struct Interest {
+  std::string trigger;
+  std::string package;
+};
+
+std::vector<Interest> interests_of(const DebPackage& package) {
+  std::vector<Interest> interests;
+  auto text = package.control("triggers");
+  for (auto line : lines(text)) {
+    line = line.substr(0, line.find('#'));
+    auto parts = words(line);
+    if (parts.size() < 2 || !parts[0].starts_with("interest")) continue;
+    std::string name = package.info_name();
+    if (parts[0] == "interest-noawait") name += "/noawait";
+    interests.push_back({std::string(parts[1]), std::move(name)});
+  }
+  return interests;
+}
+
+// dpkg's mark for a configuration file that was unpacked and never configured stands in the digest's place.
+karapace::deb::Stanza with_new_conffiles(karapace::deb::Stanza stanza) {
+  std::string marked;
+  std::string conffiles(stanza.value("Conffiles"));
+  for (auto line : lines(conffiles)) {
+    auto parts = words(line);
+    if (parts.size() == 2) marked.append("\n ").append(parts[0]).append(" newconffile");
+  }
+  if (!marked.empty()) stanza.set("Conffiles", std::move(marked));
+  return stanza;
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+// Whether one of the packages has something at or below `directory` ("/usr/share/man").
+bool ships_below(const std::vector<const DebPackage*>& packages, std::string_view directory) {
+  std::string prefix = "data" + std::string(directory);
+  for (const auto* package : packages) {
+    const auto& entries = package->listing.entries();
+    auto by_path = [](const store::Entry& entry, const std::string& path) { return entry.path < path; };
+    auto found = std::lower_bound(entries.begin(), entries.end(), prefix, by_path);
+    for (; found != entries.end() && found->path.starts_with(prefix); ++found) {
+      if (is_below(found->path, prefix) && found->type != store::EntryType::directory) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
+  status_ = lower.read(admin_path("status")).value_or("");
+  installed_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
+  read_diversions();
+  read_overrides();
+}
+
+const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
+  for (const auto& stanza : installed_) {
+    if (stanza.value("Package") != name) continue;
+    if (stanza.value("Status").ends_with(" installed")) return &stanza;
+  }
+  return nullptr;
+}
+
+// Three lines each: what, where to, who.
+void DpkgDatabase::read_diversions() {
+  auto text = lower_.read(admin_path("diversions")).value_or("");
+  auto all = lines(text);
+  for (std::size_t i = 0; i + 2 < all.size(); i += 3) {
+    diversions_[std::string(all[i])] = {std::string(all[i + 1]), std::string(all[i + 2])};
+  }
+}
+
+void DpkgDatabase::read_overrides() {
+  auto text = lower_.read(admin_path("statoverride")).value_or("");
+  for (auto line : lines(text)) {
+    auto parts = words(line);
+    if (parts.size() == 4) overrides_.emplace(parts[3]);
+  }
+}
+
+std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees::Composition& tree) const {
+  std::vector<std::string> result;
+  for (const auto& stanza : installed_) {
+    auto list = lower_.read(admin_path("info/" + info_name(stanza) + ".list")).value_or("");
+    for (auto line : lines(list)) {
+      // Packages may still list /bin/x for what stands in /usr/bin.
+      if (!line.ends_with(path.substr(path.rfind('/') + 1))) continue;
+      if (tree.resolve_parents(line) != path) continue;
+      result.emplace_back(stanza.value("Package"));
+      break;
+    }
+  }
+  return result;
+}
+
+void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, std::string_view path,
+                          std::int64_t mtime) const {
+  const auto* stanza = installed(package);
+  if (!stanza) return;
+  auto list_path = admin_path("info/" + info_name(*stanza) + ".list");
+  const auto* changed = tree.find(list_path);
+  auto list = changed ? changed->content : lower_.read(list_path).value_or("");
+  std::string kept;
+  for (auto line : lines(list)) {
+    if (tree.resolve_parents(line) != path) kept.append(line).append("\n");
+  }
+  tree.put_file(list_path, std::move(kept), mtime);
+}
+
+void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+                         std::int64_t mtime) const {
+  if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
+  for (const auto* package : unpacked) {
+    for (const auto& entry : package->listing.entries()) {
+      bool control = entry.path.starts_with("control/") && entry.path != "control/control";
+      if (!control && entry.path != "dpkg/list") continue;
+      if (entry.type != store::EntryType::regular) continue;
+      auto file = control ? entry.path.substr(std::string_view("control/").size()) : "list";
+      trees::Node node;
+      node.entry = entry;
+      node.entry.path = admin_path("info/" + package->info_name() + "." + file);
+      node.source = package->tree / entry.path;
+      tree.put(std::move(node));
+    }
+  }
+  write_status(tree, unpacked, conffiles, mtime);
+  write_triggers(tree, unpacked, mtime);
+}
+
+void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
+                                Conffiles conffiles, std::int64_t mtime) const {
+  std::string status = status_;
+  if (!status.empty() && !status.ends_with("\n\n")) status += status.ends_with("\n") ? "\n" : "\n\n";
+  for (const auto* package : unpacked) {
+    status += (conffiles == Conffiles::as_unpacked ? with_new_conffiles(package->stanza) : package->stanza).text() + "\n";
+  }
+  tree.put_file(admin_path("status"), std::move(status), mtime);
+}
+
+// triggers/File holds "PATH PACKAGE" lines, triggers/NAME the packages interested in an explicit trigger, and
+// triggers/Unincorp what was activated and is not yet noted in the status: "TRIGGER -".
+void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
+                                  std::int64_t mtime) const {
+  std::string file = lower_.read(admin_path("triggers/File")).value_or("");
+  std::set<std::string> activated;
+  for (auto line : lines(file)) {
+    auto parts = words(line);
+    if (parts.size() == 2 && ships_below(unpacked, parts[0])) activated.emplace(parts[0]);
+  }
+  std::map<std::string, std::string> named;
+  for (const auto* package : unpacked) {
+    for (const auto& interest : interests_of(*package)) {
+      bool is_path = interest.trigger.starts_with('/');
+      if (is_path) {
+        file += interest.trigger + " " + interest.package + "\n";
+        continue;
+      }
+      auto [place, is_new] = named.try_emplace(interest.trigger);
+      if (is_new) place->second = lower_.read(admin_path("triggers/" + interest.trigger)).value_or("");
+      place->second += interest.package + "\n";
+    }
+  }
+  for (auto& [trigger, packages] : named) {
+    if (trigger.find('/') != std::string::npos) continue;
+    tree.put_file(admin_path("triggers/" + trigger), std::move(packages), mtime);
+  }
+  if (!file.empty()) tree.put_file(admin_path("triggers/File"), std::move(file), mtime);
+  std::string pending;
+  for (const auto& trigger : activated) pending += trigger + " -\n";
+  if (!pending.empty()) tree.put_file(admin_path("triggers/Unincorp"), std::move(pending), mtime);
+}
+
+}  // namespace karapace::steps::deb

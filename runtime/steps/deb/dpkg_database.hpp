@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// dpkg's database (/var/lib/dpkg) as it stands below an installation, and as it must stand once new packages are
+// unpacked: what `dpkg --unpack` would have written, so that `dpkg --configure` goes on from there.
+//
+// Sources: dpkg(1), deb-triggers(5), dpkg's doc/triggers.txt; file formats as dpkg 1.21 writes them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/trees/composition.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/trees/layer_stack.hpp"
+
+namespace karapace::steps::deb {
+
+/// Where an unpacked package's configuration files stand, dpkg(1).
+enum class Conffiles {
+  in_place,     // a bootstrap: the first programs need them before dpkg can put them there
+  as_unpacked,  // as "NAME.dpkg-new": dpkg moves them into place when it configures the package
+};
+
+struct Diversion {
+  std::string to;     // resolved path
+  std::string owner;  // the package whose own file stays; ":" when none
+};
+
+class DpkgDatabase {
+ public:
+  /// Reads the database of the layers below. An empty one when there is none.
+  explicit DpkgDatabase(const trees::LayerStack& lower);
+
+  /// The installed packages' stanzas.
+  const std::vector<karapace::deb::Stanza>& installed() const noexcept { return installed_; }
+  /// The stanza of an installed package, or null.
+  const karapace::deb::Stanza* installed(std::string_view name) const;
+  /// Diversions by path as written ("/bin/sh").
+  const std::map<std::string, Diversion>& diversions() const noexcept { return diversions_; }
+  bool has_override(std::string_view absolute_path) const { return overrides_.contains(std::string(absolute_path)); }
+  /// The installed packages that list a path, by reading their lists: slow, for conflicts only.
+  std::vector<std::string> owners(std::string_view path, const trees::Composition& tree) const;
+
+  /// Takes a path out of an installed package's list, because another package replaces it.
+  void disown(trees::Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;
+
+  /// Adds the database files of newly unpacked packages to the tree.
+  void write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+             std::int64_t mtime) const;
+
+ private:
+  void read_diversions();
+  void read_overrides();
+  void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
+                    std::int64_t mtime) const;
+  void write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
+
+  const trees::LayerStack& lower_;
+  std::string status_;
+  std::vector<karapace::deb::Stanza> installed_;
+  std::map<std::string, Diversion> diversions_;
+  std::set<std::string> overrides_;
+};
+
+}  // namespace karapace::steps::deb

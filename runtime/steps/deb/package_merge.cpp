@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/deb/package_merge.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/words.hpp"
+#include "deb/version.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::steps::deb {
+
+namespace {
+
+constexpr std::string_view data_prefix = "data/";
+
+std::set<std::string> conffiles_of(const DebPackage& package) {
+  auto text = package.control("conffiles");
+  std::set<std::string> paths;
+  for (auto line : lines(text)) paths.emplace(line);
+  return paths;
+}
+
+}  // namespace
+
+PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime)
+    : tree_(tree), database_(database), conffiles_(conffiles), mtime_(mtime) {
+  for (const auto& [from, diversion] : database.diversions()) {
+    diversions_[tree.resolve_parents(from)] = {tree.resolve_parents(diversion.to), diversion.owner};
+  }
+}
+
+void PackageMerge::add(const DebPackage& package) {
+  merged_.push_back(&package);
+  std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
+  for (const auto& entry : package.listing.entries()) {
+    if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree_.new_group());
+  }
+  std::set<std::string> conffiles;
+  if (conffiles_ == Conffiles::as_unpacked) conffiles = conffiles_of(package);
+  for (const auto& entry : package.listing.entries()) {
+    if (!entry.path.starts_with(data_prefix)) continue;
+    auto path = tree_.resolve_parents(std::string_view(entry.path).substr(data_prefix.size()));
+    if (entry.type == store::EntryType::directory) {
+      add_directory(package, entry, path);
+      continue;
+    }
+    const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
+    trees::Node node;
+    node.entry = *package.listing.find(first);
+    node.entry.path = diverted(package, std::move(path));
+    if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
+    node.source = package.tree / entry.path;
+    node.owner = package.name;
+    if (conffiles.contains(entry.path.substr(data_prefix.size() - 1))) node.entry.path += ".dpkg-new";
+    add_file(package, std::move(node));
+  }
+}
+
+void PackageMerge::add_directory(const DebPackage& package, const store::Entry& entry, const std::string& path) {
+  const auto* existing = tree_.visible(path);
+  if (existing && existing->type == store::EntryType::directory) return;
+  if (existing && existing->type == store::EntryType::symlink) {
+    auto target = tree_.resolve_parents(path + "/.x");
+    if (target.size() > 3 && tree_.is_directory(target.substr(0, target.size() - 3))) return;
+  }
+  if (existing) {
+    throw StepError(fmt::format("install: {} {} has a directory \"/{}\" where something else stands", package.name,
+                                package.version, path));
+  }
+  trees::Node node;
+  node.entry = entry;
+  node.entry.path = path;
+  tree_.put(std::move(node));
+}
+
+void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
+  const auto& path = node.entry.path;
+  const auto* existing = tree_.visible(path);
+  if (!existing) return tree_.put(std::move(node));
+  bool directory = existing->type == store::EntryType::directory;
+  // dpkg keeps a directory where a package has a link.
+  if (directory && node.entry.type == store::EntryType::symlink) return;
+  if (directory) {
+    throw StepError(fmt::format("install: {} {} has a file \"/{}\" where a directory stands", package.name,
+                                package.version, path));
+  }
+  std::vector<std::string> owners;
+  if (const auto* here = tree_.find(path)) {
+    if (!here->owner.empty()) owners.push_back(here->owner);
+  } else {
+    owners = database_.owners(path, tree_);
+  }
+  for (const auto& owner : owners) {
+    if (owner == package.name) continue;
+    if (!takes_over(package, owner, path)) return;
+  }
+  tree_.put(std::move(node));
+}
+
+std::string PackageMerge::diverted(const DebPackage& package, std::string path) const {
+  auto diversion = diversions_.find(path);
+  if (diversion == diversions_.end() || diversion->second.owner == package.name) return path;
+  return diversion->second.to;
+}
+
+const karapace::deb::Stanza* PackageMerge::stanza_of(const std::string& package) const {
+  for (const auto* merged : merged_) {
+    if (merged->name == package) return &merged->stanza;
+  }
+  return database_.installed(package);
+}
+
+bool PackageMerge::takes_over(const DebPackage& package, const std::string& owner, const std::string& path) {
+  const auto* other = stanza_of(owner);
+  if (!other) return true;
+  if (karapace::deb::names_package(package.stanza.value("Replaces"), owner, other->value("Version"))) {
+    disowned_[owner].insert(path);
+    return true;
+  }
+  if (karapace::deb::names_package(other->value("Replaces"), package.name, package.version)) {
+    disowned_[package.name].insert(path);
+    return false;
+  }
+  throw StepError(fmt::format("install: {} {} and {} {} both have \"/{}\", and neither replaces the other",
+                              package.name, package.version, owner, other->value("Version"), path));
+}
+
+void PackageMerge::finish() {
+  database_.write(tree_, merged_, conffiles_, mtime_);
+  for (const auto& [name, paths] : disowned_) {
+    auto is_it = [&](const DebPackage* package) { return package->name == name; };
+    auto merged = std::find_if(merged_.begin(), merged_.end(), is_it);
+    if (merged == merged_.end()) {
+      for (const auto& path : paths) database_.disown(tree_, name, path, mtime_);
+      continue;
+    }
+    std::string kept;
+    auto list = read_file((*merged)->tree / "dpkg/list");
+    for (auto line : lines(list)) {
+      if (!paths.contains(tree_.resolve_parents(line))) kept.append(line).append("\n");
+    }
+    tree_.put_file("var/lib/dpkg/info/" + (*merged)->info_name() + ".list", std::move(kept), mtime_);
+  }
+}
+
+}  // namespace karapace::steps::deb

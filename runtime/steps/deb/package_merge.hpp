@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merging unpacked Debian packages into one tree, by the rules by which dpkg unpacks them (dpkg's src/main/archives.c):
+// existing directories stay, links to directories are followed, diversions are honoured, and a file that another
+// package has is taken over only with `Replaces`.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/trees/composition.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::steps::deb {
+
+class PackageMerge {
+ public:
+  PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime);
+
+  /// Merges a package's files. StepError naming path and both packages on a conflict. `package` must outlive this.
+  void add(const DebPackage& package);
+  /// Adds dpkg's database files for all merged packages.
+  void finish();
+
+ private:
+  void add_directory(const DebPackage& package, const store::Entry& entry, const std::string& path);
+  void add_file(const DebPackage& package, trees::Node node);
+  std::string diverted(const DebPackage& package, std::string path) const;
+  /// Whether the package may have `path`, which `owner` has; takes it away from the loser's list.
+  bool takes_over(const DebPackage& package, const std::string& owner, const std::string& path);
+  const karapace::deb::Stanza* stanza_of(const std::string& package) const;
+
+  trees::Composition& tree_;
+  const DpkgDatabase& database_;
+  Conffiles conffiles_;
+  std::int64_t mtime_;
+  std::vector<const DebPackage*> merged_;
+  std::map<std::string, Diversion> diversions_;               // by resolved path
+  std::map<std::string, std::set<std::string>> disowned_;     // merged package -> resolved paths it lost
+};
+
+}  // namespace karapace::steps::deb

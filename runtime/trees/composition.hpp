@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Composition: the tree that a layer will be, as data: which entry stands where and which file on disk it comes from.
+//
+// Packages are merged into it by dpkg's rules (links to directories are followed, existing directories keep their
+// owner and mode, diversions are honoured), files that an installation made are added, and `write` makes the tree:
+// directories anew, everything else as hard links to the packages' layers.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::trees {
+
+struct Node {
+  store::Entry entry;            // never a hardlink: names of one file share a group
+  std::uint64_t group = 0;       // 0: not a hard link
+  std::filesystem::path source;  // the file on disk that `write` links; empty: made anew from `content`
+  bool copy = false;             // the source is copied, because it has other metadata (a blob)
+  bool captured = false;         // it was made or touched by a command, not shipped
+  std::string content;           // of a regular file without source
+  std::string owner;             // the package that ships it, for conflicts; "" otherwise
+};
+
+class Composition {
+ public:
+  /// An empty tree above `lower`, which must outlive it.
+  explicit Composition(const LayerStack& lower);
+
+  /// The path with links in its parent directories followed, here and in the layers below: "bin/ls" → "usr/bin/ls".
+  std::string resolve_parents(std::string_view path) const;
+  /// What is visible at a resolved path, here or below; null when nothing is.
+  const store::Entry* visible(std::string_view path) const;
+  const Node* find(std::string_view path) const;
+  bool is_directory(std::string_view path) const;
+
+  /// Puts a node at its (resolved) path, with the parents it needs; directories that the layers below have keep their
+  /// owner, mode and times. What stood there is replaced.
+  void put(Node node);
+  /// A regular file with this content, mode 0644, owner 0:0.
+  void put_file(std::string path, std::string content, std::int64_t mtime);
+  /// Removes what stands at `path` and below it in this tree (not in the layers below).
+  void erase(std::string_view path);
+
+  std::map<std::string, Node, std::less<>>& nodes() noexcept { return nodes_; }
+  /// A number for a new hard-link group.
+  std::uint64_t new_group() noexcept { return ++groups_; }
+  /// The canonical listing of the tree.
+  store::Listing listing() const;
+  /// Makes the tree below the empty directory `tree`; directories' times are left to `write_directory_times`.
+  void write(const std::filesystem::path& tree) const;
+  void write_directory_times(const std::filesystem::path& tree) const;
+
+ private:
+  void ensure_parents(std::string_view path);
+  const LayerStack& lower_;
+  std::map<std::string, Node, std::less<>> nodes_;
+  std::uint64_t groups_ = 0;
+};
+
+}  // namespace karapace::trees

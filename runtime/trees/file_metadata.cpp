@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/trees/file_metadata.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+
+namespace karapace::trees {
+
+namespace {
+
+[[noreturn]] void fail(std::string_view doing, const std::string& path) {
+  throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
+}
+
+void set_xattr(int fd, const char* name, std::string_view value, const std::string& path) {
+  if (::fsetxattr(fd, name, value.data(), value.size(), 0) != 0) fail(fmt::format("set {} of", name), path);
+}
+
+// The kernel's answers for an id that the user namespace does not map.
+bool is_unmapped(int errno_value) { return errno_value == EINVAL || errno_value == EPERM; }
+
+}  // namespace
+
+void apply_metadata(int fd, const store::Entry& entry) {
+  // Owner before mode: chown(2) clears set-id bits.
+  if ((entry.uid != 0 || entry.gid != 0) && ::fchown(fd, entry.uid, entry.gid) != 0) {
+    if (!is_unmapped(errno)) fail("give to its owner", entry.path);
+    set_xattr(fd, "user.karapace.owner", fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
+  }
+  for (const auto& xattr : entry.xattrs) set_xattr(fd, xattr.name.c_str(), xattr.value, entry.path);
+  if (entry.opaque) set_xattr(fd, "user.overlay.opaque", "y", entry.path);
+  if (::fchmod(fd, entry.mode) != 0) fail("set the mode of", entry.path);
+  timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+  if (::futimens(fd, times) != 0) fail("set the time of", entry.path);
+}
+
+void apply_link_metadata(int directory, const char* name, const store::Entry& entry) {
+  bool chown = entry.uid != 0 || entry.gid != 0;
+  if (chown && ::fchownat(directory, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0 && !is_unmapped(errno)) {
+    fail("give to its owner", entry.path);
+  }
+  bool fifo = entry.type == store::EntryType::fifo;
+  if (fifo && ::fchmodat(directory, name, entry.mode, 0) != 0) fail("set the mode of", entry.path);
+  set_mtime(directory, name, entry.mtime);
+}
+
+void set_mtime(int directory, const char* path, std::int64_t mtime) {
+  timespec times[2] = {{mtime, 0}, {mtime, 0}};
+  if (::utimensat(directory, path, times, AT_SYMLINK_NOFOLLOW) != 0) fail("set the time of", path);
+}
+
+}  // namespace karapace::trees

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/trees/tree_writer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "runtime/trees/file_metadata.hpp"
+#include "runtime/trees/hardlinks.hpp"
+#include "store/file_attributes.hpp"
+#include "store/path_limit.hpp"
+
+namespace karapace::trees {
+
+namespace {
+
+std::string_view parent_path(std::string_view path) {
+  auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+}
+
+std::string_view base_name(std::string_view path) {
+  auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+[[noreturn]] void fail_writing(const std::string& path, int errno_value) {
+  throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path), errno_value));
+}
+
+std::vector<store::Xattr> xattrs_of(archive_entry* header) {
+  std::vector<store::Xattr> xattrs;
+  archive_entry_xattr_reset(header);
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  while (archive_entry_xattr_next(header, &name, &value, &size) == ARCHIVE_OK) {
+    std::string_view text = name;
+    // The others belong to the machine that the archive was made on (SELinux labels, overlay bookkeeping).
+    if (text != "security.capability" && !text.starts_with("user.")) continue;
+    if (store::is_bookkeeping(text)) continue;
+    xattrs.push_back({std::string(text), std::string(static_cast<const char*>(value), size)});
+  }
+  std::sort(xattrs.begin(), xattrs.end());
+  return xattrs;
+}
+
+store::Entry entry_of(archive_entry* header, std::string path) {
+  store::Entry entry;
+  entry.path = std::move(path);
+  entry.mode = static_cast<std::uint32_t>(archive_entry_perm(header));
+  entry.uid = static_cast<std::uint32_t>(archive_entry_uid(header));
+  entry.gid = static_cast<std::uint32_t>(archive_entry_gid(header));
+  entry.mtime = archive_entry_mtime(header);
+  entry.xattrs = xattrs_of(header);
+  return entry;
+}
+
+}  // namespace
+
+TreeWriter::TreeWriter(int directory, TreeWriterOptions options) : directory_(directory), options_(options) {
+  store::Entry root;
+  root.type = store::EntryType::directory;
+  root.mode = 0755;
+  remember(std::move(root));
+}
+
+store::Entry& TreeWriter::remember(store::Entry entry) {
+  index_[entry.path] = entries_.size();
+  return entries_.emplace_back(std::move(entry));
+}
+
+const store::Entry* TreeWriter::find(std::string_view path) const {
+  auto found = index_.find(std::string(path));
+  return found == index_.end() ? nullptr : &entries_[found->second];
+}
+
+int TreeWriter::parent_of(const std::string& path) {
+  auto parent = parent_path(path);
+  if (parent.empty()) return directory_;
+  if (!parent_ || parent_path_ != parent) {
+    parent_ = open_at(directory_, std::string(parent), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    parent_path_ = parent;
+  }
+  return parent_.get();
+}
+
+std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_view name,
+                                      std::string_view prefix) const {
+  if (name.starts_with('/')) {
+    throw StepError(fmt::format("{}: refused: the path \"{}\" is absolute", archive.label(), name));
+  }
+  std::string path(prefix);
+  for (std::size_t begin = 0; begin <= name.size();) {
+    auto end = std::min(name.find('/', begin), name.size());
+    auto part = name.substr(begin, end - begin);
+    begin = end + 1;
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      throw StepError(fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), name));
+    }
+    // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
+    if (part.starts_with(".wh.")) {
+      throw StepError(fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
+                                  "archive of a container's file system (`podman export`), not of one of its layers",
+                                  archive.label(), name));
+    }
+    if (!path.empty()) path += '/';
+    path += part;
+  }
+  if (auto complaint = store::length_complaint(path)) {
+    throw StepError(fmt::format("{}: refused: {}", archive.label(), *complaint));
+  }
+  return path;
+}
+
+void TreeWriter::require_parent(const ArchiveReader& archive, const std::string& path) {
+  std::string parent(parent_path(path));
+  const auto* entry = find(parent);
+  if (!entry) {
+    // Archives may leave directories out; they get what mkdir would give.
+    require_parent(archive, parent);
+    add_directory(parent, 0755, 0);
+    return;
+  }
+  if (entry->type != store::EntryType::directory) {
+    throw StepError(fmt::format("{}: refused: \"{}\" passes through \"{}\", which is not a directory of this archive",
+                                archive.label(), path, parent));
+  }
+}
+
+void TreeWriter::require_new(const ArchiveReader& archive, const std::string& path) const {
+  if (find(path)) throw StepError(fmt::format("{}: refused: \"{}\" appears twice", archive.label(), path));
+}
+
+void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
+                         const std::function<void(std::string_view)>& seen) {
+  while (archive_entry* header = archive.next()) {
+    const char* name = archive_entry_pathname(header);
+    if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
+    auto entry = entry_of(header, relative_path(archive, name, prefix));
+    seen(entry.path);
+    if (const char* link = archive_entry_hardlink(header)) {
+      entry.target = relative_path(archive, link, prefix);
+      extract_hardlink(archive, std::move(entry));
+      continue;
+    }
+    extract_entry(archive, header, std::move(entry));
+  }
+}
+
+void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry) {
+  switch (archive_entry_filetype(header)) {
+    case AE_IFDIR:
+      return extract_directory(archive, std::move(entry));
+    case AE_IFREG:
+      return extract_regular(archive, std::move(entry));
+    case AE_IFLNK:
+      require_parent(archive, entry.path);
+      require_new(archive, entry.path);
+      entry.target = archive_entry_symlink(header) ? archive_entry_symlink(header) : "";
+      return extract_symlink(std::move(entry));
+    case AE_IFIFO:
+      require_parent(archive, entry.path);
+      require_new(archive, entry.path);
+      return extract_fifo(std::move(entry));
+    default:
+      break;
+  }
+  bool below_dev = entry.path.starts_with("dev/");
+  if (options_.devices == DeviceNodes::leave_out_below_dev && below_dev) return;
+  throw StepError(fmt::format("{}: refused: \"{}\" is a device node or a socket", archive.label(), entry.path));
+}
+
+void TreeWriter::extract_directory(const ArchiveReader& archive, store::Entry entry) {
+  entry.type = store::EntryType::directory;
+  const auto* known = find(entry.path);
+  if (known && known->type != store::EntryType::directory) require_new(archive, entry.path);
+  if (!known) {
+    require_parent(archive, entry.path);
+    std::string name(base_name(entry.path));
+    if (::mkdirat(parent_of(entry.path), name.c_str(), 0700) != 0) fail_writing(entry.path, errno);
+    remember(std::move(entry));
+    return;
+  }
+  entries_[index_.at(entry.path)] = std::move(entry);
+}
+
+void TreeWriter::add_directory(std::string path, unsigned mode, std::int64_t mtime) {
+  std::string name(base_name(path));
+  if (::mkdirat(parent_of(path), name.c_str(), 0700) != 0) fail_writing(path, errno);
+  store::Entry entry;
+  entry.path = std::move(path);
+  entry.type = store::EntryType::directory;
+  entry.mode = mode;
+  entry.mtime = mtime;
+  remember(std::move(entry));
+}
+
+void TreeWriter::extract_regular(ArchiveReader& archive, store::Entry entry) {
+  entry.type = store::EntryType::regular;
+  require_parent(archive, entry.path);
+  require_new(archive, entry.path);
+  std::string name(base_name(entry.path));
+  auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  Blake3 hasher;
+  while (std::size_t count = archive.read(buffer_)) {
+    written_ += count;
+    if (written_ > options_.byte_limit) {
+      throw StepError(fmt::format(
+          "{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
+          archive.label(), options_.byte_limit >> 20));
+    }
+    std::string_view bytes(buffer_.data(), count);
+    hasher.update(bytes);
+    write_all(file.get(), bytes, entry.path);
+    entry.size += count;
+  }
+  entry.content = hasher.finish();
+  apply_metadata(file.get(), entry);
+  remember(std::move(entry));
+}
+
+void TreeWriter::add_file(std::string path, std::string_view bytes, std::int64_t mtime) {
+  std::string name(base_name(path));
+  auto file = open_at(parent_of(path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  store::Entry entry;
+  entry.path = std::move(path);
+  entry.type = store::EntryType::regular;
+  entry.mode = 0644;
+  entry.mtime = mtime;
+  entry.size = bytes.size();
+  entry.content = blake3(bytes);
+  write_all(file.get(), bytes, entry.path);
+  apply_metadata(file.get(), entry);
+  remember(std::move(entry));
+}
+
+void TreeWriter::extract_symlink(store::Entry entry) {
+  entry.type = store::EntryType::symlink;
+  entry.mode = 0777;
+  entry.xattrs.clear();
+  std::string name(base_name(entry.path));
+  int parent = parent_of(entry.path);
+  if (::symlinkat(entry.target.c_str(), parent, name.c_str()) != 0) fail_writing(entry.path, errno);
+  apply_link_metadata(parent, name.c_str(), entry);
+  remember(std::move(entry));
+}
+
+void TreeWriter::extract_fifo(store::Entry entry) {
+  entry.type = store::EntryType::fifo;
+  entry.xattrs.clear();
+  std::string name(base_name(entry.path));
+  int parent = parent_of(entry.path);
+  if (::mkfifoat(parent, name.c_str(), 0600) != 0) fail_writing(entry.path, errno);
+  apply_link_metadata(parent, name.c_str(), entry);
+  remember(std::move(entry));
+}
+
+void TreeWriter::extract_hardlink(const ArchiveReader& archive, store::Entry entry) {
+  const auto* target = find(entry.target);
+  if (!target || target->type != store::EntryType::regular) {
+    throw StepError(fmt::format("{}: refused: the hard link \"{}\" points to \"{}\", which is no file of this archive",
+                                archive.label(), entry.path, entry.target));
+  }
+  require_parent(archive, entry.path);
+  require_new(archive, entry.path);
+  std::string name(base_name(entry.path));
+  if (::linkat(directory_, entry.target.c_str(), parent_of(entry.path), name.c_str(), 0) != 0) {
+    fail_writing(entry.path, errno);
+  }
+  entry.type = store::EntryType::hardlink;
+  remember(std::move(entry));
+}
+
+store::Listing TreeWriter::finish() {
+  parent_.reset();
+  // Children before parents: making or changing a child no longer touches its parent's time then.
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (entry->type != store::EntryType::directory) continue;
+    auto directory = open_at(directory_, entry->path.empty() ? "." : entry->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    apply_metadata(directory.get(), *entry);
+  }
+  return canonical_hardlinks(std::move(entries_));
+}
+
+}  // namespace karapace::trees

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// TreeWriter: extracts an untrusted archive into a fresh directory and lists what it wrote.
+//
+// The tree starts empty and nobody else writes to it, so the writer knows every entry: a path whose parent is not a
+// directory that this archive made is refused. Hence no link of the archive is ever followed. Refused as well: absolute
+// paths, "..", hard links to anything but a regular file of the same archive, the same path twice (directories may
+// repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev),
+// paths that are too long (store/path_limit.hpp) and more bytes than the limit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "runtime/trees/archive_reader.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::trees {
+
+enum class DeviceNodes { refuse, leave_out_below_dev };
+
+struct TreeWriterOptions {
+  DeviceNodes devices = DeviceNodes::refuse;
+  std::uint64_t byte_limit = 0;  // of file contents in all
+};
+
+class TreeWriter {
+ public:
+  /// Writes below `directory`, which must be empty.
+  TreeWriter(int directory, TreeWriterOptions options);
+
+  /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` with the path of each in the
+  /// archive's order. StepError with the archive's label.
+  void extract(ArchiveReader& archive, std::string_view prefix,
+               const std::function<void(std::string_view path)>& seen);
+  /// Writes one more regular file (mode 0644, owner 0:0). Parents must exist.
+  void add_file(std::string path, std::string_view bytes, std::int64_t mtime);
+  void add_directory(std::string path, unsigned mode, std::int64_t mtime);
+  /// Sets the directories' times and returns the listing. The writer is finished then.
+  store::Listing finish();
+
+  const store::Entry* find(std::string_view path) const;
+
+ private:
+  std::string relative_path(const ArchiveReader& archive, std::string_view name, std::string_view prefix) const;
+  void extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry);
+  void extract_directory(const ArchiveReader& archive, store::Entry entry);
+  void extract_regular(ArchiveReader& archive, store::Entry entry);
+  void extract_symlink(store::Entry entry);
+  void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
+  void extract_fifo(store::Entry entry);
+  void require_parent(const ArchiveReader& archive, const std::string& path);
+  void require_new(const ArchiveReader& archive, const std::string& path) const;
+  int parent_of(const std::string& path);
+  store::Entry& remember(store::Entry entry);
+
+  int directory_;
+  TreeWriterOptions options_;
+  std::vector<store::Entry> entries_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::vector<char> buffer_ = std::vector<char>(256 * 1024);
+  std::uint64_t written_ = 0;
+  Fd parent_;  // the directory opened last, most entries share it with their neighbour
+  std::string parent_path_;
+};
+
+}  // namespace karapace::trees
