@@ -87,4 +87,9 @@ struct GlobalArguments {
 };
 void declare_globals(Options& options, GlobalArguments& arguments);
 
+// The program `karapace` as a function: finds the command, parses, runs, and turns errors into exit codes.
+
+/// `words`: the command line without the program's own name. The result is the exit status. Catches every exception.
+int run_program(std::span<const std::string> words) noexcept;
+
 }  // namespace karapace::cli

@@ -14,7 +14,7 @@
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
 #include "remote/fetch_step.hpp"
-#include "remote/plain_download.hpp"
+#include "remote/download.hpp"
 
 namespace {
 

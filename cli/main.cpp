@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/inherited_state.hpp"
-#include "cli/program.hpp"
+#include "cli/command.hpp"
 
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();

@@ -9,6 +9,8 @@
 
 #include "proof/file_comparison.hpp"
 #include "proof/record_comparison.hpp"
+#include "proof/record_document.hpp"
+#include "proof/recorded_graph.hpp"
 #include "proof/variation.hpp"
 
 namespace karapace::proof {
@@ -27,5 +29,20 @@ struct Reproduction {
   std::string against;               // the file that was compared with; empty when nothing was read
   std::optional<std::filesystem::path> kept;  // the second store, when it stays
 };
+
+/// Comparing this store's records with those that another machine exported, without their bytes.
+struct ReadDocument {
+  std::string file;  // as it was named
+  std::vector<ExportedStep> steps;
+};
+
+/// Error when there is no such file, or it is no such document.
+ReadDocument read_document(const std::string& file);
+
+/// All its steps. NotFoundError, with the remedy, when one of them is not built here.
+RecordedGraph graph_of_document(const store::Store& store, const ReadDocument& document);
+
+/// The records here are the first, the document's the second. NotFoundError when the document lacks a step.
+Reproduction compare_with_document(const store::Store& store, const RecordedGraph& graph, const ReadDocument& document);
 
 }  // namespace karapace::proof

@@ -144,6 +144,8 @@ class Download {
   std::unique_ptr<TransferClient> client_;
 };
 
+constexpr std::uint64_t largest = std::uint64_t{64} << 30;
+
 }  // namespace
 
 BlobOutput download(const store::Store& store, const DownloadRequest& request) {
@@ -156,6 +158,24 @@ BlobOutput download(const store::Store& store, const DownloadRequest& request, c
   BlobOutput output{BlobId(digests.blake3), digests.sha256, request.size};
   store.add_blob(output.blob, file.path());
   return output;
+}
+
+void download_plain(const std::string& url, const std::filesystem::path& path) {
+  auto unfinished = path;
+  unfinished += ".part";
+  std::filesystem::remove(unfinished);
+  PartialFile file(unfinished, largest, PartialFile::Size::limit);
+  TransferOptions options;
+  TransferClient client(options);
+  Attempt attempt{Attempt::Result::interrupted, {}};
+  for (unsigned round = 0; attempt.result == Attempt::Result::interrupted && round <= options.retries; ++round) {
+    attempt = client.get(url, file);
+  }
+  if (attempt.result != Attempt::Result::complete) {
+    std::filesystem::remove(unfinished);
+    throw RemoteError(fmt::format("cannot download {}: {}", url, attempt.reason));
+  }
+  std::filesystem::rename(unfinished, path);
 }
 
 }  // namespace karapace::remote

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,5 +33,13 @@ struct DownloadRequest {
 BlobOutput download(const store::Store& store, const DownloadRequest& request);
 /// The same in the caller's staging directory: gc keeps the blob while that lives, so a record can still be written.
 BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging);
+
+// Plain download: a URL's bytes into a file, when neither their size nor where they belong is known yet.
+//
+// Used when a base archive is locked for the first time: its size becomes known by having it. The caller verifies the
+// digest.
+
+/// Replaces `path`, which exists only when everything arrived. RemoteError naming the URL and what went wrong.
+void download_plain(const std::string& url, const std::filesystem::path& path);
 
 }  // namespace karapace::remote

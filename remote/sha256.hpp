@@ -20,10 +20,8 @@ class Sha256Hasher {
   Sha256 finish();
 
  private:
-  struct Free {
-    void operator()(void* context) const noexcept;
-  };
-  std::unique_ptr<void, Free> context_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace karapace::remote

@@ -9,7 +9,6 @@
 #include "cli/output_file.hpp"
 #include "generator/project/graphviz.hpp"
 #include "generator/timing/dot_text.hpp"
-#include "generator/timing/graph_json.hpp"
 
 namespace karapace::cli {
 

@@ -8,7 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/measured_side.hpp"
 #include "cli/output_file.hpp"
-#include "generator/timing/trace_text.hpp"
+#include "generator/timing/dot_text.hpp"
 
 namespace karapace::cli {
 

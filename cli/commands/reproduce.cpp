@@ -13,7 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
-#include "proof/document_comparison.hpp"
+#include "proof/record_comparison.hpp"
 #include "proof/rebuild.hpp"
 #include "store/identifiers.hpp"
 

@@ -16,7 +16,6 @@
 #include "cli/output_file.hpp"
 #include "cli/store_access.hpp"
 #include "generator/project/control_files.hpp"
-#include "generator/project/toolchain_directory.hpp"
 #include "generator/project/toolchain_text.hpp"
 #include "store/environment.hpp"
 #include "store/root.hpp"

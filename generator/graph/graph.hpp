@@ -41,8 +41,9 @@ struct Edge {
 std::string description(const Edge& edge);
 
 struct Graph {
-  /// In the order of declaration: fetches, unpacks, installs, setups, environments; among equals the heavy first.
-  /// An edge's inputs are declared before it.
+  /// In the order of declaration, which is the order in which Ninja starts what is ready: the packages of bases, bases,
+  /// other packages, installs, setups, environments; among equals the heavy first, each fetch before its unpack. An
+  /// edge's inputs are declared before it.
   std::vector<Edge> edges;
   bool operator==(const Graph&) const = default;
 };
@@ -57,6 +58,7 @@ class Planner {
 
  private:
   class Addition;
+  std::vector<bool> parts_of_bases() const;
   struct PackageId {
     Sha256 sha256;
     std::uint64_t size = 0;

@@ -166,22 +166,37 @@ std::vector<StepKey> Planner::add(const Lock& lock, std::string_view canonical) 
 
 namespace {
 
-/// Where an edge of this kind is declared; a bootstrap comes before what is installed on top of it.
-int rank(const Edge& edge) {
-  switch (edge.step.kind) {
-    case StepKind::fetch: return 0;
-    case StepKind::unpack: return 1;
-    case StepKind::install: return edge.step.parameter("base-layers") == "0" ? 2 : 3;
-    case StepKind::setup: return 4;
-    case StepKind::commit: return 5;
-    case StepKind::environment: return 6;
-  }
-  return 7;
+/// What is declared together. Ninja starts the edges that are ready in the order of their declaration, and the base is
+/// what most others wait for: configuring it takes one processor, and the other packages are unpacked meanwhile.
+enum class Section { base_contents, base_install, contents, install, setup, commit, environment };
+
+bool is_bootstrap(const Edge& edge) {
+  return edge.step.kind == StepKind::install && edge.step.parameter("base-layers") == "0";
 }
 
+bool is_archive(const Edge& edge) {
+  return edge.step.kind == StepKind::unpack && edge.step.parameter("format") == "tar";
+}
+
+Section section(const Edge& edge, bool of_base) {
+  switch (edge.step.kind) {
+    case StepKind::fetch:
+    case StepKind::unpack: return of_base ? Section::base_contents : Section::contents;
+    case StepKind::install: return is_bootstrap(edge) ? Section::base_install : Section::install;
+    case StepKind::setup: return Section::setup;
+    case StepKind::commit: return Section::commit;
+    case StepKind::environment: break;
+  }
+  return Section::environment;
+}
+
+/// An unpack follows its fetch: so each of Ninja's slots downloads and unpacks in turn, and neither the network nor the
+/// processors wait for the other to be done with everything.
 struct Order {
-  int rank = 0;
+  Section section{};
   std::uint64_t lightness = 0;
+  StepKey content;  // of an unpack its fetch
+  StepKind kind{};
   StepKey key;
   std::size_t index = 0;
   auto operator<=>(const Order&) const = default;
@@ -189,11 +204,34 @@ struct Order {
 
 }  // namespace
 
+/// Of each edge whether a base is made of it: the packages of a bootstrap, an archive, and what these are fetched as.
+std::vector<bool> Planner::parts_of_bases() const {
+  std::vector<bool> parts(edges_.size());
+  auto mark = [&](const StepKey& key) {
+    auto index = by_key_.at(key);
+    parts[index] = true;
+    for (const auto& input : edges_[index].step.inputs) parts[by_key_.at(input)] = true;
+  };
+  for (const auto& edge : edges_) {
+    if (is_archive(edge)) mark(edge.key);
+    if (!is_bootstrap(edge)) continue;
+    for (const auto& input : edge.step.inputs) mark(input);
+  }
+  return parts;
+}
+
 Graph Planner::finish() && {
+  auto parts = parts_of_bases();
   by_key_.clear();
   packages_.clear();
-  std::vector<Order> order(edges_.size());
-  for (std::size_t i = 0; i < edges_.size(); ++i) order[i] = {rank(edges_[i]), ~edges_[i].weight, edges_[i].key, i};
+  std::vector<Order> order;
+  order.reserve(edges_.size());
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    const auto& edge = edges_[i];
+    bool unpack = edge.step.kind == StepKind::unpack;
+    const auto& content = unpack ? edge.step.inputs.front() : edge.key;
+    order.push_back({section(edge, parts[i]), ~edge.weight, content, edge.step.kind, edge.key, i});
+  }
   std::sort(order.begin(), order.end());
   Graph graph;
   graph.edges.reserve(edges_.size());

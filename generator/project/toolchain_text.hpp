@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/project/own_directory.hpp"
 #include "store/identifiers.hpp"
+#include "store/toolchain.hpp"
 
 namespace karapace::generator {
 
@@ -48,5 +50,13 @@ std::string toolchain_text(const Toolchain& toolchain, const std::filesystem::pa
 /// CMakeUserPresets.json with one configure, build and test preset, "karapace-<name>", for the toolchain in
 /// `directory`.
 std::string toolchain_preset(const Toolchain& toolchain, const std::filesystem::path& directory);
+
+// A toolchain where a person wants it, instead of in the store.
+
+/// Puts the files into `directory` in place of an older toolchain: they are made in a fresh directory beside it, which
+/// then takes its name. Nothing is removed but the files of a toolchain, by name and through no link. Error when the
+/// directory is a link or holds anything else, and when the way to it has a link that is not to be followed.
+void write_toolchain(const std::filesystem::path& directory, const store::ToolchainFiles& files,
+                     const OwnDirectory::WrittenBySessions& written_by_sessions = {});
 
 }  // namespace karapace::generator

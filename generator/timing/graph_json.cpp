@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/timing/graph_json.hpp"
+#include "generator/timing/dot_text.hpp"
 
 #include <iterator>
 

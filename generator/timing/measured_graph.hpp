@@ -6,15 +6,16 @@
 // long as a log keeps that line, even when later builds only found the record there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "generator/graph/graph.hpp"
-#include "generator/timing/critical_path.hpp"
 #include "generator/timing/ninja_log.hpp"
 #include "store/identifiers.hpp"
 
@@ -69,6 +70,18 @@ struct LastBuild {
 
 /// What projects call their environments, by the environment's step: names belong to projects, not to locks.
 using EnvironmentNames = std::unordered_map<StepKey, std::string>;
+
+/// The critical path: the chain of edges, each an input of the next, whose durations add up to the most. However many
+/// processors there are, a build from nothing takes at least that long.
+struct CriticalPath {
+  std::vector<std::size_t> edges;  // first to last; empty when no edge took any time
+  Milliseconds duration{};
+};
+
+/// `inputs[i]`: the edges that edge i waits for, in any order. Edges that wait for each other in a ring count as if
+/// they took no time. Among chains of one duration the one with more edges, then the one with earlier edges, from its
+/// end.
+CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std::span<const Milliseconds> durations);
 
 struct MeasuredGraph {
   Graph graph;

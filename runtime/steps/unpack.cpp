@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <set>
 
 #include <archive_entry.h>
@@ -25,6 +26,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/archive_reader.hpp"
 #include "runtime/trees/tree_writer.hpp"
+#include "runtime/trees/xz_reader.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
 
@@ -33,6 +35,9 @@ namespace karapace::steps {
 namespace {
 
 constexpr std::uint64_t default_byte_limit = std::uint64_t{8} << 30;
+constexpr std::int64_t large_member = std::int64_t{4} << 20;  // compressed; smaller ones rarely have two blocks
+
+enum class Decompression { plain, parallel };
 
 std::uint64_t byte_limit() {
   const char* text = std::getenv("KARAPACE_UNPACK_LIMIT");
@@ -110,7 +115,8 @@ class DebUnpacker {
       if (!is_control && !is_data) continue;
       if (is_control ? control : data) throw StepError(fmt::format("{}: refused: two members \"{}\"", label_, name));
       (is_control ? control : data) = true;
-      extract_member(outer, is_control ? "control" : "data");
+      bool large = name.ends_with(".tar.xz") && archive_entry_size(header) >= large_member;
+      extract_member(outer, is_control ? "control" : "data", large ? Decompression::parallel : Decompression::plain);
     }
     if (!control || !data) throw StepError(fmt::format("{}: not a Debian package: a member is missing", label_));
   }
@@ -138,9 +144,15 @@ class DebUnpacker {
     }
   }
 
-  void extract_member(trees::ArchiveReader& outer, std::string_view prefix) {
-    trees::ArchiveReader inner(trees::ArchiveFormat::tar, [&](std::span<char> buffer) { return outer.read(buffer); },
-                        fmt::format("{}: {}.tar", label_, prefix));
+  void extract_member(trees::ArchiveReader& outer, std::string_view prefix, Decompression decompression) {
+    auto label = fmt::format("{}: {}.tar", label_, prefix);
+    trees::ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
+    std::optional<trees::XzReader> xz;
+    if (decompression == Decompression::parallel) {
+      xz.emplace(std::move(bytes), label);
+      bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
+    }
+    trees::ArchiveReader inner(trees::ArchiveFormat::tar, std::move(bytes), label);
     writer_.add_directory(std::string(prefix), 0755, mtime_);
     writer_.extract(inner, prefix, [&](std::string_view path) {
       if (prefix == "data") remember_in_list(path);

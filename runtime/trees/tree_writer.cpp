@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -15,13 +19,45 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "runtime/trees/file_metadata.hpp"
-#include "runtime/trees/hardlinks.hpp"
 #include "store/file_attributes.hpp"
+#include "store/listing.hpp"
 #include "store/path_limit.hpp"
 
 namespace karapace::trees {
 
 namespace {
+
+// Hard-link groups in canonical form.
+
+/// Takes entries whose hard links name any regular file among them, and gives the listing in which each group's first
+/// path is the regular file and all others point to it.
+store::Listing canonical_hardlinks(std::vector<store::Entry> entries) {
+  std::map<std::string, std::vector<std::size_t>> groups;  // path of the regular file -> its other names
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].type == store::EntryType::hardlink) groups[entries[i].target].push_back(i);
+  }
+  if (groups.empty()) return store::Listing(std::move(entries));
+  std::unordered_map<std::string, std::size_t> files;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].type == store::EntryType::regular) files.emplace(entries[i].path, i);
+  }
+  for (auto& [target, names] : groups) {
+    names.push_back(files.at(target));
+    auto by_path = [&](std::size_t a, std::size_t b) { return entries[a].path < entries[b].path; };
+    std::sort(names.begin(), names.end(), by_path);
+    store::Entry file = entries[files.at(target)];
+    for (std::size_t name : names) {
+      store::Entry link;
+      link.path = entries[name].path;
+      link.type = store::EntryType::hardlink;
+      link.target = entries[names.front()].path;
+      entries[name] = std::move(link);
+    }
+    file.path = entries[names.front()].path;
+    entries[names.front()] = std::move(file);
+  }
+  return store::Listing(std::move(entries));
+}
 
 std::string_view parent_path(std::string_view path) {
   auto slash = path.rfind('/');
@@ -213,15 +249,14 @@ void TreeWriter::extract_regular(ArchiveReader& archive, store::Entry entry) {
   std::string name(base_name(entry.path));
   auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   Blake3 hasher;
-  std::vector<char> buffer(256 * 1024);
-  while (std::size_t count = archive.read(buffer)) {
+  while (std::size_t count = archive.read(buffer_)) {
     written_ += count;
     if (written_ > options_.byte_limit) {
       throw StepError(fmt::format(
           "{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
           archive.label(), options_.byte_limit >> 20));
     }
-    std::string_view bytes(buffer.data(), count);
+    std::string_view bytes(buffer_.data(), count);
     hasher.update(bytes);
     write_all(file.get(), bytes, entry.path);
     entry.size += count;

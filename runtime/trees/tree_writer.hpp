@@ -62,6 +62,7 @@ class TreeWriter {
   TreeWriterOptions options_;
   std::vector<store::Entry> entries_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::vector<char> buffer_ = std::vector<char>(256 * 1024);
   std::uint64_t written_ = 0;
   Fd parent_;  // the directory opened last, most entries share it with their neighbour
   std::string parent_path_;

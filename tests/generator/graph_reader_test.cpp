@@ -72,10 +72,10 @@ TEST(GraphReader, ReadsQuotedWordsBack) {
 TEST(GraphReader, RefusesAKeyThatIsNotItsSteps) {
   auto text = text_of({sample_lock({"git"})});
   EXPECT_EQ(refusal(replaced(text, "size=1050", "size=1051")),
-            "build.ninja:43: the step's key is not what its kind, arguments and inputs give: the file was changed by "
+            "build.ninja:39: the step's key is not what its kind, arguments and inputs give: the file was changed by "
             "hand");
   EXPECT_EQ(refusal(replaced(text, "format=deb", "format=tar")).substr(0, 40),
-            "build.ninja:55: the step's key is not wh");
+            "build.ninja:43: the step's key is not wh");
 }
 
 TEST(GraphReader, BelievesNoDescriptionThatWasWrittenByHand) {
@@ -101,9 +101,9 @@ TEST(GraphReader, RefusesWhatNoGraphOfOursHas) {
   EXPECT_EQ(refusal(replaced(text, ": fetch\n", ": phony\n")),
             "build.ninja:39: there is no kind of step \"phony\"; a newer Karapace may know it");
   EXPECT_EQ(refusal(replaced(text, "  what = lock", "  why = lock")),
-            "build.ninja:40: the step's variable \"what\" is missing: run `karapace gen` again");
+            "build.ninja:60: the step's variable \"what\" is missing: run `karapace gen` again");
   EXPECT_EQ(refusal(replaced(text, "--hint path=", "--hint mirrors=")),
-            "build.ninja:46: \"mirrors\" is not a hint that a graph has");
+            "build.ninja:42: \"mirrors\" is not a hint that a graph has");
 }
 
 TEST(GraphReader, RefusesEveryCutOffFile) {

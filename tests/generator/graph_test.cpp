@@ -50,12 +50,12 @@ TEST(Graph, HasOneEdgePerStepInGoodOrder) {
   auto id = environment_id(lock).short_hex();
   auto size = serialise(lock).size();
   ASSERT_GT(size, 1070u);
-  EXPECT_EQ(descriptions(plan(std::vector{lock})),
-            (std::vector<std::string>{"fetch lock " + id, "fetch ripgrep 1.0-1", "fetch libc6 2.36-9+deb12u13",
-                                      "fetch dpkg 1.21.22", "fetch git 1.0-1", "unpack ripgrep 1.0-1",
-                                      "unpack libc6 2.36-9+deb12u13", "unpack dpkg 1.21.22", "unpack git 1.0-1",
-                                      "install base debian/bookworm, 2 packages", "install 2 packages",
-                                      "environment " + id}));
+  EXPECT_EQ(
+      descriptions(plan(std::vector{lock})),
+      (std::vector<std::string>{"fetch libc6 2.36-9+deb12u13", "unpack libc6 2.36-9+deb12u13", "fetch dpkg 1.21.22",
+                                "unpack dpkg 1.21.22", "install base debian/bookworm, 2 packages", "fetch lock " + id,
+                                "fetch ripgrep 1.0-1", "unpack ripgrep 1.0-1", "fetch git 1.0-1", "unpack git 1.0-1",
+                                "install 2 packages", "environment " + id}));
 }
 
 TEST(Graph, InstallReadsLayersThenPackagesInInstallOrder) {
@@ -122,6 +122,34 @@ TEST(Graph, InputsAreDeclaredBeforeTheirUsers) {
   for (const auto& edge : graph.edges) {
     for (const auto& input : edge.step.inputs) EXPECT_TRUE(declared.contains(input)) << description(edge);
     declared.insert(edge.key);
+  }
+}
+
+// So Ninja configures a base while it unpacks the rest.
+TEST(Graph, BasesAreDeclaredBeforeWhatOnlyOthersNeed) {
+  Graph graph = plan(std::vector{sample_lock_with_everything(), sample_archive_lock({"jq"}), sample_lock({"git"})});
+  std::set<StepKey> needed;
+  auto last_base = graph.edges.begin();
+  for (auto edge = graph.edges.begin(); edge != graph.edges.end(); ++edge) {
+    bool bootstrap = edge->step.kind == StepKind::install && edge->step.required("base-layers") == "0";
+    bool archive = edge->step.kind == StepKind::unpack && edge->step.required("format") == "tar";
+    if (!bootstrap && !archive) continue;
+    last_base = edge;
+    needed.insert(edge->key);
+  }
+  ASSERT_EQ(needed.size(), 2u);
+  for (auto edge = std::make_reverse_iterator(last_base + 1); edge != graph.edges.rend(); ++edge) {
+    EXPECT_TRUE(needed.contains(edge->key)) << description(*edge);
+    needed.insert(edge->step.inputs.begin(), edge->step.inputs.end());
+  }
+}
+
+TEST(Graph, AnUnpackFollowsItsFetch) {
+  auto edges = plan(std::vector{sample_lock_with_everything(), sample_lock({"git", "jq"})}).edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    if (edges[i].step.kind != StepKind::unpack) continue;
+    ASSERT_GT(i, 0u);
+    EXPECT_EQ(edges[i].step.inputs.front(), edges[i - 1].key) << description(edges[i]);
   }
 }
 

@@ -9,9 +9,7 @@
 
 #include "accept.hpp"
 #include "generator/timing/dot_text.hpp"
-#include "generator/timing/graph_json.hpp"
 #include "generator/timing/overview.hpp"
-#include "generator/timing/trace_text.hpp"
 #include "sample_lock.hpp"
 #include "timing_sample.hpp"
 

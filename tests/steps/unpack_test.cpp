@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 
 #include <gtest/gtest.h>
+#include <lzma.h>
 #include <unistd.h>
 
 #include "base/durable_file.hpp"
@@ -24,6 +26,38 @@ std::string member(const char* name, const std::string& bytes) {
   return header + bytes + (bytes.size() % 2 ? "\n" : "");
 }
 
+constexpr const char* control = "Package: x\nVersion: 1\nArchitecture: all\n";
+
+/// As dpkg-deb compresses: in blocks that do not depend on each other.
+std::string xz(const std::string& bytes) {
+  lzma_stream stream = LZMA_STREAM_INIT;
+  lzma_mt options{};
+  options.threads = 2;
+  options.block_size = 1 << 20;
+  options.check = LZMA_CHECK_CRC64;
+  EXPECT_EQ(lzma_stream_encoder_mt(&stream, &options), LZMA_OK);
+  std::string packed(bytes.size() + (1 << 20), 0);
+  stream.next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  stream.avail_in = bytes.size();
+  stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
+  stream.avail_out = packed.size();
+  EXPECT_EQ(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
+  packed.resize(stream.total_out);
+  lzma_end(&stream);
+  return packed;
+}
+
+/// A tar archive of 8 MB that can not be compressed much.
+std::string large_tar() {
+  std::mt19937 dice(8);
+  std::string noise(std::size_t{8} << 20, 0);
+  for (char& byte : noise) byte = static_cast<char>(dice());
+  return TarBuilder()
+      .add({.name = "./", .type = '5', .mode = 0755})
+      .add({.name = "./noise", .content = noise})
+      .finish();
+}
+
 class Unpacking : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -40,13 +74,23 @@ class Unpacking : public ::testing::Test {
   }
 
   /// What unpacking a package with these control files says.
-  std::string refusal(const TarBuilder& control) {
-    auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", control.finish()) +
+  std::string refusal(const TarBuilder& members) {
+    auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", members.finish()) +
                member("data.tar", TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).finish());
     return unpacking("deb", deb);
   }
   /// The same of a root file system.
   std::string refusal_of_root(const TarBuilder& root) { return unpacking("tar", root.finish()); }
+  /// The same of a package with this data member.
+  std::string refusal_of_data(const char* name, const std::string& bytes) {
+    return unpacking("deb", package(name, bytes));
+  }
+  /// A package with this data member.
+  static std::string package(const char* name, const std::string& bytes) {
+    return "!<arch>\n" + member("debian-binary", "2.0\n") +
+           member("control.tar", TarBuilder().add({.name = "./control", .content = control}).finish()) +
+           member(name, bytes);
+  }
   /// The digest of the layer that is made.
   std::string layer_of(const std::string& format, const std::string& bytes) {
     EXPECT_EQ(unpacking(format, bytes), "accepted");
@@ -82,7 +126,24 @@ class Unpacking : public ::testing::Test {
   StepOutput made_;
 };
 
-constexpr const char* control = "Package: x\nVersion: 1\nArchitecture: all\n";
+TEST_F(Unpacking, LargePackagesGiveTheSameLayerHoweverTheyAreCompressed) {
+  auto data = large_tar();
+  auto packed = xz(data);
+  ASSERT_GT(packed.size(), std::size_t{4} << 20);
+  EXPECT_EQ(layer_of("deb", package("data.tar.xz", packed)), layer_of("deb", package("data.tar", data)));
+}
+
+TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
+  auto packed = xz(large_tar());
+  EXPECT_EQ(refusal_of_data("data.tar.xz", packed.substr(0, packed.size() - 2'000'000)),
+            "unpack x: data.tar: the archive is damaged: truncated input");
+  auto damaged = packed;
+  damaged[packed.size() / 2] ^= 1;
+  EXPECT_EQ(refusal_of_data("data.tar.xz", damaged),
+            "unpack x: data.tar: the archive is damaged: corrupted input data");
+  EXPECT_EQ(refusal_of_data("data.tar.xz", "this is none" + packed),
+            "unpack x: data.tar: the archive is damaged: it is not an xz file");
+}
 
 /// A change of what is made of the same bytes is a change of rules: raise rules(StepKind::unpack) (store/step.cpp), say it in
 /// docs/hash-contract.md, and put number and digest here.

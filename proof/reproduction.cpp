@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proof/document_comparison.hpp"
+#include "proof/reproduction.hpp"
 
 #include <algorithm>
 
