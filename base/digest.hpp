@@ -55,7 +55,7 @@ class Identifier {
   Digest digest_;
 };
 
-using Sha256 = Identifier<struct Sha256Tag>;              // SHA-256 of the bytes
+using Sha256 = Identifier<struct Sha256Tag>;  // SHA-256 of the bytes
 
 /// Streaming BLAKE3.
 class Blake3 {

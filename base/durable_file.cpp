@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole files: reading, and writing that is seen whole or not at all.
+#include "base/durable_file.hpp"
+
 #include <cerrno>
 #include <cstdint>
 
@@ -8,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that are replaced whole: whoever reads finds the old content or the new one, never a part, also when the writer is killed.
-// After a crash of the machine that holds of what was written with Durable::yes; of the rest nothing is promised.
+// Files that are replaced whole: whoever reads finds the old content or the new one, never a part, also when the writer
+// is killed. After a crash of the machine that holds of what was written with Durable::yes; of the rest nothing is
+// promised.
 #pragma once
 
 #include <filesystem>

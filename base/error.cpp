@@ -11,12 +11,9 @@ int exit_code(ErrorKind kind) noexcept {
   switch (kind) {
     case ErrorKind::manifest:
     case ErrorKind::graph:
-    case ErrorKind::lock:
-      return 2;
-    case ErrorKind::store:
-      return 3;
-    default:
-      return 1;
+    case ErrorKind::lock: return 2;
+    case ErrorKind::store: return 3;
+    default: return 1;
   }
 }
 

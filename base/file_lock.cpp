@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // flock(2) locks on files that gc may unlink: a lock counts only while its file still has its name. Without this check
 // one process could hold the lock of an unlinked file while another locks the new file of that name.
+#include "base/file_lock.hpp"
+
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -10,7 +12,6 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "base/file_lock.hpp"
 
 namespace karapace {
 

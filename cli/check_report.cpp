@@ -13,9 +13,9 @@ namespace karapace::cli {
 
 namespace {
 
-using generator::GraphCheck;
-using generator::GraphState;
-using generator::LockCheck;
+using project::GraphCheck;
+using project::GraphState;
+using project::LockCheck;
 
 std::string shown(const std::filesystem::path& path) {
   auto relative = path.lexically_relative(std::filesystem::current_path());
@@ -28,7 +28,7 @@ std::string lock_text(const Context& context, const LockCheck& lock) {
     return fmt::format("{} {} is missing: {} has never been locked\n", wrong, shown(lock.lock), shown(lock.manifest));
   }
   auto text = fmt::format("{} {} does not fit {}:\n", wrong, shown(lock.lock), shown(lock.manifest));
-  for (const auto& difference : lock.differences) text += fmt::format("    {}\n", generator::text(difference));
+  for (const auto& difference : lock.differences) text += fmt::format("    {}\n", lock::text(difference));
   return text;
 }
 
@@ -46,9 +46,9 @@ std::string graph_text(const Context& context, const GraphCheck& check) {
                          graph);
     case GraphState::differs: break;
   }
-  auto detail = context.verbosity > 0 ? generator::Detail::steps : generator::Detail::causes;
+  auto detail = context.verbosity > 0 ? diff::Detail::steps : diff::Detail::causes;
   return fmt::format("{} {} is not what the locks give:\n\n{}", wrong, graph,
-                     generator::diff_text(check.compared->diff, diff_paint(context), detail));
+                     diff::diff_text(check.compared->diff, diff_paint(context), detail));
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ std::string check_text(const Context& context, const GraphCheck& check) {
   return text + "Run `karapace gen`, which brings locks up to date as well, and commit what it changes.\n";
 }
 
-nlohmann::json differences_json(const std::vector<generator::Difference>& differences) {
+nlohmann::json differences_json(const std::vector<lock::Difference>& differences) {
   auto optional = [](const std::optional<std::string>& value) {
     return value ? nlohmann::json(*value) : nlohmann::json();
   };
@@ -96,7 +96,7 @@ nlohmann::json check_json(const GraphCheck& check) {
            {{"graph_file", path_json(check.graph)},
             {"graph_fit", text(check.state)},
             {"damage", check.damage.empty() ? nlohmann::json() : nlohmann::json(check.damage)},
-            {"diff", check.compared ? generator::diff_json(check.compared->diff) : nlohmann::json()}}}};
+            {"diff", check.compared ? diff::diff_json(check.compared->diff) : nlohmann::json()}}}};
 }
 
 }  // namespace karapace::cli

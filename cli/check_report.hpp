@@ -13,10 +13,10 @@
 namespace karapace::cli {
 
 /// What does not fit, why, and the way out; one line when everything fits.
-std::string check_text(const Context& context, const generator::GraphCheck& check);
+std::string check_text(const Context& context, const project::GraphCheck& check);
 /// The fields of "karapace.gen-check".
-nlohmann::json check_json(const generator::GraphCheck& check);
+nlohmann::json check_json(const project::GraphCheck& check);
 /// Why a lock does not fit: the objects in "differences".
-nlohmann::json differences_json(const std::vector<generator::Difference>& differences);
+nlohmann::json differences_json(const std::vector<lock::Difference>& differences);
 
 }  // namespace karapace::cli

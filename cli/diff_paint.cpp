@@ -5,23 +5,22 @@ namespace karapace::cli {
 
 namespace {
 
-Style style_of(generator::Emphasis emphasis) {
+Style style_of(diff::Emphasis emphasis) {
   switch (emphasis) {
-    case generator::Emphasis::strong: return Style::bold;
-    case generator::Emphasis::faint: return Style::dim;
-    case generator::Emphasis::added: return Style::green;
-    case generator::Emphasis::removed: return Style::red;
-    case generator::Emphasis::changed: return Style::yellow;
+    case diff::Emphasis::strong: return Style::bold;
+    case diff::Emphasis::faint: return Style::dim;
+    case diff::Emphasis::added: return Style::green;
+    case diff::Emphasis::removed: return Style::red;
+    case diff::Emphasis::changed: return Style::yellow;
   }
   return Style::bold;
 }
 
 }  // namespace
 
-generator::Paint diff_paint(const Context& context) {
-  return [&context](generator::Emphasis emphasis, std::string_view text) {
-    return context.styled(style_of(emphasis), text);
-  };
+diff::Paint diff_paint(const Context& context) {
+  return
+      [&context](diff::Emphasis emphasis, std::string_view text) { return context.styled(style_of(emphasis), text); };
 }
 
 }  // namespace karapace::cli

@@ -8,6 +8,6 @@
 namespace karapace::cli {
 
 /// `context` must live longer.
-generator::Paint diff_paint(const Context& context);
+diff::Paint diff_paint(const Context& context);
 
 }  // namespace karapace::cli

@@ -13,8 +13,8 @@
 #include "base/path_error.hpp"
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
-#include "remote/fetch_step.hpp"
 #include "remote/download.hpp"
+#include "remote/fetch_step.hpp"
 
 namespace {
 

@@ -32,13 +32,13 @@ std::filesystem::path cache_directory() {
   return (base.empty() ? home() / ".cache" : base) / "karapace";
 }
 
-generator::LockPolicy policy(const GenerateArguments& arguments) {
+project::LockPolicy policy(const GenerateArguments& arguments) {
   if (arguments.locked && arguments.frozen) throw UsageError("--locked and --frozen exclude each other");
   if (arguments.upgrade && (arguments.locked || arguments.frozen)) {
     throw UsageError("--upgrade changes locks, which --locked and --frozen forbid");
   }
-  if (arguments.locked) return generator::LockPolicy::locked;
-  return arguments.frozen ? generator::LockPolicy::frozen : generator::LockPolicy::update;
+  if (arguments.locked) return project::LockPolicy::locked;
+  return arguments.frozen ? project::LockPolicy::frozen : project::LockPolicy::update;
 }
 
 /// No package has such a name.
@@ -56,13 +56,13 @@ void declare_generate(Options& options, GenerateArguments& arguments) {
   options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
 }
 
-generator::Places places(const Context& context) {
-  return {context.store_root(), cache_directory(), generator::default_configuration_file()};
+project::Places places(const Context& context) {
+  return {context.store_root(), cache_directory(), resolve::default_configuration_file()};
 }
 
 ManifestsAndUpgrade manifests_and_upgrade(const std::vector<std::string>& manifests,
                                           const std::optional<std::vector<std::string>>& upgrade) {
-  using Scope = generator::Upgrade::Scope;
+  using Scope = resolve::Upgrade::Scope;
   ManifestsAndUpgrade result{{manifests.begin(), manifests.end()}, {}};
   for (const auto& word : upgrade.value_or(std::vector<std::string>{})) {
     if (is_manifest(word)) {
@@ -76,8 +76,8 @@ ManifestsAndUpgrade manifests_and_upgrade(const std::vector<std::string>& manife
   return result;
 }
 
-generator::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments) {
-  generator::GenerateRequest request;
+project::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments) {
+  project::GenerateRequest request;
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
   request.manifests = std::move(words.manifests);
   request.working_directory = std::filesystem::current_path();
@@ -85,10 +85,11 @@ generator::GenerateRequest generate_request(const Context& context, const Genera
   request.program = {find_program("karapace"), "--store", context.store_root()};
   if (arguments.name.empty()) return request;
   if (request.manifests.size() > 1) throw UsageError("--name names one environment: give one manifest");
-  if (generator::name_from(arguments.name) != arguments.name) {
-    throw UsageError(fmt::format("--name \"{}\": a name consists of letters, digits, \".\", \"_\" and \"-\" and begins "
-                                 "with a letter, digit or \"_\"",
-                                 arguments.name));
+  if (project::name_from(arguments.name) != arguments.name) {
+    throw UsageError(
+        fmt::format("--name \"{}\": a name consists of letters, digits, \".\", \"_\" and \"-\" and begins "
+                    "with a letter, digit or \"_\"",
+                    arguments.name));
   }
   request.name = arguments.name;
   return request;

@@ -23,13 +23,13 @@ struct GenerateArguments {
 void declare_generate(Options& options, GenerateArguments& arguments);
 
 /// Everything but the build directory. UsageError when the arguments contradict each other.
-generator::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments);
+project::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments);
 
 /// The directories this user's Karapace works with.
-generator::Places places(const Context& context);
+project::Places places(const Context& context);
 struct ManifestsAndUpgrade {
   std::vector<std::filesystem::path> manifests;  // the working directory's when none is given
-  generator::Upgrade upgrade;
+  resolve::Upgrade upgrade;
 };
 /// `[MANIFEST...] [--upgrade [PACKAGE...]]`. What stands after --upgrade and can only be a manifest (`.`, a path with a
 /// slash, NAME.toml) is one.

@@ -11,11 +11,11 @@ namespace karapace::cli {
 
 namespace {
 
-std::string locks_changed(const generator::Generated& generated) {
+std::string locks_changed(const project::Generated& generated) {
   std::size_t count = 0;
   std::string_view what;
   for (const auto& environment : generated.environments) {
-    if (environment.lock == generator::LockState::unchanged) continue;
+    if (environment.lock == project::LockState::unchanged) continue;
     ++count;
     what = text(environment.lock);
   }
@@ -25,21 +25,20 @@ std::string locks_changed(const generator::Generated& generated) {
 
 }  // namespace
 
-std::string generated_summary(const generator::Generated& generated) {
+std::string generated_summary(const project::Generated& generated) {
   const auto& environments = generated.environments;
-  auto what = environments.size() == 1
-                  ? fmt::format("{} {}", environments[0].name, environments[0].id.short_hex())
-                  : fmt::format("{} environments", environments.size());
+  auto what = environments.size() == 1 ? fmt::format("{} {}", environments[0].name, environments[0].id.short_hex())
+                                       : fmt::format("{} environments", environments.size());
   return fmt::format("{} steps for {}{}", generated.edges, what, locks_changed(generated));
 }
 
-nlohmann::json generated_json(const generator::Generated& generated, const std::filesystem::path& directory) {
+nlohmann::json generated_json(const project::Generated& generated, const std::filesystem::path& directory) {
   auto environments = nlohmann::json::array();
   for (const auto& environment : generated.environments) {
     environments.push_back({{"name", environment.name},
                             {"environment", environment.id.hex()},
                             {"manifest", path_json(environment.manifest)},
-                            {"lock_file", path_json(generator::lock_path(environment.manifest))},
+                            {"lock_file", path_json(lock::lock_path(environment.manifest))},
                             {"lock_state", text(environment.lock)},
                             {"package_count", environment.packages},
                             {"notes", environment.notes}});
@@ -51,7 +50,7 @@ nlohmann::json generated_json(const generator::Generated& generated, const std::
           {"notes", generated.notes}};
 }
 
-void report_notes(const Context& context, const generator::Generated& generated) {
+void report_notes(const Context& context, const project::Generated& generated) {
   for (const auto& note : generated.notes) context.warn(note);
   for (const auto& environment : generated.environments) {
     for (const auto& note : environment.notes) context.warn(note);

@@ -13,10 +13,10 @@
 namespace karapace::cli {
 
 /// One line: "214 steps for hello 3f9c21d0a4be (karapace.lock created)".
-std::string generated_summary(const generator::Generated& generated);
+std::string generated_summary(const project::Generated& generated);
 /// The fields of "karapace.gen" and "karapace.build".
-nlohmann::json generated_json(const generator::Generated& generated, const std::filesystem::path& directory);
+nlohmann::json generated_json(const project::Generated& generated, const std::filesystem::path& directory);
 /// What the resolver noticed, as warnings.
-void report_notes(const Context& context, const generator::Generated& generated);
+void report_notes(const Context& context, const project::Generated& generated);
 
 }  // namespace karapace::cli

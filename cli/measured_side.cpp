@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Where people build what the side holds: in its directory, or beside the manifests in it.
-std::vector<fs::path> build_directories(const generator::GraphSide& side, const fs::path& what) {
+std::vector<fs::path> build_directories(const diff::GraphSide& side, const fs::path& what) {
   std::error_code ignored;
   auto root = fs::is_directory(what, ignored) ? what : fs::exists(what, ignored) ? what.parent_path() : fs::path();
   std::set<fs::path> directories = {root};
@@ -29,32 +29,32 @@ std::vector<fs::path> build_directories(const generator::GraphSide& side, const 
 }
 
 /// The environment's, when there is only one; else that of the directory which the side is, or is in.
-std::string name_of(const generator::GraphSide& side, const fs::path& what) {
+std::string name_of(const diff::GraphSide& side, const fs::path& what) {
   if (side.environments.size() == 1 && !side.environments[0].name.empty()) {
-    return generator::name_from(side.environments[0].name);
+    return project::name_from(side.environments[0].name);
   }
   std::error_code ignored;
   auto path = fs::is_directory(what, ignored) ? fs::absolute(what) : fs::absolute(what).parent_path();
   path = path.lexically_normal();
-  return generator::name_from((path.has_filename() ? path : path.parent_path()).filename().native());
+  return project::name_from((path.has_filename() ? path : path.parent_path()).filename().native());
 }
 
-generator::EnvironmentNames names_of(const generator::GraphSide& side) {
-  generator::EnvironmentNames names;
+timing::EnvironmentNames names_of(const diff::GraphSide& side) {
+  timing::EnvironmentNames names;
   for (const auto& environment : side.environments) {
     if (!environment.name.empty()) names.emplace(environment.step, environment.name);
   }
   return names;
 }
 
-using Log = generator::Evidence::Log;
+using Log = timing::Evidence::Log;
 
 /// Logs that nobody named are left out when they can not be used: pictures need none.
 std::vector<Log> found_logs(const Context& context, const std::vector<fs::path>& directories) {
   std::vector<Log> logs;
-  for (const auto& path : generator::logs_in(directories)) {
+  for (const auto& path : project::logs_in(directories)) {
     try {
-      logs.push_back(generator::read_log(path));
+      logs.push_back(project::read_log(path));
     } catch (const Error& error) {
       context.warn(fmt::format("{}; times are shown without it", error.what()));
     }
@@ -64,15 +64,15 @@ std::vector<Log> found_logs(const Context& context, const std::vector<fs::path>&
 
 std::vector<Log> logs_of(const Context& context, const MeasuredArguments& arguments,
                          const std::vector<fs::path>& directories) {
-  if (arguments.log) return {generator::read_log(*arguments.log)};
+  if (arguments.log) return {project::read_log(*arguments.log)};
   if (!arguments.build) return found_logs(context, directories);
   std::vector<Log> logs;
-  for (const auto& path : generator::logs_in(std::vector<fs::path>{*arguments.build})) {
-    logs.push_back(generator::read_log(path));
+  for (const auto& path : project::logs_in(std::vector<fs::path>{*arguments.build})) {
+    logs.push_back(project::read_log(path));
   }
   if (!logs.empty()) return logs;
   throw NotFoundError(fmt::format("graph: ninja built nothing in {} yet: it has no {}", escaped_utf8(*arguments.build),
-                                  generator::ninja_log_name));
+                                  project::ninja_log_name));
 }
 
 void warn_of(const Context& context, const Log& log) {
@@ -97,15 +97,15 @@ void declare_measured(Options& options, MeasuredArguments& arguments) {
 
 MeasuredSide measured_side(const Context& context, const MeasuredArguments& arguments) {
   if (arguments.build && arguments.log) throw UsageError("graph: --build and --log both name a log: give one of them");
-  auto side = generator::open_side(arguments.what, fs::current_path());
+  auto side = project::open_side(arguments.what, fs::current_path());
   for (const auto& note : side.notes) context.warn(note);
   auto logs = logs_of(context, arguments, build_directories(side, arguments.what));
   for (const auto& log : logs) warn_of(context, log);
   auto newest = logs.empty() ? std::nullopt : std::optional(logs.front().path);
-  auto evidence = generator::read_evidence(side.graph, context.store_root(), std::move(logs));
+  auto evidence = project::read_evidence(side.graph, context.store_root(), std::move(logs));
   auto name = name_of(side, arguments.what);
   auto names = names_of(side);
-  return {generator::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(newest)};
+  return {timing::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(newest)};
 }
 
 }  // namespace karapace::cli

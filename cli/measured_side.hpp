@@ -20,7 +20,7 @@ struct MeasuredArguments {
 void declare_measured(Options& options, MeasuredArguments& arguments);
 
 struct MeasuredSide {
-  generator::MeasuredGraph measured;
+  timing::MeasuredGraph measured;
   std::string name;                          // for file names and titles
   std::optional<std::filesystem::path> log;  // of the last build
 };

@@ -30,7 +30,7 @@ std::filesystem::path allowed_path(const toml::node& node, const std::string& fi
 }  // namespace
 
 std::vector<std::filesystem::path> allowed_mounts() {
-  const auto path = generator::default_configuration_file();
+  const auto path = resolve::default_configuration_file();
   const auto text = read_file_if_exists(path);
   if (!text) return {};
   const auto file = path.string();

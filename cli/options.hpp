@@ -18,9 +18,9 @@
 namespace karapace::cli {
 
 /// Where a parsed value goes. A std::string keeps its default when the option is absent.
-using OptionTarget = std::variant<bool*, std::string*, std::optional<std::string>*, std::vector<std::string>*,
-                                  std::uint64_t*, std::optional<std::uint64_t>*, int*,
-                                  std::optional<std::vector<std::string>>*>;
+using OptionTarget =
+    std::variant<bool*, std::string*, std::optional<std::string>*, std::vector<std::string>*, std::uint64_t*,
+                 std::optional<std::uint64_t>*, int*, std::optional<std::vector<std::string>>*>;
 
 struct Option {
   enum class Shape {

@@ -33,7 +33,8 @@ std::size_t command_index(std::span<const std::string> words) {
 bool is_first_word(std::string_view word) {
   auto table = command_table();
   auto first = fmt::format("{} ", word);
-  return std::any_of(table.begin(), table.end(), [&](const CommandEntry& entry) { return entry.name.starts_with(first); });
+  return std::any_of(table.begin(), table.end(),
+                     [&](const CommandEntry& entry) { return entry.name.starts_with(first); });
 }
 
 const CommandEntry& find_command(std::string_view name) {
@@ -96,7 +97,8 @@ int run_help(const Context& context, std::span<const std::string> words) {
 
 /// `words` after the first word of a two-word command, when the second is missing.
 int run_without_second_word(Context& context, const std::string& first, std::span<const std::string> words) {
-  bool help = std::any_of(words.begin(), words.end(), [](const auto& word) { return word == "-h" || word == "--help"; });
+  bool help =
+      std::any_of(words.begin(), words.end(), [](const auto& word) { return word == "-h" || word == "--help"; });
   if (help) return show_help(context, word_help(first));
   throw UsageError(fmt::format("{}: which command? karapace {} --help lists them", first, first));
 }

@@ -22,7 +22,7 @@ constexpr std::size_t most_titles = 10;
 
 std::string title_of(const proof::RecordedGraph& graph, const StepKey& step) {
   const auto& edges = graph.graph.edges;
-  auto edge = std::find_if(edges.begin(), edges.end(), [&](const generator::Edge& one) { return one.key == step; });
+  auto edge = std::find_if(edges.begin(), edges.end(), [&](const graph::Edge& one) { return one.key == step; });
   return edge == edges.end() ? step.short_hex() : proof::step_title(graph, *edge);
 }
 
@@ -32,7 +32,8 @@ nlohmann::json json_of(const proof::FileDifference& file) {
   return {{"path", file.path}, {"differs", file.what}, {"shown", file.shown}};
 }
 
-nlohmann::json json_of(const proof::RecordedGraph& graph, const proof::Divergence& cause, const proof::FirstCause* details) {
+nlohmann::json json_of(const proof::RecordedGraph& graph, const proof::Divergence& cause,
+                       const proof::FirstCause* details) {
   nlohmann::json json = {{"step", cause.step.hex()},
                          {"title", title_of(graph, cause.step)},
                          {"first_output", output_json(cause.first)},
@@ -89,8 +90,7 @@ std::string summary(const proof::RecordedGraph& graph, const proof::Reproduction
   const auto& comparison = reproduction.comparison;
   auto result = comparison.causes.empty() ? "identical" : "different";
   auto counts = fmt::format("{} of {} of {}", comparison.same, counted(comparison.steps, "step"), graph.title);
-  if (!reproduction.against.empty())
-    return fmt::format("{} as in {}: {}\n", counts, reproduction.against, result);
+  if (!reproduction.against.empty()) return fmt::format("{} as in {}: {}\n", counts, reproduction.against, result);
   return fmt::format("reproduced {}: {}\n", counts, result);
 }
 
@@ -103,7 +103,8 @@ void print_files(const Context& context, const std::vector<proof::FileDifference
       context.print(fmt::format("    {}\n", context.styled(style, line)));
     }
   }
-  if (files.size() > most_files) context.print(fmt::format("  and {} more (--json lists all)\n", files.size() - most_files));
+  if (files.size() > most_files)
+    context.print(fmt::format("  and {} more (--json lists all)\n", files.size() - most_files));
 }
 
 void print_titles(const Context& context, const proof::RecordedGraph& graph, std::string_view heading,
@@ -145,9 +146,11 @@ void print_kept(const Context& context, const proof::Reproduction& reproduction)
 void print_advice(const Context& context, const proof::Reproduction& reproduction) {
   context.print(
       "usual causes: the time of the build (write $SOURCE_DATE_EPOCH instead), random numbers and keys, the order of\n"
-      "files in a directory, results of parallel work. Let the command write the same each time, or remove the file in it.\n");
+      "files in a directory, results of parallel work. Let the command write the same each time, or remove the file in "
+      "it.\n");
   if (!reproduction.things.empty())
-    context.print("`--same clock` (or host, user, umask, locale, cpus) leaves one thing as it is, to see what it depends on.\n");
+    context.print(
+        "`--same clock` (or host, user, umask, locale, cpus) leaves one thing as it is, to see what it depends on.\n");
 }
 
 }  // namespace

@@ -15,9 +15,9 @@ namespace karapace::cli {
 namespace {
 
 using nlohmann::json;
-using runtime::BindAccess;
-using runtime::Changes;
-using runtime::Explanation;
+using sandbox::BindAccess;
+using sandbox::Changes;
+using sandbox::Explanation;
 
 std::string_view word(BindAccess access) { return access == BindAccess::read_only ? "read-only" : "read-write"; }
 
@@ -70,7 +70,7 @@ std::string_view words_for(VariableSource source) {
 /// As it would be typed.
 std::string command_line(const std::vector<std::string>& argv) {
   std::vector<std::string> words;
-  for (const auto& one : argv) words.push_back(generator::shell_quoted(one));
+  for (const auto& one : argv) words.push_back(graph::shell_quoted(one));
   return escaped_utf8(fmt::format("{}", fmt::join(words, " ")));
 }
 
@@ -86,14 +86,14 @@ std::string variable_lines(const std::map<std::string, VariableSource>& variable
   return text;
 }
 
-std::string run_lines(const runtime::SessionRequest& request, const runtime::PlannedSession& planned,
+std::string run_lines(const sandbox::SessionRequest& request, const sandbox::PlannedSession& planned,
                       const SessionSetting& setting) {
   const auto& plan = planned.plan;
   auto text = fmt::format("  {}\n", command_line(request.argv));
-  text += fmt::format("  in {}, id mode {}; changes {}\n", escaped_utf8(request.name), runtime::text(plan.id_mode),
+  text += fmt::format("  in {}, id mode {}; changes {}\n", escaped_utf8(request.name), sandbox::text(plan.id_mode),
                       words_for(planned.changes));
   text += fmt::format("  in the directory {}\n", escaped_utf8(plan.commands.front().working_directory));
-  text += plan.terminal == runtime::Terminal::pty
+  text += plan.terminal == sandbox::Terminal::pty
               ? "  on a terminal of its own, relayed, when standard output is one as input is\n"
               : "  with standard input, output and error as they are given\n";
   if (setting.running && !setting.can_join)
@@ -107,8 +107,8 @@ std::string run_lines(const runtime::SessionRequest& request, const runtime::Pla
   return text;
 }
 
-std::string text_of(const Context& context, const runtime::SessionRequest& request,
-                    const runtime::PlannedSession& planned, const SessionSetting& setting,
+std::string text_of(const Context& context, const sandbox::SessionRequest& request,
+                    const sandbox::PlannedSession& planned, const SessionSetting& setting,
                     const Explanation& explanation) {
   const auto heading = [&](std::string_view title) { return context.styled(Style::bold, title) + "\n"; };
   std::string text = heading("would run") + run_lines(request, planned, setting);
@@ -127,7 +127,7 @@ std::string text_of(const Context& context, const runtime::SessionRequest& reque
   return text;
 }
 
-json document(const runtime::SessionRequest& request, const runtime::PlannedSession& planned,
+json document(const sandbox::SessionRequest& request, const sandbox::PlannedSession& planned,
               const SessionSetting& setting, const Explanation& explanation) {
   json sights = json::array();
   for (const auto& sight : explanation.sights)
@@ -151,23 +151,23 @@ json document(const runtime::SessionRequest& request, const runtime::PlannedSess
           {"command", std::move(command)},
           {"groups", explanation.groups},
           {"hidden", std::move(hidden)},
-          {"id_mode", runtime::text(planned.plan.id_mode)},
+          {"id_mode", sandbox::text(planned.plan.id_mode)},
           {"joined_pid", setting.running && setting.can_join ? json(*setting.running) : json(nullptr)},
           {"name", escaped_utf8(request.name)},
-          {"network", planned.plan.network == runtime::Network::host ? "host" : "none"},
+          {"network", planned.plan.network == sandbox::Network::host ? "host" : "none"},
           {"shared", explanation.shared},
           {"refused", setting.running && !setting.can_join},
           {"sights", std::move(sights)},
-          {"terminal", planned.plan.terminal == runtime::Terminal::pty ? "own" : "inherited"},
+          {"terminal", planned.plan.terminal == sandbox::Terminal::pty ? "own" : "inherited"},
           {"variables", std::move(variables)},
           {"working_directory", escaped_utf8(planned.plan.commands.front().working_directory)}};
 }
 
 }  // namespace
 
-void print_explanation(const Context& context, const runtime::SessionRequest& request,
-                       const runtime::PlannedSession& planned, const SessionSetting& setting) {
-  const auto explanation = runtime::explain(planned.plan);
+void print_explanation(const Context& context, const sandbox::SessionRequest& request,
+                       const sandbox::PlannedSession& planned, const SessionSetting& setting) {
+  const auto explanation = sandbox::explain(planned.plan);
   if (context.json)
     context.print_json("karapace.session", document(request, planned, setting, explanation));
   else

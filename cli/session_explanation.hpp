@@ -25,7 +25,7 @@ struct SessionSetting {
 };
 
 /// Text for people, or with --json one document ("karapace.session" of docs/json.md).
-void print_explanation(const Context& context, const runtime::SessionRequest& request,
-                       const runtime::PlannedSession& planned, const SessionSetting& setting);
+void print_explanation(const Context& context, const sandbox::SessionRequest& request,
+                       const sandbox::PlannedSession& planned, const SessionSetting& setting);
 
 }  // namespace karapace::cli

@@ -34,7 +34,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::int64_t modified_ns(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return 0;
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
@@ -43,10 +43,10 @@ std::int64_t modified_ns(const fs::path& path) {
 /// out anew, are not changed.
 bool say_the_same(const store::Root& root) {
   try {
-    const auto project = generator::open_project(root.manifest, "/");
-    const auto lock = generator::read_lock_if_exists(project.lock_path);
-    return lock && EnvironmentId(blake3(generator::serialise(*lock))) == root.environment &&
-           generator::intent_of(project.manifest, project.directory()) == generator::intent_of(*lock);
+    const auto project = project::open_project(root.manifest, "/");
+    const auto lock = lock::read_lock_if_exists(project.lock_path);
+    return lock && EnvironmentId(blake3(lock::serialise(*lock))) == root.environment &&
+           lock::intent_of(project.manifest, project.directory()) == lock::intent_of(*lock);
   } catch (const Error&) {
     return false;
   }
@@ -62,7 +62,7 @@ std::string_view way_to_follow(const store::Root& root) {
 }
 
 void warn_when_stale(const Context& context, const store::Root& root) {
-  const auto lock = generator::lock_path(root.manifest);
+  const auto lock = lock::lock_path(root.manifest);
   const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
   if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;
   if (say_the_same(root)) return;
@@ -117,14 +117,14 @@ std::string hint_for_command(const std::vector<std::string>& words) {
   if (words.empty() || words.front() == "." || words.front() == ".." || words.front().find('/') != std::string::npos)
     return {};
   std::vector<std::string> quoted;
-  for (const auto& word : words) quoted.push_back(generator::shell_quoted(word));
+  for (const auto& word : words) quoted.push_back(graph::shell_quoted(word));
   return fmt::format("; to run \"{}\" in the environment of the manifest here: karapace exec . -- {}",
                      escaped_utf8(words.front()), escaped_utf8(fmt::format("{}", fmt::join(quoted, " "))));
 }
 
-runtime::Terminal fitting_terminal() {
+sandbox::Terminal fitting_terminal() {
   const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  return person ? runtime::Terminal::pty : runtime::Terminal::inherit;
+  return person ? sandbox::Terminal::pty : sandbox::Terminal::inherit;
 }
 
 std::string image_shell(const std::vector<fs::path>& trees) {
@@ -134,7 +134,7 @@ std::string image_shell(const std::vector<fs::path>& trees) {
   return "/bin/sh";
 }
 
-int report_result(const Context& context, const runtime::SandboxResult& result) {
+int report_result(const Context& context, const sandbox::SandboxResult& result) {
   if (!result.not_started.empty())
     print_error(context, result.status == 127 ? "not_found" : "not_executable",
                 fmt::format("cannot run {}", escaped_utf8(result.not_started)), result.status);
@@ -145,20 +145,20 @@ namespace {
 
 /// What people and programs outside believe of every project that lies in what a session shows; of its own manifest and
 /// lock only when they are not to be written.
-runtime::ControlFiles control_files(const store::Store& store, const std::vector<fs::path>& shown,
+sandbox::ControlFiles control_files(const store::Store& store, const std::vector<fs::path>& shown,
                                     const std::optional<fs::path>& writable_manifest, bool begins) {
-  runtime::ControlFiles files;
+  sandbox::ControlFiles files;
   const auto add = [](std::vector<fs::path>& all, const std::vector<fs::path>& more) {
     all.insert(all.end(), more.begin(), more.end());
   };
   for (const auto& root : store::roots_in(store, shown)) {
     if (begins) store::forget_lost_graphs(store, root);
-    add(files.all, generator::control_files(root));
-    add(files.of_people, generator::files_of_people(root));
+    add(files.all, project::control_files(root));
+    add(files.of_people, project::files_of_people(root));
   }
   if (writable_manifest)
     std::erase_if(files.all, [&](const fs::path& file) {
-      return file == *writable_manifest || file == generator::lock_path(*writable_manifest);
+      return file == *writable_manifest || file == lock::lock_path(*writable_manifest);
     });
   return files;
 }
@@ -191,7 +191,7 @@ std::map<std::string, std::string> chosen_variables(const std::vector<std::strin
   for (const auto& word : words) {
     const auto equals = word.find('=');
     const auto name = word.substr(0, equals);
-    if (const auto complaint = generator::judge_variable_name(name))
+    if (const auto complaint = manifest::judge_variable_name(name))
       throw UsageError(fmt::format("--env: \"{}\" {}", escaped_utf8(name), *complaint));
     if (of_manifest.contains(name))
       throw UsageError(
@@ -211,14 +211,14 @@ std::map<std::string, std::string> manifest_variables(const store::Store& store,
 }
 
 /// As fitting_terminal, for a session that is only explained: what is printed, perhaps into a pipe, is not its output.
-runtime::Terminal explained_terminal() {
+sandbox::Terminal explained_terminal() {
   const bool person = ::isatty(STDIN_FILENO) == 1 && (::isatty(STDOUT_FILENO) == 1 || ::isatty(STDERR_FILENO) == 1);
-  return person ? runtime::Terminal::pty : runtime::Terminal::inherit;
+  return person ? sandbox::Terminal::pty : sandbox::Terminal::inherit;
 }
 
-runtime::SessionRequest session_request(const Context& context, const store::Store& store,
+sandbox::SessionRequest session_request(const Context& context, const store::Store& store,
                                         const store::Reference& reference, const SessionArguments& arguments) {
-  runtime::SessionRequest request{
+  sandbox::SessionRequest request{
       .name = name_of(reference),
       .argv = arguments.argv,
       .terminal = arguments.explain ? explained_terminal() : fitting_terminal(),
@@ -226,11 +226,12 @@ runtime::SessionRequest session_request(const Context& context, const store::Sto
       .working_directory = current_directory(),
       .home = home_directory(),
       .allowed_mounts = allowed_mounts(),
-      .persistence = arguments.ephemeral ? runtime::Persistence::ephemeral : runtime::Persistence::instance};
+      .persistence = arguments.ephemeral ? sandbox::Persistence::ephemeral : sandbox::Persistence::instance};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
-  const auto writable = arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
+  const auto writable =
+      arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
   request.control_files = [&store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
     return control_files(store, shown, writable, begins);
   };
@@ -243,8 +244,8 @@ runtime::SessionRequest session_request(const Context& context, const store::Sto
 }
 
 SessionSetting setting_of(const store::Store& store, const store::Reference& reference,
-                          const SessionArguments& arguments, const runtime::SessionRequest& request,
-                          const runtime::PlannedSession& planned) {
+                          const SessionArguments& arguments, const sandbox::SessionRequest& request,
+                          const sandbox::PlannedSession& planned) {
   SessionSetting setting;
   setting.environment = reference.environment;
   const auto of_manifest = manifest_variables(store, reference);
@@ -258,7 +259,7 @@ SessionSetting setting_of(const store::Store& store, const store::Reference& ref
                                                          : VariableSource::karapace;
   }
   setting.running = planned.running;
-  setting.can_join = runtime::option_with_own_mounts(request).empty();
+  setting.can_join = sandbox::option_with_own_mounts(request).empty();
   return setting;
 }
 
@@ -280,13 +281,13 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   if (reference.root) warn_when_stale(context, *reference.root);
   const auto request = session_request(context, store, reference, arguments);
   if (arguments.explain) {
-    const auto planned = runtime::plan_session(store, reference, request);
+    const auto planned = sandbox::plan_session(store, reference, request);
     print_explanation(context, request, planned, setting_of(store, reference, arguments, request, planned));
     return 0;
   }
   if (!store.writable())
     context.warn("the store can not be written to: changes are kept in memory and are gone at the end");
-  return report_result(context, runtime::run_session(store, reference, request));
+  return report_result(context, sandbox::run_session(store, reference, request));
 }
 
 }  // namespace karapace::cli

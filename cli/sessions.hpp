@@ -39,10 +39,10 @@ int run_session(const Context& context, const SessionArguments& arguments);
 std::string hint_for_command(const std::vector<std::string>& words);
 
 /// A pseudo terminal when a person sits in front of both standard input and output.
-runtime::Terminal fitting_terminal();
+sandbox::Terminal fitting_terminal();
 
 /// Says on standard error why a command could not be started, if so; the exit status to end with.
-int report_result(const Context& context, const runtime::SandboxResult& result);
+int report_result(const Context& context, const sandbox::SandboxResult& result);
 
 /// The shell of an image given by its directory trees, bottom first: bash where it has one, else sh.
 std::string image_shell(const std::vector<std::filesystem::path>& trees);

@@ -3,8 +3,8 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 
+#include <climits>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -8,7 +8,8 @@
 
 namespace karapace::cli {
 
-/// Makes the link of an edge that asks for one, when it is not there; the record is. UsageError when the name is a path.
+/// Makes the link of an edge that asks for one, when it is not there; the record is. UsageError when the name is a
+/// path.
 void make_link(const EdgeCommand& edge);
 
 }  // namespace karapace::cli

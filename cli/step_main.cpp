@@ -64,8 +64,8 @@ void run_step(const EdgeCommand& edge) {
   auto store = store::Store::open(edge.store, store::Store::Access::create);
   auto lock = store.lock_output(edge.key.hex());
   if (store.record(edge.key)) return;  // somebody else made it while we waited
-  auto ids = runtime::plan_ids();
-  if (edge.step.kind != StepKind::environment) runtime::enter_user_namespace(ids);
+  auto ids = sandbox::plan_ids();
+  if (edge.step.kind != StepKind::environment) sandbox::enter_user_namespace(ids);
   auto staging = store.stage(edge.step);
   steps::StepContext context{.store = store,
                              .staging = staging,
@@ -83,13 +83,14 @@ int run(int argc, char** argv) {
   ::umask(022);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words[0] == "--help" || words[0] == "-h") {
-    fmt::print("usage: karapace-step KIND OUT [--hint NAME=VALUE]... [NAME=VALUE]... -- INPUT...\n"
-               "       karapace-step @FILE\n\n"
-               "Runs one step of a graph that `karapace gen` wrote. OUT is <store>/steps/<key>.\n");
+    fmt::print(
+        "usage: karapace-step KIND OUT [--hint NAME=VALUE]... [NAME=VALUE]... -- INPUT...\n"
+        "       karapace-step @FILE\n\n"
+        "Runs one step of a graph that `karapace gen` wrote. OUT is <store>/steps/<key>.\n");
     return words.empty() ? 1 : 0;
   }
   auto edge = parse_edge_command(words);
-  struct stat status {};
+  struct stat status{};
   bool is_hit = ::stat(edge.output.c_str(), &status) == 0;
   if (!is_hit && edge.step.kind == StepKind::fetch) run_fetch(argv);
   if (!is_hit) run_step(edge);

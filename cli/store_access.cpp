@@ -7,9 +7,9 @@
 
 namespace karapace::cli {
 
-runtime::IdMode enter_for_trees() {
-  auto plan = runtime::plan_ids();
-  runtime::enter_user_namespace(plan);
+sandbox::IdMode enter_for_trees() {
+  auto plan = sandbox::plan_ids();
+  sandbox::enter_user_namespace(plan);
   return plan.mode;
 }
 

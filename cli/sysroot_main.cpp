@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// karapace-sysroot STORE ENVIRONMENT: makes the merged tree of an environment (runtime/steps/sysroot.hpp) and prints its
-// path. Apart from karapace, which must start in a millisecond and links nothing that reads layers.
+// karapace-sysroot STORE ENVIRONMENT: makes the merged tree of an environment (runtime/steps/sysroot.hpp) and prints
+// its path. Apart from karapace, which must start in a millisecond and links nothing that reads layers.
 #include <cstdio>
 #include <exception>
 
@@ -28,7 +28,7 @@ int run(const char* root, const char* hex) {
   auto in_use = store::use_environment(store, *id);
   auto environment = store::find_environment(store, *id);
   auto lock = store.lock_output("sysroot-" + id->hex());
-  if (!store.has_sysroot(*id)) runtime::enter_user_namespace(runtime::plan_ids());
+  if (!store.has_sysroot(*id)) sandbox::enter_user_namespace(sandbox::plan_ids());
   fmt::print("{}\n", steps::make_sysroot(store, environment.value()).native());
   return 0;
 }

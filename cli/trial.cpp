@@ -44,8 +44,8 @@ class TemporaryDirectory {
 };
 
 /// A root with just the directories that are mounted on.
-runtime::SandboxPlan plan_in(const fs::path& directory, TrialRoot root) {
-  runtime::SandboxPlan plan;
+sandbox::SandboxPlan plan_in(const fs::path& directory, TrialRoot root) {
+  sandbox::SandboxPlan plan;
   const auto lower = directory / "lower";
   fs::create_directory(lower);
   for (const char* target : {"proc", "sys", "dev", "tmp", "run"}) fs::create_directory(lower / target);
@@ -61,8 +61,8 @@ runtime::SandboxPlan plan_in(const fs::path& directory, TrialRoot root) {
 /// What the child does; it leaves no trace in this process's ids and namespaces.
 std::string try_here(const fs::path& place, TrialRoot root) {
   try {
-    const auto ids = runtime::plan_ids();
-    runtime::enter_user_namespace(ids);
+    const auto ids = sandbox::plan_ids();
+    sandbox::enter_user_namespace(ids);
     const TemporaryDirectory directory(place);
     auto plan = plan_in(directory.path(), root);
     plan.id_mode = ids.mode;
@@ -70,7 +70,7 @@ std::string try_here(const fs::path& place, TrialRoot root) {
       ::unsetenv("KARAPACE_OVERLAY");
     else
       ::setenv("KARAPACE_OVERLAY", root == TrialRoot::fuse_overlay ? "fuse" : "kernel", 1);
-    runtime::run(plan);
+    sandbox::run(plan);
     return {};
   } catch (const std::exception& error) {
     return error.what();

@@ -19,8 +19,8 @@ namespace {
 using store::Entry;
 
 constexpr std::uint64_t largest_shown = std::uint64_t{1} << 20;
-constexpr std::size_t most_lines = 5;     // of each side
-constexpr std::size_t longest_line = 160; // bytes
+constexpr std::size_t most_lines = 5;      // of each side
+constexpr std::size_t longest_line = 160;  // bytes
 
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
@@ -106,7 +106,8 @@ enum class Content { shown, not_shown };
 
 FileDifference described(const LayerSide& first, const LayerSide& second, const store::EntryDifference& difference,
                          Content content) {
-  FileDifference file{.path = "/" + escaped_utf8(difference.path()), .what = {}, .shown = {}, .raw_path = "/" + difference.path()};
+  FileDifference file{
+      .path = "/" + escaped_utf8(difference.path()), .what = {}, .shown = {}, .raw_path = "/" + difference.path()};
   if (!difference.second || !difference.first) {
     file.what.emplace_back(difference.first ? "only in the first" : "only in the second");
     return file;
@@ -126,8 +127,8 @@ FileDifference described(const LayerSide& first, const LayerSide& second, const 
 std::vector<std::string> differing_lines(const std::string& first, const std::string& second) {
   auto one = lines_of(first);
   auto other = lines_of(second);
-  auto begin = static_cast<std::size_t>(
-      std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin());
+  auto begin =
+      static_cast<std::size_t>(std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin());
   auto one_end = one.size();
   auto other_end = other.size();
   while (one_end > begin && other_end > begin && one[one_end - 1] == other[other_end - 1]) {

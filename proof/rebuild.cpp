@@ -51,11 +51,11 @@ std::map<std::string, std::vector<std::string>> blobs_of(const RebuildRequest& r
   return files;
 }
 
-bool runs_commands(const generator::Edge& edge) {
+bool runs_commands(const graph::Edge& edge) {
   return edge.step.kind == StepKind::install || edge.step.kind == StepKind::setup;
 }
 
-VariedThing vary_clock(const RebuildRequest& request, generator::Graph& graph) {
+VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   if (request.same.contains("clock")) return {"clock", false, "as asked"};
   try {
     find_program("karapace-moved-clock.so");
@@ -68,11 +68,11 @@ VariedThing vary_clock(const RebuildRequest& request, generator::Graph& graph) {
   return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
 }
 
-void write_graph(const RebuildRequest& request, const Place& place, const generator::Graph& graph) {
-  generator::BuildDirectory directory(place.build);
+void write_graph(const RebuildRequest& request, const Place& place, const graph::Graph& graph) {
+  project::BuildDirectory directory(place.build);
   store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build);
-  auto mirrors = files.add("mirrors.json", generator::mirrors_text({}, blobs_of(request)));
-  generator::Local local;
+  auto mirrors = files.add("mirrors.json", resolve::mirrors_text({}, blobs_of(request)));
+  graph::Local local;
   local.store = place.store;
   local.step_program = find_program("karapace-step");
   local.mirrors = mirrors;
@@ -82,10 +82,10 @@ void write_graph(const RebuildRequest& request, const Place& place, const genera
   for (const auto& [name, environment] : request.graph.environments)
     local.environments.push_back({name, environment.id, environment.step});
   for (const auto& edge : graph.edges) {
-    if (!generator::has_arguments_file(edge)) continue;
-    files.add(edge.key.hex(), generator::arguments_file_text(edge, place.store, mirrors));
+    if (!graph::has_arguments_file(edge)) continue;
+    files.add(edge.key.hex(), graph::arguments_file_text(edge, place.store, mirrors));
   }
-  directory.write_graph(generator::ninja_text(graph), generator::local_text(local), 0);
+  directory.write_graph(graph::ninja_text(graph), graph::local_text(local), 0);
   files.finish();
 }
 
@@ -114,7 +114,7 @@ Rebuild rebuild(const RebuildRequest& request) {
                       .readable = {request.store.root() / "blobs", place.store / "steps", place.store / "graphs",
                                    find_program("karapace-step"), find_program("karapace-init")}};
   auto run = run_varied(variation, [&](unsigned processors) {
-    return generator::run_ninja(ninja_words(request, processors), place.build, ChildOutput::to_stderr);
+    return project::run_ninja(ninja_words(request, processors), place.build, ChildOutput::to_stderr);
   });
   Rebuild result{place.store, run.status, std::move(run.things)};
   result.things.push_back(std::move(clock));

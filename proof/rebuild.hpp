@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rebuild: runs the steps of a graph once more, in an empty store, under other circumstances.
 //
-// The bytes of fetch steps come from the first store's blobs, verified by their digests as any download is; so no network is
-// needed. Everything else is made anew by ninja.
+// The bytes of fetch steps come from the first store's blobs, verified by their digests as any download is; so no
+// network is needed. Everything else is made anew by ninja.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct RebuildRequest {
   std::filesystem::path place;  // an empty directory: becomes the home of everything that is made
   std::set<std::string> same;   // of variation_names: what stays as it is
   std::optional<std::uint64_t> jobs;
-  bool is_verbose = false;      // every command, as `ninja -v` shows it
+  bool is_verbose = false;  // every command, as `ninja -v` shows it
 };
 
 struct Rebuild {

@@ -15,13 +15,14 @@ std::optional<StepOutput> output_of(const Outputs& outputs, const StepKey& step)
 
 }  // namespace
 
-RecordComparison compare(const generator::Graph& graph, const Outputs& first, const Outputs& second) {
+RecordComparison compare(const graph::Graph& graph, const Outputs& first, const Outputs& second) {
   RecordComparison result;
   result.steps = graph.edges.size();
   std::set<StepKey> different;
   for (const auto& edge : graph.edges) {
     const auto& inputs = edge.step.inputs;
-    bool reads_another = std::any_of(inputs.begin(), inputs.end(), [&](const StepKey& key) { return different.contains(key); });
+    bool reads_another =
+        std::any_of(inputs.begin(), inputs.end(), [&](const StepKey& key) { return different.contains(key); });
     auto here = output_of(first, edge.key);
     auto there = output_of(second, edge.key);
     bool is_same = here == there && !(reads_another && edge.step.kind == StepKind::environment);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Comparing what the steps of a graph made here with what they made elsewhere. Pure.
 //
-// A step whose outputs differ although its inputs are the same is a cause. What differs after a cause (it read something
-// else) is a consequence, and nobody's fault.
+// A step whose outputs differ although its inputs are the same is a cause. What differs after a cause (it read
+// something else) is a consequence, and nobody's fault.
 #pragma once
 
 #include <map>
@@ -25,13 +25,13 @@ struct Divergence {
 struct RecordComparison {
   std::size_t steps = 0;
   std::size_t same = 0;
-  std::vector<Divergence> causes;        // in the graph's order
-  std::vector<StepKey> consequences;     // so too
+  std::vector<Divergence> causes;     // in the graph's order
+  std::vector<StepKey> consequences;  // so too
 };
 
 /// Of every edge, whose inputs come before it. An environment is a consequence of every layer that differs, since its
 /// own output is only its name.
-RecordComparison compare(const generator::Graph& graph, const Outputs& first, const Outputs& second);
+RecordComparison compare(const graph::Graph& graph, const Outputs& first, const Outputs& second);
 
 /// The layer among outputs; null when it is something else, or nothing.
 const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // RecordDocument: what steps made, in one file that another machine compares its own steps with (docs/ci.md).
 //
-// It holds no times, hosts or paths: two machines that built the same write the same bytes. It is sealed (base/json/seal.hpp),
-// which finds damage and is no signature.
+// It holds no times, hosts or paths: two machines that built the same write the same bytes. It is sealed
+// (base/json/seal.hpp), which finds damage and is no signature.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace karapace::proof {
 struct ExportedStep {
   StepKey key;
   StepKind kind{};
-  std::string title;                   // for people: "install 184 packages"
+  std::string title;  // for people: "install 184 packages"
   StepOutput output;
   std::optional<std::string> listing = std::nullopt;  // of the layer, when it was asked for
 };

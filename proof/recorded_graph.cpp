@@ -19,7 +19,7 @@ namespace karapace::proof {
 
 namespace {
 
-using generator::Edge;
+using graph::Edge;
 
 /// What is wanted, before the graph is known.
 struct Targets {
@@ -50,8 +50,10 @@ class Collection {
     if (result_.records.contains(key)) return;
     auto record = store_.record(key);
     if (!record) {
-      throw StepError(fmt::format("step {} has no record in this store: it was not built, or collected; "
-                                  "run `karapace build` in its project", key.short_hex()));
+      throw StepError(
+          fmt::format("step {} has no record in this store: it was not built, or collected; "
+                      "run `karapace build` in its project",
+                      key.short_hex()));
     }
     const auto& added = result_.records.emplace(key, std::move(*record)).first->second;
     for (const auto& input : added.step.inputs) add(input);
@@ -62,8 +64,8 @@ class Collection {
     bool is_wanted = result_.records.contains(environment.step);
     if (!is_wanted && !wants_steps_alone()) return;
     try {
-      auto lock = generator::lock_of(store_, environment);
-      (is_wanted ? planner_ : others_).add(lock, generator::serialise(lock));
+      auto lock = lock::lock_of(store_, environment);
+      (is_wanted ? planner_ : others_).add(lock, lock::serialise(lock));
     } catch (const LockError&) {
       // A lock of another version of Karapace: its steps go by their digits.
     }
@@ -76,9 +78,8 @@ class Collection {
 
   /// A step that is wanted alone goes by the name that any lock gives it.
   bool wants_steps_alone() const {
-    return std::any_of(targets_.steps.begin(), targets_.steps.end(), [&](const StepKey& key) {
-      return result_.records.at(key).step.kind != StepKind::environment;
-    });
+    return std::any_of(targets_.steps.begin(), targets_.steps.end(),
+                       [&](const StepKey& key) { return result_.records.at(key).step.kind != StepKind::environment; });
   }
 
   /// Appends the wanted step, its inputs first.
@@ -91,13 +92,14 @@ class Collection {
       result_.graph.edges.push_back(*planned->second);
       return;
     }
-    result_.graph.edges.push_back({.step = record->second.step, .key = key, .subject = key.short_hex(), .location = {}});
+    result_.graph.edges.push_back(
+        {.step = record->second.step, .key = key, .subject = key.short_hex(), .location = {}});
   }
 
   const store::Store& store_;
   Targets targets_;
-  generator::Planner planner_;
-  generator::Planner others_;  // locks that are not wanted: what they call a step counts when nobody else names it
+  graph::Planner planner_;
+  graph::Planner others_;  // locks that are not wanted: what they call a step counts when nobody else names it
   std::map<StepKey, const Edge*> edges_;
   std::set<StepKey> emitted_;
   RecordedGraph result_;
@@ -113,7 +115,7 @@ bool is_project_name(const store::Store& store, const std::string& word) {
 
 void add_word(const store::Store& store, const std::string& word, Targets& targets) {
   if (!is_project_name(store, word)) {
-    if (auto step = generator::step_named(generator::StepLibrary(store), word)) {
+    if (auto step = project::step_named(project::StepLibrary(store), word)) {
       targets.steps.push_back(*step);
       return;
     }
@@ -129,8 +131,7 @@ void add_word(const store::Store& store, const std::string& word, Targets& targe
 
 std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
   std::map<EnvironmentId, std::string> names;
-  for (const auto& root : store::RootIndex::read(store).all())
-    names.emplace(root.environment, escaped_utf8(root.name));
+  for (const auto& root : store::RootIndex::read(store).all()) names.emplace(root.environment, escaped_utf8(root.name));
   return names;
 }
 
@@ -177,7 +178,7 @@ std::string step_title(const RecordedGraph& graph, const Edge& edge) {
   for (const auto& [name, environment] : graph.environments) {
     if (environment.step == edge.key) return "environment " + name;
   }
-  return generator::description(edge);
+  return graph::description(edge);
 }
 
 }  // namespace karapace::proof

@@ -22,11 +22,11 @@ struct RecordedEnvironment {
 };
 
 struct RecordedGraph {
-  generator::Graph graph;  // inputs before the steps that read them
+  graph::Graph graph;                             // inputs before the steps that read them
   std::map<StepKey, StepRecord> records;          // of exactly these steps
   std::vector<RecordedEnvironment> environments;  // those among them
-  std::string title;  // for people: "dev", "2 environments", "install 184 packages"
-  std::vector<FileLock> in_use;  // keeps the environments from gc
+  std::string title;                              // for people: "dev", "2 environments", "install 184 packages"
+  std::vector<FileLock> in_use;                   // keeps the environments from gc
 };
 
 /// `words`: environments (as all commands take them), steps (step_words.hpp). NotFoundError when one is unknown or an
@@ -41,6 +41,6 @@ RecordedGraph recorded_graph(const store::Store& store, const std::vector<StepKe
 std::map<StepKey, StepOutput> outputs_of(const RecordedGraph& graph);
 
 /// "install 184 packages (3f9c21d0a4be)", "environment dev"
-std::string step_title(const RecordedGraph& graph, const generator::Edge& edge);
+std::string step_title(const RecordedGraph& graph, const graph::Edge& edge);
 
 }  // namespace karapace::proof

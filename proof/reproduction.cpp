@@ -23,9 +23,10 @@ Outputs outputs_of(const std::vector<ExportedStep>& exported) {
 void require_known(const RecordedGraph& graph, const Outputs& outputs, const std::string& file) {
   for (const auto& edge : graph.graph.edges) {
     if (outputs.contains(edge.key)) continue;
-    throw NotFoundError(fmt::format("reproduce: {} does not know {} ({}): it was exported from another lock, or of other "
-                                    "steps; export it again with `karapace records export`",
-                                    file, step_title(graph, edge), edge.key.short_hex()));
+    throw NotFoundError(
+        fmt::format("reproduce: {} does not know {} ({}): it was exported from another lock, or of other "
+                    "steps; export it again with `karapace records export`",
+                    file, step_title(graph, edge), edge.key.short_hex()));
   }
 }
 
@@ -40,9 +41,11 @@ FirstCause first_cause(const store::Store& store, const Divergence& cause, const
     details.note = "to learn which files differ, export with `karapace records export --listings`";
     return details;
   }
-  auto listing = store::Listing::parse(*other->listing, fmt::format("{}: the listing of {}", document.file, other->title));
+  auto listing =
+      store::Listing::parse(*other->listing, fmt::format("{}: the listing of {}", document.file, other->title));
   if (listing.id() != *there) {
-    throw Error(fmt::format("{}: the listing of {} is not that of its layer; export it again", document.file, other->title));
+    throw Error(
+        fmt::format("{}: the listing of {} is not that of its layer; export it again", document.file, other->title));
   }
   details.files = compare_files({store.listing(*here), {}}, {std::move(listing), {}}, 0);
   return details;
@@ -60,16 +63,18 @@ RecordedGraph graph_of_document(const store::Store& store, const ReadDocument& d
   std::vector<StepKey> keys;
   for (const auto& step : document.steps) {
     if (!store.record(step.key)) {
-      throw NotFoundError(fmt::format("reproduce: {} ({}) of {} is not built here; build the environment from the same "
-                                      "lock first (karapace build --locked)",
-                                      step.title, step.key.short_hex(), document.file));
+      throw NotFoundError(
+          fmt::format("reproduce: {} ({}) of {} is not built here; build the environment from the same "
+                      "lock first (karapace build --locked)",
+                      step.title, step.key.short_hex(), document.file));
     }
     keys.push_back(step.key);
   }
   return recorded_graph(store, keys);
 }
 
-Reproduction compare_with_document(const store::Store& store, const RecordedGraph& graph, const ReadDocument& document) {
+Reproduction compare_with_document(const store::Store& store, const RecordedGraph& graph,
+                                   const ReadDocument& document) {
   auto theirs = outputs_of(document.steps);
   require_known(graph, theirs, document.file);
   Reproduction result;

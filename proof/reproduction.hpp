@@ -24,9 +24,9 @@ struct FirstCause {
 
 struct Reproduction {
   RecordComparison comparison;
-  std::optional<FirstCause> first;   // when there are causes
-  std::vector<VariedThing> things;   // empty when nothing was built
-  std::string against;               // the file that was compared with; empty when nothing was read
+  std::optional<FirstCause> first;            // when there are causes
+  std::vector<VariedThing> things;            // empty when nothing was built
+  std::string against;                        // the file that was compared with; empty when nothing was read
   std::optional<std::filesystem::path> kept;  // the second store, when it stays
 };
 

@@ -10,8 +10,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <linux/capability.h>
+#include <nlohmann/json.hpp>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -91,7 +91,7 @@ std::string problem_of_another_user(const std::vector<std::filesystem::path>& re
     drop_capabilities();
     try {
       ::setenv("KARAPACE_ID_MODE", "single", 1);
-      runtime::enter_user_namespace(runtime::plan_ids());
+      sandbox::enter_user_namespace(sandbox::plan_ids());
     } catch (const SandboxError& error) {
       return fmt::format("inside another user namespace, {}", error.what());
     }
@@ -105,14 +105,14 @@ VariedThing vary_user(const Variation& variation) {
   if (variation.same.contains("user")) return not_varied("user", "as asked");
   auto problem = problem_of_another_user(variation.readable);
   if (!problem.empty()) return not_varied("user", problem);
-  const auto mode = runtime::plan_ids().mode;
+  const auto mode = sandbox::plan_ids().mode;
   const uid_t uid = ::geteuid();
   if (auto refused = become_another_user(uid, ::getegid())) throw Error("reproduce: " + *refused);
   ::setenv("USER", "another", 1);
   ::setenv("LOGNAME", "another", 1);
   ::setenv("HOME", variation.home.c_str(), 1);
   ::setenv("KARAPACE_ID_MODE", "single", 1);
-  auto modes = mode == runtime::IdMode::single ? "" : fmt::format(", id mode single instead of {}", text(mode));
+  auto modes = mode == sandbox::IdMode::single ? "" : fmt::format(", id mode single instead of {}", text(mode));
   return varied("user", fmt::format("user {} instead of {}{}", other_id(uid), uid, modes));
 }
 
@@ -184,9 +184,9 @@ std::vector<VariedThing> things_from(const std::string& text) {
 int live_elsewhere(const Variation& variation, const std::function<int(unsigned)>& run, Fd report) {
   unsigned processors = 1;
   auto user = vary_user(variation);  // first: gives the right to another host name
-  auto things = nlohmann::json::array({json_of(vary_host(variation)), json_of(user), json_of(vary_umask(variation)),
-                                       json_of(vary_locale(variation)),
-                                       json_of(vary_processors(variation, processors))});
+  auto things =
+      nlohmann::json::array({json_of(vary_host(variation)), json_of(user), json_of(vary_umask(variation)),
+                             json_of(vary_locale(variation)), json_of(vary_processors(variation, processors))});
   ::setenv("TMPDIR", variation.temporary.c_str(), 1);
   write_all(report.get(), things.dump(), "a pipe");
   report.reset();

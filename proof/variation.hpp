@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variation: the circumstances of a build that must not count, and other ones than here.
 //
-// What can not be varied on this machine is said, not passed over. Always the same are the kernel and the processor: for
-// these, compare with another machine's records (record_document.hpp).
+// What can not be varied on this machine is said, not passed over. Always the same are the kernel and the processor:
+// for these, compare with another machine's records (record_document.hpp).
 #pragma once
 
 #include <array>
@@ -26,16 +26,16 @@ inline constexpr std::array<std::string_view, 7> variation_names = {"clock", "di
 struct VariedThing {
   std::string name;  // of variation_names
   bool is_varied = false;
-  std::string how;   // "clock +40 days"; why not, when it is not varied
+  std::string how;  // "clock +40 days"; why not, when it is not varied
 };
 
 /// Another time of day for the commands of steps, in seconds: crosses a month and the middle of a day.
 constexpr std::int64_t clock_offset = 40 * 86400 + 11 * 3600 + 22 * 60 + 1;
 
 struct Variation {
-  std::set<std::string> same;          // names that are to stay as they are
-  std::filesystem::path home;          // the other home directory
-  std::filesystem::path temporary;     // the other TMPDIR
+  std::set<std::string> same;                   // names that are to stay as they are
+  std::filesystem::path home;                   // the other home directory
+  std::filesystem::path temporary;              // the other TMPDIR
   std::vector<std::filesystem::path> readable;  // the other user must be able to read these, or stays this one
 };
 

@@ -7,8 +7,8 @@
 
 namespace karapace::remote {
 
-// The functions that OpenSSL 3 calls deprecated: those that it recommends bring providers, a configuration and thousands
-// of relocations, which cost more than the hash of a small package, in a process that each package starts.
+// The functions that OpenSSL 3 calls deprecated: those that it recommends bring providers, a configuration and
+// thousands of relocations, which cost more than the hash of a small package, in a process that each package starts.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 

@@ -187,7 +187,8 @@ class Collection {
 
   /// A sysroot lives as long as its environment, which sessions that use it hold.
   void add_sysroots(const Live& live) {
-    for (const auto& name : names_in(store_.root() / kind_directories[static_cast<std::size_t>(GarbageKind::sysroot)])) {
+    for (const auto& name :
+         names_in(store_.root() / kind_directories[static_cast<std::size_t>(GarbageKind::sysroot)])) {
       auto id = EnvironmentId::from_hex(name);
       if (!id || !live.environments.contains(*id)) report_.garbage.push_back({GarbageKind::sysroot, name});
     }

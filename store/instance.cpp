@@ -19,8 +19,8 @@
 #include "base/remove_tree.hpp"
 #include "store/environment.hpp"
 #include "store/reference.hpp"
-#include "store/root.hpp"
 #include "store/repair.hpp"
+#include "store/root.hpp"
 
 namespace karapace::store {
 
@@ -161,7 +161,8 @@ bool remove_instance(const Store& store, const Instance& instance) {
   auto staging = store.stage();
   auto removed = staging.path() / "instance";
   if (::rename(instance.directory.c_str(), removed.c_str()) != 0 && errno != ENOENT) {
-    throw StoreError(errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(instance.directory.native())), errno));
+    throw StoreError(
+        errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(instance.directory.native())), errno));
   }
   remove_tree(removed);
   return true;

@@ -101,7 +101,8 @@ Listing::Listing(std::vector<Entry> entries) : entries_(std::move(entries)) {
     }
     if (entry.type != EntryType::hardlink) continue;
     const Entry* first = entry.target < entry.path ? find(entry.target) : nullptr;
-    if (first == nullptr || first->type != EntryType::regular) refuse(entry.path, "its first name is not a file before it");
+    if (first == nullptr || first->type != EntryType::regular)
+      refuse(entry.path, "its first name is not a file before it");
   }
 }
 

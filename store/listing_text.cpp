@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of a listing, byte for byte as docs/hash-contract.md has it: writer and strict reader.
-#include "store/listing.hpp"
-
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -10,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::store {
 
@@ -58,8 +57,8 @@ void append_entry(std::string& text, const Entry& entry) {
   text += static_cast<char>(entry.type);
   text += " /";
   append_escaped(text, entry.path);
-  bool has_mode = entry.type == EntryType::directory || entry.type == EntryType::regular ||
-                  entry.type == EntryType::fifo;
+  bool has_mode =
+      entry.type == EntryType::directory || entry.type == EntryType::regular || entry.type == EntryType::fifo;
   if (has_mode) append_attributes(text, entry);
   if (has_mode || entry.type == EntryType::symlink) append_owner_and_time(text, entry);
   if (entry.type == EntryType::regular) {
@@ -165,8 +164,8 @@ Entry parse_entry(std::string_view line) {
   if (type.size() != 1 || std::strchr("dflhpw", type[0]) == nullptr) throw Malformed{"the type is unknown"};
   entry.type = static_cast<EntryType>(type[0]);
   entry.path = fields.path();
-  bool has_mode = entry.type == EntryType::directory || entry.type == EntryType::regular ||
-                  entry.type == EntryType::fifo;
+  bool has_mode =
+      entry.type == EntryType::directory || entry.type == EntryType::regular || entry.type == EntryType::fifo;
   if (has_mode) entry.mode = fields.mode();
   if (has_mode || entry.type == EntryType::symlink) {
     entry.uid = fields.number<std::uint32_t>();
@@ -201,7 +200,8 @@ std::string Listing::text() const {
 
 Listing Listing::parse(std::string_view text, std::string_view what) {
   auto damaged = [&](std::size_t line, std::string_view reason) {
-    return StoreError(fmt::format("{} is damaged: line {}: {}; run `karapace verify-store --repair`", what, line, reason));
+    return StoreError(
+        fmt::format("{} is damaged: line {}: {}; run `karapace verify-store --repair`", what, line, reason));
   };
   if (!text.starts_with(header)) throw damaged(1, "this is not a listing of format 1");
   text.remove_prefix(header.size());

@@ -28,9 +28,10 @@ namespace {
 
 constexpr std::string_view version_prefix = "karapace store ";
 constexpr int version = 1;
-constexpr std::array<const char*, 9> directories = {"blobs", "layers",    "steps", "environments", "roots",
-                                                    "instances", "logs", "locks", "staging"};
-constexpr std::array<const char*, 6> later_directories = {"failed", "fetch", "graphs", "links", "quarantine", "sysroots"};
+constexpr std::array<const char*, 9> directories = {"blobs",     "layers", "steps", "environments", "roots",
+                                                    "instances", "logs",   "locks", "staging"};
+constexpr std::array<const char*, 6> later_directories = {"failed", "fetch",      "graphs",
+                                                          "links",  "quarantine", "sysroots"};
 constexpr std::size_t longest_version = 4096;
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
@@ -47,11 +48,15 @@ void check_version(const std::filesystem::path& root, std::string_view text) {
     numbered = error == std::errc{} && end == number.data() + number.size() - 1;
   }
   if (!numbered) {
-    throw StoreError(fmt::format("{} is not a karapace store: its file \"version\" is damaged; choose another store with "
-                                 "--store, or write the line \"karapace store 1\" into it", in_quotes(root)));
+    throw StoreError(
+        fmt::format("{} is not a karapace store: its file \"version\" is damaged; choose another store with "
+                    "--store, or write the line \"karapace store 1\" into it",
+                    in_quotes(root)));
   }
-  throw StoreError(fmt::format("the store {} is of version {}, and this karapace reads version {}; use a newer karapace, "
-                               "or another store with --store", in_quotes(root), found, version));
+  throw StoreError(
+      fmt::format("the store {} is of version {}, and this karapace reads version {}; use a newer karapace, "
+                  "or another store with --store",
+                  in_quotes(root), found, version));
 }
 
 /// What is at `path`, a last link followed; nothing when there is nothing.
@@ -116,8 +121,9 @@ void refuse_foreign(const std::filesystem::path& root) {
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
     if (read_version(root)) return;  // another process has just finished it, and begun to use it
-    throw StoreError(fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
-                                 in_quotes(root), in_quotes(name)));
+    throw StoreError(
+        fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
+                    in_quotes(root), in_quotes(name)));
   }
 }
 
@@ -145,8 +151,8 @@ void fill(const std::filesystem::path& root) {
 
 void require_access(const std::filesystem::path& root, int mode, std::string_view word) {
   if (::faccessat(AT_FDCWD, root.c_str(), mode, AT_EACCESS) == 0) return;
-  throw StoreError(errno_message(fmt::format("the store {} is not {}; make it so, or choose another with --store",
-                                             in_quotes(root), word), errno));
+  throw StoreError(errno_message(
+      fmt::format("the store {} is not {}; make it so, or choose another with --store", in_quotes(root), word), errno));
 }
 
 std::string variable(const char* name) {

@@ -22,9 +22,7 @@ namespace {
 
 constexpr std::size_t shortest_prefix = 4;
 
-bool is_path(std::string_view word) noexcept {
-  return word == "." || word == ".." || word.find('/') != word.npos;
-}
+bool is_path(std::string_view word) noexcept { return word == "." || word == ".." || word.find('/') != word.npos; }
 
 [[noreturn]] void refuse_unknown(const Store& store, const std::filesystem::path& manifest) {
   throw NotFoundError(
@@ -110,13 +108,14 @@ std::optional<Reference> reference_by_name(const Store& store, const IndexedRoot
 [[noreturn]] void refuse_ambiguous(std::string_view word, const std::vector<IndexedRoot>& named) {
   std::string candidates;
   for (const auto& root : named) candidates += fmt::format("\n  {}", escaped_utf8(root.manifest.native()));
-  throw NotFoundError(fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(),
-                                  candidates));
+  throw NotFoundError(
+      fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(), candidates));
 }
 
 std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, const std::vector<IndexedRoot>& roots) {
   std::set<EnvironmentId> found;
-  bool hex = std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  bool hex =
+      std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (!hex || word.size() < shortest_prefix) return found;
   for (const auto& name : names_in(store.root() / "environments")) {
     auto id = EnvironmentId::from_hex(name);
@@ -131,7 +130,8 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
   return found;
 }
 
-// An id stands for the project as well when only one is generated from it: the same instance then, whatever it is called.
+// An id stands for the project as well when only one is generated from it: the same instance then, whatever it is
+// called.
 Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<IndexedRoot>& roots) {
   auto is_it = [&](const IndexedRoot& root) { return root.environment == id; };
   auto root = std::find_if(roots.begin(), roots.end(), is_it);
@@ -161,8 +161,8 @@ Reference resolve_reference(const Store& store, std::string_view word, const std
   }
   std::string candidates;
   for (const auto& id : ids) candidates += fmt::format("\n  {}", id.hex());
-  throw NotFoundError(fmt::format("\"{}\" is the beginning of {} environments' ids; give more digits:{}", word, ids.size(),
-                                  candidates));
+  throw NotFoundError(fmt::format("\"{}\" is the beginning of {} environments' ids; give more digits:{}", word,
+                                  ids.size(), candidates));
 }
 
 }  // namespace karapace::store

@@ -63,9 +63,11 @@ class Repairing {
     std::replace(label.begin(), label.end(), '/', '-');
     for (int number = 1;; ++number) {
       auto to = quarantine / fmt::format("{}.{}", label, number);
-      if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT) return true;
+      if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT)
+        return true;
       if (errno == EEXIST) continue;
-      throw StoreError(errno_message(fmt::format("cannot move \"{}\" to the quarantine", escaped_utf8(from.native())), errno));
+      throw StoreError(
+          errno_message(fmt::format("cannot move \"{}\" to the quarantine", escaped_utf8(from.native())), errno));
     }
   }
 

@@ -50,9 +50,9 @@ GraphPlace graph_from(nlohmann::json json) {
   return graph;
 }
 
-// A record is an object and, below it, a line of 64 hexadecimal digits per step: hundreds of them, which every `karapace
-// exec` reads, and which a JSON parser takes ten times as long for. The seal covers both. In format 1 the steps were a
-// field of the object.
+// A record is an object and, below it, a line of 64 hexadecimal digits per step: hundreds of them, which every
+// `karapace exec` reads, and which a JSON parser takes ten times as long for. The seal covers both. In format 1 the
+// steps were a field of the object.
 
 std::string text_of(const Root& root) {
   nlohmann::json json = {{"environment", root.environment.hex()},
@@ -141,7 +141,8 @@ bool is_gone(const std::filesystem::path& path) {
 
 /// Whether it is a graph and none of the files that one is written from.
 bool is_graph_of(const GraphPlace& place, const std::filesystem::path& file) {
-  return file.parent_path() == place.directory && (file.filename() == "build.ninja" || file.filename() == "steps.cmake");
+  return file.parent_path() == place.directory &&
+         (file.filename() == "build.ninja" || file.filename() == "steps.cmake");
 }
 
 Root with_graphs_of(const std::optional<Root>& old, Root root) {
@@ -203,9 +204,8 @@ std::vector<Root> roots(const Store& store) {
   for (const auto& name : names_in(store.roots_path())) {
     if (auto root = read_root(store.roots_path() / name)) found.push_back(std::move(*root));
   }
-  std::sort(found.begin(), found.end(), [](const Root& a, const Root& b) {
-    return std::tie(a.name, a.manifest) < std::tie(b.name, b.manifest);
-  });
+  std::sort(found.begin(), found.end(),
+            [](const Root& a, const Root& b) { return std::tie(a.name, a.manifest) < std::tie(b.name, b.manifest); });
   return found;
 }
 
@@ -217,7 +217,8 @@ std::vector<Root> roots_in(const Store& store, const std::vector<std::filesystem
   std::vector<Root> found;
   // A project that is not known would be shown unprotected.
   for (const auto& root : RootIndex::glance(store).in(directories)) {
-    if (auto record = read_root(store.roots_path() / root.record, RootSteps::left_out)) found.push_back(std::move(*record));
+    if (auto record = read_root(store.roots_path() / root.record, RootSteps::left_out))
+      found.push_back(std::move(*record));
   }
   return found;
 }

@@ -93,9 +93,7 @@ class Scan {
     throw StoreError(errno_message(what, errno_value));
   }
 
-  std::string label(std::string_view path) const {
-    return fmt::format("{}: \"/{}\"", label(), escaped_utf8(path));
-  }
+  std::string label(std::string_view path) const { return fmt::format("{}: \"/{}\"", label(), escaped_utf8(path)); }
 
   /// Takes directories until none is left and nobody works on one that could bring more.
   void work(Part& part) {

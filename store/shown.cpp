@@ -38,8 +38,8 @@ bool is_noted(const fs::path& path) {
 }  // namespace
 
 std::optional<FileLock> lock_graphs(const Store& store, int mode, std::chrono::seconds patience) {
-  // Without the turn, sessions that overlap for ever would keep gen waiting for ever; given up now and then, one that is
-  // stopped in the middle does not keep the others waiting.
+  // Without the turn, sessions that overlap for ever would keep gen waiting for ever; given up now and then, one that
+  // is stopped in the middle does not keep the others waiting.
   constexpr std::chrono::seconds a_turn{2};
   constexpr timespec pause{0, 20'000'000};
   const auto end = std::chrono::steady_clock::now() + patience;

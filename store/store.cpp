@@ -35,12 +35,12 @@ bool is_there(const std::filesystem::path& path) {
 bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
-  // Some file systems do not know the flag. A directory is not replaced by rename(2) either, unless it is empty, which a
-  // layer never is; a blob is replaced by its equal.
+  // Some file systems do not know the flag. A directory is not replaced by rename(2) either, unless it is empty, which
+  // a layer never is; a blob is replaced by its equal.
   if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return true;
   if (errno == EEXIST || errno == ENOTEMPTY) return false;
-  throw StoreError(errno_message(fmt::format("cannot move \"{}\" to \"{}\"", escaped_utf8(from.native()),
-                                             escaped_utf8(to.native())), errno));
+  throw StoreError(errno_message(
+      fmt::format("cannot move \"{}\" to \"{}\"", escaped_utf8(from.native()), escaped_utf8(to.native())), errno));
 }
 
 }  // namespace
@@ -62,7 +62,8 @@ std::filesystem::path Store::environment_path(const EnvironmentId& id) const {
 FileLock Store::lock_contents(int mode) const { return FileLock::acquire(root_ / "locks" / "contents", mode); }
 
 FileLock Store::lock_output(std::string_view name) const {
-  bool usable = !name.empty() && name.front() != '.' && name.find('/') == name.npos && name != "contents" && name != "gc";
+  bool usable =
+      !name.empty() && name.front() != '.' && name.find('/') == name.npos && name != "contents" && name != "gc";
   if (!usable) throw StoreError(fmt::format("\"{}\" can not be the name of a lock", escaped_utf8(name)));
   return FileLock::acquire(root_ / "locks" / name, LOCK_EX);
 }
@@ -71,7 +72,8 @@ bool Store::has_blob(const BlobId& id) const { return is_there(blob_path(id)); }
 
 void Store::add_blob(const BlobId& id, const std::filesystem::path& finished_file) const {
   if (::chmod(finished_file.c_str(), 0444) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot make \"{}\" a blob", escaped_utf8(finished_file.native())), errno));
+    throw StoreError(
+        errno_message(fmt::format("cannot make \"{}\" a blob", escaped_utf8(finished_file.native())), errno));
   }
   auto lock = lock_contents(LOCK_SH);
   pin(staging_path(), finished_file, "blobs", id.hex());
@@ -81,8 +83,10 @@ void Store::add_blob(const BlobId& id, const std::filesystem::path& finished_fil
 Fd Store::open_blob(const BlobId& id) const {
   auto fd = open_if_exists(AT_FDCWD, blob_path(id), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!fd) {
-    throw StoreError(fmt::format("the blob {} is missing from the store \"{}\"; run `karapace verify-store --repair`, "
-                                 "then ninja again", id.hex(), escaped_utf8(root_.native())));
+    throw StoreError(
+        fmt::format("the blob {} is missing from the store \"{}\"; run `karapace verify-store --repair`, "
+                    "then ninja again",
+                    id.hex(), escaped_utf8(root_.native())));
   }
   require_regular(fd->get(), blob_path(id));
   return std::move(*fd);
@@ -120,7 +124,8 @@ Listing Store::listing(const LayerId& id) const {
                                  escaped_utf8(root_.native()), remedy));
   }
   auto what = fmt::format("the listing of the layer {}", id.hex());
-  if (LayerId(blake3(*text)) != id) throw StoreError(fmt::format("{} is damaged: its digest differs; {}", what, remedy));
+  if (LayerId(blake3(*text)) != id)
+    throw StoreError(fmt::format("{} is damaged: its digest differs; {}", what, remedy));
   return Listing::parse(*text, what);
 }
 
@@ -153,7 +158,9 @@ void Store::add_record(const StepRecord& record) const {
     const Store& store;
     bool operator()(const BlobOutput& output) const { return store.has_blob(output.blob); }
     bool operator()(const LayerOutput& output) const { return store.has_layer(output.layer); }
-    bool operator()(const EnvironmentOutput& output) const { return is_there(store.environment_path(output.environment)); }
+    bool operator()(const EnvironmentOutput& output) const {
+      return is_there(store.environment_path(output.environment));
+    }
   } present{*this};
   auto key = record.step.key();
   auto lock = lock_contents(LOCK_SH);

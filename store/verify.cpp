@@ -61,15 +61,15 @@ class Verification {
   VerifyReport run() {
     auto objects = all_objects();
     scan_threads_ = options_.threads;
-    auto layers = std::count_if(objects.begin(), objects.end(), [](auto& o) { return o.kind.kind == ObjectKind::layer; });
+    auto layers =
+        std::count_if(objects.begin(), objects.end(), [](auto& o) { return o.kind.kind == ObjectKind::layer; });
     if (layers >= 2 * static_cast<std::ptrdiff_t>(options_.threads)) scan_threads_ = 1;
     for_each_index(objects.size(), options_.threads, [&](std::size_t i) { check(objects[i]); });
     report_.checked = objects.size();
     report_.bytes = bytes_;
     auto& problems = report_.problems;
-    std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-      return std::tie(a.kind, a.name) < std::tie(b.kind, b.name);
-    });
+    std::sort(problems.begin(), problems.end(),
+              [](const Problem& a, const Problem& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
     return std::move(report_);
   }
 

@@ -95,7 +95,8 @@ bool JsonReader::more(char close) {
 std::string JsonReader::string() {
   expect('"', "a string");
   std::size_t begin = at_;
-  while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && static_cast<unsigned char>(text_[at_]) >= 0x20) {
+  while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
+         static_cast<unsigned char>(text_[at_]) >= 0x20) {
     ++at_;
   }
   if (at_ == text_.size() || text_[at_] != '"') return escaped_string(begin);

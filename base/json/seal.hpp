@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seals: the store's JSON records carry a digest of themselves, so that a flipped bit is found and named, not believed.
 //
-// A sealed record is JSON whose first line is "{", whose second is ` "check": "<64 hex digits>",` and whose rest is what
-// the digits are the BLAKE3 of. It detects damage; it is no signature.
+// A sealed record is JSON whose first line is "{", whose second is ` "check": "<64 hex digits>",` and whose rest is
+// what the digits are the BLAKE3 of. It detects damage; it is no signature.
 #pragma once
 
 #include <string>

@@ -25,7 +25,7 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 /// .karapace/build beside the first manifest.
-std::filesystem::path build_directory(const generator::GenerateRequest& request) {
+std::filesystem::path build_directory(const project::GenerateRequest& request) {
   auto first = (request.working_directory / request.manifests.front()).lexically_normal();
   if (!std::filesystem::is_directory(first)) first = first.parent_path();
   return first / ".karapace/build";
@@ -38,7 +38,7 @@ std::vector<std::string> ninja_arguments(const Context& context, const Arguments
   return words;
 }
 
-void report(const Context& context, const generator::Generated& generated, const std::filesystem::path& directory) {
+void report(const Context& context, const project::Generated& generated, const std::filesystem::path& directory) {
   if (context.json) return context.print_json("karapace.build", generated_json(generated, directory));
   for (const auto& environment : generated.environments) {
     context.print(fmt::format("{} {}\n", context.styled(Style::bold, environment.name), environment.id.short_hex()));
@@ -48,11 +48,11 @@ void report(const Context& context, const generator::Generated& generated, const
 int run(const Context& context, const Arguments& arguments) {
   auto request = generate_request(context, arguments.generate);
   request.directory = build_directory(request);
-  auto generated = generator::generate(request);
-  generator::note_regenerated(generated, request.directory);
+  auto generated = project::generate(request);
+  project::note_regenerated(generated, request.directory);
   report_notes(context, generated);
   auto output = context.json ? ChildOutput::to_stderr : ChildOutput::inherit;
-  int status = generator::run_ninja(ninja_arguments(context, arguments), request.directory, output);
+  int status = project::run_ninja(ninja_arguments(context, arguments), request.directory, output);
   if (status > 128) return status;
   if (status != 0) {
     throw StepError(fmt::format(

@@ -33,9 +33,9 @@ std::filesystem::path make_directory(const std::filesystem::path& path) {
 }
 
 /// The failed step's own sandbox with a scratch layer on top, so that looking around changes nothing.
-runtime::SandboxPlan debug_plan(const runtime::DebugState& state, const store::Staging& staging,
-                                const Arguments& arguments, runtime::IdMode mode) {
-  runtime::SandboxPlan plan;
+sandbox::SandboxPlan debug_plan(const sandbox::DebugState& state, const store::Staging& staging,
+                                const Arguments& arguments, sandbox::IdMode mode) {
+  sandbox::SandboxPlan plan;
   plan.lowers = state.lowers;
   plan.upper = make_directory(staging.path() / "upper");
   plan.work = make_directory(staging.path() / "work");
@@ -53,14 +53,14 @@ runtime::SandboxPlan debug_plan(const runtime::DebugState& state, const store::S
 
 int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::update);
-  const auto state = runtime::find_debug_state(store, arguments.step);
+  const auto state = sandbox::find_debug_state(store, arguments.step);
   const auto staging = store.stage();
-  const auto in_use = runtime::use_debug_state(store, state, staging);
+  const auto in_use = sandbox::use_debug_state(store, state, staging);
   const auto plan = debug_plan(state, staging, arguments, enter_for_trees());
   if (!context.json)
     context.warn(fmt::format("this failed in step {}: {}\nwhat you change here is dropped at the end",
                              state.step.short_hex(), fmt::join(state.failed.argv, " ")));
-  return report_result(context, runtime::run(plan));
+  return report_result(context, sandbox::run(plan));
 }
 
 }  // namespace

@@ -52,14 +52,16 @@ void remove_instances(const store::Store& store, const std::vector<store::Instan
   }
 }
 
-/// An environment that a project names can not be destroyed by its id, but for what is left of another project: say how.
+/// An environment that a project names can not be destroyed by its id, but for what is left of another project: say
+/// how.
 void refuse_named(const store::Store& store, const store::Reference& reference, std::size_t orphans) {
   if (reference.root || orphans > 0) return;
   for (const auto& root : store::RootIndex::read(store).all()) {
     if (root.environment != reference.environment) continue;
-    throw UsageError(fmt::format("destroy: the environment {} belongs to the project \"{}\"; destroy it by this name or "
-                                 "by its path {}", reference.environment.short_hex(), escaped_utf8(root.name),
-                                 escaped_utf8(root.manifest.native())));
+    throw UsageError(
+        fmt::format("destroy: the environment {} belongs to the project \"{}\"; destroy it by this name or "
+                    "by its path {}",
+                    reference.environment.short_hex(), escaped_utf8(root.name), escaped_utf8(root.manifest.native())));
   }
 }
 
@@ -97,11 +99,11 @@ int run(const Context& context, const Arguments& arguments) {
     context.print_json("karapace.destroy", json_of(reference, instances));
     return 0;
   }
-  auto name = reference.root ? fmt::format("\"{}\" ({})", escaped_utf8(reference.root->name),
-                                           reference.environment.short_hex())
-                             : reference.environment.short_hex();
-  context.print(fmt::format("removed {} and {}; `karapace gc` frees the space\n", name,
-                            counted(instances.size(), "instance")));
+  auto name = reference.root
+                  ? fmt::format("\"{}\" ({})", escaped_utf8(reference.root->name), reference.environment.short_hex())
+                  : reference.environment.short_hex();
+  context.print(
+      fmt::format("removed {} and {}; `karapace gc` frees the space\n", name, counted(instances.size(), "instance")));
   return 0;
 }
 
@@ -112,9 +114,10 @@ Command destroy_command() {
       {.name = "destroy",
        .group = Group::using_,
        .summary = "Forget an environment and remove its instances",
-       .description = "Removes the instances of the project with everything that was changed in them, and the store's note\n"
-                      "that the project exists. Layers, downloads and the project's own files stay; `karapace gc` removes\n"
-                      "the layers that nothing else needs. Refused while a session is running.",
+       .description =
+           "Removes the instances of the project with everything that was changed in them, and the store's note\n"
+           "that the project exists. Layers, downloads and the project's own files stay; `karapace gc` removes\n"
+           "the layers that nothing else needs. Refused while a session is running.",
        .examples = {{"karapace destroy .", "the environment of the manifest here"},
                     {"karapace destroy hello && karapace gc", "and free the space"}}},
       declare, run);

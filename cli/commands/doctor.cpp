@@ -55,7 +55,7 @@ std::optional<fs::path> in_path(std::string_view program) {
 
 HealthCheck check_ids() {
   try {
-    const auto plan = runtime::plan_ids();
+    const auto plan = sandbox::plan_ids();
     return {"id-mode", HealthStatus::ok, fmt::format("{}: {}", text(plan.mode), plan.reason), ""};
   } catch (const Error& error) {
     return {"id-mode", HealthStatus::error, error.what(), "unset KARAPACE_ID_MODE, or meet what it asks for"};
@@ -65,7 +65,7 @@ HealthCheck check_ids() {
 HealthCheck check_helpers() {
   if (::geteuid() == 0) return {"uidmap", HealthStatus::ok, "not needed by root", ""};
   for (const char* helper : {"newuidmap", "newgidmap"})
-    if (!runtime::find_id_helper(helper))
+    if (!sandbox::find_id_helper(helper))
       return {"uidmap", HealthStatus::warning, fmt::format("{} is missing: only one id can be mapped", helper),
               "apt install uidmap"};
   return {"uidmap", HealthStatus::ok, "newuidmap and newgidmap are there", ""};
@@ -140,7 +140,7 @@ HealthCheck check_keyring() {
 }
 
 HealthCheck check_mirrors() {
-  const auto configuration = generator::default_configuration_file();
+  const auto configuration = resolve::default_configuration_file();
   if (::access(configuration.c_str(), R_OK) == 0)
     return {"mirrors", HealthStatus::ok, fmt::format("{} comes first", escaped_utf8(configuration.native())), ""};
   const bool host = ::access("/etc/apt/sources.list", R_OK) == 0 || ::access("/etc/apt/sources.list.d", R_OK) == 0;
@@ -209,7 +209,7 @@ HealthCheck check_store(const Context& context) {
 }
 
 HealthCheck check_space(const fs::path& place) {
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(place.c_str(), &status) != 0)
     return {"space", HealthStatus::warning, errno_message(fmt::format("cannot look at {}", place.string()), errno), ""};
   const std::uint64_t bytes = std::uint64_t{status.f_bavail} * status.f_frsize;

@@ -19,8 +19,8 @@ namespace karapace::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using generator::ExplainedStep;
-using generator::StepLibrary;
+using project::ExplainedStep;
+using project::StepLibrary;
 
 struct Arguments {
   std::string word = ".";
@@ -40,20 +40,20 @@ std::optional<store::Store> store_if_any(const Context& context) {
 }
 
 /// The lock that belongs to `word`, when it is a manifest, its directory or the lock itself.
-std::optional<generator::Lock> lock_at(const fs::path& word) {
+std::optional<lock::Lock> lock_at(const fs::path& word) {
   auto path = fs::is_directory(word) ? word / "karapace.toml" : word;
-  if (path.extension() != ".lock") path = generator::lock_path(path);
-  return generator::read_lock_if_exists(path);
+  if (path.extension() != ".lock") path = lock::lock_path(path);
+  return lock::read_lock_if_exists(path);
 }
 
-StepKey environment_step(const generator::Lock& lock) {
-  generator::Planner planner;
-  return planner.add(lock, generator::serialise(lock)).back();
+StepKey environment_step(const lock::Lock& lock) {
+  graph::Planner planner;
+  return planner.add(lock, lock::serialise(lock)).back();
 }
 
 StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, const std::string& word) {
   if (auto lock = lock_at("."); lock) library.add(*lock);
-  if (auto key = generator::step_named(library, word)) return *key;
+  if (auto key = project::step_named(library, word)) return *key;
   if (word == "." || word.find('/') != std::string::npos || fs::path(word).has_extension()) {
     if (auto lock = lock_at(word)) {
       library.add(*lock);
@@ -65,7 +65,7 @@ StepKey step_of(const std::optional<store::Store>& store, StepLibrary& library, 
   if (reference.root) {
     if (auto lock = lock_at(reference.root->manifest); lock) {
       library.add(*lock);
-      if (generator::environment_id(*lock) == reference.environment) return environment_step(*lock);
+      if (lock::environment_id(*lock) == reference.environment) return environment_step(*lock);
     }
     auto root = store::find_root(*store, reference.root->manifest);
     if (root && !root->steps.empty()) return root->steps.back();

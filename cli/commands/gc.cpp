@@ -84,11 +84,12 @@ Command gc_command() {
       {.name = "gc",
        .group = Group::store,
        .summary = "Remove what no environment needs",
-       .description = "Removes steps, layers, downloads and environments that no project, instance, running session or\n"
-                      "running build needs, and what crashed processes left behind. The states of failed steps, which\n"
-                      "karapace debug shows, go when no project has the step any more, and after 7 days; what the edges\n"
-                      "of a graph read, when it has not been needed for 7 days. Builds and sessions may run\n"
-                      "meanwhile. What is removed by mistake comes back with ninja.",
+       .description =
+           "Removes steps, layers, downloads and environments that no project, instance, running session or\n"
+           "running build needs, and what crashed processes left behind. The states of failed steps, which\n"
+           "karapace debug shows, go when no project has the step any more, and after 7 days; what the edges\n"
+           "of a graph read, when it has not been needed for 7 days. Builds and sessions may run\n"
+           "meanwhile. What is removed by mistake comes back with ninja.",
        .examples = {{"karapace gc --dry-run", "show what would be removed, and its size"},
                     {"karapace gc --keep 3f9c21d0", "keep an environment whose project is gone"}}},
       declare, run);

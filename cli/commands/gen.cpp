@@ -32,8 +32,8 @@ void declare(Options& options, Arguments& arguments) {
   options.flag("--regenerate", arguments.regenerate, "called by ninja, because a manifest or lock changed");
 }
 
-int check(const Context& context, const generator::GenerateRequest& request) {
-  auto check = generator::check_graph(request);
+int check(const Context& context, const project::GenerateRequest& request) {
+  auto check = project::check_graph(request);
   if (context.json) {
     context.print_json("karapace.gen-check", check_json(check));
   } else {
@@ -44,7 +44,7 @@ int check(const Context& context, const generator::GenerateRequest& request) {
 
 /// Ninja runs where the graph is. In a copy of that directory, or when it was moved, gen would write the graph of the
 /// original over and over, as ninja finds that of the copy as old as before.
-void refuse_copy(const generator::GenerateRequest& request) {
+void refuse_copy(const project::GenerateRequest& request) {
   std::error_code error;
   const auto made_for = request.working_directory / request.directory;
   if (std::filesystem::equivalent(request.working_directory, made_for, error)) return;
@@ -52,7 +52,7 @@ void refuse_copy(const generator::GenerateRequest& request) {
   for (const auto& manifest : request.manifests) {
     const auto own = request.working_directory / manifest.filename();
     const auto& meant = std::filesystem::exists(own, error) ? own.filename() : manifest;
-    words += ' ' + generator::shell_quoted(meant.native());
+    words += ' ' + graph::shell_quoted(meant.native());
   }
   if (request.name) words += " --name " + *request.name;
   throw Error(fmt::format(
@@ -69,10 +69,11 @@ int run(const Context& context, const Arguments& arguments) {
     if (arguments.cmake) throw UsageError("gen: --check compares build.ninja, which --cmake does not write");
     return check(context, request);
   }
-  if (arguments.cmake) request.form = generator::GraphForm::cmake;
+  if (arguments.cmake) request.form = project::GraphForm::cmake;
   if (arguments.regenerate) refuse_copy(request);
-  auto generated = generator::generate(request);
-  if (!arguments.regenerate && !arguments.cmake) generator::note_regenerated(generated, request.working_directory / request.directory);
+  auto generated = project::generate(request);
+  if (!arguments.regenerate && !arguments.cmake)
+    project::note_regenerated(generated, request.working_directory / request.directory);
   report_notes(context, generated);
   if (context.json) {
     context.print_json("karapace.gen", generated_json(generated, request.working_directory / request.directory));
@@ -89,13 +90,14 @@ Command gen_command() {
       {.name = "gen",
        .group = Group::making,
        .summary = "Write the build graph of manifests",
-       .description = "Locks each manifest when its lock is missing or does not fit it, changing no more than\n"
-                      "the manifest did, and writes build.ninja. Then `ninja` builds what is missing. When a\n"
-                      "manifest or lock changes later, plain `ninja` writes the graph again by itself.\n"
-                      "\n"
-                      "With --check nothing is written, and nobody is asked: the exit status is 1 when a lock does not\n"
-                      "fit its manifest or build.ninja is not what the locks give, and the causes are named. With\n"
-                      "--frozen only build.ninja is compared with the locks.",
+       .description =
+           "Locks each manifest when its lock is missing or does not fit it, changing no more than\n"
+           "the manifest did, and writes build.ninja. Then `ninja` builds what is missing. When a\n"
+           "manifest or lock changes later, plain `ninja` writes the graph again by itself.\n"
+           "\n"
+           "With --check nothing is written, and nobody is asked: the exit status is 1 when a lock does not\n"
+           "fit its manifest or build.ninja is not what the locks give, and the causes are named. With\n"
+           "--frozen only build.ninja is compared with the locks.",
        .examples = {{"karapace gen && ninja", "build the environment of ./karapace.toml"},
                     {"karapace gen app tools/ci.toml -C build", "several environments in one graph"},
                     {"karapace gen --locked", "in CI: fail when somebody forgot to lock"},

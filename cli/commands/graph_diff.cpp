@@ -27,16 +27,16 @@ void declare(Options& options, Arguments& arguments) {
 
 int run(const Context& context, const Arguments& arguments) {
   if (context.json && arguments.markdown) throw UsageError("graph diff: --json and --markdown exclude each other");
-  auto sides = generator::open_sides(arguments.before, arguments.after, std::filesystem::current_path());
-  auto diff = generator::diff_graphs(sides.before, sides.after);
+  auto sides = project::open_sides(arguments.before, arguments.after, std::filesystem::current_path());
+  auto diff = diff::diff_graphs(sides.before, sides.after);
   for (const auto& note : diff.notes) context.warn(note);
   if (context.json) {
-    context.print_json("karapace.graph-diff", generator::diff_json(diff));
+    context.print_json("karapace.graph-diff", diff::diff_json(diff));
   } else if (arguments.markdown) {
-    context.print(generator::diff_markdown(diff));
+    context.print(diff::diff_markdown(diff));
   } else {
-    auto detail = context.verbosity > 0 ? generator::Detail::steps : generator::Detail::causes;
-    context.print(generator::diff_text(diff, diff_paint(context), detail));
+    auto detail = context.verbosity > 0 ? diff::Detail::steps : diff::Detail::causes;
+    context.print(diff::diff_text(diff, diff_paint(context), detail));
   }
   return diff.same() ? 0 : 1;
 }

@@ -66,28 +66,28 @@ Format format_of(const Context& context, const Arguments& arguments) {
 }
 
 std::string drawn(std::string_view dot, std::size_t nodes) {
-  if (nodes <= most_nodes) return generator::svg_of(dot);
+  if (nodes <= most_nodes) return project::svg_of(dot);
   throw Error(
       fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
                   "environment's manifest, or ask for --format dot or json",
                   counted(nodes, "node"), most_nodes));
 }
 
-std::string document(const generator::MeasuredGraph& measured, const Arguments& arguments, Format format) {
-  if (format == Format::json) return generator::graph_json(measured);
+std::string document(const timing::MeasuredGraph& measured, const Arguments& arguments, Format format) {
+  if (format == Format::json) return timing::graph_json(measured);
   std::string dot;
   std::size_t nodes = measured.graph.edges.size();
   if (arguments.full) {
-    dot = generator::full_dot(measured);
+    dot = timing::full_dot(measured);
   } else {
-    auto overview = generator::overview(measured);
+    auto overview = timing::overview(measured);
     nodes = overview.nodes.size();
-    dot = generator::overview_dot(measured, overview);
+    dot = timing::overview_dot(measured, overview);
   }
   return format == Format::dot ? dot : drawn(dot, nodes);
 }
 
-std::string about(const generator::MeasuredGraph& measured) {
+std::string about(const timing::MeasuredGraph& measured) {
   auto text = counted(measured.graph.edges.size(), "step");
   if (measured.timed > 0) text += fmt::format(", {} of work", duration_text(measured.work));
   if (measured.critical.edges.empty()) return text;

@@ -24,7 +24,7 @@ void declare(Options& options, Arguments& arguments) {
   options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
 }
 
-const generator::LastBuild& last_build(const MeasuredSide& side, const Arguments& arguments) {
+const timing::LastBuild& last_build(const MeasuredSide& side, const Arguments& arguments) {
   if (side.measured.last_build) return *side.measured.last_build;
   if (!side.log) {
     throw NotFoundError(
@@ -43,9 +43,8 @@ int run(const Context& context, const Arguments& arguments) {
   const auto& last = last_build(side, arguments);
   auto file = output_file(arguments.output, side.name + ".trace.json");
   auto about = fmt::format("{} in {}; open it at ui.perfetto.dev or chrome://tracing",
-                           counted(last.steps + last.others.size(), "command"),
-                           duration_text(last.duration));
-  write_output(context, file, generator::trace_text(side.measured, side.name), about);
+                           counted(last.steps + last.others.size(), "command"), duration_text(last.duration));
+  write_output(context, file, timing::trace_text(side.measured, side.name), about);
   return 0;
 }
 

@@ -41,7 +41,7 @@ struct Step {
 struct Description {
   store::Reference reference;
   std::optional<store::Environment> environment;  // when it is built
-  std::optional<generator::Lock> lock;            // of the environment: when it is built
+  std::optional<lock::Lock> lock;                 // of the environment: when it is built
   std::vector<Layer> layers;
   std::vector<Step> steps;
   std::vector<store::Instance> instances;
@@ -79,7 +79,7 @@ Description describe(const store::Store& store, store::Reference reference) {
   Description description{std::move(reference), {}, {}, {}, {}, {}};
   description.environment = store::find_environment(store, description.reference.environment);
   if (description.environment) {
-    description.lock = generator::lock_of(store, *description.environment);
+    description.lock = lock::lock_of(store, *description.environment);
     for (const auto& id : description.environment->layers) {
       auto listing = store.listing(id);
       description.layers.push_back({id, listing.entries().size(), listing.content_size()});
@@ -98,9 +98,9 @@ std::size_t finished(const std::vector<Step>& steps) {
   return count;
 }
 
-nlohmann::json packages_json(const generator::Lock& lock) {
+nlohmann::json packages_json(const lock::Lock& lock) {
   auto packages = nlohmann::json::array();
-  for (const auto& package : generator::packages_of(lock)) {
+  for (const auto& package : lock::packages_of(lock)) {
     packages.push_back({{"architecture", package.architecture}, {"name", package.name}, {"version", package.version}});
   }
   return packages;
@@ -145,7 +145,7 @@ nlohmann::json json_of(const Description& description) {
     json["runtime"] = runtime_json(environment->runtime);
   }
   if (const auto& lock = description.lock) {
-    json["base"] = escaped_utf8(generator::base_of(*lock));
+    json["base"] = escaped_utf8(lock::base_of(*lock));
     json["packages"] = packages_json(*lock);
   }
   for (const auto& layer : description.layers) {
@@ -191,8 +191,8 @@ void print_description(const Context& context, const Description& description) {
   context.print(fmt::format("id         {}\n", description.reference.environment.hex()));
   context.print(fmt::format("state      {}\n", description.environment ? "built" : "not built: run ninja"));
   if (const auto& lock = description.lock) {
-    context.print(fmt::format("base       {}\n", escaped_utf8(generator::base_of(*lock))));
-    context.print(fmt::format("packages   {}{}\n", generator::packages_of(*lock).size(),
+    context.print(fmt::format("base       {}\n", escaped_utf8(lock::base_of(*lock))));
+    context.print(fmt::format("packages   {}{}\n", lock::packages_of(*lock).size(),
                               lock->archive ? ", besides those in the base" : ""));
   }
   for (const auto& layer : description.layers) {
@@ -206,16 +206,16 @@ void print_description(const Context& context, const Description& description) {
   }
 }
 
-void print_packages(const Context& context, const generator::Lock& lock) {
-  for (const auto& package : generator::packages_of(lock)) {
+void print_packages(const Context& context, const lock::Lock& lock) {
+  for (const auto& package : lock::packages_of(lock)) {
     context.print(fmt::format("{} {} {}\n", package.name, package.version, package.architecture));
   }
 }
 
 /// Reads less than the whole description.
-generator::Lock lock_of_built(const store::Store& store, const store::Reference& reference) {
+lock::Lock lock_of_built(const store::Store& store, const store::Reference& reference) {
   auto environment = store::find_environment(store, reference.environment);
-  if (environment) return generator::lock_of(store, *environment);
+  if (environment) return lock::lock_of(store, *environment);
   throw NotFoundError(fmt::format("environment {} is not built yet, so the store does not have its lock; run ninja",
                                   reference.environment.short_hex()));
 }
@@ -226,7 +226,7 @@ int run(const Context& context, const Arguments& arguments) {
     auto reference = find_reference(store, arguments.environment);
     auto lock = lock_of_built(store, reference);
     if (context.json) {
-      context.print_json("karapace.inspect-packages", {{"base", escaped_utf8(generator::base_of(lock))},
+      context.print_json("karapace.inspect-packages", {{"base", escaped_utf8(lock::base_of(lock))},
                                                        {"environment", reference.environment.hex()},
                                                        {"packages", packages_json(lock)}});
     } else {

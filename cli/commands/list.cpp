@@ -44,7 +44,7 @@ std::string instance_id(const store::IndexedRoot& root) {
 
 class Rows {
  public:
-  explicit Rows(const store::Store& store) : bases_(generator::bases_of_built(store)) {
+  explicit Rows(const store::Store& store) : bases_(lock::bases_of_built(store)) {
     for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of({}, id, std::nullopt));
     for (auto& root : store::RootIndex::read(store).all()) {
       projects_.emplace(instance_id(root), rows_.size());
@@ -60,7 +60,8 @@ class Rows {
   }
 
  private:
-  Row row_of(std::vector<std::string> names, const EnvironmentId& id, std::optional<std::filesystem::path> manifest) const {
+  Row row_of(std::vector<std::string> names, const EnvironmentId& id,
+             std::optional<std::filesystem::path> manifest) const {
     auto base = bases_.find(id);
     bool built = base != bases_.end();
     return {std::move(names), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
@@ -170,8 +171,8 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::string text;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
-    text += line({name_text(row), row.id.short_hex(), states[i], base_text(row),
-                  std::to_string(row.instances), row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
+    text += line({name_text(row), row.id.short_hex(), states[i], base_text(row), std::to_string(row.instances),
+                  row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
   }
   context.print(text);
 }

@@ -33,24 +33,24 @@ std::string shown(const std::filesystem::path& path) {
   return relative.empty() || relative.native().starts_with("..") ? path.native() : relative.native();
 }
 
-std::string line_of(const generator::PackageChange& change) {
+std::string line_of(const diff::PackageChange& change) {
   if (!change.before) return fmt::format("+ {} {}", change.name, *change.after);
   if (!change.after) return fmt::format("- {} {}", change.name, *change.before);
   return fmt::format("~ {} {} → {}", change.name, *change.before, *change.after);
 }
 
-void tell(const Context& context, const generator::Project& project, const generator::LockResult& result) {
+void tell(const Context& context, const project::Project& project, const project::LockResult& result) {
   for (const auto& note : result.notes) context.warn(note);
   if (context.json) return;
   auto packages = result.lock.base.size() + result.lock.packages.size();
-  auto state = result.state == generator::LockState::unchanged ? "is up to date" : text(result.state);
+  auto state = result.state == project::LockState::unchanged ? "is up to date" : text(result.state);
   context.print(fmt::format("{} {}: {} packages\n", shown(project.lock_path), state, packages));
   for (const auto& change : result.packages) context.print(fmt::format("  {}\n", line_of(change)));
 }
 
-nlohmann::json json_of(const generator::Project& project, const generator::LockResult& result) {
+nlohmann::json json_of(const project::Project& project, const project::LockResult& result) {
   auto changes = nlohmann::json::array();
-  for (const auto& change : result.packages) changes.push_back(generator::package_change_json(change));
+  for (const auto& change : result.packages) changes.push_back(diff::package_change_json(change));
   return {{"manifest", path_json(project.manifest_path)},
           {"lock_file", path_json(project.lock_path)},
           {"lock_state", text(result.state)},
@@ -63,14 +63,14 @@ nlohmann::json json_of(const generator::Project& project, const generator::LockR
 
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.check && arguments.upgrade) throw UsageError("lock: --upgrade changes locks, which --check forbids");
-  auto policy = arguments.check ? generator::LockPolicy::locked : generator::LockPolicy::update;
+  auto policy = arguments.check ? project::LockPolicy::locked : project::LockPolicy::update;
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
-  generator::check_upgrade(words.upgrade, words.manifests, std::filesystem::current_path());
-  generator::LockSettings settings{policy, std::move(words.upgrade), places(context)};
+  project::check_upgrade(words.upgrade, words.manifests, std::filesystem::current_path());
+  project::LockSettings settings{policy, std::move(words.upgrade), places(context)};
   auto locks = nlohmann::json::array();
   for (const auto& manifest : words.manifests) {
-    auto project = generator::open_project(manifest, std::filesystem::current_path());
-    auto result = generator::bring_lock_up_to_date(project, settings);
+    auto project = project::open_project(manifest, std::filesystem::current_path());
+    auto result = project::bring_lock_up_to_date(project, settings);
     tell(context, project, result);
     locks.push_back(json_of(project, result));
   }

@@ -31,8 +31,9 @@ void declare(Options& options, Arguments& arguments) {
                      "environments, or steps by the first digits of their keys or their records' paths (default: .)");
   options.flag("--all", arguments.all, "every environment that is built");
   options.value("-o,--output", "FILE", arguments.output, "write there instead of to standard output (\"-\")");
-  options.flag("--listings", arguments.listings,
-               "with the listings of what installations and set-ups made, so that differing files can be named (some MiB)");
+  options.flag(
+      "--listings", arguments.listings,
+      "with the listings of what installations and set-ups made, so that differing files can be named (some MiB)");
 }
 
 proof::RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
@@ -41,9 +42,11 @@ proof::RecordedGraph wanted_graph(const store::Store& store, const Arguments& ar
   return proof::recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
 }
 
-proof::ExportedStep exported(const store::Store& store, const generator::Edge& edge, const StepRecord& record, bool listings) {
+proof::ExportedStep exported(const store::Store& store, const graph::Edge& edge, const StepRecord& record,
+                             bool listings) {
   // A project's name is its own: an environment is called by its id.
-  proof::ExportedStep step{.key = edge.key, .kind = edge.step.kind, .title = generator::description(edge), .output = record.output};
+  proof::ExportedStep step{
+      .key = edge.key, .kind = edge.step.kind, .title = graph::description(edge), .output = record.output};
   bool runs_commands = step.kind == StepKind::install || step.kind == StepKind::setup;
   if (listings && runs_commands) step.listing = store.listing(record.layer().layer).text();
   return step;

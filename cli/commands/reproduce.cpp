@@ -13,8 +13,8 @@
 #include "cli/commands.hpp"
 #include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
-#include "proof/record_comparison.hpp"
 #include "proof/rebuild.hpp"
+#include "proof/record_comparison.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {
@@ -57,7 +57,8 @@ void check(const Arguments& arguments) {
   if (builds_nothing && (!arguments.keep.empty() || !arguments.same.empty() || arguments.jobs))
     throw UsageError("reproduce: with --against nothing is built, so --keep, --same and --jobs have no meaning");
   for (const auto& word : arguments.same) {
-    bool is_known = std::find(proof::variation_names.begin(), proof::variation_names.end(), word) != proof::variation_names.end();
+    bool is_known =
+        std::find(proof::variation_names.begin(), proof::variation_names.end(), word) != proof::variation_names.end();
     if (!is_known || word == "directory")
       throw UsageError(fmt::format("reproduce: --same {}: it is one of clock, host, user, umask, locale, cpus", word));
   }
@@ -121,7 +122,10 @@ void run_diffoscope(const Context& context, const store::Store& first, const sto
   context.print("what diffoscope sees in files that are no text:\n");
   for (const auto& path : paths) {
     ChildCommand command;
-    command.argv = {"diffoscope", "--no-progress", "--max-text-report-size", "20000",
+    command.argv = {"diffoscope",
+                    "--no-progress",
+                    "--max-text-report-size",
+                    "20000",
                     first.layer_tree(*proof::layer_of(cause.first)).native() + path,
                     second.layer_tree(*proof::layer_of(cause.second)).native() + path};
     context.print(capture_child(command, {}).output);
@@ -138,17 +142,18 @@ void make_empty(const fs::path& place) {
   fs::create_directories(place, error);
   if (!error && fs::is_empty(place, error) && !error) return;
   auto why = error ? error.message() : "it is not empty";
-  throw Error(fmt::format("reproduce: --keep \"{}\": {}; name a directory that does not exist yet", place.native(), why));
+  throw Error(
+      fmt::format("reproduce: --keep \"{}\": {}; name a directory that does not exist yet", place.native(), why));
 }
 
 int reproduce_in(const Context& context, const Arguments& arguments, const store::Store& store,
                  const proof::RecordedGraph& graph, const fs::path& place) {
   auto rebuilt = proof::rebuild({.store = store,
-                          .graph = graph,
-                          .place = place,
-                          .same = {arguments.same.begin(), arguments.same.end()},
-                          .jobs = arguments.jobs,
-                          .is_verbose = context.verbosity > 0});
+                                 .graph = graph,
+                                 .place = place,
+                                 .same = {arguments.same.begin(), arguments.same.end()},
+                                 .jobs = arguments.jobs,
+                                 .is_verbose = context.verbosity > 0});
   enter_for_trees();  // to read what any id owns, and to remove it, however this ends
   if (rebuilt.status > 128) return rebuilt.status;
   auto second = store::Store::open(rebuilt.store, store::Store::Access::read_only);
@@ -202,16 +207,15 @@ Command reproduce_command() {
       {.name = "reproduce",
        .group = Group::understanding,
        .summary = "Run steps again elsewhere and compare every byte",
-       .description =
-           "Runs every step of an environment once more, in an empty second store, under\n"
-           "another clock, host name, user, directory, umask, locale and number of CPUs, and\n"
-           "compares the records and layers. Tells the first step that differs and the files in\n"
-           "it; what differs only because of that step is no finding of its own. Downloads are\n"
-           "taken from the first store and verified, so no network is needed; the second store\n"
-           "is removed afterwards. docs/ci.md tells more, and what this can not find.\n\n"
-           "With --against nothing is built: what this store has is compared with the records\n"
-           "that another machine exported.\n\n"
-           "Exit status: 0 identical, 1 different, 2 when the question could not be answered.",
+       .description = "Runs every step of an environment once more, in an empty second store, under\n"
+                      "another clock, host name, user, directory, umask, locale and number of CPUs, and\n"
+                      "compares the records and layers. Tells the first step that differs and the files in\n"
+                      "it; what differs only because of that step is no finding of its own. Downloads are\n"
+                      "taken from the first store and verified, so no network is needed; the second store\n"
+                      "is removed afterwards. docs/ci.md tells more, and what this can not find.\n\n"
+                      "With --against nothing is built: what this store has is compared with the records\n"
+                      "that another machine exported.\n\n"
+                      "Exit status: 0 identical, 1 different, 2 when the question could not be answered.",
        .examples = {{"karapace reproduce", "the environment of ./karapace.toml"},
                     {"karapace reproduce 5ec34a7a", "one step, with what leads to it"},
                     {"karapace reproduce --same clock", "does it depend on anything but the clock?"},

@@ -47,14 +47,14 @@ void declare(Options& options, Arguments& arguments) {
 
 /// Links in a sysroot lead nowhere else, so asking the host is safe.
 bool is_program(const fs::path& sysroot, const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat((sysroot / path).c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
 }
 
 fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
   if (!store::find_environment(store, id)) {
-    throw NotFoundError(fmt::format("toolchain: the environment {} is not built yet: run `ninja` or `karapace build`",
-                                    id.short_hex()));
+    throw NotFoundError(
+        fmt::format("toolchain: the environment {} is not built yet: run `ninja` or `karapace build`", id.short_hex()));
   }
   if (store.has_sysroot(id)) return store.sysroot_path(id);  // so that a read-only store will do
   if (!store.writable())
@@ -63,8 +63,8 @@ fs::path make_sysroot(const store::Store& store, const EnvironmentId& id) {
                     "`karapace toolchain` once where it can",
                     id.short_hex(), escaped_utf8(store.root().native())));
   const auto made = capture_child({.argv = {find_program("karapace-sysroot"), store.root(), id.hex()},
-                                              .working_directory = {},
-                                              .output = ChildOutput::discard});
+                                   .working_directory = {},
+                                   .output = ChildOutput::discard});
   if (made.status != 0) {
     auto why = made.errors;
     while (why.ends_with('\n')) why.pop_back();
@@ -88,9 +88,9 @@ fs::path shared_directory(const std::string& word) {
                                   escaped_utf8(path.native())));
 }
 
-generator::Toolchain make_toolchain(const store::Store& store, const Arguments& arguments) {
+project::Toolchain make_toolchain(const store::Store& store, const Arguments& arguments) {
   auto reference = find_reference(store, arguments.environment);
-  generator::Toolchain toolchain;
+  project::Toolchain toolchain;
   toolchain.name = reference.root ? reference.root->name : reference.environment.short_hex();
   toolchain.environment = reference.environment;
   if (reference.root) toolchain.shared.push_back(reference.root->manifest.parent_path());
@@ -102,27 +102,28 @@ generator::Toolchain make_toolchain(const store::Store& store, const Arguments& 
   toolchain.sysroot = make_sysroot(store, reference.environment);
   toolchain.karapace = {find_program("karapace"), "--store", store.root()};
   toolchain.processor = processor();
-  toolchain.programs = generator::toolchain_programs(is_program, toolchain.sysroot);
+  toolchain.programs = project::toolchain_programs(is_program, toolchain.sysroot);
   return toolchain;
 }
 
-void require_compiler(const generator::Toolchain& toolchain) {
+void require_compiler(const project::Toolchain& toolchain) {
   if (toolchain.programs.contains("CMAKE_C_COMPILER") || toolchain.programs.contains("CMAKE_CXX_COMPILER")) return;
-  throw NotFoundError(fmt::format("toolchain: there is no compiler in the environment {}: add \"gcc\", \"g++\" or \"clang\" "
-                                  "to the packages in its manifest",
-                                  toolchain.name));
+  throw NotFoundError(
+      fmt::format("toolchain: there is no compiler in the environment {}: add \"gcc\", \"g++\" or \"clang\" "
+                  "to the packages in its manifest",
+                  toolchain.name));
 }
 
 /// Where the files are.
-fs::path write_files(const store::Store& store, const generator::Toolchain& toolchain, const std::string& directory) {
-  auto files = generator::toolchain_files(toolchain);
+fs::path write_files(const store::Store& store, const project::Toolchain& toolchain, const std::string& directory) {
+  auto files = project::toolchain_files(toolchain);
   if (directory.empty()) return store::add_toolchain(store, toolchain.environment, std::move(files));
   auto path = fs::absolute(directory).lexically_normal();
-  generator::write_toolchain(path, files, generator::in_projects(store));
+  project::write_toolchain(path, files, project::in_projects(store));
   return path;
 }
 
-nlohmann::json document(const generator::Toolchain& toolchain, const fs::path& place,
+nlohmann::json document(const project::Toolchain& toolchain, const fs::path& place,
                         const std::optional<fs::path>& output) {
   auto programs = nlohmann::json::object();
   for (const auto& [variable, path] : toolchain.programs) {
@@ -136,7 +137,7 @@ nlohmann::json document(const generator::Toolchain& toolchain, const fs::path& p
           {"programs", std::move(programs)},
           {"shared_directories", std::move(shared)},
           {"sysroot", path_json(toolchain.sysroot)},
-          {"toolchain_file", path_json(place / generator::toolchain_file)}};
+          {"toolchain_file", path_json(place / project::toolchain_file)}};
 }
 
 int run(const Context& context, const Arguments& arguments) {
@@ -145,7 +146,7 @@ int run(const Context& context, const Arguments& arguments) {
   require_compiler(toolchain);
   auto place = write_files(store, toolchain, arguments.directory);
   auto text =
-      arguments.preset ? generator::toolchain_preset(toolchain, place) : generator::toolchain_text(toolchain, place);
+      arguments.preset ? project::toolchain_preset(toolchain, place) : project::toolchain_text(toolchain, place);
   auto file = output_file(arguments.output, std::nullopt);
   if (file) write_whole(*file, text);
   if (context.json) {

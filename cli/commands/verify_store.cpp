@@ -74,8 +74,8 @@ void print_report(const Context& context, const store::VerifyReport& report, con
   if (!arguments.repair) return context.print("`karapace verify-store --repair` moves what is damaged away\n");
   bool root = false;
   for (const auto& problem : report.problems) root = root || problem.kind == store::ObjectKind::root;
-  context.print(fmt::format("{} to be made again: run ninja in the projects\n",
-                            counted(report.to_be_remade.size(), "step")));
+  context.print(
+      fmt::format("{} to be made again: run ninja in the projects\n", counted(report.to_be_remade.size(), "step")));
   if (root) context.print("a project's record was damaged: run `karapace gen` in it before `karapace gc`\n");
   context.print("what was moved away lies in the store's directory \"quarantine\" until the next `karapace gc`\n");
 }
@@ -86,7 +86,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto mode = enter_for_trees();
   store::VerifyOptions options;
   options.repair = arguments.repair ? store::Repair::yes : store::Repair::no;
-  options.owners = mode == runtime::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
+  options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
   options.threads = available_threads();
   auto report = store::verify_store(store, options);
   if (context.json) {
@@ -104,11 +104,12 @@ Command verify_store_command() {
       {.name = "verify-store",
        .group = Group::store,
        .summary = "Check that everything in the store is what its name says",
-       .description = "Reads every download, layer, step record, environment, project and instance and compares it with\n"
-                      "its digest. Exits with 3 when something is damaged. With --repair, what is damaged is moved to\n"
-                      "the store's directory \"quarantine\", with the step records that lead to it, and ninja makes it\n"
-                      "again. Builds may run meanwhile. Worth doing after a power failure: layers are not forced to the\n"
-                      "disk when they are made.",
+       .description =
+           "Reads every download, layer, step record, environment, project and instance and compares it with\n"
+           "its digest. Exits with 3 when something is damaged. With --repair, what is damaged is moved to\n"
+           "the store's directory \"quarantine\", with the step records that lead to it, and ninja makes it\n"
+           "again. Builds may run meanwhile. Worth doing after a power failure: layers are not forced to the\n"
+           "disk when they are made.",
        .examples = {{"karapace verify-store", "check"},
                     {"karapace verify-store --repair && ninja", "check, and make again what was damaged"}}},
       declare, run);

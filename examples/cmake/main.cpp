@@ -17,5 +17,6 @@ int main(int argc, char** argv) {
   std::string word = argc > 1 ? argv[1] : "";
   if (word == "--self-test") return self_test();
   std::ifstream file(word);
-  for (const auto& [text, count] : count_words(word.empty() ? std::cin : file)) std::cout << text << ' ' << count << '\n';
+  for (const auto& [text, count] : count_words(word.empty() ? std::cin : file))
+    std::cout << text << ' ' << count << '\n';
 }

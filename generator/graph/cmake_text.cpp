@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -58,7 +58,8 @@ void append_variable(std::string& text, std::string_view name, const std::filesy
 std::string link_name(const Edge& edge) {
   std::string name(text(edge.step.kind));
   name += '-';
-  for (char c : std::string_view(edge.subject).substr(0, longest_subject_in_name)) name += is_name_character(c) ? c : '-';
+  for (char c : std::string_view(edge.subject).substr(0, longest_subject_in_name))
+    name += is_name_character(c) ? c : '-';
   return name + '-' + edge.key.hex().substr(0, digits_of_key);
 }
 
@@ -99,4 +100,4 @@ std::string cmake_local_text(CMakeLocal local) {
   return text + ")\n";
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph as CMake reads it: steps.cmake, the same bytes on every machine, and .karapace/local.cmake, which holds what
-// belongs to one. karapace_environment() (cmake/KarapaceEnvironment.cmake) includes both and makes each step an edge of
-// the project's own graph.
+// The graph as CMake reads it: steps.cmake, the same bytes on every machine, and .karapace/local.cmake, which holds
+// what belongs to one. karapace_environment() (cmake/KarapaceEnvironment.cmake) includes both and makes each step an
+// edge of the project's own graph.
 //
 // Every step has its arguments in a file (edge_arguments.hpp): nothing in them can then mean anything to CMake, to a
 // shell or to Make, and the commands are short, which is what the parsing of a large build.ninja costs.
@@ -20,14 +20,14 @@
 #include "generator/graph/graph.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// Both relative to the directory that belongs to one environment in one build directory.
 constexpr std::string_view cmake_steps_file = "steps.cmake";
 constexpr std::string_view cmake_local_file = ".karapace/local.cmake";
 
-/// "fetch-git-1-2.39.5-0-deb12u2-39b215400eaaba27": what it is about, as a name that neither CMake nor Make nor Ninja has
-/// to quote, and the beginning of its key. At most 100 bytes.
+/// "fetch-git-1-2.39.5-0-deb12u2-39b215400eaaba27": what it is about, as a name that neither CMake nor Make nor Ninja
+/// has to quote, and the beginning of its key. At most 100 bytes.
 std::string link_name(const Edge& edge);
 
 /// A call `_karapace_step(KIND SUBJECT LINK KEY INPUT-LINK...)` per edge, inputs before those who read them.
@@ -50,4 +50,4 @@ struct CMakeLocal {
 /// Variables `_karapace_NAME`. Sorts the sources. Error when a path has a character that CMake's lists can not hold.
 std::string cmake_local_text(CMakeLocal local);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

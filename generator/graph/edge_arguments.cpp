@@ -4,7 +4,7 @@
 #include "base/escape.hpp"
 #include "generator/graph/quoting.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -58,4 +58,4 @@ std::string arguments_file_text(const Edge& edge, const std::filesystem::path& s
   return content;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

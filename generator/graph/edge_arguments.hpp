@@ -13,7 +13,7 @@
 
 #include "generator/graph/graph.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// True of commands of more than about 1,000 bytes, for a store with a path of usual length, and of those with
 /// characters that no terminal should be sent (base/escape.hpp).
@@ -30,4 +30,4 @@ void append_parameters(std::string& text, const Edge& edge, char separator);
 std::string arguments_file_text(const Edge& edge, const std::filesystem::path& store,
                                 const std::filesystem::path& mirrors);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

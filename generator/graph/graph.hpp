@@ -18,7 +18,7 @@
 #include "store/identifiers.hpp"
 #include "store/step.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// Where a blob may be found: helps the step and is no part of its key.
 struct Location {
@@ -30,8 +30,8 @@ struct Location {
 struct Edge {
   Step step;
   StepKey key;
-  std::string subject;  // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"; `printable`
-  Location location;    // `fetch` of packages only
+  std::string subject;       // what it is about, for people: "git 1:2.39.5-0+deb12u2", "184 packages"; `printable`
+  Location location;         // `fetch` of packages only
   std::uint64_t weight = 0;  // bytes to fetch or unpack, packages to install: heavy edges are declared early
   std::vector<Parameter> hints = {};  // for the step's program, not part of the key; the planner gives none
   bool operator==(const Edge&) const = default;
@@ -53,7 +53,7 @@ class Planner {
  public:
   /// Adds what `lock` needs. `canonical` is serialise(lock). Returns the keys of its steps, each once, the
   /// environment's last.
-  std::vector<StepKey> add(const Lock& lock, std::string_view canonical);
+  std::vector<StepKey> add(const lock::Lock& lock, std::string_view canonical);
   Graph finish() &&;
 
  private:
@@ -77,6 +77,6 @@ class Planner {
   std::unordered_map<PackageId, PackageEdges, PackageHash> packages_;  // spares the hashing of shared packages
 };
 
-Graph plan(std::span<const Lock> locks);
+Graph plan(std::span<const lock::Lock> locks);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -16,7 +16,7 @@
 #include "generator/graph/step_table.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -299,4 +299,4 @@ Graph read_graph(std::string_view text, std::string_view name) {
   }
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

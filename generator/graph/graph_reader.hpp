@@ -10,10 +10,10 @@
 
 #include "generator/graph/graph.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// read_graph(ninja_text(graph), name) == graph. Every key is computed again. GraphError that begins with "name:line: "
 /// when the text is no graph, names an input that it does not declare before, or has a key that is not its step's.
 Graph read_graph(std::string_view text, std::string_view name);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -10,7 +10,7 @@
 #include "generator/graph/quoting.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -108,4 +108,4 @@ std::string local_text(Local local) {
   return text;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -11,7 +11,7 @@
 #include "generator/graph/quoting.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -133,4 +133,4 @@ class Writer {
 
 std::string ninja_text(const Graph& graph) { return Writer(graph).write(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -14,7 +14,7 @@
 #include "generator/graph/graph.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// How every build.ninja of ours begins: a file that begins otherwise is never overwritten.
 constexpr std::string_view graph_marker = "# karapace graph 1\n";
@@ -49,4 +49,4 @@ struct Local {
 /// Sorts; Error when a path has a line end, or a source a "|", which Ninja can not hold.
 std::string local_text(Local local);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

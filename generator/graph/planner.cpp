@@ -12,15 +12,15 @@
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
-std::string files_json(const std::vector<LockedFile>& files) {
+std::string files_json(const std::vector<lock::LockedFile>& files) {
   std::string json = "[";
   for (const auto& file : files) {
     if (json.size() > 1) json += ',';
-    json += "{\"mode\":\"" + mode_text(file.mode) + "\",\"target\":";
+    json += "{\"mode\":\"" + manifest::mode_text(file.mode) + "\",\"target\":";
     append_json(json, file.target);
     json += '}';
   }
@@ -33,7 +33,7 @@ std::string run_json(const std::vector<std::string>& commands) {
   return json;
 }
 
-std::string setup_subject(const Lock& lock) {
+std::string setup_subject(const lock::Lock& lock) {
   std::string subject;
   if (!lock.files.empty()) subject = counted(lock.files.size(), "file");
   if (!lock.files.empty() && !lock.run.empty()) subject += ", ";
@@ -46,14 +46,14 @@ std::string setup_subject(const Lock& lock) {
 // The planning of one lock: the layers found so far and the steps it needs.
 class Planner::Addition {
  public:
-  Addition(Planner& planner, const Lock& lock) : planner_(planner), lock_(lock) {}
+  Addition(Planner& planner, const lock::Lock& lock) : planner_(planner), lock_(lock) {}
 
   std::vector<StepKey> run(std::string_view canonical) {
     if (lock_.archive) {
       unpack_archive(*lock_.archive);
     } else {
-      install(lock_.base, fmt::format("base {}/{}, {}", lock_.distribution, lock_.suite,
-                                      counted(lock_.base.size(), "package")));
+      install(lock_.base,
+              fmt::format("base {}/{}, {}", lock_.distribution, lock_.suite, counted(lock_.base.size(), "package")));
     }
     if (!lock_.packages.empty()) install(lock_.packages, counted(lock_.packages.size(), "package"));
     if (!lock_.files.empty() || !lock_.run.empty()) setup();
@@ -93,17 +93,18 @@ class Planner::Addition {
     return edge(std::move(step), std::move(subject), size, std::move(location));
   }
   std::size_t unpack(const StepKey& blob, std::string_view format, std::string subject, std::uint64_t size) {
-    auto step = Step::normalised(StepKind::unpack, {{"format", std::string(format)}, rules_of(StepKind::unpack)}, {blob});
+    auto step =
+        Step::normalised(StepKind::unpack, {{"format", std::string(format)}, rules_of(StepKind::unpack)}, {blob});
     return edge(std::move(step), std::move(subject), size);
   }
 
-  void unpack_archive(const LockedArchive& archive) {
+  void unpack_archive(const lock::LockedArchive& archive) {
     auto subject = "base archive " + archive.sha256.short_hex();
     auto blob = need(fetch_sha256(archive.sha256, archive.size, subject, {}));
     layers_.push_back(need(unpack(blob, "tar", subject, archive.size)));
   }
 
-  StepKey package(const LockedPackage& package) {
+  StepKey package(const lock::LockedPackage& package) {
     auto [found, fresh] = planner_.packages_.try_emplace({package.sha256, package.size});
     auto& edges = found->second;
     auto subject = package.name + " " + package.version;
@@ -118,7 +119,7 @@ class Planner::Addition {
     return need(edges.unpack);
   }
 
-  void install(const std::vector<LockedPackage>& packages, std::string subject) {
+  void install(const std::vector<lock::LockedPackage>& packages, std::string subject) {
     auto inputs = layers_;
     inputs.reserve(layers_.size() + packages.size());
     for (const auto& one : packages) inputs.push_back(package(one));
@@ -154,13 +155,13 @@ class Planner::Addition {
   }
 
   Planner& planner_;
-  const Lock& lock_;
+  const lock::Lock& lock_;
   std::vector<StepKey> layers_;  // bottom first
   std::vector<StepKey> steps_;
   std::unordered_set<StepKey> seen_;
 };
 
-std::vector<StepKey> Planner::add(const Lock& lock, std::string_view canonical) {
+std::vector<StepKey> Planner::add(const lock::Lock& lock, std::string_view canonical) {
   return Addition(*this, lock).run(canonical);
 }
 
@@ -240,12 +241,12 @@ Graph Planner::finish() && {
   return graph;
 }
 
-Graph plan(std::span<const Lock> locks) {
+Graph plan(std::span<const lock::Lock> locks) {
   Planner planner;
-  for (const auto& lock : locks) planner.add(lock, serialise(lock));
+  for (const auto& lock : locks) planner.add(lock, lock::serialise(lock));
   return std::move(planner).finish();
 }
 
 std::string description(const Edge& edge) { return fmt::format("{} {}", text(edge.step.kind), edge.subject); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 namespace {
 
@@ -85,4 +85,4 @@ std::optional<std::string> take_shell_word(std::string_view& text) {
   return std::nullopt;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

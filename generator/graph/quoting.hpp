@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 /// Appends the value of a Ninja variable: `$` doubled, and a leading space kept. Ninja has no way to write a line end.
 void append_ninja_value(std::string& text, std::string_view value);
@@ -21,4 +21,4 @@ std::optional<std::string> ninja_value(std::string_view text);
 /// Takes a word that shell_quoted made from the front of `text`; it may be empty. Nothing when it is not such a word.
 std::optional<std::string> take_shell_word(std::string_view& text);
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

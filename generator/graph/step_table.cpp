@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 StepTable::StepTable(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 16)) {}
 
@@ -38,4 +38,4 @@ void StepTable::grow() {
   }
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

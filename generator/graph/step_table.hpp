@@ -10,7 +10,7 @@
 
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::graph {
 
 class StepTable {
  public:
@@ -33,4 +33,4 @@ class StepTable {
   std::size_t size_ = 0;
 };
 
-}  // namespace karapace::generator
+}  // namespace karapace::graph

@@ -12,7 +12,7 @@
 #include "base/parallel.hpp"
 #include "store/cached_text.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 Lock lock_of(const store::Store& store, const store::Environment& environment) {
   auto blob = store.open_blob(environment.lock);
@@ -95,4 +95,4 @@ std::vector<LockedPackage> packages_of(const Lock& lock) {
   return packages;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

@@ -10,7 +10,7 @@
 #include "generator/lock/lock.hpp"
 #include "store/environment.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 /// StoreError when the blob is missing or damaged.
 Lock lock_of(const store::Store& store, const store::Environment& environment);
@@ -27,4 +27,4 @@ std::map<EnvironmentId, std::optional<std::string>> bases_of_built(const store::
 /// What an archive as the base has inside is not in the lock.
 std::vector<LockedPackage> packages_of(const Lock& lock);
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

@@ -14,7 +14,7 @@
 #include "base/regular_file.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 namespace {
 
@@ -54,7 +54,7 @@ Content content_of(const std::filesystem::path& directory, const std::string& na
   return {digest, static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_CUR))};
 }
 
-std::string said(const Place& place, std::string_view what) {
+std::string said(const manifest::Place& place, std::string_view what) {
   return place.text.empty() ? std::string(what) : fmt::format("{}: {}", place.text, what);
 }
 
@@ -109,7 +109,7 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
 
 }  // namespace
 
-Intent intent_of(const Manifest& manifest, const std::filesystem::path& directory) {
+Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory) {
   Intent intent;
   intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}};
   for (const auto& repository : manifest.repositories) {
@@ -154,8 +154,7 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   auto itself = [](const std::string& word) { return word; };
   all.changed("base", locked.request.base_image, wanted.request.base_image);
   all.lists("packages", locked.request.packages, wanted.request.packages, itself);
-  all.changed("recommends", locked.request.recommends ? "true" : "false",
-              wanted.request.recommends ? "true" : "false");
+  all.changed("recommends", locked.request.recommends ? "true" : "false", wanted.request.recommends ? "true" : "false");
   all.lists("repositories", locked.request.repositories, wanted.request.repositories,
             [](const LockedRepositoryRequest& repository) { return repository.name; });
   std::size_t before_files = all.size();
@@ -170,4 +169,4 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   return all.take();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

@@ -14,7 +14,7 @@
 #include "generator/manifest/manifest.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 struct Intent {
   LockedRequest request;
@@ -26,7 +26,7 @@ struct Intent {
 
 /// Reads and hashes the setup files and keyrings that the manifest names, below `directory`. ManifestError naming the
 /// file when one is missing, not a regular file, larger than 16 GiB, or outside the directory by a link.
-Intent intent_of(const Manifest& manifest, const std::filesystem::path& directory);
+Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory);
 /// What the lock was made for.
 Intent intent_of(const Lock& lock);
 
@@ -47,4 +47,4 @@ std::string text(const Difference& difference);
 /// What does not fit. The lock fits when there is nothing.
 std::vector<Difference> differences(const Intent& locked, const Intent& wanted);
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/digest.hpp"
-#include "store/runtime_configuration.hpp"
 #include "store/identifiers.hpp"
+#include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 /// An index file that the Release file vouches for, as used for the resolution.
 struct LockedIndex {
@@ -29,9 +29,9 @@ struct LockedRepository {
   std::string archive;  // "debian", "debian-security", "ubuntu", or the manifest's name for an additional one
   std::string suite;    // as in dists/<suite>, "bookworm-security"
   std::vector<std::string> components;
-  std::string date;                   // of the Release file, RFC 3339 UTC, "2026-07-11T10:16:37Z"
-  std::vector<std::string> signers;   // fingerprints of valid signatures (VALIDSIG, primary key), sorted
-  std::vector<LockedIndex> indexes;   // sorted by path
+  std::string date;                  // of the Release file, RFC 3339 UTC, "2026-07-11T10:16:37Z"
+  std::vector<std::string> signers;  // fingerprints of valid signatures (VALIDSIG, primary key), sorted
+  std::vector<LockedIndex> indexes;  // sorted by path
   auto operator<=>(const LockedRepository&) const = default;
 };
 
@@ -85,10 +85,10 @@ struct Lock {
   LockedRequest request;
   std::string distribution;  // "debian", "ubuntu"; "" for an archive without packages
   std::string suite;
-  std::string architecture;  // "amd64", Debian's word
-  std::optional<LockedArchive> archive;       // base archive; else bootstrapped from `base`
+  std::string architecture;                    // "amd64", Debian's word
+  std::optional<LockedArchive> archive;        // base archive; else bootstrapped from `base`
   std::vector<LockedRepository> repositories;  // sorted by archive, then suite
-  std::vector<LockedPackage> base;      // the bootstrapped base in install order; empty with an archive
+  std::vector<LockedPackage> base;             // the bootstrapped base in install order; empty with an archive
   std::vector<LockedPackage> packages;  // what is installed on top, in install order; upgrades of base packages too
   std::vector<LockedFile> files;        // in the manifest's order
   std::vector<std::string> run;         // in the manifest's order
@@ -104,4 +104,4 @@ Lock parse_lock(std::string_view text, std::string_view name);
 /// BLAKE3 of the canonical text.
 EnvironmentId environment_id(const Lock& lock);
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

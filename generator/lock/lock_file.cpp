@@ -8,7 +8,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 std::filesystem::path lock_path(const std::filesystem::path& manifest) {
   auto path = manifest;
@@ -57,4 +57,4 @@ bool write_lock(const std::filesystem::path& path, const Lock& lock) {
   return true;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

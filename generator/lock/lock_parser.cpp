@@ -15,7 +15,7 @@
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 namespace {
 
@@ -29,19 +29,19 @@ bool consists_of(std::string_view word, std::string_view others, bool upper) {
 // Lock rules: words that appear in locks only. As in generator/manifest/rules.hpp, a complaint ends a sentence.
 
 /// Debian policy 5.6.12: [A-Za-z0-9.+:~-], at least one.
-Complaint judge_version(std::string_view word) {
+manifest::Complaint judge_version(std::string_view word) {
   if (consists_of(word, ".+:~-", true)) return std::nullopt;
   return "is not a version";
 }
 
 /// [a-z0-9][a-z0-9-]*: architectures, distributions and archives.
-Complaint judge_word(std::string_view word) {
+manifest::Complaint judge_word(std::string_view word) {
   if (consists_of(word, "-", false) && word[0] != '-') return std::nullopt;
   return "must consist of a-z, 0-9 and \"-\"";
 }
 
 /// "2026-07-11T10:16:37Z"
-Complaint judge_date(std::string_view word) {
+manifest::Complaint judge_date(std::string_view word) {
   constexpr std::string_view shape = "dddd-dd-ddTdd:dd:ddZ";
   bool fits = word.size() == shape.size();
   for (std::size_t i = 0; fits && i < shape.size(); ++i) {
@@ -52,14 +52,14 @@ Complaint judge_date(std::string_view word) {
 }
 
 /// An OpenPGP fingerprint: 40 or 64 upper-case hex digits.
-Complaint judge_fingerprint(std::string_view word) {
+manifest::Complaint judge_fingerprint(std::string_view word) {
   bool length = word.size() == 40 || word.size() == 64;
   auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
   if (length && std::all_of(word.begin(), word.end(), hex)) return std::nullopt;
   return "is not a fingerprint: 40 upper-case hex digits";
 }
 
-using Judge = Complaint (*)(std::string_view);
+using Judge = manifest::Complaint (*)(std::string_view);
 
 class Parser {
  public:
@@ -69,7 +69,7 @@ class Parser {
  private:
   // Leaves: a value with its rule.
   std::string word(Judge judge);
-  std::string text() { return word(judge_text); }
+  std::string text() { return word(manifest::judge_text); }
   template <class Id>
   Id digest();
   Digest plain_digest() { return digest<BlobId>().digest(); }
@@ -99,31 +99,34 @@ class Parser {
   JsonReader reader_;
 };
 
-Complaint judge_image(std::string_view word) {
+manifest::Complaint judge_image(std::string_view word) {
   if (word.starts_with("sha256:") && Sha256::from_hex(word.substr(7))) return std::nullopt;
   auto slash = word.find('/');
-  bool fits = slash != std::string_view::npos && !judge_word(word.substr(0, slash)) && !judge_word(word.substr(slash + 1));
+  bool fits =
+      slash != std::string_view::npos && !judge_word(word.substr(0, slash)) && !judge_word(word.substr(slash + 1));
   if (fits) return std::nullopt;
   return "is not a base: \"debian/bookworm\" or \"sha256:...\"";
 }
 
-Complaint judge_command(std::string_view word) {
-  if (trimmed(word).empty()) return "is an empty command";
-  return judge_text(word);
+manifest::Complaint judge_command(std::string_view word) {
+  if (manifest::trimmed(word).empty()) return "is an empty command";
+  return manifest::judge_text(word);
 }
 
-Complaint judge_label(std::string_view word) {
-  if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
-  return judge_line(word);
+manifest::Complaint judge_label(std::string_view word) {
+  if (word.empty() || manifest::trimmed(word) != word) return "is empty or has space around it";
+  return manifest::judge_line(word);
 }
 
 /// What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
-Complaint judge_read_only(std::string_view word) {
+manifest::Complaint judge_read_only(std::string_view word) {
   if (word == "read-only") return std::nullopt;
   return "must be \"read-only\" or absent";
 }
 
-Complaint judge_optional_word(std::string_view word) { return word.empty() ? std::nullopt : judge_word(word); }
+manifest::Complaint judge_optional_word(std::string_view word) {
+  return word.empty() ? std::nullopt : judge_word(word);
+}
 
 std::string Parser::word(Judge judge) {
   std::size_t at = reader_.position();
@@ -166,11 +169,11 @@ std::vector<std::string> Parser::sorted_words(Judge judge) {
 
 LockedRepositoryRequest Parser::repository_request() {
   LockedRepositoryRequest value;
-  reader_.object(field("name", [&] { value.name = word(judge_repository_name); }),
-                 field("key", [&] { value.key = word(judge_relative_path); }),
+  reader_.object(field("name", [&] { value.name = word(manifest::judge_repository_name); }),
+                 field("key", [&] { value.key = word(manifest::judge_relative_path); }),
                  field("key_content", [&] { value.key_content = plain_digest(); }),
-                 field("suite", [&] { value.suite = word(judge_suite); }),
-                 field("components", [&] { value.components = sorted_words(judge_suite); }));
+                 field("suite", [&] { value.suite = word(manifest::judge_suite); }),
+                 field("components", [&] { value.components = sorted_words(manifest::judge_suite); }));
   return value;
 }
 
@@ -178,17 +181,17 @@ LockedRequest Parser::request() {
   LockedRequest value;
   auto by_name = [](const LockedRepositoryRequest& repository) { return repository.name; };
   reader_.object(field("base_image", [&] { value.base_image = word(judge_image); }),
-                 field("packages", [&] { value.packages = sorted_words(judge_package_name); }),
+                 field("packages", [&] { value.packages = sorted_words(manifest::judge_package_name); }),
                  field("recommends", [&] { value.recommends = reader_.boolean(); }), field("repositories", [&] {
-                   value.repositories = sorted<LockedRepositoryRequest>([&] { return repository_request(); }, by_name,
-                                                                        "repositories");
+                   value.repositories =
+                       sorted<LockedRepositoryRequest>([&] { return repository_request(); }, by_name, "repositories");
                  }));
   return value;
 }
 
 LockedIndex Parser::index() {
   LockedIndex value;
-  reader_.object(field("path", [&] { value.path = word(judge_relative_path); }),
+  reader_.object(field("path", [&] { value.path = word(manifest::judge_relative_path); }),
                  field("sha256", [&] { value.sha256 = digest<Sha256>(); }));
   return value;
 }
@@ -196,25 +199,25 @@ LockedIndex Parser::index() {
 LockedRepository Parser::repository() {
   LockedRepository value;
   auto by_path = [](const LockedIndex& index) { return index.path; };
-  reader_.object(
-      field("archive", [&] { value.archive = word(judge_word); }),
-      field("suite", [&] { value.suite = word(judge_suite); }),
-      field("components", [&] { value.components = words(judge_suite); }),
-      field("date", [&] { value.date = word(judge_date); }),
-      field("signers", [&] { value.signers = sorted_words(judge_fingerprint); }),
-      field("indexes", [&] { value.indexes = sorted<LockedIndex>([&] { return index(); }, by_path, "indexes"); }));
+  reader_.object(field("archive", [&] { value.archive = word(judge_word); }),
+                 field("suite", [&] { value.suite = word(manifest::judge_suite); }),
+                 field("components", [&] { value.components = words(manifest::judge_suite); }),
+                 field("date", [&] { value.date = word(judge_date); }),
+                 field("signers", [&] { value.signers = sorted_words(judge_fingerprint); }), field("indexes", [&] {
+                   value.indexes = sorted<LockedIndex>([&] { return index(); }, by_path, "indexes");
+                 }));
   return value;
 }
 
 LockedPackage Parser::package() {
   LockedPackage value;
-  reader_.object(field("name", [&] { value.name = word(judge_package_name); }),
+  reader_.object(field("name", [&] { value.name = word(manifest::judge_package_name); }),
                  field("version", [&] { value.version = word(judge_version); }),
                  field("architecture", [&] { value.architecture = word(judge_word); }),
                  field("size", [&] { value.size = reader_.number(); }),
                  field("sha256", [&] { value.sha256 = digest<Sha256>(); }),
                  field("archive", [&] { value.archive = word(judge_word); }),
-                 field("path", [&] { value.path = word(judge_relative_path); }));
+                 field("path", [&] { value.path = word(manifest::judge_relative_path); }));
   return value;
 }
 
@@ -243,12 +246,12 @@ LockedFile Parser::file() {
   auto mode = [&] {
     std::size_t at = reader_.position();
     std::string digits = reader_.string();
-    auto bits = mode_from(digits);
-    if (!bits || digits != mode_text(*bits)) reader_.fail_at(at, "a mode must be four octal digits");
+    auto bits = manifest::mode_from(digits);
+    if (!bits || digits != manifest::mode_text(*bits)) reader_.fail_at(at, "a mode must be four octal digits");
     value.mode = *bits;
   };
-  reader_.object(field("source", [&] { value.source = word(judge_relative_path); }),
-                 field("target", [&] { value.target = word(judge_inner_path); }), field("mode", mode),
+  reader_.object(field("source", [&] { value.source = word(manifest::judge_relative_path); }),
+                 field("target", [&] { value.target = word(manifest::judge_inner_path); }), field("mode", mode),
                  field("size", [&] { value.size = reader_.number(); }),
                  field("content", [&] { value.content = plain_digest(); }));
   return value;
@@ -256,12 +259,12 @@ LockedFile Parser::file() {
 
 store::Mount Parser::mount() {
   store::Mount value;
-  reader_.object(field("label", [&] { value.label = word(judge_label); }),
-                 field("host", [&] { value.host = word(judge_label); }),
-                 field("target", [&] { value.target = word(judge_mount_target); }), optional_field("access", [&] {
-                   word(judge_read_only);
-                   value.access = store::MountAccess::read_only;
-                 }));
+  reader_.object(
+      field("label", [&] { value.label = word(judge_label); }), field("host", [&] { value.host = word(judge_label); }),
+      field("target", [&] { value.target = word(manifest::judge_mount_target); }), optional_field("access", [&] {
+        word(judge_read_only);
+        value.access = store::MountAccess::read_only;
+      }));
   return value;
 }
 
@@ -284,7 +287,7 @@ store::RuntimeConfiguration Parser::runtime() {
   store::RuntimeConfiguration value;
   auto variables = [&] {
     reader_.map([&](std::string name, std::size_t at) {
-      if (auto complaint = judge_variable_name(name)) {
+      if (auto complaint = manifest::judge_variable_name(name)) {
         reader_.fail_at(at, fmt::format("variable \"{}\" {}", name, *complaint));
       }
       auto [position, fresh] = value.variables.emplace(std::move(name), text());
@@ -349,22 +352,22 @@ Lock Parser::parse() {
   auto by_suite = [](const LockedRepository& value) { return std::pair(value.archive, value.suite); };
   auto files = [&] { reader_.array([&] { lock.files.push_back(file()); }); };
   std::size_t begin = reader_.position();
-  reader_.object(
-      field("format", [&] { read_format(); }), field("request", [&] { lock.request = request(); }),
-      field("distribution", [&] { lock.distribution = word(judge_optional_word); }),
-      field("suite", [&] { lock.suite = word(judge_optional_word); }),
-      field("architecture", [&] { lock.architecture = word(judge_word); }),
-      // Of older locks: steps know their epochs by what they build on now.
-      optional_field("source_date_epoch", [&] { reader_.number(std::uint64_t{std::numeric_limits<std::int64_t>::max()}); }),
-      optional_field("base_archive", [&] { lock.archive = base_archive(); }),
-      field("repositories",
-            [&] {
-              lock.repositories =
-                  sorted<LockedRepository>([&] { return repository(); }, by_suite, "repositories");
-            }),
-      field("base", [&] { lock.base = packages(); }), field("packages", [&] { lock.packages = packages(); }),
-      field("files", files), field("run", [&] { lock.run = words(judge_command); }),
-      field("runtime", [&] { lock.runtime = runtime(); }));
+  reader_.object(field("format", [&] { read_format(); }), field("request", [&] { lock.request = request(); }),
+                 field("distribution", [&] { lock.distribution = word(judge_optional_word); }),
+                 field("suite", [&] { lock.suite = word(judge_optional_word); }),
+                 field("architecture", [&] { lock.architecture = word(judge_word); }),
+                 // Of older locks: steps know their epochs by what they build on now.
+                 optional_field("source_date_epoch",
+                                [&] { reader_.number(std::uint64_t{std::numeric_limits<std::int64_t>::max()}); }),
+                 optional_field("base_archive", [&] { lock.archive = base_archive(); }),
+                 field("repositories",
+                       [&] {
+                         lock.repositories =
+                             sorted<LockedRepository>([&] { return repository(); }, by_suite, "repositories");
+                       }),
+                 field("base", [&] { lock.base = packages(); }), field("packages", [&] { lock.packages = packages(); }),
+                 field("files", files), field("run", [&] { lock.run = words(judge_command); }),
+                 field("runtime", [&] { lock.runtime = runtime(); }));
   reader_.finish();
   check_whole(lock, begin);
   return lock;
@@ -374,4 +377,4 @@ Lock Parser::parse() {
 
 Lock parse_lock(std::string_view text, std::string_view name) { return Parser(text, name).parse(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

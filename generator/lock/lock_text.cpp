@@ -11,7 +11,7 @@
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::lock {
 
 namespace {
 
@@ -130,7 +130,7 @@ void append_file(std::string& text, const LockedFile& file) {
   text += '{';
   append_field(text, "source", file.source);
   append_field(text, "target", file.target);
-  append_field(text, "mode", mode_text(file.mode));
+  append_field(text, "mode", manifest::mode_text(file.mode));
   append_number(text, "size", file.size);
   append_last(text, "content", file.content.hex());
 }
@@ -216,4 +216,4 @@ std::string serialise(const Lock& lock) {
 
 EnvironmentId environment_id(const Lock& lock) { return EnvironmentId(blake3(serialise(lock))); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::lock

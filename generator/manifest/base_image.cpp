@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 namespace {
 
@@ -56,9 +56,8 @@ bool names_moving_suite(std::string_view image) noexcept {
 
 bool names_archive(std::string_view image) noexcept {
   constexpr std::array<std::string_view, 6> endings = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst"};
-  return std::any_of(endings.begin(), endings.end(), [&](auto ending) {
-    return image.size() > ending.size() && image.ends_with(ending);
-  });
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](auto ending) { return image.size() > ending.size() && image.ends_with(ending); });
 }
 
 bool is_url(std::string_view location) noexcept {
@@ -72,4 +71,4 @@ std::string text(const Base& base) {
   return "sha256:" + std::get<BaseArchive>(base).sha256.hex();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

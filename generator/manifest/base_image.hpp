@@ -8,7 +8,7 @@
 
 #include "generator/manifest/manifest.hpp"
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 /// "debian/bookworm", "ubuntu/24.04", ...: the suite of a distribution, by its code name or version; else nothing.
 std::optional<BaseSuite> suite_from(std::string_view image);
@@ -21,4 +21,4 @@ bool is_url(std::string_view location) noexcept;
 /// Every word that `suite_from` knows.
 std::span<const std::string_view> known_images() noexcept;
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/manifest/key_depth.hpp"
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 namespace {
 
@@ -50,4 +50,4 @@ std::optional<KeyPosition> find_too_deep_key(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

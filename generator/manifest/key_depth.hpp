@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 struct KeyPosition {
   std::size_t line = 1;
@@ -19,4 +19,4 @@ struct KeyPosition {
 /// Where a line has more dots outside of strings and comments than any sensible line has; nothing when none has.
 std::optional<KeyPosition> find_too_deep_key(std::string_view text);
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

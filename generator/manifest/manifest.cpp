@@ -20,7 +20,7 @@
 #include "generator/manifest/suggestion.hpp"
 #include "generator/manifest/toml.hpp"
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 namespace {
 
@@ -85,7 +85,9 @@ class Section {
   const toml::table& table() const noexcept { return table_; }
   source_position at() const noexcept { return at_; }
   /// "system.packages"
-  std::string path(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+  std::string path(std::string_view key) const {
+    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+  }
   void problem(const source_position& at, std::string_view message) { problems_.add(at, message); }
   Problems& problems() noexcept { return problems_; }
 
@@ -200,14 +202,15 @@ void read_version(Section& top) {
   if (!node->is_integer()) return top.expect(*node, "manifest_version", "the whole number 1");
   auto version = node->value<std::int64_t>().value_or(0);
   if (version != 1) {
-    top.problem(node->source().begin, fmt::format("manifest_version {} is not supported: this Karapace reads 1", version));
+    top.problem(node->source().begin,
+                fmt::format("manifest_version {} is not supported: this Karapace reads 1", version));
   }
 }
 
 void read_archive(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
   if (!sha256) {
-    return base.problem(image.at, fmt::format("base.image \"{}\" is an archive: pin it with sha256 = \"...\" in [base]",
-                                              image.text));
+    return base.problem(
+        image.at, fmt::format("base.image \"{}\" is an archive: pin it with sha256 = \"...\" in [base]", image.text));
   }
   auto digest = Sha256::from_hex(sha256->text);
   if (!digest) return base.problem(sha256->at, "base.sha256 must be 64 lower-case hex digits");
@@ -223,8 +226,9 @@ void read_suite(Section& base, const Word& image, const std::optional<Word>& sha
                                                 image.text));
     auto nearest = nearest_word(image.text, known_images());
     auto hint = nearest ? fmt::format("did you mean \"{}\"?", *nearest)
-                        : std::string("write a suite such as \"debian/bookworm\", or the path or URL of an archive "
-                                      "(.tar, .tar.gz, .tar.xz, .tar.zst)");
+                        : std::string(
+                              "write a suite such as \"debian/bookworm\", or the path or URL of an archive "
+                              "(.tar, .tar.gz, .tar.xz, .tar.zst)");
     return base.problem(image.at, fmt::format("base.image \"{}\" is not a known base; {}", image.text, hint));
   }
   if (sha256) {
@@ -287,8 +291,8 @@ void read_runtime(Section& runtime, Manifest& manifest) {
     if (name == "oci") {
       refuse_later(runtime, "backend", *runtime.find("backend"));
     } else if (name != "namespace") {
-      runtime.problem(backend->at,
-                      fmt::format("runtime.backend \"{}\" is unknown: write \"namespace\" or remove it", backend->text));
+      runtime.problem(backend->at, fmt::format("runtime.backend \"{}\" is unknown: write \"namespace\" or remove it",
+                                               backend->text));
     }
   }
   manifest.runtime.network_isolation = runtime.boolean("network_isolation");
@@ -403,8 +407,8 @@ void read_file(Section& section, Manifest& manifest) {
   if (auto mode = section.word("mode")) {
     auto bits = mode_from(mode->text);
     if (!bits) {
-      section.problem(mode->at, fmt::format("{} \"{}\" must be octal digits such as \"0644\"", section.path("mode"),
-                                            mode->text));
+      section.problem(mode->at,
+                      fmt::format("{} \"{}\" must be octal digits such as \"0644\"", section.path("mode"), mode->text));
     }
     file.mode = bits.value_or(file.mode);
   }
@@ -516,4 +520,4 @@ Manifest parse_manifest(std::string_view text, std::string_view name) {
   return manifest;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

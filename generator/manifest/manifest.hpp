@@ -14,7 +14,7 @@
 #include "base/digest.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 /// A base that is bootstrapped from a distribution's signed archive.
 struct BaseSuite {
@@ -78,4 +78,4 @@ struct Manifest {
 /// beginning with "name:line:column: ".
 Manifest parse_manifest(std::string_view text, std::string_view name);
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

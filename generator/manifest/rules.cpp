@@ -9,7 +9,7 @@
 #include "base/escape.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 namespace {
 
@@ -135,4 +135,4 @@ std::optional<unsigned> mode_from(std::string_view text) noexcept {
 
 std::string mode_text(unsigned mode) { return fmt::format("{:04o}", mode); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 using Complaint = std::optional<std::string>;
 
@@ -39,4 +39,4 @@ std::optional<unsigned> mode_from(std::string_view text) noexcept;
 /// Four octal digits.
 std::string mode_text(unsigned mode);
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

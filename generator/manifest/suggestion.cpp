@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::optional<std::string_view> nearest_word(std::string_view word, std::span<co
   return best;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

@@ -6,10 +6,10 @@
 #include <span>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::manifest {
 
 /// The word of `known` nearest to `word`, when it is near enough to be a slip of the fingers: one change, or one
 /// per three characters (a change is an insertion, deletion, replacement or swap of neighbours). The first of equals.
 std::optional<std::string_view> nearest_word(std::string_view word, std::span<const std::string_view> known);
 
-}  // namespace karapace::generator
+}  // namespace karapace::manifest

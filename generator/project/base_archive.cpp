@@ -17,7 +17,7 @@
 #include "generator/resolve/mirrors.hpp"
 #include "store/store.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -36,7 +36,7 @@ struct TemporaryFile {
 };
 
 std::uint64_t file_size(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     throw ManifestError(
         errno_message(fmt::format("the base archive \"{}\" can not be read", escaped_utf8(path)), errno));
@@ -49,38 +49,39 @@ std::uint64_t file_size(const std::string& path) {
 /// Runs one edge as ninja would.
 void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) {
   auto steps = store / "steps";
-  std::vector<std::string> argv = {helper_path("karapace-step"), std::string(text(step.kind)), steps / step.key().hex()};
+  std::vector<std::string> argv = {resolve::helper_path("karapace-step"), std::string(text(step.kind)),
+                                   steps / step.key().hex()};
   if (step.kind == StepKind::fetch) argv.insert(argv.end(), {"--hint", "mirrors=" + mirrors.native()});
   for (const auto& [name, value] : step.parameters) argv.push_back(name + "=" + value);
   argv.push_back("--");
   for (const auto& input : step.inputs) argv.push_back(steps / input.hex());
   if (run_child({.argv = argv, .working_directory = {}, .output = ChildOutput::to_stderr}) == 0) return;
-  throw StepError(fmt::format("lock: the base archive can not be {}ed (see above); is base.sha256 its digest?",
-                              text(step.kind)));
+  throw StepError(
+      fmt::format("lock: the base archive can not be {}ed (see above); is base.sha256 its digest?", text(step.kind)));
 }
 
 /// The archive's steps, as they are planned for a lock.
-std::vector<Step> archive_steps(const LockedArchive& archive) {
-  auto fetch = Step::normalised(StepKind::fetch,
-                                {{"sha256", archive.sha256.hex()}, {"size", fmt::to_string(archive.size)}}, {});
+std::vector<Step> archive_steps(const lock::LockedArchive& archive) {
+  auto fetch =
+      Step::normalised(StepKind::fetch, {{"sha256", archive.sha256.hex()}, {"size", fmt::to_string(archive.size)}}, {});
   auto unpack = Step::normalised(StepKind::unpack, {{"format", "tar"}, rules_of(StepKind::unpack)}, {fetch.key()});
   return {fetch, unpack};
 }
 
-void fetch(const LockedArchive& archive, const std::string& location, const ArchivePlaces& places) {
+void fetch(const lock::LockedArchive& archive, const std::string& location, const ArchivePlaces& places) {
   TemporaryFile mirrors(places.cache / fmt::format("sources-{}.json", archive.sha256.short_hex()));
-  write_file_atomically(mirrors.path, mirrors_text({}, {{archive.sha256.hex(), {location}}}), Durable::no);
+  write_file_atomically(mirrors.path, resolve::mirrors_text({}, {{archive.sha256.hex(), {location}}}), Durable::no);
   run_step(archive_steps(archive)[0], places.store, mirrors.path);
 }
 
-std::uint64_t download(const BaseArchive& archive, const ArchivePlaces& places) {
+std::uint64_t download(const manifest::BaseArchive& archive, const ArchivePlaces& places) {
   TemporaryFile file(places.cache / fmt::format("archive-{}", archive.sha256.hex()));
-  int status = run_child({.argv = {helper_path("karapace-fetch"), "--download", archive.location, file.path},
+  int status = run_child({.argv = {resolve::helper_path("karapace-fetch"), "--download", archive.location, file.path},
                           .working_directory = {},
                           .output = ChildOutput::to_stderr});
   if (status != 0)
     throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(archive.location)));
-  LockedArchive locked{archive.sha256, file_size(file.path)};
+  lock::LockedArchive locked{archive.sha256, file_size(file.path)};
   fetch(locked, file.path, places);
   return locked.size;
 }
@@ -116,9 +117,10 @@ constexpr std::size_t largest_dpkg_status = std::size_t{256} << 20;
 std::string read_inside(int root, const fs::path& path, std::size_t limit) {
   auto fd = open_inside(root, path);
   if (!fd) {
-    throw ManifestError(fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
-                                    "Debian's and Ubuntu's systems are supported",
-                                    path.native()));
+    throw ManifestError(
+        fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
+                    "Debian's and Ubuntu's systems are supported",
+                    path.native()));
   }
   return read_all(fd->get(), "the base archive's /" + path.native(), limit);
 }
@@ -136,21 +138,23 @@ std::string value_of(const std::string& text, const std::string& name) {
 
 }  // namespace
 
-std::string archive_location(const BaseArchive& archive, const fs::path& directory) {
-  return is_url(archive.location) ? archive.location : (directory / archive.location).lexically_normal().native();
+std::string archive_location(const manifest::BaseArchive& archive, const fs::path& directory) {
+  return manifest::is_url(archive.location) ? archive.location
+                                            : (directory / archive.location).lexically_normal().native();
 }
 
-LockedArchive locked_archive(const BaseArchive& archive, const std::optional<LockedArchive>& known,
-                             const ArchivePlaces& places) {
+lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
+                                   const std::optional<lock::LockedArchive>& known, const ArchivePlaces& places) {
   if (known && known->sha256 == archive.sha256) return *known;
-  if (is_url(archive.location)) {
+  if (manifest::is_url(archive.location)) {
     auto size = size_in_store(archive.sha256, places);
     return {archive.sha256, size ? *size : download(archive, places)};
   }
   return {archive.sha256, file_size(archive_location(archive, places.directory))};
 }
 
-ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& locked, const ArchivePlaces& places) {
+ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
+                             const ArchivePlaces& places) {
   auto store = store::Store::open(places.store, store::Store::Access::create);
   auto unpack = archive_steps(locked)[1];
   if (!store.record(unpack.key())) {
@@ -162,12 +166,13 @@ ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& lo
   auto release = read_inside(root.get(), "etc/os-release", largest_os_release);
   ArchiveContents contents{value_of(release, "ID"), value_of(release, "VERSION_CODENAME"), {}};
   contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status", largest_dpkg_status);
-  if (archives_of(contents.distribution).empty() || contents.suite.empty()) {
-    throw ManifestError(fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "
-                                    "supported",
-                                    contents.distribution, contents.suite));
+  if (resolve::archives_of(contents.distribution).empty() || contents.suite.empty()) {
+    throw ManifestError(
+        fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "
+                    "supported",
+                    contents.distribution, contents.suite));
   }
   return contents;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

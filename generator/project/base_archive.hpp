@@ -12,10 +12,10 @@
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 /// Where the archive is: a URL, or an absolute path.
-std::string archive_location(const BaseArchive& archive, const std::filesystem::path& directory);
+std::string archive_location(const manifest::BaseArchive& archive, const std::filesystem::path& directory);
 
 struct ArchivePlaces {
   std::filesystem::path directory;  // the manifest's
@@ -25,8 +25,8 @@ struct ArchivePlaces {
 
 /// Its size: `known` when that is of the same archive, else that of the file; a URL is downloaded into the store.
 /// ManifestError when there is no such file; RemoteError when the server does not answer.
-LockedArchive locked_archive(const BaseArchive& archive, const std::optional<LockedArchive>& known,
-                             const ArchivePlaces& places);
+lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
+                                   const std::optional<lock::LockedArchive>& known, const ArchivePlaces& places);
 
 struct ArchiveContents {
   std::string distribution;  // ID of etc/os-release
@@ -35,6 +35,7 @@ struct ArchiveContents {
 };
 
 /// Fetches and unpacks it into the store unless it is there. ManifestError when it is not of a Debian or Ubuntu system.
-ArchiveContents read_archive(const BaseArchive& archive, const LockedArchive& locked, const ArchivePlaces& places);
+ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
+                             const ArchivePlaces& places);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

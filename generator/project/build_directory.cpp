@@ -15,7 +15,7 @@
 #include "generator/graph/cmake_text.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
 std::int64_t modified_in(const OwnDirectory& directory, const std::string& name) {
-  struct stat status {};
+  struct stat status{};
   if (::fstatat(directory.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
   return std::int64_t{status.st_mtim.tv_sec} * ns_per_second + status.st_mtim.tv_nsec;
 }
@@ -71,9 +71,9 @@ void refuse_foreign_graph(const OwnDirectory& directory) {
     struct stat status{};
     bool is_empty = ::fstat(fd->get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
     if (is_empty) return;  // a crash of the machine can leave that of ours
-    std::string start(graph_marker.size(), '\0');
+    std::string start(graph::graph_marker.size(), '\0');
     auto count = ::read(fd->get(), start.data(), start.size());
-    if (count != static_cast<ssize_t>(start.size()) || start != graph_marker) {
+    if (count != static_cast<ssize_t>(start.size()) || start != graph::graph_marker) {
       throw Error(fmt::format("gen: {} is not one of ours and is left alone: name another directory with -C",
                               escaped_utf8((directory.path() / "build.ninja").native())));
     }
@@ -110,7 +110,7 @@ BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std:
   for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
     own_.remove_unless_plain(name);
   }
-  own_.write_if_changed(name_in_own(local_file), local);
+  own_.write_if_changed(name_in_own(graph::local_file), local);
   bool changed = directory_.write_control_file("build.ninja", graph);
   bool older = modified_in(directory_, "build.ninja") < newest_source_ns;
   if (newest_source_ns != 0 && (changed || older)) make_as_old_as(directory_, "build.ninja", newest_source_ns);
@@ -119,12 +119,12 @@ BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std:
 }
 
 bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local) {
-  own_.write_if_changed(name_in_own(cmake_local_file), local);
-  bool changed = directory_.write_control_file(std::string(cmake_steps_file), steps);
+  own_.write_if_changed(name_in_own(graph::cmake_local_file), local);
+  bool changed = directory_.write_control_file(std::string(graph::cmake_steps_file), steps);
   remove_what_was_not_added();
   return changed;
 }
 
 void BuildDirectory::remove_what_was_not_added() const { locks_directory_.remove_others(locks_); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -27,7 +27,7 @@
 #include "generator/project/own_directory.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 class BuildDirectory {
  public:
@@ -62,4 +62,4 @@ class BuildDirectory {
   std::set<std::string> locks_;   // names of the files to keep
 };
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -10,10 +10,10 @@
 #include "generator/project/own_directory.hpp"
 #include "store/root_index.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 std::vector<std::filesystem::path> control_files(const store::Root& root) {
-  std::set<std::filesystem::path> all = {root.manifest, lock_path(root.manifest)};
+  std::set<std::filesystem::path> all = {root.manifest, lock::lock_path(root.manifest)};
   std::set<std::filesystem::path> directories = {root.manifest.parent_path()};  // records of older releases list none
   for (const auto& graph : root.graphs) {
     all.insert(graph.sources.begin(), graph.sources.end());
@@ -21,7 +21,7 @@ std::vector<std::filesystem::path> control_files(const store::Root& root) {
   }
   for (const auto& directory : directories) {
     for (auto name : {std::string_view("build.ninja"), std::string_view(".ninja_log"), std::string_view(".ninja_deps"),
-                      cmake_steps_file, own_name}) {
+                      graph::cmake_steps_file, own_name}) {
       all.insert(directory / name);
     }
   }
@@ -29,10 +29,10 @@ std::vector<std::filesystem::path> control_files(const store::Root& root) {
 }
 
 std::vector<std::filesystem::path> files_of_people(const store::Root& root) {
-  std::vector<std::filesystem::path> all = {root.manifest, lock_path(root.manifest)};
+  std::vector<std::filesystem::path> all = {root.manifest, lock::lock_path(root.manifest)};
   for (const auto& graph : root.graphs)
     for (const auto& file : graph.sources)
-      if (file.filename() != "build.ninja" && file.filename() != cmake_steps_file) all.push_back(file);
+      if (file.filename() != "build.ninja" && file.filename() != graph::cmake_steps_file) all.push_back(file);
   return all;
 }
 
@@ -49,4 +49,4 @@ OwnDirectory::WrittenBySessions in_projects(const store::Store& store, std::vect
   };
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

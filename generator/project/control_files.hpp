@@ -12,7 +12,7 @@
 #include "store/root.hpp"
 #include "store/store.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 /// Absolute paths, links of their directories resolved, sorted, none twice. They need not exist, nor lie in the
 /// project. Of the project: the manifest and its lock, and `.karapace` beside it, where `karapace build` works. Of each
@@ -28,4 +28,4 @@ std::vector<std::filesystem::path> files_of_people(const store::Root& root);
 OwnDirectory::WrittenBySessions in_projects(const store::Store& store,
                                             std::vector<std::filesystem::path> projects = {});
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

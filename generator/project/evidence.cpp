@@ -14,7 +14,7 @@
 #include "generator/project/own_directory.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -30,7 +30,7 @@ std::optional<nanoseconds> modified(const fs::path& path) {
 using Records = std::unordered_map<StepKey, fs::path>;
 
 /// Outputs that are records, by the names of their steps. They are relative to where ninja ran.
-void add_records(Records& records, const NinjaLog& log, const fs::path& directory) {
+void add_records(Records& records, const timing::NinjaLog& log, const fs::path& directory) {
   records.reserve(records.size() + log.entries.size());
   for (const auto& entry : log.entries) {
     std::string_view output = entry.output;
@@ -61,14 +61,15 @@ std::vector<fs::path> logs_in(std::span<const fs::path> directories) {
   return logs;
 }
 
-Evidence::Log read_log(const fs::path& path) {
+timing::Evidence::Log read_log(const fs::path& path) {
   auto written = modified(path);
   if (!written) throw NotFoundError(fmt::format("graph: there is no log {}", escaped_utf8(path.native())));
-  return {parse_ninja_log(read_file(path), path.native()), path, written};
+  return {timing::parse_ninja_log(read_file(path), path.native()), path, written};
 }
 
-Evidence read_evidence(const Graph& graph, const fs::path& store, std::vector<Evidence::Log> logs) {
-  Evidence evidence{std::move(logs), {}};
+timing::Evidence read_evidence(const graph::Graph& graph, const fs::path& store,
+                               std::vector<timing::Evidence::Log> logs) {
+  timing::Evidence evidence{std::move(logs), {}};
   Records records;
   for (const auto& log : evidence.logs) add_records(records, log.content, where_ninja_ran(log.path));
   auto steps = store / "steps";
@@ -80,4 +81,4 @@ Evidence read_evidence(const Graph& graph, const fs::path& store, std::vector<Ev
   return evidence;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

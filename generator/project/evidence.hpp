@@ -9,7 +9,7 @@
 
 #include "generator/timing/measured_graph.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 constexpr std::string_view ninja_log_name = ".ninja_log";
 
@@ -18,10 +18,11 @@ constexpr std::string_view ninja_log_name = ".ninja_log";
 std::vector<std::filesystem::path> logs_in(std::span<const std::filesystem::path> directories);
 
 /// Error when it can not be read, or is no log of Ninja.
-Evidence::Log read_log(const std::filesystem::path& path);
+timing::Evidence::Log read_log(const std::filesystem::path& path);
 
 /// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name,
 /// `store` does.
-Evidence read_evidence(const Graph& graph, const std::filesystem::path& store, std::vector<Evidence::Log> logs);
+timing::Evidence read_evidence(const graph::Graph& graph, const std::filesystem::path& store,
+                               std::vector<timing::Evidence::Log> logs);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace karapace::generator {
+namespace karapace::project {
 
 std::vector<std::pair<std::string, std::string>> ExplainedStep::fields() const {
   std::vector<std::pair<std::string, std::string>> all;
@@ -24,10 +24,10 @@ std::string ExplainedStep::title() const {
   return title;
 }
 
-void StepLibrary::add(const Lock& lock) {
-  Planner planner;
-  planner.add(lock, serialise(lock));
-  Graph graph = std::move(planner).finish();
+void StepLibrary::add(const lock::Lock& lock) {
+  graph::Planner planner;
+  planner.add(lock, lock::serialise(lock));
+  graph::Graph graph = std::move(planner).finish();
   for (auto& edge : graph.edges) planned_.try_emplace(edge.key, std::move(edge));
 }
 
@@ -61,4 +61,4 @@ std::vector<StepKey> StepLibrary::matching(std::string_view digits) const {
   return {found.begin(), found.end()};
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -13,13 +13,13 @@
 #include "generator/graph/graph.hpp"
 #include "store/store.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct ExplainedStep {
   StepKey key;
-  std::optional<Step> step;                 // absent when neither a record nor a plan knows it
-  std::optional<std::string> subject;       // what it is about, when a plan knows it
-  std::optional<StepOutput> output;         // when it was built
+  std::optional<Step> step;            // absent when neither a record nor a plan knows it
+  std::optional<std::string> subject;  // what it is about, when a plan knows it
+  std::optional<StepOutput> output;    // when it was built
   /// In encoding order: ("kind", "fetch"), ("parameters", "2"), ("parameter", "sha256"), ("sha256", "..."), ...
   std::vector<std::pair<std::string, std::string>> fields() const;
   /// "install 184 packages", "fetch (not built)"
@@ -31,7 +31,7 @@ class StepLibrary {
  public:
   explicit StepLibrary(std::optional<store::Store> store) : store_(std::move(store)) {}
   /// Adds the plan of this lock.
-  void add(const Lock& lock);
+  void add(const lock::Lock& lock);
 
   ExplainedStep find(const StepKey& key) const;
   /// Every known key that begins with these digits, sorted.
@@ -39,7 +39,7 @@ class StepLibrary {
 
  private:
   std::optional<store::Store> store_;
-  std::map<StepKey, Edge> planned_;
+  std::map<StepKey, graph::Edge> planned_;
 };
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

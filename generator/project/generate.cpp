@@ -25,11 +25,11 @@
 #include "generator/project/control_files.hpp"
 #include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
-#include "store/root.hpp"
 #include "store/graph_files.hpp"
+#include "store/root.hpp"
 #include "store/shown.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -84,7 +84,7 @@ class Generation {
     for (auto& project : projects) add(std::move(project));
     projects.clear();
     const auto only_one = lock_graphs();
-    judged_place();  // again, as locking may have taken minutes
+    judged_place();    // again, as locking may have taken minutes
     register_roots();  // before anything can be built that gc would take for garbage
     try {
       write_all(only_one);
@@ -98,9 +98,9 @@ class Generation {
  private:
   /// Writes what the graph names, then the graph. The lock says that no session begins meanwhile.
   void write_all(const FileLock&) {
-    auto sources = mirrors_text(mirrors(), files_);
+    auto sources = resolve::mirrors_text(mirrors(), files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
-    Graph graph = std::move(planner_).finish();
+    graph::Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
       write_ninja(graph);
@@ -125,8 +125,8 @@ class Generation {
     add_sources(project, locked.lock, read_at);
     add_repositories(project.manifest, locked.lock);
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
-    result_.environments.push_back({project.name, project.manifest_path, id, steps.back(), packages, locked.state,
-                                    std::move(locked.notes)});
+    result_.environments.push_back(
+        {project.name, project.manifest_path, id, steps.back(), packages, locked.state, std::move(locked.notes)});
     roots_.push_back({.name = project.name,
                       .manifest = project.manifest_path,
                       .environment = id,
@@ -161,19 +161,20 @@ class Generation {
     return in_projects(store_, std::move(projects));
   }
 
-  void add_arguments(const Edge& edge) {
-    files_of_edges_.add(edge.key.hex(), arguments_file_text(edge, store_.root(), mirrors_));
+  void add_arguments(const graph::Edge& edge) {
+    files_of_edges_.add(edge.key.hex(), graph::arguments_file_text(edge, store_.root(), mirrors_));
   }
 
-  /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by it.
-  /// Graphs that the store knows and that are there were there when it began (store::forget_lost_graphs).
+  /// What a running session shows of a project it covers when it begins: a graph that appears later could be written by
+  /// it. Graphs that the store knows and that are there were there when it began (store::forget_lost_graphs).
   fs::path judged_place() const {
     auto place = without_final_slash(request_.working_directory / request_.directory);
     const auto real = fs::weakly_canonical(place);
     const auto shown = store::shown_above(store_, real);
     if (shown && !(::access((real / graph_file()).c_str(), F_OK) == 0 && is_known(real)) && !is_covered(real))
-      throw Error(fmt::format("gen: a session runs that may write to {}, and could change the new graph in {}: end it first",
-                              escaped_utf8(shown->native()), escaped_utf8(place.native())));
+      throw Error(
+          fmt::format("gen: a session runs that may write to {}, and could change the new graph in {}: end it first",
+                      escaped_utf8(shown->native()), escaped_utf8(place.native())));
     return place;
   }
 
@@ -198,33 +199,37 @@ class Generation {
     return is_known(above);
   }
 
-  std::string graph_file() const { return request_.form == GraphForm::ninja ? "build.ninja" : std::string(cmake_steps_file); }
+  std::string graph_file() const {
+    return request_.form == GraphForm::ninja ? "build.ninja" : std::string(graph::cmake_steps_file);
+  }
 
   FileLock lock_graphs() const {
     constexpr std::chrono::seconds patience{60};
     if (auto lock = store::lock_graphs(store_, LOCK_EX, patience)) return std::move(*lock);
     throw Error(
-        "gen: for 60 seconds a session has been at its beginning, or another gen at work: is one stopped? `lslocks` names "
+        "gen: for 60 seconds a session has been at its beginning, or another gen at work: is one stopped? `lslocks` "
+        "names "
         "who holds \"graphs\" in the store; continue it (kill -CONT) or end it");
   }
 
-  void write_ninja(const Graph& graph) {
+  void write_ninja(const graph::Graph& graph) {
     for (const auto& edge : graph.edges) {
-      if (has_arguments_file(edge)) add_arguments(edge);
+      if (graph::has_arguments_file(edge)) add_arguments(edge);
     }
     files_of_edges_.keep();
-    auto written = directory_.write_graph(ninja_text(graph), local_text(local()), newest_source_ns_);
+    auto written = directory_.write_graph(graph::ninja_text(graph), graph::local_text(local()), newest_source_ns_);
     result_.changed = written.changed;
     result_.touched = written.touched;
   }
 
-  void write_cmake(Graph graph) {
+  void write_cmake(graph::Graph graph) {
     for (auto& edge : graph.edges) {
-      edge.hints.push_back({"link", link_name(edge)});
+      edge.hints.push_back({"link", graph::link_name(edge)});
       add_arguments(edge);
     }
     files_of_edges_.keep();
-    result_.changed = result_.touched = directory_.write_cmake(cmake_text(graph), cmake_local_text(cmake_local(graph)));
+    result_.changed = result_.touched =
+        directory_.write_cmake(graph::cmake_text(graph), graph::cmake_local_text(cmake_local(graph)));
   }
 
   /// A damaged one is replaced.
@@ -291,7 +296,7 @@ class Generation {
   }
 
   /// Files whose change makes the graph another, and where the graph finds those that it fetches.
-  void add_sources(const Project& project, const Lock& lock, const Times& read_at) {
+  void add_sources(const Project& project, const lock::Lock& lock, const Times& read_at) {
     believe(project.manifest_path, read_at);
     believe(project.lock_path, read_at);
     for (const auto& file : lock.files) {
@@ -304,25 +309,25 @@ class Generation {
     for (const auto& repository : lock.request.repositories) {
       believe((project.directory() / repository.key).lexically_normal(), read_at);
     }
-    if (const auto* archive = std::get_if<BaseArchive>(&project.manifest.base)) {
+    if (const auto* archive = std::get_if<manifest::BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
     }
   }
 
-  void add_repositories(const Manifest& manifest, const Lock& lock) {
+  void add_repositories(const manifest::Manifest& manifest, const lock::Lock& lock) {
     distributions_.insert({lock.distribution, lock.architecture});
     for (const auto& repository : manifest.repositories) uris_[repository.name].insert(repository.uri);
   }
 
   /// Two manifests may call different repositories by one name: every one of their places is then asked.
-  Mirrors mirrors() const {
-    Mirrors all;
+  resolve::Mirrors mirrors() const {
+    resolve::Mirrors all;
     auto ask = [&](std::string distribution, std::string architecture, std::map<std::string, std::string> additional) {
-      auto found = find_mirrors({.distribution = std::move(distribution),
-                                 .architecture = std::move(architecture),
-                                 .additional = std::move(additional),
-                                 .configuration = request_.lock.places.configuration,
-                                 .cache = request_.lock.places.cache});
+      auto found = resolve::find_mirrors({.distribution = std::move(distribution),
+                                          .architecture = std::move(architecture),
+                                          .additional = std::move(additional),
+                                          .configuration = request_.lock.places.configuration,
+                                          .cache = request_.lock.places.cache});
       for (auto& [archive, urls] : found.archives) {
         auto& known = all.archives[archive];
         for (auto& url : urls) {
@@ -340,10 +345,10 @@ class Generation {
     return all;
   }
 
-  Local local() const {
-    Local local;
+  graph::Local local() const {
+    graph::Local local;
     local.store = store_.root();
-    local.step_program = helper_path("karapace-step");
+    local.step_program = resolve::helper_path("karapace-step");
     local.mirrors = mirrors_;
     local.arguments = files_of_edges_.path();
     local.fetch_depth = fetches_at_once;
@@ -356,17 +361,17 @@ class Generation {
     return local;
   }
 
-  CMakeLocal cmake_local(const Graph& graph) const {
+  graph::CMakeLocal cmake_local(const graph::Graph& graph) const {
     const auto& environment = result_.environments.front();
-    auto is_its_step = [&](const Edge& edge) { return edge.key == environment.step; };
+    auto is_its_step = [&](const graph::Edge& edge) { return edge.key == environment.step; };
     return {.name = environment.name,
             .id = environment.id,
-            .link = link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
+            .link = graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
             .store = store_.root(),
-            .step_program = helper_path("karapace-step"),
+            .step_program = resolve::helper_path("karapace-step"),
             .arguments = files_of_edges_.path(),
             .manifest = environment.manifest,
-            .lock = lock_path(environment.manifest),
+            .lock = lock::lock_path(environment.manifest),
             .fetch_depth = fetches_at_once,
             .install_depth = installs_at_once(),
             .sources = sources_};
@@ -388,7 +393,7 @@ class Generation {
   BuildDirectory directory_;
   store::GraphFiles files_of_edges_;
   fs::path mirrors_;
-  Planner planner_;
+  graph::Planner planner_;
   Generated result_;
   std::vector<store::Root> roots_;
   std::vector<std::optional<store::Root>> before_;  // what the store had in their places
@@ -412,4 +417,4 @@ Generated generate(const GenerateRequest& request) {
   return Generation(request).run(std::move(projects));
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

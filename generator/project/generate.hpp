@@ -10,7 +10,7 @@
 #include "generator/project/locking.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 enum class GraphForm {
   ninja,
@@ -40,12 +40,12 @@ struct GeneratedEnvironment {
 struct Generated {
   std::vector<GeneratedEnvironment> environments;  // in the order of the manifests
   std::size_t edges = 0;
-  bool changed = false;  // whether the bytes of build.ninja (steps.cmake) did
-  bool touched = false;  // whether its modification time did
+  bool changed = false;            // whether the bytes of build.ninja (steps.cmake) did
+  bool touched = false;            // whether its modification time did
   std::vector<std::string> notes;  // of the whole, for people
 };
 
 /// Locks as far as allowed, registers each project as a root in the store, and writes the build directory.
 Generated generate(const GenerateRequest& request);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -12,7 +12,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -169,4 +169,4 @@ std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& director
   return files;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace karapace::generator {
+namespace karapace::project {
 
 class GitRevision {
  public:
@@ -41,4 +41,4 @@ class GitRevision {
 /// repository, or git is not installed.
 std::optional<std::vector<std::filesystem::path>> files_of_work_tree(const std::filesystem::path& directory);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -16,7 +16,7 @@
 #include "generator/project/graph_side.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -40,19 +40,20 @@ class Checking {
   void add(Project project) {
     if (!seen_.insert(project.manifest_path).second) return;
     LockCheck check{project.manifest_path, project.lock_path, LockCheck::State::fits, {}};
-    auto lock = read_lock_if_exists(project.lock_path);
+    auto lock = lock::read_lock_if_exists(project.lock_path);
     if (!lock) {
       check.state = LockCheck::State::missing;
     } else if (request_.lock.policy != LockPolicy::frozen) {
-      check.differences = differences(intent_of(*lock), intent_of(project.manifest, project.directory()));
+      check.differences =
+          lock::differences(lock::intent_of(*lock), lock::intent_of(project.manifest, project.directory()));
       if (!check.differences.empty()) check.state = LockCheck::State::differs;
     }
     check_.locks.push_back(std::move(check));
     if (lock) plan(project, std::move(*lock));
   }
 
-  void plan(const Project& project, Lock lock) {
-    auto canonical = serialise(lock);
+  void plan(const Project& project, lock::Lock lock) {
+    auto canonical = lock::serialise(lock);
     auto step = planner_.add(lock, canonical).back();
     wanted_.environments.push_back(
         {request_.name.value_or(project.name), "", EnvironmentId(blake3(canonical)), step, std::move(lock)});
@@ -62,13 +63,13 @@ class Checking {
     auto missing = [](const LockCheck& lock) { return lock.state == LockCheck::State::missing; };
     if (std::any_of(check_.locks.begin(), check_.locks.end(), missing)) return;
     auto text = read_file_if_exists(check_.graph);
-    if (text && !text->starts_with(graph_marker)) {
+    if (text && !text->starts_with(graph::graph_marker)) {
       throw Error(fmt::format("gen: {} is not one of ours: name another directory with -C",
                               escaped_utf8(check_.graph.native())));
     }
     if (!text) {
       check_.state = GraphState::missing;
-    } else if (*text == ninja_text(wanted_.graph)) {
+    } else if (*text == graph::ninja_text(wanted_.graph)) {
       check_.state = GraphState::fits;
     } else {
       explain();
@@ -85,7 +86,7 @@ class Checking {
       return;
     }
     compared->after = std::move(wanted_);
-    compared->diff = diff_graphs(compared->before, compared->after);
+    compared->diff = diff::diff_graphs(compared->before, compared->after);
     check_.state = compared->diff.steps.empty() ? GraphState::other_text : GraphState::differs;
     check_.compared = std::move(compared);
   }
@@ -93,8 +94,8 @@ class Checking {
   const GenerateRequest& request_;
   fs::path directory_;
   GraphCheck check_;
-  GraphSide wanted_;
-  Planner planner_;
+  diff::GraphSide wanted_;
+  graph::Planner planner_;
   std::set<fs::path> seen_;
 };
 
@@ -117,4 +118,4 @@ bool GraphCheck::fits() const noexcept {
 
 GraphCheck check_graph(const GenerateRequest& request) { return Checking(request).run(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -12,14 +12,14 @@
 #include "generator/lock/intent.hpp"
 #include "generator/project/generate.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct LockCheck {
   enum class State { fits, differs, missing };
   std::filesystem::path manifest;
   std::filesystem::path lock;
   State state = State::fits;
-  std::vector<Difference> differences;  // see intent.hpp
+  std::vector<lock::Difference> differences;  // see intent.hpp
 };
 std::string_view text(LockCheck::State state) noexcept;
 
@@ -35,9 +35,9 @@ std::string_view text(GraphState state) noexcept;
 
 // The sides stay where they are: the diff points into them.
 struct CheckedGraph {
-  GraphSide before;  // build.ninja as it is
-  GraphSide after;   // as gen would write it
-  GraphDiff diff;
+  diff::GraphSide before;  // build.ninja as it is
+  diff::GraphSide after;   // as gen would write it
+  diff::GraphDiff diff;
 };
 
 struct GraphCheck {
@@ -54,4 +54,4 @@ struct GraphCheck {
 /// LockError when one is refused.
 GraphCheck check_graph(const GenerateRequest& request);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -25,7 +25,7 @@
 #include "generator/project/lock_files.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -33,7 +33,7 @@ constexpr std::string_view alias = ": phony";
 constexpr std::string_view step_prefix = " $steps/";
 constexpr std::size_t key_digits = 2 * Digest::size;
 
-/// What append_ninja_path made of a name.
+/// What graph::append_ninja_path made of a name.
 std::string unescaped(std::string_view path) {
   std::string name;
   for (std::size_t i = 0; i < path.size(); ++i) {
@@ -70,9 +70,9 @@ std::multimap<StepKey, std::string> names_in(std::string_view local) {
 
 /// Each environment of the graph, in its order, once per name that it has; without a name when `local` (the text of
 /// local.ninja, perhaps empty) tells none.
-std::vector<EnvironmentState> named_environments(const Graph& graph, std::string_view local) {
+std::vector<diff::EnvironmentState> named_environments(const graph::Graph& graph, std::string_view local) {
   auto names = names_in(local);
-  std::vector<EnvironmentState> environments;
+  std::vector<diff::EnvironmentState> environments;
   for (const auto& edge : graph.edges) {
     if (edge.step.kind != StepKind::environment) continue;
     auto id = EnvironmentId::from_hex(edge.step.parameter("lock").value_or(""));
@@ -89,20 +89,20 @@ namespace fs = std::filesystem;
 
 // A side, and what may be read later to explain it.
 struct Opened {
-  GraphSide side;
+  diff::GraphSide side;
   std::optional<fs::path> build_directory;  // whose .karapace/locks may have the locks
 };
 
-GraphSide graph_side(std::string title, std::string_view text, const std::optional<fs::path>& build_directory) {
-  GraphSide side;
-  side.graph = read_graph(text, title);
-  auto local = build_directory ? read_file_if_exists(*build_directory / local_file) : std::nullopt;
+diff::GraphSide graph_side(std::string title, std::string_view text, const std::optional<fs::path>& build_directory) {
+  diff::GraphSide side;
+  side.graph = graph::read_graph(text, title);
+  auto local = build_directory ? read_file_if_exists(*build_directory / graph::local_file) : std::nullopt;
   side.environments = named_environments(side.graph, local.value_or(""));
   side.title = std::move(title);
   return side;
 }
 
-void note_unlocked(GraphSide& side, const std::vector<fs::path>& manifests) {
+void note_unlocked(diff::GraphSide& side, const std::vector<fs::path>& manifests) {
   for (const auto& manifest : manifests) {
     side.notes.push_back(
         fmt::format("{}: {} has no lock and is left out", side.title, escaped_utf8(manifest.native())));
@@ -110,11 +110,11 @@ void note_unlocked(GraphSide& side, const std::vector<fs::path>& manifests) {
 }
 
 /// Why the lock that lies beside this manifest does not tell what the manifest asks for; empty when it does.
-std::string staleness(const fs::path& manifest, const Lock& lock) {
+std::string staleness(const fs::path& manifest, const lock::Lock& lock) {
   try {
     auto text = read_file(manifest);
-    auto wanted = intent_of(parse_manifest(text, manifest.native()), manifest.parent_path());
-    if (differences(intent_of(lock), wanted).empty()) return "";
+    auto wanted = lock::intent_of(manifest::parse_manifest(text, manifest.native()), manifest.parent_path());
+    if (lock::differences(lock::intent_of(lock), wanted).empty()) return "";
     return "asks for other things than its lock has, which is what is compared: run `karapace lock` first";
   } catch (const Error& error) {
     return fmt::format("can not be compared with its lock, which may be out of date: {}", error.what());
@@ -122,7 +122,7 @@ std::string staleness(const fs::path& manifest, const Lock& lock) {
 }
 
 /// `shown`: how a person calls `root`.
-void note_stale(GraphSide& side, const fs::path& root, const fs::path& shown) {
+void note_stale(diff::GraphSide& side, const fs::path& root, const fs::path& shown) {
   std::vector<std::string> notes(side.environments.size());
   for_each_index(notes.size(), available_threads(), [&](std::size_t i) {
     const auto& environment = side.environments[i];
@@ -169,10 +169,10 @@ std::vector<LockText> read_locks(const std::vector<LockFile>& files, const fs::p
 /// Leaves the locks (of files below `root`) that the graph in the build directory is written from. All of them when it
 /// was written elsewhere, and has none of these.
 void keep_sources(FoundLocks& found, const fs::path& root, const fs::path& build_directory) {
-  auto local = read_file_if_exists(build_directory / local_file).value_or("");
+  auto local = read_file_if_exists(build_directory / graph::local_file).value_or("");
   auto is_other = [&](const fs::path& file) {
     std::string line = "\nbuild ";
-    append_ninja_path(line, (root / file).lexically_normal().native());
+    graph::append_ninja_path(line, (root / file).lexically_normal().native());
     return local.find(line + ": phony\n") == std::string::npos;
   };
   auto is_other_lock = [&](const LockFile& lock) { return is_other(lock.path); };
@@ -232,7 +232,7 @@ class Opening {
     auto locks = read_locks(found.locks, path);
     if (locks.empty()) {
       auto build = read_file_if_exists(path / "build.ninja");
-      if (build && build->starts_with(graph_marker)) return {graph_side(title, *build, path), path};
+      if (build && build->starts_with(graph::graph_marker)) return {graph_side(title, *build, path), path};
     }
     if (locks.empty() && missing == Missing::refused) {
       if (found.unlocked.empty()) throw NotFoundError(fmt::format("{} has neither a lock nor a graph", title));
@@ -248,12 +248,12 @@ class Opening {
   Opened file(const fs::path& path) const {
     // Named by a person: also a pipe, such as <(git show ...).
     auto text = read_all(open_at(AT_FDCWD, path, O_RDONLY).get(), fmt::format("\"{}\"", escaped_utf8(path.native())));
-    if (text.starts_with(graph_marker)) return {graph_side(word_, text, path.parent_path()), path.parent_path()};
+    if (text.starts_with(graph::graph_marker)) return {graph_side(word_, text, path.parent_path()), path.parent_path()};
     auto root = path.parent_path();
     bool is_manifest = !text.starts_with('{');
     LockFile file{path.filename(), path.filename()};
     if (is_manifest) {
-      file.path = lock_path(path.filename());
+      file.path = lock::lock_path(path.filename());
       auto lock = read_file_if_exists(root / file.path);
       if (!lock) throw LockError(fmt::format("{} has no lock: make it with `karapace lock`", word_));
       text = std::move(*lock);
@@ -268,7 +268,7 @@ class Opening {
     auto place = revision.inside(*other);
     // The other side's build directory is seldom in the repository: what it was made from is.
     auto graph = fs::is_directory(*other) ? *other / "build.ninja" : *other;
-    bool is_graph = fs::is_regular_file(graph) && read_file(graph).starts_with(graph_marker);
+    bool is_graph = fs::is_regular_file(graph) && read_file(graph).starts_with(graph::graph_marker);
     if (!is_graph || !revision.files(place).empty()) return place_in(revision, place, Missing::empty);
     place = revision.inside(".");
     return directory_in(revision, revision.files(place), place, graph.parent_path());
@@ -285,13 +285,13 @@ class Opening {
 
   Opened file_in(const GitRevision& revision, const GitRevision::File& file) const {
     auto text = revision.read({file})[0];
-    if (text.starts_with(graph_marker)) return {graph_side(word_, text, std::nullopt), std::nullopt};
+    if (text.starts_with(graph::graph_marker)) return {graph_side(word_, text, std::nullopt), std::nullopt};
     LockFile names{file.path.filename(), file.path.filename()};
     if (!text.starts_with('{')) {
-      auto locks = revision.files(lock_path(file.path));
+      auto locks = revision.files(lock::lock_path(file.path));
       if (locks.empty())
         throw LockError(fmt::format("{}: {} has no lock there", word_, escaped_utf8(file.path.native())));
-      names.path = lock_path(names.manifest);
+      names.path = lock::lock_path(names.manifest);
       text = revision.read({locks[0]})[0];
     }
     return {side_of_locks(word_, {{names, std::move(text)}}, revision.root() / file.path.parent_path()), std::nullopt};
@@ -315,7 +315,7 @@ class Opening {
     }
     if (locks.empty() && std::binary_search(paths.begin(), paths.end(), "build.ninja")) {
       auto build = revision.read({file_at(files, place / "build.ninja")})[0];
-      if (build.starts_with(graph_marker)) return {graph_side(word_, build, std::nullopt), std::nullopt};
+      if (build.starts_with(graph::graph_marker)) return {graph_side(word_, build, std::nullopt), std::nullopt};
     }
     Opened opened{side_of_locks(word_, locks, revision.root() / place), std::nullopt};
     note_unlocked(opened.side, found.unlocked);
@@ -336,7 +336,7 @@ class Opening {
 
 /// The locks that gen keeps beside a graph, of the environments that the other side does not have. A file with other
 /// bytes than its name says is no such lock.
-void load_locks(Opened& opened, const GraphSide& other) {
+void load_locks(Opened& opened, const diff::GraphSide& other) {
   if (!opened.build_directory) return;
   std::set<EnvironmentId> known;
   for (const auto& environment : other.environments) known.insert(environment.id);
@@ -346,13 +346,13 @@ void load_locks(Opened& opened, const GraphSide& other) {
     if (environment.lock || known.contains(environment.id)) return;
     auto name = environment.id.hex() + ".json";
     auto text = read_file_if_exists(*opened.build_directory / ".karapace/locks" / name);
-    if (text && blake3(*text) == environment.id.digest()) environment.lock = parse_lock(*text, name);
+    if (text && blake3(*text) == environment.id.digest()) environment.lock = lock::parse_lock(*text, name);
   });
 }
 
 }  // namespace
 
-GraphSide read_build_directory(const fs::path& directory, const GraphSide& other) {
+diff::GraphSide read_build_directory(const fs::path& directory, const diff::GraphSide& other) {
   auto path = directory / "build.ninja";
   Opened opened{graph_side(path.filename().native(), read_file(path), directory), directory};
   load_locks(opened, other);
@@ -376,10 +376,10 @@ GraphSides open_sides(const std::string& before, const std::optional<std::string
   return {std::move(earlier.side), std::move(now.side)};
 }
 
-GraphSide open_side(const std::string& word, const fs::path& working_directory) {
+diff::GraphSide open_side(const std::string& word, const fs::path& working_directory) {
   auto side = Opening(word, working_directory).run(std::nullopt).side;
   if (!side.environments.empty()) return side;
   throw NotFoundError(fmt::format("there is no lock and no graph in {}: make locks with `karapace lock`", side.title));
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

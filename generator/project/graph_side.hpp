@@ -16,11 +16,11 @@
 
 #include "generator/graph/diff/side.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct GraphSides {
-  GraphSide before;
-  GraphSide after;
+  diff::GraphSide before;
+  diff::GraphSide after;
 };
 
 /// `after`: absent for the working directory as it is. Errors name the side's word: NotFoundError when it stands for
@@ -29,10 +29,10 @@ GraphSides open_sides(const std::string& before, const std::optional<std::string
                       const std::filesystem::path& working_directory);
 
 /// One side alone, with the same errors.
-GraphSide open_side(const std::string& word, const std::filesystem::path& working_directory);
+diff::GraphSide open_side(const std::string& word, const std::filesystem::path& working_directory);
 
 /// The build.ninja in a directory, with the names and locks beside it as far as `other` does not have them, too.
 /// GraphError when it is not of ours.
-GraphSide read_build_directory(const std::filesystem::path& directory, const GraphSide& other);
+diff::GraphSide read_build_directory(const std::filesystem::path& directory, const diff::GraphSide& other);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::string svg_of(std::string_view dot) {
       "graph: dot could not draw this (status {}, see above); --format dot gives what it was to draw", status));
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

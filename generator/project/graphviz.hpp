@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::project {
 
 /// The SVG of `dot`. Error that names the package to install when there is no program `dot`, or tells what it
 /// complained of.
 std::string svg_of(std::string_view dot);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -11,7 +11,7 @@
 #include "generator/project/project.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -26,7 +26,7 @@ bool contains(const std::vector<fs::path>& sorted, const fs::path& path) {
 FoundLocks find_lock_files(const std::vector<fs::path>& files) {
   FoundLocks found;
   for (const auto& file : files) {
-    if (file.filename() == "karapace.toml" && !contains(files, lock_path(file))) found.unlocked.push_back(file);
+    if (file.filename() == "karapace.toml" && !contains(files, lock::lock_path(file))) found.unlocked.push_back(file);
     if (file.extension() != ".lock") continue;
     auto manifest = file;
     manifest.replace_extension(".toml");
@@ -41,15 +41,16 @@ bool is_lock(const LockFile& file, std::string_view text) {
   return text.starts_with('{') && text.find("\"base_image\"") != std::string_view::npos;
 }
 
-GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, const fs::path& root) {
-  std::vector<Lock> parsed(locks.size());
+diff::GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, const fs::path& root) {
+  std::vector<lock::Lock> parsed(locks.size());
   std::vector<std::string> canonical(locks.size());
   for_each_index(locks.size(), available_threads(), [&](std::size_t i) {
-    parsed[i] = parse_lock(locks[i].text, fmt::format("{}: {}", title, escaped_utf8(locks[i].file.path.native())));
-    canonical[i] = serialise(parsed[i]);
+    parsed[i] =
+        lock::parse_lock(locks[i].text, fmt::format("{}: {}", title, escaped_utf8(locks[i].file.path.native())));
+    canonical[i] = lock::serialise(parsed[i]);
   });
-  GraphSide side;
-  Planner planner;
+  diff::GraphSide side;
+  graph::Planner planner;
   for (std::size_t i = 0; i < locks.size(); ++i) {
     auto step = planner.add(parsed[i], canonical[i]).back();
     const auto& manifest = locks[i].file.manifest;
@@ -61,4 +62,4 @@ GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, c
   return side;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

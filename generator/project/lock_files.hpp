@@ -10,7 +10,7 @@
 
 #include "generator/graph/diff/side.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct LockFile {
   std::filesystem::path manifest;  // relative to the tree
@@ -32,6 +32,6 @@ struct LockText {
   std::string text;
 };
 /// The side that these locks give. `root`: what the files are relative to, for the names of projects.
-GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, const std::filesystem::path& root);
+diff::GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, const std::filesystem::path& root);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -20,12 +20,12 @@
 #include "generator/manifest/suggestion.hpp"
 #include "generator/project/base_archive.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
 /// The version that each package has in the end: an upgrade on top hides what the base has.
-std::map<std::string, std::string> versions(const Lock& lock) {
+std::map<std::string, std::string> versions(const lock::Lock& lock) {
   std::map<std::string, std::string> all;
   for (const auto* list : {&lock.base, &lock.packages}) {
     for (const auto& package : *list) all[package.name] = package.version;
@@ -34,17 +34,17 @@ std::map<std::string, std::string> versions(const Lock& lock) {
 }
 
 /// What a new lock installs that the old one did not, by name.
-std::vector<PackageChange> package_changes(const Lock& before, const Lock& after) {
+std::vector<diff::PackageChange> package_changes(const lock::Lock& before, const lock::Lock& after) {
   auto old = versions(before);
   auto now = versions(after);
-  std::map<std::string, PackageChange> changes;
+  std::map<std::string, diff::PackageChange> changes;
   for (const auto& [name, version] : old) changes[name] = {name, version, std::nullopt};
   for (const auto& [name, version] : now) {
     auto& change = changes[name];
     change.name = name;
     change.after = version;
   }
-  std::vector<PackageChange> all;
+  std::vector<diff::PackageChange> all;
   for (auto& [name, change] : changes) {
     if (change.before != change.after) all.push_back(std::move(change));
   }
@@ -54,13 +54,14 @@ std::vector<PackageChange> package_changes(const Lock& before, const Lock& after
 // The making of a new lock, with the old one's versions kept.
 class Renewal {
  public:
-  Renewal(const Project& project, const LockSettings& settings, const std::optional<Lock>& old, Intent intent)
+  Renewal(const Project& project, const LockSettings& settings, const std::optional<lock::Lock>& old,
+          lock::Intent intent)
       : project_(project), settings_(settings), old_(old), intent_(std::move(intent)) {}
 
   LockResult run() {
     LockResult result;
     adopt_intent(result.lock);
-    if (old_ && old_->request == intent_.request && settings_.upgrade.scope == Upgrade::Scope::none) {
+    if (old_ && old_->request == intent_.request && settings_.upgrade.scope == resolve::Upgrade::Scope::none) {
       adopt_resolution(result.lock);
     } else {
       resolve_into(result);
@@ -69,14 +70,14 @@ class Renewal {
   }
 
  private:
-  void adopt_intent(Lock& lock) const {
+  void adopt_intent(lock::Lock& lock) const {
     lock.request = intent_.request;
     lock.files = intent_.files;
     lock.run = intent_.run;
     lock.runtime = intent_.runtime;
   }
 
-  void adopt_resolution(Lock& lock) const {
+  void adopt_resolution(lock::Lock& lock) const {
     lock.distribution = old_->distribution;
     lock.suite = old_->suite;
     lock.architecture = old_->architecture;
@@ -87,10 +88,10 @@ class Renewal {
   }
 
   void resolve_into(LockResult& result) const {
-    Lock& lock = result.lock;
+    lock::Lock& lock = result.lock;
     lock.architecture = old_ ? old_->architecture : host_architecture();
     std::optional<std::string> status;
-    if (const auto* archive = std::get_if<BaseArchive>(&project_.manifest.base)) {
+    if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
       ArchivePlaces places{project_.directory(), settings_.places.store, settings_.places.cache};
       lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, places);
       if (lock.request.packages.empty()) return;
@@ -99,43 +100,43 @@ class Renewal {
       lock.suite = std::move(contents.suite);
       status = std::move(contents.dpkg_status);
     } else {
-      const auto& suite = std::get<BaseSuite>(project_.manifest.base);
+      const auto& suite = std::get<manifest::BaseSuite>(project_.manifest.base);
       lock.distribution = suite.distribution;
       lock.suite = suite.suite;
     }
-    auto resolution = resolve(request(lock, std::move(status)));
+    auto resolution = resolve::resolve(request(lock, std::move(status)));
     lock.repositories = std::move(resolution.repositories);
     lock.base = std::move(resolution.base);
     lock.packages = std::move(resolution.packages);
     result.notes = std::move(resolution.notes);
   }
 
-  ResolveRequest request(const Lock& lock, std::optional<std::string> status) const {
-    ResolveRequest request;
+  resolve::ResolveRequest request(const lock::Lock& lock, std::optional<std::string> status) const {
+    resolve::ResolveRequest request;
     request.distribution = lock.distribution;
     request.suite = lock.suite;
     request.architecture = lock.architecture;
     request.base_status = std::move(status);
     request.packages = lock.request.packages;
-    request.recommends = lock.request.recommends ? Recommends::yes : Recommends::no;
+    request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
     request.upgrade = settings_.upgrade;
     request.cache = settings_.places.cache;
     keep_versions(request, lock);
-    MirrorsRequest mirrors{.distribution = lock.distribution,
-                           .architecture = lock.architecture,
-                           .additional = {},
-                           .configuration = settings_.places.configuration,
-                           .cache = settings_.places.cache};
+    resolve::MirrorsRequest mirrors{.distribution = lock.distribution,
+                                    .architecture = lock.architecture,
+                                    .additional = {},
+                                    .configuration = settings_.places.configuration,
+                                    .cache = settings_.places.cache};
     for (const auto& repository : project_.manifest.repositories) mirrors.additional[repository.name] = repository.uri;
     for (const auto& repository : lock.request.repositories) {
       request.repositories.push_back({repository.name, project_.directory() / repository.key, repository.key_content,
                                       repository.suite, repository.components});
     }
-    request.mirrors = find_mirrors(mirrors);
+    request.mirrors = resolve::find_mirrors(mirrors);
     return request;
   }
 
-  void keep_versions(ResolveRequest& request, const Lock& lock) const {
+  void keep_versions(resolve::ResolveRequest& request, const lock::Lock& lock) const {
     if (!old_ || old_->distribution != lock.distribution || old_->suite != lock.suite) return;
     request.keep = old_->base;
     request.keep.insert(request.keep.end(), old_->packages.begin(), old_->packages.end());
@@ -143,27 +144,27 @@ class Renewal {
 
   const Project& project_;
   const LockSettings& settings_;
-  const std::optional<Lock>& old_;
-  Intent intent_;
+  const std::optional<lock::Lock>& old_;
+  lock::Intent intent_;
 };
 
 std::string shown(const Project& project) { return escaped_utf8(project.lock_path.native()); }
 
-Lock required_lock(const Project& project, std::optional<Lock> lock) {
+lock::Lock required_lock(const Project& project, std::optional<lock::Lock> lock) {
   if (lock) return std::move(*lock);
   throw LockError(fmt::format("there is no lock {}: make it with `karapace lock`", shown(project)));
 }
 
-LockResult unchanged(Lock lock) {
+LockResult unchanged(lock::Lock lock) {
   LockResult result;
-  result.canonical = serialise(lock);
+  result.canonical = lock::serialise(lock);
   result.lock = std::move(lock);
   return result;
 }
 
 /// Of the packages of the lock and those that the manifest asks for; nothing when there is no lock.
 std::optional<std::set<std::string>> package_names(const Project& project) {
-  auto lock = read_lock_if_exists(project.lock_path);
+  auto lock = lock::read_lock_if_exists(project.lock_path);
   if (!lock) return std::nullopt;
   std::set<std::string> names(project.manifest.packages.begin(), project.manifest.packages.end());
   for (const auto* list : {&lock->base, &lock->packages}) {
@@ -175,7 +176,7 @@ std::optional<std::set<std::string>> package_names(const Project& project) {
 [[noreturn]] void refuse_upgrade(const std::string& name, const std::set<std::string>& names,
                                  const std::filesystem::path& working_directory) {
   std::vector<std::string_view> known(names.begin(), names.end());
-  auto meant = nearest_word(name, known);
+  auto meant = manifest::nearest_word(name, known);
   std::string hint = meant ? fmt::format("; did you mean \"{}\"?", *meant) : "";
   std::error_code error;
   if (std::filesystem::exists(working_directory / name / "karapace.toml", error))
@@ -204,7 +205,7 @@ std::string host_architecture() {
                                                  {"riscv64", "riscv64"},
                                                  {"s390x", "s390x"},
                                                  {"loongarch64", "loong64"}}};
-  struct utsname names {};
+  struct utsname names{};
   ::uname(&names);
   for (const auto& [machine, architecture] : words) {
     if (machine == names.machine) return std::string(architecture);
@@ -212,9 +213,9 @@ std::string host_architecture() {
   throw Error(fmt::format("lock: Debian has no architecture for the machine \"{}\"", names.machine));
 }
 
-void check_upgrade(const Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
+void check_upgrade(const resolve::Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
                    const std::filesystem::path& working_directory) {
-  if (upgrade.scope != Upgrade::Scope::named) return;
+  if (upgrade.scope != resolve::Upgrade::Scope::named) return;
   std::set<std::string> known;
   for (const auto& manifest : manifests) {
     auto names = package_names(open_project(manifest, working_directory));
@@ -227,11 +228,11 @@ void check_upgrade(const Upgrade& upgrade, std::span<const std::filesystem::path
 }
 
 LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings) {
-  auto old = read_lock_if_exists(project.lock_path);
+  auto old = lock::read_lock_if_exists(project.lock_path);
   if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
-  auto wanted = intent_of(project.manifest, project.directory());
-  std::vector<Difference> why;
-  if (old) why = differences(intent_of(*old), wanted);
+  auto wanted = lock::intent_of(project.manifest, project.directory());
+  std::vector<lock::Difference> why;
+  if (old) why = lock::differences(lock::intent_of(*old), wanted);
   if (settings.policy == LockPolicy::locked) {
     auto lock = required_lock(project, std::move(old));
     if (why.empty()) return unchanged(std::move(lock));
@@ -240,13 +241,13 @@ LockResult bring_lock_up_to_date(const Project& project, const LockSettings& set
     throw LockError(fmt::format("{} does not fit the manifest; run `karapace lock`:\n  {}", shown(project),
                                 fmt::join(lines, "\n  ")));
   }
-  if (old && why.empty() && settings.upgrade.scope == Upgrade::Scope::none) return unchanged(std::move(*old));
+  if (old && why.empty() && settings.upgrade.scope == resolve::Upgrade::Scope::none) return unchanged(std::move(*old));
   auto result = Renewal(project, settings, old, std::move(wanted)).run();
-  result.canonical = serialise(result.lock);
+  result.canonical = lock::serialise(result.lock);
   result.differences = std::move(why);
   if (old) result.packages = package_changes(*old, result.lock);
-  if (write_lock(project.lock_path, result.lock)) result.state = old ? LockState::updated : LockState::created;
+  if (lock::write_lock(project.lock_path, result.lock)) result.state = old ? LockState::updated : LockState::created;
   return result;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

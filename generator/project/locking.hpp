@@ -15,7 +15,7 @@
 #include "generator/project/project.hpp"
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 enum class LockPolicy {
   update,  // make or change it when it does not fit the manifest
@@ -32,7 +32,7 @@ struct Places {
 
 struct LockSettings {
   LockPolicy policy = LockPolicy::update;
-  Upgrade upgrade;
+  resolve::Upgrade upgrade;
   Places places;
 };
 
@@ -40,12 +40,12 @@ enum class LockState { unchanged, updated, created };
 std::string_view text(LockState state) noexcept;
 
 struct LockResult {
-  Lock lock;
+  lock::Lock lock;
   std::string canonical;  // serialise(lock)
   LockState state = LockState::unchanged;
-  std::vector<Difference> differences;  // why it changed: what did not fit the manifest
-  std::vector<PackageChange> packages;  // what changed: see package_changes
-  std::vector<std::string> notes;       // of the resolver, for people
+  std::vector<lock::Difference> differences;  // why it changed: what did not fit the manifest
+  std::vector<diff::PackageChange> packages;  // what changed: see package_changes
+  std::vector<std::string> notes;             // of the resolver, for people
 };
 
 /// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.
@@ -53,10 +53,10 @@ LockResult bring_lock_up_to_date(const Project& project, const LockSettings& set
 
 /// UsageError, with a suggestion, when a package to upgrade is in no lock and no manifest of these projects. What a
 /// project without a lock will have is not known, so all names are fine then.
-void check_upgrade(const Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
+void check_upgrade(const resolve::Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
                    const std::filesystem::path& working_directory);
 
 /// Debian's word for this machine's architecture. Error when it has none.
 std::string host_architecture();
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -14,7 +14,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -37,8 +37,7 @@ std::optional<LogLine> last_line_of(const std::string& log, std::string_view out
 
 }  // namespace
 
-int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::path& directory,
-              ChildOutput output) {
+int run_ninja(const std::vector<std::string>& arguments, const std::filesystem::path& directory, ChildOutput output) {
   const char* chosen = std::getenv("NINJA");
   std::vector<std::string> programs = {"ninja", "ninja-build", "samu"};
   if (chosen != nullptr && *chosen != '\0') programs = {chosen};
@@ -65,4 +64,4 @@ void note_regenerated(const Generated& generated, const std::filesystem::path& d
             "Ninja's log");
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

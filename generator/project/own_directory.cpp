@@ -16,7 +16,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -91,19 +91,21 @@ Fd open_place(const fs::path& place, std::string_view what,
 }
 
 void write_at(int fd, std::string_view bytes, std::size_t offset, std::string_view what) {
-  if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
+  if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0)
+    throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
   write_all(fd, bytes, what);
 }
 
-/// Readers find the first line, by which a graph is known as ours, and then either all of the text or the word of its being
-/// unfinished, at which ninja and CMake stop.
+/// Readers find the first line, by which a graph is known as ours, and then either all of the text or the word of its
+/// being unfinished, at which ninja and CMake stop.
 void rewrite(int fd, std::string_view what, std::string_view text) {
   constexpr std::string_view unfinished = "\nunfinished: run karapace gen again\n";
   auto first_line = std::min(text.find('\n'), text.size());
   auto rest = std::min(first_line + unfinished.size(), text.size());
   write_at(fd, unfinished, first_line, what);
   write_at(fd, text.substr(rest), rest, what);
-  if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
+  if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0)
+    throw Error(errno_message(fmt::format("gen: cannot write {}", what), errno));
   write_at(fd, text.substr(first_line, rest - first_line), first_line, what);
 }
 
@@ -195,4 +197,4 @@ void OwnDirectory::remove_unless_plain(const std::string& name) const {
       errno_message(fmt::format("{}: cannot remove {}, where a file belongs", what_, quoted(path_ / name)), errno));
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -16,7 +16,7 @@
 
 #include "base/fd.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 /// The name from which on a path is ours.
 constexpr std::string_view own_name = ".karapace";
@@ -40,9 +40,9 @@ class OwnDirectory {
   /// Whether it was written, which it is only when its bytes change, or when it has another name (a hard link), by
   /// which a session could write to it.
   bool write_if_changed(const std::string& name, std::string_view text) const;
-  /// The same for a file that sessions show read-only (runtime/sandbox/session.hpp). While one runs, which holds a shared
-  /// flock(2) on it, it stays the same file and is written in place: the kernel takes a mount from a file that is replaced.
-  /// Cut off half way, its second line says so, and ninja refuses it.
+  /// The same for a file that sessions show read-only (runtime/sandbox/session.hpp). While one runs, which holds a
+  /// shared flock(2) on it, it stays the same file and is written in place: the kernel takes a mount from a file that
+  /// is replaced. Cut off half way, its second line says so, and ninja refuses it.
   bool write_control_file(const std::string& name, std::string_view text) const;
   /// Removes what is not a directory and not among `names`, as far as it can be removed.
   void remove_others(const std::set<std::string>& names) const;
@@ -60,4 +60,4 @@ class OwnDirectory {
   std::string what_;
 };
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

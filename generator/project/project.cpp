@@ -9,7 +9,7 @@
 #include "base/file.hpp"
 #include "generator/lock/lock_file.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -82,11 +82,11 @@ Project open_project(const std::filesystem::path& word, const std::filesystem::p
   }
   Project project;
   project.manifest_path = path;
-  project.lock_path = lock_path(path);
+  project.lock_path = lock::lock_path(path);
   project.name = project_name(path);
   project.manifest_modified_ns = modified;
-  project.manifest = parse_manifest(*text, shown(path, working_directory));
+  project.manifest = manifest::parse_manifest(*text, shown(path, working_directory));
   return project;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -9,13 +9,13 @@
 
 #include "generator/manifest/manifest.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct Project {
   std::filesystem::path manifest_path;  // absolute, without "." and ".."
   std::filesystem::path lock_path;
   std::string name;  // for people: the directory's name; "NAME-ci" for ci.toml in NAME/
-  Manifest manifest;
+  manifest::Manifest manifest;
   std::int64_t manifest_modified_ns = 0;  // taken before it was read: an edit meanwhile is a change
   std::filesystem::path directory() const { return manifest_path.parent_path(); }
 };
@@ -33,4 +33,4 @@ std::string project_name(const std::filesystem::path& manifest);
 /// lines.
 std::string name_from(std::string_view text);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

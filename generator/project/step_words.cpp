@@ -9,13 +9,12 @@
 #include "base/error.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
 bool is_hex(std::string_view word) {
-  return std::all_of(word.begin(), word.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -33,4 +32,4 @@ std::optional<StepKey> step_named(const StepLibrary& library, const std::string&
   throw NotFoundError(message);
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -8,10 +8,10 @@
 #include "generator/project/explanation.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 /// The step that `word` is the key, the beginning of a key (at least 4 digits) or the record's path of; nothing when
 /// it is none of these. NotFoundError listing the candidates when several keys begin so.
 std::optional<StepKey> step_named(const StepLibrary& library, const std::string& word);
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

@@ -18,7 +18,7 @@
 #include "generator/graph/quoting.hpp"
 #include "generator/project/own_directory.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 namespace {
 
@@ -59,7 +59,7 @@ std::string cmake_list(const std::vector<fs::path>& paths) {
 std::string script_text(const Toolchain& toolchain, const std::vector<std::string>& options,
                         const std::vector<std::string>& program) {
   std::string line = "exec";
-  auto append = [&](const std::string& word) { line += " " + shell_quoted(word); };
+  auto append = [&](const std::string& word) { line += " " + graph::shell_quoted(word); };
   for (const auto& word : toolchain.karapace) append(word);
   append("exec");
   append("--ephemeral");
@@ -205,8 +205,9 @@ struct FreshDirectory {
   Fd fd;
 };
 
-/// A new directory beside `path`, in the open `parent`, under an unguessable name. What runs in a session may put another
-/// thing in its place at once: so it is opened without following a link, and everything else goes by the descriptor.
+/// A new directory beside `path`, in the open `parent`, under an unguessable name. What runs in a session may put
+/// another thing in its place at once: so it is opened without following a link, and everything else goes by the
+/// descriptor.
 FreshDirectory fresh_directory(int parent, const fs::path& path) {
   std::string made = fmt::format("/proc/self/fd/{}/.{}-XXXXXX", parent, path.filename().native());
   if (::mkdtemp(made.data()) != nullptr) {
@@ -277,4 +278,4 @@ void write_toolchain(const fs::path& directory, const store::ToolchainFiles& fil
   ::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR);
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

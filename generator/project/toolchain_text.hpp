@@ -17,7 +17,7 @@
 #include "store/identifiers.hpp"
 #include "store/toolchain.hpp"
 
-namespace karapace::generator {
+namespace karapace::project {
 
 struct Toolchain {
   std::string name;  // of the environment, for people
@@ -59,4 +59,4 @@ std::string toolchain_preset(const Toolchain& toolchain, const std::filesystem::
 void write_toolchain(const std::filesystem::path& directory, const store::ToolchainFiles& files,
                      const OwnDirectory::WrittenBySessions& written_by_sessions = {});
 
-}  // namespace karapace::generator
+}  // namespace karapace::project

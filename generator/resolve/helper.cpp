@@ -15,7 +15,7 @@
 #include "base/file.hpp"
 #include "generator/resolve/protocol.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 namespace {
 
 constexpr std::string_view helper_name = "karapace-resolve-deb";
@@ -149,4 +149,4 @@ std::string ask_helper(std::string_view verb, std::string_view request) {
   return answer;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 /// The path of `name`: beside this program, else in ../libexec/karapace. Error when it is in neither.
 std::filesystem::path helper_path(std::string_view name);
@@ -20,4 +20,4 @@ std::optional<std::filesystem::path> find_resolver();
 /// Returns its answer; throws the error that it reports.
 std::string ask_helper(std::string_view verb, std::string_view request);
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -16,7 +16,7 @@
 #include "generator/resolve/mirrors_configuration.hpp"
 #include "generator/resolve/protocol.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 namespace {
 
 using Urls = std::vector<std::string>;
@@ -44,7 +44,7 @@ bool host_runs(const std::string& distribution) {
 }
 
 std::string stamp_of(const std::filesystem::path& path) {
-  struct stat status {};
+  struct stat status{};
   if (stat(path.c_str(), &status) != 0) return fmt::format("{} -\n", path.string());
   return fmt::format("{} {} {} {}.{:09}\n", path.string(), status.st_ino, status.st_size, status.st_mtim.tv_sec,
                      status.st_mtim.tv_nsec);
@@ -93,9 +93,10 @@ MirrorsConfiguration user_configuration(const std::filesystem::path& file) {
 Urls additional_urls(const std::string& name, const std::string& uri) {
   auto url = normalised_url(uri);
   if (!url) {
-    throw ManifestError(fmt::format("repository \"{}\": \"{}\" is not a repository's URL; it must begin with http://, "
-                                    "https:// or file:/// and have no spaces",
-                                    name, uri));
+    throw ManifestError(
+        fmt::format("repository \"{}\": \"{}\" is not a repository's URL; it must begin with http://, "
+                    "https:// or file:/// and have no spaces",
+                    name, uri));
   }
   return {*url};
 }
@@ -172,4 +173,4 @@ std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std
   return value.dump(1) + "\n";
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -22,14 +22,14 @@
 #include <string>
 #include <vector>
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 /// How to speak to mirrors. Absent means: the library's own default (for proxies, the environment's http_proxy).
 struct Acquisition {
-  std::optional<std::string> http_proxy = {};   // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
+  std::optional<std::string> http_proxy = {};  // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
   std::optional<std::string> https_proxy = {};
-  std::vector<std::string> no_proxy = {};       // host names that are asked directly, sorted
-  std::optional<std::string> ca_info = {};      // file of trusted certificates for https
+  std::vector<std::string> no_proxy = {};   // host names that are asked directly, sorted
+  std::optional<std::string> ca_info = {};  // file of trusted certificates for https
   bool verify_peer = true;
   bool verify_host = true;
   unsigned retries = 3;
@@ -76,4 +76,4 @@ std::vector<std::string> archives_of(const std::string& distribution);
 /// Absent options are left out.
 std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std::vector<std::string>>& files);
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

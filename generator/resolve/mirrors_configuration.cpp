@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "generator/manifest/toml.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 namespace {
 
 class Reader {
@@ -76,16 +76,26 @@ AcquisitionChoice choice_from(const Reader& reader, const toml::table& table) {
   AcquisitionChoice choice;
   for (const auto& [key, node] : table) {
     const std::string_view name = key.str();
-    if (name == "http_proxy") choice.http_proxy = reader.text(node, name);
-    else if (name == "https_proxy") choice.https_proxy = reader.text(node, name);
-    else if (name == "no_proxy") choice.no_proxy = reader.texts(node, name);
-    else if (name == "ca_info") choice.ca_info = reader.text(node, name);
-    else if (name == "verify_peer") choice.verify_peer = reader.truth(node, name);
-    else if (name == "verify_host") choice.verify_host = reader.truth(node, name);
-    else if (name == "retries") choice.retries = reader.number(node, name, 0);
-    else if (name == "timeout") choice.timeout_seconds = reader.number(node, name, 1);
-    else if (name == "check_valid_until") choice.check_valid_until = reader.truth(node, name);
-    else if (name == "check_date") choice.check_date = reader.truth(node, name);
+    if (name == "http_proxy")
+      choice.http_proxy = reader.text(node, name);
+    else if (name == "https_proxy")
+      choice.https_proxy = reader.text(node, name);
+    else if (name == "no_proxy")
+      choice.no_proxy = reader.texts(node, name);
+    else if (name == "ca_info")
+      choice.ca_info = reader.text(node, name);
+    else if (name == "verify_peer")
+      choice.verify_peer = reader.truth(node, name);
+    else if (name == "verify_host")
+      choice.verify_host = reader.truth(node, name);
+    else if (name == "retries")
+      choice.retries = reader.number(node, name, 0);
+    else if (name == "timeout")
+      choice.timeout_seconds = reader.number(node, name, 1);
+    else if (name == "check_valid_until")
+      choice.check_valid_until = reader.truth(node, name);
+    else if (name == "check_date")
+      choice.check_date = reader.truth(node, name);
     else {
       reader.refuse(key.source(), fmt::format("unknown key \"{}\" in [acquisition]; known are ca_info, check_date, "
                                               "check_valid_until, http_proxy, https_proxy, no_proxy, retries, timeout, "
@@ -141,8 +151,8 @@ MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::str
     } else if (key == "mounts") {
       continue;  // which host directories manifests may mount: cli/mount_allowance.cpp reads it
     } else {
-      reader.refuse(key.source(), fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings] and [mirrors]",
-                                              key.str()));
+      reader.refuse(key.source(),
+                    fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings] and [mirrors]", key.str()));
     }
   }
   return configuration;
@@ -162,4 +172,4 @@ std::optional<std::string> normalised_url(std::string_view url) {
   return std::nullopt;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -20,7 +20,7 @@
 
 #include "generator/resolve/mirrors.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 /// What the user said; absent is not said.
 struct AcquisitionChoice {
@@ -50,4 +50,4 @@ MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::str
 /// A base URL that apt and libcurl can both use (http, https, file), without a final slash; nothing when it is none.
 std::optional<std::string> normalised_url(std::string_view url);
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

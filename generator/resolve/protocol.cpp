@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace karapace::generator {
+namespace karapace::resolve {
 namespace {
 
 using nlohmann::json;
@@ -42,13 +42,13 @@ Sha256 sha256_of(const json& value) {
   return *digest;
 }
 
-json to_json(const LockedPackage& package) {
-  return {{"name", package.name},        {"version", package.version}, {"architecture", package.architecture},
-          {"size", package.size},        {"sha256", package.sha256.hex()}, {"archive", package.archive},
+json to_json(const lock::LockedPackage& package) {
+  return {{"name", package.name}, {"version", package.version},     {"architecture", package.architecture},
+          {"size", package.size}, {"sha256", package.sha256.hex()}, {"archive", package.archive},
           {"path", package.path}};
 }
 
-LockedPackage package_from(const json& value) {
+lock::LockedPackage package_from(const json& value) {
   return {.name = value.at("name"),
           .version = value.at("version"),
           .architecture = value.at("architecture"),
@@ -58,20 +58,20 @@ LockedPackage package_from(const json& value) {
           .path = value.at("path")};
 }
 
-json to_json(const std::vector<LockedPackage>& packages) {
+json to_json(const std::vector<lock::LockedPackage>& packages) {
   json list = json::array();
   for (const auto& package : packages) list.push_back(to_json(package));
   return list;
 }
 
-std::vector<LockedPackage> packages_from(const json& value) {
-  std::vector<LockedPackage> packages;
+std::vector<lock::LockedPackage> packages_from(const json& value) {
+  std::vector<lock::LockedPackage> packages;
   packages.reserve(value.size());
   for (const auto& package : value) packages.push_back(package_from(package));
   return packages;
 }
 
-json to_json(const LockedRepository& repository) {
+json to_json(const lock::LockedRepository& repository) {
   json indexes = json::array();
   for (const auto& index : repository.indexes) {
     indexes.push_back({{"path", index.path}, {"sha256", index.sha256.hex()}});
@@ -80,13 +80,13 @@ json to_json(const LockedRepository& repository) {
           {"date", repository.date},       {"signers", repository.signers}, {"indexes", std::move(indexes)}};
 }
 
-LockedRepository repository_from(const json& value) {
-  LockedRepository repository{.archive = value.at("archive"),
-                              .suite = value.at("suite"),
-                              .components = value.at("components"),
-                              .date = value.at("date"),
-                              .signers = value.at("signers"),
-                              .indexes = {}};
+lock::LockedRepository repository_from(const json& value) {
+  lock::LockedRepository repository{.archive = value.at("archive"),
+                                    .suite = value.at("suite"),
+                                    .components = value.at("components"),
+                                    .date = value.at("date"),
+                                    .signers = value.at("signers"),
+                                    .indexes = {}};
   for (const auto& index : value.at("indexes")) {
     repository.indexes.push_back({.path = index.at("path"), .sha256 = sha256_of(index.at("sha256"))});
   }
@@ -109,9 +109,7 @@ AdditionalRepository additional_from(const json& value) {
           .components = value.at("components")};
 }
 
-json to_json(const Upgrade& upgrade) {
-  return {{"scope", static_cast<int>(upgrade.scope)}, {"names", upgrade.names}};
-}
+json to_json(const Upgrade& upgrade) { return {{"scope", static_cast<int>(upgrade.scope)}, {"names", upgrade.names}}; }
 
 Upgrade upgrade_from(const json& value) {
   return {.scope = static_cast<Upgrade::Scope>(value.at("scope").get<int>()), .names = value.at("names")};
@@ -153,9 +151,8 @@ Acquisition acquisition_from(const json& value) {
 json to_json(const Mirrors& mirrors) {
   json keyrings = json::object();
   for (const auto& [archive, path] : mirrors.keyrings) keyrings[archive] = path.string();
-  return {{"archives", mirrors.archives},
-          {"acquisition", to_json(mirrors.acquisition)},
-          {"keyrings", std::move(keyrings)}};
+  return {
+      {"archives", mirrors.archives}, {"acquisition", to_json(mirrors.acquisition)}, {"keyrings", std::move(keyrings)}};
 }
 
 Mirrors mirrors_from(const json& value) {
@@ -272,4 +269,4 @@ void throw_if_error(std::string_view text) {
   });
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

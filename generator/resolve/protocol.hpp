@@ -12,7 +12,7 @@
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 std::string request_text(const ResolveRequest& request);
 ResolveRequest parse_request(std::string_view text);
@@ -32,4 +32,4 @@ std::string error_text(const Error& error);
 /// Throws the error that `text` reports; returns when it reports none.
 void throw_if_error(std::string_view text);
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

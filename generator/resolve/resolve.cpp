@@ -7,16 +7,17 @@
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/protocol.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 namespace {
 
 void require_mirrors(const ResolveRequest& request) {
   for (const auto& [archive, urls] : request.mirrors.archives) {
     if (!urls.empty()) continue;
-    throw LockError(fmt::format("lock: {}/{}: no mirror of \"{}\" is known, as this host's own package sources have none; name one in {}:\n"
-                                "  [mirrors]\n  {} = \"http://...\"",
-                                request.distribution, request.suite, archive, default_configuration_file().string(), archive));
+    throw LockError(fmt::format(
+        "lock: {}/{}: no mirror of \"{}\" is known, as this host's own package sources have none; name one in {}:\n"
+        "  [mirrors]\n  {} = \"http://...\"",
+        request.distribution, request.suite, archive, default_configuration_file().string(), archive));
   }
 }
 
@@ -27,4 +28,4 @@ Resolution resolve(const ResolveRequest& request) {
   return parse_resolution(ask_helper("resolve", request_text(request)));
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -15,13 +15,13 @@
 #include "generator/lock/lock.hpp"
 #include "generator/resolve/mirrors.hpp"
 
-namespace karapace::generator {
+namespace karapace::resolve {
 
 /// A signed apt repository that the manifest adds. Its URL is `mirrors.archives[name]`.
 struct AdditionalRepository {
-  std::string name;                     // becomes LockedRepository::archive
-  std::filesystem::path key;            // absolute; a binary or an ASCII-armored OpenPGP keyring
-  Digest key_content;                   // what the file must hold: BLAKE3
+  std::string name;           // becomes LockedRepository::archive
+  std::filesystem::path key;  // absolute; a binary or an ASCII-armored OpenPGP keyring
+  Digest key_content;         // what the file must hold: BLAKE3
   std::string suite;
   std::vector<std::string> components;
 };
@@ -46,7 +46,7 @@ struct ResolveRequest {
   Recommends recommends = Recommends::no;
   std::vector<AdditionalRepository> repositories = {};
   /// Base and packages of the lock there was: preferred while the archive has them.
-  std::vector<LockedPackage> keep = {};
+  std::vector<lock::LockedPackage> keep = {};
   Upgrade upgrade = {};
   Mirrors mirrors = {};              // of every archive (see find_mirrors)
   std::filesystem::path cache = {};  // directory for package lists, shared by all resolutions and locked while in use
@@ -55,14 +55,14 @@ struct ResolveRequest {
 
 /// What a lock is made of; the fields mean what they mean in Lock.
 struct Resolution {
-  std::vector<LockedRepository> repositories = {};
-  std::vector<LockedPackage> base = {};      // empty with a base_status
-  std::vector<LockedPackage> packages = {};  // upgrades of base packages too
-  std::vector<std::string> notes = {};  // for people: kept versions that vanished, and the like
+  std::vector<lock::LockedRepository> repositories = {};
+  std::vector<lock::LockedPackage> base = {};      // empty with a base_status
+  std::vector<lock::LockedPackage> packages = {};  // upgrades of base packages too
+  std::vector<std::string> notes = {};             // for people: kept versions that vanished, and the like
 };
 
 /// Throws LockError (bad signature, expired, unknown or unsatisfiable packages, ...) and RemoteError (no mirror
 /// answers); messages begin with "lock: debian/bookworm: " and end with the way out.
 Resolution resolve(const ResolveRequest& request);
 
-}  // namespace karapace::generator
+}  // namespace karapace::resolve

@@ -6,7 +6,7 @@
 #include "base/escape.hpp"
 #include "base/words.hpp"
 
-namespace karapace::generator::dot {
+namespace karapace::timing::dot {
 
 Colours colours_of(StepKind kind) {
   switch (kind) {
@@ -129,4 +129,4 @@ std::string arrow(std::size_t from, std::size_t to, bool is_critical) {
   return fmt::format("  n{}:e -> n{}:w [color=\"{}\", penwidth=3.5];\n", from, to, critical);
 }
 
-}  // namespace karapace::generator::dot
+}  // namespace karapace::timing::dot

@@ -7,7 +7,7 @@
 
 #include "generator/timing/measured_graph.hpp"
 
-namespace karapace::generator::dot {
+namespace karapace::timing::dot {
 
 /// Dark enough on white for their text, told apart by lightness too, not by hue alone.
 constexpr std::string_view ink = "#1f2933";
@@ -33,4 +33,4 @@ std::string head(const MeasuredGraph& measured);
 /// `  nFROM -> nTO [...]`
 std::string arrow(std::size_t from, std::size_t to, bool is_critical);
 
-}  // namespace karapace::generator::dot
+}  // namespace karapace::timing::dot

@@ -12,7 +12,7 @@
 #include "generator/timing/measured_graph.hpp"
 #include "generator/timing/overview.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 std::string overview_dot(const MeasuredGraph& measured, const Overview& overview);
 /// Every edge a node of its own.
@@ -41,4 +41,4 @@ std::vector<std::size_t> waited_for(const MeasuredGraph& measured);
 /// `name`: of the whole, for people. Without a last build a trace of nothing.
 std::string trace_text(const MeasuredGraph& measured, std::string_view name);
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -7,7 +7,7 @@
 #include "generator/timing/dot_markup.hpp"
 #include "generator/timing/dot_text.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -53,4 +53,4 @@ std::string full_dot(const MeasuredGraph& measured) {
   return text + "}\n";
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/timing/dot_text.hpp"
-
 #include <iterator>
 
 #include <fmt/format.h>
 
 #include "base/json/fields.hpp"
+#include "generator/timing/dot_text.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -109,4 +108,4 @@ std::string graph_json(const MeasuredGraph& measured) {
   return text + ",\n  \"totals\": " + totals(measured) + ",\n  \"version\": 1\n}\n";
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -126,4 +126,4 @@ std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<nanoseconds
   return Search(log, written, hits).run();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -23,7 +23,7 @@
 
 #include "generator/timing/ninja_log.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 /// Indices into `log.entries`, growing. Runs that only wrote build.ninja again are passed over. `written`: the log's
 /// own modification time; stamps after it are not believed. `hits`: of each entry whether it is known to have found its
@@ -31,4 +31,4 @@ namespace karapace::generator {
 std::vector<std::size_t> last_run(const NinjaLog& log, std::optional<std::chrono::nanoseconds> written,
                                   const std::vector<bool>& hits = {});
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

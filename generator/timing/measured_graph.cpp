@@ -15,7 +15,7 @@
 #include "generator/timing/last_run.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -25,7 +25,7 @@ std::optional<StepKey> key_of(std::string_view output) {
   return StepKey::from_hex(slash == std::string_view::npos ? output : output.substr(slash + 1));
 }
 
-std::vector<std::vector<std::size_t>> input_indices(const Graph& graph,
+std::vector<std::vector<std::size_t>> input_indices(const graph::Graph& graph,
                                                     const std::unordered_map<StepKey, std::size_t>& by_key) {
   std::vector<std::vector<std::size_t>> inputs(graph.edges.size());
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
@@ -40,7 +40,7 @@ std::vector<std::vector<std::size_t>> input_indices(const Graph& graph,
 
 class Measuring {
  public:
-  Measuring(Graph graph, EnvironmentNames names, const Evidence& evidence) : evidence_(evidence) {
+  Measuring(graph::Graph graph, EnvironmentNames names, const Evidence& evidence) : evidence_(evidence) {
     result_.graph = std::move(graph);
     result_.names = std::move(names);
     result_.measurements.resize(result_.graph.edges.size());
@@ -183,7 +183,7 @@ bool heavier(const Chain& a, const Chain& b) {
 
 }  // namespace
 
-MeasuredGraph measure(Graph graph, EnvironmentNames names, const Evidence& evidence) {
+MeasuredGraph measure(graph::Graph graph, EnvironmentNames names, const Evidence& evidence) {
   return Measuring(std::move(graph), std::move(names), evidence).run();
 }
 
@@ -195,7 +195,7 @@ std::string environment_name(const MeasuredGraph& measured, std::size_t edge) {
 
 std::string title_of(const MeasuredGraph& measured, std::size_t edge) {
   const auto& step = measured.graph.edges[edge];
-  if (step.step.kind != StepKind::environment || !measured.names.contains(step.key)) return description(step);
+  if (step.step.kind != StepKind::environment || !measured.names.contains(step.key)) return graph::description(step);
   return fmt::format("environment {} {}", environment_name(measured, edge), step.subject);
 }
 
@@ -242,4 +242,4 @@ CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std
   return path;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

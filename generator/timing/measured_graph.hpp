@@ -19,7 +19,7 @@
 #include "generator/timing/ninja_log.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 /// What logs and the store say, read by `read_evidence`.
 struct Evidence {
@@ -84,7 +84,7 @@ struct CriticalPath {
 CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std::span<const Milliseconds> durations);
 
 struct MeasuredGraph {
-  Graph graph;
+  graph::Graph graph;
   EnvironmentNames names;
   std::vector<Measurement> measurements;         // of each edge
   std::vector<std::vector<std::size_t>> inputs;  // of each edge: indices of the edges it reads, each once, growing
@@ -96,7 +96,7 @@ struct MeasuredGraph {
 };
 
 /// `evidence.records` has as many elements as the graph has edges, or none: then nothing counts as built.
-MeasuredGraph measure(Graph graph, EnvironmentNames names, const Evidence& evidence);
+MeasuredGraph measure(graph::Graph graph, EnvironmentNames names, const Evidence& evidence);
 
 /// "fetch git 1:2.39.5-0+deb12u2", "environment hello 37740728cfb5"
 std::string title_of(const MeasuredGraph& measured, std::size_t edge);
@@ -107,4 +107,4 @@ std::string environment_name(const MeasuredGraph& measured, std::size_t edge);
 std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, std::size_t edge);
 std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_t edge);
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -12,7 +12,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -87,4 +87,4 @@ NinjaLog parse_ninja_log(std::string_view text, std::string_view name) {
   return log;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

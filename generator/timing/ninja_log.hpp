@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 using Milliseconds = std::chrono::milliseconds;
 
@@ -40,4 +40,4 @@ struct NinjaLog {
 /// Error naming `name` when the text is no log of Ninja, or of a version that is not known.
 NinjaLog parse_ninja_log(std::string_view text, std::string_view name);
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

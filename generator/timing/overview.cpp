@@ -7,7 +7,7 @@
 #include <map>
 #include <utility>
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -16,9 +16,11 @@ using Kind = OverviewNode::Kind;
 
 constexpr auto nowhere = std::numeric_limits<std::size_t>::max();
 
-bool is_small(const Edge& edge) { return edge.step.kind == StepKind::fetch || edge.step.kind == StepKind::unpack; }
+bool is_small(const graph::Edge& edge) {
+  return edge.step.kind == StepKind::fetch || edge.step.kind == StepKind::unpack;
+}
 
-Kind kind_of(const Edge& edge) {
+Kind kind_of(const graph::Edge& edge) {
   switch (edge.step.kind) {
     case StepKind::install: return Kind::install;
     case StepKind::setup: return Kind::setup;
@@ -178,7 +180,7 @@ class Folding {
   }
 
   const MeasuredGraph& measured_;
-  const std::vector<Edge>& edges_;
+  const std::vector<graph::Edge>& edges_;
   std::size_t most_groups_;
   Indices node_of_;  // edge -> node
   std::vector<Indices> outputs_;
@@ -200,4 +202,4 @@ Overview overview(const MeasuredGraph& measured, std::size_t most_groups) {
   return Folding(measured, std::max<std::size_t>(most_groups, 1)).run();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -12,7 +12,7 @@
 
 #include "generator/timing/measured_graph.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 struct OverviewNode {
   enum class Kind { packages, archive, files, install, setup, commit, environment };
@@ -33,4 +33,4 @@ struct Overview {
 /// Of the groups of packages no more than `most_groups` stay apart: the smallest are put together.
 Overview overview(const MeasuredGraph& measured, std::size_t most_groups = 60);
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

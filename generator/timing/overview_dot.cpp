@@ -9,7 +9,7 @@
 #include "generator/timing/dot_markup.hpp"
 #include "generator/timing/dot_text.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -57,7 +57,7 @@ class NodeText {
 
  private:
   std::size_t main() const { return node_.edges.back(); }
-  const Edge& edge(std::size_t index) const { return measured_.graph.edges[index]; }
+  const graph::Edge& edge(std::size_t index) const { return measured_.graph.edges[index]; }
   const Measurement& measurement(std::size_t index) const { return measured_.measurements[index]; }
   bool is_group() const {
     return node_.kind == Kind::packages || node_.kind == Kind::archive || node_.kind == Kind::files;
@@ -112,7 +112,7 @@ class NodeText {
       case Kind::setup: return "set-up: " + edge(main()).subject;
       case Kind::commit: break;
     }
-    return description(edge(main()));
+    return graph::description(edge(main()));
   }
 
   /// A bootstrap's subject is long: "base debian/bookworm, 96 packages".
@@ -262,4 +262,4 @@ std::string overview_dot(const MeasuredGraph& measured, const Overview& overview
   return text + "}\n";
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/timing/dot_text.hpp"
-
 #include <algorithm>
 #include <functional>
 #include <numeric>
@@ -10,8 +8,9 @@
 
 #include "base/json/fields.hpp"
 #include "base/words.hpp"
+#include "generator/timing/dot_text.hpp"
 
-namespace karapace::generator {
+namespace karapace::timing {
 
 namespace {
 
@@ -210,4 +209,4 @@ std::vector<std::size_t> waited_for(const MeasuredGraph& measured) {
 
 std::string trace_text(const MeasuredGraph& measured, std::string_view name) { return Writer(measured, name).write(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::timing

@@ -64,8 +64,8 @@ class Starter {
   bool has_terminal() const noexcept { return header_.terminal_streams != 0; }
 
   /// A group of its own, so that what a command sends to its group reaches nobody else, and what is sent to the group
-  /// reaches all that the command started. On a terminal it leads a session, as after a login: Ctrl-Z, of which no shell
-  /// above could wake it, then stops nothing (setpgid(2), "orphaned").
+  /// reaches all that the command started. On a terminal it leads a session, as after a login: Ctrl-Z, of which no
+  /// shell above could wake it, then stops nothing (setpgid(2), "orphaned").
   void lead_group() const noexcept {
     if (!has_terminal()) {
       ::setpgid(0, 0);

@@ -198,8 +198,7 @@ void write_array(scmp_filter_ctx context, const char* name) {
   std::printf("constexpr sock_filter %s[] = {\n", name);
   write_newer_refusals();
   sock_filter instruction{};
-  while (std::fread(&instruction, sizeof instruction, 1, file) == 1)
-    write_instruction(instruction);
+  while (std::fread(&instruction, sizeof instruction, 1, file) == 1) write_instruction(instruction);
   std::printf("};\n");
   std::fclose(file);
 }

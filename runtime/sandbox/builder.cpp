@@ -27,7 +27,7 @@
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 namespace descriptor = init::descriptor;
@@ -99,7 +99,8 @@ void join_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcep
 }
 
 void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
-  if (sys::setns(sandbox.namespaces, shared_namespaces(*sandbox.plan)) != 0) reporter.fail("enter", "the new namespaces");
+  if (sys::setns(sandbox.namespaces, shared_namespaces(*sandbox.plan)) != 0)
+    reporter.fail("enter", "the new namespaces");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) reporter.fail("make mounts private", "/");
   Fd root = mount_root(sandbox.root, reporter);
   MountExecutor executor(root.get(), reporter);
@@ -142,12 +143,12 @@ Fd make_terminal(const TerminalLook& look, const Reporter& reporter) noexcept {
 }
 
 bool is_null_device(int fd) noexcept {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
-/// The sandbox's own /dev/null, whose mode and owner can not be changed as its mount is read-only; it takes the place of the
-/// host's among the streams.
+/// The sandbox's own /dev/null, whose mode and owner can not be changed as its mount is read-only; it takes the place
+/// of the host's among the streams.
 Fd own_null(const Reporter& reporter) noexcept {
   Fd null = sys::openat2(AT_FDCWD, "/dev/null", O_RDWR, 0, RESOLVE_NO_SYMLINKS);
   if (!null || !is_null_device(null.get())) reporter.fail("open", "/dev/null", null ? ESTALE : errno);
@@ -159,10 +160,13 @@ Fd own_null(const Reporter& reporter) noexcept {
 /// Moves what process 1 starts with to its numbers and closes everything else. Nothing that the caller had open may be
 /// reached from inside. Returns the program's descriptor.
 int arrange_descriptors(const PreparedSandbox& sandbox, int null, int terminal, const Reporter& reporter) noexcept {
-  const int given[][2] = {{reporter.socket(), descriptor::report}, {sandbox.init_plan.get(), descriptor::plan},
-                          {null, descriptor::null},  {sandbox.output.get(), descriptor::output},
+  const int given[][2] = {{reporter.socket(), descriptor::report},
+                          {sandbox.init_plan.get(), descriptor::plan},
+                          {null, descriptor::null},
+                          {sandbox.output.get(), descriptor::output},
                           {sandbox.plan->joined < 0 ? sandbox.plan->upper_lock : -1, descriptor::lock},
-                          {terminal, descriptor::terminal},        {sandbox.init.get(), first_free - 1}};
+                          {terminal, descriptor::terminal},
+                          {sandbox.init.get(), first_free - 1}};
   constexpr int count = 7;
   int moved[count];
   for (int i = 0; i < count; ++i) {
@@ -182,8 +186,8 @@ int arrange_descriptors(const PreparedSandbox& sandbox, int null, int terminal, 
   return first_free - 1;
 }
 
-/// From here on the mounts are locked together, for ever: what they cover stays covered for whoever holds a descriptor of
-/// something in them when they are gone.
+/// From here on the mounts are locked together, for ever: what they cover stays covered for whoever holds a descriptor
+/// of something in them when they are gone.
 void lock_mounts(const PreparedSandbox& sandbox, const Reporter& reporter) noexcept {
   const bool joins = sandbox.plan->joined >= 0;
   if (sys::setns(joins ? sandbox.plan->joined : sandbox.namespaces, CLONE_NEWUSER) != 0)
@@ -241,4 +245,4 @@ void join_sandbox(const PreparedSandbox& sandbox, int report, int outside, int p
   ::_exit(told ? 0 : 1);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -20,7 +20,7 @@
 #include "store/pins.hpp"
 #include "store/staging.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
@@ -129,7 +129,7 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
   const auto file = store.failed_path() / found.front() / "plan.json";
   const auto key = *StepKey::from_hex(found.front());
   return read_record(read_file(file), file.string(), "run ninja again to fail anew",
-                            [&](const json& value) { return state_from(value, key, store); });
+                     [&](const json& value) { return state_from(value, key, store); });
 }
 
 FileLock use_debug_state(const store::Store& store, const DebugState& state, const store::Staging& staging) {
@@ -146,4 +146,4 @@ FileLock use_debug_state(const store::Store& store, const DebugState& state, con
       fmt::format("debug: gc has removed what step {} left; run ninja again to fail anew", state.step.short_hex()));
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -19,7 +19,7 @@
 #include "store/staging.hpp"
 #include "store/store.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct DebugState {
   StepKey step;
@@ -43,4 +43,4 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix);
 /// NotFoundError when gc was quicker.
 FileLock use_debug_state(const store::Store& store, const DebugState& state, const store::Staging& staging);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

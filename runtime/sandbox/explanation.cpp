@@ -12,7 +12,7 @@
 #include "runtime/init/capabilities.hpp"
 #include "runtime/init/scope.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using Barrier = Explanation::Barrier;
@@ -109,4 +109,4 @@ Explanation explain(const SandboxPlan& plan) {
   return explanation;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

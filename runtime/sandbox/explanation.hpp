@@ -7,7 +7,7 @@
 
 #include "runtime/sandbox/sandbox.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct Explanation {
   struct Sight {
@@ -31,4 +31,4 @@ struct Explanation {
 /// Asks the kernel what it has; starts and changes nothing.
 Explanation explain(const SandboxPlan& plan);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -24,7 +24,7 @@
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 /// Directories handed to the server as descriptors, so that no character of their paths needs quoting.
@@ -200,4 +200,4 @@ void FuseServer::wait() {
 
 void translate_fuse_marks(int upper) { translate_directory(upper); }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -12,7 +12,7 @@
 #include "base/fd.hpp"
 #include "runtime/sandbox/root_file_system.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 class FuseServer {
  public:
@@ -31,4 +31,4 @@ class FuseServer {
 /// drops its other attributes. Links are not followed.
 void translate_fuse_marks(int upper);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -22,7 +22,7 @@
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,8 +79,8 @@ std::vector<fs::path> between(const fs::path& shown, const fs::path& path) {
   return directories;
 }
 
-/// The way that the host goes from a link to a file, link by link, those of directories too: who exchanges one of them, or
-/// a directory that is left again by "..", leads it elsewhere.
+/// The way that the host goes from a link to a file, link by link, those of directories too: who exchanges one of them,
+/// or a directory that is left again by "..", leads it elsewhere.
 class Way {
  public:
   explicit Way(const fs::path& link) : written_(link) {
@@ -132,10 +132,10 @@ class Way {
   }
 
   [[noreturn]] void refuse(std::string_view why) const {
-    throw SandboxError(
-        fmt::format("sandbox: \"{}\" is a link, and its way to a file {}, so that what runs here could lead it elsewhere: let "
-                    "it lead to the file itself, or put the file in its place",
-                    escaped_utf8(written_.native()), why));
+    throw SandboxError(fmt::format(
+        "sandbox: \"{}\" is a link, and its way to a file {}, so that what runs here could lead it elsewhere: let "
+        "it lead to the file itself, or put the file in its place",
+        escaped_utf8(written_.native()), why));
   }
 
   const fs::path& written_;
@@ -167,7 +167,8 @@ class Planner {
  private:
   void hide(const fs::path& directory) {
     if (!identity(directory))
-      throw SandboxError(errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
+      throw SandboxError(
+          errno_message(fmt::format("sandbox: cannot look at \"{}\"", escaped_utf8(directory.native())), errno));
     for (const auto& part : mounts_.parts_of(directory)) hide_everywhere(part);
   }
 
@@ -186,11 +187,11 @@ class Planner {
     if (::lstat(file.c_str(), &status) != 0) {
       // Where nothing can be, nothing is believed.
       if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG) return;
-      throw SandboxError(fmt::format(
-          "{}: make the directories that lead there accessible to this user (chmod u+rwx), or remove them",
-          errno_message(
-              fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to", escaped_utf8(file.native())),
-              errno)));
+      throw SandboxError(
+          fmt::format("{}: make the directories that lead there accessible to this user (chmod u+rwx), or remove them",
+                      errno_message(fmt::format("sandbox: cannot look at \"{}\", which sessions must not write to",
+                                                escaped_utf8(file.native())),
+                                    errno)));
     }
     if (S_ISLNK(status.st_mode)) return protect_link(file);
     std::error_code error;
@@ -204,7 +205,8 @@ class Planner {
     const auto parent = fs::canonical(link.parent_path(), error);
     if (error) return;
     const auto real = parent / link.filename();
-    const bool is_followed = std::find(limits_.followed.begin(), limits_.followed.end(), link) != limits_.followed.end();
+    const bool is_followed =
+        std::find(limits_.followed.begin(), limits_.followed.end(), link) != limits_.followed.end();
     if (!is_followed) return protect_everywhere(real);
     const Way way(real);
     const auto target = is_shown_file(way.end()) ? way.end() : fs::path();
@@ -218,7 +220,8 @@ class Planner {
     if (!fs::is_regular_file(fs::symlink_status(file, error)) || is_hidden(file)) return false;
     const auto paths = paths_of(file);
     return std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
-      return std::any_of(limits_.shown.begin(), limits_.shown.end(), [&](const fs::path& one) { return lies_in(path, one); });
+      return std::any_of(limits_.shown.begin(), limits_.shown.end(),
+                         [&](const fs::path& one) { return lies_in(path, one); });
     });
   }
 
@@ -281,7 +284,8 @@ Fd cover_for(const HostOperation& operation, int place, Covers& covers) noexcept
   if (operation.kind == Kind::hide) return covers.make(S_ISDIR(status.st_mode));
   Fd target;
   if (S_ISLNK(status.st_mode)) {
-    if (!operation.target.empty()) target = sys::openat2(AT_FDCWD, operation.target.c_str(), O_PATH, 0, RESOLVE_NO_SYMLINKS);
+    if (!operation.target.empty())
+      target = sys::openat2(AT_FDCWD, operation.target.c_str(), O_PATH, 0, RESOLVE_NO_SYMLINKS);
     if (!target || ::fstat(target.get(), &status) != 0 || !S_ISREG(status.st_mode)) return covers.make_empty_file();
   }
   Fd mount = sys::open_tree_clone(target ? target.get() : place, "", Recursive::yes);
@@ -384,9 +388,10 @@ std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations)
   return operations;
 }
 
-void change_host_view(const std::vector<HostOperation>& operations, Covered covered, const init::Reporter& reporter) noexcept {
+void change_host_view(const std::vector<HostOperation>& operations, Covered covered,
+                      const init::Reporter& reporter) noexcept {
   Covers covers;
   for (const auto& operation : operations) lay(operation, covered, covers, reporter);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -18,7 +18,7 @@
 
 #include "runtime/init/report.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 /// One line of mountinfo (proc(5)): what of a file system is mounted where.
 struct HostMount {
@@ -76,9 +76,9 @@ struct HostOperation {
 };
 
 struct HostLimits {
-  std::optional<std::filesystem::path> hidden;   // a directory, without links: nothing of it may be seen
-  std::vector<std::filesystem::path> read_only;  // files and directories; what does not exist is left out
-  std::vector<std::filesystem::path> shown;      // what binds show
+  std::optional<std::filesystem::path> hidden;       // a directory, without links: nothing of it may be seen
+  std::vector<std::filesystem::path> read_only;      // files and directories; what does not exist is left out
+  std::vector<std::filesystem::path> shown;          // what binds show
   std::vector<std::filesystem::path> followed = {};  // of `read_only` those that a person may have made a link
 };
 
@@ -93,6 +93,7 @@ std::vector<HostOperation> without_hidden(std::vector<HostOperation> operations)
 /// Whether what is asked for may be there: of a session that joins others it is what they have covered.
 enum class Covered { not_yet, perhaps };
 /// Carries them out in a cloned child with a mount namespace of its own: neither allocates nor throws.
-void change_host_view(const std::vector<HostOperation>& operations, Covered covered, const init::Reporter& reporter) noexcept;
+void change_host_view(const std::vector<HostOperation>& operations, Covered covered,
+                      const init::Reporter& reporter) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

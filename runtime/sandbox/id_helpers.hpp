@@ -8,7 +8,7 @@
 
 #include "runtime/sandbox/id_mode.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 /// The first range of at least 65,535 ids that `text` (/etc/subuid, subuid(5)) gives to the user, by name or number.
 /// It is mapped to the ids from 1 on.
@@ -17,4 +17,4 @@ std::optional<IdRange> parse_subordinate_ids(std::string_view text, std::string_
 /// Where newuidmap(1), newgidmap(1) or fuse-overlayfs(1) is: the usual places first, then PATH.
 std::optional<std::string> find_id_helper(std::string_view name);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -20,7 +20,7 @@
 #include "base/file.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 constexpr unsigned wanted_ids = 65535;
@@ -69,8 +69,8 @@ std::string user_name(uid_t uid) {
 
 /// A program that gains privileges when it is started: set-user-id or with file capabilities, not on a nosuid mount.
 bool gains_privileges(const std::string& path) {
-  struct stat status {};
-  struct statvfs file_system {};
+  struct stat status{};
+  struct statvfs file_system{};
   if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), X_OK) != 0) return false;
   if (::statvfs(path.c_str(), &file_system) != 0 || (file_system.f_flag & ST_NOSUID) != 0) return false;
   return (status.st_mode & S_ISUID) != 0 || ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
@@ -199,4 +199,4 @@ IdPlan plan_ids() {
   return single(std::move(subid.problem));
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

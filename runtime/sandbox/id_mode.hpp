@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 enum class IdMode {
   root,    // we are root: the identity map
@@ -40,4 +40,4 @@ IdPlan plan_ids();
 /// kernel or a policy refuses (Ubuntu's AppArmor rule, user.max_user_namespaces, a container's seccomp filter).
 void enter_user_namespace(const IdPlan& plan);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

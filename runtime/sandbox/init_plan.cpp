@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using init::CommandHeader;
@@ -65,4 +65,4 @@ OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept {
   return purpose == Purpose::step ? OwnerCalls::tracked : OwnerCalls::pretended;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -9,7 +9,7 @@
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 /// The block: `header` with its counts filled in, and the commands.
 std::string init_plan_bytes(init::Header header, const std::vector<Command>& commands);
@@ -20,4 +20,4 @@ Fd init_plan_file(const init::Header& header, const std::vector<Command>& comman
 /// How calls that change owners are answered.
 init::OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -14,7 +14,7 @@
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 namespace {
 
@@ -192,7 +192,7 @@ Fd MountExecutor::target(const MountOperation& operation, bool is_directory) con
   Fd found;
   if (operation.place == Place::image) {
     found = open_or_make_target(root_, path, is_directory ? TargetKind::directory : TargetKind::file);
-    if (found && is_directory != runtime::is_directory(found.get()))
+    if (found && is_directory != sandbox::is_directory(found.get()))
       reporter_.fail(
           is_directory ? "mount a directory on what the image has at" : "mount a file on what the image has at", path,
           is_directory ? ENOTDIR : EISDIR);
@@ -325,4 +325,4 @@ Fd open_plain_target(int root, const char* path) noexcept {
   return sys::openat2(root, path, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

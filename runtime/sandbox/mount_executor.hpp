@@ -9,10 +9,10 @@
 #include "runtime/init/report.hpp"
 #include "runtime/sandbox/mount_plan.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
-/// What is laid on what must not be seen. The second and later ones are further mounts of the first, which takes a fraction
-/// of the time that another file system does.
+/// What is laid on what must not be seen. The second and later ones are further mounts of the first, which takes a
+/// fraction of the time that another file system does.
 class Covers {
  public:
   /// An empty directory or file, read-only; empty when the kernel refuses. It must be attached before the next is made:
@@ -85,4 +85,4 @@ Fd open_or_make_target(int root, const char* path, TargetKind kind) noexcept;
 /// An O_PATH descriptor of `path`, whose links are not followed at all; empty when it does not exist.
 Fd open_plain_target(int root, const char* path) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

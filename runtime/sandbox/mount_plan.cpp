@@ -3,7 +3,7 @@
 
 #include <sys/mount.h>
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using Kind = MountOperation::Kind;
@@ -61,11 +61,12 @@ MountOperation terminals(const char* target, IdMode mode, Place place) {
 void add_devices(std::vector<MountOperation>& plan, IdMode mode) {
   plan.push_back(file_system("tmpfs", "/dev", {"mode=0755"}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
-    plan.push_back({.kind = Kind::device,
-                    .source = std::string("/dev/") + name,
-                    .target = name,
-                    // Read-only is the inode of the host: its mode, owner and times. The device is written to all the same.
-                    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY});
+    plan.push_back(
+        {.kind = Kind::device,
+         .source = std::string("/dev/") + name,
+         .target = name,
+         // Read-only is the inode of the host: its mode, owner and times. The device is written to all the same.
+         .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY});
   const std::pair<const char*, const char*> links[] = {{"fd", "/proc/self/fd"},
                                                        {"stdin", "/proc/self/fd/0"},
                                                        {"stdout", "/proc/self/fd/1"},
@@ -132,4 +133,4 @@ std::vector<MountOperation> process_view_plan(IdMode mode) {
   return operations;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -10,7 +10,7 @@
 
 #include "runtime/sandbox/sandbox.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct MountOperation {
   enum class Kind {
@@ -49,4 +49,4 @@ std::vector<MountOperation> mount_plan(const SandboxPlan& plan);
 /// What a process that joins another one's mount namespace needs anew: /proc of its own pid namespace, and terminals.
 std::vector<MountOperation> process_view_plan(IdMode mode);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -17,7 +17,7 @@
 #include "base/file.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 bool file_says(const char* path, char value) {
@@ -122,4 +122,4 @@ void NewNamespaces::map(const std::vector<IdRange>& uids, const std::vector<IdRa
 
 void NewNamespaces::map_as_here() const { map(ids_here("/proc/self/uid_map"), ids_here("/proc/self/gid_map")); }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // NewNamespaces: a user namespace and others that it owns, kept by a process until they are entered.
 //
-// A sandbox has two user namespaces, one in the other, with the same ids. In the outer one the mounts are made; what runs is in the
-// inner one, in a copy of them. The kernel locks such a copy together (mount_namespaces(7), "Restrictions on mount
-// namespaces"): else every cover falls off when the sandbox ends, for whoever has been sent a descriptor of a directory
-// below it.
+// A sandbox has two user namespaces, one in the other, with the same ids. In the outer one the mounts are made; what
+// runs is in the inner one, in a copy of them. The kernel locks such a copy together (mount_namespaces(7),
+// "Restrictions on mount namespaces"): else every cover falls off when the sandbox ends, for whoever has been sent a
+// descriptor of a directory below it.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 #include "base/fd.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct Pipe {
   Fd reader;
@@ -64,4 +64,4 @@ int exit_status(pid_t pid);
 void write_id_file(const std::string& path, const std::string& text);
 std::string map_text(const std::vector<IdRange>& ranges);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using init::Report;
@@ -102,4 +102,4 @@ void ReportReader::check_order(const Report& report) {
   refuse("its kind is unknown");
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -12,7 +12,7 @@
 #include "base/fd.hpp"
 #include "runtime/init/report.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 /// What a sandbox may say at all.
 struct ReportRules {
@@ -48,4 +48,4 @@ class ReportReader {
   std::uint32_t finished_ = 0;     // commands said to have ended
 };
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -12,7 +12,7 @@
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using init::Report;
@@ -100,7 +100,8 @@ Fd bind_single_tree(const RootFileSystem& root, const Reporter& reporter) noexce
 }
 
 Fd mount_fuse(const RootFileSystem& root, const Reporter& reporter) noexcept {
-  if (root.fuse_device < 0) reporter.fail("mount the overlay by", "fuse-overlayfs, which needs /dev/fuse", root.fuse_error);
+  if (root.fuse_device < 0)
+    reporter.fail("mount the overlay by", "fuse-overlayfs, which needs /dev/fuse", root.fuse_error);
   if (!root.memory.empty()) reporter.fail("keep changes in memory with", "fuse-overlayfs", EOPNOTSUPP);
   Fd context = sys::fsopen("fuse");
   sys::SmallText<16> device;
@@ -179,4 +180,4 @@ Fd mount_root(const RootFileSystem& root, const Reporter& reporter) noexcept {
   reporter.fail("mount the overlay", root.upper.empty() ? "(no directory for changes)" : root.upper.c_str(), error);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

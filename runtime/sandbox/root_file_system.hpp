@@ -12,7 +12,7 @@
 #include "base/fd.hpp"
 #include "runtime/init/report.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 enum class OverlayKind { kernel, kernel_or_fuse, fuse };
 
@@ -41,4 +41,4 @@ Fd mount_root(const RootFileSystem& root, const init::Reporter& reporter) noexce
 /// returns the mount; empty when the kernel refuses. `upper` and `work` are open directories, -1 for a read-only root.
 Fd mount_overlay_by_string(const RootFileSystem& root, int upper, int work) noexcept;
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

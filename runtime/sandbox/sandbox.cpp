@@ -26,7 +26,7 @@
 #include "runtime/sandbox/supervisor.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 void check(const SandboxPlan& plan) {
@@ -110,13 +110,13 @@ Ends pipe_ends() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/// Process 1 as a file in memory that is nobody else's and can not be changed. From the host's own file an image could get
-/// a way to the host: a command that is a link to /proc/self/exe is executed by process 1's child, whose program this is
-/// (as in CVE-2019-5736).
+/// Process 1 as a file in memory that is nobody else's and can not be changed. From the host's own file an image could
+/// get a way to the host: a command that is a link to /proc/self/exe is executed by process 1's child, whose program
+/// this is (as in CVE-2019-5736).
 Fd copy_of_program(const SandboxPlan& plan) {
   const auto path = plan.init.empty() ? find_program("karapace-init") : plan.init;
   const Fd program = open_at(AT_FDCWD, path, O_RDONLY);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(program.get(), &status) != 0)
     throw SandboxError(errno_message(fmt::format("sandbox: cannot look at {}", path.string()), errno));
   Fd copy = sys::memory_program("karapace-init");
@@ -252,7 +252,8 @@ SandboxResult run(const SandboxPlan& plan) {
   auto child = plan.joined < 0 ? build(prepared, socket) : join(prepared, socket);
   socket.inside.reset();
   prepared.output.reset();
-  return supervisor.watch({child.pid, std::move(child.process), std::move(namespaces)}, std::move(socket.outside), std::move(fuse_device));
+  return supervisor.watch({child.pid, std::move(child.process), std::move(namespaces)}, std::move(socket.outside),
+                          std::move(fuse_device));
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -24,7 +24,7 @@
 #include "runtime/sandbox/host_view.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 enum class Network { host, none };
 enum class BindAccess { read_only, read_write };
@@ -132,4 +132,4 @@ class NotASession : public SandboxError {
 /// that fails is a result, not an error.
 SandboxResult run(const SandboxPlan& plan);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -32,7 +32,7 @@
 #include "store/root_index.hpp"
 #include "store/shown.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
@@ -133,8 +133,8 @@ constexpr std::chrono::seconds patience_for_files{10};
 std::optional<Fd> hold(const fs::path& file, Waiting& waiting) {
   do {
     Fd fd = sys::openat2(AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS);
-    struct stat held {};
-    struct stat named {};
+    struct stat held{};
+    struct stat named{};
     if (!fd || ::fstat(fd.get(), &held) != 0 || !S_ISREG(held.st_mode)) return std::nullopt;
     const bool locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK && errno != EINTR) return std::nullopt;
@@ -157,8 +157,8 @@ std::vector<Fd> hold_control_files(const SandboxPlan& plan, const Notice& notice
   return held;
 }
 
-/// What `gen` must know of while a session runs (store/shown.hpp). Made before its plan, as graphs must not change between
-/// the look at them and their being covered.
+/// What `gen` must know of while a session runs (store/shown.hpp). Made before its plan, as graphs must not change
+/// between the look at them and their being covered.
 class Sight {
  public:
   Sight(const store::Store& store, const Notice& notice) : store_(store), notice_(notice) {
@@ -166,17 +166,19 @@ class Sight {
     constexpr std::chrono::seconds patience{60};
     graphs_ = store::lock_graphs(store, LOCK_SH, patience);
     if (!graphs_)
-      throw SandboxError(fmt::format(
-          "sandbox: for {} seconds a karapace gen or a session has not got on: is one stopped? `lslocks` names who holds "
-          "\"graphs\" in the store; continue it (kill -CONT) or end it",
-          patience.count()));
+      throw SandboxError(
+          fmt::format("sandbox: for {} seconds a karapace gen or a session has not got on: is one stopped? `lslocks` "
+                      "names who holds "
+                      "\"graphs\" in the store; continue it (kill -CONT) or end it",
+                      patience.count()));
   }
 
   void hold(const SandboxPlan& plan) {
     files_ = hold_control_files(plan, notice_);
     if (!store_.writable()) return;
     for (const auto& bind : plan.binds)
-      if (bind.origin == BindSource::host && bind.access == BindAccess::read_write) note(store::shown_name(bind.source));
+      if (bind.origin == BindSource::host && bind.access == BindAccess::read_write)
+        note(store::shown_name(bind.source));
   }
   /// What the session shows whose mounts these are, which may end before this one.
   void hold_as_well(const fs::path& list) {
@@ -351,8 +353,8 @@ struct InstanceSession {
   const SessionRequest& request;
 };
 
-/// Joins the running session, or makes the first. Nobody else is kept waiting for what this one waits for: graphs are held
-/// when nothing but the sandbox is left to be made.
+/// Joins the running session, or makes the first. Nobody else is kept waiting for what this one waits for: graphs are
+/// held when nothing but the sandbox is left to be made.
 SandboxResult run_beside(const std::optional<SessionList::Joinable>& running, const InstanceSession& session,
                          SessionList& sessions) {
   const auto& [store, environment, instance, request] = session;
@@ -473,8 +475,9 @@ PlannedSession plan_session(const store::Store& store, const store::Reference& r
                      : session_plan(store, environment, {{}, {}, project_of(reference)}, request);
   planned.plan.id_mode = plan_ids().mode;
   if (planned.changes == Changes::in_instance)
-    if (const auto instance = store::find_instance(store, reference)) planned.running = running_session(instance->directory);
+    if (const auto instance = store::find_instance(store, reference))
+      planned.running = running_session(instance->directory);
   return planned;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

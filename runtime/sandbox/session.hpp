@@ -26,7 +26,7 @@
 #include "store/reference.hpp"
 #include "store/store.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 enum class Persistence {
   instance,   // changes stay in the project's instance
@@ -80,4 +80,4 @@ struct PlannedSession {
 PlannedSession plan_session(const store::Store& store, const store::Reference& reference,
                             const SessionRequest& request);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -18,7 +18,7 @@
 #include "base/file.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 std::optional<IdMode> mode_from(std::string_view word) {
@@ -173,8 +173,8 @@ void SessionList::add_and_unlock(pid_t process, IdMode mode) {
   std::string content;
   for (const auto& session : sessions_)
     content += fmt::format("{} {} {}\n", session.process, session.start_time, text(session.mode));
-  // Cut afterwards: a file that is emptied and written again is given new blocks, and its old ones are discarded, by ext4
-  // before the next step.
+  // Cut afterwards: a file that is emptied and written again is given new blocks, and its old ones are discarded, by
+  // ext4 before the next step.
   if (::lseek(file_.get(), 0, SEEK_SET) != 0)
     throw SandboxError(errno_message("sandbox: cannot write the list of sessions", errno));
   write_all(file_.get(), content, "the list of sessions");
@@ -185,4 +185,4 @@ void SessionList::add_and_unlock(pid_t process, IdMode mode) {
   file_.reset();
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

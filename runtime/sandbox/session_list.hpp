@@ -17,7 +17,7 @@
 #include "base/waiting.hpp"
 #include "runtime/sandbox/id_mode.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct RunningSession {
   pid_t process = -1;
@@ -68,4 +68,4 @@ std::optional<std::uint64_t> process_start_time(int proc, pid_t process);
 /// Whether it is of this user and process 1 of a pid namespace below this one; read as above.
 bool is_first_process(int proc, pid_t process);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

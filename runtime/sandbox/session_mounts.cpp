@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
@@ -58,7 +58,8 @@ class PersonsPath {
 
   void enter(const fs::path& next) {
     if (!fs::is_symlink(fs::symlink_status(next))) {
-      if (!fs::exists(next)) throw fs::filesystem_error("", next, std::make_error_code(std::errc::no_such_file_or_directory));
+      if (!fs::exists(next))
+        throw fs::filesystem_error("", next, std::make_error_code(std::errc::no_such_file_or_directory));
       real_ = next;
       return;
     }
@@ -108,11 +109,13 @@ void check_target(std::string_view what, std::string_view written) {
   const auto place = store::reserved_place(plain);
   if (!place) return;
   const bool below_is_free = *place == "/etc" || *place == "/run" || *place == "/tmp";
-  const auto remedy = below_is_free ? fmt::format("name what is needed in it (\"{}/...\")", *place)
-                                    : std::string("a session has its own; what is needed of the host's, copy elsewhere");
-  throw SandboxError(plain == *place ? fmt::format("{}: the target \"{}\" belongs to the sandbox; {}", what, written, remedy)
-                                     : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox; {}",
-                                                   what, written, *place, remedy));
+  const auto remedy = below_is_free
+                          ? fmt::format("name what is needed in it (\"{}/...\")", *place)
+                          : std::string("a session has its own; what is needed of the host's, copy elsewhere");
+  throw SandboxError(plain == *place
+                         ? fmt::format("{}: the target \"{}\" belongs to the sandbox; {}", what, written, remedy)
+                         : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox; {}", what,
+                                       written, *place, remedy));
 }
 
 }  // namespace
@@ -142,8 +145,8 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy) {
         "mount {}: \"{}\" (really {}) lies outside the project; to allow it, add its directory to [mounts] allowed in "
         "~/.config/karapace/config.toml",
         mount.label, mount.host, real.string()));
-  const bool of_fixed_project = policy.project_access == store::ProjectAccess::read_only && policy.project &&
-                                lies_in(real, *policy.project);
+  const bool of_fixed_project =
+      policy.project_access == store::ProjectAccess::read_only && policy.project && lies_in(real, *policy.project);
   const bool read_only = mount.access == store::MountAccess::read_only || of_fixed_project;
   const auto access = read_only ? BindAccess::read_only : BindAccess::read_write;
   return {real, fs::path(mount.target).lexically_normal().string(), access, BindSource::host, "mount " + mount.label};
@@ -162,10 +165,11 @@ std::vector<Bind> caller_binds(const fs::path& path, BindAccess access, const Mo
   std::vector<Bind> binds;
   for (const auto& target : {real, written}) {
     check_target("--bind", target.native());
-    if (binds.empty() || binds.front().target != target) binds.push_back(
+    if (binds.empty() || binds.front().target != target)
+      binds.push_back(
           {real, target, access, BindSource::host, access == BindAccess::read_only ? "--bind-ro" : "--bind"});
   }
   return binds;
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

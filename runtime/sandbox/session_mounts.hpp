@@ -11,7 +11,7 @@
 #include "runtime/sandbox/sandbox.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 struct MountPolicy {
   std::optional<std::filesystem::path> project;  // the manifest's directory
@@ -32,13 +32,13 @@ Bind project_bind(const std::filesystem::path& project, const std::filesystem::p
 /// needs (store::reserved_place).
 Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 
-/// What the caller asks for on the command line: a host directory or file at its own path. A path with links in it stands
-/// at its real path, too, so that programs inside find either. SandboxError for one that does not
-/// exist, for "/" and for what the sandbox itself needs, and when a link on the way may have been made in a session: what a
-/// person says must not be widened by that.
+/// What the caller asks for on the command line: a host directory or file at its own path. A path with links in it
+/// stands at its real path, too, so that programs inside find either. SandboxError for one that does not exist, for "/"
+/// and for what the sandbox itself needs, and when a link on the way may have been made in a session: what a person
+/// says must not be widened by that.
 std::vector<Bind> caller_binds(const std::filesystem::path& path, BindAccess access, const MountPolicy& policy);
 
 /// Whether `path` is `directory` or below it; both absolute, without links.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -17,7 +17,7 @@
 #include "runtime/init/init_plan.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 using init::Report;
@@ -133,10 +133,11 @@ void Supervisor::take(ReportReader::Heard heard) {
 }
 
 void Supervisor::fail(const Report& report) {
-  // A process that has given up its memory, but not yet its id, is EPERM or EACCES to some kernels: its owner can not be
-  // asked any more.
+  // A process that has given up its memory, but not yet its id, is EPERM or EACCES to some kernels: its owner can not
+  // be asked any more.
   const bool not_joined = std::strcmp(report.stage, joining) == 0;
-  gone_ = not_joined && (report.error == ESRCH || report.error == ENOENT || report.error == EPERM || report.error == EACCES);
+  gone_ = not_joined &&
+          (report.error == ESRCH || report.error == ENOENT || report.error == EPERM || report.error == EACCES);
   // It is in a namespace of this process's.
   foreign_ = not_joined && report.error == EINVAL;
   failure_ = fmt::format("sandbox: cannot {} {}: {}", escaped_utf8(report.stage), escaped_utf8(report.object),
@@ -210,4 +211,4 @@ void Supervisor::wait_for_end() {
                          information.si_code == CLD_EXITED ? "exit status" : "signal", information.si_status);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -15,7 +15,7 @@
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/sandbox/terminal_relay.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 /// Process 1 of a sandbox; without a descriptor when it could not be made, which a report tells.
 struct SandboxProcess {
@@ -71,4 +71,4 @@ class Supervisor {
   std::string failure_;
 };
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

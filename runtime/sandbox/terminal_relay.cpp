@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 /// The modes of a terminal just made, for a caller that has none.
@@ -136,4 +136,4 @@ void TerminalRelay::refresh() {
 
 bool TerminalRelay::take_rest() { return has_output() || (master_ && read_master()); }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -19,7 +19,7 @@
 #include "base/fd.hpp"
 #include "runtime/sandbox/builder.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 
 class TerminalRelay {
  public:
@@ -70,4 +70,4 @@ class TerminalRelay {
   std::size_t output_end_ = 0;
 };
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

@@ -20,7 +20,7 @@
 #include "runtime/sandbox/new_namespaces.hpp"
 #include "runtime/sys/syscalls.hpp"
 
-namespace karapace::runtime {
+namespace karapace::sandbox {
 namespace {
 
 void enter_single(const IdPlan& plan) {
@@ -54,8 +54,9 @@ class MapTool {
     const int status = exit_status(std::exchange(process_, -1));
     if (status == 0) return;
     while (said.ends_with('\n')) said.pop_back();
-    throw SandboxError(fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
-                                   words_.front(), said.empty() ? fmt::format("exit status {}", status) : said));
+    throw SandboxError(
+        fmt::format("sandbox: {} failed ({}); check /etc/subuid and /etc/subgid, or set KARAPACE_ID_MODE=single",
+                    words_.front(), said.empty() ? fmt::format("exit status {}", status) : said));
   }
 
  private:
@@ -104,4 +105,4 @@ void enter_user_namespace(const IdPlan& plan) {
     enter_mapped(plan);
 }
 
-}  // namespace karapace::runtime
+}  // namespace karapace::sandbox

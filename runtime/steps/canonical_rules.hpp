@@ -13,10 +13,10 @@
 namespace karapace::steps {
 
 enum class CanonicalAction {
-  drop,           // left out of the layer
-  empty,          // kept with its mode, without content
-  shadow_days,    // shadow(5): last-change days after the epoch become the epoch's day
-  key_store,      // a Java key store: moments after the epoch become the epoch
+  drop,         // left out of the layer
+  empty,        // kept with its mode, without content
+  shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
+  key_store,    // a Java key store: moments after the epoch become the epoch
 };
 
 struct CanonicalRule {

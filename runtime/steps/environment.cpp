@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // environment: an ordered stack of layers, a runtime configuration and the lock that they were made from.
 #include "store/environment.hpp"
-#include "store/runtime_configuration.hpp"
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "store/runtime_configuration.hpp"
 
 namespace karapace::steps {
 
@@ -23,7 +23,8 @@ StepOutput environment(const StepContext& context) {
   environment.id = *id;
   environment.step = context.key;
   environment.lock = lock.blob;
-  environment.runtime = store::RuntimeConfiguration::parse(context.step.required("runtime"), "environment step: runtime");
+  environment.runtime =
+      store::RuntimeConfiguration::parse(context.step.required("runtime"), "environment step: runtime");
   for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
     environment.layers.push_back(context.store.input_record(inputs[i]).layer().layer);
   }

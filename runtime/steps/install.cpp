@@ -66,9 +66,9 @@ void add_merged_usr_links(trees::Composition& tree, std::string_view architectur
   }
 }
 
-runtime::Command preinst(const deb::DebPackage& package, const std::map<std::string, std::string>& variables,
+sandbox::Command preinst(const deb::DebPackage& package, const std::map<std::string, std::string>& variables,
                          std::string_view dpkg_version) {
-  runtime::Command command;
+  sandbox::Command command;
   command.argv = {"/var/lib/dpkg/info/" + package.info_name() + ".preinst", "install"};
   command.title = "the preinst script of " + package.name;
   command.variables = variables;
@@ -143,17 +143,17 @@ class Installation {
       if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version));
     }
     for (const auto* package : through_dpkg_) plan_.commands.push_back(unpack(*package));
-    runtime::Command configure;
+    sandbox::Command configure;
     configure.argv = {"/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure", "-a"};
     configure.title = "dpkg --configure";
     configure.variables = variables_;
     plan_.commands.push_back(std::move(configure));
   }
 
-  runtime::Command unpack(const deb::DebPackage& package) {
+  sandbox::Command unpack(const deb::DebPackage& package) {
     auto inside = fmt::format("/run/karapace/{}_{}.deb", package.name, package.architecture);
-    plan_.binds.push_back({context_.store.blob_path(package.deb), inside, runtime::BindAccess::read_only});
-    runtime::Command command;
+    plan_.binds.push_back({context_.store.blob_path(package.deb), inside, sandbox::BindAccess::read_only});
+    sandbox::Command command;
     // Its dependencies are unpacked but not configured yet, so dpkg is told not to insist.
     command.argv = {"/usr/bin/dpkg", "--force-depends", "--force-confdef", "--force-confold", "--unpack", inside};
     command.title = "dpkg --unpack of " + package.name;

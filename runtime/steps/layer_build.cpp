@@ -66,7 +66,7 @@ std::vector<std::string> failed_packages(std::string_view text) {
   return packages;
 }
 
-std::string what_failed(const runtime::Command& command, int status, std::string_view output) {
+std::string what_failed(const sandbox::Command& command, int status, std::string_view output) {
   auto title = command.title.empty() ? command.argv.front() : command.title;
   auto packages = failed_packages(output);
   if (!packages.empty()) return fmt::format("{} failed for {}", title, fmt::join(packages, ", "));
@@ -78,13 +78,14 @@ std::string what_failed(const runtime::Command& command, int status, std::string
 
 /// Keeps the state for `karapace debug STEP` and throws the StepError that shows the end of the output, the package or
 /// command that failed, the whole log's place, and how to get a shell.
-void fail_command(const StepContext& context, const runtime::SandboxPlan& plan, const runtime::SandboxResult& result,
+void fail_command(const StepContext& context, const sandbox::SandboxPlan& plan, const sandbox::SandboxResult& result,
                   const std::filesystem::path& log) {
   auto output = read_file_if_exists(log).value_or("");
-  runtime::keep_debug_state(context.store, context.key, plan, result, context.staging.path());
+  sandbox::keep_debug_state(context.store, context.key, plan, result, context.staging.path());
   throw StepError(fmt::format("{}: {}\n{}the whole output: {}\na shell in this state: karapace debug {}",
-                              text(context.step.kind), what_failed(plan.commands.at(result.command), result.status, output),
-                              last_lines(output), log.string(), context.key.short_hex()));
+                              text(context.step.kind),
+                              what_failed(plan.commands.at(result.command), result.status, output), last_lines(output),
+                              log.string(), context.key.short_hex()));
 }
 
 // The overlay shows the upper directory's own metadata as the root's.
@@ -93,10 +94,10 @@ void give_root_metadata(const std::filesystem::path& upper, const trees::Composi
   trees::apply_metadata(directory.get(), tree.find("")->entry);
 }
 
-runtime::SandboxPlan sandbox_plan(const StepContext& context, const trees::LayerStack& lower, const LayerBuildPlan& plan,
-                                  int log) {
+sandbox::SandboxPlan sandbox_plan(const StepContext& context, const trees::LayerStack& lower,
+                                  const LayerBuildPlan& plan, int log) {
   const auto& staging = context.staging.path();
-  runtime::SandboxPlan sandbox;
+  sandbox::SandboxPlan sandbox;
   if (context.clock) sandbox.lowers.push_back(staging / "clock");
   sandbox.lowers.insert(sandbox.lowers.end(), lower.trees().begin(), lower.trees().end());
   sandbox.lowers.push_back(staging / "tree");
@@ -109,14 +110,15 @@ runtime::SandboxPlan sandbox_plan(const StepContext& context, const trees::Layer
   return sandbox;
 }
 
-void run_commands(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower, const LayerBuildPlan& plan) {
+void run_commands(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
+                  const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   if (context.clock) write_clock_layer(staging / "clock", *context.clock);
   auto log_path = context.store.log_path(context.key);
   auto log = open_at(AT_FDCWD, log_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644);
   auto sandbox = sandbox_plan(context, lower, plan, log.get());
   auto started = std::time(nullptr);
-  auto result = runtime::run(sandbox);
+  auto result = sandbox::run(sandbox);
   if (result.status != 0) fail_command(context, sandbox, result, log_path);
   capture(staging / "upper", tree, staging / "tree", lower, {.started = started, .epoch = plan.epoch});
 }
@@ -157,7 +159,7 @@ LayerId build_layer(const StepContext& context, trees::Composition& tree, const 
   }
   tree.write_directory_times(staging / "tree");
   auto layer = context.store.add_layer(staging / "tree", tree.listing(), context.staging);
-  runtime::drop_debug_state(context.store, context.key, staging);
+  sandbox::drop_debug_state(context.store, context.key, staging);
   return layer;
 }
 

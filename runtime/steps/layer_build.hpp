@@ -12,16 +12,16 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
-#include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::steps {
 
 struct LayerBuildPlan {
-  std::vector<runtime::Command> commands;
-  std::vector<runtime::Bind> binds;
+  std::vector<sandbox::Command> commands;
+  std::vector<sandbox::Bind> binds;
   std::vector<std::string> scaffold;  // paths in the composition that only the commands see
   std::int64_t epoch = 0;             // SOURCE_DATE_EPOCH, seconds
 };

@@ -74,7 +74,7 @@ StepOutput setup(const StepContext& context) {
     put_file(tree, context.store, files[i], blob, plan.epoch);
   }
   for (const auto& line : setup_commands(context.step)) {
-    runtime::Command command;
+    sandbox::Command command;
     command.argv = {"/bin/sh", "-ec", line};
     command.title = fmt::format("setup command \"{}\"", line);
     command.variables = build_variables(plan.epoch);

@@ -28,8 +28,9 @@ std::int64_t number_parameter(const Step& step, std::string_view name) {
 void check_rules(const Step& step) {
   auto asked = step.parameter("rules").value_or("");
   if (asked == rules(step.kind)) return;
-  throw StepError(fmt::format("the {} step follows the rules \"{}\", and this version of Karapace has \"{}\"; run `karapace gen`",
-                              text(step.kind), escaped_utf8(asked), rules(step.kind)));
+  throw StepError(
+      fmt::format("the {} step follows the rules \"{}\", and this version of Karapace has \"{}\"; run `karapace gen`",
+                  text(step.kind), escaped_utf8(asked), rules(step.kind)));
 }
 
 std::vector<LayerId> base_layers(const StepContext& context) {

@@ -20,7 +20,7 @@ struct StepContext {
   const store::Staging& staging;  // made for this step: it keeps the inputs from gc until the record is written
   const Step& step;
   StepKey key;
-  runtime::IdMode id_mode{};  // the process is already root of its user namespace
+  sandbox::IdMode id_mode{};                              // the process is already root of its user namespace
   std::map<std::string, std::string, std::less<>> hints;  // not part of the key
   std::optional<MovedClock> clock = std::nullopt;         // of the commands; not part of the key either
 

@@ -3,9 +3,9 @@
 // library paths, debuggers, editors.
 //
 // A sysroot is no part of an environment: it holds hard links to the layers' files, can be made again at any time, and
-// goes with its environment. Every symbolic link in it stays in it: absolute targets, and relative ones that would climb
-// out, are written anew as the relative way to what they mean inside. So reading it from outside never follows a link of
-// the image to a file of the host. Its files are the layers' own: nobody may write to them.
+// goes with its environment. Every symbolic link in it stays in it: absolute targets, and relative ones that would
+// climb out, are written anew as the relative way to what they mean inside. So reading it from outside never follows a
+// link of the image to a file of the host. Its files are the layers' own: nobody may write to them.
 #pragma once
 
 #include <filesystem>

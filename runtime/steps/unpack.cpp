@@ -225,7 +225,8 @@ void require_usable_root(const trees::TreeWriter& writer, const std::string& lab
   }
 }
 
-void read_archive(trees::ArchiveFormat format, VerifiedBlob& blob, trees::TreeWriter& writer, int tree, const std::string& label) {
+void read_archive(trees::ArchiveFormat format, VerifiedBlob& blob, trees::TreeWriter& writer, int tree,
+                  const std::string& label) {
   if (format == trees::ArchiveFormat::deb) {
     DebUnpacker unpacker(writer, tree, label);
     unpacker.read(blob.source());
@@ -250,11 +251,13 @@ StepOutput unpack(const StepContext& context) {
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
   auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
   bool deb = format == "deb";
-  trees::TreeWriter writer(tree.get(), {.devices = deb ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
-                                 .byte_limit = byte_limit()});
+  trees::TreeWriter writer(tree.get(),
+                           {.devices = deb ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
+                            .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
   try {
-    read_archive(deb ? trees::ArchiveFormat::deb : trees::ArchiveFormat::tar, verified, writer, tree.get(), "unpack " + label);
+    read_archive(deb ? trees::ArchiveFormat::deb : trees::ArchiveFormat::tar, verified, writer, tree.get(),
+                 "unpack " + label);
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

@@ -22,7 +22,8 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
 /// CLONE_PARENT the child's parent is this process's.
 pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept;
 Fd pidfd_open(pid_t pid) noexcept;
-/// setns(2) into the namespaces (CLONE_NEW*) of the process that `fd` is a pidfd of, or the one namespace that it is open of.
+/// setns(2) into the namespaces (CLONE_NEW*) of the process that `fd` is a pidfd of, or the one namespace that it is
+/// open of.
 int setns(int fd, int namespaces) noexcept;
 int pidfd_send_signal(int pidfd, int signal) noexcept;
 /// The same as by sigqueue(3), with a value.

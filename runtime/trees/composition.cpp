@@ -80,8 +80,7 @@ void write_node(const Node& node, int tree) {
     case store::EntryType::whiteout:
       if (::mknodat(tree, entry.path.c_str(), S_IFCHR, 0) != 0) fail("make the whiteout", entry.path);
       return;
-    default:
-      break;
+    default: break;
   }
   if (node.source.empty()) {
     return entry.type == store::EntryType::symlink ? write_symlink(entry, tree) : write_content(node, tree);

@@ -146,9 +146,10 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
     }
     // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
     if (part.starts_with(".wh.")) {
-      throw StepError(fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
-                                  "archive of a container's file system (`podman export`), not of one of its layers",
-                                  archive.label(), name));
+      throw StepError(
+          fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
+                      "archive of a container's file system (`podman export`), not of one of its layers",
+                      archive.label(), name));
     }
     if (!path.empty()) path += '/';
     path += part;
@@ -196,10 +197,8 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
 
 void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry) {
   switch (archive_entry_filetype(header)) {
-    case AE_IFDIR:
-      return extract_directory(archive, std::move(entry));
-    case AE_IFREG:
-      return extract_regular(archive, std::move(entry));
+    case AE_IFDIR: return extract_directory(archive, std::move(entry));
+    case AE_IFREG: return extract_regular(archive, std::move(entry));
     case AE_IFLNK:
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
@@ -209,8 +208,7 @@ void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, st
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
       return extract_fifo(std::move(entry));
-    default:
-      break;
+    default: break;
   }
   bool below_dev = entry.path.starts_with("dev/");
   if (options_.devices == DeviceNodes::leave_out_below_dev && below_dev) return;

@@ -35,8 +35,7 @@ class TreeWriter {
 
   /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` with the path of each in the
   /// archive's order. StepError with the archive's label.
-  void extract(ArchiveReader& archive, std::string_view prefix,
-               const std::function<void(std::string_view path)>& seen);
+  void extract(ArchiveReader& archive, std::string_view prefix, const std::function<void(std::string_view path)>& seen);
   /// Writes one more regular file (mode 0644, owner 0:0). Parents must exist.
   void add_file(std::string path, std::string_view bytes, std::int64_t mtime);
   void add_directory(std::string path, unsigned mode, std::int64_t mtime);

@@ -27,12 +27,15 @@ TEST(Printable, BidirectionalControlsAreShown) {
 }
 
 TEST(Printable, BytesThatAreNoUtf8AreShown) {
-  EXPECT_EQ(printable("\x9b" "31m\xff\xc3"), "\\x9b31m\\xff\\xc3");
+  EXPECT_EQ(printable("\x9b"
+                      "31m\xff\xc3"),
+            "\\x9b31m\\xff\\xc3");
   EXPECT_EQ(printable("\xe2\x80"), "\\xe2\\x80");
 }
 
 TEST(Printable, JsonNamesTheSameCharactersByItsOwnEscapes) {
-  EXPECT_EQ(printable_json("{\"a\": \"\\u001b ä \x7f\u009b\u202e\"}\n"), "{\"a\": \"\\u001b ä \\u007f\\u009b\\u202e\"}\n");
+  EXPECT_EQ(printable_json("{\"a\": \"\\u001b ä \x7f\u009b\u202e\"}\n"),
+            "{\"a\": \"\\u001b ä \\u007f\\u009b\\u202e\"}\n");
 }
 
 }  // namespace

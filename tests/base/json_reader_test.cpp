@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/json/reader.hpp"
-
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "base/json/reader.hpp"
 #include "base/json/text.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
 namespace {
 
 std::string read_string(std::string_view text) {
@@ -59,7 +58,8 @@ TEST(JsonReader, BadStringsAreRefused) {
 }
 
 TEST(JsonReader, IllFormedUtf8IsRefused) {
-  for (std::string_view bytes : {"\xff", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
+  for (std::string_view bytes :
+       {"\xff", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
     EXPECT_EQ(string_message("\n\"" + std::string(bytes) + "\""), "x:2:2: not UTF-8");
   }
 }
@@ -76,4 +76,4 @@ TEST(JsonReader, NumbersHaveLimits) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

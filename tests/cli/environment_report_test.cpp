@@ -21,10 +21,10 @@
 namespace karapace::cli {
 namespace {
 
-using generator::Lock;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_package;
+using lock::Lock;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -36,7 +36,7 @@ class EnvironmentReport : public ProgramTest {
   }
   /// A built environment of this lock, with a layer of its own.
   store::Environment build(const Lock& lock) const {
-    auto canonical = generator::serialise(lock);
+    auto canonical = lock::serialise(lock);
     store::fetch(store_, canonical);
     auto layer = store::unpack(store_, canonical);
     BlobId blob(blake3(canonical));
@@ -84,7 +84,7 @@ TEST_F(EnvironmentReport, InspectSaysThatAnArchiveHasPackagesOfItsOwn) {
 
 TEST_F(EnvironmentReport, InspectKnowsNoPackagesBeforeTheBuild) {
   auto lock = sample_lock({"git"});
-  auto id = generator::environment_id(lock);
+  auto id = lock::environment_id(lock);
   store::add_root(store_, {"planned", "/projects/planned/karapace.toml", id, 1, 2, {}});
   EXPECT_THAT(karapace("inspect planned").output, Not(HasSubstr("packages")));
   EXPECT_EQ(json("inspect planned").at("base"), nullptr);
@@ -109,7 +109,7 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   auto damaged = build(sample_lock({"curl"}));
   add_project(damaged, "damaged");
   store::flip_byte(store_.blob_path(damaged.lock));
-  auto planned = generator::environment_id(sample_lock({"jq"}));
+  auto planned = lock::environment_id(sample_lock({"jq"}));
   store::add_root(store_, {"planned", "/projects/planned/karapace.toml", planned, 1, 2, {}});
   auto listed = karapace("list");
   EXPECT_EQ(listed.status, 0);
@@ -123,7 +123,7 @@ TEST_F(EnvironmentReport, ListShowsTheBaseOfWhatIsBuilt) {
   for (const auto& row : document.at("environments")) bases[row.at("environment")] = row.at("base");
   EXPECT_EQ(bases.at(planned.hex()), nullptr);
   auto archive = sample_archive_lock({"jq"});
-  EXPECT_EQ(bases.at(generator::environment_id(archive).hex()), "sha256:" + archive.archive->sha256.hex());
+  EXPECT_EQ(bases.at(lock::environment_id(archive).hex()), "sha256:" + archive.archive->sha256.hex());
   EXPECT_THAT(listed.output, HasSubstr("  archive " + archive.archive->sha256.short_hex() + "  "));
 }
 

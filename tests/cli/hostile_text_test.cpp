@@ -120,7 +120,8 @@ TEST_F(HostileText, AFileThatDiffersFromItsListingIsNamed) {
 
 TEST_F(HostileText, KeysOfAManifestAreNamedInErrors) {
   // TOML's own escapes let a key hold anything.
-  auto directory = manifest("manifest_version = 1\n[mounts]\n\"\\u001b]0;owned\\u0007\\u001b[2J\\u009b31m\\u202e\\u007f\" = 1\n");
+  auto directory =
+      manifest("manifest_version = 1\n[mounts]\n\"\\u001b]0;owned\\u0007\\u001b[2J\\u009b31m\\u202e\\u007f\" = 1\n");
   expect_shown("gen -C " + directory.native() + " " + (directory / "karapace.toml").native());
   expect_json("gen -C " + directory.native() + " " + (directory / "karapace.toml").native());
 }

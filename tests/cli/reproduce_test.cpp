@@ -60,7 +60,7 @@ class Comparison : public ::testing::Test {
     return keys;
   }
 
-  generator::Graph graph_;
+  graph::Graph graph_;
   proof::Outputs first_;
   proof::Outputs second_;
 };
@@ -236,7 +236,7 @@ class Recorded : public ProgramTest {
  protected:
   /// An environment whose lock has this package; its only layer is an unpacked text.
   store::Environment build(const std::string& package) const {
-    auto canonical = generator::serialise(sample_lock({package}));
+    auto canonical = lock::serialise(sample_lock({package}));
     auto lock = store::fetch(store_, canonical);
     store::fetch(store_, package);
     auto layer = store::unpack(store_, package);

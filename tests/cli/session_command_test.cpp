@@ -86,7 +86,7 @@ TEST_F(SessionCommand, TellsTheSessionThatItWouldJoin) {
     while (true) ::pause();
   }
   ASSERT_GT(one, 0);
-  runtime::SessionList(instance.directory).add_and_unlock(one, runtime::IdMode::single);
+  sandbox::SessionList(instance.directory).add_and_unlock(one, sandbox::IdMode::single);
   EXPECT_EQ(explained("exec").at("joined_pid"), one);
   EXPECT_EQ(explained("exec").at("refused"), false);
   EXPECT_EQ(explained("exec --ephemeral").at("joined_pid"), nullptr);
@@ -103,7 +103,7 @@ TEST_F(SessionCommand, ExplainsWithoutMakingOrAwaitingAnything) {
   const auto instance = store::open_instance(store_, store::resolve_reference(store_, "demo", "/"));
   EXPECT_EQ(explained("exec").at("joined_pid"), nullptr);
   EXPECT_FALSE(fs::exists(instance.directory / "session"));
-  runtime::SessionList held(instance.directory);  // locked
+  sandbox::SessionList held(instance.directory);  // locked
   EXPECT_EQ(explained("exec").at("joined_pid"), nullptr);
 }
 
@@ -229,10 +229,12 @@ TEST_F(SessionCommand, NamesNinjaOnlyWhereTheGraphIsGens) {
   const auto project = temporary_.path() / "planted";
   fs::create_directory(project);
   const auto karapace_program = std::string(KARAPACE_PROGRAM) + " --store " + store_.root().native();
-  const auto script = "cd " + project.native() +
-                      " && { : >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = "
-                      "\"%s\"\\n' $(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
-                      karapace_program + " gen -C out && : >build.ninja && echo '[environment]\nA = \"b\"' >>karapace.toml; } >/dev/null 2>&1";
+  const auto script =
+      "cd " + project.native() +
+      " && { : >base.tar && printf 'manifest_version = 1\\n[base]\\nimage = \"./base.tar\"\\nsha256 = "
+      "\"%s\"\\n' $(sha256sum <base.tar | cut -c1-64) >karapace.toml && " +
+      karapace_program +
+      " gen -C out && : >build.ninja && echo '[environment]\nA = \"b\"' >>karapace.toml; } >/dev/null 2>&1";
   ASSERT_EQ(std::system(script.c_str()), 0);
   EXPECT_THAT(karapace("exec " + project.native() + " true").output,
               HasSubstr("changed since the graph was written; run `karapace build` to follow it"));

@@ -10,13 +10,13 @@
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {
-  generator::GraphSide side;
+  diff::GraphSide side;
   try {
-    side.graph = generator::read_graph(bytes, "build.ninja");
+    side.graph = graph::read_graph(bytes, "build.ninja");
   } catch (const Error&) {
     return;
   }
-  if (generator::read_graph(generator::ninja_text(side.graph), "written") != side.graph) std::abort();
+  if (graph::read_graph(graph::ninja_text(side.graph), "written") != side.graph) std::abort();
   try {
     for (const auto& edge : side.graph.edges) {
       if (edge.step.kind != StepKind::environment) continue;

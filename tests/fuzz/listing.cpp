@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A listing that is accepted is canonical: its text is the text that was read.
+#include "store/listing.hpp"
+
 #include <cstdlib>
 
 #include "base/error.hpp"
-#include "store/listing.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

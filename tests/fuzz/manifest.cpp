@@ -6,7 +6,7 @@
 
 void karapace::fuzz_one(std::string_view bytes) {
   try {
-    generator::parse_manifest(bytes, "karapace.toml");
+    manifest::parse_manifest(bytes, "karapace.toml");
   } catch (const Error&) {
     // Refusing is right; anything else is not.
   }

@@ -23,7 +23,7 @@ void hear_reports(std::string_view bytes) {
   if (bytes.empty()) return;
   const auto rules = static_cast<unsigned char>(bytes.front());
   bytes.remove_prefix(1);
-  runtime::ReportReader reader(
+  sandbox::ReportReader reader(
       Fd(), {.commands = rules & 3u, .may_ask_for_fuse = (rules & 4u) != 0, .may_send_terminal = (rules & 8u) != 0});
   while (!bytes.empty()) {
     const auto size = std::min(bytes.size(), sizeof(init::Report));
@@ -34,7 +34,7 @@ void hear_reports(std::string_view bytes) {
 }
 
 void read_mounts(std::string_view bytes) {
-  const runtime::HostMounts mounts(runtime::parse_mounts(bytes));
+  const sandbox::HostMounts mounts(sandbox::parse_mounts(bytes));
   for (const char* path : {"/", "/home/user/project", "/proc/self"}) {
     const auto place = mounts.place_of(path);
     if (place && mounts.paths_of(*place).empty()) std::abort();
@@ -59,7 +59,7 @@ void decode_call(std::string_view bytes) {
 void fuzz(char kind, std::string_view bytes) {
   switch (kind) {
     case 'r': return hear_reports(bytes);
-    case 's': static_cast<void>(runtime::parse_sessions(bytes)); return;
+    case 's': static_cast<void>(sandbox::parse_sessions(bytes)); return;
     case 'm': return read_mounts(bytes);
     case 'p': return read_plan(bytes);
     case 'c': return decode_call(bytes);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/graph/cmake_text.hpp"
-
 #include <algorithm>
 #include <set>
 
@@ -8,9 +6,13 @@
 
 #include "accept.hpp"
 #include "base/error.hpp"
+#include "generator/graph/cmake_text.hpp"
 #include "sample_lock.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
 namespace {
 
 using karapace::testing::expect_golden;
@@ -72,4 +74,4 @@ TEST(CMakeText, PathsThatCMakeCanNotHoldAreRefused) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

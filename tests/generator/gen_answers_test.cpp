@@ -4,7 +4,7 @@
 #include "base/file.hpp"
 #include "gen_fixture.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
 namespace {
 
 TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
@@ -145,4 +145,4 @@ TEST_F(Gen, AnyEpochOfAnOldLockIsReadOver) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `karapace gen` and its graph, with a hand-made lock and a store of its own. Nothing asks the network: the lock's base is an
-// archive, and only build.ninja is built.
+// `karapace gen` and its graph, with a hand-made lock and a store of its own. Nothing asks the network: the lock's base
+// is an archive, and only build.ninja is built.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,10 @@
 #include "sample_lock.hpp"
 #include "store/root.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
 
 namespace fs = std::filesystem;
 
@@ -43,23 +46,24 @@ class Gen : public ::testing::Test {
     std::string output;
   };
   Result shell(const std::string& command) const {
-    std::string line = "cd " + shell_quoted(project_.native()) + " && export HOME=" + shell_quoted(directory_.native()) +
-                       " XDG_CACHE_HOME= XDG_CONFIG_HOME= KARAPACE_STORE=" + shell_quoted(store().native()) +
-                       " && karapace() { " + shell_quoted(KARAPACE_PROGRAM) + " \"$@\"; } && { " + command +
-                       "\n} > ../output 2>&1";
+    std::string line =
+        "cd " + shell_quoted(project_.native()) + " && export HOME=" + shell_quoted(directory_.native()) +
+        " XDG_CACHE_HOME= XDG_CONFIG_HOME= KARAPACE_STORE=" + shell_quoted(store().native()) + " && karapace() { " +
+        shell_quoted(KARAPACE_PROGRAM) + " \"$@\"; } && { " + command + "\n} > ../output 2>&1";
     int status = std::system(line.c_str());
     return {WEXITSTATUS(status), read_file(directory_ / "output")};
   }
   fs::path store() const { return directory_ / "store"; }
-  /// File times are as coarse as the kernel's clock: an edit within the same tick is not seen by ninja, nor made by people.
+  /// File times are as coarse as the kernel's clock: an edit within the same tick is not seen by ninja, nor made by
+  /// people.
   static void let_a_tick_pass() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
   void write_manifest(std::string_view rest) const {
     let_a_tick_pass();
     std::string digest = Sha256(blake3("rootfs")).hex();
-    write_file_atomically(project_ / "karapace.toml",
-                          "manifest_version = 1\n[base]\nimage = \"r.tar\"\nsha256 = \"" + digest + "\"\n" +
-                              std::string(rest),
-                          Durable::no);
+    write_file_atomically(
+        project_ / "karapace.toml",
+        "manifest_version = 1\n[base]\nimage = \"r.tar\"\nsha256 = \"" + digest + "\"\n" + std::string(rest),
+        Durable::no);
   }
   static Lock base_lock() {
     Lock lock = karapace::testing::sample_archive_lock({});
@@ -91,4 +95,4 @@ inline std::set<std::string> files_in(const fs::path& directory) {
   return names;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::tests

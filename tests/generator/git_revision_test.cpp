@@ -12,7 +12,9 @@
 #include "base/file.hpp"
 #include "tests/base/temporary_directory.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace project;
 namespace {
 
 namespace fs = std::filesystem;
@@ -117,4 +119,4 @@ TEST_F(HostileRepository, StartsNothingForAnObjectThatIsMissing) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -18,7 +18,12 @@
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace diff;
+using namespace graph;
+using namespace lock;
+using namespace manifest;
 namespace {
 
 using karapace::testing::expect_golden;
@@ -378,4 +383,4 @@ TEST(GraphDiff, MarkdownKeepsTextText) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

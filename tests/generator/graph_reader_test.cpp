@@ -11,7 +11,10 @@
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
 namespace {
 
 using karapace::testing::sample_archive_lock;
@@ -123,4 +126,4 @@ TEST(GraphReader, RefusesAnInputThatIsNotDeclaredBefore) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

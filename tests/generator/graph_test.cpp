@@ -16,7 +16,10 @@
 #include "sample_lock.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
 namespace {
 
 using karapace::testing::expect_golden;
@@ -32,7 +35,8 @@ std::vector<std::string> descriptions(const Graph& graph) {
 }
 
 const Edge& edge_of(const Graph& graph, StepKind kind) {
-  return *std::find_if(graph.edges.begin(), graph.edges.end(), [=](const Edge& edge) { return edge.step.kind == kind; });
+  return *std::find_if(graph.edges.begin(), graph.edges.end(),
+                       [=](const Edge& edge) { return edge.step.kind == kind; });
 }
 
 std::string text_of(const std::vector<Lock>& locks) { return ninja_text(plan(locks)); }
@@ -233,8 +237,9 @@ TEST(Graph, FileOfALongFetchHasItsHints) {
   auto fetch = std::find_if(graph.edges.begin(), graph.edges.end(), has_arguments_file);
   ASSERT_NE(fetch, graph.edges.end());
   EXPECT_EQ(arguments_file_text(*fetch, "/s", "/a b/m.json"),
-            "fetch /s/steps/" + fetch->key.hex() + "\n--hint mirrors='/a b/m.json'\n--hint archive=debian\n--hint path=" +
-                lock.packages[0].path + "\nsha256=" + std::string(fetch->step.required("sha256")) +
+            "fetch /s/steps/" + fetch->key.hex() +
+                "\n--hint mirrors='/a b/m.json'\n--hint archive=debian\n--hint path=" + lock.packages[0].path +
+                "\nsha256=" + std::string(fetch->step.required("sha256")) +
                 "\nsize=" + std::string(fetch->step.required("size")) + "\n--\n");
 }
 
@@ -278,4 +283,4 @@ TEST(LocalText, RefusesWhatNinjaCanNotHold) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -18,7 +18,11 @@
 #include "generator/manifest/manifest.hpp"
 #include "sample_lock.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
+using namespace manifest;
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,4 +123,4 @@ TEST_F(LockProperty, WhatNobodyCouldReadIsNotWritten) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

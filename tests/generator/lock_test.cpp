@@ -16,7 +16,10 @@
 #include "sample_lock.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace lock;
+using namespace manifest;
 namespace {
 
 using karapace::testing::expect_golden;
@@ -248,4 +251,4 @@ TEST_F(ForeignProject, CanNotMakeLockingWait) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

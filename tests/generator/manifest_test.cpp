@@ -6,7 +6,9 @@
 #include "base/error.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace manifest;
 namespace {
 
 Manifest parse(std::string_view rest) {
@@ -48,11 +50,10 @@ TEST(Manifest, VersionsOfDistributionsAreTheirSuites) {
 
 TEST(Manifest, ArchiveIsKnownByItsDigestWhereverItLies) {
   std::string digest(64, 'a');
-  for (std::string_view location : {"rootfs.tar", "images/r.tar.gz", "/srv/r.tgz", "https://mirror.invalid/r.tar.xz",
-                                    "r.txz", "r.tar.zst"}) {
-    auto manifest = parse_manifest("manifest_version = 1\n[base]\nimage = \"" + std::string(location) +
-                                       "\"\nsha256 = \"" + digest + "\"",
-                                   "m");
+  for (std::string_view location :
+       {"rootfs.tar", "images/r.tar.gz", "/srv/r.tgz", "https://mirror.invalid/r.tar.xz", "r.txz", "r.tar.zst"}) {
+    auto manifest = parse_manifest(
+        "manifest_version = 1\n[base]\nimage = \"" + std::string(location) + "\"\nsha256 = \"" + digest + "\"", "m");
     EXPECT_EQ(std::get<BaseArchive>(manifest.base).location, location);
     EXPECT_EQ(text(manifest.base), "sha256:" + digest);
   }
@@ -110,8 +111,8 @@ TEST(Manifest, RepositoriesAreSortedAndTheirComponentsToo) {
       "[repositories.alpha]\nuri = \"http://mirror.invalid\"\nkey = \"./k/a.gpg\"\nsuite = \"a/updates\"\n"
       "components = [\"main\", \"contrib\", \"main\"]\n");
   ASSERT_EQ(manifest.repositories.size(), 2u);
-  EXPECT_EQ(manifest.repositories[0], (RepositoryRequest{"alpha", "http://mirror.invalid", "k/a.gpg", "a/updates",
-                                                         {"contrib", "main"}}));
+  EXPECT_EQ(manifest.repositories[0],
+            (RepositoryRequest{"alpha", "http://mirror.invalid", "k/a.gpg", "a/updates", {"contrib", "main"}}));
   EXPECT_EQ(manifest.repositories[1],
             (RepositoryRequest{"zeta", "https://mirror.invalid/z", "z.asc", "stable", {"main"}}));
 }
@@ -124,9 +125,12 @@ TEST(Manifest, DefaultsOfLaterKeysAreAccepted) {
 }
 
 TEST(Manifest, ManifestsThatMeanTheSameAreEqual) {
-  auto one = parse_manifest("manifest_version = 1\nsystem.packages = [\"git\", \"curl\"]\nbase.image = \"ubuntu/noble\"", "m");
-  auto two = parse_manifest("manifest_version = 1\n[system]\npackages = [\"curl\", \" git\", \"git\"]\nrecommends = false\n[base]\n"
-                            "image = \"ubuntu/24.04\"\n", "m");
+  auto one =
+      parse_manifest("manifest_version = 1\nsystem.packages = [\"git\", \"curl\"]\nbase.image = \"ubuntu/noble\"", "m");
+  auto two = parse_manifest(
+      "manifest_version = 1\n[system]\npackages = [\"curl\", \" git\", \"git\"]\nrecommends = false\n[base]\n"
+      "image = \"ubuntu/24.04\"\n",
+      "m");
   EXPECT_EQ(one, two);
 }
 
@@ -157,4 +161,4 @@ TEST(Manifest, SyntaxErrorTellsItsPlace) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -9,7 +9,10 @@
 #include "sample_lock.hpp"
 #include "timing_sample.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace timing;
 namespace {
 
 using karapace::testing::built_one_by_one;
@@ -174,4 +177,4 @@ TEST(Amounts, ReadWell) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -7,7 +7,9 @@
 #include "generator/timing/last_run.hpp"
 #include "timing_sample.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace timing;
 namespace {
 
 using karapace::testing::log_line;
@@ -183,4 +185,4 @@ TEST(LastRun, OfHitsAloneIsFoundByTheOrder) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

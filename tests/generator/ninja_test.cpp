@@ -18,7 +18,10 @@
 #include "sample_lock.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace lock;
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,8 +73,7 @@ printf '%s\n' "$@" > "$2"
                 .sources = {directory_ / "karapace.toml"}};
     for (const auto& edge : graph.edges) {
       if (edge.step.kind != StepKind::environment) continue;
-      local.environments.push_back(
-          {"my project", *EnvironmentId::from_hex(edge.step.required("lock")), edge.key});
+      local.environments.push_back({"my project", *EnvironmentId::from_hex(edge.step.required("lock")), edge.key});
     }
     fs::create_directories(local.arguments);
     for (const auto& edge : graph.edges) {
@@ -237,4 +239,4 @@ TEST_F(Ninja, SamuraiReadsTheSameGraph) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

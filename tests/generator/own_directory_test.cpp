@@ -12,7 +12,9 @@
 #include "base/file.hpp"
 #include "tests/base/temporary_directory.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace project;
 namespace {
 
 class ControlFile : public ::testing::Test {
@@ -95,4 +97,4 @@ TEST_F(ControlFile, ThatOthersMayWriteIsMadeAnew) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -13,7 +13,10 @@
 #include "sample_lock.hpp"
 #include "timing_sample.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace timing;
 namespace {
 
 using karapace::testing::expect_golden;
@@ -182,4 +185,4 @@ TEST(Trace, TheChainEndsWithTheBuild) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

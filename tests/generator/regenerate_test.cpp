@@ -13,7 +13,11 @@
 #include "store/reference.hpp"
 #include "store/root.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace graph;
+using namespace manifest;
+using namespace project;
 namespace {
 
 constexpr std::string_view nothing_to_do = "ninja: no work to do.\n";
@@ -434,4 +438,4 @@ TEST_F(Gen, NewManifestsAreGoodOnes) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -11,7 +11,10 @@
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace lock;
+using namespace manifest;
 namespace {
 
 namespace fs = std::filesystem;
@@ -57,4 +60,4 @@ TEST(Rejects, ManifestsAreRefusedWithTheExactMessage) {
 TEST(Rejects, LocksAreRefusedWithTheExactMessage) { expect_refused(corpus("lock", ".lock"), ErrorKind::lock); }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

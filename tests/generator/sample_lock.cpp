@@ -7,7 +7,7 @@
 
 namespace karapace::testing {
 
-using namespace karapace::generator;
+using namespace lock;
 
 LockedPackage sample_package(std::string_view name, std::string_view version) {
   LockedPackage package;

@@ -11,12 +11,12 @@
 namespace karapace::testing {
 
 /// A package whose digest is made of its name and version.
-generator::LockedPackage sample_package(std::string_view name, std::string_view version = "1.0-1");
+lock::LockedPackage sample_package(std::string_view name, std::string_view version = "1.0-1");
 /// debian/bookworm with the base packages libc6 and dpkg, and `packages` on top.
-generator::Lock sample_lock(const std::vector<std::string>& packages);
+lock::Lock sample_lock(const std::vector<std::string>& packages);
 /// The same base, and one of everything a lock can hold.
-generator::Lock sample_lock_with_everything();
+lock::Lock sample_lock_with_everything();
 /// A root file system archive with `packages` on top.
-generator::Lock sample_archive_lock(const std::vector<std::string>& packages);
+lock::Lock sample_archive_lock(const std::vector<std::string>& packages);
 
 }  // namespace karapace::testing

@@ -8,14 +8,17 @@
 #include "store/root.hpp"
 #include "store/shown.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace project;
 namespace {
 
 TEST_F(Gen, MakesNoNewGraphWhereASessionMayWrite) {
   auto opened = store::Store::open(store(), store::Store::Access::create);
   // As a session does with the directories that it shows: here the one above the project.
   std::optional shown = store::note_shown(opened, store::shown_name(directory_));
-  for (const char* command : {"karapace gen --frozen", "karapace gen --frozen -C build", "karapace gen --frozen --cmake"}) {
+  for (const char* command :
+       {"karapace gen --frozen", "karapace gen --frozen -C build", "karapace gen --frozen --cmake"}) {
     auto refused = shell(command);
     EXPECT_NE(refused.status, 0) << command;
     EXPECT_NE(refused.output.find("a session runs that may write to " + directory_.native()), std::string::npos)
@@ -91,4 +94,4 @@ TEST_F(Gen, ControlFilesAreWhatTheHostBelieves) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace manifest;
 namespace {
 
 constexpr std::array<std::string_view, 4> known = {"packages", "recommends", "base", "run"};
@@ -26,4 +28,4 @@ TEST(Suggestion, StaysSilentAboutForeignWords) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

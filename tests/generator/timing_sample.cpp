@@ -9,7 +9,8 @@
 
 namespace karapace::testing {
 
-using namespace karapace::generator;
+using namespace graph;
+using namespace timing;
 
 std::string log_line(int start, int end, std::int64_t stamp_ns, const std::string& output, std::uint64_t command) {
   return fmt::format("{}\t{}\t{}\t{}\t{:x}\n", start, end, stamp_ns, output, command);

@@ -14,9 +14,9 @@ std::string log_line(int start, int end, std::int64_t stamp_ns, const std::strin
 
 /// Builds the graph's steps one after the other, step i taking 10 * (i + 1) ms, and returns what that leaves. The run
 /// begins at `begin_ns`, a wall clock.
-generator::Evidence built_one_by_one(const generator::Graph& graph, std::int64_t begin_ns);
+timing::Evidence built_one_by_one(const graph::Graph& graph, std::int64_t begin_ns);
 
 /// Two environments, "app" and "ci", with a base and some packages in common.
-generator::MeasuredGraph sample_measured_graph();
+timing::MeasuredGraph sample_measured_graph();
 
 }  // namespace karapace::testing

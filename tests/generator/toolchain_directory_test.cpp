@@ -11,7 +11,9 @@
 #include "generator/project/toolchain_text.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
+
+using namespace project;
 namespace {
 
 namespace fs = std::filesystem;
@@ -140,4 +142,4 @@ TEST_F(ToolchainDirectory, IsNotReachedThroughALinkThatASessionMayHaveMade) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

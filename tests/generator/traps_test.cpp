@@ -4,7 +4,7 @@
 #include "base/file.hpp"
 #include "gen_fixture.hpp"
 
-namespace karapace::generator {
+namespace karapace::tests {
 namespace {
 
 /// What a session left in the project in place of something of ours: a directory elsewhere with something dear in it.
@@ -245,4 +245,4 @@ TEST_F(Traps, ADirectoryOfSomebodyElseIsRefused) {
 }
 
 }  // namespace
-}  // namespace karapace::generator
+}  // namespace karapace::tests

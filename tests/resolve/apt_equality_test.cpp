@@ -25,8 +25,8 @@
 namespace karapace::testing {
 namespace {
 
-using generator::Recommends;
-using generator::ResolveRequest;
+using resolve::Recommends;
+using resolve::ResolveRequest;
 using Versions = std::map<std::string, std::string>;
 
 unsigned number_from(const char* variable, unsigned otherwise) {
@@ -34,7 +34,7 @@ unsigned number_from(const char* variable, unsigned otherwise) {
   return text == nullptr ? otherwise : static_cast<unsigned>(std::stoul(text));
 }
 
-Versions versions_of(const std::vector<generator::LockedPackage>& packages) {
+Versions versions_of(const std::vector<lock::LockedPackage>& packages) {
   Versions versions;
   for (const auto& package : packages) versions[package.name] = package.version;
   return versions;
@@ -58,8 +58,10 @@ std::string difference(const Versions& ours, const Versions& theirs) {
   std::string text;
   for (const auto& [name, version] : ours) {
     const auto other = theirs.find(name);
-    if (other == theirs.end()) text += fmt::format(" +{}", name);
-    else if (other->second != version) text += fmt::format(" {}({} != {})", name, version, other->second);
+    if (other == theirs.end())
+      text += fmt::format(" +{}", name);
+    else if (other->second != version)
+      text += fmt::format(" {}({} != {})", name, version, other->second);
   }
   for (const auto& [name, version] : theirs) {
     if (!ours.contains(name)) text += fmt::format(" -{}", name);
@@ -74,10 +76,10 @@ class AgainstTheArchive : public ::testing::Test {
             .suite = "bookworm",
             .architecture = "amd64",
             .packages = std::move(packages),
-            .mirrors = generator::find_mirrors({.distribution = "debian",
-                                                .architecture = "amd64",
-                                                .configuration = generator::default_configuration_file(),
-                                                .cache = directory.path()}),
+            .mirrors = resolve::find_mirrors({.distribution = "debian",
+                                              .architecture = "amd64",
+                                              .configuration = resolve::default_configuration_file(),
+                                              .cache = directory.path()}),
             .cache = directory.path()};
   }
 
@@ -114,7 +116,7 @@ class AgainstTheArchive : public ::testing::Test {
 };
 
 TEST_F(AgainstTheArchive, ChoosesWhatAptGetWouldInstall) {
-  generator::resolve(request({}));
+  resolve::resolve(request({}));
   const auto all = names();
   std::mt19937 random(number_from("KARAPACE_EQUALITY_SEED", 1));
   const unsigned sets = number_from("KARAPACE_EQUALITY_SETS", 60);
@@ -128,7 +130,7 @@ TEST_F(AgainstTheArchive, ChoosesWhatAptGetWouldInstall) {
     std::optional<Versions> ours;
     std::string message;
     try {
-      ours = versions_of(generator::resolve(wanted).packages);
+      ours = versions_of(resolve::resolve(wanted).packages);
     } catch (const LockError& error) {
       message = error.what();
     }
@@ -147,7 +149,7 @@ TEST_F(AgainstTheArchive, ChoosesWhatAptGetWouldInstall) {
 TEST_F(AgainstTheArchive, BootstrapsWhatMmdebstrapCallsMinbase) {
   if (geteuid() != 0) GTEST_SKIP() << "mmdebstrap --simulate needs root or a user namespace";
   if (run({"mmdebstrap", "--version"}).status != 0) GTEST_SKIP() << "mmdebstrap is not installed";
-  const auto base = versions_of(generator::resolve(request({})).base);
+  const auto base = versions_of(resolve::resolve(request({})).base);
   const auto sources = session() / "etc" / "sources.list.d" / "karapace.sources";
   const auto outcome = run({"mmdebstrap", "--variant=minbase", "--simulate", "--verbose", "--architectures=amd64",
                             "--aptopt=Acquire::Check-Valid-Until false", "--aptopt=APT::Sandbox::User \"root\"",

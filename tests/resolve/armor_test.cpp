@@ -10,7 +10,7 @@
 namespace karapace::testing {
 namespace {
 
-using resolve_deb::binary_keyring;
+using resolve::deb::binary_keyring;
 
 struct Exported {
   TemporaryDirectory directory;

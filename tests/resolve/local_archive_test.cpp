@@ -13,9 +13,9 @@
 namespace karapace::testing {
 namespace {
 
-using generator::LockedPackage;
-using generator::Recommends;
-using generator::Upgrade;
+using lock::LockedPackage;
+using resolve::Recommends;
+using resolve::Upgrade;
 
 class Resolving : public ResolveFixture {};
 
@@ -130,8 +130,7 @@ TEST_F(Resolving, LooksBehindADependencyThatCannotBeInstalled) {
   archive.add(suite, {.name = "middle", .fields = "Depends: gone (>= 3)\n"});
   archive.publish(suite);
   const auto message = refusal<LockError>(request({"tool"}));
-  EXPECT_NE(message.find("  middle depends on gone (>= 3), but gone is not in these repositories\n"),
-            std::string::npos)
+  EXPECT_NE(message.find("  middle depends on gone (>= 3), but gone is not in these repositories\n"), std::string::npos)
       << message;
 }
 
@@ -151,7 +150,7 @@ TEST_F(Resolving, InstallsRecommendedPackagesOnlyWhenAsked) {
   EXPECT_EQ(text(resolve({"tool"}).packages), "tool 1.0");
   auto wanted = request({"tool"});
   wanted.recommends = Recommends::yes;
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   EXPECT_EQ(resolution.packages.size(), 2U) << text(resolution.packages);
 }
 
@@ -160,26 +159,26 @@ TEST_F(Resolving, KeepsTheVersionsOfTheLockThereWas) {
   archive.add(suite, {.name = "libtool", .version = "1.0"});
   archive.publish(suite);
   auto wanted = request({"tool"});
-  wanted.keep = generator::resolve(wanted).packages;
+  wanted.keep = resolve::resolve(wanted).packages;
   archive.add(suite, {.name = "tool", .version = "1.1", .fields = "Depends: libtool\n"});
   archive.add(suite, {.name = "libtool", .version = "1.1"});
   archive.publish(suite);
-  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.0 tool 1.0");
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "libtool 1.0 tool 1.0");
   wanted.upgrade = {.scope = Upgrade::Scope::named, .names = {"libtool"}};
-  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.1 tool 1.0");
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "libtool 1.1 tool 1.0");
   wanted.upgrade = {.scope = Upgrade::Scope::everything, .names = {}};
-  EXPECT_EQ(text(generator::resolve(wanted).packages), "libtool 1.1 tool 1.1");
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "libtool 1.1 tool 1.1");
 }
 
 TEST_F(Resolving, SaysWhichKeptVersionsVanished) {
   archive.add(suite, {.name = "tool", .version = "1.0"});
   archive.publish(suite);
   auto wanted = request({"tool"});
-  wanted.keep = generator::resolve(wanted).packages;
+  wanted.keep = resolve::resolve(wanted).packages;
   archive.remove(suite, "tool_1.0");
   archive.add(suite, {.name = "tool", .version = "1.1"});
   archive.publish(suite);
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   EXPECT_EQ(text(resolution.packages), "tool 1.1");
   EXPECT_EQ(resolution.notes, std::vector<std::string>{"tool 1.0 is no longer in sid: 1.1"});
 }
@@ -188,15 +187,14 @@ TEST_F(Resolving, LetsAKeptVersionGoWhenANewPackageNeedsAnother) {
   archive.add(suite, {.name = "libtool", .version = "1.0"});
   archive.publish(suite);
   auto wanted = request({"libtool"});
-  wanted.keep = generator::resolve(wanted).packages;
+  wanted.keep = resolve::resolve(wanted).packages;
   archive.add(suite, {.name = "libtool", .version = "2.0"});
   archive.add(suite, {.name = "tool", .fields = "Depends: libtool (>= 2.0)\n"});
   archive.publish(suite);
   wanted.packages = {"libtool", "tool"};
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   EXPECT_EQ(text(resolution.packages), "libtool 2.0 tool 1.0");
-  EXPECT_EQ(resolution.notes,
-            std::vector<std::string>{"libtool 1.0 could not stay with the other packages: 2.0"});
+  EXPECT_EQ(resolution.notes, std::vector<std::string>{"libtool 1.0 could not stay with the other packages: 2.0"});
 }
 
 TEST_F(Resolving, CountsTheBaseArchivesPackagesAsInstalled) {
@@ -209,7 +207,7 @@ TEST_F(Resolving, CountsTheBaseArchivesPackagesAsInstalled) {
       "Description: x\n\n"
       "Package: libc\nStatus: install ok installed\nVersion: 0.5\nArchitecture: amd64\nMulti-Arch: same\n"
       "Maintainer: x\nDescription: x\n\n";
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   EXPECT_TRUE(resolution.base.empty());
   // The old libtool satisfies the dependency and stays; the old libc does not, and its upgrade is part of the lock.
   EXPECT_EQ(text(resolution.packages), "libc 1.0 tool 1.0");
@@ -221,7 +219,7 @@ TEST_F(Resolving, WorksForAForeignArchitecture) {
   archive.publish(suite);
   auto wanted = request({"tool"});
   wanted.architecture = "arm64";
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.packages.size(), 1U);
   EXPECT_EQ(resolution.packages.front().architecture, "arm64");
   EXPECT_EQ(resolution.repositories.front().indexes.front().path, "main/binary-arm64/Packages");
@@ -251,7 +249,7 @@ TEST_F(Resolving, DatesAStableReleaseByItsNewestPart) {
   auto wanted = request({});
   wanted.mirrors.archives["debian-security"] = {security.url()};
   wanted.mirrors.keyrings["debian-security"] = directory.path() / "archive.gpg";
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.repositories.size(), 3U);
   EXPECT_EQ(resolution.repositories[2].archive, "debian-security");
   EXPECT_NE(text(resolution.base).find("tzdata 1.0+deb12u1"), std::string::npos);
@@ -286,7 +284,7 @@ TEST_F(Resolving, ReadsUbuntusSuitesAndComponents) {
   wanted.suite = "noble";
   wanted.mirrors.archives = {{"ubuntu", {archive.url()}}};
   wanted.mirrors.keyrings = {{"ubuntu", directory.path() / "archive.gpg"}};
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.repositories.size(), 3U);
   EXPECT_EQ(resolution.repositories[1].suite, "noble-security");
   EXPECT_EQ(resolution.repositories[1].components, (std::vector<std::string>{"main", "universe"}));
@@ -308,7 +306,7 @@ TEST_F(Resolving, WorksForAnOrdinaryUser) {
   if (child == 0) {
     if (setgroups(0, nullptr) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0) _exit(2);
     try {
-      _exit(generator::resolve(wanted).base.size() == 4 ? 0 : 3);
+      _exit(resolve::resolve(wanted).base.size() == 4 ? 0 : 3);
     } catch (const std::exception& error) {
       write_all(STDERR_FILENO, error.what(), "standard error");
       _exit(1);
@@ -348,9 +346,9 @@ TEST_F(Resolving, RefusesWordsThatCouldChangeAptsConfiguration) {
   archive.publish(suite);
   auto wanted = request({});
   wanted.suite = "sid\nTrusted: yes";
-  EXPECT_THROW(generator::resolve(wanted), LockError);
+  EXPECT_THROW(resolve::resolve(wanted), LockError);
   wanted.suite = "../sid";
-  EXPECT_THROW(generator::resolve(wanted), LockError);
+  EXPECT_THROW(resolve::resolve(wanted), LockError);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace karapace::testing {
 namespace {
 
-using namespace generator;
+using namespace resolve;
 using Urls = std::vector<std::string>;
 
 class FindingMirrors : public ::testing::Test {
@@ -95,14 +95,12 @@ TEST_F(FindingMirrors, TakesAdditionalRepositoriesFromTheManifest) {
 TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
   EXPECT_EQ(refusal("[mirors]\n"),
             "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings] and [mirrors]");
-  EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"),
-            "config.toml:2:10: \"debian\" must be a string or a list of strings");
+  EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"), "config.toml:2:10: \"debian\" must be a string or a list of strings");
   EXPECT_EQ(refusal("[mirrors]\ndebian = \"example.invalid\"\n"),
             "config.toml:2:10: \"example.invalid\" is not a mirror's URL; it must begin with http://, https:// or "
             "file:/// and have no spaces");
   EXPECT_EQ(refusal("[mirrors]\ndebian = []\n"), "config.toml:2:10: \"debian\" needs at least one mirror");
-  EXPECT_EQ(refusal("[acquisition]\nretries = -1\n"),
-            "config.toml:2:11: \"retries\" must be a number from 0 to 86400");
+  EXPECT_EQ(refusal("[acquisition]\nretries = -1\n"), "config.toml:2:11: \"retries\" must be a number from 0 to 86400");
   EXPECT_EQ(refusal("[acquisition]\nspeed = 1\n").substr(0, 56),
             "config.toml:2:1: unknown key \"speed\" in [acquisition]; k");
   EXPECT_EQ(refusal("[keyrings]\ndebian = \"site.gpg\"\n"), "config.toml:2:10: \"debian\" must be an absolute path");

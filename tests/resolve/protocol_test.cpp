@@ -6,7 +6,8 @@
 namespace karapace::testing {
 namespace {
 
-using namespace generator;
+using namespace lock;
+using namespace resolve;
 
 Sha256 some_sha256() { return *Sha256::from_hex(std::string(64, 'a')); }
 

@@ -27,17 +27,17 @@ class ResolveFixture : public ::testing::Test {
     archive.add(suite, {.name = "apt", .architecture = "amd64", .fields = "Depends: libc (>= 1.0), tzdata\n"});
   }
 
-  generator::ResolveRequest request(std::vector<std::string> packages) const {
-    generator::ResolveRequest wanted{.distribution = "debian",
-                                     .suite = suite.name,
-                                     .architecture = "amd64",
-                                     .base_status = {},
-                                     .packages = std::move(packages),
-                                     .repositories = {},
-                                     .keep = {},
-                                     .upgrade = {},
-                                     .mirrors = {},
-                                     .cache = directory.path() / "cache"};
+  resolve::ResolveRequest request(std::vector<std::string> packages) const {
+    resolve::ResolveRequest wanted{.distribution = "debian",
+                                   .suite = suite.name,
+                                   .architecture = "amd64",
+                                   .base_status = {},
+                                   .packages = std::move(packages),
+                                   .repositories = {},
+                                   .keep = {},
+                                   .upgrade = {},
+                                   .mirrors = {},
+                                   .cache = directory.path() / "cache"};
     wanted.mirrors.archives["debian"] = {archive.url()};
     wanted.mirrors.keyrings["debian"] = directory.path() / "archive.gpg";
     wanted.mirrors.acquisition.retries = 0;
@@ -45,12 +45,12 @@ class ResolveFixture : public ::testing::Test {
     return wanted;
   }
 
-  generator::Resolution resolve(std::vector<std::string> packages) const {
-    return generator::resolve(request(std::move(packages)));
+  resolve::Resolution resolve(std::vector<std::string> packages) const {
+    return resolve::resolve(request(std::move(packages)));
   }
 
   /// "name version name version ...", in the order given.
-  static std::string text(const std::vector<generator::LockedPackage>& packages) {
+  static std::string text(const std::vector<lock::LockedPackage>& packages) {
     std::string all;
     for (const auto& package : packages) {
       all += (all.empty() ? "" : " ") + package.name + " " + package.version;
@@ -60,9 +60,9 @@ class ResolveFixture : public ::testing::Test {
 
   /// The message of the error that resolving ends with.
   template <class ExpectedError>
-  static std::string refusal(const generator::ResolveRequest& wanted) {
+  static std::string refusal(const resolve::ResolveRequest& wanted) {
     try {
-      generator::resolve(wanted);
+      resolve::resolve(wanted);
     } catch (const ExpectedError& error) {
       return error.what();
     } catch (const Error& error) {

@@ -7,13 +7,13 @@
 namespace karapace::testing {
 namespace {
 
-using resolve_deb::valid_signers;
+using resolve::deb::valid_signers;
 
 const std::string primary = "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8";
 
 std::string valid(const std::string& hash_algorithm) {
-  return "[GNUPG:] VALIDSIG 4CB50190207B4758A3F73A796ED0E7B82643E131 2026-07-11 1783764000 0 4 0 1 " +
-         hash_algorithm + " 01 " + primary + "\n";
+  return "[GNUPG:] VALIDSIG 4CB50190207B4758A3F73A796ED0E7B82643E131 2026-07-11 1783764000 0 4 0 1 " + hash_algorithm +
+         " 01 " + primary + "\n";
 }
 const std::string good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG 6ED0E7B82643E131 Archive\n";
 
@@ -26,8 +26,9 @@ TEST(Signature, CountsASignerOnce) {
 }
 
 TEST(Signature, IsJudgedByItselfAmongOthers) {
-  const std::string missing = "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG 0123456789ABCDEF 1 8 01 1783764000 9 -\n"
-                              "[GNUPG:] NO_PUBKEY 0123456789ABCDEF\n";
+  const std::string missing =
+      "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG 0123456789ABCDEF 1 8 01 1783764000 9 -\n"
+      "[GNUPG:] NO_PUBKEY 0123456789ABCDEF\n";
   EXPECT_EQ(valid_signers(missing + good + valid("8")), std::vector<std::string>{primary});
   EXPECT_EQ(valid_signers(good + valid("8") + missing), std::vector<std::string>{primary});
   EXPECT_TRUE(valid_signers(missing).empty());

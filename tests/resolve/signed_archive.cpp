@@ -25,8 +25,8 @@ Keys::Keys(std::filesystem::path home) : home_(std::move(home)) {
 Keys::~Keys() { run({"gpgconf", "--homedir", home_.string(), "--kill", "all"}); }
 
 std::vector<std::string> Keys::gpg(std::vector<std::string> arguments) const {
-  std::vector<std::string> words{"gpg", "--homedir", home_.string(), "--batch", "--yes", "--no-tty", "--quiet",
-                                 "--pinentry-mode", "loopback", "--passphrase", ""};
+  std::vector<std::string> words{"gpg",     "--homedir",       home_.string(), "--batch",      "--yes", "--no-tty",
+                                 "--quiet", "--pinentry-mode", "loopback",     "--passphrase", ""};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return words;
 }
@@ -106,12 +106,11 @@ void SignedArchive::write_release(const TestSuite& suite) const {
   const auto dists = root_ / "dists" / suite.name;
   std::filesystem::remove(release(suite));
   std::filesystem::remove(in_release(suite));
-  std::string text = must_run({"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.name, "-o",
-                               "APT::FTPArchive::Release::Suite=" + suite.name, "-o",
-                               "APT::FTPArchive::Release::Components=" + suite.component, "-o",
-                               fmt::format("APT::FTPArchive::Release::Architectures={}",
-                                           fmt::join(suite.architectures, " ")),
-                               "release", dists.string()});
+  std::string text = must_run(
+      {"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.name, "-o",
+       "APT::FTPArchive::Release::Suite=" + suite.name, "-o", "APT::FTPArchive::Release::Components=" + suite.component,
+       "-o", fmt::format("APT::FTPArchive::Release::Architectures={}", fmt::join(suite.architectures, " ")), "release",
+       dists.string()});
   if (!suite.date.empty()) {
     const auto begin = text.find("Date: ");
     text.replace(begin, text.find('\n', begin) - begin, "Date: " + suite.date);

@@ -10,13 +10,13 @@
 namespace karapace::testing {
 namespace {
 
-using generator::AdditionalRepository;
-using generator::ValidUntil;
+using resolve::AdditionalRepository;
+using resolve::ValidUntil;
 
 class Trusting : public ResolveFixture {
  protected:
   /// An additional repository "extra" with one package, signed by "archive" or by its own key.
-  AdditionalRepository add_extra(generator::ResolveRequest& wanted, const std::string& signer,
+  AdditionalRepository add_extra(resolve::ResolveRequest& wanted, const std::string& signer,
                                  const std::filesystem::path& key) {
     SignedArchive extra(directory.path() / "extra", keys);
     const TestSuite extra_suite{.name = "stable", .component = "tools", .signers = {signer}};
@@ -106,10 +106,10 @@ TEST_F(Trusting, RefusesAnExpiredReleaseUnlessTold) {
             "in config.toml");
   auto wanted = request({});
   wanted.valid_until = ValidUntil::ignore;
-  EXPECT_EQ(generator::resolve(wanted).base.size(), 4U);
+  EXPECT_EQ(resolve::resolve(wanted).base.size(), 4U);
   wanted.valid_until = ValidUntil::check;
   wanted.mirrors.acquisition.check_valid_until = false;
-  EXPECT_EQ(generator::resolve(wanted).base.size(), 4U);
+  EXPECT_EQ(resolve::resolve(wanted).base.size(), 4U);
 }
 
 TEST_F(Trusting, RefusesAReleaseFromTheFuture) {
@@ -137,7 +137,7 @@ TEST_F(Trusting, TakesPackagesFromAnAdditionalRepositoryWithAnArmoredKey) {
   keys.export_armored("extra", directory.path() / "extra.asc");
   auto wanted = request({"extra-tool"});
   wanted.repositories = {add_extra(wanted, "extra", directory.path() / "extra.asc")};
-  const auto resolution = generator::resolve(wanted);
+  const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.packages.size(), 1U);
   EXPECT_EQ(resolution.packages.front().archive, "extra");
   ASSERT_EQ(resolution.repositories.size(), 2U);
@@ -207,7 +207,7 @@ TEST_F(Trusting, AsksTheNextMirrorWhenOneDoesNotAnswer) {
   archive.publish(suite);
   auto wanted = request({});
   wanted.mirrors.archives["debian"] = {"http://127.0.0.1:9/debian", archive.url()};
-  EXPECT_EQ(generator::resolve(wanted).base.size(), 4U);
+  EXPECT_EQ(resolve::resolve(wanted).base.size(), 4U);
 }
 
 TEST_F(Trusting, NamesThePackageThatBringsAMissingKeyring) {

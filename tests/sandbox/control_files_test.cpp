@@ -9,7 +9,7 @@
 #include "session_fixture.hpp"
 #include "store/shown.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -21,7 +21,7 @@ class ControlFiles : public Sessions {
     fs::create_directory(project());
     std::ofstream(graph()) << "graph\n";
     request.binds = {project()};
-    request.control_files = [this](const std::vector<fs::path>&) { return runtime::ControlFiles{{graph()}, {}}; };
+    request.control_files = [this](const std::vector<fs::path>&) { return sandbox::ControlFiles{{graph()}, {}}; };
   }
   fs::path project() const { return directory / "project"; }
   fs::path graph() const { return project() / "build.ninja"; }
@@ -53,8 +53,8 @@ TEST_P(ControlFiles, AndDirectoriesThatMayBeWrittenAreNotedWhileASessionRuns) {
   const auto looked_at = directory / "looked at";
   fs::create_directory(looked_at);
   request.read_only_binds = {looked_at};
-  const auto session = start("touch " + (project() / "begun").string() + "; while [ ! -e " + (project() / "end").string() +
-                                 " ]; do sleep 0.05; done",
+  const auto session = start("touch " + (project() / "begun").string() + "; while [ ! -e " +
+                                 (project() / "end").string() + " ]; do sleep 0.05; done",
                              request);
   for (int i = 0; i < 200 && !fs::exists(project() / "begun"); ++i) std::this_thread::sleep_for(50ms);
   const auto opened = store::Store::open(store_root(), store::Store::Access::read_only);
@@ -82,4 +82,4 @@ TEST_P(ControlFiles, ThatSomebodyKeepsLockedKeepASessionFromBeginning) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -6,7 +6,7 @@
 #include "store/identifiers.hpp"
 #include "store/pins.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 using SessionFiles = SandboxFixture;
@@ -48,4 +48,4 @@ TEST_F(SessionFiles, AFailedStepCanBeLookedAtAgain) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -6,7 +6,7 @@
 #include "base/file.hpp"
 #include "sandbox_fixture.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -90,7 +90,10 @@ TEST_F(HostView, NothingOfTheHiddenCanBeSeenOrMovedIntoSight) {
 TEST_F(HostView, ControlFilesAreReadOnlyByEveryName) {
   fs::create_symlink("control", shown / "link");
   const auto outcome = run_limited(
-      {.hidden = std::nullopt, .read_only = {shown / "control", shown / "link"}, .shown = {shown}, .followed = {shown / "link"}},
+      {.hidden = std::nullopt,
+       .read_only = {shown / "control", shown / "link"},
+       .shown = {shown},
+       .followed = {shown / "link"}},
       "echo x > control; echo x > link; rm control; rm link; mv control y; echo z > z; mv z control; cat link; "
       "chmod 777 control");
   EXPECT_EQ(outcome.error, "");
@@ -106,7 +109,9 @@ TEST_F(HostView, LinksThatPeopleMadeAreFollowedOnlyWhereNothingCanLeadThemElsewh
   const auto operations = [&](const fs::path& target) {
     fs::remove(shown / "link");
     fs::create_symlink(target, shown / "link");
-    return host_operations(HostMounts::read(), {.hidden = std::nullopt, .read_only = {shown / "link"}, .shown = {shown}, .followed = {shown / "link"}});
+    return host_operations(
+        HostMounts::read(),
+        {.hidden = std::nullopt, .read_only = {shown / "link"}, .shown = {shown}, .followed = {shown / "link"}});
   };
   const auto paths = [](const std::vector<HostOperation>& all) {
     std::vector<std::string> names;
@@ -123,7 +128,8 @@ TEST_F(HostView, LinksThatPeopleMadeAreFollowedOnlyWhereNothingCanLeadThemElsewh
   for (const fs::path& any : {fs::path("s/sub/../m"), deep / "m", fs::path("link"), fs::path("cfg/m")}) {
     fs::remove(shown / "own");
     fs::create_symlink(any, shown / "own");
-    EXPECT_EQ(paths(host_operations(HostMounts::read(), {.hidden = std::nullopt, .read_only = {shown / "own"}, .shown = {shown}})),
+    EXPECT_EQ(paths(host_operations(HostMounts::read(),
+                                    {.hidden = std::nullopt, .read_only = {shown / "own"}, .shown = {shown}})),
               std::vector<std::string>{"own"});
   }
 }
@@ -142,4 +148,4 @@ TEST_F(HostView, ASandboxIsRefusedWhenWhatIsToBeHiddenWasExchanged) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -4,7 +4,7 @@
 
 #include "sandbox_fixture.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -75,4 +75,4 @@ TEST_P(OwnersOfFiles, PathsThroughProcFailAsTheyWouldWithoutRecords) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -64,7 +64,7 @@ int owners() {
   ::close(make("/owned/shadow", 0640));
   const int replacement = make("/owned/shadow+", 0640);
   tell("replaced", ::chown("/owned/shadow", 0, 42));
-  struct stat shown {};
+  struct stat shown{};
   ::stat("/owned/shadow", &shown);
   tell("replacement", ::fchown(replacement, shown.st_uid, shown.st_gid));
   tell("missing", ::chown("/owned/missing", 1, 1));

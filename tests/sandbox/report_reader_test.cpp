@@ -13,7 +13,7 @@
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/sandbox/init_plan.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 using init::Report;
@@ -131,4 +131,4 @@ TEST(InitPlan, ThatIsCutShortAnywhereIsRefused) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

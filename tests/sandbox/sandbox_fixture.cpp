@@ -16,7 +16,7 @@
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -157,4 +157,4 @@ void EveryUser::SetUp() {
   if (user != User::this_one) own(directory, uid_of(user));
 }
 
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

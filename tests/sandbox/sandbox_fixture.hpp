@@ -16,13 +16,13 @@
 #include "runtime/sandbox/sandbox.hpp"
 
 /// Skips a test that this machine can not run, but fails it where CI is set: there nothing may go untested.
-#define KARAPACE_SKIP_SANDBOX_TEST(reason)               \
-  {                                                      \
+#define KARAPACE_SKIP_SANDBOX_TEST(reason)                \
+  {                                                       \
     if (std::getenv("CI") != nullptr) FAIL() << (reason); \
-    GTEST_SKIP() << (reason);                            \
+    GTEST_SKIP() << (reason);                             \
   }
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 
 enum class User { this_one, with_subids, without_subids };
 
@@ -61,4 +61,4 @@ class EveryUser : public SandboxFixture, public ::testing::WithParamInterface<Us
   void SetUp() override;
 };
 
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -15,14 +15,14 @@
 #include "base/sibling_programs.hpp"
 #include "sandbox_fixture.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 bool is_whiteout(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   return ::lstat(path.c_str(), &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == 0;
 }
 
@@ -90,7 +90,7 @@ TEST_P(EveryUser, ChangesOfOwnerSucceed) {
                                 "bad descriptor: Bad file descriptor\n"),
             std::string::npos)
       << outcome.output;
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((upper / "owned/set-id").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0755u);
   ASSERT_EQ(::stat((upper / "owned/mandatory").c_str(), &status), 0);
@@ -143,9 +143,8 @@ TEST_P(EveryUser, AnImageCanNotMakeProcessOneItsCommand) {
   const auto before = fs::status(find_program("karapace-init")).permissions();
   EXPECT_NE(run_plan(linked).status, 0);
   // A process of an earlier command looks through the later one's.
-  linked.commands = {
-      shell("(while :; do for p in /proc/[0-9]*; do chmod 7777 $p/exe; done; done) 2>/dev/null & true"),
-      {{"/self"}, {}, "/", {}}};
+  linked.commands = {shell("(while :; do for p in /proc/[0-9]*; do chmod 7777 $p/exe; done; done) 2>/dev/null & true"),
+                     {{"/self"}, {}, "/", {}}};
   for (int i = 0; i < 5; ++i) run_plan(linked);
   EXPECT_EQ(fs::status(find_program("karapace-init")).permissions(), before);
 }
@@ -156,7 +155,7 @@ TEST_P(EveryUser, DevicesKeepTheirModesAndOwnersOutside) {
       "chmod 0640 /proc/keys; echo x > /dev/null && echo written");
   EXPECT_NE(outcome.output.find("/dev/full': Read-only file system"), std::string::npos) << outcome.output;
   EXPECT_NE(outcome.output.find("written"), std::string::npos) << outcome.output;
-  struct stat status {};
+  struct stat status{};
   for (const char* device : {"/dev/full", "/dev/null", "/dev/zero"}) {
     ASSERT_EQ(::stat(device, &status), 0);
     EXPECT_EQ(status.st_mode & 07777, 0666u) << device;
@@ -322,7 +321,8 @@ TEST_F(Sandbox, StreamsOutput) {
   ::close(ends[0]);
 }
 
-/// What a command that has a terminal of its own prints, and its exit status; `answer(output)` gives the keys to type once.
+/// What a command that has a terminal of its own prints, and its exit status; `answer(output)` gives the keys to type
+/// once.
 struct OnATerminal {
   std::string output;
   int status = -1;
@@ -367,7 +367,9 @@ auto once(std::string word, std::vector<std::string> keys) {
 
 TEST_F(Sandbox, TheTerminalInsideHasTheSizeOfTheOneOutside) {
   const auto ended = on_a_terminal(
-      [&] { return run_plan(with_terminal(plan(), shell("tty; stty size; read line; echo \"got $line\"; exit 5"))).status; },
+      [&] {
+        return run_plan(with_terminal(plan(), shell("tty; stty size; read line; echo \"got $line\"; exit 5"))).status;
+      },
       once("33 101", {"hello\n"}));
   EXPECT_NE(ended.output.find("/dev/pts/0\r\n33 101\r\n"), std::string::npos) << ended.output;
   EXPECT_NE(ended.output.find("got hello"), std::string::npos) << ended.output;
@@ -447,4 +449,4 @@ TEST_F(Sandbox, FuseOverlayLeavesTheSameMarks) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

@@ -16,7 +16,7 @@
 #include "store/identifiers.hpp"
 #include "store/scan.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 
 namespace fs = std::filesystem;
 
@@ -83,4 +83,4 @@ class Sessions : public EveryUser {
   }
 };
 
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

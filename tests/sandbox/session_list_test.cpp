@@ -8,7 +8,7 @@
 #include "runtime/sys/syscalls.hpp"
 #include "session_fixture.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -84,4 +84,4 @@ TEST_P(AnySession, BeginsAnewWhereTheListNamesAProcessThatCanNotBeJoined) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

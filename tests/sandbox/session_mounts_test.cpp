@@ -4,7 +4,7 @@
 #include "session_fixture.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 TEST(SessionMounts, AProjectMayNotBeTheHomeOfEverything) {
@@ -46,9 +46,7 @@ TEST_F(SessionMountsOnDisk, AllowsTheProjectAndWhatTheUserAllows) {
 
 TEST_F(SessionMountsOnDisk, RefusesWaysOutWithTheRemedy) {
   for (const std::string& host : {std::string("../outside"), std::string("link"), (directory / "outside").string()})
-    EXPECT_EQ(message_of([&] {
-                manifest_bind({"m", host, "/m"}, policy);
-              }),
+    EXPECT_EQ(message_of([&] { manifest_bind({"m", host, "/m"}, policy); }),
               "mount m: \"" + host + "\" (really " + (directory / "outside").string() +
                   ") lies outside the project; to allow "
                   "it, add its directory to [mounts] allowed in ~/.config/karapace/config.toml");
@@ -56,17 +54,19 @@ TEST_F(SessionMountsOnDisk, RefusesWaysOutWithTheRemedy) {
 
 TEST_F(SessionMountsOnDisk, FollowsNoLinkThatASessionMayHaveMadeForThePersonsWord) {
   const auto link = directory / "project/link";
-  const auto refusal = "in \"" + link.string() + "\", \"" + link.string() +
-                       "\" is a link, which what ran in a session may have made, so it is not followed: name the place that "
-                       "it leads to (now \"" + (directory / "outside").string() + "\")";
-  EXPECT_EQ(caller_binds(link, BindAccess::read_write, policy).front().source, directory / "outside");  // nobody says so
+  const auto refusal =
+      "in \"" + link.string() + "\", \"" + link.string() +
+      "\" is a link, which what ran in a session may have made, so it is not followed: name the place that "
+      "it leads to (now \"" +
+      (directory / "outside").string() + "\")";
+  EXPECT_EQ(caller_binds(link, BindAccess::read_write, policy).front().source,
+            directory / "outside");  // nobody says so
   policy.written_by_sessions = [&](const fs::path& place) { return place == directory / "project"; };
   EXPECT_EQ(message_of([&] { caller_binds(link, BindAccess::read_write, policy); }), "--bind: " + refusal);
   fs::create_directory_symlink("project", directory / "other");  // a person's
   EXPECT_EQ(caller_binds(directory / "other/data", BindAccess::read_write, policy).front().source,
             directory / "project/data");
-  EXPECT_EQ(message_of([&] { caller_binds(directory / "other/link", BindAccess::read_write, policy); })
-                .substr(0, 11),
+  EXPECT_EQ(message_of([&] { caller_binds(directory / "other/link", BindAccess::read_write, policy); }).substr(0, 11),
             "--bind: in ");
   policy.allowed = {link};
   EXPECT_EQ(message_of([&] { manifest_bind({"m", "link", "/m"}, policy); }),
@@ -74,9 +74,7 @@ TEST_F(SessionMountsOnDisk, FollowsNoLinkThatASessionMayHaveMadeForThePersonsWor
 }
 
 TEST_F(SessionMountsOnDisk, RefusesTargetsThatAreNotPlacesForMounts) {
-  EXPECT_EQ(message_of([&] {
-              manifest_bind({"m", "data", "/"}, policy);
-            }),
+  EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/"}, policy); }),
             "mount m: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(message_of([&] { manifest_bind({"m", "data", "/x/../../srv"}, policy); }), "nothing was thrown");
   EXPECT_EQ(
@@ -103,7 +101,8 @@ TEST_F(SessionMountsOnDisk, BindsHaveTheAccessThatTheManifestGives) {
 }
 
 TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
-  EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only, {}); }), "--bind: the target \"/\" is not an absolute path below /");
+  EXPECT_EQ(message_of([&] { caller_binds("/", BindAccess::read_only, {}); }),
+            "--bind: the target \"/\" is not an absolute path below /");
   EXPECT_EQ(
       message_of([&] { caller_binds("/dev/shm", BindAccess::read_only, {}); }),
       "--bind: the target \"/dev/shm\" lies in /dev, which belongs to the sandbox; a session has its own; what is "
@@ -115,4 +114,4 @@ TEST_F(SessionMountsOnDisk, TheCallerCanNotBindWhatTheSandboxNeeds) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

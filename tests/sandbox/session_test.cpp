@@ -11,7 +11,7 @@
 #include "session_fixture.hpp"
 #include "store/environment.hpp"
 
-namespace karapace::runtime::test {
+namespace karapace::sandbox::test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -52,7 +52,8 @@ TEST_P(Sessions, LeaveTheBuildResultUntouched) {
     const auto store = store::Store::open(store_root(), store::Store::Access::read_only);
     const auto environment = store::find_environment(store, environment_id());
     const auto tree = store.layer_tree(environment->layers.front());
-    const bool untouched = fs::exists(tree / "old/file") && fs::exists(tree / "etc/passwd") && !fs::exists(tree / "etc/new");
+    const bool untouched =
+        fs::exists(tree / "old/file") && fs::exists(tree / "etc/passwd") && !fs::exists(tree / "etc/new");
     if (!untouched) throw Error("the layer has changed");
   })) << read_file(directory / "error");
 }
@@ -79,9 +80,9 @@ TEST_P(Sessions, ShowWhatTheCallerBindsAndNothingOfTheStore) {
   EXPECT_EQ(finish(start("echo x > file && cmp file " + (shared / "file").string(), request)), 0);
   EXPECT_EQ(read_file(shared / "file"), "x\n");
   request.binds = {directory};
-  EXPECT_EQ(finish(start("[ -d " + store_root().string() + " ] && [ -z \"$(ls " + store_root().string() + ")\" ]",
-                         request)),
-            0);
+  EXPECT_EQ(
+      finish(start("[ -d " + store_root().string() + " ] && [ -z \"$(ls " + store_root().string() + ")\" ]", request)),
+      0);
 }
 
 TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
@@ -93,9 +94,10 @@ TEST_P(Sessions, CanNotBindWhereAnotherSessionHasMountedAlready) {
   int status = 0;
   ::waitpid(second, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 99);
-  EXPECT_EQ(read_file(directory / "error"),
-            "another session runs in this instance, and its mounts hold: --bind needs a session of its own; end the other "
-            "one, or add --ephemeral");
+  EXPECT_EQ(
+      read_file(directory / "error"),
+      "another session runs in this instance, and its mounts hold: --bind needs a session of its own; end the other "
+      "one, or add --ephemeral");
   EXPECT_EQ(finish(start("echo > /stop")), 0);
   EXPECT_EQ(finish(first), 0);
 }
@@ -170,7 +172,8 @@ TEST_P(Sessions, OfAStoreThatCanNotBeWrittenKeepTheirChangesInMemory) {
         ::mount(nullptr, root.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
       throw Error("cannot make the store read-only");
   };
-  const std::string changes = "echo new > /new && rm -r /old && mkdir /old && [ -z \"$(ls /old)\" ] && cat /new > /kept";
+  const std::string changes =
+      "echo new > /new && rm -r /old && mkdir /old && [ -z \"$(ls /old)\" ] && cat /new > /kept";
   EXPECT_EQ(finish(start("[ $(cat /kept) = kept ] && [ ! -e /etc/group ] && " + changes, {}, read_only)), 0);
   SessionRequest ephemeral;
   ephemeral.persistence = Persistence::ephemeral;
@@ -179,4 +182,4 @@ TEST_P(Sessions, OfAStoreThatCanNotBeWrittenKeepTheirChangesInMemory) {
 }
 
 }  // namespace
-}  // namespace karapace::runtime::test
+}  // namespace karapace::sandbox::test

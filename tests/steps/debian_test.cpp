@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
-#include "runtime/steps/canonical_rules.hpp"
 #include "deb/control_file.hpp"
 #include "deb/version.hpp"
+#include "runtime/steps/canonical_rules.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -12,7 +12,8 @@ namespace {
 TEST(DebianVersion, OrdersAsDpkgDoes) {
   const char* ascending[] = {"1.0~rc1-1", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0+dfsg-1", "1.2-1", "1.10-1", "1:0.1-1"};
   for (std::size_t i = 0; i + 1 < std::size(ascending); ++i) {
-    EXPECT_TRUE(karapace::deb::compare_versions(ascending[i], ascending[i + 1]) < 0) << ascending[i] << " " << ascending[i + 1];
+    EXPECT_TRUE(karapace::deb::compare_versions(ascending[i], ascending[i + 1]) < 0)
+        << ascending[i] << " " << ascending[i + 1];
     EXPECT_TRUE(karapace::deb::compare_versions(ascending[i + 1], ascending[i]) > 0);
   }
   EXPECT_TRUE(karapace::deb::compare_versions("0:1.00-0", "1.0") == 0);
@@ -56,7 +57,8 @@ TEST(CanonicalRules, SetLaterDaysOfTheShadowFileToTheEpochs) {
             "root:*:20000:0:99999:7:::\nold:!:100:0:::::\nlocked:*::0:::::\n");
 }
 
-// One trusted certificate "a" of type "X.509" with the content "c", added at 2,000,000 ms, and its digest by Java's rule.
+// One trusted certificate "a" of type "X.509" with the content "c", added at 2,000,000 ms, and its digest by Java's
+// rule.
 std::string key_store(std::string_view date, std::string_view digest) {
   std::string text("\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1\0\0\0\2\0\1a", 19);
   text.append(date).append(std::string_view("\0\5X.509\0\0\0\1c", 12)).append(digest);
@@ -71,8 +73,50 @@ TEST(JavaKeyStore, KeepsWhatItDoesNotUnderstand) {
 
 TEST(JavaKeyStore, SetsLaterDatesToTheEpochAndSealsAgain) {
   auto late = std::string_view("\0\0\0\0\0\x1e\x84\x80", 8);
-  auto sealed = key_store(late, std::string_view("\x01""\x6f""\xe3""\xf3""\xf7""\x19""\xe0""\x8f""\x2b""\x9f""\x56""\x4e""\x79""\x1b""\x96""\x8f""\x53""\x71""\xd5""\xe1""", 20));
-  auto expected = key_store(std::string_view("\0\0\0\0\0\x0f\x42\x40", 8), std::string_view("\x5e""\xd0""\xad""\xda""\xcb""\x4f""\xe0""\xb4""\x97""\xdb""\x18""\x6a""\x17""\xdd""\x12""\x24""\x72""\xc6""\x09""\x9f""", 20));
+  auto sealed = key_store(late, std::string_view("\x01"
+                                                 "\x6f"
+                                                 "\xe3"
+                                                 "\xf3"
+                                                 "\xf7"
+                                                 "\x19"
+                                                 "\xe0"
+                                                 "\x8f"
+                                                 "\x2b"
+                                                 "\x9f"
+                                                 "\x56"
+                                                 "\x4e"
+                                                 "\x79"
+                                                 "\x1b"
+                                                 "\x96"
+                                                 "\x8f"
+                                                 "\x53"
+                                                 "\x71"
+                                                 "\xd5"
+                                                 "\xe1"
+                                                 "",
+                                                 20));
+  auto expected = key_store(std::string_view("\0\0\0\0\0\x0f\x42\x40", 8), std::string_view("\x5e"
+                                                                                            "\xd0"
+                                                                                            "\xad"
+                                                                                            "\xda"
+                                                                                            "\xcb"
+                                                                                            "\x4f"
+                                                                                            "\xe0"
+                                                                                            "\xb4"
+                                                                                            "\x97"
+                                                                                            "\xdb"
+                                                                                            "\x18"
+                                                                                            "\x6a"
+                                                                                            "\x17"
+                                                                                            "\xdd"
+                                                                                            "\x12"
+                                                                                            "\x24"
+                                                                                            "\x72"
+                                                                                            "\xc6"
+                                                                                            "\x09"
+                                                                                            "\x9f"
+                                                                                            "",
+                                                                                            20));
   EXPECT_EQ(with_epoch_dates(sealed, 1000), expected);
   EXPECT_EQ(with_epoch_dates(sealed, 5000), sealed);
 }

@@ -34,11 +34,12 @@ TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
   EXPECT_EQ(trees::newest_time(listing(1'700'000'000), trees::earliest_epoch), 1'700'000'000);
   EXPECT_EQ(trees::newest_time(listing(1'700'000'000), 1'800'000'000), 1'800'000'000);
   EXPECT_EQ(trees::newest_time(listing(5), trees::earliest_epoch), trees::earliest_epoch);
-  EXPECT_EQ(trees::newest_time(listing(300'000'000'000), trees::earliest_epoch), trees::earliest_epoch);  // the year 11476
+  EXPECT_EQ(trees::newest_time(listing(300'000'000'000), trees::earliest_epoch),
+            trees::earliest_epoch);  // the year 11476
 }
 
-/// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup) (store/step.cpp),
-/// say it in docs/hash-contract.md, and put numbers and digest here.
+/// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup)
+/// (store/step.cpp), say it in docs/hash-contract.md, and put numbers and digest here.
 TEST(Rules, OfInstallationsStandForTheTableOfWhatIsCanonical) {
   std::string table;
   for (const auto& rule : canonical_rules())

@@ -11,8 +11,8 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "store/scan.hpp"
 #include "store/environment.hpp"
+#include "store/scan.hpp"
 #include "store/staging.hpp"
 
 namespace karapace::steps {

@@ -25,7 +25,9 @@ class TarBuilder {
  public:
   TarBuilder& add(const TarEntry& entry) {
     std::string header(512, '\0');
-    auto put = [&](std::size_t at, std::string_view text) { std::memcpy(header.data() + at, text.data(), text.size()); };
+    auto put = [&](std::size_t at, std::string_view text) {
+      std::memcpy(header.data() + at, text.data(), text.size());
+    };
     auto octal = [&](std::size_t at, int digits, unsigned long value) {
       char text[24];
       std::snprintf(text, sizeof text, "%0*lo", digits, value);

@@ -12,9 +12,9 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "tests/steps/tar_builder.hpp"
 #include "store/listing.hpp"
 #include "store/scan.hpp"
+#include "tests/steps/tar_builder.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -38,8 +38,8 @@ class TreeWriting : public ::testing::Test {
   }
   void TearDown() override { remove_tree(path_); }
 
-  store::Listing extract(const std::string& bytes, trees::TreeWriterOptions options = {.devices = trees::DeviceNodes::refuse,
-                                                                                .byte_limit = 1 << 20}) {
+  store::Listing extract(const std::string& bytes, trees::TreeWriterOptions options = {
+                                                       .devices = trees::DeviceNodes::refuse, .byte_limit = 1 << 20}) {
     std::filesystem::create_directory(path_ / "tree");
     auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
     trees::TreeWriter writer(tree.get(), options);
@@ -80,8 +80,8 @@ TEST_F(TreeWriting, ListsExactlyWhatAScanOfTheTreeFinds) {
 
 TEST_F(TreeWriting, LeavesOutTheMarksOfOverlaysThatAnArchiveBrings) {
   std::string records;
-  for (const char* name : {"user.overlay.opaque", "user.fuseoverlayfs.opaque", "user.containers.override_stat", "user.karapace.owner",
-                           "user.note"}) {
+  for (const char* name : {"user.overlay.opaque", "user.fuseoverlayfs.opaque", "user.containers.override_stat",
+                           "user.karapace.owner", "user.note"}) {
     auto record = " SCHILY.xattr." + std::string(name) + "=y\n";
     records += std::to_string(record.size() + 2) + record;  // the length, two digits, counts itself
   }
@@ -110,7 +110,8 @@ TEST_F(TreeWriting, NeverWritesThroughALinkOfTheArchive) {
                    .add({.name = "out", .type = '2', .link = path_.string()})
                    .add({.name = "out/evil", .content = "x"})
                    .finish();
-  EXPECT_EQ(refusal(bytes), "x.tar: refused: \"out/evil\" passes through \"out\", which is not a directory of this archive");
+  EXPECT_EQ(refusal(bytes),
+            "x.tar: refused: \"out/evil\" passes through \"out\", which is not a directory of this archive");
   EXPECT_FALSE(std::filesystem::exists(path_ / "evil"));
 }
 
@@ -139,9 +140,13 @@ TEST_F(TreeWriting, RefusesDeviceNodesAndLeavesThoseOfARootFileSystemOut) {
 TEST_F(TreeWriting, RefusesAPathThatIsTooLongBeforeItMakesAnyOfIt) {
   std::string deep;
   for (int level = 0; level < 30'000; ++level) deep += "d/";
-  auto bytes = TarBuilder().add({.name = "././@LongLink", .type = 'L', .content = deep}).add({.name = "d", .type = '5'}).finish();
+  auto bytes = TarBuilder()
+                   .add({.name = "././@LongLink", .type = 'L', .content = deep})
+                   .add({.name = "d", .type = '5'})
+                   .finish();
   EXPECT_EQ(refusal(bytes).substr(0, 124),
-            "x.tar: refused: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/d/d/d/d/d/d");
+            "x.tar: refused: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins "
+            "with \"/d/d/d/d/d/d");
   EXPECT_TRUE(std::filesystem::is_empty(path_ / "tree"));
 }
 

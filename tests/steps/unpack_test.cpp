@@ -107,7 +107,8 @@ class Unpacking : public ::testing::Test {
     auto step = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
     auto staging = store_->stage(step);
     try {
-      made_ = unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
+      made_ =
+          unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
     } catch (const StepError& error) {
       return error.what();
     }
@@ -145,8 +146,8 @@ TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
             "unpack x: data.tar: the archive is damaged: it is not an xz file");
 }
 
-/// A change of what is made of the same bytes is a change of rules: raise rules(StepKind::unpack) (store/step.cpp), say it in
-/// docs/hash-contract.md, and put number and digest here.
+/// A change of what is made of the same bytes is a change of rules: raise rules(StepKind::unpack) (store/step.cpp), say
+/// it in docs/hash-contract.md, and put number and digest here.
 TEST_F(Unpacking, MakesWhatTheNumberOfItsRulesStandsFor) {
   EXPECT_EQ(rules(StepKind::unpack), "1");
   EXPECT_EQ(layer_of("tar", TarBuilder()

@@ -74,8 +74,8 @@ TEST(DeepTreeTest, IsRefusedByAScanAtTheFirstLongPath) {
   make_deep(temporary.path() / "tree", levels);
   std::string error;
   EXPECT_LT(seconds([&] { error = error_of([&] { store::scan_path(temporary.path() / "tree"); }); }), 2.0);
-  EXPECT_TRUE(
-      error.starts_with("tree: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/d/d/"))
+  EXPECT_TRUE(error.starts_with(
+      "tree: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/d/d/"))
       << error;
 }
 

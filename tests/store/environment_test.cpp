@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/environment.hpp"
-#include "store/instance.hpp"
-#include "store/reference.hpp"
-#include "store/root.hpp"
-#include "store/runtime_configuration.hpp"
 
 #include <array>
 #include <chrono>
@@ -22,6 +18,10 @@
 #include "base/file.hpp"
 #include "base/json/seal.hpp"
 #include "store/gc.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
+#include "store/runtime_configuration.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -120,11 +120,15 @@ TEST_F(ReferenceTest, AnAmbiguousNameIsAnsweredWithTheCandidates) {
   project("hello", "two");
   EXPECT_EQ(error_of([&] { resolve("hello"); }),
             fmt::format("\"hello\" is the name of 2 environments; name one by its path:\n  {0}/one/karapace.toml\n"
-                        "  {0}/two/karapace.toml", temporary_.path().native()));
+                        "  {0}/two/karapace.toml",
+                        temporary_.path().native()));
 }
 
 TEST_F(StoreTest, AnEnvironmentsTextIsDeterministicAndComesBack) {
-  Environment environment{EnvironmentId(blake3("e")), StepKey(blake3("s")), {LayerId(blake3("l"))}, BlobId(blake3("b")),
+  Environment environment{EnvironmentId(blake3("e")),
+                          StepKey(blake3("s")),
+                          {LayerId(blake3("l"))},
+                          BlobId(blake3("b")),
                           {{{"PATH", "/bin"}, {"A", "ü"}}, {{"home", "~/x", "/x"}}, true}};
   EXPECT_EQ(Environment::parse(environment.text(), "e").text(), environment.text());
   EXPECT_EQ(environment.runtime.text(),
@@ -165,7 +169,8 @@ TEST(ReservedPlace, IsWhatTheSandboxMakesItself) {
 }
 
 TEST_F(StoreTest, ARootWithAnyPathComesBack) {
-  Root root{"odd \n", "/projects/\xff \\ name/karapace.toml", EnvironmentId(blake3("e")), -1, 5, {StepKey(blake3("s"))}};
+  Root root{
+      "odd \n", "/projects/\xff \\ name/karapace.toml", EnvironmentId(blake3("e")), -1, 5, {StepKey(blake3("s"))}};
   add_root(store_, root);
   auto found = find_root(store_, root.manifest);
   ASSERT_TRUE(found);
@@ -182,17 +187,19 @@ TEST_F(StoreTest, ARootOfTheFirstFormatIsReadAndAMadeUpOneIsNot) {
   auto file = store_.roots_path() / blake3(canonical_manifest(manifest).native()).hex();
   auto step = StepKey(blake3("s"));
   auto text = [&](std::string_view format, std::string_view steps, std::string_view lines) {
-    return fmt::format("{{\n \"environment\": \"{}\",\n \"format\": {},\n \"lock_mtime_ns\": 1,\n \"manifest\": \"{}\",\n"
-                       " \"manifest_mtime_ns\": 2,\n \"name\": \"p\",\n \"steps\": {}\n}}\n{}",
-                       blake3("e").hex(), format, canonical_manifest(manifest).native(), steps, lines);
+    return fmt::format(
+        "{{\n \"environment\": \"{}\",\n \"format\": {},\n \"lock_mtime_ns\": 1,\n \"manifest\": \"{}\",\n"
+        " \"manifest_mtime_ns\": 2,\n \"name\": \"p\",\n \"steps\": {}\n}}\n{}",
+        blake3("e").hex(), format, canonical_manifest(manifest).native(), steps, lines);
   };
   auto put = [&](const std::string& record) { std::ofstream(file) << sealed(record); };
   put(text("1", "[\"" + step.hex() + "\"]", ""));
   EXPECT_EQ(find_root(store_, manifest)->steps, std::vector{step});
   put(text("2", "1", step.hex() + "\n"));
   EXPECT_EQ(find_root(store_, manifest)->steps, std::vector{step});
-  for (const auto& bad : {text("2", "2", step.hex() + "\n"), text("2", "1", step.hex()), text("2", "1", std::string(64, 'x') + "\n"),
-                          text("2", "1", step.hex() + "\n\n"), text("3", "0", ""), text("2", "-1", ""), std::string("{\n")}) {
+  for (const auto& bad :
+       {text("2", "2", step.hex() + "\n"), text("2", "1", step.hex()), text("2", "1", std::string(64, 'x') + "\n"),
+        text("2", "1", step.hex() + "\n\n"), text("3", "0", ""), text("2", "-1", ""), std::string("{\n")}) {
     put(bad);
     EXPECT_THROW(find_root(store_, manifest), StoreError) << bad;
   }

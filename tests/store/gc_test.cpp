@@ -16,12 +16,12 @@
 #include "base/durable_file.hpp"
 #include "base/fd.hpp"
 #include "base/file_lock.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/root.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
-#include "store/environment.hpp"
-#include "store/root.hpp"
-#include "store/instance.hpp"
 
 namespace karapace::store {
 namespace {
@@ -79,7 +79,9 @@ TEST_F(GcTest, AFileSharedWithALivingLayerFreesNothing) {
   fetch(store_, "dead");
   auto dead = unpack(store_, "dead").layer().layer;
   ::unlink((store_.layer_tree(dead) / "bin/file").c_str());
-  ASSERT_EQ(::link((store_.layer_tree(kept.layers[0]) / "bin/file").c_str(), (store_.layer_tree(dead) / "bin/file").c_str()), 0);
+  ASSERT_EQ(
+      ::link((store_.layer_tree(kept.layers[0]) / "bin/file").c_str(), (store_.layer_tree(dead) / "bin/file").c_str()),
+      0);
   auto listing_size = std::filesystem::file_size(store_.listing_path(dead));
   for (const auto& garbage : collect().garbage) {
     if (garbage.kind != GarbageKind::layer) continue;
@@ -165,7 +167,9 @@ TEST_F(GcTest, StatesOfFailedStepsStayForAWeekWhileAProjectListsTheStep) {
 }
 
 TEST_F(GcTest, LockFilesThatNobodyHoldsGo) {
-  { auto lock = store_.lock_output("free"); }
+  {
+    auto lock = store_.lock_output("free");
+  }
   auto held = store_.lock_output("held");
   collect();
   EXPECT_EQ(names_in(store_.root() / "locks"), (std::vector<std::string>{"contents", "gc", "held"}));
@@ -195,7 +199,8 @@ TEST_F(GcTest, ADamagedRecordStopsItBeforeAnythingIsRemoved) {
   open_instance(store_, {environment.id, root});
   auto instance = instances(store_)[0].directory / "instance.json";
   auto root_file = store_.roots_path() / names_in(store_.roots_path())[0];
-  for (const auto& path : {store_.step_path(environment.step), store_.environment_path(environment.id), root_file, instance}) {
+  for (const auto& path :
+       {store_.step_path(environment.step), store_.environment_path(environment.id), root_file, instance}) {
     flip_byte(path);
     auto message = error_of([&] { collect(); });
     EXPECT_EQ(message.find("gc stopped: "), 0u) << message;
@@ -204,9 +209,10 @@ TEST_F(GcTest, ADamagedRecordStopsItBeforeAnythingIsRemoved) {
     flip_byte(path);
   }
   write_file_atomically(store_.root() / "steps/stray", "", Durable::no);
-  EXPECT_EQ(error_of([&] { collect(); }),
-            fmt::format("gc stopped: \"{}/steps/stray\" does not belong into a store; run `karapace verify-store --repair`",
-                        store_.root().native()));
+  EXPECT_EQ(
+      error_of([&] { collect(); }),
+      fmt::format("gc stopped: \"{}/steps/stray\" does not belong into a store; run `karapace verify-store --repair`",
+                  store_.root().native()));
 }
 
 TEST_F(GcTest, BuildersThatRaceWithItNeverSeeHalfOfAnything) {
@@ -265,8 +271,11 @@ TEST_F(GcTest, ARegisteredBuildIsNeverDisturbed) {
         auto step = fetch_step_of(name + " lock");
         Environment planned{EnvironmentId(blake3(name + " lock")),
                             Step::normalised(StepKind::environment, {{"lock", blake3(name + " lock").hex()}},
-                                             {unpack_step_of(name).key(), step.key()}).key(),
-                            {}, BlobId(blake3(name + " lock")), {}};
+                                             {unpack_step_of(name).key(), step.key()})
+                                .key(),
+                            {},
+                            BlobId(blake3(name + " lock")),
+                            {}};
         add_root(store_, root_of(planned, name));
         environment_of(store_, name);  // throws when gc took something away
       }

@@ -13,7 +13,10 @@ namespace {
 Entry directory(std::string path) { return {.path = std::move(path), .type = EntryType::directory, .mode = 0755}; }
 
 Entry file(std::string path, std::string_view content) {
-  return {.path = std::move(path), .type = EntryType::regular, .mode = 0644, .size = content.size(),
+  return {.path = std::move(path),
+          .type = EntryType::regular,
+          .mode = 0644,
+          .size = content.size(),
           .content = blake3(content)};
 }
 
@@ -81,8 +84,10 @@ TEST(ListingTest, RandomEntriesWithAnyBytesComeBackAsTheyWere) {
     auto parent = directories[random() % directories.size()];
     auto path = parent + (parent.empty() ? "" : "/") + random_bytes(random, 12, false);
     if (!used.insert(path).second) continue;
-    Entry entry{.path = path, .mode = static_cast<std::uint32_t>(random() % 010000),
-                .uid = static_cast<std::uint32_t>(random()), .gid = static_cast<std::uint32_t>(random()),
+    Entry entry{.path = path,
+                .mode = static_cast<std::uint32_t>(random() % 010000),
+                .uid = static_cast<std::uint32_t>(random()),
+                .gid = static_cast<std::uint32_t>(random()),
                 .mtime = static_cast<std::int64_t>(random()) - 2'000'000'000};
     constexpr EntryType types[] = {EntryType::directory, EntryType::regular, EntryType::symlink, EntryType::fifo,
                                    EntryType::whiteout};
@@ -92,7 +97,8 @@ TEST(ListingTest, RandomEntriesWithAnyBytesComeBackAsTheyWere) {
     entry.size = random();
     entry.content = blake3(path);
     entry.target = random_bytes(random, 20, false);
-    if (random() % 4 == 0) entry.xattrs.push_back({"user." + random_bytes(random, 8, false), random_bytes(random, 30, true)});
+    if (random() % 4 == 0)
+      entry.xattrs.push_back({"user." + random_bytes(random, 8, false), random_bytes(random, 30, true)});
     entries.push_back(std::move(entry));
   }
   Listing listing(entries);
@@ -118,7 +124,8 @@ TEST(ListingTest, EntriesThatMakeNoTreeAreRefused) {
   EXPECT_EQ(refusal({}), "a listing can not hold \"/\": the root is missing");
   EXPECT_EQ(refusal({root, file("a", ""), file("a", "")}), "a listing can not hold \"/a\": it appears twice");
   EXPECT_EQ(refusal({root, file("a/b", "")}), "a listing can not hold \"/a/b\": its directory is missing");
-  EXPECT_EQ(refusal({root, file("a", ""), file("a/b", "")}), "a listing can not hold \"/a/b\": its directory is missing");
+  EXPECT_EQ(refusal({root, file("a", ""), file("a/b", "")}),
+            "a listing can not hold \"/a/b\": its directory is missing");
   EXPECT_EQ(refusal({root, file("../a", "")}), "a listing can not hold \"/../a\": the path is not clean");
   EXPECT_EQ(refusal({root, file("/a", "")}), "a listing can not hold \"//a\": the path is not clean");
   EXPECT_EQ(refusal({root, directory("a"), file("a/", "")}), "a listing can not hold \"/a/\": the path is not clean");
@@ -134,8 +141,9 @@ TEST(ListingTest, ADamagedTextIsRefusedWithTheLine) {
   auto expect = [&](std::string line, std::string reason) {
     EXPECT_EQ(refusal(head + line), fmt::format("listing X is damaged: line 3: {}{}", reason, remedy)) << line;
   };
-  EXPECT_EQ(refusal("karapace listing 2\n"), "listing X is damaged: line 1: this is not a listing of format 1; run "
-                                             "`karapace verify-store --repair`");
+  EXPECT_EQ(refusal("karapace listing 2\n"),
+            "listing X is damaged: line 1: this is not a listing of format 1; run "
+            "`karapace verify-store --repair`");
   expect("d /a 0755 0 0 0", "its end is missing");
   expect("q /a\n", "the type is unknown");
   expect("w a\n", "a path does not begin with a slash");

@@ -17,9 +17,9 @@
 #include "store/cached_text.hpp"
 #include "store/gc.hpp"
 #include "store/identifiers.hpp"
-#include "tests/store/store_fixture.hpp"
-#include "store/root.hpp"
 #include "store/reference.hpp"
+#include "store/root.hpp"
+#include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
 namespace {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "store/scan.hpp"
+
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -6,12 +9,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
-
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "store/path_limit.hpp"
-#include "store/scan.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -127,8 +127,7 @@ TEST_F(ScanTest, OwnersOnDiskCanBeIgnored) {
 TEST_F(ScanTest, AMalformedOwnerIsAnErrorThatNamesTheFile) {
   file("a", "x");
   xattr("a", "user.karapace.owner", "33");
-  EXPECT_EQ(error_of([&] { scan_path(tree_); }),
-            "tree: \"/a\": its attribute user.karapace.owner is not \"uid:gid\"");
+  EXPECT_EQ(error_of([&] { scan_path(tree_); }), "tree: \"/a\": its attribute user.karapace.owner is not \"uid:gid\"");
 }
 
 TEST_F(ScanTest, CapabilitiesAreListedInTheirPlainForm) {
@@ -197,11 +196,12 @@ TEST_F(ScanTest, PathsUpToTheLimitAreListedAndLongerOnesRefused) {
   EXPECT_EQ(Listing::parse(listing.text(), "listing").entries(), listing.entries());
   file(path + '/' + std::string(longest_path - path.size(), 'f'), "x");
   EXPECT_EQ(error_of([&] { scan_path(tree_); }),
-            "tree: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/" + std::string(80, 'd') +
-                '"');
+            "tree: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/" +
+                std::string(80, 'd') + '"');
   Entry entry{.path = std::string(longest_path + 1, 'x'), .type = EntryType::directory};
   EXPECT_EQ(error_of([&] { Listing({{.path = "", .type = EntryType::directory}, entry}); }),
-            "a listing can not hold this: a path is longer than 3072 bytes, which nothing can work with: make it shorter; it begins with \"/" +
+            "a listing can not hold this: a path is longer than 3072 bytes, which nothing can work with: make it "
+            "shorter; it begins with \"/" +
                 std::string(80, 'x') + '"');
 }
 

@@ -7,9 +7,7 @@
 namespace karapace {
 namespace {
 
-Step example() {
-  return Step::normalised(StepKind::unpack, {{"format", "deb"}}, {StepKey(blake3("input"))});
-}
+Step example() { return Step::normalised(StepKind::unpack, {{"format", "deb"}}, {StepKey(blake3("input"))}); }
 
 /// A field as docs/hash-contract.md has it; all fields here are shorter than 256 bytes.
 std::string field(std::string_view bytes) {
@@ -52,9 +50,9 @@ TEST(StepRecordTest, TheTextIsTheOneInTheHashContract) {
 }
 
 TEST(StepRecordTest, EveryKindOfOutputComesBack) {
-  for (StepOutput output : {StepOutput(BlobOutput{BlobId(blake3("b")), Sha256(blake3("s")), 1ull << 40}),
-                            StepOutput(LayerOutput{LayerId(blake3("l"))}),
-                            StepOutput(EnvironmentOutput{EnvironmentId(blake3("e"))})}) {
+  for (StepOutput output :
+       {StepOutput(BlobOutput{BlobId(blake3("b")), Sha256(blake3("s")), 1ull << 40}),
+        StepOutput(LayerOutput{LayerId(blake3("l"))}), StepOutput(EnvironmentOutput{EnvironmentId(blake3("e"))})}) {
     StepRecord record{example(), output};
     EXPECT_EQ(StepRecord::parse(record.text(), example().key(), "record").output, output);
   }

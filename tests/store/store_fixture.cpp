@@ -73,7 +73,11 @@ Environment environment_of(const Store& store, std::string_view content) {
 
 Root root_of(const Environment& environment, std::string_view name) {
   auto content = std::string(name);
-  return {content, "/projects/" + content + "/karapace.toml", environment.id, 1, 2,
+  return {content,
+          "/projects/" + content + "/karapace.toml",
+          environment.id,
+          1,
+          2,
           {fetch_step_of(content + " lock").key(), fetch_step_of(content).key(), unpack_step_of(content).key(),
            environment.step}};
 }

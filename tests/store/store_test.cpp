@@ -15,13 +15,13 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "store/environment.hpp"
 #include "store/gc.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+#include "store/root.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
-#include "store/environment.hpp"
-#include "store/root.hpp"
-#include "store/reference.hpp"
-#include "store/instance.hpp"
 
 namespace karapace::store {
 namespace {
@@ -103,18 +103,22 @@ TEST(OpenStoreTest, ANewerVersionIsRefusedWithBothVersions) {
   Store::open(root, Store::Access::create);
   write_file_atomically(root / "version", "karapace store 2\n", Durable::no);
   for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
-    EXPECT_EQ(error_of([&] { Store::open(root, access); }),
-              fmt::format("the store \"{}\" is of version 2, and this karapace reads version 1; use a newer karapace, or "
-                          "another store with --store", root.native()));
+    EXPECT_EQ(
+        error_of([&] { Store::open(root, access); }),
+        fmt::format("the store \"{}\" is of version 2, and this karapace reads version 1; use a newer karapace, or "
+                    "another store with --store",
+                    root.native()));
   }
 }
 
 TEST(OpenStoreTest, SomebodysDirectoryIsNotMadeAStore) {
   TemporaryDirectory temporary;
   write_file_atomically(temporary.path() / "thesis.tex", "", Durable::no);
-  EXPECT_EQ(error_of([&] { Store::open(temporary.path(), Store::Access::create); }),
-            fmt::format("\"{}\" is not a karapace store: it holds \"thesis.tex\"; choose an empty or new directory with "
-                        "--store", temporary.path().native()));
+  EXPECT_EQ(
+      error_of([&] { Store::open(temporary.path(), Store::Access::create); }),
+      fmt::format("\"{}\" is not a karapace store: it holds \"thesis.tex\"; choose an empty or new directory with "
+                  "--store",
+                  temporary.path().native()));
   EXPECT_EQ(names_in(temporary.path()).size(), 1u);
 }
 
@@ -296,7 +300,8 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
     look.dry_run = DryRun::yes;
     if (!collect_garbage(store, look).garbage.empty()) return 6;
     auto message = error_of([&] { Store::open(root, Store::Access::create); });
-    if (message.find("is not writable; make it so, or choose another with --store: Read-only file system") == message.npos) {
+    if (message.find("is not writable; make it so, or choose another with --store: Read-only file system") ==
+        message.npos) {
       std::fprintf(stderr, "%s\n", message.c_str());
       return 3;
     }

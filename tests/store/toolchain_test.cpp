@@ -8,8 +8,8 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "store/gc.hpp"
-#include "tests/store/store_fixture.hpp"
 #include "store/root.hpp"
+#include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
 namespace {

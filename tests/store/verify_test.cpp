@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/verify.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "store/environment.hpp"
 #include "store/gc.hpp"
 #include "store/identifiers.hpp"
-#include "tests/store/store_fixture.hpp"
-#include "store/environment.hpp"
-#include "store/root.hpp"
 #include "store/instance.hpp"
+#include "store/root.hpp"
+#include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/escape.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -133,4 +133,4 @@ std::string_view text(CauseKind kind) noexcept { return kind_words[static_cast<s
 /// Values and commands are a stranger's: no terminal gets to obey them.
 std::string headline(const Cause& cause) { return printable(line_of(cause)); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

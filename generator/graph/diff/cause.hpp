@@ -10,7 +10,7 @@
 
 #include "generator/graph/diff/graph_index.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 /// In the order in which causes are told.
 enum class CauseKind {
@@ -72,4 +72,4 @@ struct Cause {
 /// One line without its surroundings: "git 2.39.2-1 → 2.39.5-0+deb12u2". What follows is not in it.
 std::string headline(const Cause& cause);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

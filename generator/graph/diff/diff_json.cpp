@@ -5,7 +5,7 @@
 #include "generator/graph/diff/diff_words.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -83,4 +83,4 @@ json diff_json(const GraphDiff& diff) {
           {"notes", diff.notes}};
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -8,7 +8,7 @@
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/graph/diff/diff_words.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -123,7 +123,7 @@ std::vector<std::string> step_lines(const GraphDiff& diff) {
   std::vector<std::string> lines;
   for (const auto& step : diff.steps) {
     lines.push_back(fmt::format("{} `{}` {}", step.state == StepChange::State::added ? "new:" : "gone:",
-                                step.edge->key.short_hex(), escaped(description(*step.edge))));
+                                step.edge->key.short_hex(), escaped(graph::description(*step.edge))));
   }
   return lines;
 }
@@ -144,4 +144,4 @@ std::string diff_markdown(const GraphDiff& diff) {
   return text;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

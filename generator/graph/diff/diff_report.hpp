@@ -10,7 +10,7 @@
 
 #include "generator/graph/diff/graph_diff.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 enum class Emphasis { strong, faint, added, removed, changed };
 /// Shows text on the terminal with this emphasis.
@@ -31,4 +31,4 @@ nlohmann::json diff_json(const GraphDiff& diff);
 /// {"name": ..., "before": ..., "after": ...}: versions, or null.
 nlohmann::json package_change_json(const PackageChange& change);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -8,7 +8,7 @@
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/graph/diff/diff_words.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -131,7 +131,7 @@ class TextReport {
     for (const auto& step : diff_.steps) {
       bool added = step.state == StepChange::State::added;
       text_ += fmt::format("  {} {} {}\n", paint_(added ? Emphasis::added : Emphasis::removed, added ? "+" : "-"),
-                           step.edge->key.short_hex(), description(*step.edge));
+                           step.edge->key.short_hex(), graph::description(*step.edge));
     }
     if (!diff_.steps.empty()) text_ += '\n';
   }
@@ -148,4 +148,4 @@ std::string diff_text(const GraphDiff& diff, const Paint& paint, Detail detail) 
   return TextReport(diff, paint, detail).run();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -9,7 +9,7 @@
 
 #include "base/words.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -145,4 +145,4 @@ Sign sign_of(const Cause& cause) {
   }
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

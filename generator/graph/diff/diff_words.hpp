@@ -8,7 +8,7 @@
 
 #include "generator/graph/diff/graph_diff.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 /// "a, b and 3 more": at most `most` of them.
 std::string some_of(const std::vector<std::string>& words, std::size_t most);
@@ -41,4 +41,4 @@ Sign sign_of(const Cause& cause);
 constexpr std::string_view outline_remark =
     "Told by a graph without its locks: what was asked for by name and the state of the archives are not in it.";
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

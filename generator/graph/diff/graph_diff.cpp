@@ -14,7 +14,7 @@
 #include "generator/graph/diff/pairing.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -23,8 +23,8 @@ using State = EnvironmentChange::State;
 // What is known of one environment on one side.
 struct Half {
   std::optional<EnvironmentEdges> edges;
-  std::optional<Lock> outline;
-  const Lock* lock = nullptr;  // the state's or the outline; null when there is no such environment
+  std::optional<lock::Lock> outline;
+  const lock::Lock* lock = nullptr;  // the state's or the outline; null when there is no such environment
   Knowledge knowledge = Knowledge::whole;
 };
 
@@ -51,8 +51,8 @@ void open_half(const GraphIndex& graph, const EnvironmentState* state, Half& hal
 /// The first stage whose steps differ though the locks do not.
 Stage first_difference(const EnvironmentEdges& before, const EnvironmentEdges& after) {
   for (auto stage : stages) {
-    const Edge* old = before.at(stage);
-    const Edge* now = after.at(stage);
+    const graph::Edge* old = before.at(stage);
+    const graph::Edge* now = after.at(stage);
     if ((old == nullptr) != (now == nullptr) || (old != nullptr && old->key != now->key)) return stage;
   }
   return Stage::environment;
@@ -61,7 +61,7 @@ Stage first_difference(const EnvironmentEdges& before, const EnvironmentEdges& a
 std::string shown_name(const EnvironmentState& state) { return state.name.empty() ? state.id.short_hex() : state.name; }
 
 /// What an environment consists of, for those that are wholly new or gone.
-std::string contents_text(const Lock& lock) {
+std::string contents_text(const lock::Lock& lock) {
   auto base = lock.archive ? std::string("a base archive") : fmt::format("{}/{}", lock.distribution, lock.suite);
   return fmt::format("{}, {} packages", base, lock.base.size() + lock.packages.size());
 }
@@ -76,7 +76,7 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
   auto& causes = analysis.causes;
   if (before == nullptr || after == nullptr) {
     auto kind = before == nullptr ? CauseKind::environment_added : CauseKind::environment_removed;
-    const Lock& lock = before == nullptr ? *analysis.after.lock : *analysis.before.lock;
+    const lock::Lock& lock = before == nullptr ? *analysis.after.lock : *analysis.before.lock;
     causes.push_back({kind, Stage::base, name, std::nullopt, std::nullopt, {contents_text(lock)}, {}});
   } else if (before->id == after->id) {
     causes.push_back(
@@ -172,14 +172,14 @@ class Diffing {
   }
 
   /// Of each edge whether the other graph lacks it.
-  static std::vector<char> lacking(const Graph& graph, const GraphIndex& other) {
+  static std::vector<char> lacking(const graph::Graph& graph, const GraphIndex& other) {
     std::vector<char> all(graph.edges.size());
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = !other.contains(graph.edges[i].key);
     return all;
   }
 
   /// Whether the step is only on one side: what both have did not change, whoever reads it.
-  bool differs(const Edge* edge) const {
+  bool differs(const graph::Edge* edge) const {
     if (edge == nullptr) return false;
     const auto& old = before_.graph.edges;
     bool is_old = std::greater_equal<>()(edge, old.data()) && std::less<>()(edge, old.data() + old.size());
@@ -187,7 +187,7 @@ class Diffing {
     return new_differs_[static_cast<std::size_t>(edge - after_.graph.edges.data())] != 0;
   }
 
-  void blame_step(const Edge* edge, std::size_t cause) {
+  void blame_step(const graph::Edge* edge, std::size_t cause) {
     if (differs(edge)) blamed_[edge].insert(cause);
   }
 
@@ -227,12 +227,12 @@ class Diffing {
       auto found = causes.find(name);
       return found == causes.end() ? otherwise : found->second;
     };
-    auto packages = [&](Stage stage, const std::vector<LockedPackage>& list) {
-      const Edge* install = half.edges->at(stage);
+    auto packages = [&](Stage stage, const std::vector<lock::LockedPackage>& list) {
+      const graph::Edge* install = half.edges->at(stage);
       if (install == nullptr || install->step.kind != StepKind::install || !differs(install)) return;
       auto layers = base_layers(*install);
       for (std::size_t i = 0; i < list.size() && layers + i < install->step.inputs.size(); ++i) {
-        const Edge* unpack = graph.find(install->step.inputs[layers + i]);
+        const graph::Edge* unpack = graph.find(install->step.inputs[layers + i]);
         if (!differs(unpack)) continue;  // then its fetch does not, either
         auto cause = cause_of(by_package, list[i].name);
         blame_step(unpack, cause);
@@ -242,7 +242,7 @@ class Diffing {
     packages(Stage::base, half.lock->base);
     packages(Stage::packages, half.lock->packages);
     if (half.lock->archive) blame_step(graph.find(half.edges->at(Stage::base)->step.inputs[0]), otherwise);
-    const Edge* setup = half.edges->at(Stage::setup);
+    const graph::Edge* setup = half.edges->at(Stage::setup);
     if (setup == nullptr) return;
     auto layers = base_layers(*setup);
     const auto& files = half.lock->files;
@@ -254,7 +254,7 @@ class Diffing {
   void collect_steps() {
     diff_.steps_before = before_.graph.edges.size();
     diff_.steps_after = after_.graph.edges.size();
-    auto collect = [&](const Graph& graph, StepChange::State state) {
+    auto collect = [&](const graph::Graph& graph, StepChange::State state) {
       for (const auto& edge : graph.edges) {
         if (!differs(&edge)) continue;
         StepChange change{state, &edge, {}};
@@ -297,8 +297,8 @@ class Diffing {
     std::set<StepKey> keys;
     for (auto index : environments) {
       const auto& analysis = analyses_[index];
-      const Edge* old = analysis.before.edges ? analysis.before.edges->at(stage) : nullptr;
-      const Edge* now = analysis.after.edges ? analysis.after.edges->at(stage) : nullptr;
+      const graph::Edge* old = analysis.before.edges ? analysis.before.edges->at(stage) : nullptr;
+      const graph::Edge* now = analysis.after.edges ? analysis.after.edges->at(stage) : nullptr;
       if (!differs(old) && !differs(now)) continue;
       result.environments.push_back(diff_.environments[index].name);
       keys.insert((now != nullptr ? now : old)->key);
@@ -318,7 +318,7 @@ class Diffing {
   GraphDiff diff_;
   std::vector<Analysis> analyses_;                   // one per environment of diff_
   std::vector<std::vector<std::size_t>> causes_of_;  // of each analysis
-  std::unordered_map<const Edge*, std::set<std::size_t>> blamed_;
+  std::unordered_map<const graph::Edge*, std::set<std::size_t>> blamed_;
 };
 
 }  // namespace
@@ -340,4 +340,4 @@ bool GraphDiff::same() const noexcept {
 
 GraphDiff diff_graphs(const GraphSide& before, const GraphSide& after) { return Diffing(before, after).run(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

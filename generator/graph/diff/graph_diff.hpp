@@ -15,7 +15,7 @@
 #include "generator/graph/diff/side.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 struct EnvironmentChange {
   enum class State { same, changed, added, removed };
@@ -50,8 +50,8 @@ struct CauseGroup {
 struct StepChange {
   enum class State { added, removed };
   State state = State::added;
-  const Edge* edge = nullptr;       // of the side that has it
-  std::vector<std::size_t> causes;  // indexes of GraphDiff::causes, ascending
+  const graph::Edge* edge = nullptr;  // of the side that has it
+  std::vector<std::size_t> causes;    // indexes of GraphDiff::causes, ascending
 };
 
 struct GraphDiff {
@@ -73,4 +73,4 @@ struct GraphDiff {
 /// The sides must live longer than the result, which points to their edges.
 GraphDiff diff_graphs(const GraphSide& before, const GraphSide& after);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

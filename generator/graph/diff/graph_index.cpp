@@ -8,16 +8,16 @@
 #include "base/error.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
-[[noreturn]] void refuse(const Edge& edge) {
+[[noreturn]] void refuse(const graph::Edge& edge) {
   throw GraphError(fmt::format("the step \"{}\" ({}) is not of a shape that this version of Karapace knows",
                                description(edge), edge.key.short_hex()));
 }
 
-Stage stage_of(const Edge& layer) {
+Stage stage_of(const graph::Edge& layer) {
   switch (layer.step.kind) {
     case StepKind::unpack: return Stage::base;
     case StepKind::install: return base_layers(layer) == 0 ? Stage::base : Stage::packages;
@@ -33,7 +33,7 @@ std::string_view text(Stage stage) noexcept {
   return words[static_cast<std::size_t>(stage)];
 }
 
-std::size_t base_layers(const Edge& edge) {
+std::size_t base_layers(const graph::Edge& edge) {
   auto digits = edge.step.parameter("base-layers").value_or("");
   std::size_t count = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
@@ -41,24 +41,24 @@ std::size_t base_layers(const Edge& edge) {
   return count;
 }
 
-GraphIndex::GraphIndex(const Graph& graph) : graph_(graph), places_(graph.edges.size()) {
+GraphIndex::GraphIndex(const graph::Graph& graph) : graph_(graph), places_(graph.edges.size()) {
   for (std::size_t i = 0; i < graph.edges.size(); ++i) places_.insert(graph.edges[i].key, i);
 }
 
-const Edge* GraphIndex::find(const StepKey& key) const {
+const graph::Edge* GraphIndex::find(const StepKey& key) const {
   auto found = places_.find(key);
   return found ? &graph_.edges[*found] : nullptr;
 }
 
 EnvironmentEdges GraphIndex::environment(const StepKey& step) const {
-  const Edge* environment = find(step);
+  const graph::Edge* environment = find(step);
   if (environment == nullptr) throw GraphError(fmt::format("the graph has no step {}", step.short_hex()));
   EnvironmentEdges edges;
   edges.at(Stage::environment) = environment;
   const auto& inputs = environment->step.inputs;
   if (environment->step.kind != StepKind::environment || inputs.size() < 2) refuse(*environment);
   for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
-    const Edge* layer = find(inputs[i]);
+    const graph::Edge* layer = find(inputs[i]);
     if (layer == nullptr) refuse(*environment);
     auto& place = edges.at(stage_of(*layer));
     if (place != nullptr) refuse(*environment);
@@ -69,4 +69,4 @@ EnvironmentEdges GraphIndex::environment(const StepKey& step) const {
   return edges;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -10,7 +10,7 @@
 #include "generator/graph/step_table.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 /// How far up in an environment something lies: what changes there changes everything after it.
 enum class Stage { base, packages, setup, environment };
@@ -19,35 +19,35 @@ std::string_view text(Stage stage) noexcept;
 
 /// The edge of each stage; null where the environment has none.
 struct EnvironmentEdges {
-  std::array<const Edge*, stages.size()> of{};
-  const Edge* lock = nullptr;  // its fetch
+  std::array<const graph::Edge*, stages.size()> of{};
+  const graph::Edge* lock = nullptr;  // its fetch
 
-  const Edge* at(Stage stage) const noexcept { return of[static_cast<std::size_t>(stage)]; }
-  const Edge*& at(Stage stage) noexcept { return of[static_cast<std::size_t>(stage)]; }
+  const graph::Edge* at(Stage stage) const noexcept { return of[static_cast<std::size_t>(stage)]; }
+  const graph::Edge*& at(Stage stage) noexcept { return of[static_cast<std::size_t>(stage)]; }
 };
 
 class GraphIndex {
  public:
   /// `graph` must live longer.
-  explicit GraphIndex(const Graph& graph);
+  explicit GraphIndex(const graph::Graph& graph);
 
-  const Graph& graph() const noexcept { return graph_; }
+  const graph::Graph& graph() const noexcept { return graph_; }
   bool contains(const StepKey& key) const { return places_.find(key).has_value(); }
   /// Null when the graph has no such step.
-  const Edge* find(const StepKey& key) const;
+  const graph::Edge* find(const StepKey& key) const;
   /// GraphError when the step is not of the shape that the planner gives environments.
   EnvironmentEdges environment(const StepKey& step) const;
 
  private:
-  const Graph& graph_;
-  StepTable places_;
+  const graph::Graph& graph_;
+  graph::StepTable places_;
 };
 
 /// How many of the edge's inputs are the layers that it stands on.
-std::size_t base_layers(const Edge& edge);
+std::size_t base_layers(const graph::Edge& edge);
 
 /// What the graph tells of an environment's lock: all but what was asked for, the archives' state, the sources of files
 /// and the packages' architectures.
-Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges);
+lock::Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

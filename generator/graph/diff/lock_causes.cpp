@@ -7,7 +7,7 @@
 
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -37,10 +37,10 @@ Variables mounts(const store::RuntimeConfiguration& runtime) {
 }
 
 /// What happened to the archives that both locks use.
-std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
+std::vector<std::string> moved_archives(const lock::Lock& before, const lock::Lock& after) {
   std::vector<std::string> all;
   for (const auto& now : after.repositories) {
-    auto same = [&](const LockedRepository& old) { return old.archive == now.archive && old.suite == now.suite; };
+    auto same = [&](const lock::LockedRepository& old) { return old.archive == now.archive && old.suite == now.suite; };
     auto old = std::find_if(before.repositories.begin(), before.repositories.end(), same);
     auto name = fmt::format("{} {}", now.archive, now.suite);
     if (old == before.repositories.end()) {
@@ -56,7 +56,7 @@ std::vector<std::string> moved_archives(const Lock& before, const Lock& after) {
     }
   }
   for (const auto& old : before.repositories) {
-    auto same = [&](const LockedRepository& now) { return old.archive == now.archive && old.suite == now.suite; };
+    auto same = [&](const lock::LockedRepository& now) { return old.archive == now.archive && old.suite == now.suite; };
     if (std::none_of(after.repositories.begin(), after.repositories.end(), same)) {
       all.push_back(fmt::format("{} {} is gone", old.archive, old.suite));
     }
@@ -76,11 +76,11 @@ void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
-    auto word = [](const Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
+    auto word = [](const lock::Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
     causes.push_back({CauseKind::network, Stage::environment, "network", word(before), word(after), {}, {}});
   }
   if (before.runtime.project != after.runtime.project) {
-    auto word = [](const Lock& lock) {
+    auto word = [](const lock::Lock& lock) {
       return lock.runtime.project == store::ProjectAccess::read_only ? "read-only" : "read-write";
     };
     causes.push_back({CauseKind::project, Stage::environment, "project", word(before), word(after), {}, {}});
@@ -94,8 +94,8 @@ void append_archive_causes(std::vector<Cause>& causes, const LockPair& locks) {
   if (other_suite) return;
   Cause cause{CauseKind::archives, Stage::environment, "archives", std::nullopt, std::nullopt, {}, {}};
   if (locks.whole()) cause.details = moved_archives(before, after);
-  const bool are_a_repositorys = std::any_of(causes.begin(), causes.end(),
-                                             [](const Cause& one) { return one.kind == CauseKind::repository; });
+  const bool are_a_repositorys =
+      std::any_of(causes.begin(), causes.end(), [](const Cause& one) { return one.kind == CauseKind::repository; });
   if (cause.details.empty() || are_a_repositorys) return;
   causes.push_back(std::move(cause));
 }
@@ -110,4 +110,4 @@ std::vector<Cause> lock_causes(const LockPair& locks) {
   return causes;
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -6,7 +6,7 @@
 
 #include "generator/graph/diff/cause.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 enum class Knowledge {
   whole,    // a lock
@@ -14,8 +14,8 @@ enum class Knowledge {
 };
 
 struct LockPair {
-  const Lock& before;
-  const Lock& after;
+  const lock::Lock& before;
+  const lock::Lock& after;
   Knowledge of_before = Knowledge::whole;
   Knowledge of_after = Knowledge::whole;
 
@@ -33,4 +33,4 @@ void append_archive_causes(std::vector<Cause>& causes, const LockPair& locks);
 void append_setup_causes(std::vector<Cause>& causes, const LockPair& locks);
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

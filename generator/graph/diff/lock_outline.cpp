@@ -10,12 +10,12 @@
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
 template <class Number>
-Number number_of(const Edge& edge, std::string_view parameter) {
+Number number_of(const graph::Edge& edge, std::string_view parameter) {
   auto digits = edge.step.parameter(parameter).value_or("");
   Number value{};
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -24,7 +24,7 @@ Number number_of(const Edge& edge, std::string_view parameter) {
 }
 
 template <class Id>
-Id digest_of(const Edge& edge, std::string_view parameter) {
+Id digest_of(const graph::Edge& edge, std::string_view parameter) {
   auto digest = Id::from_hex(edge.step.parameter(parameter).value_or(""));
   if (digest) return *digest;
   throw GraphError(fmt::format("the step \"{}\" has no digest \"{}\"", description(edge), parameter));
@@ -34,7 +34,7 @@ class Outline {
  public:
   Outline(const GraphIndex& graph, const EnvironmentEdges& edges) : graph_(graph), edges_(edges) {}
 
-  Lock run() {
+  lock::Lock run() {
     read_base(*edges_.at(Stage::base));
     if (const auto* install = edges_.at(Stage::packages)) {
       read_install(*install);
@@ -48,16 +48,16 @@ class Outline {
   }
 
  private:
-  const Edge& input(const Edge& edge, std::size_t index) const {
-    const Edge* found = index < edge.step.inputs.size() ? graph_.find(edge.step.inputs[index]) : nullptr;
+  const graph::Edge& input(const graph::Edge& edge, std::size_t index) const {
+    const graph::Edge* found = index < edge.step.inputs.size() ? graph_.find(edge.step.inputs[index]) : nullptr;
     if (found != nullptr) return *found;
     throw GraphError(fmt::format("the graph does not have all inputs of the step \"{}\"", description(edge)));
   }
 
-  void read_base(const Edge& edge) {
+  void read_base(const graph::Edge& edge) {
     if (edge.step.kind == StepKind::unpack) {
-      const Edge& fetch = input(edge, 0);
-      lock_.archive = LockedArchive{digest_of<Sha256>(fetch, "sha256"), number_of<std::uint64_t>(fetch, "size")};
+      const graph::Edge& fetch = input(edge, 0);
+      lock_.archive = lock::LockedArchive{digest_of<Sha256>(fetch, "sha256"), number_of<std::uint64_t>(fetch, "size")};
       return;
     }
     read_install(edge);
@@ -68,22 +68,22 @@ class Outline {
     lock_.base = packages(edge);
   }
 
-  void read_install(const Edge& edge) {
+  void read_install(const graph::Edge& edge) {
     lock_.distribution = edge.step.parameter("distribution").value_or("");
     lock_.architecture = edge.step.parameter("architecture").value_or("");
   }
 
-  std::vector<LockedPackage> packages(const Edge& install) const {
-    std::vector<LockedPackage> all;
+  std::vector<lock::LockedPackage> packages(const graph::Edge& install) const {
+    std::vector<lock::LockedPackage> all;
     auto layers = base_layers(install);
     all.reserve(install.step.inputs.size() - layers);
     for (auto i = layers; i < install.step.inputs.size(); ++i) all.push_back(package(input(install, i)));
     return all;
   }
 
-  LockedPackage package(const Edge& unpack) const {
-    const Edge& fetch = input(unpack, 0);
-    LockedPackage package;
+  lock::LockedPackage package(const graph::Edge& unpack) const {
+    const graph::Edge& fetch = input(unpack, 0);
+    lock::LockedPackage package;
     auto space = fetch.subject.find(' ');
     package.name = fetch.subject.substr(0, space);
     if (space != std::string::npos) package.version = fetch.subject.substr(space + 1);
@@ -92,14 +92,14 @@ class Outline {
     return package;
   }
 
-  void read_setup(const Edge& setup) {
+  void read_setup(const graph::Edge& setup) {
     try {
       auto layers = base_layers(setup);
       auto files = nlohmann::json::parse(setup.step.required("files"));
       for (std::size_t i = 0; i < files.size(); ++i) {
-        const Edge& fetch = input(setup, layers + i);
+        const graph::Edge& fetch = input(setup, layers + i);
         lock_.files.push_back({"", files[i].at("target").get<std::string>(),
-                               mode_from(files[i].at("mode").get<std::string>()).value_or(0),
+                               manifest::mode_from(files[i].at("mode").get<std::string>()).value_or(0),
                                digest_of<BlobId>(fetch, "blake3").digest(), fetch.weight});
       }
       lock_.run = nlohmann::json::parse(setup.step.required("run")).get<std::vector<std::string>>();
@@ -110,11 +110,11 @@ class Outline {
 
   const GraphIndex& graph_;
   const EnvironmentEdges& edges_;
-  Lock lock_;
+  lock::Lock lock_;
 };
 
 }  // namespace
 
-Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges) { return Outline(graph, edges).run(); }
+lock::Lock lock_outline(const GraphIndex& graph, const EnvironmentEdges& edges) { return Outline(graph, edges).run(); }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

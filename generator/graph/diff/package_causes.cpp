@@ -10,18 +10,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "generator/graph/diff/lock_causes.hpp"
 #include "deb/version.hpp"
+#include "generator/graph/diff/lock_causes.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
 // A package of one side: in the base, on top of it, or (an upgrade) in both.
 struct Places {
-  const LockedPackage* base = nullptr;
-  const LockedPackage* top = nullptr;
-  const LockedPackage& final() const { return top != nullptr ? *top : *base; }
+  const lock::LockedPackage* base = nullptr;
+  const lock::LockedPackage* top = nullptr;
+  const lock::LockedPackage& final() const { return top != nullptr ? *top : *base; }
   explicit operator bool() const { return base != nullptr || top != nullptr; }
 };
 
@@ -30,29 +30,30 @@ struct Both {
   Places after;
 };
 
-bool same_content(const LockedPackage* a, const LockedPackage* b) {
+bool same_content(const lock::LockedPackage* a, const lock::LockedPackage* b) {
   if (a == nullptr || b == nullptr) return a == b;
   return a->sha256 == b->sha256 && a->size == b->size;
 }
 
-std::vector<Sha256> contents(const std::vector<LockedPackage>& packages) {
+std::vector<Sha256> contents(const std::vector<lock::LockedPackage>& packages) {
   std::vector<Sha256> all;
   for (const auto& package : packages) all.push_back(package.sha256);
   return all;
 }
 
-bool equal_lists(const std::vector<LockedPackage>& a, const std::vector<LockedPackage>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const LockedPackage& x, const LockedPackage& y) {
-    return x.sha256 == y.sha256 && x.size == y.size && x.name == y.name && x.version == y.version;
-  });
+bool equal_lists(const std::vector<lock::LockedPackage>& a, const std::vector<lock::LockedPackage>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const lock::LockedPackage& x, const lock::LockedPackage& y) {
+                      return x.sha256 == y.sha256 && x.size == y.size && x.name == y.name && x.version == y.version;
+                    });
 }
 
-std::string base_text(const Lock& lock) {
+std::string base_text(const lock::Lock& lock) {
   if (lock.archive) return "archive " + lock.archive->sha256.short_hex();
   return fmt::format("{}/{}", lock.distribution, lock.suite);
 }
 
-std::string repository_text(const LockedRepositoryRequest& repository) {
+std::string repository_text(const lock::LockedRepositoryRequest& repository) {
   return fmt::format("{} {}", repository.suite, fmt::join(repository.components, " "));
 }
 
@@ -90,14 +91,14 @@ class PackageComparison {
     asked_after_ = Requests(after_.request.packages.begin(), after_.request.packages.end());
     if (!whole_) return;
     if (before_.request.recommends != after_.request.recommends) {
-      auto word = [](const Lock& lock) { return lock.request.recommends ? "wanted" : "left out"; };
+      auto word = [](const lock::Lock& lock) { return lock.request.recommends ? "wanted" : "left out"; };
       add(CauseKind::recommends, Stage::environment, "recommends", word(before_), word(after_));
     }
     compare_repositories();
   }
 
   void compare_repositories() {
-    std::map<std::string, std::pair<const LockedRepositoryRequest*, const LockedRepositoryRequest*>> all;
+    std::map<std::string, std::pair<const lock::LockedRepositoryRequest*, const lock::LockedRepositoryRequest*>> all;
     for (const auto& repository : before_.request.repositories) all[repository.name].first = &repository;
     for (const auto& repository : after_.request.repositories) all[repository.name].second = &repository;
     for (const auto& [name, pair] : all) {
@@ -162,8 +163,8 @@ class PackageComparison {
     const auto& old = both.before.final();
     const auto& now = both.after.final();
     if (old.version != now.version) {
-      auto kind =
-          deb::compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded : CauseKind::package_upgraded;
+      auto kind = deb::compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded
+                                                                      : CauseKind::package_upgraded;
       add(kind, stage, change.name, change.before, change.after);
     } else if (!same_content(&old, &now)) {
       auto& cause = add(CauseKind::package_rebuilt, stage, change.name, change.before, change.after);
@@ -195,7 +196,7 @@ class PackageComparison {
   /// The same packages from elsewhere. A graph can not tell: there the locks' places are made one.
   void compare_locations() {
     if (!whole_ || has_ground_) return;
-    std::unordered_map<Sha256, const LockedPackage*> old;
+    std::unordered_map<Sha256, const lock::LockedPackage*> old;
     for (const auto* list : {&before_.base, &before_.packages}) {
       for (const auto& package : *list) old.emplace(package.sha256, &package);
     }
@@ -206,7 +207,7 @@ class PackageComparison {
             found->second->version != package.version) {
           continue;
         };
-        auto place = [](const LockedPackage& one) { return fmt::format("{}:{}", one.archive, one.path); };
+        auto place = [](const lock::LockedPackage& one) { return fmt::format("{}:{}", one.archive, one.path); };
         add(CauseKind::location, Stage::environment, package.name, place(*found->second), place(package));
       }
     }
@@ -314,7 +315,8 @@ class PackageComparison {
 
   void compare_order() {
     if (packages_changed_) return;
-    auto one = [&](const std::vector<LockedPackage>& before, const std::vector<LockedPackage>& after, Stage stage) {
+    auto one = [&](const std::vector<lock::LockedPackage>& before, const std::vector<lock::LockedPackage>& after,
+                   Stage stage) {
       if (contents(before) == contents(after)) return;
       add(CauseKind::package_order, stage, stage == Stage::base ? "base packages" : "packages", std::nullopt,
           std::nullopt);
@@ -331,8 +333,8 @@ class PackageComparison {
 
   std::vector<Cause>& causes_;
   const LockPair& locks_;
-  const Lock& before_;
-  const Lock& after_;
+  const lock::Lock& before_;
+  const lock::Lock& after_;
   bool whole_;
   bool has_ground_ = false;  // found_[0] is a change that every package may follow
   bool packages_changed_ = false;
@@ -350,4 +352,4 @@ void append_package_causes(std::vector<Cause>& causes, const LockPair& locks) {
   PackageComparison(causes, locks).run();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

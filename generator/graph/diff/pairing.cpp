@@ -9,7 +9,7 @@
 #include <tuple>
 #include <unordered_map>
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
@@ -86,10 +86,10 @@ class Pairing {
       if (partners[i]) continue;
       auto edges = index.environment(side.environments[i].step);
       for (auto stage : {Stage::base, Stage::packages}) {
-        const Edge* install = edges.at(stage);
+        const graph::Edge* install = edges.at(stage);
         if (install == nullptr) continue;
         for (const auto& input : install->step.inputs) {
-          const Edge* unpack = index.find(input);
+          const graph::Edge* unpack = index.find(input);
           if (unpack == nullptr || unpack->step.kind != StepKind::unpack) continue;
           std::string_view subject = unpack->subject;
           all[subject.substr(0, subject.find(' '))].push_back(i);
@@ -143,4 +143,4 @@ std::vector<EnvironmentPair> pair_environments(const IndexedSide& before, const 
   return Pairing(before, after).run();
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

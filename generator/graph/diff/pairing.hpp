@@ -7,7 +7,7 @@
 #include "generator/graph/diff/graph_index.hpp"
 #include "generator/graph/diff/side.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 struct IndexedSide {
   const std::vector<EnvironmentState>& environments;
@@ -24,4 +24,4 @@ struct EnvironmentPair {
 /// was removed last. The sides must live longer.
 std::vector<EnvironmentPair> pair_environments(const IndexedSide& before, const IndexedSide& after);
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

@@ -8,11 +8,11 @@
 #include "generator/graph/diff/lock_causes.hpp"
 #include "generator/manifest/rules.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 namespace {
 
-Cause file_cause(CauseKind kind, const LockedFile& file) {
+Cause file_cause(CauseKind kind, const lock::LockedFile& file) {
   return {kind, Stage::setup, file.target, std::nullopt, std::nullopt, {}, {}};
 }
 
@@ -20,10 +20,10 @@ class FileComparison {
  public:
   FileComparison(std::vector<Cause>& causes, const LockPair& locks) : causes_(causes), locks_(locks) {}
 
-  void run(const std::vector<LockedFile>& before, const std::vector<LockedFile>& after) {
+  void run(const std::vector<lock::LockedFile>& before, const std::vector<lock::LockedFile>& after) {
     auto old = by_target(before);
     auto now = by_target(after);
-    std::vector<const LockedFile*> gone;
+    std::vector<const lock::LockedFile*> gone;
     for (const auto& [place, file] : old) {
       if (!now.contains(place)) gone.push_back(file);
     }
@@ -47,20 +47,20 @@ class FileComparison {
   // A target may stand there twice: the last one wins, but each is a file of its own.
   using Place = std::pair<std::string, std::size_t>;
 
-  static std::map<Place, const LockedFile*> by_target(const std::vector<LockedFile>& files) {
-    std::map<Place, const LockedFile*> all;
+  static std::map<Place, const lock::LockedFile*> by_target(const std::vector<lock::LockedFile>& files) {
+    std::map<Place, const lock::LockedFile*> all;
     std::map<std::string, std::size_t> count;
     for (const auto& file : files) all[{file.target, count[file.target]++}] = &file;
     return all;
   }
 
-  static std::vector<std::string> targets(const std::vector<LockedFile>& files) {
+  static std::vector<std::string> targets(const std::vector<lock::LockedFile>& files) {
     std::vector<std::string> all;
     for (const auto& file : files) all.push_back(file.target);
     return all;
   }
 
-  void compare(const LockedFile& before, const LockedFile& after) {
+  void compare(const lock::LockedFile& before, const lock::LockedFile& after) {
     auto cause = file_cause(CauseKind::file_changed, after);
     if (before.content != after.content) {
       cause.details.push_back("other content");
@@ -68,7 +68,8 @@ class FileComparison {
       cause.after = after.content.hex();
     }
     if (before.mode != after.mode) {
-      cause.details.push_back(fmt::format("mode {} → {}", mode_text(before.mode), mode_text(after.mode)));
+      cause.details.push_back(
+          fmt::format("mode {} → {}", manifest::mode_text(before.mode), manifest::mode_text(after.mode)));
     }
     if (!cause.details.empty()) {
       causes_.push_back(std::move(cause));
@@ -79,8 +80,8 @@ class FileComparison {
   }
 
   /// The same bytes that were elsewhere before moved.
-  void append_new(std::vector<const LockedFile*>& gone, const LockedFile& file) {
-    auto same = [&](const LockedFile* old) { return old->content == file.content && old->mode == file.mode; };
+  void append_new(std::vector<const lock::LockedFile*>& gone, const lock::LockedFile& file) {
+    auto same = [&](const lock::LockedFile* old) { return old->content == file.content && old->mode == file.mode; };
     auto found = std::find_if(gone.begin(), gone.end(), same);
     if (found == gone.end()) {
       causes_.push_back(file_cause(CauseKind::file_added, file));
@@ -162,4 +163,4 @@ void append_setup_causes(std::vector<Cause>& causes, const LockPair& locks) {
   append_command_causes(causes, before.run, after.run);
 }
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

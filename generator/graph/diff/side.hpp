@@ -9,21 +9,21 @@
 #include "generator/graph/graph.hpp"
 #include "store/identifiers.hpp"
 
-namespace karapace::generator {
+namespace karapace::diff {
 
 struct EnvironmentState {
   std::string name;   // for people; empty when nothing tells it
   std::string place;  // the manifest, relative to what the side is: "tools/ci.toml"; empty when nothing tells it
   EnvironmentId id;
   StepKey step;
-  std::optional<Lock> lock;  // what a graph alone tells is enough to explain most changes
+  std::optional<lock::Lock> lock;  // what a graph alone tells is enough to explain most changes
 };
 
 struct GraphSide {
   std::string title;  // as the person called it: "HEAD~1", "build/build.ninja"
-  Graph graph;
+  graph::Graph graph;
   std::vector<EnvironmentState> environments;
   std::vector<std::string> notes;  // what a person should know about it: a manifest without a lock
 };
 
-}  // namespace karapace::generator
+}  // namespace karapace::diff

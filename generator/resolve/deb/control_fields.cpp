@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
@@ -55,4 +55,4 @@ std::vector<std::string_view> words(std::string_view value) {
   }
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

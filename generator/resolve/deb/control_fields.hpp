@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 class ControlFields {
  public:
@@ -24,4 +24,4 @@ class ControlFields {
 /// The words of a value, split at white space.
 std::vector<std::string_view> words(std::string_view value);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

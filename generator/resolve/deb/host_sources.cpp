@@ -16,11 +16,11 @@
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 namespace {
 
-using generator::Acquisition;
-using generator::HostMirrors;
+using resolve::Acquisition;
+using resolve::HostMirrors;
 
 std::string distribution_id() {
   const auto text = read_file_if_exists("/etc/os-release");
@@ -95,8 +95,8 @@ std::optional<std::string> proxy(const char* scheme) {
   return value;
 }
 
-Acquisition host_acquisition() {
-  Acquisition acquisition;
+resolve::Acquisition host_acquisition() {
+  resolve::Acquisition acquisition;
   acquisition.http_proxy = proxy("http");
   acquisition.https_proxy = proxy("https");
   // Apt's https method uses the http proxy when it has none of its own.
@@ -114,8 +114,8 @@ Acquisition host_acquisition() {
 
 }  // namespace
 
-HostMirrors host_sources() {
-  HostMirrors host{.distribution = distribution_id(), .mirrors = {}};
+resolve::HostMirrors host_sources() {
+  resolve::HostMirrors host{.distribution = distribution_id(), .mirrors = {}};
   if (!pkgInitConfig(*_config) || !pkgInitSystem(*_config, _system)) return {};
   host.mirrors.acquisition = host_acquisition();
   pkgSourceList sources;
@@ -132,4 +132,4 @@ HostMirrors host_sources() {
   return host;
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

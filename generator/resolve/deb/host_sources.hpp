@@ -4,12 +4,12 @@
 
 #include "generator/resolve/protocol.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 /// Reads the host's apt configuration and sources. Empty (no distribution, no mirrors) where apt is not set up.
 /// A source belongs to the distribution when the Release file that the host last saw says so, else when its path
 /// ends in the archive's name ("/debian", "/debian-security", "/ubuntu"): a wrong guess only fails, since signatures
 /// are checked with the distribution's own keyring.
-generator::HostMirrors host_sources();
+resolve::HostMirrors host_sources();
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -27,23 +27,24 @@
 #include "generator/resolve/protocol.hpp"
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 namespace {
 
-using generator::LockedPackage;
-using generator::Recommends;
-using generator::Resolution;
-using generator::ResolveRequest;
+using lock::LockedPackage;
+using resolve::Recommends;
+using resolve::Resolution;
+using resolve::ResolveRequest;
 using Packages = std::vector<pkgCache::PkgIterator>;
 
 class Planner {
  public:
-  Planner(const ResolveRequest& request, const Session& session, const Lists& lists)
+  Planner(const resolve::ResolveRequest& request, const Session& session, const Lists& lists)
       : request_(request), session_(session), lists_(lists), prefix_(message_prefix(request)), keep_(request) {}
 
-  Resolution run() {
-    Resolution resolution{.repositories = lists_.repositories, .base = {}, .packages = {}, .notes = lists_.notes};
+  resolve::Resolution run() {
+    resolve::Resolution resolution{
+        .repositories = lists_.repositories, .base = {}, .packages = {}, .notes = lists_.notes};
     if (request_.base_status) {
       session_.set_installed(*request_.base_status);
     } else {
@@ -58,13 +59,13 @@ class Planner {
 
  private:
   /// The bootstrapped base, which counts as installed afterwards.
-  std::vector<LockedPackage> base() {
+  std::vector<lock::LockedPackage> base() {
     _config->Set("APT::Install-Recommends", false);
     return chosen([](pkgDepCache& cache) { return bootstrap_set(cache); }, Installed::becomes);
   }
 
-  std::vector<LockedPackage> on_top() {
-    _config->Set("APT::Install-Recommends", request_.recommends == Recommends::yes);
+  std::vector<lock::LockedPackage> on_top() {
+    _config->Set("APT::Install-Recommends", request_.recommends == resolve::Recommends::yes);
     return chosen([this](pkgDepCache& cache) { return requested(cache); }, Installed::stays);
   }
 
@@ -78,7 +79,7 @@ class Planner {
 
   /// Solves; kept versions that are in the way are given up, some at a time, before the request is.
   template <class Wanted>
-  std::vector<LockedPackage> chosen(const Wanted& wanted, Installed installed) {
+  std::vector<lock::LockedPackage> chosen(const Wanted& wanted, Installed installed) {
     while (true) {
       pkgCacheFile file;
       open_cache(file);
@@ -91,8 +92,8 @@ class Planner {
     }
   }
 
-  std::vector<LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Installed installed) const {
-    std::vector<LockedPackage> packages;
+  std::vector<lock::LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Installed installed) const {
+    std::vector<lock::LockedPackage> packages;
     std::string status;
     for (const auto& version : install_order(cache)) {
       packages.push_back(index.locked(version));
@@ -124,14 +125,14 @@ class Planner {
     return text;
   }
 
-  std::vector<std::string> components_of_distribution(const generator::LockedRepository& fallback) const {
+  std::vector<std::string> components_of_distribution(const lock::LockedRepository& fallback) const {
     for (const auto& repository : lists_.repositories) {
       if (repository.archive == request_.distribution) return repository.components;
     }
     return fallback.components;
   }
 
-  const ResolveRequest& request_;
+  const resolve::ResolveRequest& request_;
   const Session& session_;
   const Lists& lists_;
   std::string prefix_;
@@ -141,7 +142,7 @@ class Planner {
 // Plan: the whole way from a request to a resolution.
 
 /// Updates the lists, resolves the base (unless a base archive brings its own) and the requested packages on top.
-Resolution plan(const ResolveRequest& request) {
+resolve::Resolution plan(const resolve::ResolveRequest& request) {
   const auto repositories = repositories_of(request);
   const Session session(request, repositories);
   const Lists lists = update(session, request, repositories);
@@ -156,9 +157,9 @@ Resolution plan(const ResolveRequest& request) {
 std::string answer(std::string_view verb) {
   if (verb == "resolve") {
     const std::string request = read_all(STDIN_FILENO, "the request");
-    return generator::resolution_text(plan(generator::parse_request(request)));
+    return resolve::resolution_text(plan(resolve::parse_request(request)));
   }
-  if (verb == "mirrors") return generator::host_mirrors_text(host_sources());
+  if (verb == "mirrors") return resolve::host_mirrors_text(host_sources());
   throw UsageError("karapace-resolve-deb: usage: karapace-resolve-deb resolve|mirrors");
 }
 
@@ -167,19 +168,19 @@ int run(std::string_view verb) {
     fmt::print("{}\n", answer(verb));
     return 0;
   } catch (const Error& error) {
-    fmt::print("{}\n", generator::error_text(error));
+    fmt::print("{}\n", resolve::error_text(error));
     return exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print("{}\n", generator::error_text(Error(fmt::format("lock: {}", told_text(error)))));
+    fmt::print("{}\n", resolve::error_text(Error(fmt::format("lock: {}", told_text(error)))));
     return exit_code(ErrorKind::general);
   }
 }
 
 }  // namespace
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb
 
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();
-  return karapace::resolve_deb::run(argc == 2 ? argv[1] : "");
+  return karapace::resolve::deb::run(argc == 2 ? argv[1] : "");
 }

@@ -11,7 +11,7 @@
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 namespace {
 
 std::string named(const pkgCache::VerIterator& version) {
@@ -47,7 +47,7 @@ bool PackageIndex::available(const pkgCache::VerIterator& version) const {
   return source_of(version).repository != nullptr;
 }
 
-generator::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
+lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   const Source source = source_of(version);
   if (source.repository == nullptr) {
     throw LockError(fmt::format("lock: {} is in no index of the chosen repositories", named(version)));
@@ -58,9 +58,10 @@ generator::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& versi
   const auto sha256 = hash == nullptr ? std::nullopt : Sha256::from_hex(hash->HashValue());
   const std::string path = record.FileName();
   if (!sha256 || !plain_path(path)) {
-    throw LockError(fmt::format("lock: {}: its entry for {} has no usable SHA256 or Filename; tell the repository's "
-                                "owner",
-                                source.repository->label(), named(version)));
+    throw LockError(
+        fmt::format("lock: {}: its entry for {} has no usable SHA256 or Filename; tell the repository's "
+                    "owner",
+                    source.repository->label(), named(version)));
   }
   return {.name = version.ParentPkg().Name(),
           .version = version.VerStr(),
@@ -91,4 +92,4 @@ void open_cache(pkgCacheFile& file) {
   if (!file.Open(&silence, false)) throw LockError("lock: apt cannot read the package lists: " + take_apt_messages());
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

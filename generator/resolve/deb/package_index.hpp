@@ -13,7 +13,7 @@
 #include "generator/lock/lock.hpp"
 #include "generator/resolve/deb/repository.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 class PackageIndex {
  public:
@@ -21,7 +21,7 @@ class PackageIndex {
       : records_(cache), index_files_(index_files) {}
 
   /// LockError when no index vouches for this version by SHA-256.
-  generator::LockedPackage locked(const pkgCache::VerIterator& version);
+  lock::LockedPackage locked(const pkgCache::VerIterator& version);
   /// Nothing when the version is in no index (it is only installed).
   bool available(const pkgCache::VerIterator& version) const;
   /// The version's stanza as dpkg's status database would hold it once it is installed.
@@ -42,4 +42,4 @@ class PackageIndex {
 /// Opens apt's cache on the session's lists and status. LockError when apt cannot.
 void open_cache(pkgCacheFile& file);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -11,7 +11,7 @@
 
 #include "base/error.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 namespace {
 
@@ -198,4 +198,4 @@ std::string unmet_dependencies(pkgDepCache& cache) {
   return text;
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -9,7 +9,7 @@
 #include <apt-pkg/depcache.h>
 #include <apt-pkg/pkgcache.h>
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 /// A package of this name with a candidate, else the only provider of a virtual one. LockError (beginning with
 /// `prefix`) naming the providers when there are several, or what may have been meant when there is none; `where` names
@@ -33,4 +33,4 @@ std::string alternatives(const std::vector<std::string>& names);
 /// indented by two spaces, sorted.
 std::string unmet_dependencies(pkgDepCache& cache);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -12,10 +12,10 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 namespace {
 
-using generator::ResolveRequest;
+using resolve::ResolveRequest;
 
 struct Distribution {
   std::string_view name;
@@ -25,9 +25,12 @@ struct Distribution {
   std::vector<std::string> components;
 };
 
-const Distribution& distribution_of(const ResolveRequest& request) {
+const Distribution& distribution_of(const resolve::ResolveRequest& request) {
   static const std::array<Distribution, 2> known{{
-      {"debian", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", "debian-security",
+      {"debian",
+       "/usr/share/keyrings/debian-archive-keyring.gpg",
+       "debian-archive-keyring",
+       "debian-security",
        {"main"}},
       {"ubuntu", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring", "ubuntu", {"main", "universe"}},
   }};
@@ -38,7 +41,7 @@ const Distribution& distribution_of(const ResolveRequest& request) {
                               message_prefix(request), request.distribution));
 }
 
-std::vector<std::string> urls_of(const ResolveRequest& request, const std::string& archive) {
+std::vector<std::string> urls_of(const resolve::ResolveRequest& request, const std::string& archive) {
   const auto found = request.mirrors.archives.find(archive);
   if (found == request.mirrors.archives.end() || found->second.empty()) {
     throw LockError(fmt::format("{}no mirror is known for the archive \"{}\"; name one under [mirrors] in config.toml",
@@ -48,7 +51,7 @@ std::vector<std::string> urls_of(const ResolveRequest& request, const std::strin
 }
 
 /// A site's own keyring for this archive, else the distribution's, which a package of the host brings.
-std::filesystem::path keyring_of(const ResolveRequest& request, const Distribution& distribution,
+std::filesystem::path keyring_of(const resolve::ResolveRequest& request, const Distribution& distribution,
                                  const std::string& archive) {
   if (const auto own = request.mirrors.keyrings.find(archive); own != request.mirrors.keyrings.end()) {
     if (access(own->second.c_str(), R_OK) == 0) return own->second;
@@ -66,7 +69,7 @@ std::filesystem::path keyring_of(const ResolveRequest& request, const Distributi
 bool rolls(std::string_view suite) { return suite == "sid" || suite == "unstable" || suite == "experimental"; }
 
 /// These words are written into apt's sources and into paths; anything else than a plain word is refused.
-void require_plain(const ResolveRequest& request, std::string_view what, std::string_view word) {
+void require_plain(const resolve::ResolveRequest& request, std::string_view what, std::string_view word) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("+._~-/").find(c) != std::string_view::npos;
@@ -76,7 +79,7 @@ void require_plain(const ResolveRequest& request, std::string_view what, std::st
   throw LockError(fmt::format("{}\"{}\" cannot be the {} of a repository", message_prefix(request), word, what));
 }
 
-void require_plain(const ResolveRequest& request) {
+void require_plain(const resolve::ResolveRequest& request) {
   require_plain(request, "suite", request.suite);
   require_plain(request, "architecture", request.architecture);
   for (const auto& repository : request.repositories) {
@@ -85,7 +88,7 @@ void require_plain(const ResolveRequest& request) {
   }
 }
 
-Repository part_of(const ResolveRequest& request, const Distribution& distribution, const std::string& archive,
+Repository part_of(const resolve::ResolveRequest& request, const Distribution& distribution, const std::string& archive,
                    const std::string& suite) {
   return {.archive = archive,
           .suite = suite,
@@ -95,17 +98,17 @@ Repository part_of(const ResolveRequest& request, const Distribution& distributi
           .role = Role::distribution};
 }
 
-Repository additional(const ResolveRequest& request, const generator::AdditionalRepository& wanted) {
+Repository additional(const resolve::ResolveRequest& request, const resolve::AdditionalRepository& wanted) {
   if (wanted.suite.empty() || wanted.suite.ends_with('/') || wanted.components.empty()) {
-    throw LockError(fmt::format("lock: repository \"{}\": a suite and at least one component are needed; flat "
-                                "repositories (a suite that ends in \"/\") are not supported",
-                                wanted.name));
+    throw LockError(
+        fmt::format("lock: repository \"{}\": a suite and at least one component are needed; flat "
+                    "repositories (a suite that ends in \"/\") are not supported",
+                    wanted.name));
   }
   require_plain(request, "suite", wanted.suite);
   if (access(wanted.key.c_str(), R_OK) != 0) {
-    throw LockError(errno_message(fmt::format("lock: repository \"{}\": cannot read its key \"{}\"", wanted.name,
-                                              wanted.key.string()),
-                                  errno));
+    throw LockError(errno_message(
+        fmt::format("lock: repository \"{}\": cannot read its key \"{}\"", wanted.name, wanted.key.string()), errno));
   }
   return {.archive = wanted.name,
           .suite = wanted.suite,
@@ -125,22 +128,22 @@ std::string Repository::read_keyring() const {
                               archive, keyring.string()));
 }
 
-std::string message_prefix(const ResolveRequest& request) {
+std::string message_prefix(const resolve::ResolveRequest& request) {
   return fmt::format("lock: {}/{}: ", request.distribution, request.suite);
 }
 
-std::vector<Repository> repositories_of(const ResolveRequest& request) {
+std::vector<Repository> repositories_of(const resolve::ResolveRequest& request) {
   require_plain(request);
   const Distribution& distribution = distribution_of(request);
   const std::string archive(distribution.name);
   std::vector<Repository> repositories{part_of(request, distribution, archive, request.suite)};
   if (!rolls(request.suite)) {
     repositories.push_back(part_of(request, distribution, archive, request.suite + "-updates"));
-    repositories.push_back(part_of(request, distribution, std::string(distribution.security_archive),
-                                   request.suite + "-security"));
+    repositories.push_back(
+        part_of(request, distribution, std::string(distribution.security_archive), request.suite + "-security"));
   }
   for (const auto& wanted : request.repositories) repositories.push_back(additional(request, wanted));
   return repositories;
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -9,7 +9,7 @@
 
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 enum class Role { distribution, additional };
 
@@ -17,8 +17,8 @@ struct Repository {
   std::string archive;  // "debian", "debian-security", ...
   std::string suite;    // "bookworm-security"
   std::vector<std::string> components;
-  std::vector<std::string> urls;  // best first, without a final slash
-  std::filesystem::path keyring;  // as asked for; perhaps armored
+  std::vector<std::string> urls;               // best first, without a final slash
+  std::filesystem::path keyring;               // as asked for; perhaps armored
   std::optional<Digest> keyring_content = {};  // what it must hold
   Role role = Role::distribution;
   /// "debian/bookworm": what people read.
@@ -34,9 +34,9 @@ struct Repository {
 ///   ubuntu  SUITE, SUITE-updates and SUITE-security of "ubuntu", components main and universe
 ///
 /// LockError for an unknown distribution, a missing keyring or an archive without mirrors.
-std::vector<Repository> repositories_of(const generator::ResolveRequest& request);
+std::vector<Repository> repositories_of(const resolve::ResolveRequest& request);
 
 /// The prefix of this request's messages: "lock: debian/bookworm: ".
-std::string message_prefix(const generator::ResolveRequest& request);
+std::string message_prefix(const resolve::ResolveRequest& request);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

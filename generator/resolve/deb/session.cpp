@@ -19,14 +19,14 @@
 #include "base/remove_tree.hpp"
 #include "generator/resolve/deb/signature.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 namespace {
 
-using generator::Acquisition;
-using generator::ResolveRequest;
+using resolve::Acquisition;
+using resolve::ResolveRequest;
 
 /// Everything that decides which lists apt downloads, length-prefixed: no two sets share a directory.
-std::string set_name(const ResolveRequest& request, const std::vector<Repository>& repositories) {
+std::string set_name(const resolve::ResolveRequest& request, const std::vector<Repository>& repositories) {
   std::string identity;
   const auto add = [&identity](std::string_view field) { identity += fmt::format("{}:{};", field.size(), field); };
   add(request.architecture);
@@ -46,9 +46,10 @@ std::string set_name(const ResolveRequest& request, const std::vector<Repository
 std::filesystem::path made_directory(const std::filesystem::path& directory) {
   // Apt's lists of files (Signed-By) separate paths by spaces and commas and know no quoting.
   if (directory.string().find_first_of(" ,\t\n\"") != std::string::npos) {
-    throw LockError(fmt::format("lock: the cache directory \"{}\" has a space, comma or quote in its path, which apt "
-                                "cannot work with; set XDG_CACHE_HOME to another one",
-                                directory.string()));
+    throw LockError(
+        fmt::format("lock: the cache directory \"{}\" has a space, comma or quote in its path, which apt "
+                    "cannot work with; set XDG_CACHE_HOME to another one",
+                    directory.string()));
   }
   std::error_code error;
   std::filesystem::create_directories(directory, error);
@@ -71,7 +72,7 @@ void prune(const std::filesystem::path& sets) {
 
 std::string proxy_word(const std::string& proxy) { return proxy.empty() ? "DIRECT" : proxy; }
 
-void configure_acquisition(const Acquisition& acquisition) {
+void configure_acquisition(const resolve::Acquisition& acquisition) {
   if (acquisition.http_proxy) _config->Set("Acquire::http::Proxy", proxy_word(*acquisition.http_proxy));
   if (acquisition.https_proxy) _config->Set("Acquire::https::Proxy", proxy_word(*acquisition.https_proxy));
   for (const auto& host : acquisition.no_proxy) {
@@ -123,11 +124,11 @@ std::string take_apt_messages() {
   return all;
 }
 
-Session::Session(const ResolveRequest& request, const std::vector<Repository>& repositories)
+Session::Session(const resolve::ResolveRequest& request, const std::vector<Repository>& repositories)
     : repositories_(repositories),
       architecture_(request.architecture),
-      directory_(made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" /
-                                set_name(request, repositories))),
+      directory_(
+          made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" / set_name(request, repositories))),
       lock_(FileLock::acquire(directory_ / "lock", LOCK_EX)) {
   std::filesystem::last_write_time(directory_ / "lock", std::filesystem::file_time_type::clock::now());
   prune(directory_.parent_path());
@@ -155,7 +156,7 @@ void Session::write_keyrings() const {
   }
 }
 
-void Session::configure(const ResolveRequest& request) const {
+void Session::configure(const resolve::ResolveRequest& request) const {
   const auto configuration = directory_ / "etc" / "apt.conf";
   const std::string text = fmt::format(
       "Dir \"{0}/\";\nDir::State \"{0}/\";\nDir::State::lists \"{0}/lists/\";\nDir::State::status \"{0}/status\";\n"
@@ -195,4 +196,4 @@ void Session::set_installed(std::string_view dpkg_status) const {
   write_file_atomically(directory_ / "status", dpkg_status, Durable::no);
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

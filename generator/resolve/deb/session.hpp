@@ -14,12 +14,12 @@
 #include "generator/resolve/deb/repository.hpp"
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 class Session {
  public:
   /// Takes the lock (waits), writes the private configuration and initialises libapt-pkg.
-  Session(const generator::ResolveRequest& request, const std::vector<Repository>& repositories);
+  Session(const resolve::ResolveRequest& request, const std::vector<Repository>& repositories);
 
   const std::filesystem::path& directory() const noexcept { return directory_; }
   std::filesystem::path lists() const { return directory_ / "lists"; }
@@ -36,7 +36,7 @@ class Session {
  private:
   void make_directories() const;
   void write_keyrings() const;
-  void configure(const generator::ResolveRequest& request) const;
+  void configure(const resolve::ResolveRequest& request) const;
 
   const std::vector<Repository>& repositories_;
   std::string architecture_;
@@ -50,4 +50,4 @@ std::string mirror_of(const Repository& repository, std::size_t rank);
 /// libapt-pkg's pending errors and warnings as one line, cleared. "" when there are none.
 std::string take_apt_messages();
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -18,7 +18,7 @@
 #include "base/remove_tree.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 namespace {
 
@@ -212,9 +212,10 @@ SignedText verify(const ReleaseFiles& files, const std::filesystem::path& keyrin
   const std::string status = run_gpgv(std::move(arguments), work);
   SignedText result{.text = {}, .signers = valid_signers(status)};
   if (result.signers.empty()) {
-    throw LockError(fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
-                                "that its keyring is the right one",
-                                prefix, reason(status)));
+    throw LockError(
+        fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
+                    "that its keyring is the right one",
+                    prefix, reason(status)));
   }
   result.text = read_file(detached ? files.release : output);
   return result;
@@ -238,4 +239,4 @@ std::string binary_keyring(std::string_view text, std::string_view what) {
   return bytes;
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

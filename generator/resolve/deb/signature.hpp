@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 struct SignedText {
   std::string text;                  // exactly what was signed
@@ -37,4 +37,4 @@ std::vector<std::string> valid_signers(std::string_view status);
 /// binary keys are returned as they are. LockError naming `what` when it is neither, or when it holds a private key.
 std::string binary_keyring(std::string_view text, std::string_view what);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

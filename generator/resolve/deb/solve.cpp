@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "generator/resolve/deb/session.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 namespace {
 
@@ -104,20 +104,21 @@ class OrderRecorder : public pkgPackageManager {
   bool Go(APT::Progress::PackageManager*) override { return true; }
 };
 
-using generator::LockedPackage;
-using generator::Upgrade;
+using lock::LockedPackage;
+using resolve::Upgrade;
 
-bool stays(const Upgrade& upgrade, const std::string& name) {
+bool stays(const resolve::Upgrade& upgrade, const std::string& name) {
   switch (upgrade.scope) {
-    case Upgrade::Scope::none: return true;
-    case Upgrade::Scope::everything: return false;
-    case Upgrade::Scope::named: break;
+    case resolve::Upgrade::Scope::none: return true;
+    case resolve::Upgrade::Scope::everything: return false;
+    case resolve::Upgrade::Scope::named: break;
   }
   return std::find(upgrade.names.begin(), upgrade.names.end(), name) == upgrade.names.end();
 }
 
 /// The same version in the same bytes, or the end iterator.
-pkgCache::VerIterator same_version(pkgCache::PkgIterator package, PackageIndex& index, const LockedPackage& kept) {
+pkgCache::VerIterator same_version(pkgCache::PkgIterator package, PackageIndex& index,
+                                   const lock::LockedPackage& kept) {
   auto version = package.VersionList();
   for (; !version.end(); ++version) {
     if (kept.version != version.VerStr() || kept.architecture != version.Arch()) continue;
@@ -169,13 +170,13 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache) {
     if (cache[package].Install()) order.push_back(cache[package].InstVerIter(cache));
   }
   if (order.size() != cache.InstCount()) {
-    throw LockError(fmt::format("lock: apt orders {} of {} packages: {}", order.size(), cache.InstCount(),
-                                take_apt_messages()));
+    throw LockError(
+        fmt::format("lock: apt orders {} of {} packages: {}", order.size(), cache.InstCount(), take_apt_messages()));
   }
   return order;
 }
 
-Keep::Keep(const generator::ResolveRequest& request) {
+Keep::Keep(const resolve::ResolveRequest& request) {
   for (const auto& package : request.keep) {
     // Later entries win: a base package and its upgrade on top are both in the lock there was.
     if (stays(request.upgrade, package.name)) packages_.insert_or_assign(package.name, Kept{.package = package});
@@ -218,7 +219,7 @@ bool Keep::release_broken(pkgDepCache& cache) {
   return released;
 }
 
-std::vector<std::string> Keep::notes(const std::vector<LockedPackage>& chosen, std::string_view where) const {
+std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const {
   std::vector<std::string> notes;
   for (const auto& package : chosen) {
     const auto found = packages_.find(package.name);
@@ -233,4 +234,4 @@ std::vector<std::string> Keep::notes(const std::vector<LockedPackage>& chosen, s
   return notes;
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -13,7 +13,7 @@
 #include "generator/resolve/deb/package_index.hpp"
 #include "generator/resolve/resolve.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 /// Marks in `cache` what apt-get would install for `wanted`: each is protected and marked, then its dependencies,
 /// then apt's problem resolver runs, then new packages that nothing needs any more are dropped.
@@ -35,7 +35,7 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache);
 class Keep {
  public:
   /// The versions that `request.upgrade` lets stay.
-  explicit Keep(const generator::ResolveRequest& request);
+  explicit Keep(const resolve::ResolveRequest& request);
 
   /// Makes the kept versions candidates, but for the released names.
   void apply(pkgDepCache& cache, PackageIndex& index) const;
@@ -43,11 +43,11 @@ class Keep {
   /// nothing more to give up.
   bool release_broken(pkgDepCache& cache);
   /// One note for each kept package that `chosen` has in another version, sorted.
-  std::vector<std::string> notes(const std::vector<generator::LockedPackage>& chosen, std::string_view where) const;
+  std::vector<std::string> notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const;
 
  private:
   struct Kept {
-    generator::LockedPackage package;
+    lock::LockedPackage package;
     bool released = false;
   };
   bool release(const char* name);
@@ -55,4 +55,4 @@ class Keep {
   std::map<std::string, Kept, std::less<>> packages_;
 };
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

@@ -31,7 +31,7 @@
 #include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/signature.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 namespace {
 
@@ -229,10 +229,10 @@ std::string date_text(std::int64_t seconds) {
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-using generator::LockedIndex;
-using generator::LockedRepository;
-using generator::ResolveRequest;
-using generator::ValidUntil;
+using lock::LockedIndex;
+using lock::LockedRepository;
+using resolve::ResolveRequest;
+using resolve::ValidUntil;
 
 constexpr std::int64_t clock_tolerance_seconds = 600;
 
@@ -256,15 +256,16 @@ ReleaseFiles stored_release(const Session& session, const metaIndex& meta) {
           .signature = session.lists() / URItoFileName(base + "Release.gpg")};
 }
 
-void check_dates(const Release& release, const ResolveRequest& request, const std::string& prefix) {
+void check_dates(const Release& release, const resolve::ResolveRequest& request, const std::string& prefix) {
   const auto& acquisition = request.mirrors.acquisition;
   const std::int64_t now = std::time(nullptr);
-  if (request.valid_until == ValidUntil::check && acquisition.check_valid_until && release.valid_until &&
+  if (request.valid_until == resolve::ValidUntil::check && acquisition.check_valid_until && release.valid_until &&
       *release.valid_until < now) {
-    throw LockError(fmt::format("{}its Release file expired on {}: the mirror is out of date or somebody holds back "
-                                "updates; use another mirror, or accept it with check_valid_until = false under "
-                                "[acquisition] in config.toml",
-                                prefix, date_text(*release.valid_until)));
+    throw LockError(
+        fmt::format("{}its Release file expired on {}: the mirror is out of date or somebody holds back "
+                    "updates; use another mirror, or accept it with check_valid_until = false under "
+                    "[acquisition] in config.toml",
+                    prefix, date_text(*release.valid_until)));
   }
   if (acquisition.check_date && release.date > now + clock_tolerance_seconds) {
     throw LockError(fmt::format("{}its Release file is of {}, which is in the future; check this machine's clock",
@@ -275,8 +276,7 @@ void check_dates(const Release& release, const ResolveRequest& request, const st
 /// A signature vouches for a suite of that key's owner, not for the one that was asked for: the name is checked too.
 void check_name(const Release& release, const Repository& repository, std::vector<std::string>& notes) {
   if (release.suite == repository.suite || release.codename == repository.suite) return;
-  const auto message =
-      fmt::format("the Release file is of \"{}\" (codename \"{}\")", release.suite, release.codename);
+  const auto message = fmt::format("the Release file is of \"{}\" (codename \"{}\")", release.suite, release.codename);
   if (repository.role == Role::distribution) {
     throw LockError(prefix_of(repository) + message + "; use another mirror");
   }
@@ -307,9 +307,9 @@ void check_name(const Release& release, const Repository& repository, std::vecto
 }
 
 /// The index files that apt uses of this repository, each proved against the signed sums.
-std::vector<LockedIndex> prove_indexes(const metaIndex& meta, const Release& release, const Repository& repository,
-                                       Lists& lists) {
-  std::vector<LockedIndex> indexes;
+std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Release& release,
+                                             const Repository& repository, Lists& lists) {
+  std::vector<lock::LockedIndex> indexes;
   for (const auto& target : meta.GetIndexTargets()) {
     if (target.Option(IndexTarget::CREATED_BY) != "Packages") continue;
     const std::filesystem::path file = target.Option(IndexTarget::FILENAME);
@@ -318,9 +318,10 @@ std::vector<LockedIndex> prove_indexes(const metaIndex& meta, const Release& rel
     if (vouched == release.files.end() && !for_all) refuse_missing_index(release, repository, target.MetaKey);
     if (vouched == release.files.end() || !std::filesystem::exists(file)) continue;
     if (sha256_of_file(file) != vouched->second) {
-      throw LockError(fmt::format("{}the stored index \"{}\" is not what its Release file vouches for; remove it and "
-                                  "lock again",
-                                  prefix_of(repository), file.string()));
+      throw LockError(
+          fmt::format("{}the stored index \"{}\" is not what its Release file vouches for; remove it and "
+                      "lock again",
+                      prefix_of(repository), file.string()));
     }
     indexes.push_back({.path = target.MetaKey, .sha256 = vouched->second});
     lists.index_files.emplace(file, &repository);
@@ -329,8 +330,8 @@ std::vector<LockedIndex> prove_indexes(const metaIndex& meta, const Release& rel
   return indexes;
 }
 
-void prove(const Session& session, const ResolveRequest& request, const metaIndex& meta, const Repository& repository,
-           Lists& lists) {
+void prove(const Session& session, const resolve::ResolveRequest& request, const metaIndex& meta,
+           const Repository& repository, Lists& lists) {
   const std::string prefix = prefix_of(repository);
   const SignedText text =
       verify(stored_release(session, meta), session.keyring(repository), session.directory(), prefix);
@@ -352,8 +353,8 @@ const metaIndex& meta_of(const pkgSourceList& sources, const Repository& reposit
   throw Error(prefix_of(repository) + "apt does not know the source that was written for it");
 }
 
-Lists update_from(const Session& session, const ResolveRequest& request, const std::vector<Repository>& repositories,
-                  std::size_t rank) {
+Lists update_from(const Session& session, const resolve::ResolveRequest& request,
+                  const std::vector<Repository>& repositories, std::size_t rank) {
   session.use_mirrors(rank);
   pkgSourceList sources;
   if (!sources.ReadMainList()) throw LockError("lock: apt cannot read its sources: " + take_apt_messages());
@@ -368,7 +369,8 @@ Lists update_from(const Session& session, const ResolveRequest& request, const s
 
 }  // namespace
 
-Lists update(const Session& session, const ResolveRequest& request, const std::vector<Repository>& repositories) {
+Lists update(const Session& session, const resolve::ResolveRequest& request,
+             const std::vector<Repository>& repositories) {
   std::size_t ranks = 1;
   for (const auto& repository : repositories) ranks = std::max(ranks, repository.urls.size());
   for (std::size_t rank = 0; rank + 1 < ranks; ++rank) {
@@ -381,4 +383,4 @@ Lists update(const Session& session, const ResolveRequest& request, const std::v
   return update_from(session, request, repositories, ranks - 1);
 }
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

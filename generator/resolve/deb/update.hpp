@@ -16,18 +16,18 @@
 #include "generator/resolve/deb/repository.hpp"
 #include "generator/resolve/deb/session.hpp"
 
-namespace karapace::resolve_deb {
+namespace karapace::resolve::deb {
 
 /// The lists of one session, proved.
 struct Lists {
-  std::vector<generator::LockedRepository> repositories;          // sorted by archive, then suite
+  std::vector<lock::LockedRepository> repositories;                // sorted by archive, then suite
   std::map<std::filesystem::path, const Repository*> index_files;  // an index on disk -> whose it is
   std::vector<std::string> notes;
 };
 
 /// Downloads what changed (If-Modified-Since), trying the next mirrors when one does not answer. RemoteError when no
 /// mirror answers, LockError for everything else (no such suite, unsigned, bad signature, expired, ...).
-Lists update(const Session& session, const generator::ResolveRequest& request,
+Lists update(const Session& session, const resolve::ResolveRequest& request,
              const std::vector<Repository>& repositories);
 
-}  // namespace karapace::resolve_deb
+}  // namespace karapace::resolve::deb

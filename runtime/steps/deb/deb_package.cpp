@@ -15,7 +15,8 @@ namespace {
 std::string read_below(const std::filesystem::path& tree, const std::string& path) {
   auto root = open_at(AT_FDCWD, tree, O_PATH | O_DIRECTORY);
   auto file = open_regular(root.get(), path, Links::refused);
-  if (!file) throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
+  if (!file)
+    throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
   return read_all(file->get(), path, std::size_t{64} << 20);
 }
 

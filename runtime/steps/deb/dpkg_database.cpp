@@ -171,7 +171,8 @@ void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<cons
   std::string status = status_;
   if (!status.empty() && !status.ends_with("\n\n")) status += status.ends_with("\n") ? "\n" : "\n\n";
   for (const auto* package : unpacked) {
-    status += (conffiles == Conffiles::as_unpacked ? with_new_conffiles(package->stanza) : package->stanza).text() + "\n";
+    status +=
+        (conffiles == Conffiles::as_unpacked ? with_new_conffiles(package->stanza) : package->stanza).text() + "\n";
   }
   tree.put_file(admin_path("status"), std::move(status), mtime);
 }

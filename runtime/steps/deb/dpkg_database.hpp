@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/trees/composition.hpp"
 #include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
 
 namespace karapace::steps::deb {
@@ -55,7 +55,8 @@ class DpkgDatabase {
   void read_overrides();
   void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                     std::int64_t mtime) const;
-  void write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, std::int64_t mtime) const;
+  void write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
+                      std::int64_t mtime) const;
 
   const trees::LayerStack& lower_;
   std::string status_;

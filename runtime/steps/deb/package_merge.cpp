@@ -26,7 +26,8 @@ std::set<std::string> conffiles_of(const DebPackage& package) {
 
 }  // namespace
 
-PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime)
+PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles,
+                           std::int64_t mtime)
     : tree_(tree), database_(database), conffiles_(conffiles), mtime_(mtime) {
   for (const auto& [from, diversion] : database.diversions()) {
     diversions_[tree.resolve_parents(from)] = {tree.resolve_parents(diversion.to), diversion.owner};
@@ -85,8 +86,8 @@ void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
   // dpkg keeps a directory where a package has a link.
   if (directory && node.entry.type == store::EntryType::symlink) return;
   if (directory) {
-    throw StepError(fmt::format("install: {} {} has a file \"/{}\" where a directory stands", package.name,
-                                package.version, path));
+    throw StepError(
+        fmt::format("install: {} {} has a file \"/{}\" where a directory stands", package.name, package.version, path));
   }
   std::vector<std::string> owners;
   if (const auto* here = tree_.find(path)) {

@@ -38,8 +38,8 @@ class PackageMerge {
   Conffiles conffiles_;
   std::int64_t mtime_;
   std::vector<const DebPackage*> merged_;
-  std::map<std::string, Diversion> diversions_;               // by resolved path
-  std::map<std::string, std::set<std::string>> disowned_;     // merged package -> resolved paths it lost
+  std::map<std::string, Diversion> diversions_;            // by resolved path
+  std::map<std::string, std::set<std::string>> disowned_;  // merged package -> resolved paths it lost
 };
 
 }  // namespace karapace::steps::deb
