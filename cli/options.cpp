@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "cli/suggest.hpp"
+#include "base/nearest_word.hpp"
 
 namespace karapace::cli {
 
@@ -106,7 +106,7 @@ std::vector<std::string_view> names_of(const Options& options) {
 
 [[noreturn]] void refuse_option(const Options& options, std::string_view name) {
   auto text = fmt::format("there is no option \"{}\"", escaped_utf8(name));
-  if (auto near = nearest(name, names_of(options)))
+  if (auto near = nearest_word(name, names_of(options)))
     throw UsageError(fmt::format("{}; did you mean \"{}\"?", text, *near));
   bool passes_on = std::any_of(options.all().begin(), options.all().end(), is_rest);
   throw UsageError(passes_on ? text + "; what is meant for COMMAND comes after \"--\"" : text);

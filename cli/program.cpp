@@ -9,9 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/nearest_word.hpp"
 #include "base/path_error.hpp"
 #include "cli/command.hpp"
-#include "cli/suggest.hpp"
 
 namespace karapace::cli {
 
@@ -43,7 +43,7 @@ const CommandEntry& find_command(std::string_view name) {
   if (found != table.end()) return *found;
   std::vector<std::string_view> names;
   for (const auto& entry : table) names.push_back(entry.name);
-  auto near = nearest(name, names);
+  auto near = nearest_word(name, names);
   auto hint = near ? fmt::format("did you mean \"{}\"?", *near) : std::string("see karapace --help");
   throw UsageError(fmt::format("there is no command \"{}\"; {}", name, hint));
 }

@@ -3,7 +3,6 @@
 #include "store/reference.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/nearest_word.hpp"
 #include "store/instance.hpp"
 #include "store/root.hpp"
 #include "store/root_index.hpp"
@@ -60,29 +60,16 @@ Reference by_path(const Store& store, std::string_view word, const std::filesyst
   return {root->environment, std::move(root)};
 }
 
-/// Levenshtein's distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = std::exchange(row[j + 1], std::min({row[j] + 1, row[j + 1] + 1, replaced}));
-    }
-  }
-  return row[b.size()];
-}
-
 std::string suggestion(std::string_view word, const std::vector<IndexedRoot>& roots) {
   std::optional<std::string> best;
-  std::size_t nearest = std::max<std::size_t>(2, word.size() / 3) + 1;
+  std::size_t limit = std::max<std::size_t>(2, word.size() / 3);
   for (const auto& root : roots) {
     for (const auto& name : names(root)) {
-      std::size_t away = distance(word, name);
-      if (away >= nearest || away >= std::min(word.size(), name.size())) continue;  // else all of it is another word
-      nearest = away;
+      const std::size_t edits = edit_distance(word, name, limit);
+      if (edits > limit || edits >= std::min(word.size(), name.size())) continue;  // else all of it is another word
       best = name;
+      if (edits == 0) break;
+      limit = edits - 1;
     }
   }
   return best ? fmt::format("did you mean \"{}\"?", escaped_utf8(*best)) : "`karapace list` shows what there is";

@@ -14,10 +14,10 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/nearest_word.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/key_depth.hpp"
 #include "generator/manifest/rules.hpp"
-#include "generator/manifest/suggestion.hpp"
 #include "generator/manifest/toml.hpp"
 
 namespace karapace::manifest {

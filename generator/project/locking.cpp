@@ -14,10 +14,10 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/nearest_word.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_file.hpp"
-#include "generator/manifest/suggestion.hpp"
 #include "generator/project/base_archive.hpp"
 
 namespace karapace::project {
@@ -176,7 +176,7 @@ std::optional<std::set<std::string>> package_names(const Project& project) {
 [[noreturn]] void refuse_upgrade(const std::string& name, const std::set<std::string>& names,
                                  const std::filesystem::path& working_directory) {
   std::vector<std::string_view> known(names.begin(), names.end());
-  auto meant = manifest::nearest_word(name, known);
+  auto meant = nearest_word(name, known);
   std::string hint = meant ? fmt::format("; did you mean \"{}\"?", *meant) : "";
   std::error_code error;
   if (std::filesystem::exists(working_directory / name / "karapace.toml", error))

@@ -89,7 +89,7 @@ struct SandboxPlan {
   Purpose purpose = Purpose::step;
   Terminal terminal = Terminal::inherit;
   IdMode id_mode = IdMode::single;
-  bool volatile_overlay = true;          // steps: no fsync at all inside; the step syncs what it keeps
+  bool volatile_overlay = true;          // steps: no fsync at all inside; what is kept is scanned and has a digest
   std::vector<Command> commands;         // run in order, until one fails
   std::vector<GivenFile> given_files;    // sessions: resolv.conf and hosts
   std::vector<FilledFile> filled_files;  // sessions: machine-id

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "cli/command.hpp"
-#include "cli/suggest.hpp"
+#include "base/nearest_word.hpp"
 
 namespace karapace::cli {
 namespace {
@@ -85,9 +85,9 @@ TEST(Program, EndsQuietlyWhenNobodyReads) {
 
 TEST(Suggestion, IsTheNearestWord) {
   std::array<std::string_view, 3> words = {"list", "lock", "explain"};
-  EXPECT_EQ(nearest("lsit", words), "list");
-  EXPECT_EQ(nearest("explian", words), "explain");
-  EXPECT_EQ(nearest("zzz", words), std::nullopt);
+  EXPECT_EQ(nearest_word("lsit", words), "list");
+  EXPECT_EQ(nearest_word("explian", words), "explain");
+  EXPECT_EQ(nearest_word("zzz", words), std::nullopt);
 }
 
 TEST(Sizes, AreWrittenForPeople) {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/nearest_word.hpp"
 
 namespace karapace::resolve::deb {
 
@@ -141,28 +142,6 @@ void add_broken(pkgDepCache& cache, const pkgCache::PkgIterator& package, std::s
 }
 
 }  // namespace
-
-std::size_t edit_distance(std::string_view from, std::string_view to, std::size_t limit) {
-  const std::size_t difference = from.size() > to.size() ? from.size() - to.size() : to.size() - from.size();
-  if (difference > limit) return limit + 1;
-  std::vector<std::size_t> before_previous(to.size() + 1);
-  std::vector<std::size_t> previous(to.size() + 1);
-  std::vector<std::size_t> current(to.size() + 1);
-  for (std::size_t j = 0; j <= to.size(); ++j) previous[j] = j;
-  for (std::size_t i = 1; i <= from.size(); ++i) {
-    current[0] = i;
-    for (std::size_t j = 1; j <= to.size(); ++j) {
-      const std::size_t replaced = previous[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, replaced});
-      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1]) {
-        current[j] = std::min(current[j], before_previous[j - 2] + 1);
-      }
-    }
-    std::swap(before_previous, previous);
-    std::swap(previous, current);
-  }
-  return std::min(previous[to.size()], limit + 1);
-}
 
 std::string alternatives(const std::vector<std::string>& names) {
   std::string text;

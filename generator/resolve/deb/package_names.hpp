@@ -17,9 +17,6 @@ namespace karapace::resolve::deb {
 pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, std::string_view prefix,
                                    std::string_view where);
 
-/// Edits (insert, delete, replace, swap neighbours) from one word to the other; `limit + 1` when there are more.
-std::size_t edit_distance(std::string_view from, std::string_view to, std::size_t limit);
-
 /// `"git"`, `"git" or "gio"`, `"a", "b" or "c"`.
 std::string alternatives(const std::vector<std::string>& names);
 

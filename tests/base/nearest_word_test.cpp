@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/manifest/suggestion.hpp"
+#include "base/nearest_word.hpp"
 
 #include <array>
 
 #include <gtest/gtest.h>
 
-namespace karapace::tests {
+namespace karapace {
 
-using namespace manifest;
 namespace {
 
 constexpr std::array<std::string_view, 4> known = {"packages", "recommends", "base", "run"};
 
-TEST(Suggestion, FindsTheWordThatOneSlipMadeOf) {
+TEST(NearestWord, FindsTheWordThatOneSlipMadeOf) {
   EXPECT_EQ(nearest_word("pakages", known), "packages");
   EXPECT_EQ(nearest_word("packagse", known), "packages");
   EXPECT_EQ(nearest_word("package", known), "packages");
@@ -20,7 +19,7 @@ TEST(Suggestion, FindsTheWordThatOneSlipMadeOf) {
   EXPECT_EQ(nearest_word("bse", known), "base");
 }
 
-TEST(Suggestion, StaysSilentAboutForeignWords) {
+TEST(NearestWord, StaysSilentAboutForeignWords) {
   EXPECT_EQ(nearest_word("author", known), std::nullopt);
   EXPECT_EQ(nearest_word("x", known), std::nullopt);
   EXPECT_EQ(nearest_word("", known), std::nullopt);
@@ -28,4 +27,4 @@ TEST(Suggestion, StaysSilentAboutForeignWords) {
 }
 
 }  // namespace
-}  // namespace karapace::tests
+}  // namespace karapace
