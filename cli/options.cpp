@@ -117,6 +117,18 @@ std::vector<std::string_view> names_of(const Options& options) {
 }
 
 /// One command line's words, one after the other.
+const Option* find_option(const Options& options, std::string_view name) {
+  auto found = std::find_if(options.all().begin(), options.all().end(),
+                            [&](const Option& option) { return name.size() > 1 && has_name(option, name); });
+  return found == options.all().end() || !found->names.starts_with('-') ? nullptr : &*found;
+}
+
+/// --name, --name=value, -n, -nv, -j4: whether it begins as an option of these does.
+bool begins_as_option(const Options& options, std::string_view word) {
+  if (word.starts_with("--")) return find_option(options, word.substr(0, word.find('='))) != nullptr;
+  return word.starts_with('-') && find_option(options, word.substr(0, 2)) != nullptr;
+}
+
 class Parser {
  public:
   Parser(const Options& options, Split words) : options_(options), words_(std::move(words)) {}
@@ -139,14 +151,8 @@ class Parser {
   }
 
  private:
-  const Option* find(std::string_view name) const {
-    auto found = std::find_if(options_.all().begin(), options_.all().end(),
-                              [&](const Option& option) { return name.size() > 1 && has_name(option, name); });
-    return found == options_.all().end() || !found->names.starts_with('-') ? nullptr : &*found;
-  }
-
   const Option& known(std::string_view name) const {
-    const auto* option = find(name);
+    const auto* option = find_option(options_, name);
     if (option == nullptr) refuse_option(options_, name);
     return *option;
   }
@@ -196,11 +202,11 @@ class Parser {
 
   /// Of two options in a row the first lacks its value.
   void take_value(const Option& option, std::optional<std::string> value) {
-    if (value && value->empty()) refuse_without_value(option);
     if (!value) {
-      if (at_ == words_.own.size() || find(words_.own[at_]) != nullptr) refuse_without_value(option);
+      if (at_ == words_.own.size() || begins_as_option(options_, words_.own[at_])) refuse_without_value(option);
       value = words_.own[at_++];
     }
+    if (value->empty()) refuse_without_value(option);
     bool is_first = seen_.insert(&option).second;
     if (!is_first && !takes_many(option))
       throw UsageError(fmt::format("{} is given more than once", display_name(option)));
@@ -254,10 +260,27 @@ void Options::rest(std::string name, std::vector<std::string>& target, std::stri
   add({Option::Shape::rest, name, name, std::move(help), presence, &target});
 }
 
+namespace {
+
+/// -h, also in a bundle of flags: -vh.
+bool has_short_help(const Options& options, std::string_view word) {
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    if (word[i] == 'h') return true;
+    const auto* option = find_option(options, fmt::format("-{}", word[i]));
+    if (option == nullptr || option->shape != Option::Shape::flag) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool asks_for_help(const Options& options, std::span<const std::string> words) {
   auto own = split(options, words).own;
   auto end = std::find(own.begin(), own.end(), "--");
-  return std::any_of(own.begin(), end, [](const std::string& word) { return word == "-h" || word == "--help"; });
+  return std::any_of(own.begin(), end, [&](const std::string& word) {
+    if (word.starts_with("--")) return word == "--help";
+    return word.starts_with('-') && has_short_help(options, word);
+  });
 }
 
 void parse(const Options& options, std::string_view command, std::span<const std::string> words) {

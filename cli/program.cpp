@@ -128,6 +128,7 @@ int dispatch(Context& context, std::span<const std::string> words, std::optional
   if (wants_help) return show_help(context, command_help(command));
   parse(accepted, name, arguments);
   adopt(context, globals);
+  if (globals.help) return show_help(context, command_help(command));
   if (globals.version) return show_version(context);
   return command.run(context);
 }

@@ -56,6 +56,18 @@ std::string refusal(std::vector<std::string> words) {
   return "accepted";
 }
 
+TEST(Options, NeverTakeAnOptionForAValue) {
+  for (const char* next : {"--keep", "--keep=x", "-n", "-nv"})
+    EXPECT_THAT(refusal({"--store", next, "."}), testing::HasSubstr("--store needs a value")) << next;
+  EXPECT_EQ(parsed({"--store", "-x", "."}).store, "-x") << "what is no option of this command";
+  EXPECT_EQ(parsed({"--store=-n", "."}).store, "-n");
+}
+
+TEST(Options, RefuseAnEmptyValueHoweverItIsWritten) {
+  EXPECT_THAT(refusal({"--store=", "."}), testing::HasSubstr("--store needs a value"));
+  EXPECT_THAT(refusal({"--store", "", "."}), testing::HasSubstr("--store needs a value"));
+}
+
 TEST(Options, WordsTakeWhatFollowsThem) {
   auto upgrade = [](std::vector<std::string> words) {
     std::optional<std::vector<std::string>> taken;
@@ -140,6 +152,9 @@ TEST(Options, AskForHelpOnlyInTheirOwnWords) {
   options.rest("COMMAND", fields.command, "");
   EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{"-h"}));
   EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{".", "--help"}));
+  EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{"-vh", "."}));
+  EXPECT_TRUE(asks_for_help(options, std::vector<std::string>{"-nhv", "."}));
+  EXPECT_FALSE(asks_for_help(options, std::vector<std::string>{"-xh", "."})) << "x is no flag: the parser refuses it";
   EXPECT_FALSE(asks_for_help(options, std::vector<std::string>{".", "git", "--help"}));
   EXPECT_FALSE(asks_for_help(options, std::vector<std::string>{".", "--", "-h"}));
 }

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
-#include "cli/command.hpp"
 #include "base/nearest_word.hpp"
+#include "cli/command.hpp"
 
 namespace karapace::cli {
 namespace {

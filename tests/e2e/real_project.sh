@@ -19,7 +19,8 @@ download() {
   mirror=$(karapace-resolve-deb mirrors | python3 -c 'import json, sys; print(json.load(sys.stdin)["mirrors"]["archives"]["debian"][0])')
   karapace-fetch --download "$mirror/pool/main/f/fmtlib/$archive" "$work/$archive" || fail "download of $archive"
   echo "$sha256  $work/$archive" | sha256sum --check --quiet || fail "$archive is not what it was"
-  mv "$work/$archive" "$kept/$archive"
+  cp "$work/$archive" "$kept/$archive.new"
+  mv "$kept/$archive.new" "$kept/$archive"
 }
 
 # Debian's package leaves the copy of GoogleTest out and builds with its own; so does this, as a CMake package of the environment.
@@ -60,7 +61,9 @@ grep -q "identification is GNU $version\$" "$work/log" || fail "configured with 
 
 step "compile"
 run ninja -C build >"$work/log" 2>&1 || { tail -50 "$work/log"; fail "compile"; }
-foreign=$(run ninja -C build -t deps | sed -n 's/^    \(\/.*\)/\1/p' | grep -v -e "^$store/" -e "^$work/p/" || true)
+run ninja -C build -t deps | sed -n 's/^    \(\/.*\)/\1/p' >"$work/headers"
+grep -q "^$store/" "$work/headers" || fail "no header of the environment was read"
+foreign=$(grep -v -e "^$store/" -e "^$work/p/" "$work/headers" || true)
 expect "headers from elsewhere" "" "$foreign"
 
 step "its tests"

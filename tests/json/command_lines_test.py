@@ -44,6 +44,13 @@ class CommandLines(DocumentsTest):
                         for wrong in ("-3", "x", "", "99999999999999999999", "1.5", "0x10"):
                             self.refused(*words, option, wrong)
 
+    def test_help_in_a_bundle_of_flags_runs_nothing(self):
+        for command in self.commands():
+            for bundle in ("-vh", "-hv"):
+                result = self.run_program(*command.split(), bundle)
+                self.assertEqual(result.returncode, 0, (command, bundle))
+                self.assertIn(f"Usage: karapace {command}", result.stdout.decode(), (command, bundle))
+
     def test_global_options_are_refused_as_those_of_commands(self):
         for words in (["--store"], ["list", "--store"], ["list", "--store", "a", "--store", "b"], ["--json=maybe", "list"],
                       ["list", "--verbose=x"], ["list", "--help=x"], ["--nonsense"], [], ["list", "one", "two"], ["list", ""],
