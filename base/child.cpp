@@ -75,7 +75,12 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
 /// Whether it ends in time.
 bool ends_within(pid_t pid, std::chrono::milliseconds patience) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) throw Error(errno_message("cannot wait for a program", errno));
+  if (!process) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    throw Error(errno_message("cannot wait for a program", error));
+  }
   const auto end = std::chrono::steady_clock::now() + patience;
   struct pollfd ended{process.get(), POLLIN, 0};
   for (;;) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,16 @@ std::vector<std::string_view> lines(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return result;
+}
+
+std::string shown_address(const std::string& address) {
+  auto scheme = address.find("://");
+  if (scheme == std::string::npos) return std::filesystem::path(address).lexically_normal();
+  auto host = scheme + 3;
+  auto end = std::min(address.find_first_of("/?#", host), address.size());
+  auto at = std::string_view(address).substr(0, end).rfind('@');
+  if (at == std::string::npos || at < host) return address;
+  return address.substr(0, host) + address.substr(at + 1);
 }
 
 }  // namespace karapace

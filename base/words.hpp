@@ -21,4 +21,8 @@ std::string counted(std::size_t count, std::string_view noun);
 /// Lines of a text without their newlines; empty lines left out.
 std::vector<std::string_view> lines(std::string_view text);
 
+/// A URL or a path as people and logs may see it: without the user and the password in it (RFC 3986, 3.2: they end at
+/// the last @ before the path).
+std::string shown_address(const std::string& address);
+
 }  // namespace karapace

@@ -70,7 +70,7 @@ VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
 
 void write_graph(const RebuildRequest& request, const Place& place, const graph::Graph& graph) {
   project::BuildDirectory directory(place.build);
-  store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build);
+  store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build, "build.ninja");
   auto mirrors = files.add("mirrors.json", resolve::mirrors_text({}, blobs_of(request)));
   graph::Local local;
   local.store = place.store;

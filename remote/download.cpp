@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
+#include "base/words.hpp"
 #include "remote/local_file.hpp"
 #include "remote/transfer_client.hpp"
 #include "store/staging.hpp"
@@ -28,18 +29,6 @@ struct Location {
   bool given_up = false;
   std::string reason;
 };
-
-/// Addresses are shown to people and kept in logs: without the user and the password in them (RFC 3986, 3.2: they end
-/// at the last @ before the path).
-std::string shown(const std::string& address) {
-  auto scheme = address.find("://");
-  if (scheme == std::string::npos) return std::filesystem::path(address).lexically_normal();
-  auto host = scheme + 3;
-  auto end = std::min(address.find_first_of("/?#", host), address.size());
-  auto at = std::string_view(address).substr(0, end).rfind('@');
-  if (at == std::string::npos || at < host) return address;
-  return address.substr(0, host) + address.substr(at + 1);
-}
 
 class Download {
  public:
@@ -119,7 +108,7 @@ class Download {
     }
     std::vector<std::string> answers;
     for (const auto& location : locations_) {
-      answers.push_back(fmt::format("{}: {}", shown(location.address), location.reason));
+      answers.push_back(fmt::format("{}: {}", shown_address(location.address), location.reason));
     }
     return fmt::format("fetch {}: {}; {}", request_.title, fmt::join(answers, "; "), remedy());
   }
@@ -173,7 +162,7 @@ void download_plain(const std::string& url, const std::filesystem::path& path) {
   }
   if (attempt.result != Attempt::Result::complete) {
     std::filesystem::remove(unfinished);
-    throw RemoteError(fmt::format("cannot download {}: {}", url, attempt.reason));
+    throw RemoteError(fmt::format("cannot download {}: {}", shown_address(url), attempt.reason));
   }
   std::filesystem::rename(unfinished, path);
 }

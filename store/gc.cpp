@@ -216,19 +216,27 @@ class Collection {
     }
   }
 
-  /// Before the lock on contents is taken: who holds that one never waits for a graph's.
+  /// Before the lock on contents is taken: who holds that one never waits for a graph's. On a full disk no lock or mark
+  /// can be made: the next gc takes these files, and this one frees what it can.
   void add_graph_files() {
     for (const auto& directory : names_in(store_.root() / "graphs")) {
-      std::optional<FileLock> lock;
-      if (options_.dry_run == DryRun::no) {
-        lock = lock_graph_files(store_, directory);
-        if (!lock) continue;
-        note_whether_lost(store_, directory);
+      try {
+        add_graph_files(directory);
+      } catch (const Error&) {
       }
-      const auto dead = dead_graph_files(store_, directory);
-      for (const auto& name : dead) report_.garbage.push_back({GarbageKind::graph, name});
-      if (lock && !dead.empty()) held_.push_back(std::move(*lock));
     }
+  }
+
+  void add_graph_files(const std::string& directory) {
+    std::optional<FileLock> lock;
+    if (options_.dry_run == DryRun::no) {
+      lock = lock_graph_files(store_, directory);
+      if (!lock) return;
+      note_whether_lost(store_, directory);
+    }
+    const auto dead = dead_graph_files(store_, directory);
+    for (const auto& name : dead) report_.garbage.push_back({GarbageKind::graph, name});
+    if (lock && !dead.empty()) held_.push_back(std::move(*lock));
   }
 
   /// What crashed processes left in staging/, and what repairs put aside.

@@ -46,6 +46,15 @@ bool is_gone(const fs::path& path) {
   return ::access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/// Nothing as well when it is damaged: then it does not say whose it is.
+std::optional<List> usable_list(const fs::path& directory) {
+  try {
+    return read_list(directory);
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
+}
+
 /// Nothing to go by: a gen that was killed leaves none, and its directory may never have had a graph.
 bool is_lost(const std::optional<List>& list) { return !list || is_gone(list->build_directory); }
 
@@ -68,9 +77,9 @@ std::vector<std::string> dead_files_in(const fs::path& directory, const std::set
 
 }  // namespace
 
-GraphFiles::GraphFiles(const Store& store, const fs::path& build_directory)
+GraphFiles::GraphFiles(const Store& store, const fs::path& build_directory, std::string_view graph)
     : build_directory_(fs::canonical(build_directory)),
-      path_(graphs_path(store) / blake3(build_directory_.native()).hex()),
+      path_(graphs_path(store) / blake3((build_directory_ / graph).native()).hex()),
       lock_(FileLock::acquire(lock_path(store, path_.filename()), LOCK_SH)) {
   make_directory_if_missing(graphs_path(store));
   make_directory_if_missing(path_);
@@ -129,25 +138,17 @@ std::optional<FileLock> lock_graph_files(const Store& store, const std::string& 
 void note_whether_lost(const Store& store, const std::string& directory) {
   const auto path = graphs_path(store) / directory;
   const auto mark = path / lost_name;
-  try {
-    if (!is_lost(read_list(path))) {
-      ::unlink(mark.c_str());
-    } else if (::access(mark.c_str(), F_OK) != 0) {
-      write_file_atomically(mark, "", Durable::no);
-    }
-  } catch (const StoreError&) {
-    // A damaged list does not say whose it is.
+  if (!is_lost(usable_list(path))) {
+    ::unlink(mark.c_str());
+  } else if (::access(mark.c_str(), F_OK) != 0) {
+    write_file_atomically(mark, "", Durable::no);
   }
 }
 
 std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory) {
   const auto path = graphs_path(store) / directory;
-  try {
-    const auto list = read_list(path);
-    if (!is_lost(list)) return dead_files_in(path, list->names);
-  } catch (const StoreError&) {
-    return {};
-  }
+  const auto list = usable_list(path);
+  if (!is_lost(list)) return dead_files_in(path, list->names);
   return is_left_long_ago(path / lost_name) ? std::vector{directory} : std::vector<std::string>();
 }
 

@@ -3,7 +3,7 @@
 //
 // Long commands, the canonical locks, and from where this machine fetches. Ninja reads a graph once and may then run
 // for an hour, while `karapace gen` writes the next graph in the same directory. So nothing that a graph names is
-// changed or removed when it is superseded: the files lie in `graphs/<BLAKE3 of the build directory's path>/`, and gc
+// changed or removed when it is superseded: the files lie in `graphs/<BLAKE3 of the graph's path>/`, and gc
 // takes those that the graph in the build directory no longer names, or all of them when that directory is gone.
 //
 // The file `graph` there says which those are. After a crash of gen it names those of the old graph and the new.
@@ -22,8 +22,9 @@ namespace karapace::store {
 
 class GraphFiles {
  public:
-  /// Of the graph in this directory, which exists. While the value lives, gc leaves its files alone.
-  GraphFiles(const Store& store, const std::filesystem::path& build_directory);
+  /// Of the graph with this file name in this directory, which exists: there may be one for ninja and one for CMake.
+  /// While the value lives, gc leaves its files alone.
+  GraphFiles(const Store& store, const std::filesystem::path& build_directory, std::string_view graph);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   /// Writes the file unless it is there with these bytes, and returns its path.
@@ -53,8 +54,8 @@ void note_use_of_graph_file(const std::filesystem::path& file) noexcept;
 std::optional<FileLock> lock_graph_files(const Store& store, const std::string& directory);
 /// Notes since when the build directory has been gone, or that it is back. The caller holds the lock.
 void note_whether_lost(const Store& store, const std::string& directory);
-/// What may go, as names below graphs/: the directory, or some files in it. Nothing of one whose list is damaged: gen
-/// writes that again.
+/// What may go, as names below graphs/: the directory, or some files in it. One whose list is damaged is taken for that
+/// of a graph that was moved: gen writes the list again, and edges that run keep the files.
 std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory);
 
 }  // namespace karapace::store

@@ -149,11 +149,18 @@ class OldIndex {
   std::unordered_map<std::string_view, std::string_view> lines_;
 };
 
+/// A line begins with its record. Elsewhere the same digits are part of a path.
+std::string_view line_of_record(std::string_view lines, const std::string& record) {
+  const auto start = lines.starts_with(record + '\t') ? 0 : lines.find('\n' + record + '\t') + 1;
+  return lines.substr(start, lines.find('\n', start) + 1 - start);
+}
+
 /// Whether the records, of which these are lines, are as they were.
 bool are_unchanged(const Store& store, std::string_view lines) {
   const auto directory = open_if_exists(AT_FDCWD, store.roots_path(), O_RDONLY | O_DIRECTORY);
   while (directory && !lines.empty()) {
     const auto name = lines.substr(0, lines.find('\t'));
+    if (name.size() == lines.size()) return false;  // this is no line of an index
     const auto rest = lines.substr(name.size() + 1);
     struct stat status{};
     if (::fstatat(directory->get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
@@ -244,8 +251,7 @@ std::optional<IndexedRoot> RootIndex::find(const Store& store, std::string_view 
   auto found = index.named(name);
   if (found.size() != 1) return std::nullopt;
   const auto lines = std::string_view(index.text_).substr(index.start_);
-  const auto line = lines.substr(lines.find(found.front().record));
-  if (!are_unchanged(store, line.substr(0, line.find('\n') + 1))) return std::nullopt;
+  if (!are_unchanged(store, line_of_record(lines, found.front().record))) return std::nullopt;
   return std::move(found.front());
 }
 

@@ -11,6 +11,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "base/words.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/resolve/helper.hpp"
@@ -80,7 +81,8 @@ std::uint64_t download(const manifest::BaseArchive& archive, const ArchivePlaces
                           .working_directory = {},
                           .output = ChildOutput::to_stderr});
   if (status != 0)
-    throw RemoteError(fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(archive.location)));
+    throw RemoteError(
+        fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(shown_address(archive.location))));
   lock::LockedArchive locked{archive.sha256, file_size(file.path)};
   fetch(locked, file.path, places);
   return locked.size;

@@ -74,7 +74,7 @@ class Generation {
       : request_(request),
         store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
         directory_(judged_place(), judge()),
-        files_of_edges_(store_, directory_.path()) {
+        files_of_edges_(store_, directory_.path(), graph_file()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
       throw UsageError("gen: --cmake is for one manifest");
     }

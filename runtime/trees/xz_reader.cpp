@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/trees/xz_reader.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,12 +14,18 @@ namespace karapace::trees {
 
 namespace {
 
-constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;           // as libarchive
-constexpr std::uint64_t memory_for_threads = std::uint64_t{256} << 20;  // beyond that fewer of them are used
+constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;  // as libarchive
+constexpr std::uint64_t most_for_threads = std::uint64_t{256} << 20;
+constexpr unsigned most_threads = 4;  // more gain little, and many packages are unpacked at once
+
+/// Beyond this fewer threads are used. ninja unpacks as many packages at once as there are processors.
+std::uint64_t memory_for_threads() {
+  const auto share = ::lzma_physmem() / (4 * std::uint64_t{available_threads()});
+  return share == 0 ? most_for_threads : std::min(share, most_for_threads);
+}
 
 const char* reason(lzma_ret result) {
   switch (result) {
-    case LZMA_MEM_ERROR: return "out of memory";
     case LZMA_MEMLIMIT_ERROR: return "it needs too much memory";
     case LZMA_BUF_ERROR: return "truncated input";
     case LZMA_FORMAT_ERROR: return "it is not an xz file";
@@ -38,6 +45,9 @@ struct XzReader::State {
   bool ended = false;
 
   [[noreturn]] void fail(lzma_ret result) const {
+    if (result == LZMA_MEM_ERROR)
+      throw StepError(fmt::format(
+          "{}: cannot be unpacked: this machine has no memory left, or no more threads are allowed", label));
     throw StepError(fmt::format("{}: the archive is damaged: {}", label, reason(result)));
   }
 
@@ -54,8 +64,8 @@ XzReader::XzReader(ByteSource source, std::string label) : state_(std::make_uniq
   state_->label = std::move(label);
   lzma_mt options{};
   options.flags = LZMA_CONCATENATED;
-  options.threads = available_threads();
-  options.memlimit_threading = memory_for_threads;
+  options.threads = std::min(most_threads, available_threads());
+  options.memlimit_threading = memory_for_threads();
   options.memlimit_stop = most_memory;
   if (auto result = lzma_stream_decoder_mt(&state_->stream, &options); result != LZMA_OK) state_->fail(result);
 }

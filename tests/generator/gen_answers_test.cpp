@@ -117,6 +117,15 @@ exit $((first + second + third)))sh");
   EXPECT_EQ(result.output.find("GET /base.tar", request + 1), std::string::npos) << result.output;
 }
 
+TEST_F(Gen, ThePasswordOfABaseArchivesServerIsNotTold) {
+  auto result = shell(
+      "rm karapace.lock && printf 'manifest_version = 1\n[base]\n"
+      "image = \"http://me:secret@127.0.0.1:1/base.tar\"\nsha256 = \"%064d\"\n' 1 > karapace.toml && karapace lock");
+  EXPECT_EQ(result.status, 1) << result.output;
+  EXPECT_NE(result.output.find("http://127.0.0.1:1/base.tar"), std::string::npos) << result.output;
+  EXPECT_EQ(result.output.find("secret"), std::string::npos) << result.output;
+}
+
 TEST_F(Gen, RemedyOfTheCheckWritesLockAndGraph) {
   ASSERT_EQ(shell("karapace gen --frozen").status, 0);
   write_manifest("[environment]\nEDITOR = \"vim\"\n");

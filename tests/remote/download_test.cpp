@@ -184,6 +184,17 @@ TEST_F(Download, KeepsPasswordsOutOfMessages) {
   EXPECT_THAT(failure(wanted), AllOf(HasSubstr("http://127.0.0.1:1/x: "), testing::Not(HasSubstr("secret"))));
 }
 
+TEST_F(Download, KeepsPasswordsOutOfMessagesAboutPlainFiles) {
+  const auto path = store_->root() / "plain";
+  std::string message;
+  try {
+    download_plain("http://somebody:secret@127.0.0.1:1/x", path);
+  } catch (const RemoteError& error) {
+    message = error.what();
+  }
+  EXPECT_THAT(message, AllOf(HasSubstr("cannot download http://127.0.0.1:1/x: "), testing::Not(HasSubstr("secret"))));
+}
+
 TEST_F(Download, HidesAllOfAPasswordAndNothingOfAPath) {
   const auto host = server_->url("").substr(std::string("http://").size());
   EXPECT_THAT(failure(request({"http://me:se@cret@" + host + "404/a@b"})), HasSubstr("http://" + host + "404/a@b: "));

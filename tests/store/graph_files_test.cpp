@@ -21,7 +21,7 @@ class GraphFilesTest : public StoreTest {
   /// As gen does.
   fs::path generate(const std::vector<std::string>& names) {
     fs::create_directories(build());
-    GraphFiles files(store_, build());
+    GraphFiles files(store_, build(), "build.ninja");
     for (const auto& name : names) files.add(name, "text of " + name);
     files.keep();
     files.finish();
@@ -90,7 +90,7 @@ TEST_F(GraphFilesTest, ADirectoryThatComesBackIsCountedAnew) {
 
 TEST_F(GraphFilesTest, ThoseThatAGenIsAtWorkWithStay) {
   fs::create_directories(build());
-  GraphFiles files(store_, build());
+  GraphFiles files(store_, build(), "build.ninja");
   files.add("one", "text");
   files.keep();
   fs::remove(build());
@@ -114,6 +114,42 @@ TEST_F(GraphFilesTest, OfADamagedListNothingGoesAndGenReplacesIt) {
     make_all_old(files);
     EXPECT_EQ(collect(), Names{files.filename() / "old"});
   }
+}
+
+TEST_F(GraphFilesTest, OfADamagedListThatNobodyReplacesAllGoAfterAWeek) {
+  const auto files = generate({"one"});
+  flip_byte(files / "graph");
+  EXPECT_EQ(collect(), Names{});
+  make_all_old(files);
+  note_use_of_graph_file(files / "one");
+  EXPECT_EQ(collect(), Names{}) << "a ninja runs with it";
+  make_all_old(files);
+  EXPECT_EQ(collect(), Names{files.filename()});
+}
+
+TEST_F(GraphFilesTest, TheTwoGraphsOfADirectoryHaveFilesOfTheirOwn) {
+  fs::create_directories(build());
+  for (const char* graph : {"build.ninja", "steps.cmake", "build.ninja"}) {
+    GraphFiles files(store_, build(), graph);
+    files.add("arguments", graph);
+    files.keep();
+    files.finish();
+  }
+  const GraphFiles ninja(store_, build(), "build.ninja"), cmake(store_, build(), "steps.cmake");
+  EXPECT_EQ(read_file(ninja.path() / "arguments"), "build.ninja");
+  EXPECT_EQ(read_file(cmake.path() / "arguments"), "steps.cmake");
+}
+
+TEST_F(GraphFilesTest, WhatCanNotBeLockedKeepsNothingElseFromBeingCollected) {
+  generate({"one"});
+  const auto lock = store_.root() / "locks" / ("graph-" + names_in(store_.root() / "graphs").front());
+  fs::remove(lock);
+  fs::create_directory(lock);
+  fs::create_directory(store_.root() / "quarantine");
+  write_file_atomically(store_.root() / "quarantine/old", "text", Durable::no);
+  const auto report = collect_garbage(store_, {});
+  ASSERT_EQ(report.garbage.size(), 1u);
+  EXPECT_EQ(report.garbage.front().name, "old");
 }
 
 TEST_F(GraphFilesTest, DamagedFilesAreWrittenAgain) {

@@ -248,6 +248,21 @@ TEST_F(RootIndexTest, AnotherProjectsDamageDoesNotKeepAProjectFromItsName) {
   EXPECT_NE(error_of([&] { names_below(temporary_.path()); }).find("verify-store --repair"), std::string::npos);
 }
 
+TEST_F(RootIndexTest, ADirectoryThatIsNamedAsARecordDoesNotMislead) {
+  auto other = root("other", "other");
+  const auto below = temporary_.path() / record_of("wanted") / "z";  // the line ends in it, and comes first
+  other.graphs = {{temporary_.path() / record_of("wanted"), {}}, {below, {}}};
+  add_root(store_, other);
+  add_root(store_, root("wanted", "wanted"));
+  settle();
+  for (const std::string name : {"other", "wanted"}) {
+    const auto found = RootIndex::find(store_, name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->manifest, manifest(name));
+    EXPECT_EQ(resolve_reference(store_, name, "/").root->manifest, manifest(name));
+  }
+}
+
 TEST_F(RootIndexTest, AProjectIsFoundByTheDirectoryOfItsKeyring) {
   auto one = root("keys", "keys");
   const auto keyring = temporary_.path() / "keyrings/tools.asc";
