@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/sibling_programs.hpp"
+#include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::cli {
 

@@ -13,7 +13,6 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "cli/mount_allowance.hpp"
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
 #include "generator/graph/quoting.hpp"
@@ -22,6 +21,7 @@
 #include "generator/manifest/rules.hpp"
 #include "generator/project/control_files.hpp"
 #include "generator/project/project.hpp"
+#include "generator/resolve/user_configuration.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "store/environment.hpp"
 #include "store/identifiers.hpp"
@@ -225,7 +225,7 @@ sandbox::SessionRequest session_request(const Context& context, const store::Sto
       .variables = chosen_variables(arguments.variables, manifest_variables(store, reference)),
       .working_directory = current_directory(),
       .home = home_directory(),
-      .allowed_mounts = allowed_mounts(),
+      .allowed_mounts = resolve::read_allowed_mounts(resolve::default_configuration_file()),
       .persistence = arguments.ephemeral ? sandbox::Persistence::ephemeral : sandbox::Persistence::instance};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));

@@ -40,7 +40,7 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-/// As remote/local_file.hpp has it: what follows "/./" may not be left by a link.
+/// As remote/download.cpp reads it: what follows "/./" may not be left by a link.
 std::string place_in_project(const fs::path& directory, const std::string& name) {
   return fmt::format("{}/./{}", directory.native(), name);
 }

@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/last_run.hpp"
+#include "generator/timing/ninja_log.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::timing {

@@ -21,7 +21,7 @@
 
 namespace karapace::timing {
 
-/// What logs and the store say, read by `read_evidence`.
+/// What logs and the store say, read by cli/measured_side.cpp.
 struct Evidence {
   struct Log {
     NinjaLog content;

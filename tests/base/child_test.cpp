@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/base/temporary_directory.hpp"
+#include "base/directory.hpp"
 
 namespace karapace {
 namespace {

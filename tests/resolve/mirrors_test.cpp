@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "generator/resolve/mirrors_configuration.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 
@@ -94,7 +93,7 @@ TEST_F(FindingMirrors, TakesAdditionalRepositoriesFromTheManifest) {
 
 TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
   EXPECT_EQ(refusal("[mirors]\n"),
-            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings] and [mirrors]");
+            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings], [mirrors] and [mounts]");
   EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"), "config.toml:2:10: \"debian\" must be a string or a list of strings");
   EXPECT_EQ(refusal("[mirrors]\ndebian = \"example.invalid\"\n"),
             "config.toml:2:10: \"example.invalid\" is not a mirror's URL; it must begin with http://, https:// or "
