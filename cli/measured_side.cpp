@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
@@ -32,9 +31,8 @@ using Log = timing::Evidence::Log;
 constexpr std::string_view ninja_log_name = ".ninja_log";
 
 std::optional<nanoseconds> modified(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return std::chrono::seconds(status.st_mtim.tv_sec) + nanoseconds(status.st_mtim.tv_nsec);
+  auto time = modified_ns(path);
+  return time ? std::optional(nanoseconds(*time)) : std::nullopt;
 }
 
 using Records = std::unordered_map<StepKey, fs::path>;

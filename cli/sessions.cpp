@@ -33,12 +33,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t modified_ns(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 /// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked
 /// out anew, are not changed.
 bool say_the_same(const store::Root& root) {

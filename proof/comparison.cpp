@@ -11,6 +11,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "base/words.hpp"
 #include "store/listing_comparison.hpp"
 
 namespace karapace::proof {
@@ -27,16 +28,6 @@ std::optional<StepOutput> output_of(const Outputs& outputs, const StepKey& step)
 constexpr std::uint64_t largest_shown = std::uint64_t{1} << 20;
 constexpr std::size_t most_lines = 5;      // of each side
 constexpr std::size_t longest_line = 160;  // bytes
-
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 /// No NUL and few control characters: what a terminal can show.
 bool is_text(std::string_view bytes) {
@@ -161,8 +152,8 @@ const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept {
 }
 
 std::vector<std::string> differing_lines(const std::string& first, const std::string& second) {
-  auto one = lines_of(first);
-  auto other = lines_of(second);
+  auto one = lines(first, EmptyLines::kept);
+  auto other = lines(second, EmptyLines::kept);
   auto begin =
       static_cast<std::size_t>(std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin());
   auto one_end = one.size();

@@ -61,15 +61,15 @@ FirstCause first_cause(const store::Store& store, const Divergence& cause, const
 
 constexpr unsigned fetches_at_once = 4;  // they only copy
 
-struct Place {
+struct Elsewhere {
   fs::path build;  // at another depth than a project's
   fs::path store;
   fs::path home;
   fs::path temporary;
 };
 
-Place make_place(const fs::path& root) {
-  Place place{root / "elsewhere/another directory/build", root / "elsewhere/store", root / "elsewhere/home",
+Elsewhere make_elsewhere(const fs::path& root) {
+  Elsewhere place{root / "elsewhere/another directory/build", root / "elsewhere/store", root / "elsewhere/home",
               root / "elsewhere/tmp"};
   std::error_code error;
   for (const auto& path : {place.build, place.home, place.temporary}) {
@@ -108,7 +108,7 @@ VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
 }
 
-void write_graph(const RebuildRequest& request, const Place& place, const graph::Graph& graph) {
+void write_graph(const RebuildRequest& request, const Elsewhere& place, const graph::Graph& graph) {
   project::BuildDirectory directory(place.build);
   store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build, "build.ninja");
   auto mirrors = files.add("mirrors.json", resolve::mirrors_text({}, blobs_of(request)));
@@ -176,7 +176,7 @@ Reproduction compare_with_document(const store::Store& store, const RecordedGrap
 }
 
 Rebuild rebuild(const RebuildRequest& request) {
-  auto place = make_place(request.place);
+  auto place = make_elsewhere(request.place);
   auto graph = request.graph.graph;
   auto clock = vary_clock(request, graph);
   write_graph(request, place, graph);

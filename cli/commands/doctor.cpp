@@ -20,6 +20,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/sibling_programs.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/context.hpp"
 #include "generator/resolve/user_configuration.hpp"
@@ -278,7 +279,7 @@ HealthCheck check_space(const fs::path& place) {
   if (::statvfs(place.c_str(), &status) != 0)
     return {"space", HealthStatus::warning, errno_message(fmt::format("cannot look at {}", place.string()), errno), ""};
   const std::uint64_t bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
-  auto message = fmt::format("{} free for the store", human_size(bytes));
+  auto message = fmt::format("{} free for the store", size_text(bytes));
   if (bytes < (std::uint64_t{512} << 20)) return {"space", HealthStatus::error, message, "karapace gc, or make room"};
   if (bytes < (std::uint64_t{4} << 30)) return {"space", HealthStatus::warning, message, "karapace gc, or make room"};
   return {"space", HealthStatus::ok, message, ""};

@@ -11,7 +11,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/sibling_programs.hpp"
 #include "generator/resolve/helper.hpp"
+#include "generator/resolve/os_release.hpp"
 #include "generator/resolve/protocol.hpp"
 #include "generator/resolve/user_configuration.hpp"
 
@@ -28,15 +30,6 @@ Urls built_in(const std::string& archive, const std::string& architecture) {
   return {"http://ports.ubuntu.com/ubuntu-ports"};
 }
 
-/// ID of /etc/os-release: a host of another distribution has nothing to say about this one.
-bool host_runs(const std::string& distribution) {
-  const auto text = read_file_if_exists("/etc/os-release");
-  if (!text) return false;
-  const std::string lines = "\n" + *text;
-  return lines.find("\nID=" + distribution + "\n") != std::string::npos ||
-         lines.find("\nID=\"" + distribution + "\"\n") != std::string::npos;
-}
-
 std::string stamp_of(const std::filesystem::path& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) return fmt::format("{} -\n", path.string());
@@ -48,7 +41,7 @@ std::string stamp_of(const std::filesystem::path& path) {
 std::string host_stamp() {
   const std::filesystem::path apt = "/etc/apt";
   std::vector<std::filesystem::path> paths{"/etc/os-release", apt / "sources.list", apt / "apt.conf",
-                                           helper_path("karapace-resolve-deb")};
+                                           find_program("karapace-resolve-deb")};
   for (const auto& directory : {apt / "sources.list.d", apt / "apt.conf.d"}) {
     paths.push_back(directory);
     std::error_code error;
@@ -134,7 +127,8 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
       urls = own->second;
       continue;
     }
-    if (!host && host_runs(request.distribution) && find_resolver()) host = host_mirrors(request.cache);
+    // A host of another distribution has nothing to say about this one.
+    if (!host && host_distribution() == request.distribution && find_resolver()) host = host_mirrors(request.cache);
     if (host) {
       mirrors.acquisition = host->mirrors.acquisition;
       urls = normalised(host->mirrors.archives[archive]);

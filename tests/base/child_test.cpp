@@ -41,5 +41,11 @@ TEST(Child, ThatEndsInTimeIsWaitedFor) {
   EXPECT_EQ(run_child(command), 127);
 }
 
+TEST(Child, HasTheVariablesThatItIsGivenAndNoOthers) {
+  const ChildCommand command{
+      .argv = {"env"}, .working_directory = {}, .variables = std::vector<std::string>{"ONE=1", "TWO=a b"}};
+  EXPECT_EQ(capture_child(command).output, "ONE=1\nTWO=a b\n");
+}
+
 }  // namespace
 }  // namespace karapace
