@@ -70,7 +70,7 @@ struct Elsewhere {
 
 Elsewhere make_elsewhere(const fs::path& root) {
   Elsewhere place{root / "elsewhere/another directory/build", root / "elsewhere/store", root / "elsewhere/home",
-              root / "elsewhere/tmp"};
+                  root / "elsewhere/tmp"};
   std::error_code error;
   for (const auto& path : {place.build, place.home, place.temporary}) {
     fs::create_directories(path, error);

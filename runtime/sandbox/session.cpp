@@ -226,8 +226,8 @@ bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>&
                      [&](const store::IndexedRoot& root) { return lies_in(directory, root.manifest.parent_path()); });
 }
 
-void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment, const SessionPlace& place,
-               const SessionRequest& request) {
+void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment,
+               const SessionPlace& place, const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project,
                      [&](const fs::path& directory) { return lies_in_a_project(store, place.project, directory); }};
   if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
