@@ -22,6 +22,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/project.hpp"
 #include "generator/resolve/user_configuration.hpp"
+#include "runtime/sandbox/session.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "store/environment.hpp"
 #include "store/identifiers.hpp"

@@ -12,6 +12,7 @@
 #include "cli/measured_side.hpp"
 #include "cli/output_file.hpp"
 #include "generator/timing/dot_text.hpp"
+#include "generator/timing/overview.hpp"
 
 namespace karapace::cli {
 

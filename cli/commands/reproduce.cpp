@@ -16,6 +16,7 @@
 #include "cli/store_access.hpp"
 #include "proof/comparison.hpp"
 #include "proof/reproduction.hpp"
+#include "proof/variation.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {
