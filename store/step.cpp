@@ -83,8 +83,8 @@ std::string_view text(StepKind kind) noexcept { return kind_names[static_cast<st
 std::string_view rules(StepKind kind) noexcept {
   switch (kind) {
     case StepKind::unpack: return "1";
-    case StepKind::install: return "1";
-    case StepKind::setup: return "1";
+    case StepKind::install: return "2";
+    case StepKind::setup: return "2";
     default: return "";
   }
 }

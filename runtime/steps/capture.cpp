@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/capture.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_map>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
+#include "base/remove_tree.hpp"
+#include "runtime/steps/canonical_rules.hpp"
+#include "runtime/trees/file_metadata.hpp"
+#include "store/listing.hpp"
+#include "store/scan.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+class Capture {
+ public:
+  Capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+          const trees::LayerStack& lower, CaptureTimes times)
+      : tree_path_(tree_path),
+        upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
+        disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
+        tree_(tree),
+        lower_(lower),
+        times_(times) {}
+
+  void run() {
+    store::ScanOptions options;
+    options.label = "what the commands made";
+    auto listing = store::scan(upper_.get(), options);
+    for (const auto& entry : listing.entries()) {
+      if (entry.type == store::EntryType::hardlink) group_of(entry.target);
+    }
+    for (const auto& entry : listing.entries()) merge(entry, listing);
+  }
+
+ private:
+  std::uint64_t group_of(const std::string& first) {
+    auto [place, is_new] = groups_.try_emplace(first, 0);
+    if (is_new) place->second = tree_.new_group();
+    return place->second;
+  }
+
+  void merge(const store::Entry& listed, const store::Listing& listing) {
+    if (listed.path.empty()) return;
+    if (listed.type == store::EntryType::whiteout) return hide(listed.path);
+    trees::Node node;
+    const auto& first = listed.type == store::EntryType::hardlink ? listed.target : listed.path;
+    node.entry = *listing.find(first);
+    node.entry.path = listed.path;
+    const auto* rule = rule_that_applies(node.entry);
+    if (rule && rule->action == CanonicalAction::drop) return leave_out(node.entry);
+    if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
+    drop_acls(node.entry);
+    // A clock that runs behind the epoch must not show either.
+    if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
+    if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
+    merge_file(std::move(node), rule);
+  }
+
+  /// What is shipped at this path and shows through, in this tree or below it: a file or directory, or null.
+  const store::Entry* shipped(const std::string& path) const {
+    if (const auto* here = tree_.find(path)) return &here->entry;
+    for (auto slash = path.rfind('/'); slash != path.npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+      const auto* above = tree_.find(path.substr(0, slash));
+      if (above && (above->entry.opaque || above->entry.type != store::EntryType::directory)) return nullptr;
+    }
+    const auto* below = lower_.find(path);
+    return below && below->type == store::EntryType::hardlink ? lower_.find(below->target) : below;
+  }
+
+  /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
+  const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
+    const auto* rule = rule_for(entry.path);
+    const auto* before = rule ? shipped(entry.path) : nullptr;
+    if (!before || before->type != entry.type) return rule;
+    if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
+    const bool is_same = entry.type == store::EntryType::regular && before->content == entry.content;
+    return is_same ? nullptr : rule;
+  }
+
+  /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
+  void leave_out(const store::Entry& entry) {
+    const auto* before = shipped(entry.path);
+    if (before && (entry.opaque || before->type != entry.type)) hide(entry.path);
+  }
+
+  // With a single id an ACL can only name that one, so none is kept in any mode: layers must not differ by it.
+  void drop_acls(store::Entry& entry) {
+    auto is_acl = [](const store::Xattr& xattr) { return xattr.name.starts_with("system.posix_acl_"); };
+    if (std::none_of(entry.xattrs.begin(), entry.xattrs.end(), is_acl)) return;
+    auto file = open_at(upper_.get(), entry.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    for (const auto& xattr : entry.xattrs) {
+      if (is_acl(xattr) && ::fremovexattr(file.get(), xattr.name.c_str()) != 0) fail("remove the ACL of", entry.path);
+    }
+    std::erase_if(entry.xattrs, is_acl);
+  }
+
+  // The path is gone: here, and by a whiteout when the layers below have it.
+  void hide(const std::string& path) {
+    remove_here(path);
+    if (!lower_.find(path)) return;
+    trees::Node node;
+    node.entry.path = path;
+    node.entry.type = store::EntryType::whiteout;
+    if (::mknodat(disk_.get(), path.c_str(), S_IFCHR, 0) != 0) fail("make the whiteout", path);
+    tree_.put(std::move(node));
+  }
+
+  void remove_here(const std::string& path) {
+    if (!tree_.find(path)) return;
+    remove_tree(tree_path_ / path);
+    tree_.erase(path);
+  }
+
+  void merge_directory(trees::Node node) {
+    const auto& entry = node.entry;
+    const auto* here = tree_.find(entry.path);
+    const bool opaque = entry.opaque;
+    node.entry.opaque = opaque && lower_.find(entry.path) != nullptr;
+    if (here && (opaque || here->entry.type != store::EntryType::directory)) {
+      remove_here(entry.path);
+      here = nullptr;
+    }
+    if (!here && ::mkdirat(disk_.get(), entry.path.c_str(), 0700) != 0) fail("make the directory", entry.path);
+    auto directory = open_at(disk_.get(), entry.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    trees::apply_metadata(directory.get(), entry);
+    tree_.put(std::move(node));
+  }
+
+  void merge_file(trees::Node node, const CanonicalRule* rule) {
+    auto path = node.entry.path;
+    remove_here(path);
+    if (::renameat(upper_.get(), path.c_str(), disk_.get(), path.c_str()) != 0) fail("move", path);
+    if (rule && node.entry.type == store::EntryType::regular) rewrite(node, rule->action);
+    trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
+    tree_.put(std::move(node));
+  }
+
+  void rewrite(trees::Node& node, CanonicalAction action) {
+    auto& entry = node.entry;
+    std::string content;
+    if (action != CanonicalAction::empty) {
+      auto file = open_regular(disk_.get(), entry.path, Links::refused);
+      if (!file) fail("read", entry.path);
+      content = read_all(file->get(), entry.path);
+    }
+    if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
+    if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
+    // As a file of its own: other names of the old one keep what it holds.
+    if (::unlinkat(disk_.get(), entry.path.c_str(), 0) != 0) fail("replace", entry.path);
+    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    write_all(file.get(), content, entry.path);
+    entry.size = content.size();
+    entry.content = blake3(content);
+    node.group = 0;
+    trees::apply_metadata(file.get(), entry);
+  }
+
+  [[noreturn]] static void fail(std::string_view doing, const std::string& path) {
+    throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
+  }
+
+  std::filesystem::path tree_path_;
+  Fd upper_;
+  Fd disk_;
+  trees::Composition& tree_;
+  const trees::LayerStack& lower_;
+  CaptureTimes times_;
+  std::unordered_map<std::string, std::uint64_t> groups_;
+};
+
+}  // namespace
+
+void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+             const trees::LayerStack& lower, CaptureTimes times) {
+  Capture(upper, tree, tree_path, lower, times).run();
+}
+
+}  // namespace karapace::steps

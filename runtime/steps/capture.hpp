@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Capture: moving what commands changed (an overlay's upper directory) into the tree below it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
+
+namespace karapace::steps {
+
+struct CaptureTimes {
+  std::int64_t started = 0;  // when the commands began, seconds of the real clock
+  std::int64_t epoch = 0;    // what later times become
+};
+
+/// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk
+/// and composition agree, but for the directories' times (Composition::write_directory_times).
+void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+             const trees::LayerStack& lower, CaptureTimes times);
+
+}  // namespace karapace::steps
