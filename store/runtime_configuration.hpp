@@ -8,6 +8,11 @@
 #include <string_view>
 #include <vector>
 
+namespace karapace {
+class JsonReader;
+class JsonWriter;
+}  // namespace karapace
+
 namespace karapace::store {
 
 enum class MountAccess { read_write, read_only };
@@ -38,6 +43,9 @@ struct RuntimeConfiguration {
   /// is read-only, and only there: what says nothing about it keeps the identity that it had before there was a choice.
   std::string text() const;
   static RuntimeConfiguration parse(std::string_view text, std::string_view what);
+  /// As a part of another record.
+  void write(JsonWriter& json) const;
+  void read(JsonReader& json);
 };
 
 }  // namespace karapace::store

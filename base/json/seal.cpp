@@ -33,7 +33,7 @@ std::string unsealed(std::string_view text) {
   if (!formed) throw std::invalid_argument("its check is missing");
   auto rest = text.substr(before.size() + digits + after.size());
   if (blake3(rest).hex() != text.substr(before.size(), digits)) throw std::invalid_argument("its check differs");
-  return std::string(opening).append(rest);
+  return std::string(opening).append("\n").append(rest);
 }
 
 }  // namespace karapace

@@ -12,7 +12,8 @@ namespace karapace {
 
 /// `json`: an object with at least one field, beginning with "{\n".
 std::string sealed(std::string_view json);
-/// The JSON without its seal. Throws std::invalid_argument when the text does not have the form or the digest differs.
+/// The JSON without its seal, in whose place an empty line stands. Throws std::invalid_argument when the text does not
+/// have the form or the digest differs.
 std::string unsealed(std::string_view text);
 
 }  // namespace karapace

@@ -27,6 +27,27 @@ void append_escaped(std::string& text, char c) {
 
 }  // namespace
 
+std::size_t find_invalid_utf8(std::string_view text) noexcept {
+  auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  auto within = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
+  for (std::size_t i = 0; i < text.size();) {
+    unsigned first = byte(i);
+    if (first < 0x80) {
+      ++i;
+      continue;
+    }
+    std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (!within(first, 0xc2, 0xf4) || !within(byte(i + 1), low, high)) return i;
+    for (std::size_t k = 2; k < length; ++k) {
+      if (!within(byte(i + k), 0x80, 0xbf)) return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
 void append_json(std::string& text, std::string_view value) {
   text += '"';
   while (!value.empty()) {
