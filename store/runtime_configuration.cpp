@@ -44,8 +44,16 @@ RuntimeConfiguration RuntimeConfiguration::parse(std::string_view text, std::str
   return read_or_damaged(what, "generate the graph again", [&] { return parse_json(runtime_fields, text, "runtime"); });
 }
 
-void RuntimeConfiguration::write(JsonWriter& json) const { runtime_fields.write(json, *this); }
+template <class Writer>
+void RuntimeConfiguration::write(Writer& json) const {
+  runtime_fields.write(json, *this);
+}
+template void RuntimeConfiguration::write(JsonWriter&) const;
 
-void RuntimeConfiguration::read(JsonReader& json) { runtime_fields.read(json, *this); }
+template <class Reader>
+void RuntimeConfiguration::read(Reader& json) {
+  runtime_fields.read(json, *this);
+}
+template void RuntimeConfiguration::read(JsonReader&);
 
 }  // namespace karapace::store
