@@ -153,7 +153,7 @@ struct Member {
 
   template <class Record>
   void write(JsonWriter& json, const Record& record) const {
-    json.name(name);
+    json.plain_name(name);
     codec.write(json, std::invoke(place, record));
   }
   template <class Record>
@@ -195,7 +195,7 @@ struct FormatMember {
 
   template <class Record>
   void write(JsonWriter& json, const Record& /*record*/) const {
-    json.name("format");
+    json.plain_name("format");
     json.number(number);
   }
   template <class Record>

@@ -2,6 +2,8 @@
 #include "base/json/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -9,6 +11,16 @@
 namespace karapace {
 
 namespace {
+
+/// Most text is, and locks are long.
+std::size_t ascii_length(std::string_view text) noexcept {
+  std::size_t length = 0;
+  for (std::uint64_t eight = 0; length + sizeof eight <= text.size(); length += sizeof eight) {
+    std::memcpy(&eight, text.data() + length, sizeof eight);
+    if ((eight & 0x8080808080808080) != 0) break;
+  }
+  return length;
+}
 
 bool is_plain(char c) noexcept { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
 
@@ -30,7 +42,7 @@ void append_escaped(std::string& text, char c) {
 std::size_t find_invalid_utf8(std::string_view text) noexcept {
   auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   auto within = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = ascii_length(text); i < text.size();) {
     unsigned first = byte(i);
     if (first < 0x80) {
       ++i;

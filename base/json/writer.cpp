@@ -31,6 +31,13 @@ void JsonWriter::name(std::string_view name) {
   text_ += compact_ ? ":" : ": ";
 }
 
+void JsonWriter::plain_name(std::string_view name) {
+  next();
+  text_ += '"';
+  text_ += name;
+  text_ += compact_ ? "\":" : "\": ";
+}
+
 void JsonWriter::close(char bracket) {
   const auto level = levels_.back();
   levels_.pop_back();

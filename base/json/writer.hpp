@@ -27,10 +27,12 @@ class JsonWriter {
   void number(std::integral auto value) { text_ += fmt::to_string(value); }
   void boolean(std::same_as<bool> auto value) { text_ += value ? "true" : "false"; }
   void null() { text_ += "null"; }
-  /// `[` or `{`; before each element comes `next`, before each value of an object `name`.
+  /// `[` or `{`; before each element comes `next`, before each value of an object `name`, or `plain_name`, which is one
+  /// of ours and printable ASCII.
   void open(char bracket, Layout layout);
   void next();
   void name(std::string_view name);
+  void plain_name(std::string_view name);
   void close(char bracket);
 
   std::string take() { return std::move(text_); }
