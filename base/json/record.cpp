@@ -14,24 +14,17 @@ std::string unescaped_at(JsonReader& json, std::size_t at, std::string_view text
   return *std::move(bytes);
 }
 
-/// Of names and values, each by its codec.
-void write_map(JsonWriter& json, const std::map<std::string, std::string>& values, auto text) {
-  json.open('{', Layout::lines);
-  for (const auto& [name, value] : values) {
-    json.name(text(name));
-    json.string(text(value));
-  }
-  json.close('}');
-}
-
-std::string_view same(const std::string& text) noexcept { return text; }
-
 }  // namespace
 
 void EscapedCodec::write(JsonWriter& json, const std::string& bytes) { json.string(escaped_utf8(bytes)); }
 
 void EscapedCodec::write(JsonWriter& json, const std::map<std::string, std::string>& values) {
-  write_map(json, values, escaped_utf8);
+  json.open('{', Layout::lines);
+  for (const auto& [name, value] : values) {
+    json.name(escaped_utf8(name));
+    write(json, value);
+  }
+  json.close('}');
 }
 
 void EscapedCodec::read(JsonReader& json, std::string& bytes) {
@@ -51,10 +44,6 @@ void PlainCodec::write(JsonWriter& json, const std::set<std::string>& values) {
   write(json, std::vector(values.begin(), values.end()));
 }
 
-void PlainCodec::write(JsonWriter& json, const std::map<std::string, std::string>& values) {
-  write_map(json, values, same);
-}
-
 void PlainCodec::read(JsonReader& json, Digest& digest) {
   auto at = json.position();
   auto found = Digest::from_hex(json.string());
@@ -70,10 +59,6 @@ void PlainCodec::read(JsonReader& json, std::filesystem::path& path) {
 
 void PlainCodec::read(JsonReader& json, std::set<std::string>& values) {
   json.array([&] { values.insert(json.string()); });
-}
-
-void PlainCodec::read(JsonReader& json, std::map<std::string, std::string>& values) {
-  json.map([&](const std::string& name, std::size_t) { values[name] = json.string(); });
 }
 
 void FormatMember::require(JsonReader& json) const {

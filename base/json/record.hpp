@@ -64,7 +64,6 @@ struct PlainCodec {
   static void write(JsonWriter& json, const Digest& digest) { json.string(digest.hex()); }
   static void write(JsonWriter& json, const std::filesystem::path& path);
   static void write(JsonWriter& json, const std::set<std::string>& values);
-  static void write(JsonWriter& json, const std::map<std::string, std::string>& values);
   static void write(JsonWriter& json, std::integral auto value) { json.number(value); }
   template <class Tag>
   static void write(JsonWriter& json, const Identifier<Tag>& id) {
@@ -78,15 +77,26 @@ struct PlainCodec {
   static void write(JsonWriter& json, const std::vector<T>& values) {
     ListOf<PlainCodec>{}.write(json, values);
   }
+  template <class T>
+  static void write(JsonWriter& json, const std::map<std::string, T>& values) {
+    json.open('{', Layout::lines);
+    for (const auto& [name, value] : values) {
+      json.name(name);
+      write(json, value);
+    }
+    json.close('}');
+  }
 
   static void read(JsonReader& json, std::string& value) { value = json.string(); }
   static void read(JsonReader& json, bool& value) { value = json.boolean(); }
   static void read(JsonReader& json, Digest& digest);
   static void read(JsonReader& json, std::filesystem::path& path);
   static void read(JsonReader& json, std::set<std::string>& values);
-  static void read(JsonReader& json, std::map<std::string, std::string>& values);
-  static void read(JsonReader& json, std::uint64_t& value) { value = json.number(); }
   static void read(JsonReader& json, std::int64_t& value) { value = json.signed_number(); }
+  static void read(JsonReader& json, std::unsigned_integral auto& value) {
+    using Number = std::remove_reference_t<decltype(value)>;
+    value = static_cast<Number>(json.number(std::numeric_limits<Number>::max()));
+  }
   template <class Tag>
   static void read(JsonReader& json, Identifier<Tag>& id) {
     Digest digest;
@@ -100,6 +110,10 @@ struct PlainCodec {
   template <class T>
   static void read(JsonReader& json, std::vector<T>& values) {
     ListOf<PlainCodec>{}.read(json, values);
+  }
+  template <class T>
+  static void read(JsonReader& json, std::map<std::string, T>& values) {
+    json.map([&](const std::string& name, std::size_t) { read(json, values[name]); });
   }
 };
 
@@ -166,26 +180,46 @@ constexpr Member<Place, Codec> member(std::string_view name, Place place, Codec 
   return {name, place, codec};
 }
 
-/// One that is left out when its value is the default.
+/// One that is left out when its value is the default; the codec is that of what an std::optional may hold.
 template <class Place, class Codec>
 struct OptionalMember {
-  Member<Place, Codec> member;
+  std::string_view name;
+  Place place;
+  Codec codec;
 
   template <class Record>
   void write(JsonWriter& json, const Record& record) const {
-    const auto& value = std::invoke(member.place, record);
-    if (value != std::remove_cvref_t<decltype(value)>{}) member.write(json, record);
+    const auto& value = std::invoke(place, record);
+    if (value == std::remove_cvref_t<decltype(value)>{}) return;
+    json.plain_name(name);
+    codec.write(json, held(value));
   }
   template <class Record>
   auto reading(JsonReader& json, Record& record) const {
-    auto reading = member.reading(json, record);
-    reading.optional = true;
-    return reading;
+    return optional_field(name, [this, &json, &record] { codec.read(json, room(std::invoke(place, record))); });
+  }
+
+ private:
+  template <class T>
+  static const T& held(const T& value) {
+    return value;
+  }
+  template <class T>
+  static const T& held(const std::optional<T>& value) {
+    return *value;
+  }
+  template <class T>
+  static T& room(T& value) {
+    return value;
+  }
+  template <class T>
+  static T& room(std::optional<T>& value) {
+    return value.emplace();
   }
 };
 template <class Place, class Codec = PlainCodec>
 constexpr OptionalMember<Place, Codec> optional_member(std::string_view name, Place place, Codec codec = {}) {
-  return {{name, place, codec}};
+  return {name, place, codec};
 }
 
 /// The field "format", which is this number in every record.

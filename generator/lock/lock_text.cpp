@@ -205,13 +205,8 @@ struct PackagesCodec {
   }
 };
 
-/// The base, when it is an archive.
-struct ArchiveCodec {
-  static constexpr auto fields =
-      line_of<LockedArchive>(member("size", &LockedArchive::size), member("sha256", &LockedArchive::sha256));
-  static void write(JsonWriter& json, const std::optional<LockedArchive>& archive) { fields.write(json, *archive); }
-  static void read(JsonReader& json, std::optional<LockedArchive>& archive) { fields.read(json, archive.emplace()); }
-};
+constexpr auto archive_fields =
+    line_of<LockedArchive>(member("size", &LockedArchive::size), member("sha256", &LockedArchive::sha256));
 
 constexpr auto file_fields =
     line_of<LockedFile>(member("source", &LockedFile::source, Word{manifest::judge_relative_path}),
@@ -282,7 +277,7 @@ constexpr auto lock_fields = fields_of<Lock>(
     member("distribution", &Lock::distribution, Word{judge_optional_word}),
     member("suite", &Lock::suite, Word{judge_optional_word}),
     member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{},
-    optional_member("base_archive", &Lock::archive, ArchiveCodec{}),
+    optional_member("base_archive", &Lock::archive, archive_fields),
     member("repositories", &Lock::repositories, sorted(repository_fields, suite_key, "repositories")),
     member("base", &Lock::base, PackagesCodec{}), member("packages", &Lock::packages, PackagesCodec{}),
     member("files", &Lock::files, list_of(file_fields)), member("run", &Lock::run, list_of(Word{judge_command})),
