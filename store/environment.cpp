@@ -38,7 +38,8 @@ std::string what_of(const EnvironmentId& id) { return fmt::format("the record of
 std::string Environment::text() const { return sealed(json_text(environment_fields, *this)); }
 
 Environment Environment::parse(std::string_view text, std::string_view what) {
-  return read_or_damaged(what, remedy, [&] { return parse_json(environment_fields, unsealed(text), "record"); });
+  return read_or_damaged(what, remedy,
+                         [&] { return parse_json(environment_fields, unsealed_in_place(text), "record"); });
 }
 
 void add_environment(const Store& store, const Environment& environment) {

@@ -41,7 +41,7 @@ std::optional<List> read_list(const fs::path& directory) {
   auto text = read_file_if_exists(directory / list_name);
   if (!text) return std::nullopt;
   return read_or_damaged("the list of a graph's files", remedy,
-                         [&] { return parse_json(list_fields, unsealed(*text), "list"); });
+                         [&] { return parse_json(list_fields, unsealed_in_place(*text), "list"); });
 }
 
 bool is_gone(const fs::path& path) {

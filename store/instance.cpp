@@ -43,7 +43,7 @@ constexpr auto instance_fields = fields_of<Instance>(member("environment", &Inst
                                                      member("manifest", &Instance::manifest));
 
 Instance instance_from(std::string_view text, const std::filesystem::path& directory) {
-  auto instance = parse_json(instance_fields, unsealed(text), record_name);
+  auto instance = parse_json(instance_fields, unsealed_in_place(text), record_name);
   instance.id = directory.filename();
   instance.directory = directory;
   if (!instance.id.starts_with(instance.environment.short_hex())) throw std::invalid_argument("not its environment");

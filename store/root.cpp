@@ -96,7 +96,7 @@ std::optional<Root> read_root(const std::filesystem::path& path, RootSteps steps
   auto text = read_file_if_exists(path);
   if (!text) return std::nullopt;
   auto what = fmt::format("the project's record \"{}\"", escaped_utf8(path.native()));
-  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed(*text), steps); });
+  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed_in_place(*text), steps); });
   if (blake3(root.manifest.native()).hex() != path.filename()) {
     throw StoreError(fmt::format("{} is damaged (it names another manifest); {}", what, remedy));
   }

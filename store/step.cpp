@@ -130,7 +130,7 @@ std::string StepRecord::text() const { return sealed(json_text(record_fields, *t
 
 StepRecord StepRecord::parse(std::string_view text, const StepKey& expected, std::string_view what) {
   try {
-    auto record = parse_json(record_fields, unsealed(text), "record");
+    auto record = parse_json(record_fields, unsealed_in_place(text), "record");
     if (record.step.key() != expected) throw std::invalid_argument("it describes another step");
     return record;
   } catch (const std::exception& error) {

@@ -3,8 +3,8 @@
 //
 //   constexpr auto mount_fields = fields_of<Mount>(member("host", &Mount::host), member("target", &Mount::target),
 //                                                  optional_member("access", &Mount::access, access_words));
-//   json_text(mount_fields, mount);            // the fields in this order, each on a line
-//   parse_json(mount_fields, text, "a mount");  // a Mount; the fields in any order, and no others
+//   json_text(mount_fields, mount);        // the fields in this order, each on a line
+//   parse_json(mount_fields, text, "FILE");  // a Mount: the fields in any order, and no others; "FILE:1:2: ..." else
 //
 // So a field more is a line more. How a value stands in JSON is said by its codec, an object with
 // `write(JsonWriter&, value)` and `read(JsonReader&, value)`; a list of fields is one, too. A codec may judge what it
@@ -113,7 +113,11 @@ struct PlainCodec {
   }
   template <class T>
   static void read(JsonReader& json, std::map<std::string, T>& values) {
-    json.map([&](const std::string& name, std::size_t) { read(json, values[name]); });
+    json.map([&](const std::string& name, std::size_t at) {
+      auto [value, is_new] = values.try_emplace(name);
+      if (!is_new) json.fail_at(at, fmt::format("\"{}\" appears twice", name));
+      read(json, value->second);
+    });
   }
 };
 

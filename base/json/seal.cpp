@@ -33,7 +33,9 @@ std::string unsealed(std::string_view text) {
   if (!formed) throw std::invalid_argument("its check is missing");
   auto rest = text.substr(before.size() + digits + after.size());
   if (blake3(rest).hex() != text.substr(before.size(), digits)) throw std::invalid_argument("its check differs");
-  return std::string(opening).append("\n").append(rest);
+  return std::string(opening).append(rest);
 }
+
+std::string unsealed_in_place(std::string_view text) { return unsealed(text).insert(opening.size(), "\n"); }
 
 }  // namespace karapace

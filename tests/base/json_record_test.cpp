@@ -65,6 +65,7 @@ TEST(JsonRecord, FieldsComeInAnyOrderButOnceAndNoOthers) {
   EXPECT_EQ(message_of(R"({"parts":[],"flags":{},"path":null,"retries":1,"time":2,"format":3})"), "accepted");
   EXPECT_EQ(message_of(with("1", R"(,"more":1)")), "x:1:68: unknown field \"more\"");
   EXPECT_EQ(message_of(with("1", R"(,"time":1)")), "x:1:68: field \"time\" appears twice");
+  EXPECT_EQ(message_of(R"({"flags":{"a":true,"a":true}})"), "x:1:20: \"a\" appears twice");
   EXPECT_EQ(message_of(R"({"format":3})"), "x:1:1: field \"time\" is missing");
   EXPECT_EQ(message_of("[]"), "x:1:1: expected an object");
   EXPECT_EQ(message_of(with("1", "") + "{}"), "x:1:68: unexpected text after the end");
