@@ -116,7 +116,13 @@ std::vector<std::string_view> names_of(const Options& options) {
   throw UsageError(fmt::format("{0} needs a value: {0} {1}", display_name(option), option.value_name));
 }
 
-/// One command line's words, one after the other.
+/// A whole character of UTF-8, for messages.
+std::string_view character_at(std::string_view word, std::size_t start) {
+  auto end = start + 1;
+  while (end < word.size() && (static_cast<unsigned char>(word[end]) & 0xC0) == 0x80) ++end;
+  return word.substr(start, end - start);
+}
+
 const Option* find_option(const Options& options, std::string_view name) {
   auto found = std::find_if(options.all().begin(), options.all().end(),
                             [&](const Option& option) { return name.size() > 1 && has_name(option, name); });
@@ -129,6 +135,7 @@ bool begins_as_option(const Options& options, std::string_view word) {
   return word.starts_with('-') && find_option(options, word.substr(0, 2)) != nullptr;
 }
 
+/// One command line's words, one after the other.
 class Parser {
  public:
   Parser(const Options& options, Split words) : options_(options), words_(std::move(words)) {}
@@ -168,7 +175,7 @@ class Parser {
   /// -nv, -j4, -j 4
   void take_short(std::string_view word) {
     for (std::size_t i = 1; i < word.size(); ++i) {
-      const auto& option = known(fmt::format("-{}", word.substr(i, 1)));
+      const auto& option = known(fmt::format("-{}", character_at(word, i)));
       bool is_flag = option.shape == Option::Shape::flag;
       auto rest = word.substr(i + 1);
       if (is_flag && !rest.starts_with('=')) {
@@ -217,6 +224,8 @@ class Parser {
     for (const auto& option : options_.all()) {
       if (option.shape != Option::Shape::positional) continue;
       if (!seen_.insert(&option).second && !takes_many(option)) continue;
+      // As a rule a variable that is not set.
+      if (word.empty()) throw UsageError(fmt::format("{} is an empty word", option.names));
       return assign(option, word);
     }
     throw UsageError(fmt::format("unexpected word \"{}\"", escaped_utf8(word)));
@@ -274,10 +283,15 @@ bool has_short_help(const Options& options, std::string_view word) {
 
 }  // namespace
 
-bool asks_for_help(const Options& options, std::span<const std::string> words) {
+std::vector<std::string> own_words(const Options& options, std::span<const std::string> words) {
   auto own = split(options, words).own;
-  auto end = std::find(own.begin(), own.end(), "--");
-  return std::any_of(own.begin(), end, [&](const std::string& word) {
+  own.erase(std::find(own.begin(), own.end(), "--"), own.end());
+  return own;
+}
+
+bool asks_for_help(const Options& options, std::span<const std::string> words) {
+  auto own = own_words(options, words);
+  return std::any_of(own.begin(), own.end(), [&](const std::string& word) {
     if (word.starts_with("--")) return word == "--help";
     return word.starts_with('-') && has_short_help(options, word);
   });

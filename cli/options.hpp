@@ -76,6 +76,9 @@ class Options {
   std::vector<Option> options_;
 };
 
+/// Those that belong to the command itself and may be options: not what it passes on, nothing after "--".
+std::vector<std::string> own_words(const Options& options, std::span<const std::string> words);
+
 /// Whether -h or --help is among the words that belong to the command itself; then nothing else need be right.
 bool asks_for_help(const Options& options, std::span<const std::string> words);
 

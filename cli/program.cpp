@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/nearest_word.hpp"
 #include "base/path_error.hpp"
 #include "cli/command.hpp"
@@ -37,15 +38,33 @@ bool is_first_word(std::string_view word) {
                      [&](const CommandEntry& entry) { return entry.name.starts_with(first); });
 }
 
+/// What other programs call it.
+constexpr std::pair<std::string_view, std::string_view> foreign_names[] = {
+    {"init", "new"},     {"run", "exec"},           {"shell", "enter"},     {"ls", "list"},
+    {"ps", "list"},      {"show", "inspect"},       {"rm", "destroy"},      {"remove", "destroy"},
+    {"prune", "gc"},     {"clean", "gc"},           {"diff", "graph diff"}, {"why", "explain"},
+    {"generate", "gen"}, {"verify", "verify-store"}};
+
+/// The one that it begins, that it is nearly, or that is called so elsewhere.
+std::optional<std::string_view> meant_command(std::string_view name) {
+  std::vector<std::string_view> names, begun;
+  for (const auto& entry : command_table()) {
+    names.push_back(entry.name);
+    if (!name.empty() && entry.name.starts_with(name)) begun.push_back(entry.name);
+  }
+  if (begun.size() == 1) return begun.front();
+  for (const auto& [foreign, own] : foreign_names)
+    if (foreign == name) return own;
+  return nearest_word(name, names);
+}
+
 const CommandEntry& find_command(std::string_view name) {
   auto table = command_table();
   auto found = std::find_if(table.begin(), table.end(), [&](const CommandEntry& entry) { return entry.name == name; });
   if (found != table.end()) return *found;
-  std::vector<std::string_view> names;
-  for (const auto& entry : table) names.push_back(entry.name);
-  auto near = nearest_word(name, names);
-  auto hint = near ? fmt::format("did you mean \"{}\"?", *near) : std::string("see karapace --help");
-  throw UsageError(fmt::format("there is no command \"{}\"; {}", name, hint));
+  auto meant = meant_command(name);
+  auto hint = meant ? fmt::format("did you mean \"{}\"?", *meant) : std::string("see karapace --help");
+  throw UsageError(fmt::format("there is no command \"{}\"; {}", escaped_utf8(name), hint));
 }
 
 int show_version(const Context& context) {
@@ -85,14 +104,19 @@ int run_without_command(Context& context, std::span<const std::string> words) {
 
 /// The commands that a person tries first: `karapace help` and `karapace help COMMAND`.
 int run_help(const Context& context, std::span<const std::string> words) {
-  auto topic = std::find_if(words.begin(), words.end(), [](const std::string& word) { return !word.starts_with('-'); });
-  if (topic == words.end()) return show_help(context, program_help());
-  auto name = *topic;
-  if (is_first_word(name)) {
-    if (topic + 1 == words.end()) return show_help(context, word_help(name));
-    name += " " + *(topic + 1);
-  }
-  return show_help(context, command_help(find_command(name).make()));
+  std::vector<std::string> topic;
+  std::copy_if(words.begin(), words.end(), std::back_inserter(topic),
+               [](const auto& w) { return !w.starts_with('-'); });
+  if (topic.empty()) return show_help(context, program_help());
+  auto name = topic.front();
+  const bool has_second = is_first_word(name);
+  if (has_second && topic.size() == 1) return show_help(context, word_help(name));
+  if (has_second) name += " " + topic[1];
+  const auto command = find_command(name).make();
+  if (const std::size_t used = has_second ? 2 : 1; topic.size() > used)
+    throw UsageError(
+        fmt::format("help: unexpected word \"{}\"; see karapace {} --help", escaped_utf8(topic[used]), name));
+  return show_help(context, command_help(command));
 }
 
 /// `words` after the first word of a two-word command, when the second is missing.
@@ -103,18 +127,25 @@ int run_without_second_word(Context& context, const std::string& first, std::spa
   throw UsageError(fmt::format("{}: which command? karapace {} --help lists them", first, first));
 }
 
+/// --json must shape even the message about a command line that can not be parsed.
+bool mentions_json(std::span<const std::string> words) {
+  auto end = std::find(words.begin(), words.end(), "--");
+  return std::find(words.begin(), end, "--json") != end;
+}
+
 /// `error_status`: set when the command that is found wants another status for its errors.
 int dispatch(Context& context, std::span<const std::string> words, std::optional<int>& error_status) {
   auto index = command_index(words);
   if (index == words.size()) return run_without_command(context, words);
   auto name = words[index];
   if (name == "help") return run_help(context, words.subspan(index + 1));
-  auto after = static_cast<std::ptrdiff_t>(index) + 1;
+  std::vector<std::string> arguments(words.begin(), words.end());
+  arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(index));
   if (is_first_word(name)) {
-    bool has_second = index + 1 < words.size() && !words[index + 1].starts_with('-');
-    if (!has_second) return run_without_second_word(context, name, words.subspan(index + 1));
-    name += " " + words[index + 1];
-    ++after;
+    auto second = index + command_index(words.subspan(index + 1));
+    if (second == arguments.size()) return run_without_second_word(context, name, words.subspan(index + 1));
+    name += " " + arguments[second];
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(second));
   }
   auto command = find_command(name).make();
   error_status = command.text.error_status;
@@ -122,8 +153,7 @@ int dispatch(Context& context, std::span<const std::string> words, std::optional
   Options accepted;
   declare_globals(accepted, globals);
   accepted.append(command.options);
-  std::vector<std::string> arguments(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(index));
-  arguments.insert(arguments.end(), words.begin() + after, words.end());
+  context.json = mentions_json(own_words(accepted, arguments));
   bool wants_help = asks_for_help(accepted, arguments);
   if (wants_help) return show_help(context, command_help(command));
   parse(accepted, name, arguments);
@@ -131,12 +161,6 @@ int dispatch(Context& context, std::span<const std::string> words, std::optional
   if (globals.help) return show_help(context, command_help(command));
   if (globals.version) return show_version(context);
   return command.run(context);
-}
-
-/// --json must shape even the message about a command line that can not be parsed.
-bool mentions_json(std::span<const std::string> words) {
-  auto end = std::find(words.begin(), words.end(), "--");
-  return std::find(words.begin(), end, "--json") != end;
 }
 
 int fail(const Context& context, std::string_view code, std::string_view message, int status) noexcept {

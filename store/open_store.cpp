@@ -114,6 +114,22 @@ void refuse_links(const std::filesystem::path& root) {
   for (const char* name : later_directories) check(name);
 }
 
+/// Without one of these gc would take what is needed for garbage.
+void require_parts(const std::filesystem::path& root) {
+  for (const char* name : {"blobs", "layers", "steps", "environments", "roots", "instances"}) {
+    if (::access((root / name).c_str(), F_OK) == 0 || errno != ENOENT) continue;
+    throw StoreError(
+        fmt::format("the store {0} has lost its directory \"{1}\": bring that back from a backup; if nothing in it is "
+                    "missed, run `mkdir {2}/{1}`",
+                    in_quotes(root), name, escaped_utf8(root.native())));
+  }
+}
+
+bool has_all_parts(const std::filesystem::path& root) {
+  return std::all_of(directories.begin(), directories.end(),
+                     [&](const char* name) { return std::filesystem::is_directory(root / name); });
+}
+
 /// A directory that holds anything but the parts of a store is somebody's, not ours.
 void refuse_foreign(const std::filesystem::path& root) {
   for (const auto& name : names_in(root)) {
@@ -121,6 +137,12 @@ void refuse_foreign(const std::filesystem::path& root) {
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
     if (read_version(root)) return;  // another process has just finished it, and begun to use it
+    if (has_all_parts(root)) {
+      throw StoreError(
+          fmt::format("the store {} has lost its file \"version\": write the line \"karapace store {}\" into it, or "
+                      "choose another store with --store",
+                      in_quotes(root), version));
+    }
     throw StoreError(
         fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
                     in_quotes(root), in_quotes(name)));
@@ -185,6 +207,7 @@ Store Store::open(const std::filesystem::path& root, Access access) {
     check_version(at, *found);
     require_private(*status, at);
     refuse_links(at);
+    require_parts(at);
     if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
     return Store(at);
   }

@@ -125,6 +125,8 @@ TEST(Options, AreRefusedWithTheWayToHelp) {
   EXPECT_EQ(refusal({".", "--store"}), "gc: --store needs a value: --store PATH; see karapace gc --help");
   EXPECT_EQ(refusal({".", "--store", "a", "--store", "b"}),
             "gc: --store is given more than once; see karapace gc --help");
+  EXPECT_EQ(refusal({""}), "gc: ENV is an empty word; see karapace gc --help");
+  EXPECT_EQ(refusal({".", "-né"}), "gc: there is no option \"-é\"; see karapace gc --help");
 }
 
 TEST(Options, PassOnWhatFollowsTheFirstForeignWord) {

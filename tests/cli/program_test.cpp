@@ -65,6 +65,34 @@ TEST(Program, RefusesAWrongCommandLineOnStandardErrorWithStatusOne) {
   EXPECT_THAT(unknown.text, StartsWith("karapace: error: there is no command \"lst\"; did you mean \"list\"?"));
 }
 
+TEST(Program, NamesTheCommandThatWasMeant) {
+  const auto told = [](const std::string& word) { return karapace(word + " 2>&1").text; };
+  EXPECT_THAT(told("ls"), HasSubstr("did you mean \"list\"?"));
+  EXPECT_THAT(told("verify"), HasSubstr("did you mean \"verify-store\"?"));
+  EXPECT_THAT(told("diff a b"), HasSubstr("did you mean \"graph diff\"?"));
+  EXPECT_THAT(told("tool"), HasSubstr("did you mean \"toolchain\"?"));
+  EXPECT_THAT(told("''"), HasSubstr("there is no command \"\"; see karapace --help"));
+}
+
+TEST(Program, TakesGlobalOptionsBetweenTheWordsOfACommand) {
+  EXPECT_THAT(karapace("graph --json diff --help").text, HasSubstr("karapace.help"));
+  EXPECT_THAT(karapace("graph --store /nowhere diff --help").text, StartsWith(karapace("graph diff --help").text));
+  EXPECT_THAT(karapace("graph --json 2>&1").text, HasSubstr("graph: which command?"));
+}
+
+TEST(Program, HelpRefusesWordsThatNameNoCommand) {
+  EXPECT_EQ(karapace("help gc").text, karapace("gc --help").text);
+  EXPECT_EQ(karapace("help graph diff").text, karapace("graph diff --help").text);
+  auto result = karapace("help gc extra 2>&1");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.text, HasSubstr("help: unexpected word \"extra\""));
+}
+
+TEST(Program, TheJsonOfACommandThatIsPassedOnIsNotOurs) {
+  EXPECT_THAT(karapace("exec --bogus . ls --json 2>&1").text, StartsWith("karapace: error: "));
+  EXPECT_THAT(karapace("exec --bogus --json . ls 2>/dev/null").text, HasSubstr("karapace.error"));
+}
+
 TEST(Program, PrintsErrorsAsOneJsonDocument) {
   auto unknown = karapace("frobnicate --json 2>/dev/null");
   EXPECT_EQ(unknown.status, 1);

@@ -2,6 +2,7 @@
 #include "store/store.hpp"
 
 #include <csignal>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -228,6 +229,31 @@ TEST(OpenStoreTest, LinksInPlaceOfAStoresPartsAreRefused) {
           << name;
     }
   }
+}
+
+TEST(OpenStoreTest, AStoreThatLostAPartIsNotTakenForOneThatHadNothingThere) {
+  for (const char* name : {"steps", "roots", "instances"}) {
+    TemporaryDirectory temporary;
+    const auto root = temporary.path() / "store";
+    Store::open(root, Store::Access::create);
+    std::filesystem::remove(root / name);
+    for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
+      EXPECT_THAT(error_of([&] { Store::open(root, access); }),
+                  testing::HasSubstr(fmt::format("has lost its directory \"{}\"", name)));
+    }
+    std::filesystem::create_directory(root / name);
+    EXPECT_NO_THROW(Store::open(root, Store::Access::update));
+  }
+}
+
+TEST(OpenStoreTest, AStoreThatLostItsVersionIsToldApartFromSomebodysDirectory) {
+  TemporaryDirectory temporary;
+  const auto root = temporary.path() / "store";
+  Store::open(root, Store::Access::create);
+  std::filesystem::remove(root / "version");
+  std::ofstream(root / "roots.index") << "text";
+  for (auto access : {Store::Access::read_only, Store::Access::create})
+    EXPECT_THAT(error_of([&] { Store::open(root, access); }), testing::HasSubstr("has lost its file \"version\""));
 }
 
 TEST(OpenStoreTest, AVersionThatIsAPipeIsRefusedAndNotWaitedFor) {
