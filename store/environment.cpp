@@ -4,14 +4,16 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "base/json/record.hpp"
+#include "base/json/seal.hpp"
 
 namespace karapace::store {
 
@@ -19,34 +21,25 @@ namespace {
 
 constexpr std::string_view remedy = "run `karapace verify-store --repair`, then ninja again";
 
+struct RuntimeCodec {
+  static void write(JsonWriter& json, const RuntimeConfiguration& runtime) { runtime.write(json); }
+  static void read(JsonReader& json, RuntimeConfiguration& runtime) { runtime.read(json); }
+};
+
+constexpr auto environment_fields =
+    fields_of<Environment>(FormatMember{1}, member("id", &Environment::id), member("layers", &Environment::layers),
+                           member("lock", &Environment::lock), member("runtime", &Environment::runtime, RuntimeCodec{}),
+                           member("step", &Environment::step));
+
 std::string what_of(const EnvironmentId& id) { return fmt::format("the record of the environment {}", id.hex()); }
 
 }  // namespace
 
-std::string Environment::text() const {
-  auto layer_ids = nlohmann::json::array();
-  for (const auto& layer : layers) layer_ids.push_back(layer.hex());
-  nlohmann::json record = {{"format", 1},
-                           {"id", id.hex()},
-                           {"layers", layer_ids},
-                           {"lock", lock.hex()},
-                           {"runtime", nlohmann::json::parse(runtime.text())},
-                           {"step", step.hex()}};
-  return sealed(record.dump(1) + "\n");
-}
+std::string Environment::text() const { return sealed(json_text(environment_fields, *this)); }
 
 Environment Environment::parse(std::string_view text, std::string_view what) {
-  return read_sealed_record(text, what, remedy, [](const nlohmann::json& json) {
-    require_fields(json, {"format", "id", "layers", "lock", "runtime", "step"});
-    if (json.at("format") != 1) throw std::invalid_argument("unknown format");
-    Environment environment;
-    environment.id = id_field<EnvironmentId>(json.at("id"));
-    environment.step = id_field<StepKey>(json.at("step"));
-    environment.lock = id_field<BlobId>(json.at("lock"));
-    environment.runtime = RuntimeConfiguration::parse(json.at("runtime").dump(), "runtime");
-    for (const auto& layer : json.at("layers")) environment.layers.push_back(id_field<LayerId>(layer));
-    return environment;
-  });
+  return read_or_damaged(what, remedy,
+                         [&] { return parse_json(environment_fields, unsealed_in_place(text), "record"); });
 }
 
 void add_environment(const Store& store, const Environment& environment) {

@@ -4,15 +4,16 @@
 #include <cerrno>
 #include <ctime>
 
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/json/record.hpp"
+#include "base/json/seal.hpp"
 
 namespace karapace::store {
 
@@ -32,14 +33,15 @@ struct List {
   std::set<std::string> names;
 };
 
+constexpr auto list_fields =
+    fields_of<List>(member("directory", &List::build_directory), member("files", &List::names));
+
 /// Nothing when there is none: its graph was never finished.
 std::optional<List> read_list(const fs::path& directory) {
   auto text = read_file_if_exists(directory / list_name);
   if (!text) return std::nullopt;
-  return read_sealed_record(*text, "the list of a graph's files", remedy, [](const nlohmann::json& json) {
-    require_fields(json, {"directory", "files"});
-    return List{path_from(json.at("directory")), json.at("files").get<std::set<std::string>>()};
-  });
+  return read_or_damaged("the list of a graph's files", remedy,
+                         [&] { return parse_json(list_fields, unsealed_in_place(*text), "list"); });
 }
 
 bool is_gone(const fs::path& path) {
@@ -120,8 +122,7 @@ std::set<std::string> GraphFiles::named_before() const {
 }
 
 void GraphFiles::write_list(const std::set<std::string>& names) const {
-  nlohmann::json json = {{"directory", path_field(build_directory_)}, {"files", names}};
-  auto text = sealed(json.dump(1) + "\n");
+  auto text = sealed(json_text(list_fields, List{build_directory_, names}));
   if (read_file_if_exists(path_ / list_name) != text) write_file_atomically(path_ / list_name, text, Durable::no);
 }
 

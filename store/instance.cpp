@@ -6,16 +6,18 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "base/json/record.hpp"
+#include "base/json/seal.hpp"
 #include "base/remove_tree.hpp"
 #include "store/environment.hpp"
 #include "store/reference.hpp"
@@ -37,19 +39,12 @@ std::string id_of(const Reference& reference) {
   return reference.root ? id + '-' + project_digits(reference.root->manifest) : id;
 }
 
-std::string record_text(const EnvironmentId& environment, const std::optional<std::filesystem::path>& manifest) {
-  nlohmann::json record = {{"environment", environment.hex()}, {"format", 1}, {"manifest", nullptr}};
-  if (manifest) record["manifest"] = path_field(*manifest);
-  return sealed(record.dump(1) + "\n");
-}
+constexpr auto instance_fields = fields_of<Instance>(member("environment", &Instance::environment), FormatMember{1},
+                                                     member("manifest", &Instance::manifest));
 
-Instance instance_from(const nlohmann::json& json, const std::filesystem::path& directory) {
-  require_fields(json, {"environment", "format", "manifest"});
-  if (json.at("format") != 1) throw std::invalid_argument("unknown format");
-  Instance instance;
+Instance instance_from(std::string_view text, const std::filesystem::path& directory) {
+  auto instance = parse_json(instance_fields, unsealed_in_place(text), record_name);
   instance.id = directory.filename();
-  instance.environment = id_field<EnvironmentId>(json.at("environment"));
-  if (!json.at("manifest").is_null()) instance.manifest = path_from(json.at("manifest"));
   instance.directory = directory;
   if (!instance.id.starts_with(instance.environment.short_hex())) throw std::invalid_argument("not its environment");
   return instance;
@@ -72,8 +67,8 @@ std::optional<Instance> read_instance(const std::filesystem::path& directory) {
     auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW);
     if (!record && !still_named(opened->get(), directory)) continue;
     auto text = record ? read_all(record->get(), what) : std::string();
-    return read_sealed_record(text, what, "its changes are in \"upper\": save them, then remove the directory",
-                              [&](const nlohmann::json& json) { return instance_from(json, directory); });
+    return read_or_damaged(what, "its changes are in \"upper\": save them, then remove the directory",
+                           [&] { return instance_from(text, directory); });
   }
 }
 
@@ -83,9 +78,10 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   make_directory(made);
   make_directory(made / "upper");
   make_directory(made / "work");
-  std::optional<std::filesystem::path> manifest;
-  if (reference.root) manifest = reference.root->manifest;
-  write_file_atomically(made / record_name, record_text(reference.environment, manifest), Durable::yes, 0444);
+  Instance instance;
+  instance.environment = reference.environment;
+  if (reference.root) instance.manifest = reference.root->manifest;
+  write_file_atomically(made / record_name, sealed(json_text(instance_fields, instance)), Durable::yes, 0444);
   auto lock = store.lock_contents(LOCK_SH);
   if (::rename(made.c_str(), directory.c_str()) == 0 || errno == EEXIST || errno == ENOTEMPTY) return;
   throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
@@ -109,16 +105,17 @@ void check_instance(const Store& store, const std::string& name) { read_instance
 bool restore_instance(const Store& store, const std::string& name) {
   auto dash = name.find('-');
   std::set<EnvironmentId> known;
-  std::optional<std::filesystem::path> manifest;
+  Instance instance;
   for (const auto& environment : environments(store)) known.insert(environment.id);
   for (const auto& root : roots(store)) {
     known.insert(root.environment);
-    if (dash != name.npos && project_digits(root.manifest) == name.substr(dash + 1)) manifest = root.manifest;
+    if (dash != name.npos && project_digits(root.manifest) == name.substr(dash + 1)) instance.manifest = root.manifest;
   }
   auto environment = only_environment(known, name.substr(0, dash));
-  if (!environment || (dash != name.npos && !manifest)) return false;
+  if (!environment || (dash != name.npos && !instance.manifest)) return false;
+  instance.environment = *environment;
   auto path = store.instances_path() / name / record_name;
-  publish_file(store.staging_path(), path, record_text(*environment, manifest), Durable::yes);
+  publish_file(store.staging_path(), path, sealed(json_text(instance_fields, instance)), Durable::yes);
   return true;
 }
 

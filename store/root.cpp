@@ -3,6 +3,7 @@
 #include "store/root.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -10,14 +11,16 @@
 #include <tuple>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/json/record.hpp"
+#include "base/json/seal.hpp"
 #include "store/repair.hpp"
 #include "store/root_index.hpp"
 
@@ -31,39 +34,37 @@ std::filesystem::path path_of(const Store& store, const std::filesystem::path& m
   return store.roots_path() / blake3(canonical_manifest(manifest).native()).hex();
 }
 
-nlohmann::json json_of(const GraphPlace& graph) {
-  auto sources = nlohmann::json::array();
-  for (const auto& source : graph.sources) sources.push_back(path_field(source));
-  nlohmann::json json = {{"directory", path_field(graph.directory)}, {"sources", std::move(sources)}};
-  if (!graph.name.empty()) json["name"] = escaped_utf8(graph.name);
-  return json;
-}
-
 /// Graphs of older releases have no name of their own.
-GraphPlace graph_from(nlohmann::json json) {
-  GraphPlace graph;
-  if (json.is_object() && json.contains("name")) graph.name = path_from(json.at("name")).native();
-  if (json.is_object()) json.erase("name");
-  require_fields(json, {"directory", "sources"});
-  graph.directory = path_from(json.at("directory"));
-  for (const auto& source : json.at("sources")) graph.sources.push_back(path_from(source));
-  return graph;
-}
+constexpr auto graph_fields = fields_of<GraphPlace>(member("directory", &GraphPlace::directory),
+                                                    optional_member("name", &GraphPlace::name, escaped_bytes),
+                                                    member("sources", &GraphPlace::sources));
 
 // A record is an object and, below it, a line of 64 hexadecimal digits per step: hundreds of them, which every
 // `karapace exec` reads, and which a JSON parser takes ten times as long for. The seal covers both. In format 1 the
 // steps were a field of the object.
 
+struct Head : Root {
+  std::uint64_t format = 0;
+  std::optional<std::uint64_t> count;  // of the steps below
+};
+
+struct StepsCodec {
+  static void write(JsonWriter& json, const Head& head) { json.number(head.steps.size()); }
+  static void read(JsonReader& json, Head& head) {
+    json.is_array() ? PlainCodec::read(json, head.steps) : PlainCodec::read(json, head.count.emplace());
+  }
+};
+
+constexpr auto head_fields = fields_of<Head>(
+    member("environment", &Head::environment), member("format", &Head::format),
+    optional_member("graphs", &Head::graphs, list_of(graph_fields)), member("lock_mtime_ns", &Head::lock_mtime_ns),
+    member("manifest", &Head::manifest), member("manifest_mtime_ns", &Head::manifest_mtime_ns),
+    member("name", &Head::name, escaped_bytes), member("steps", std::identity(), StepsCodec{}));
+
 std::string text_of(const Root& root) {
-  nlohmann::json json = {{"environment", root.environment.hex()},
-                         {"format", 2},
-                         {"lock_mtime_ns", root.lock_mtime_ns},
-                         {"manifest", path_field(canonical_manifest(root.manifest))},
-                         {"manifest_mtime_ns", root.manifest_mtime_ns},
-                         {"name", escaped_utf8(root.name)},
-                         {"steps", root.steps.size()}};
-  for (const auto& graph : root.graphs) json["graphs"].push_back(json_of(graph));
-  auto text = json.dump(1) + "\n";
+  Head head{root, 2, {}};
+  head.manifest = canonical_manifest(root.manifest);
+  auto text = json_text(head_fields, head);
   for (const auto& step : root.steps) text += step.hex() + '\n';
   return sealed(text);
 }
@@ -82,43 +83,20 @@ std::vector<StepKey> steps_from(std::string_view lines, std::size_t count, RootS
   return steps;
 }
 
-std::vector<StepKey> steps_from(const nlohmann::json& json) {
-  std::vector<StepKey> steps;
-  for (const auto& step : json) steps.push_back(id_field<StepKey>(step));
-  return steps;
-}
-
-Root root_from(nlohmann::json json, std::string_view lines, RootSteps wanted) {
-  Root root;
-  nlohmann::json graphs;
-  if (json.is_object() && json.contains("graphs")) {
-    graphs = json.at("graphs");
-    json.erase("graphs");
-  }
-  require_fields(json, {"environment", "format", "lock_mtime_ns", "manifest", "manifest_mtime_ns", "name", "steps"});
-  if (json.at("format") != 1 && json.at("format") != 2) throw std::invalid_argument("unknown format");
-  root.name = path_from(json.at("name")).native();
-  for (const auto& graph : graphs) root.graphs.push_back(graph_from(graph));
-  root.manifest = path_from(json.at("manifest"));
-  root.environment = id_field<EnvironmentId>(json.at("environment"));
-  root.manifest_mtime_ns = json.at("manifest_mtime_ns").get<std::int64_t>();
-  root.lock_mtime_ns = json.at("lock_mtime_ns").get<std::int64_t>();
-  root.steps = json.at("format") == 1 ? steps_from(json.at("steps"))
-                                      : steps_from(lines, json.at("steps").get<std::size_t>(), wanted);
-  return root;
-}
-
 Root root_from(std::string_view text, RootSteps wanted) {
   constexpr std::string_view end = "\n}\n";
-  auto head = std::min(text.find(end), text.size() - std::min(text.size(), end.size())) + end.size();
-  return root_from(nlohmann::json::parse(text.substr(0, head)), text.substr(std::min(head, text.size())), wanted);
+  auto size = std::min(std::min(text.find(end), text.size()) + end.size(), text.size());
+  auto head = parse_json(head_fields, text.substr(0, size), "record");
+  if (head.format != (head.count ? 2 : 1)) throw std::invalid_argument("unknown format");
+  if (head.count) head.steps = steps_from(text.substr(size), *head.count, wanted);
+  return head;
 }
 
 std::optional<Root> read_root(const std::filesystem::path& path, RootSteps steps = RootSteps::read) {
   auto text = read_file_if_exists(path);
   if (!text) return std::nullopt;
   auto what = fmt::format("the project's record \"{}\"", escaped_utf8(path.native()));
-  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed(*text), steps); });
+  auto root = read_or_damaged(what, remedy, [&] { return root_from(unsealed_in_place(*text), steps); });
   if (blake3(root.manifest.native()).hex() != path.filename()) {
     throw StoreError(fmt::format("{} is damaged (it names another manifest); {}", what, remedy));
   }

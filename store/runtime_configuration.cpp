@@ -4,53 +4,25 @@
 #include <algorithm>
 #include <array>
 
-#include <nlohmann/json.hpp>
-
 #include "base/json/record.hpp"
 
 namespace karapace::store {
 
 namespace {
 
-constexpr const char* read_only = "read-only";
+constexpr std::string_view complaint = "must be \"read-only\" or absent";
+constexpr auto mount_access = words_of<MountAccess>(complaint, {{MountAccess::read_only, "read-only"}});
+constexpr auto project_access = words_of<ProjectAccess>(complaint, {{ProjectAccess::read_only, "read-only"}});
 
-nlohmann::json json_of(const RuntimeConfiguration& runtime) {
-  auto mounts = nlohmann::json::array();
-  for (const auto& mount : runtime.mounts) {
-    mounts.push_back({{"host", mount.host}, {"label", mount.label}, {"target", mount.target}});
-    if (mount.access == MountAccess::read_only) mounts.back()["access"] = read_only;
-  }
-  nlohmann::json json = {
-      {"mounts", mounts}, {"network_isolation", runtime.network_isolation}, {"variables", runtime.variables}};
-  if (runtime.project == ProjectAccess::read_only) json["project"] = read_only;
-  return json;
-}
+constexpr auto mount_fields =
+    fields_of<Mount>(optional_member("access", &Mount::access, mount_access), member("host", &Mount::host),
+                     member("label", &Mount::label), member("target", &Mount::target));
 
-/// Whether the object has the field, which then says the only thing that it can say.
-bool says_read_only(const nlohmann::json& json, const char* field) {
-  if (!json.is_object() || !json.contains(field)) return false;
-  if (json.at(field) != read_only) throw std::invalid_argument("unknown access");
-  return true;
-}
-
-RuntimeConfiguration runtime_from(nlohmann::json json) {
-  RuntimeConfiguration runtime;
-  if (says_read_only(json, "project")) {
-    runtime.project = ProjectAccess::read_only;
-    json.erase("project");
-  }
-  require_fields(json, {"mounts", "network_isolation", "variables"});
-  runtime.network_isolation = json.at("network_isolation").get<bool>();
-  runtime.variables = json.at("variables").get<std::map<std::string, std::string>>();
-  for (auto& mount : json.at("mounts")) {
-    auto access = says_read_only(mount, "access") ? MountAccess::read_only : MountAccess::read_write;
-    if (access == MountAccess::read_only) mount.erase("access");
-    require_fields(mount, {"host", "label", "target"});
-    runtime.mounts.push_back({mount.at("label").get<std::string>(), mount.at("host").get<std::string>(),
-                              mount.at("target").get<std::string>(), access});
-  }
-  return runtime;
-}
+constexpr auto runtime_fields =
+    fields_of<RuntimeConfiguration>(member("mounts", &RuntimeConfiguration::mounts, list_of(mount_fields)),
+                                    member("network_isolation", &RuntimeConfiguration::network_isolation),
+                                    optional_member("project", &RuntimeConfiguration::project, project_access),
+                                    member("variables", &RuntimeConfiguration::variables));
 
 }  // namespace
 
@@ -66,10 +38,22 @@ std::optional<std::string_view> reserved_place(std::string_view target) {
   return *found;
 }
 
-std::string RuntimeConfiguration::text() const { return json_of(*this).dump(); }
+std::string RuntimeConfiguration::text() const { return json_text(runtime_fields, *this, JsonWriter::Space::none); }
 
 RuntimeConfiguration RuntimeConfiguration::parse(std::string_view text, std::string_view what) {
-  return read_record(text, what, "generate the graph again", runtime_from);
+  return read_or_damaged(what, "generate the graph again", [&] { return parse_json(runtime_fields, text, "runtime"); });
 }
+
+template <class Writer>
+void RuntimeConfiguration::write(Writer& json) const {
+  runtime_fields.write(json, *this);
+}
+template void RuntimeConfiguration::write(JsonWriter&) const;
+
+template <class Reader>
+void RuntimeConfiguration::read(Reader& json) {
+  runtime_fields.read(json, *this);
+}
+template void RuntimeConfiguration::read(JsonReader&);
 
 }  // namespace karapace::store

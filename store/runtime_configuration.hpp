@@ -38,6 +38,11 @@ struct RuntimeConfiguration {
   /// is read-only, and only there: what says nothing about it keeps the identity that it had before there was a choice.
   std::string text() const;
   static RuntimeConfiguration parse(std::string_view text, std::string_view what);
+  /// As a part of another record: by JsonWriter and JsonReader, which this header need not know.
+  template <class Writer>
+  void write(Writer& json) const;
+  template <class Reader>
+  void read(Reader& json);
 };
 
 }  // namespace karapace::store

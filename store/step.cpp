@@ -6,16 +6,21 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json/record.hpp"
 #include "base/json/seal.hpp"
 
 namespace karapace {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kind_names = {"fetch", "unpack", "install", "setup", "commit", "environment"};
+constexpr auto kinds = words_of<StepKind>("is no kind of step", {{StepKind::fetch, "fetch"},
+                                                                 {StepKind::unpack, "unpack"},
+                                                                 {StepKind::install, "install"},
+                                                                 {StepKind::setup, "setup"},
+                                                                 {StepKind::commit, "commit"},
+                                                                 {StepKind::environment, "environment"}});
 constexpr std::string_view key_domain = "karapace step 1";
 
 void encode(Blake3& hasher, std::string_view field) {
@@ -26,59 +31,51 @@ void encode(Blake3& hasher, std::string_view field) {
   hasher.update({length.data(), length.size()}).update(field);
 }
 
-nlohmann::json output_json(const StepOutput& output) {
-  struct {
-    nlohmann::json operator()(const BlobOutput& value) const {
-      return {{"blob", value.blob.hex()}, {"sha256", value.sha256.hex()}, {"size", value.size}};
+constexpr auto blob_fields = fields_of<BlobOutput>(
+    member("blob", &BlobOutput::blob), member("sha256", &BlobOutput::sha256), member("size", &BlobOutput::size));
+constexpr auto layer_fields = fields_of<LayerOutput>(member("layer", &LayerOutput::layer));
+constexpr auto environment_fields =
+    fields_of<EnvironmentOutput>(member("environment", &EnvironmentOutput::environment));
+
+/// Which it is, its first field says.
+struct OutputCodec {
+  static void write(JsonWriter& json, const StepOutput& output) {
+    if (auto* made = std::get_if<BlobOutput>(&output)) blob_fields.write(json, *made);
+    if (auto* made = std::get_if<LayerOutput>(&output)) layer_fields.write(json, *made);
+    if (auto* made = std::get_if<EnvironmentOutput>(&output)) environment_fields.write(json, *made);
+  }
+  static void read(JsonReader& json, StepOutput& output) {
+    auto first = json.first_name();
+    if (first == "blob") return blob_fields.read(json, output.emplace<BlobOutput>());
+    if (first == "layer") return layer_fields.read(json, output.emplace<LayerOutput>());
+    environment_fields.read(json, output.emplace<EnvironmentOutput>());
+  }
+};
+
+struct ParametersCodec {
+  static void write(JsonWriter& json, const std::vector<Parameter>& parameters) {
+    json.open('{', Layout::lines);
+    for (const auto& [name, value] : parameters) {
+      json.name(name);
+      json.string(value);
     }
-    nlohmann::json operator()(const LayerOutput& value) const { return {{"layer", value.layer.hex()}}; }
-    nlohmann::json operator()(const EnvironmentOutput& value) const {
-      return {{"environment", value.environment.hex()}};
-    }
-  } visitor;
-  return std::visit(visitor, output);
-}
-
-template <class Id>
-Id id_of(const nlohmann::json& json) {
-  auto id = Id::from_hex(json.get<std::string>());
-  if (!id) throw std::invalid_argument("not a digest");
-  return *id;
-}
-
-void require_keys(const nlohmann::json& json, std::initializer_list<const char*> keys) {
-  if (!json.is_object() || json.size() != keys.size()) throw std::invalid_argument("unexpected fields");
-  for (const char* key : keys) json.at(key);
-}
-
-StepOutput output_from(const nlohmann::json& json) {
-  if (json.contains("blob")) {
-    require_keys(json, {"blob", "sha256", "size"});
-    return BlobOutput{id_of<BlobId>(json.at("blob")), id_of<Sha256>(json.at("sha256")),
-                      json.at("size").get<std::uint64_t>()};
+    json.close('}');
   }
-  if (json.contains("layer")) {
-    require_keys(json, {"layer"});
-    return LayerOutput{id_of<LayerId>(json.at("layer"))};
+  static void read(JsonReader& json, std::vector<Parameter>& parameters) {
+    json.map([&](std::string name, std::size_t) { parameters.push_back({std::move(name), json.string()}); });
   }
-  require_keys(json, {"environment"});
-  return EnvironmentOutput{id_of<EnvironmentId>(json.at("environment"))};
-}
+};
 
-Step step_from(const nlohmann::json& json) {
-  auto kind = step_kind_from(json.at("kind").get<std::string>());
-  if (!kind) throw std::invalid_argument("unknown kind of step");
-  Step step{*kind, {}, {}};
-  for (const auto& [name, value] : json.at("parameters").items()) {
-    step.parameters.push_back({name, value.get<std::string>()});
-  }
-  for (const auto& input : json.at("inputs")) step.inputs.push_back(id_of<StepKey>(input));
-  return step;
-}
+constexpr auto record_fields = fields_of<StepRecord>(
+    FormatMember{1}, member("inputs", [](auto& record) -> auto& { return record.step.inputs; }),
+    member(
+        "kind", [](auto& record) -> auto& { return record.step.kind; }, kinds),
+    member("output", &StepRecord::output, OutputCodec{}),
+    member("parameters", [](auto& record) -> auto& { return record.step.parameters; }, ParametersCodec{}));
 
 }  // namespace
 
-std::string_view text(StepKind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
+std::string_view text(StepKind kind) noexcept { return kinds.text(kind); }
 
 std::string_view rules(StepKind kind) noexcept {
   switch (kind) {
@@ -89,11 +86,7 @@ std::string_view rules(StepKind kind) noexcept {
   }
 }
 
-std::optional<StepKind> step_kind_from(std::string_view word) noexcept {
-  auto found = std::find(kind_names.begin(), kind_names.end(), word);
-  if (found == kind_names.end()) return std::nullopt;
-  return static_cast<StepKind>(found - kind_names.begin());
-}
+std::optional<StepKind> step_kind_from(std::string_view word) noexcept { return kinds.find(word); }
 
 Step Step::normalised(StepKind kind, std::vector<Parameter> parameters, std::vector<StepKey> inputs) {
   std::sort(parameters.begin(), parameters.end());
@@ -133,25 +126,11 @@ std::string_view Step::required(std::string_view name) const {
   return *value;
 }
 
-std::string StepRecord::text() const {
-  nlohmann::json parameters = nlohmann::json::object();
-  for (const auto& [name, value] : step.parameters) parameters[name] = value;
-  nlohmann::json inputs = nlohmann::json::array();
-  for (const auto& input : step.inputs) inputs.push_back(input.hex());
-  nlohmann::json record = {{"format", 1},
-                           {"inputs", inputs},
-                           {"kind", karapace::text(step.kind)},
-                           {"output", output_json(output)},
-                           {"parameters", parameters}};
-  return sealed(record.dump(1) + "\n");
-}
+std::string StepRecord::text() const { return sealed(json_text(record_fields, *this)); }
 
 StepRecord StepRecord::parse(std::string_view text, const StepKey& expected, std::string_view what) {
   try {
-    auto json = nlohmann::json::parse(unsealed(text));
-    require_keys(json, {"format", "inputs", "kind", "output", "parameters"});
-    if (json.at("format") != 1) throw std::invalid_argument("unknown format");
-    StepRecord record{step_from(json), output_from(json.at("output"))};
+    auto record = parse_json(record_fields, unsealed_in_place(text), "record");
     if (record.step.key() != expected) throw std::invalid_argument("it describes another step");
     return record;
   } catch (const std::exception& error) {

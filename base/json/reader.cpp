@@ -5,32 +5,11 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/json/text.hpp"
 
 namespace karapace {
 
 namespace {
-
-/// Offset of the first byte that is not part of a well-formed UTF-8 sequence (Unicode table 3-7), or npos.
-std::size_t find_invalid_utf8(std::string_view text) noexcept {
-  auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  auto within = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
-  for (std::size_t i = 0; i < text.size();) {
-    unsigned first = byte(i);
-    if (first < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    if (!within(first, 0xc2, 0xf4) || !within(byte(i + 1), low, high)) return i;
-    for (std::size_t k = 2; k < length; ++k) {
-      if (!within(byte(i + k), 0x80, 0xbf)) return i;
-    }
-    i += length;
-  }
-  return std::string_view::npos;
-}
 
 void append_utf8(std::string& text, std::uint32_t point) {
   auto put = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
@@ -170,6 +149,29 @@ std::uint64_t JsonReader::number(std::uint64_t most) {
   if (at_ == begin || leading_zero || goes_on) fail_at(begin, "expected a whole number, not negative");
   if (!fits) fail_at(begin, "the number is too large");
   return value;
+}
+
+std::int64_t JsonReader::signed_number() {
+  std::size_t begin = position();
+  bool is_negative = consume('-');
+  if (is_negative && position() != begin + 1) fail_at(begin, "expected a whole number");
+  auto value = static_cast<std::int64_t>(number(std::numeric_limits<std::int64_t>::max()));
+  return is_negative ? -value : value;
+}
+
+bool JsonReader::null() {
+  constexpr std::string_view word = "null";
+  bool is_null = text_.substr(position(), word.size()) == word;
+  if (is_null) at_ += word.size();
+  return is_null;
+}
+
+bool JsonReader::is_array() { return text_.substr(position(), 1) == "["; }
+
+std::string JsonReader::first_name() const {
+  JsonReader ahead = *this;
+  ahead.expect('{', "an object");
+  return ahead.string();
 }
 
 bool JsonReader::boolean() {

@@ -45,7 +45,13 @@ class JsonReader {
 
   std::string string();
   std::uint64_t number(std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
+  std::int64_t signed_number();
   bool boolean();
+  /// Goes past a null and says so; leaves everything else.
+  bool null();
+  /// What comes next, without going there: whether it is an array, and the name of the first field of an object.
+  bool is_array();
+  std::string first_name() const;
   /// Calls `read` for each element.
   template <class Read>
   void array(Read read) {

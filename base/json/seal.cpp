@@ -36,4 +36,6 @@ std::string unsealed(std::string_view text) {
   return std::string(opening).append(rest);
 }
 
+std::string unsealed_in_place(std::string_view text) { return unsealed(text).insert(opening.size(), "\n"); }
+
 }  // namespace karapace

@@ -14,5 +14,7 @@ namespace karapace {
 std::string sealed(std::string_view json);
 /// The JSON without its seal. Throws std::invalid_argument when the text does not have the form or the digest differs.
 std::string unsealed(std::string_view text);
+/// The same with an empty line in the seal's place, so that errors name the lines of the text.
+std::string unsealed_in_place(std::string_view text);
 
 }  // namespace karapace

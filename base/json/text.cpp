@@ -2,6 +2,8 @@
 #include "base/json/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -9,6 +11,16 @@
 namespace karapace {
 
 namespace {
+
+/// Most text is, and locks are long.
+std::size_t ascii_length(std::string_view text) noexcept {
+  std::size_t length = 0;
+  for (std::uint64_t eight = 0; length + sizeof eight <= text.size(); length += sizeof eight) {
+    std::memcpy(&eight, text.data() + length, sizeof eight);
+    if ((eight & 0x8080808080808080) != 0) break;
+  }
+  return length;
+}
 
 bool is_plain(char c) noexcept { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
 
@@ -26,6 +38,27 @@ void append_escaped(std::string& text, char c) {
 }
 
 }  // namespace
+
+std::size_t find_invalid_utf8(std::string_view text) noexcept {
+  auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  auto within = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
+  for (std::size_t i = ascii_length(text); i < text.size();) {
+    unsigned first = byte(i);
+    if (first < 0x80) {
+      ++i;
+      continue;
+    }
+    std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (!within(first, 0xc2, 0xf4) || !within(byte(i + 1), low, high)) return i;
+    for (std::size_t k = 2; k < length; ++k) {
+      if (!within(byte(i + k), 0x80, 0xbf)) return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
 
 void append_json(std::string& text, std::string_view value) {
   text += '"';

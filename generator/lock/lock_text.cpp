@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical text of a lock: one thing per line, in a fixed order of fields, so that two locks diff well.
-#include <iterator>
+// The canonical text of a lock: one thing per line, in a fixed order of fields, so that two locks diff well. The lists
+// of fields below are the format: they write it, and they read it strictly, each value by its rule.
+#include <algorithm>
+#include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
-#include "base/json/text.hpp"
+#include "base/error.hpp"
+#include "base/json/record.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
@@ -15,203 +21,318 @@ namespace karapace::lock {
 
 namespace {
 
-constexpr std::string_view next_line = ",\n  ";
+using manifest::Complaint;
 
-void append_name(std::string& text, std::string_view name) {
-  text += '"';
-  text += name;
-  text += "\": ";
+// Rules of words that appear in locks only. As in generator/manifest/rules.hpp, a complaint ends a sentence.
+
+bool consists_of(std::string_view word, std::string_view others, bool upper) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && c >= 'A' && c <= 'Z') ||
+           others.find(c) != std::string_view::npos;
+  });
 }
 
-void append_field(std::string& text, std::string_view name, std::string_view value) {
-  append_name(text, name);
-  append_json(text, value);
-  text += ", ";
+/// Debian policy 5.6.12: [A-Za-z0-9.+:~-], at least one.
+Complaint judge_version(std::string_view word) {
+  if (consists_of(word, ".+:~-", true)) return std::nullopt;
+  return "is not a version";
 }
 
-void append_last(std::string& text, std::string_view name, std::string_view value) {
-  append_name(text, name);
-  append_json(text, value);
-  text += '}';
+/// [a-z0-9][a-z0-9-]*: architectures, distributions and archives.
+Complaint judge_word(std::string_view word) {
+  if (consists_of(word, "-", false) && word[0] != '-') return std::nullopt;
+  return "must consist of a-z, 0-9 and \"-\"";
 }
 
-void append_number(std::string& text, std::string_view name, std::uint64_t value) {
-  append_name(text, name);
-  fmt::format_to(std::back_inserter(text), "{}, ", value);
-}
+Complaint judge_optional_word(std::string_view word) { return word.empty() ? std::nullopt : judge_word(word); }
 
-void append_strings(std::string& text, std::string_view name, const std::vector<std::string>& values) {
-  append_name(text, name);
-  append_json(text, values, ", ");
-  text += ", ";
-}
-
-/// `"name": [` and one element per line.
-template <class Range, class Append>
-void append_lines(std::string& text, std::string_view name, const Range& range, Append append) {
-  append_name(text, name);
-  text += '[';
-  bool first = true;
-  for (const auto& element : range) {
-    text += first ? "\n  " : next_line;
-    first = false;
-    append(element);
+/// "2026-07-11T10:16:37Z"
+Complaint judge_date(std::string_view word) {
+  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:ddZ";
+  bool fits = word.size() == shape.size();
+  for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+    fits = shape[i] == 'd' ? word[i] >= '0' && word[i] <= '9' : word[i] == shape[i];
   }
-  text += first ? "]" : "\n ]";
+  if (fits) return std::nullopt;
+  return "is not a date such as \"2026-07-11T10:16:37Z\"";
 }
 
-void append_package(std::string& text, const LockedPackage& package) {
-  text += '{';
-  append_field(text, "name", package.name);
-  append_field(text, "version", package.version);
-  append_field(text, "architecture", package.architecture);
-  append_number(text, "size", package.size);
-  append_field(text, "sha256", package.sha256.hex());
-  append_field(text, "archive", package.archive);
-  append_last(text, "path", package.path);
+/// An OpenPGP fingerprint: 40 or 64 upper-case hex digits.
+Complaint judge_fingerprint(std::string_view word) {
+  bool length = word.size() == 40 || word.size() == 64;
+  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
+  if (length && std::all_of(word.begin(), word.end(), hex)) return std::nullopt;
+  return "is not a fingerprint: 40 upper-case hex digits";
 }
 
-void append_repository(std::string& text, const LockedRepository& repository) {
-  text += '{';
-  append_field(text, "archive", repository.archive);
-  append_field(text, "suite", repository.suite);
-  append_strings(text, "components", repository.components);
-  append_field(text, "date", repository.date);
-  append_strings(text, "signers", repository.signers);
-  append_name(text, "indexes");
-  text += '[';
-  for (std::size_t i = 0; i < repository.indexes.size(); ++i) {
-    text += i == 0 ? "\n   {" : ",\n   {";
-    append_field(text, "path", repository.indexes[i].path);
-    append_last(text, "sha256", repository.indexes[i].sha256.hex());
+Complaint judge_image(std::string_view word) {
+  if (word.starts_with("sha256:") && Sha256::from_hex(word.substr(7))) return std::nullopt;
+  auto slash = word.find('/');
+  bool fits =
+      slash != std::string_view::npos && !judge_word(word.substr(0, slash)) && !judge_word(word.substr(slash + 1));
+  if (fits) return std::nullopt;
+  return "is not a base: \"debian/bookworm\" or \"sha256:...\"";
+}
+
+Complaint judge_command(std::string_view word) {
+  if (manifest::trimmed(word).empty()) return "is an empty command";
+  return manifest::judge_text(word);
+}
+
+Complaint judge_label(std::string_view word) {
+  if (word.empty() || manifest::trimmed(word) != word) return "is empty or has space around it";
+  return manifest::judge_line(word);
+}
+
+/// A string by its rule.
+struct Word {
+  Complaint (*judge)(std::string_view);
+
+  static void write(JsonWriter& json, const std::string& value) { json.string(value); }
+  void read(JsonReader& json, std::string& value) const {
+    auto at = json.position();
+    value = json.string();
+    if (auto complaint = judge(value)) json.fail_at(at, fmt::format("\"{}\" {}", value, *complaint));
   }
-  text += repository.indexes.empty() ? "]}" : "\n  ]}";
-}
+};
 
-void append_request_packages(std::string& text, const std::vector<std::string>& packages) {
-  text += '[';
-  for (std::size_t i = 0; i < packages.size(); ++i) {
-    text += i == 0 ? "\n   " : ",\n   ";
-    append_json(text, packages[i]);
+struct ModeCodec {
+  static void write(JsonWriter& json, unsigned mode) { json.string(manifest::mode_text(mode)); }
+  static void read(JsonReader& json, unsigned& mode) {
+    auto at = json.position();
+    auto digits = json.string();
+    auto bits = manifest::mode_from(digits);
+    if (!bits || digits != manifest::mode_text(*bits)) json.fail_at(at, "a mode must be four octal digits");
+    mode = *bits;
   }
-  text += packages.empty() ? "]" : "\n  ]";
-}
+};
 
-void append_request(std::string& text, const LockedRequest& request) {
-  append_name(text, "request");
-  text += "{\n  ";
-  append_name(text, "base_image");
-  append_json(text, request.base_image);
-  text += next_line;
-  append_name(text, "packages");
-  append_request_packages(text, request.packages);
-  text += next_line;
-  append_name(text, "recommends");
-  text += request.recommends ? "true" : "false";
-  text += next_line;
-  append_name(text, "repositories");
-  text += '[';
-  bool first = true;
-  for (const auto& repository : request.repositories) {
-    text += first ? "\n   {" : ",\n   {";
-    first = false;
-    append_field(text, "name", repository.name);
-    append_field(text, "key", repository.key);
-    append_field(text, "key_content", repository.key_content.hex());
-    append_field(text, "suite", repository.suite);
-    append_name(text, "components");
-    append_json(text, repository.components, ", ");
-    text += '}';
+/// A list of which each element is checked with those before it: `check(json, where it stands, before, element)`.
+template <class Codec, class Check>
+struct CheckedList {
+  ListOf<Codec> list;
+  Check check;
+
+  template <class T>
+  void write(JsonWriter& json, const std::vector<T>& values) const {
+    list.write(json, values);
   }
-  text += first ? "]\n }" : "\n  ]\n }";
-}
-
-void append_file(std::string& text, const LockedFile& file) {
-  text += '{';
-  append_field(text, "source", file.source);
-  append_field(text, "target", file.target);
-  append_field(text, "mode", manifest::mode_text(file.mode));
-  append_number(text, "size", file.size);
-  append_last(text, "content", file.content.hex());
-}
-
-void append_runtime(std::string& text, const store::RuntimeConfiguration& runtime) {
-  append_name(text, "runtime");
-  text += "{\n  ";
-  append_name(text, "variables");
-  text += '{';
-  bool first = true;
-  for (const auto& [name, value] : runtime.variables) {
-    text += first ? "\n   " : ",\n   ";
-    first = false;
-    append_name(text, name);
-    append_json(text, value);
+  template <class T>
+  void read(JsonReader& json, std::vector<T>& values) const {
+    json.array([&] {
+      auto at = json.position();
+      T value;
+      list.element.read(json, value);
+      check(json, at, values, value);
+      values.push_back(std::move(value));
+    });
   }
-  text += first ? "}" : "\n  }";
-  text += next_line;
-  append_name(text, "mounts");
-  text += '[';
-  for (std::size_t i = 0; i < runtime.mounts.size(); ++i) {
-    text += i == 0 ? "\n   {" : ",\n   {";
-    append_field(text, "label", runtime.mounts[i].label);
-    append_field(text, "host", runtime.mounts[i].host);
-    bool read_only = runtime.mounts[i].access == store::MountAccess::read_only;
-    if (read_only) append_field(text, "target", runtime.mounts[i].target);
-    append_last(text, read_only ? "access" : "target", read_only ? "read-only" : runtime.mounts[i].target);
-  }
-  text += runtime.mounts.empty() ? "]" : "\n  ]";
-  text += next_line;
-  append_name(text, "network_isolation");
-  text += runtime.network_isolation ? "true" : "false";
-  if (runtime.project == store::ProjectAccess::read_only) {
-    text += next_line;
-    append_name(text, "project");
-    append_json(text, "read-only");
-  }
-  text += "\n }";
+};
+
+template <class Codec, class Check>
+constexpr CheckedList<Codec, Check> checked(Codec element, Check check, Layout layout = Layout::lines) {
+  return {{element, layout}, check};
 }
 
-void append_top(std::string& text, std::string_view name, std::string_view value) {
-  append_name(text, name);
-  append_json(text, value);
-  text += ",\n ";
+/// In ascending order of a key, none twice.
+template <class Key>
+struct Sorted {
+  Key key;
+  std::string_view what;
+
+  template <class T>
+  void operator()(const JsonReader& json, std::size_t at, const std::vector<T>& before, const T& value) const {
+    if (before.empty() || std::invoke(key, before.back()) < std::invoke(key, value)) return;
+    json.fail_at(at, fmt::format("{} must be sorted, none twice", what));
+  }
+};
+
+template <class Codec, class Key>
+constexpr auto sorted(Codec element, Key key, std::string_view what) {
+  return checked(element, Sorted<Key>{key, what});
+}
+constexpr auto sorted_words(Word word, Layout layout) {
+  return checked(word, Sorted<std::identity>{{}, "these"}, layout);
+}
+constexpr auto words(Word word) { return list_of(word, Layout::one_line); }
+
+constexpr auto repository_request_fields = line_of<LockedRepositoryRequest>(
+    member("name", &LockedRepositoryRequest::name, Word{manifest::judge_repository_name}),
+    member("key", &LockedRepositoryRequest::key, Word{manifest::judge_relative_path}),
+    member("key_content", &LockedRepositoryRequest::key_content),
+    member("suite", &LockedRepositoryRequest::suite, Word{manifest::judge_suite}),
+    member("components", &LockedRepositoryRequest::components,
+           sorted_words({manifest::judge_suite}, Layout::one_line)));
+
+constexpr auto request_fields = fields_of<LockedRequest>(
+    member("base_image", &LockedRequest::base_image, Word{judge_image}),
+    member("packages", &LockedRequest::packages, sorted_words({manifest::judge_package_name}, Layout::lines)),
+    member("recommends", &LockedRequest::recommends),
+    member("repositories", &LockedRequest::repositories,
+           sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")));
+
+constexpr auto index_fields = line_of<LockedIndex>(
+    member("path", &LockedIndex::path, Word{manifest::judge_relative_path}), member("sha256", &LockedIndex::sha256));
+
+constexpr auto repository_fields = line_of<LockedRepository>(
+    member("archive", &LockedRepository::archive, Word{judge_word}),
+    member("suite", &LockedRepository::suite, Word{manifest::judge_suite}),
+    member("components", &LockedRepository::components, words({manifest::judge_suite})),
+    member("date", &LockedRepository::date, Word{judge_date}),
+    member("signers", &LockedRepository::signers, sorted_words({judge_fingerprint}, Layout::one_line)),
+    member("indexes", &LockedRepository::indexes, sorted(index_fields, &LockedIndex::path, "indexes")));
+
+constexpr auto package_fields = line_of<LockedPackage>(
+    member("name", &LockedPackage::name, Word{manifest::judge_package_name}),
+    member("version", &LockedPackage::version, Word{judge_version}),
+    member("architecture", &LockedPackage::architecture, Word{judge_word}), member("size", &LockedPackage::size),
+    member("sha256", &LockedPackage::sha256), member("archive", &LockedPackage::archive, Word{judge_word}),
+    member("path", &LockedPackage::path, Word{manifest::judge_relative_path}));
+
+/// Of a name there is one.
+struct PackagesCodec {
+  static void write(JsonWriter& json, const std::vector<LockedPackage>& packages) {
+    list_of(package_fields).write(json, packages);
+  }
+  static void read(JsonReader& json, std::vector<LockedPackage>& packages) {
+    std::unordered_set<std::string> names;
+    json.array([&] {
+      auto at = json.position();
+      package_fields.read(json, packages.emplace_back());
+      const auto& name = packages.back().name;
+      if (!names.insert(name).second) json.fail_at(at, fmt::format("package \"{}\" appears twice", name));
+    });
+  }
+};
+
+constexpr auto archive_fields =
+    line_of<LockedArchive>(member("size", &LockedArchive::size), member("sha256", &LockedArchive::sha256));
+
+constexpr auto file_fields =
+    line_of<LockedFile>(member("source", &LockedFile::source, Word{manifest::judge_relative_path}),
+                        member("target", &LockedFile::target, Word{manifest::judge_inner_path}),
+                        member("mode", &LockedFile::mode, ModeCodec{}), member("size", &LockedFile::size),
+                        member("content", &LockedFile::content));
+
+struct VariablesCodec {
+  static void write(JsonWriter& json, const std::map<std::string, std::string>& variables) {
+    PlainCodec::write(json, variables);
+  }
+  static void read(JsonReader& json, std::map<std::string, std::string>& variables) {
+    json.map([&](const std::string& name, std::size_t at) {
+      if (auto complaint = manifest::judge_variable_name(name))
+        json.fail_at(at, fmt::format("variable \"{}\" {}", name, *complaint));
+      auto [variable, fresh] = variables.try_emplace(name);
+      Word{manifest::judge_text}.read(json, variable->second);
+      if (!fresh) json.fail_at(at, fmt::format("variable \"{}\" appears twice", name));
+    });
+  }
+};
+
+// What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
+constexpr std::string_view access_complaint = "must be \"read-only\" or absent";
+constexpr auto mount_access =
+    words_of<store::MountAccess>(access_complaint, {{store::MountAccess::read_only, "read-only"}});
+constexpr auto project_access =
+    words_of<store::ProjectAccess>(access_complaint, {{store::ProjectAccess::read_only, "read-only"}});
+
+constexpr auto mount_fields = line_of<store::Mount>(
+    member("label", &store::Mount::label, Word{judge_label}), member("host", &store::Mount::host, Word{judge_label}),
+    member("target", &store::Mount::target, Word{manifest::judge_mount_target}),
+    optional_member("access", &store::Mount::access, mount_access));
+
+struct SortedMounts {
+  void operator()(const JsonReader& json, std::size_t at, const std::vector<store::Mount>& before,
+                  const store::Mount& mount) const {
+    auto same_target = [&](const store::Mount& other) { return other.target == mount.target; };
+    auto other = std::find_if(before.begin(), before.end(), same_target);
+    if (other != before.end())
+      json.fail_at(at, fmt::format("mounts \"{}\" and \"{}\" have the same target \"{}\"", other->label, mount.label,
+                                   mount.target));
+    Sorted{&store::Mount::label, "mounts"}(json, at, before, mount);
+  }
+};
+
+constexpr auto runtime_fields = fields_of<store::RuntimeConfiguration>(
+    member("variables", &store::RuntimeConfiguration::variables, VariablesCodec{}),
+    member("mounts", &store::RuntimeConfiguration::mounts, checked(mount_fields, SortedMounts{})),
+    member("network_isolation", &store::RuntimeConfiguration::network_isolation),
+    optional_member("project", &store::RuntimeConfiguration::project, project_access));
+
+/// Of older locks: steps know their epochs by what they build on now.
+struct EpochMember {
+  static void write(JsonWriter&, const Lock&) {}
+  static auto reading(JsonReader& json, Lock&) {
+    return optional_field("source_date_epoch",
+                          [&] { json.number(std::uint64_t{std::numeric_limits<std::int64_t>::max()}); });
+  }
+};
+
+constexpr auto suite_key = [](const LockedRepository& repository) {
+  return std::tie(repository.archive, repository.suite);
+};
+
+constexpr auto lock_fields = fields_of<Lock>(
+    FormatMember{1, "lock format"}, member("request", &Lock::request, request_fields),
+    member("distribution", &Lock::distribution, Word{judge_optional_word}),
+    member("suite", &Lock::suite, Word{judge_optional_word}),
+    member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{},
+    optional_member("base_archive", &Lock::archive, archive_fields),
+    member("repositories", &Lock::repositories, sorted(repository_fields, suite_key, "repositories")),
+    member("base", &Lock::base, PackagesCodec{}), member("packages", &Lock::packages, PackagesCodec{}),
+    member("files", &Lock::files, list_of(file_fields)), member("run", &Lock::run, list_of(Word{judge_command})),
+    member("runtime", &Lock::runtime, runtime_fields));
+
+// What git leaves in a file that two branches changed is not JSON: say what it is.
+void refuse_conflicts(const JsonReader& json, std::string_view text) {
+  for (std::string_view marker : {"<<<<<<< ", "=======\n", ">>>>>>> "}) {
+    for (std::size_t at = 0; (at = text.find(marker, at)) != std::string_view::npos; ++at) {
+      if (at > 0 && text[at - 1] != '\n') continue;
+      json.fail_at(at, "an unresolved merge conflict: take one side and run karapace lock");
+    }
+  }
 }
 
-void append_origin(std::string& text, const Lock& lock) {
-  append_top(text, "distribution", lock.distribution);
-  append_top(text, "suite", lock.suite);
-  append_top(text, "architecture", lock.architecture);
-  if (!lock.archive) return;
-  append_name(text, "base_archive");
-  text += '{';
-  append_number(text, "size", lock.archive->size);
-  append_last(text, "sha256", lock.archive->sha256.hex());
-  text += ",\n ";
+void check_packages(const JsonReader& json, const Lock& lock, std::size_t at) {
+  std::set<std::string_view> archives;
+  for (const auto& repository : lock.repositories) archives.insert(repository.archive);
+  for (const auto* list : {&lock.base, &lock.packages}) {
+    for (const auto& package : *list) {
+      if (!archives.contains(package.archive)) {
+        json.fail_at(at, fmt::format("package \"{}\" comes from the archive \"{}\", which no repository has",
+                                     package.name, package.archive));
+      }
+      if (package.architecture != lock.architecture && package.architecture != "all") {
+        json.fail_at(at, fmt::format("package \"{}\" is for {}, the lock for {}", package.name, package.architecture,
+                                     lock.architecture));
+      }
+    }
+  }
+}
+
+void check_whole(const JsonReader& json, const Lock& lock, std::size_t at) {
+  std::string base = lock.archive ? "sha256:" + lock.archive->sha256.hex() : lock.distribution + "/" + lock.suite;
+  if (base != lock.request.base_image) {
+    json.fail_at(at, fmt::format("the base is {}, but {} was requested", base, lock.request.base_image));
+  }
+  if (lock.archive && !lock.base.empty()) json.fail_at(at, "a base archive and base packages exclude each other");
+  if (!lock.archive && lock.base.empty()) json.fail_at(at, "there is neither a base archive nor a base package");
+  check_packages(json, lock, at);
 }
 
 }  // namespace
 
-std::string serialise(const Lock& lock) {
-  std::string text;
-  text.reserve(2048 + 320 * (lock.base.size() + lock.packages.size()));
-  auto next = [&] { text += ",\n "; };
-  text += "{\n \"format\": 1,\n ";
-  append_request(text, lock.request);
-  next();
-  append_origin(text, lock);
-  append_lines(text, "repositories", lock.repositories, [&](const auto& value) { append_repository(text, value); });
-  next();
-  append_lines(text, "base", lock.base, [&](const auto& value) { append_package(text, value); });
-  next();
-  append_lines(text, "packages", lock.packages, [&](const auto& value) { append_package(text, value); });
-  next();
-  append_lines(text, "files", lock.files, [&](const auto& value) { append_file(text, value); });
-  next();
-  append_lines(text, "run", lock.run, [&](const auto& value) { append_json(text, value); });
-  next();
-  append_runtime(text, lock.runtime);
-  text += "\n}\n";
-  return text;
+std::string serialise(const Lock& lock) { return json_text(lock_fields, lock); }
+
+Lock parse_lock(std::string_view text, std::string_view name) {
+  JsonReader json(text, name);
+  refuse_conflicts(json, text);
+  Lock lock;
+  auto begin = json.position();
+  lock_fields.read(json, lock);
+  json.finish();
+  check_whole(json, lock, begin);
+  return lock;
 }
 
 EnvironmentId environment_id(const Lock& lock) { return EnvironmentId(blake3(serialise(lock))); }

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -24,52 +23,21 @@ namespace karapace::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 void move(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0)
     throw StoreError(errno_message(fmt::format("cannot move \"{}\" to \"{}\"", from.string(), to.string()), errno));
 }
 
-json strings(const std::vector<std::string>& values) {
-  json array = json::array();
-  for (const auto& value : values) array.push_back(escaped_utf8(value));
-  return array;
-}
-
-std::string string_from(const json& value) { return path_from(value).native(); }
-
-json json_of(const Command& command) {
-  json variables = json::object();
-  for (const auto& [name, value] : command.variables) variables[escaped_utf8(name)] = escaped_utf8(value);
-  return {{"argv", strings(command.argv)},
-          {"title", escaped_utf8(command.title)},
-          {"variables", std::move(variables)},
-          {"working_directory", escaped_utf8(command.working_directory)}};
-}
-
-Command command_from(const json& value) {
-  require_fields(value, {"argv", "title", "variables", "working_directory"});
-  Command command;
-  for (const auto& word : value.at("argv")) command.argv.push_back(string_from(word));
-  command.title = string_from(value.at("title"));
-  for (const auto& [name, text] : value.at("variables").items())
-    command.variables[string_from(name)] = string_from(text);
-  command.working_directory = string_from(value.at("working_directory"));
-  return command;
-}
+constexpr auto command_fields = fields_of<Command>(
+    member("argv", &Command::argv, list_of(escaped_bytes)), member("title", &Command::title, escaped_bytes),
+    member("variables", &Command::variables, escaped_bytes),
+    member("working_directory", &Command::working_directory, escaped_bytes));
 
 /// Layers of the store by their path from its root, moved ones by their name in the state: both relative.
-DebugState state_from(const json& value, const StepKey& step, const store::Store& store) {
-  require_fields(value, {"failed", "format", "hostname", "lowers"});
-  if (value.at("format") != 1) throw std::invalid_argument("unknown format");
-  DebugState state;
-  state.step = step;
-  state.hostname = string_from(value.at("hostname"));
-  state.failed = command_from(value.at("failed"));
-  for (const auto& lower : value.at("lowers")) state.lowers.push_back(store.root() / path_from(lower));
-  return state;
-}
+constexpr auto plan_fields = fields_of<DebugState>(
+    member("failed", &DebugState::failed, command_fields), FormatMember{1},
+    member("hostname", &DebugState::hostname, escaped_bytes), member("lowers", &DebugState::lowers));
 
 std::vector<std::string> kept_steps(const store::Store& store) {
   std::vector<std::string> names;
@@ -89,22 +57,20 @@ void keep_debug_state(const store::Store& store, const StepKey& step, const Sand
   const auto place = store.failed_path() / step.hex();
   const auto made = staging / "failed";
   make_directory(made, 0700);
-  json lowers = json::array();
+  DebugState state;
+  state.hostname = plan.hostname;
+  state.failed = plan.commands.at(result.command);
   for (std::size_t i = 0; i < plan.lowers.size(); ++i) {
     const auto& lower = plan.lowers[i];
     const auto name = fmt::format("lower-{}", i);
     const bool is_moved = lies_in(lower, staging);
     if (is_moved) move(lower, made / name);
     const auto kept = is_moved ? place / name : lower;
-    lowers.push_back(path_field(kept.lexically_relative(store.root())));
+    state.lowers.push_back(kept.lexically_relative(store.root()));
   }
   move(plan.upper, made / "upper");
-  lowers.push_back(path_field((place / "upper").lexically_relative(store.root())));
-  const json document = {{"failed", json_of(plan.commands.at(result.command))},
-                         {"format", 1},
-                         {"hostname", plan.hostname},
-                         {"lowers", std::move(lowers)}};
-  write_file_atomically(made / "plan.json", document.dump(1) + "\n", Durable::no);
+  state.lowers.push_back((place / "upper").lexically_relative(store.root()));
+  write_file_atomically(made / "plan.json", json_text(plan_fields, state), Durable::no);
   const auto contents_lock = store.lock_contents(LOCK_SH);
   move(made, place);
 }
@@ -127,9 +93,12 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
         "debug: no failed step's key begins with \"{}\"; {}", prefix,
         names.empty() ? "no step has failed" : fmt::format("these have failed: {}", fmt::join(names, ", "))));
   const auto file = store.failed_path() / found.front() / "plan.json";
-  const auto key = *StepKey::from_hex(found.front());
-  return read_record(read_file(file), file.string(), "run ninja again to fail anew",
-                     [&](const json& value) { return state_from(value, key, store); });
+  const auto text = read_file(file);
+  auto state = read_or_damaged(file.string(), "run ninja again to fail anew",
+                               [&] { return parse_json(plan_fields, text, "plan.json"); });
+  state.step = *StepKey::from_hex(found.front());
+  for (auto& lower : state.lowers) lower = store.root() / lower;
+  return state;
 }
 
 FileLock use_debug_state(const store::Store& store, const DebugState& state, const store::Staging& staging) {

@@ -24,6 +24,12 @@ TEST_F(SessionFiles, AFailedStepCanBeLookedAtAgain) {
   failed.upper = staging.path() / "upper";
   failed.commands = {{{"true"}, {}, "/", {}}, {{"dpkg", "--configure", "-a"}, {{"A", "b c"}}, "/x", "configure"}};
   keep_debug_state(store, key, failed, {.command = 1, .status = 2, .not_started = {}}, staging.path());
+  EXPECT_EQ(read_file(store.failed_path() / key.hex() / "plan.json"),
+            "{\n \"failed\": {\n  \"argv\": [\n   \"dpkg\",\n   \"--configure\",\n   \"-a\"\n  ],\n"
+            "  \"title\": \"configure\",\n  \"variables\": {\n   \"A\": \"b c\"\n  },\n"
+            "  \"working_directory\": \"/x\"\n },\n \"format\": 1,\n \"hostname\": \"" +
+                failed.hostname + "\",\n \"lowers\": [\n  \"layers/one/tree\",\n  \"failed/" + key.hex() +
+                "/lower-1\",\n  \"failed/" + key.hex() + "/upper\"\n ]\n}\n");
   const auto state = find_debug_state(store, key.hex().substr(0, 8));
   EXPECT_EQ(state.failed.argv, failed.commands[1].argv);
   EXPECT_EQ(state.failed.variables, failed.commands[1].variables);

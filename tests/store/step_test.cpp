@@ -70,7 +70,7 @@ TEST(StepRecordTest, DamageAndStrangersAreRefusedWithTheRemedy) {
   };
   expect("", "its check is missing");
   expect(text.substr(0, text.size() - 1), "its check differs");
-  expect(sealed("{\n}\n"), "unexpected fields");
+  expect(sealed("{\n}\n"), "record:1:1: field \"format\" is missing");
   EXPECT_EQ(refusal(text, StepKey(blake3("another"))),
             "\"x\" is not a step record (it describes another step); remove it and run ninja again");
   for (std::size_t i = 0; i < text.size(); i += 3) {
