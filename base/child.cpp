@@ -54,10 +54,17 @@ class IgnoredInterrupts {
   struct sigaction quit_{};
 };
 
+/// As execve(2) takes them.
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (const auto& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
-  std::vector<char*> argv;
-  for (const auto& word : command.argv) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
+  auto argv = pointers_to(command.argv);
+  auto variables = command.variables ? pointers_to(*command.variables) : std::vector<char*>();
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t defaults;
@@ -67,7 +74,8 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
   ::posix_spawnattr_setsigdefault(&attributes, &defaults);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
-  error = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(), environ);
+  error = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(),
+                         command.variables ? variables.data() : environ);
   ::posix_spawnattr_destroy(&attributes);
   return pid;
 }
@@ -134,14 +142,14 @@ int run_child(const ChildCommand& command) {
   return run(command, actions);
 }
 
-Captured capture_child(const ChildCommand& command, std::string_view input) {
+Captured capture_child(const ChildCommand& command, std::string_view input, ChildErrors errors_to) {
   Fd in = memory_file("input"), out = memory_file("output"), errors = memory_file("errors");
   write_all(in.get(), input, "input");
   ::lseek(in.get(), 0, SEEK_SET);
   FileActions actions;
   ::posix_spawn_file_actions_adddup2(actions.get(), in.get(), 0);
   ::posix_spawn_file_actions_adddup2(actions.get(), out.get(), 1);
-  ::posix_spawn_file_actions_adddup2(actions.get(), errors.get(), 2);
+  if (errors_to == ChildErrors::captured) ::posix_spawn_file_actions_adddup2(actions.get(), errors.get(), 2);
   int status = run(command, actions);
   return {status, content(out, "output"), content(errors, "errors")};
 }

@@ -21,6 +21,7 @@ struct ChildCommand {
   std::vector<std::string> argv;            // argv[0] is looked up in PATH unless it has a slash
   std::filesystem::path working_directory;  // empty: ours
   ChildOutput output = ChildOutput::inherit;
+  std::optional<std::vector<std::string>> variables = std::nullopt;  // NAME=VALUE, all that it has; else ours
   std::optional<std::chrono::milliseconds> patience = std::nullopt;  // then it is killed
 };
 
@@ -36,7 +37,9 @@ struct Captured {
   std::string output;
   std::string errors;
 };
+enum class ChildErrors { captured, inherited };
 /// Runs it with `input` as its standard input and returns what it wrote; `command.output` does not matter.
-Captured capture_child(const ChildCommand& command, std::string_view input = {});
+Captured capture_child(const ChildCommand& command, std::string_view input = {},
+                       ChildErrors errors = ChildErrors::captured);
 
 }  // namespace karapace

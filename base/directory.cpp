@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 
 #include <dirent.h>
@@ -12,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 
 namespace karapace {
 
@@ -49,6 +51,12 @@ bool make_new(const std::filesystem::path& path, mode_t mode) {
   return true;
 }
 
+/// Empty when none can be made; errno tells why.
+std::filesystem::path make_unique_directory(const std::filesystem::path& parent, std::string_view name) {
+  auto pattern = (parent / fmt::format("{}-XXXXXX", name)).native();
+  return ::mkdtemp(pattern.data()) != nullptr ? std::filesystem::path(pattern) : std::filesystem::path();
+}
+
 }  // namespace
 
 std::vector<std::string> names_in(const std::filesystem::path& directory) {
@@ -67,5 +75,24 @@ void make_directory(const std::filesystem::path& path, mode_t mode) {
 }
 
 void make_directory_if_missing(const std::filesystem::path& path, mode_t mode) { make_new(path, mode); }
+
+TemporaryDirectory::TemporaryDirectory(std::string_view name, const std::filesystem::path& parent) {
+  if (!parent.empty()) path_ = make_unique_directory(parent, name);
+  if (!path_.empty()) return;
+  const auto fallback = std::filesystem::temp_directory_path();
+  path_ = make_unique_directory(fallback, name);
+  if (!path_.empty()) return;
+  throw Error(errno_message(
+      fmt::format("cannot make a temporary directory in {}; name another with TMPDIR", escaped_utf8(fallback.native())),
+      errno));
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  try {
+    remove_tree(path_);
+  } catch (const Error&) {
+    // Left behind, in a place that is emptied now and then; it is named for what it was.
+  }
+}
 
 }  // namespace karapace

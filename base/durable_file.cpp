@@ -51,19 +51,19 @@ class Unfinished {
 };
 
 /// Where a file comes to be: both paths are relative to the directory, or to nothing (AT_FDCWD).
-struct Place {
+struct Target {
   int directory;
   std::filesystem::path unfinished;
   std::filesystem::path path;
   std::string what;  // for messages
 };
 
-Place place_of(std::filesystem::path unfinished, const std::filesystem::path& path) {
+Target target_of(std::filesystem::path unfinished, const std::filesystem::path& path) {
   return {AT_FDCWD, std::move(unfinished), path, fmt::format("\"{}\"", escaped_utf8(path.native()))};
 }
 
-void write_and_rename(const Place& place, std::string_view bytes, Durable durable, mode_t mode) {
-  const auto& [directory, temporary, path, what] = place;
+void write_and_rename(const Target& target, std::string_view bytes, Durable durable, mode_t mode) {
+  const auto& [directory, temporary, path, what] = target;
   Fd fd = open_at(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
   Unfinished unfinished(directory, temporary);
   write_all(fd.get(), bytes, what);
@@ -127,18 +127,18 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, Durable durable, mode_t mode) {
-  write_and_rename(place_of(unfinished_name(path.parent_path(), path), path), bytes, durable, mode);
+  write_and_rename(target_of(unfinished_name(path.parent_path(), path), path), bytes, durable, mode);
 }
 
 void write_file_in(int directory, const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
   auto name = path.filename();
-  Place place{directory, unfinished_name({}, name), name, fmt::format("\"{}\"", escaped_utf8(path.native()))};
-  write_and_rename(place, bytes, Durable::no, mode);
+  Target target{directory, unfinished_name({}, name), name, fmt::format("\"{}\"", escaped_utf8(path.native()))};
+  write_and_rename(target, bytes, Durable::no, mode);
 }
 
 void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
                   Durable durable) {
-  write_and_rename(place_of(unfinished_name(staging, path), path), bytes, durable, 0444);
+  write_and_rename(target_of(unfinished_name(staging, path), path), bytes, durable, 0444);
 }
 
 }  // namespace karapace

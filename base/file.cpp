@@ -54,4 +54,13 @@ std::optional<Fd> open_in_root(int root, const std::filesystem::path& path, int 
   }
 }
 
+std::int64_t modified_ns(const struct stat& status) noexcept {
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+std::optional<std::int64_t> modified_ns(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 ? std::optional(modified_ns(status)) : std::nullopt;
+}
+
 }  // namespace karapace

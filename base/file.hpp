@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/fd.hpp"
@@ -29,6 +31,10 @@ std::string read_all(int fd, std::string_view what, std::size_t limit = std::siz
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 /// The same; StoreError when it does not exist.
 std::string read_file(const std::filesystem::path& path);
+/// When it was last changed, in nanoseconds since 1970.
+std::int64_t modified_ns(const struct stat& status) noexcept;
+/// The same of what `path` leads to; nothing when there is nothing.
+std::optional<std::int64_t> modified_ns(const std::filesystem::path& path);
 /// Writes everything or throws StoreError (a full disk is told as such).
 void write_all(int fd, std::string_view bytes, std::string_view what);
 

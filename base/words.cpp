@@ -37,14 +37,21 @@ std::string counted(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", grouped, noun, count == 1 ? "" : "s");
 }
 
-std::vector<std::string_view> lines(std::string_view text) {
+std::vector<std::string_view> lines(std::string_view text, EmptyLines empty) {
   std::vector<std::string_view> result;
   while (!text.empty()) {
     auto end = std::min(text.find('\n'), text.size());
-    if (end > 0) result.push_back(text.substr(0, end));
+    if (end > 0 || empty == EmptyLines::kept) result.push_back(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return result;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view space = " \t\r\n\v\f";
+  auto first = text.find_first_not_of(space);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
 std::string shown_address(const std::string& address) {

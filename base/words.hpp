@@ -18,8 +18,12 @@ std::string size_text(std::uint64_t bytes);
 /// "1 step", "1,204 steps"
 std::string counted(std::size_t count, std::string_view noun);
 
-/// Lines of a text without their newlines; empty lines left out.
-std::vector<std::string_view> lines(std::string_view text);
+enum class EmptyLines { dropped, kept };
+/// Lines of a text without their newlines.
+std::vector<std::string_view> lines(std::string_view text, EmptyLines empty = EmptyLines::dropped);
+
+/// Without white space at both ends.
+std::string_view trimmed(std::string_view text) noexcept;
 
 /// A URL or a path as people and logs may see it: without the user and the password in it (RFC 3986, 3.2: they end at
 /// the last @ before the path).

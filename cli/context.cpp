@@ -129,13 +129,4 @@ void print_error(const Context& context, std::string_view code, std::string_view
 
 std::string padded(std::string_view text, std::size_t width) { return fmt::format("{:<{}}", text, width); }
 
-std::string human_size(std::uint64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  auto value = static_cast<double>(bytes);
-  std::string_view units = "KMGTP";
-  std::size_t unit = 0;
-  for (value /= 1024; value >= 1024 && unit + 1 < units.size(); value /= 1024) ++unit;
-  return fmt::format("{:.1f} {}iB", value, units[unit]);
-}
-
 }  // namespace karapace::cli

@@ -57,7 +57,5 @@ void print_error(const Context& context, std::string_view code, std::string_view
 
 /// `text` as a column of `width` terminal cells, left aligned; never cut.
 std::string padded(std::string_view text, std::size_t width);
-/// "512 B", "1.4 MiB": for people, never in JSON.
-std::string human_size(std::uint64_t bytes);
 
 }  // namespace karapace::cli

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/sibling_programs.hpp"
+#include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::cli {
 
@@ -56,7 +57,7 @@ void declare_generate(Options& options, GenerateArguments& arguments) {
   options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
 }
 
-project::Places places(const Context& context) {
+project::MachinePaths machine_paths(const Context& context) {
   return {context.store_root(), cache_directory(), resolve::default_configuration_file()};
 }
 
@@ -81,7 +82,7 @@ project::GenerateRequest generate_request(const Context& context, const Generate
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
   request.manifests = std::move(words.manifests);
   request.working_directory = std::filesystem::current_path();
-  request.lock = {policy(arguments), std::move(words.upgrade), places(context)};
+  request.lock = {policy(arguments), std::move(words.upgrade), machine_paths(context)};
   request.program = {find_program("karapace"), "--store", context.store_root()};
   if (arguments.name.empty()) return request;
   if (request.manifests.size() > 1) throw UsageError("--name names one environment: give one manifest");

@@ -26,7 +26,7 @@ void declare_generate(Options& options, GenerateArguments& arguments);
 project::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments);
 
 /// The directories this user's Karapace works with.
-project::Places places(const Context& context);
+project::MachinePaths machine_paths(const Context& context);
 struct ManifestsAndUpgrade {
   std::vector<std::filesystem::path> manifests;  // the working directory's when none is given
   resolve::Upgrade upgrade;

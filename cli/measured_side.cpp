@@ -1,21 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/measured_side.hpp"
 
+#include <filesystem>
+#include <functional>
 #include <set>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "generator/project/evidence.hpp"
+#include "base/file.hpp"
 #include "generator/project/graph_side.hpp"
+#include "generator/project/own_directory.hpp"
 #include "generator/project/project.hpp"
+#include "generator/timing/ninja_log.hpp"
+#include "store/identifiers.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
 namespace fs = std::filesystem;
+using std::chrono::nanoseconds;
+using Log = timing::Evidence::Log;
+
+constexpr std::string_view ninja_log_name = ".ninja_log";
+
+std::optional<nanoseconds> modified(const fs::path& path) {
+  auto time = modified_ns(path);
+  return time ? std::optional(nanoseconds(*time)) : std::nullopt;
+}
+
+using Records = std::unordered_map<StepKey, fs::path>;
+
+/// Outputs that are records, by the names of their steps. They are relative to where ninja ran.
+void add_records(Records& records, const timing::NinjaLog& log, const fs::path& directory) {
+  records.reserve(records.size() + log.entries.size());
+  for (const auto& entry : log.entries) {
+    std::string_view output = entry.output;
+    auto slash = output.rfind('/');
+    auto key = StepKey::from_hex(slash == std::string_view::npos ? output : output.substr(slash + 1));
+    if (key) records.try_emplace(*key, output.starts_with('/') ? fs::path(output) : directory / output);
+  }
+}
+
+fs::path where_ninja_ran(const fs::path& log) {
+  auto directory = log.parent_path();
+  return directory.filename() == project::own_name ? directory.parent_path() : directory;
+}
+
+/// The logs in `directories`, where ninja ran, and in their .karapace/build, where `karapace build` runs it: our graphs
+/// have it keep them in .karapace there. The one that was written last is first.
+std::vector<fs::path> logs_in(std::span<const fs::path> directories) {
+  std::set<std::pair<nanoseconds, fs::path>, std::greater<>> found;
+  for (const auto& directory : directories) {
+    for (const auto& log : {directory / ninja_log_name, directory / project::own_name / ninja_log_name,
+                            directory / project::own_name / "build" / ninja_log_name,
+                            directory / project::own_name / "build" / project::own_name / ninja_log_name}) {
+      if (auto time = modified(log)) found.emplace(*time, log.lexically_normal());
+    }
+  }
+  std::vector<fs::path> logs;
+  for (const auto& [time, log] : found) logs.push_back(log);
+  return logs;
+}
+
+/// Error when it can not be read, or is no log of Ninja.
+Log read_log(const fs::path& path) {
+  auto written = modified(path);
+  if (!written) throw NotFoundError(fmt::format("graph: there is no log {}", escaped_utf8(path.native())));
+  return {timing::parse_ninja_log(read_file(path), path.native()), path, written};
+}
+
+/// `logs`: the one that tells the last build first. They tell where records are; of steps that they do not name,
+/// `store` does.
+timing::Evidence read_evidence(const graph::Graph& graph, const fs::path& store, std::vector<Log> logs) {
+  timing::Evidence evidence{std::move(logs), {}};
+  Records records;
+  for (const auto& log : evidence.logs) add_records(records, log.content, where_ninja_ran(log.path));
+  auto steps = store / "steps";
+  evidence.records.reserve(graph.edges.size());
+  for (const auto& edge : graph.edges) {
+    auto known = records.find(edge.key);
+    evidence.records.push_back(modified(known == records.end() ? steps / edge.key.hex() : known->second));
+  }
+  return evidence;
+}
 
 /// Where people build what the side holds: in its directory, or beside the manifests in it.
 std::vector<fs::path> build_directories(const diff::GraphSide& side, const fs::path& what) {
@@ -47,14 +121,12 @@ timing::EnvironmentNames names_of(const diff::GraphSide& side) {
   return names;
 }
 
-using Log = timing::Evidence::Log;
-
 /// Logs that nobody named are left out when they can not be used: pictures need none.
 std::vector<Log> found_logs(const Context& context, const std::vector<fs::path>& directories) {
   std::vector<Log> logs;
-  for (const auto& path : project::logs_in(directories)) {
+  for (const auto& path : logs_in(directories)) {
     try {
-      logs.push_back(project::read_log(path));
+      logs.push_back(read_log(path));
     } catch (const Error& error) {
       context.warn(fmt::format("{}; times are shown without it", error.what()));
     }
@@ -64,15 +136,15 @@ std::vector<Log> found_logs(const Context& context, const std::vector<fs::path>&
 
 std::vector<Log> logs_of(const Context& context, const MeasuredArguments& arguments,
                          const std::vector<fs::path>& directories) {
-  if (arguments.log) return {project::read_log(*arguments.log)};
+  if (arguments.log) return {read_log(*arguments.log)};
   if (!arguments.build) return found_logs(context, directories);
   std::vector<Log> logs;
-  for (const auto& path : project::logs_in(std::vector<fs::path>{*arguments.build})) {
-    logs.push_back(project::read_log(path));
+  for (const auto& path : logs_in(std::vector<fs::path>{*arguments.build})) {
+    logs.push_back(read_log(path));
   }
   if (!logs.empty()) return logs;
   throw NotFoundError(fmt::format("graph: ninja built nothing in {} yet: it has no {}", escaped_utf8(*arguments.build),
-                                  project::ninja_log_name));
+                                  ninja_log_name));
 }
 
 void warn_of(const Context& context, const Log& log) {
@@ -102,7 +174,7 @@ MeasuredSide measured_side(const Context& context, const MeasuredArguments& argu
   auto logs = logs_of(context, arguments, build_directories(side, arguments.what));
   for (const auto& log : logs) warn_of(context, log);
   auto newest = logs.empty() ? std::nullopt : std::optional(logs.front().path);
-  auto evidence = project::read_evidence(side.graph, context.store_root(), std::move(logs));
+  auto evidence = read_evidence(side.graph, context.store_root(), std::move(logs));
   auto name = name_of(side, arguments.what);
   auto names = names_of(side);
   return {timing::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(newest)};

@@ -117,11 +117,7 @@ void print_titles(const Context& context, const proof::RecordedGraph& graph, std
 }
 
 void print_indented(const Context& context, std::string_view text) {
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    context.print(fmt::format("  {}\n", text.substr(0, end)));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  for (auto line : lines(text, EmptyLines::kept)) context.print(fmt::format("  {}\n", line));
 }
 
 void print_first(const Context& context, const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {

@@ -13,7 +13,6 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "cli/mount_allowance.hpp"
 #include "cli/session_explanation.hpp"
 #include "cli/store_access.hpp"
 #include "generator/graph/quoting.hpp"
@@ -22,6 +21,8 @@
 #include "generator/manifest/rules.hpp"
 #include "generator/project/control_files.hpp"
 #include "generator/project/project.hpp"
+#include "generator/resolve/user_configuration.hpp"
+#include "runtime/sandbox/session.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "store/environment.hpp"
 #include "store/identifiers.hpp"
@@ -32,12 +33,6 @@ namespace karapace::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::int64_t modified_ns(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
 
 /// Whether manifest and lock say what they said when the graph was written: files that were only touched, or checked
 /// out anew, are not changed.
@@ -225,7 +220,7 @@ sandbox::SessionRequest session_request(const Context& context, const store::Sto
       .variables = chosen_variables(arguments.variables, manifest_variables(store, reference)),
       .working_directory = current_directory(),
       .home = home_directory(),
-      .allowed_mounts = allowed_mounts(),
+      .allowed_mounts = resolve::read_allowed_mounts(resolve::default_configuration_file()),
       .persistence = arguments.ephemeral ? sandbox::Persistence::ephemeral : sandbox::Persistence::instance};
   for (const auto& path : arguments.binds) request.binds.push_back(bind_path(path));
   for (const auto& path : arguments.read_only_binds) request.read_only_binds.push_back(bind_path(path));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/words.hpp"
+
 namespace karapace::deb {
 
 namespace {
@@ -62,13 +64,6 @@ Version parse_version(std::string_view text) noexcept {
   }
   version.upstream = text;
   return version;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 bool satisfies(std::string_view version, std::string_view relation) {

@@ -2,6 +2,7 @@
 #include "remote/sources.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -75,6 +76,18 @@ std::string join(std::string_view base, std::string_view path) {
   return fmt::format("{}/{}", base, is_url(base) ? encoded_path(path) : std::string(path));
 }
 
+std::string decoded(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    bool escape = text[i] == '%' && i + 2 < text.size() &&
+                  std::from_chars(&text[i + 1], &text[i + 1] + 2, value, 16).ptr == &text[i + 1] + 2;
+    bytes += escape ? static_cast<char>(value) : text[i];
+    if (escape) i += 2;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string options_text(const TransferOptions& options) {
@@ -115,6 +128,14 @@ std::vector<std::string> locations(const Sources& sources, std::string_view dige
   if (path.empty() || mirrors == sources.archives.end()) return found;
   for (const auto& base : mirrors->second) found.push_back(join(base, path));
   return found;
+}
+
+std::optional<std::filesystem::path> local_path(std::string_view location) {
+  if (location.starts_with('/')) return std::filesystem::path(location);
+  for (std::string_view scheme : {"file:///", "file://localhost/", "file:/"}) {
+    if (location.starts_with(scheme)) return decoded(location.substr(scheme.size() - 1));
+  }
+  return std::nullopt;
 }
 
 }  // namespace karapace::remote

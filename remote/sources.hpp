@@ -44,4 +44,7 @@ Sources parse_sources(std::string_view text, std::string_view what);
 std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
                                    std::string_view path);
 
+/// The path that `location` names: itself when absolute, the decoded path of a file: URL of this host; else nothing.
+std::optional<std::filesystem::path> local_path(std::string_view location);
+
 }  // namespace karapace::remote

@@ -13,13 +13,23 @@
 #include <variant>
 #include <vector>
 
-#include "remote/attempt.hpp"
 #include "remote/partial_file.hpp"
 #include "remote/shared_transfers.hpp"
 #include "remote/sources.hpp"
 #include "remote/transfer_program.hpp"
 
 namespace karapace::remote {
+
+/// What came of asking one place for bytes once.
+struct Attempt {
+  enum class Result {
+    complete,     // the answer ended as its sender meant it to; size and digest are still to be judged
+    interrupted,  // worth another try: a cut connection, a time-out, a server that is busy; the bytes so far are kept
+    refused,      // asking again would give the same
+  };
+  Result result{};
+  std::string reason;  // for people; empty when complete
+};
 
 class TransferClient {
  public:

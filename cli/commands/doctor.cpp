@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -11,18 +12,22 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "base/sibling_programs.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/context.hpp"
-#include "cli/trial.hpp"
-#include "generator/resolve/mirrors.hpp"
+#include "generator/resolve/user_configuration.hpp"
 #include "runtime/init/scope.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/sandbox.hpp"
 
 namespace karapace::cli {
 
@@ -69,6 +74,67 @@ HealthCheck check_helpers() {
       return {"uidmap", HealthStatus::warning, fmt::format("{} is missing: only one id can be mapped", helper),
               "apt install uidmap"};
   return {"uidmap", HealthStatus::ok, "newuidmap and newgidmap are there", ""};
+}
+
+enum class TrialRoot { plain, kernel_overlay, fuse_overlay };  // plain: without an overlay
+
+/// A root with just the directories that are mounted on.
+sandbox::SandboxPlan plan_in(const fs::path& directory, TrialRoot root) {
+  sandbox::SandboxPlan plan;
+  const auto lower = directory / "lower";
+  fs::create_directory(lower);
+  for (const char* target : {"proc", "sys", "dev", "tmp", "run"}) fs::create_directory(lower / target);
+  plan.lowers.push_back(lower);
+  if (root == TrialRoot::plain) return plan;
+  plan.upper = directory / "upper";
+  plan.work = directory / "work";
+  fs::create_directory(plan.upper);
+  fs::create_directory(plan.work);
+  return plan;
+}
+
+/// What the child does; it leaves no trace in this process's ids and namespaces.
+std::string try_here(const fs::path& place, TrialRoot root) {
+  try {
+    const auto ids = sandbox::plan_ids();
+    sandbox::enter_user_namespace(ids);
+    const TemporaryDirectory directory(".karapace-trial", place);
+    auto plan = plan_in(directory.path(), root);
+    plan.id_mode = ids.mode;
+    if (root == TrialRoot::plain)
+      ::unsetenv("KARAPACE_OVERLAY");
+    else
+      ::setenv("KARAPACE_OVERLAY", root == TrialRoot::fuse_overlay ? "fuse" : "kernel", 1);
+    sandbox::run(plan);
+    return {};
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// Whether a sandbox works here, answered by making one, in a child process, and running nothing in it: nothing when it
+/// works, else the reason. `place` is a directory on the store's file system: when it can not be written to, the
+/// directory for temporary files is used.
+std::optional<std::string> try_sandbox(const fs::path& place, TrialRoot root) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw Error(errno_message("doctor: cannot make a pipe", errno));
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) throw Error(errno_message("doctor: cannot start a process", errno));
+  if (child == 0) {
+    const auto problem = try_here(place, root);
+    const bool told = ::write(writer.get(), problem.data(), problem.size()) == static_cast<ssize_t>(problem.size());
+    ::_exit(told ? 0 : 1);
+  }
+  writer.reset();
+  auto problem = read_all(reader.get(), "the trial's result");
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0 && problem.empty()) problem = "the trial died";
+  if (problem.empty()) return std::nullopt;
+  return problem;
 }
 
 HealthCheck check_sandbox(const fs::path& place) {
@@ -213,7 +279,7 @@ HealthCheck check_space(const fs::path& place) {
   if (::statvfs(place.c_str(), &status) != 0)
     return {"space", HealthStatus::warning, errno_message(fmt::format("cannot look at {}", place.string()), errno), ""};
   const std::uint64_t bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
-  auto message = fmt::format("{} free for the store", human_size(bytes));
+  auto message = fmt::format("{} free for the store", size_text(bytes));
   if (bytes < (std::uint64_t{512} << 20)) return {"space", HealthStatus::error, message, "karapace gc, or make room"};
   if (bytes < (std::uint64_t{4} << 30)) return {"space", HealthStatus::warning, message, "karapace gc, or make room"};
   return {"space", HealthStatus::ok, message, ""};

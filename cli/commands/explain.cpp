@@ -7,6 +7,7 @@
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/table.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/explanation.hpp"
 #include "generator/project/step_words.hpp"
@@ -95,7 +96,7 @@ nlohmann::json document(const StepLibrary& library, const ExplainedStep& step) {
 }
 
 /// The fields as they are hashed; a count or a parameter's name is a field, too, but says nothing to people.
-void print_fields(const Context& context, const ExplainedStep& step) {
+void add_fields(std::vector<TableRow>& rows, const ExplainedStep& step) {
   bool is_value = false;
   for (const auto& [name, value] : step.fields()) {
     if (name == "parameters" || name == "inputs") continue;
@@ -105,17 +106,19 @@ void print_fields(const Context& context, const ExplainedStep& step) {
     }
     is_value = false;
     if (name == "input") continue;
-    context.print(fmt::format("  {} {}\n", padded(name, 14), value));
+    rows.push_back({"", std::string(name), value});
   }
 }
 
 void print_step(const Context& context, const StepLibrary& library, const ExplainedStep& step) {
   context.print(fmt::format("{}\n", context.styled(Style::bold, step.title())));
-  context.print(fmt::format("  {} {}\n", padded("key", 14), step.key.hex()));
-  print_fields(context, step);
-  context.print(fmt::format("  {} {}\n", padded("built", 14), step.output ? output_text(step.output) : "no"));
-  if (!step.step || step.step->inputs.empty()) return;
-  context.print(fmt::format("  {} {}\n", padded("inputs", 14), step.step->inputs.size()));
+  std::vector<TableRow> rows = {{"", "key", step.key.hex()}};
+  add_fields(rows, step);
+  rows.push_back({"", "built", step.output ? output_text(step.output) : "no"});
+  const bool has_inputs = step.step && !step.step->inputs.empty();
+  if (has_inputs) rows.push_back({"", "inputs", std::to_string(step.step->inputs.size())});
+  context.print(table_text(rows, {1, 14}));
+  if (!has_inputs) return;
   for (const auto& key : step.step->inputs) {
     auto input = library.find(key);
     auto built = input.output ? "" : context.styled(Style::yellow, " (not built)");

@@ -12,6 +12,7 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
+#include "cli/table.hpp"
 
 namespace karapace::cli {
 
@@ -41,22 +42,22 @@ nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments
 
 void print_report(const Context& context, const store::GcReport& report, const Arguments& arguments) {
   std::map<store::GarbageKind, std::pair<std::size_t, std::uint64_t>> sums;
+  std::vector<TableRow> items;
   for (const auto& item : report.garbage) {
     auto& [count, bytes] = sums[item.kind];
     ++count;
     bytes += item.bytes;
-    bool listed = arguments.dry_run || context.verbosity > 0;
-    if (listed) {
-      context.print(fmt::format("{} {} {}\n", padded(text(item.kind), 12), padded(escaped_utf8(item.name), 64),
-                                human_size(item.bytes)));
-    }
+    items.push_back({std::string(text(item.kind)), escaped_utf8(item.name), size_text(item.bytes)});
   }
+  const bool listed = arguments.dry_run || context.verbosity > 0;
+  if (listed) context.print(table_text(items, {12, 64}));
+  std::vector<TableRow> totals;
   for (const auto& [kind, sum] : sums) {
-    context.print(fmt::format("{} {} {}\n", padded(text(kind), 12), padded(std::to_string(sum.first), 8),
-                              human_size(sum.second)));
+    totals.push_back({std::string(text(kind)), std::to_string(sum.first), size_text(sum.second)});
   }
+  context.print(table_text(totals, {12, 8}));
   context.print(fmt::format("{} {}; {} and {} stay\n", arguments.dry_run ? "would free" : "freed",
-                            human_size(report.bytes), counted(report.kept_environments, "environment"),
+                            size_text(report.bytes), counted(report.kept_environments, "environment"),
                             counted(report.kept_steps, "step")));
 }
 

@@ -10,6 +10,7 @@
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
 #include "generator/graph/quoting.hpp"
+#include "generator/project/graph_check.hpp"
 #include "generator/project/ninja.hpp"
 
 namespace karapace::cli {

@@ -2,13 +2,17 @@
 // graph show: the graph as a picture or a document, with the times of the last build.
 #include <fmt/format.h>
 
+#include "base/child.hpp"
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/measured_side.hpp"
 #include "cli/output_file.hpp"
-#include "generator/project/graphviz.hpp"
 #include "generator/timing/dot_text.hpp"
+#include "generator/timing/overview.hpp"
 
 namespace karapace::cli {
 
@@ -25,6 +29,8 @@ struct Arguments {
 
 // dot takes seconds for hundreds of nodes, minutes for thousands, and nobody could read what came out.
 constexpr std::size_t most_nodes = 2000;
+
+constexpr int no_such_program = 127;
 
 void declare(Options& options, Arguments& arguments) {
   declare_measured(options, arguments.measured);
@@ -65,8 +71,29 @@ Format format_of(const Context& context, const Arguments& arguments) {
   return arguments.output ? format_of_file(*arguments.output) : Format::svg;
 }
 
+/// The SVG that Graphviz's `dot` makes. Error that names the package to install when there is no such program, or tells
+/// what it complained of.
+std::string svg_of(std::string_view dot) {
+  const TemporaryDirectory scratch("karapace-graph");
+  auto picture = scratch.path() / "graph.svg";
+  write_file_atomically(scratch.path() / "graph.dot", dot, Durable::no);
+  ChildCommand command{.argv = {"dot", "-Tsvg", "-o", picture.native(), (scratch.path() / "graph.dot").native()},
+                       .working_directory = {},
+                       .output = ChildOutput::to_stderr};
+  int status = run_child(command);
+  if (status == no_such_program) {
+    throw Error(
+        "graph: a picture needs the program dot: install the package graphviz, or ask for --format dot or --format "
+        "json");
+  }
+  auto svg = read_file_if_exists(picture);
+  if (status == 0 && svg) return *svg;
+  throw Error(fmt::format(
+      "graph: dot could not draw this (status {}, see above); --format dot gives what it was to draw", status));
+}
+
 std::string drawn(std::string_view dot, std::size_t nodes) {
-  if (nodes <= most_nodes) return project::svg_of(dot);
+  if (nodes <= most_nodes) return svg_of(dot);
   throw Error(
       fmt::format("graph show: a picture of {} is more than dot can draw in useful time (up to {}): name one "
                   "environment's manifest, or ask for --format dot or json",

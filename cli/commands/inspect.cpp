@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/store_access.hpp"
@@ -196,7 +197,7 @@ void print_description(const Context& context, const Description& description) {
                               lock->archive ? ", besides those in the base" : ""));
   }
   for (const auto& layer : description.layers) {
-    context.print(fmt::format("layer      {}  {}, {}\n", layer.id.short_hex(), human_size(layer.bytes),
+    context.print(fmt::format("layer      {}  {}, {}\n", layer.id.short_hex(), size_text(layer.bytes),
                               fmt::format("{} paths", layer.entries)));
   }
   if (description.environment) print_runtime(context, description.environment->runtime);

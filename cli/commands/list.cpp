@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/store_access.hpp"
+#include "cli/table.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "store/identifiers.hpp"
 #include "store/instance.hpp"
@@ -153,27 +154,15 @@ nlohmann::json json_of(const std::vector<Row>& rows) {
 }
 
 void print_rows(const Context& context, const std::vector<Row>& rows) {
-  std::size_t name_width = 4;
-  std::size_t state_width = 9;
-  std::size_t base_width = 4;
-  std::vector<std::string> states;
+  std::vector<TableRow> table = {{"NAME", "ID", "STATE", "BASE", "INSTANCES", "MANIFEST"}};
   for (const auto& row : rows) {
-    name_width = std::max(name_width, name_text(row).size());
-    states.push_back(state_of(row));
-    state_width = std::max(state_width, states.back().size());
-    base_width = std::max(base_width, base_text(row).size());
+    table.push_back({name_text(row), row.id.short_hex(), state_of(row), base_text(row), std::to_string(row.instances),
+                     row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
   }
-  auto line = [&](std::array<std::string, 6> cells) {
-    return fmt::format("{}  {}  {}  {}  {}  {}\n", padded(cells[0], name_width), padded(cells[1], 12),
-                       padded(cells[2], state_width), padded(cells[3], base_width), padded(cells[4], 9), cells[5]);
-  };
-  context.print(context.styled(Style::bold, line({"NAME", "ID", "STATE", "BASE", "INSTANCES", "MANIFEST"})));
+  const auto lines = table_lines(table, {4, 12, 9, 4, 9}, 2);
+  context.print(context.styled(Style::bold, lines.front()));
   std::string text;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& row = rows[i];
-    text += line({name_text(row), row.id.short_hex(), states[i], base_text(row), std::to_string(row.instances),
-                  row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
-  }
+  for (const auto& line : std::span(lines).subspan(1)) text += line;
   context.print(text);
 }
 

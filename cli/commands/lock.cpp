@@ -66,7 +66,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto policy = arguments.check ? project::LockPolicy::locked : project::LockPolicy::update;
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
   project::check_upgrade(words.upgrade, words.manifests, std::filesystem::current_path());
-  project::LockSettings settings{policy, std::move(words.upgrade), places(context)};
+  project::LockSettings settings{policy, std::move(words.upgrade), machine_paths(context)};
   auto locks = nlohmann::json::array();
   for (const auto& manifest : words.manifests) {
     auto project = project::open_project(manifest, std::filesystem::current_path());

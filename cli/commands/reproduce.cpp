@@ -7,14 +7,16 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
-#include "proof/rebuild.hpp"
-#include "proof/record_comparison.hpp"
+#include "proof/comparison.hpp"
+#include "proof/reproduction.hpp"
+#include "proof/variation.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {

@@ -68,7 +68,7 @@ void print_problem(const Context& context, const store::Problem& problem) {
 void print_report(const Context& context, const store::VerifyReport& report, const Arguments& arguments) {
   for (const auto& problem : report.problems) print_problem(context, problem);
   auto failed = report.problems.size();
-  context.print(fmt::format("checked {}, {}: {}\n", counted(report.checked, "object"), human_size(report.bytes),
+  context.print(fmt::format("checked {}, {}: {}\n", counted(report.checked, "object"), size_text(report.bytes),
                             failed == 0 ? "all good" : fmt::format("{} damaged", failed)));
   if (failed == 0) return;
   if (!arguments.repair) return context.print("`karapace verify-store --repair` moves what is damaged away\n");

@@ -16,7 +16,6 @@
 #include "base/file.hpp"
 #include "base/nearest_word.hpp"
 #include "generator/manifest/base_image.hpp"
-#include "generator/manifest/key_depth.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/toml.hpp"
 
@@ -500,20 +499,11 @@ void read_manifest(Section& top, Manifest& manifest) {
 }  // namespace
 
 Manifest parse_manifest(std::string_view text, std::string_view name) {
-  if (auto deep = find_too_deep_key(text)) {
-    throw ManifestError(fmt::format("{}:{}:{}: a key has too many parts", name, deep->line, deep->column));
-  }
-  auto parsed = toml::parse(text, name);
-  if (!parsed) {
-    const auto& error = parsed.error();
-    const auto& at = error.source().begin;
-    throw ManifestError(
-        fmt::format("{}:{}:{}: not TOML: {}", name, at.line, at.column, printable(error.description())));
-  }
+  const auto parsed = parse_toml(text, name);
   Problems problems(name);
   Manifest manifest;
   {
-    Section top(parsed.table(), "", {1, 1}, problems);
+    Section top(parsed, "", {1, 1}, problems);
     read_manifest(top, manifest);
   }
   problems.throw_if_any();

@@ -116,13 +116,6 @@ Complaint judge_text(std::string_view word) {
   return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view space = " \t\r\n\v\f";
-  auto first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
 std::optional<unsigned> mode_from(std::string_view text) noexcept {
   if (text.size() < 3 || text.size() > 4) return std::nullopt;
   unsigned mode = 0;

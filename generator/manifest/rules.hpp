@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/words.hpp"
+
 namespace karapace::manifest {
 
 using Complaint = std::optional<std::string>;
@@ -32,8 +34,7 @@ Complaint judge_suite(std::string_view word);
 /// No NUL, which no string inside Linux can hold.
 Complaint judge_text(std::string_view word);
 
-/// Without spaces, tabs and line ends at both ends.
-std::string_view trimmed(std::string_view text) noexcept;
+using karapace::trimmed;
 /// "0644": three or four octal digits.
 std::optional<unsigned> mode_from(std::string_view text) noexcept;
 /// Four octal digits.

@@ -6,7 +6,13 @@
 // decides. In the same way its tables of white space and letters say that nothing else is in a range where something is
 // (3.3: U+FEF6 behind a value); such a character is in no class. Costs about 1.5 s of compile time: include it in few
 // .cpp files.
+//
+// And it builds and destroys tables recursively: "a.a.a.a = 1" nests one per part, and some ten thousand parts overflow
+// the stack. Values have such a limit there, keys have none; so `parse_toml` refuses such keys before the library sees
+// them.
 #pragma once
+
+#include <string_view>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
@@ -20,3 +26,10 @@
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.h>
+
+namespace karapace::manifest {
+
+/// ManifestError `name:line:column: ...` when the text is not TOML, or has keys of absurdly many parts.
+toml::table parse_toml(std::string_view text, std::string_view name);
+
+}  // namespace karapace::manifest

@@ -11,11 +11,12 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "base/sibling_programs.hpp"
 #include "base/words.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/manifest/base_image.hpp"
-#include "generator/resolve/helper.hpp"
 #include "generator/resolve/mirrors.hpp"
+#include "generator/resolve/os_release.hpp"
 #include "store/store.hpp"
 
 namespace karapace::project {
@@ -50,7 +51,7 @@ std::uint64_t file_size(const std::string& path) {
 /// Runs one edge as ninja would.
 void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) {
   auto steps = store / "steps";
-  std::vector<std::string> argv = {resolve::helper_path("karapace-step"), std::string(text(step.kind)),
+  std::vector<std::string> argv = {find_program("karapace-step"), std::string(text(step.kind)),
                                    steps / step.key().hex()};
   if (step.kind == StepKind::fetch) argv.insert(argv.end(), {"--hint", "mirrors=" + mirrors.native()});
   for (const auto& [name, value] : step.parameters) argv.push_back(name + "=" + value);
@@ -69,29 +70,29 @@ std::vector<Step> archive_steps(const lock::LockedArchive& archive) {
   return {fetch, unpack};
 }
 
-void fetch(const lock::LockedArchive& archive, const std::string& location, const ArchivePlaces& places) {
-  TemporaryFile mirrors(places.cache / fmt::format("sources-{}.json", archive.sha256.short_hex()));
+void fetch(const lock::LockedArchive& archive, const std::string& location, const MachinePaths& paths) {
+  TemporaryFile mirrors(paths.cache / fmt::format("sources-{}.json", archive.sha256.short_hex()));
   write_file_atomically(mirrors.path, resolve::mirrors_text({}, {{archive.sha256.hex(), {location}}}), Durable::no);
-  run_step(archive_steps(archive)[0], places.store, mirrors.path);
+  run_step(archive_steps(archive)[0], paths.store, mirrors.path);
 }
 
-std::uint64_t download(const manifest::BaseArchive& archive, const ArchivePlaces& places) {
-  TemporaryFile file(places.cache / fmt::format("archive-{}", archive.sha256.hex()));
-  int status = run_child({.argv = {resolve::helper_path("karapace-fetch"), "--download", archive.location, file.path},
+std::uint64_t download(const manifest::BaseArchive& archive, const MachinePaths& paths) {
+  TemporaryFile file(paths.cache / fmt::format("archive-{}", archive.sha256.hex()));
+  int status = run_child({.argv = {find_program("karapace-fetch"), "--download", archive.location, file.path},
                           .working_directory = {},
                           .output = ChildOutput::to_stderr});
   if (status != 0)
     throw RemoteError(
         fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(shown_address(archive.location))));
   lock::LockedArchive locked{archive.sha256, file_size(file.path)};
-  fetch(locked, file.path, places);
+  fetch(locked, file.path, paths);
   return locked.size;
 }
 
 /// The size of the archive when its bytes are in the store: they were fetched for another manifest, or an earlier lock.
 /// The record of a fetch is named by the size, too, so all are looked through: that costs less than a download.
-std::optional<std::uint64_t> size_in_store(const Sha256& sha256, const ArchivePlaces& places) {
-  auto store = store::Store::open(places.store, store::Store::Access::create);
+std::optional<std::uint64_t> size_in_store(const Sha256& sha256, const fs::path& root) {
+  auto store = store::Store::open(root, store::Store::Access::create);
   auto digits = sha256.hex();
   for (const auto& name : names_in(store.root() / "steps")) {
     auto key = StepKey::from_hex(name);
@@ -127,17 +128,6 @@ std::string read_inside(int root, const fs::path& path, std::size_t limit) {
   return read_all(fd->get(), "the base archive's /" + path.native(), limit);
 }
 
-/// The value of NAME= in a file of shell variables.
-std::string value_of(const std::string& text, const std::string& name) {
-  std::string lines = "\n" + text;
-  auto at = lines.find("\n" + name + "=");
-  if (at == std::string::npos) return {};
-  at += name.size() + 2;
-  auto value = lines.substr(at, lines.find('\n', at) - at);
-  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'')) value = value.substr(1, value.size() - 2);
-  return value;
-}
-
 }  // namespace
 
 std::string archive_location(const manifest::BaseArchive& archive, const fs::path& directory) {
@@ -146,27 +136,29 @@ std::string archive_location(const manifest::BaseArchive& archive, const fs::pat
 }
 
 lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
-                                   const std::optional<lock::LockedArchive>& known, const ArchivePlaces& places) {
+                                   const std::optional<lock::LockedArchive>& known, const fs::path& directory,
+                                   const MachinePaths& paths) {
   if (known && known->sha256 == archive.sha256) return *known;
   if (manifest::is_url(archive.location)) {
-    auto size = size_in_store(archive.sha256, places);
-    return {archive.sha256, size ? *size : download(archive, places)};
+    auto size = size_in_store(archive.sha256, paths.store);
+    return {archive.sha256, size ? *size : download(archive, paths)};
   }
-  return {archive.sha256, file_size(archive_location(archive, places.directory))};
+  return {archive.sha256, file_size(archive_location(archive, directory))};
 }
 
 ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
-                             const ArchivePlaces& places) {
-  auto store = store::Store::open(places.store, store::Store::Access::create);
+                             const fs::path& directory, const MachinePaths& paths) {
+  auto store = store::Store::open(paths.store, store::Store::Access::create);
   auto unpack = archive_steps(locked)[1];
   if (!store.record(unpack.key())) {
-    fetch(locked, archive_location(archive, places.directory), places);
-    run_step(unpack, places.store, {});
+    fetch(locked, archive_location(archive, directory), paths);
+    run_step(unpack, paths.store, {});
   }
   auto record = store.input_record(unpack.key());
   Fd root = open_at(AT_FDCWD, store.layer_tree(record.layer().layer), O_PATH | O_DIRECTORY);
   auto release = read_inside(root.get(), "etc/os-release", largest_os_release);
-  ArchiveContents contents{value_of(release, "ID"), value_of(release, "VERSION_CODENAME"), {}};
+  ArchiveContents contents{
+      resolve::os_release_value(release, "ID"), resolve::os_release_value(release, "VERSION_CODENAME"), {}};
   contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status", largest_dpkg_status);
   if (resolve::archives_of(contents.distribution).empty() || contents.suite.empty()) {
     throw ManifestError(

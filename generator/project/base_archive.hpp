@@ -11,22 +11,18 @@
 
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/project/project.hpp"
 
 namespace karapace::project {
 
-/// Where the archive is: a URL, or an absolute path.
+/// Where the archive is: a URL, or an absolute path. `directory`: the manifest's, here as below.
 std::string archive_location(const manifest::BaseArchive& archive, const std::filesystem::path& directory);
-
-struct ArchivePlaces {
-  std::filesystem::path directory;  // the manifest's
-  std::filesystem::path store;
-  std::filesystem::path cache;
-};
 
 /// Its size: `known` when that is of the same archive, else that of the file; a URL is downloaded into the store.
 /// ManifestError when there is no such file; RemoteError when the server does not answer.
 lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
-                                   const std::optional<lock::LockedArchive>& known, const ArchivePlaces& places);
+                                   const std::optional<lock::LockedArchive>& known,
+                                   const std::filesystem::path& directory, const MachinePaths& paths);
 
 struct ArchiveContents {
   std::string distribution;  // ID of etc/os-release
@@ -36,6 +32,6 @@ struct ArchiveContents {
 
 /// Fetches and unpacks it into the store unless it is there. ManifestError when it is not of a Debian or Ubuntu system.
 ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
-                             const ArchivePlaces& places);
+                             const std::filesystem::path& directory, const MachinePaths& paths);
 
 }  // namespace karapace::project

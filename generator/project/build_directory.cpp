@@ -26,7 +26,7 @@ constexpr std::int64_t ns_per_second = 1'000'000'000;
 std::int64_t modified_in(const OwnDirectory& directory, const std::string& name) {
   struct stat status{};
   if (::fstatat(directory.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * ns_per_second + status.st_mtim.tv_nsec;
+  return modified_ns(status);
 }
 
 void set_modified(const OwnDirectory& directory, const std::string& name, std::int64_t time) {

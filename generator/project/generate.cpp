@@ -17,13 +17,13 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
+#include "base/sibling_programs.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "generator/graph/edge_arguments.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/project/control_files.hpp"
-#include "generator/resolve/helper.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -40,7 +40,7 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-/// As remote/local_file.hpp has it: what follows "/./" may not be left by a link.
+/// As remote/download.cpp reads it: what follows "/./" may not be left by a link.
 std::string place_in_project(const fs::path& directory, const std::string& name) {
   return fmt::format("{}/./{}", directory.native(), name);
 }
@@ -72,7 +72,7 @@ class Generation {
  public:
   explicit Generation(const GenerateRequest& request)
       : request_(request),
-        store_(store::Store::open(request.lock.places.store, store::Store::Access::create)),
+        store_(store::Store::open(request.lock.paths.store, store::Store::Access::create)),
         directory_(judged_place(), judge()),
         files_of_edges_(store_, directory_.path(), graph_file()) {
     if (request.form == GraphForm::cmake && request.manifests.size() != 1) {
@@ -116,7 +116,7 @@ class Generation {
     if (request_.name) project.name = *request_.name;
     auto read_at = times_before_reading(project);
     auto locked = bring_lock_up_to_date(project, request_.lock);
-    if (locked.state != LockState::unchanged) read_at[project.lock_path] = modified_ns(project.lock_path);
+    if (locked.state != LockState::unchanged) read_at[project.lock_path] = modified_ns(project.lock_path).value_or(0);
     EnvironmentId id(blake3(locked.canonical));
     auto steps = planner_.add(locked.lock, locked.canonical);
     directory_.add_lock(id, locked.canonical);
@@ -139,10 +139,10 @@ class Generation {
   /// perhaps for minutes, makes its file newer than the graph.
   static Times times_before_reading(const Project& project) {
     Times times = {{project.manifest_path, project.manifest_modified_ns},
-                   {project.lock_path, modified_ns(project.lock_path)}};
+                   {project.lock_path, modified_ns(project.lock_path).value_or(0)}};
     auto note = [&](const std::string& name) {
       auto path = (project.directory() / name).lexically_normal();
-      times.emplace(path, modified_ns(path));
+      times.emplace(path, modified_ns(path).value_or(0));
     };
     for (const auto& file : project.manifest.files) note(file.source);
     for (const auto& repository : project.manifest.repositories) note(repository.key);
@@ -279,7 +279,7 @@ class Generation {
 
   void add_source(fs::path source, const Times& read_at) {
     auto known = read_at.find(source);
-    auto modified = known == read_at.end() ? modified_ns(source) : known->second;
+    auto modified = known == read_at.end() ? modified_ns(source).value_or(0) : known->second;
     newest_source_ns_ = std::max(newest_source_ns_, modified);
     if (modified > now_ns() + a_moment_ns) from_the_future_.insert(source);
     sources_.push_back(std::move(source));
@@ -326,8 +326,8 @@ class Generation {
       auto found = resolve::find_mirrors({.distribution = std::move(distribution),
                                           .architecture = std::move(architecture),
                                           .additional = std::move(additional),
-                                          .configuration = request_.lock.places.configuration,
-                                          .cache = request_.lock.places.cache});
+                                          .configuration = request_.lock.paths.configuration,
+                                          .cache = request_.lock.paths.cache});
       for (auto& [archive, urls] : found.archives) {
         auto& known = all.archives[archive];
         for (auto& url : urls) {
@@ -348,7 +348,7 @@ class Generation {
   graph::Local local() const {
     graph::Local local;
     local.store = store_.root();
-    local.step_program = resolve::helper_path("karapace-step");
+    local.step_program = find_program("karapace-step");
     local.mirrors = mirrors_;
     local.arguments = files_of_edges_.path();
     local.fetch_depth = fetches_at_once;
@@ -368,7 +368,7 @@ class Generation {
             .id = environment.id,
             .link = graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
             .store = store_.root(),
-            .step_program = resolve::helper_path("karapace-step"),
+            .step_program = find_program("karapace-step"),
             .arguments = files_of_edges_.path(),
             .manifest = environment.manifest,
             .lock = lock::lock_path(environment.manifest),

@@ -15,6 +15,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "base/words.hpp"
 #include "generator/graph/diff/side.hpp"
 #include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
@@ -58,9 +59,7 @@ void read_alias(std::string_view line, std::multimap<StepKey, std::string>& name
 std::multimap<StepKey, std::string> names_in(std::string_view local) {
   constexpr std::string_view build = "build ";
   std::multimap<StepKey, std::string> names;
-  while (!local.empty()) {
-    auto line = local.substr(0, local.find('\n'));
-    local.remove_prefix(std::min(line.size() + 1, local.size()));
+  for (auto line : lines(local)) {
     if (line.starts_with(build)) read_alias(line.substr(build.size()), names);
   }
   return names;

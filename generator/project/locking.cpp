@@ -92,10 +92,10 @@ class Renewal {
     lock.architecture = old_ ? old_->architecture : host_architecture();
     std::optional<std::string> status;
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
-      ArchivePlaces places{project_.directory(), settings_.places.store, settings_.places.cache};
-      lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, places);
+      const auto directory = project_.directory();
+      lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
       if (lock.request.packages.empty()) return;
-      auto contents = read_archive(*archive, *lock.archive, places);
+      auto contents = read_archive(*archive, *lock.archive, directory, settings_.paths);
       lock.distribution = std::move(contents.distribution);
       lock.suite = std::move(contents.suite);
       status = std::move(contents.dpkg_status);
@@ -120,13 +120,13 @@ class Renewal {
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
     request.upgrade = settings_.upgrade;
-    request.cache = settings_.places.cache;
+    request.cache = settings_.paths.cache;
     keep_versions(request, lock);
     resolve::MirrorsRequest mirrors{.distribution = lock.distribution,
                                     .architecture = lock.architecture,
                                     .additional = {},
-                                    .configuration = settings_.places.configuration,
-                                    .cache = settings_.places.cache};
+                                    .configuration = settings_.paths.configuration,
+                                    .cache = settings_.paths.cache};
     for (const auto& repository : project_.manifest.repositories) mirrors.additional[repository.name] = repository.uri;
     for (const auto& repository : lock.request.repositories) {
       request.repositories.push_back({repository.name, project_.directory() / repository.key, repository.key_content,

@@ -23,17 +23,10 @@ enum class LockPolicy {
   frozen,  // take it as it is; nothing but the lock is looked at
 };
 
-/// Where this machine keeps things.
-struct Places {
-  std::filesystem::path store;
-  std::filesystem::path cache;          // package lists and what the host's package sources said
-  std::filesystem::path configuration;  // the user's config.toml
-};
-
 struct LockSettings {
   LockPolicy policy = LockPolicy::update;
   resolve::Upgrade upgrade;
-  Places places;
+  MachinePaths paths;
 };
 
 enum class LockState { unchanged, updated, created };

@@ -59,8 +59,8 @@ void note_regenerated(const Generated& generated, const std::filesystem::path& d
   if (::stat(graph.c_str(), &status) != 0) return;
   const auto line = last_line_of(read_all(log.get(), "Ninja's log"), "build.ninja");
   if (!line) return;
-  const auto time = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  write_all(log.get(), fmt::format("{}\t{}\t{}\t{}\t{}\n", (*line)[0], (*line)[1], time, (*line)[3], (*line)[4]),
+  write_all(log.get(),
+            fmt::format("{}\t{}\t{}\t{}\t{}\n", (*line)[0], (*line)[1], modified_ns(status), (*line)[3], (*line)[4]),
             "Ninja's log");
 }
 

@@ -64,17 +64,11 @@ std::string name_from(std::string_view text) {
   return name.empty() ? "environment" : name;
 }
 
-std::int64_t modified_ns(const std::filesystem::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return 0;
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory) {
   auto path = (working_directory / word).lexically_normal();
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) path = (path / "karapace.toml").lexically_normal();
-  auto modified = modified_ns(path);
+  auto modified = modified_ns(path).value_or(0);
   auto text = manifest_text(path);
   if (!text) {
     throw ManifestError(fmt::format("there is no manifest {}: write one with `karapace new`, or name another",

@@ -20,11 +20,15 @@ struct Project {
   std::filesystem::path directory() const { return manifest_path.parent_path(); }
 };
 
+/// Where this machine keeps things.
+struct MachinePaths {
+  std::filesystem::path store;
+  std::filesystem::path cache;          // package lists and what the host's package sources said
+  std::filesystem::path configuration;  // the user's config.toml
+};
+
 /// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.
 Project open_project(const std::filesystem::path& word, const std::filesystem::path& working_directory);
-
-/// Its modification time in nanoseconds since 1970; 0 when there is no such file.
-std::int64_t modified_ns(const std::filesystem::path& path);
 
 /// What people call the project of a manifest (its absolute path).
 std::string project_name(const std::filesystem::path& manifest);

@@ -9,11 +9,7 @@
 
 namespace karapace::resolve {
 
-/// The path of `name`: beside this program, else in ../libexec/karapace. Error when it is in neither.
-std::filesystem::path helper_path(std::string_view name);
-
-/// The resolver's program, as `helper_path` finds it; nothing where Karapace was built without it, which only locking
-/// needs.
+/// The resolver's program; nothing where Karapace was built without it, which only locking needs.
 std::optional<std::filesystem::path> find_resolver();
 
 /// Runs `karapace-resolve-deb VERB` with `request` on its standard input; its standard error is ours (progress).

@@ -2,7 +2,6 @@
 #include "generator/resolve/mirrors.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,19 +11,16 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/sibling_programs.hpp"
 #include "generator/resolve/helper.hpp"
-#include "generator/resolve/mirrors_configuration.hpp"
+#include "generator/resolve/os_release.hpp"
 #include "generator/resolve/protocol.hpp"
+#include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::resolve {
 namespace {
 
 using Urls = std::vector<std::string>;
-
-std::string absolute_variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr && *value == '/' ? value : "";
-}
 
 Urls built_in(const std::string& archive, const std::string& architecture) {
   if (archive != "ubuntu") return {};
@@ -32,15 +28,6 @@ Urls built_in(const std::string& archive, const std::string& architecture) {
     return {"http://archive.ubuntu.com/ubuntu", "http://security.ubuntu.com/ubuntu"};
   }
   return {"http://ports.ubuntu.com/ubuntu-ports"};
-}
-
-/// ID of /etc/os-release: a host of another distribution has nothing to say about this one.
-bool host_runs(const std::string& distribution) {
-  const auto text = read_file_if_exists("/etc/os-release");
-  if (!text) return false;
-  const std::string lines = "\n" + *text;
-  return lines.find("\nID=" + distribution + "\n") != std::string::npos ||
-         lines.find("\nID=\"" + distribution + "\"\n") != std::string::npos;
 }
 
 std::string stamp_of(const std::filesystem::path& path) {
@@ -54,7 +41,7 @@ std::string stamp_of(const std::filesystem::path& path) {
 std::string host_stamp() {
   const std::filesystem::path apt = "/etc/apt";
   std::vector<std::filesystem::path> paths{"/etc/os-release", apt / "sources.list", apt / "apt.conf",
-                                           helper_path("karapace-resolve-deb")};
+                                           find_program("karapace-resolve-deb")};
   for (const auto& directory : {apt / "sources.list.d", apt / "apt.conf.d"}) {
     paths.push_back(directory);
     std::error_code error;
@@ -84,12 +71,6 @@ HostMirrors host_mirrors(const std::filesystem::path& cache) {
   return host;
 }
 
-MirrorsConfiguration user_configuration(const std::filesystem::path& file) {
-  const auto text = read_file_if_exists(file);
-  if (!text) return {};
-  return parse_mirrors_configuration(*text, file.string());
-}
-
 Urls additional_urls(const std::string& name, const std::string& uri) {
   auto url = normalised_url(uri);
   if (!url) {
@@ -116,10 +97,18 @@ void put(nlohmann::json& object, const char* key, const std::optional<Value>& va
 
 }  // namespace
 
-std::filesystem::path default_configuration_file() {
-  std::filesystem::path directory = absolute_variable("XDG_CONFIG_HOME");
-  if (directory.empty()) directory = std::filesystem::path(absolute_variable("HOME")) / ".config";
-  return directory / "karapace" / "config.toml";
+std::optional<std::string> normalised_url(std::string_view url) {
+  for (const char c : url) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '[' || c == ']' || c == 0x7f) return std::nullopt;
+  }
+  while (url.ends_with('/')) url.remove_suffix(1);
+  for (const std::string_view scheme : {"http://", "https://", "file:///"}) {
+    if (url.size() > scheme.size() && url.starts_with(scheme)) return std::string(url);
+  }
+  if (url.starts_with("file:/") && !url.starts_with("file://") && url.size() > 6) {
+    return "file://" + std::string(url.substr(5));
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> archives_of(const std::string& distribution) {
@@ -129,7 +118,7 @@ std::vector<std::string> archives_of(const std::string& distribution) {
 }
 
 Mirrors find_mirrors(const MirrorsRequest& request) {
-  const MirrorsConfiguration configuration = user_configuration(request.configuration);
+  const MirrorsConfiguration configuration = read_mirrors_configuration(request.configuration);
   Mirrors mirrors;
   std::optional<HostMirrors> host;
   for (const auto& archive : archives_of(request.distribution)) {
@@ -138,7 +127,8 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
       urls = own->second;
       continue;
     }
-    if (!host && host_runs(request.distribution) && find_resolver()) host = host_mirrors(request.cache);
+    // A host of another distribution has nothing to say about this one.
+    if (!host && host_distribution() == request.distribution && find_resolver()) host = host_mirrors(request.cache);
     if (host) {
       mirrors.acquisition = host->mirrors.acquisition;
       urls = normalised(host->mirrors.archives[archive]);

@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace karapace::resolve {
@@ -51,12 +52,12 @@ struct MirrorsRequest {
   std::string distribution;  // "debian", "ubuntu"; "" when only additional repositories are wanted
   std::string architecture;  // Ubuntu serves its ports from another host
   std::map<std::string, std::string> additional = {};  // name of an additional repository -> the manifest's URL
-  std::filesystem::path configuration = {};            // see default_configuration_file()
+  std::filesystem::path configuration = {};            // default_configuration_file() of user_configuration.hpp
   std::filesystem::path cache = {};  // directory that remembers the host's answer, so that it is asked once per change
 };
 
-/// $XDG_CONFIG_HOME/karapace/config.toml, else $HOME/.config/karapace/config.toml. The file need not exist.
-std::filesystem::path default_configuration_file();
+/// A base URL that apt and libcurl can both use (http, https, file), without a final slash; nothing when it is none.
+std::optional<std::string> normalised_url(std::string_view url);
 
 /// The mirrors of every archive that `distribution` consists of, and of the additional repositories. Costs a few
 /// stat(2) calls when nothing changed; else `karapace-resolve-deb mirrors` is asked about the host.

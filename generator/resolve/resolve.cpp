@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "generator/resolve/helper.hpp"
 #include "generator/resolve/protocol.hpp"
+#include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::resolve {
 

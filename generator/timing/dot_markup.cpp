@@ -47,8 +47,8 @@ namespace {
 std::string title(const MeasuredGraph& measured) {
   std::string names;
   std::size_t count = 0;
-  for (std::size_t i = 0; i < measured.graph.edges.size(); ++i) {
-    if (measured.graph.edges[i].step.kind != StepKind::environment) continue;
+  for (auto i : measured.measurements.indices()) {
+    if (measured.edge(i).step.kind != StepKind::environment) continue;
     if (++count <= 3) names += (names.empty() ? "" : ", ") + environment_name(measured, i);
   }
   if (count > 3) names += " and " + counted(count - 3, "more environment");

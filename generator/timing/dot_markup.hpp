@@ -30,7 +30,7 @@ std::string small(std::string_view text, std::string_view colour = pale);
 
 /// Everything before the first node: settings, title and legend.
 std::string head(const MeasuredGraph& measured);
-/// `  nFROM -> nTO [...]`
+/// `  nFROM -> nTO [...]`: the numbers of the picture's nodes, whatever they stand for.
 std::string arrow(std::size_t from, std::size_t to, bool is_critical);
 
 }  // namespace karapace::timing::dot

@@ -36,7 +36,7 @@ struct Span {
 std::vector<std::size_t> rows_of(std::span<const Span> spans);
 
 /// First to last; empty when no step ran.
-std::vector<std::size_t> waited_for(const MeasuredGraph& measured);
+std::vector<EdgeIndex> waited_for(const MeasuredGraph& measured);
 
 /// `name`: of the whole, for people. Without a last build a trace of nothing.
 std::string trace_text(const MeasuredGraph& measured, std::string_view name);

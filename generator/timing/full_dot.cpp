@@ -11,8 +11,8 @@ namespace karapace::timing {
 
 namespace {
 
-std::string label(const MeasuredGraph& measured, std::size_t index) {
-  const auto& edge = measured.graph.edges[index];
+std::string label(const MeasuredGraph& measured, EdgeIndex index) {
+  const auto& edge = measured.edge(index);
   const auto& measurement = measured.measurements[index];
   bool is_environment = edge.step.kind == StepKind::environment;
   auto subject = is_environment ? environment_name(measured, index) : edge.subject;
@@ -25,17 +25,17 @@ std::string label(const MeasuredGraph& measured, std::size_t index) {
   return facts.empty() ? text : fmt::format("{}<BR/>{}", text, dot::escaped(facts));
 }
 
-std::string node(const MeasuredGraph& measured, std::size_t index) {
+std::string node(const MeasuredGraph& measured, EdgeIndex index) {
   const auto& measurement = measured.measurements[index];
-  auto colours = dot::colours_of(measured.graph.edges[index].step.kind);
+  auto colours = dot::colours_of(measured.edge(index).step.kind);
   if (!measurement.built) colours = dot::not_built;
   return fmt::format("  n{} [label=<{}>, style=\"rounded,filled{}\", fillcolor=\"{}\", color=\"{}\", penwidth={}];\n",
-                     index, label(measured, index), measurement.built ? "" : ",dashed", colours.fill,
+                     index.value(), label(measured, index), measurement.built ? "" : ",dashed", colours.fill,
                      measurement.critical ? dot::critical : colours.border, measurement.critical ? 3 : 1);
 }
 
 /// Whether the critical path goes from one to the other: they follow one another in it.
-bool follows(const CriticalPath& path, std::size_t from, std::size_t to) {
+bool follows(const CriticalPath& path, EdgeIndex from, EdgeIndex to) {
   auto found = std::find(path.edges.begin(), path.edges.end(), from);
   return found != path.edges.end() && found + 1 != path.edges.end() && *(found + 1) == to;
 }
@@ -44,10 +44,11 @@ bool follows(const CriticalPath& path, std::size_t from, std::size_t to) {
 
 std::string full_dot(const MeasuredGraph& measured) {
   auto text = dot::head(measured) + "  node [shape=box, margin=\"0.12,0.06\"];\n";
-  for (std::size_t i = 0; i < measured.graph.edges.size(); ++i) text += node(measured, i);
-  for (std::size_t to = 0; to < measured.inputs.size(); ++to) {
+  for (auto i : measured.measurements.indices()) text += node(measured, i);
+  for (auto to : measured.inputs.indices()) {
     for (auto from : measured.inputs[to]) {
-      text += dot::arrow(from, to, measured.measurements[from].critical && follows(measured.critical, from, to));
+      text += dot::arrow(from.value(), to.value(),
+                         measured.measurements[from].critical && follows(measured.critical, from, to));
     }
   }
   return text + "}\n";

@@ -47,8 +47,8 @@ std::string keys(const std::vector<StepKey>& keys) {
   return text + "]";
 }
 
-std::string step(const MeasuredGraph& measured, std::size_t index) {
-  const auto& edge = measured.graph.edges[index];
+std::string step(const MeasuredGraph& measured, EdgeIndex index) {
+  const auto& edge = measured.edge(index);
   const auto& measurement = measured.measurements[index];
   JsonFields fields;
   fields.boolean("built", measurement.built);
@@ -64,8 +64,8 @@ std::string step(const MeasuredGraph& measured, std::size_t index) {
   return fields.object();
 }
 
-std::string environment(const MeasuredGraph& measured, std::size_t index) {
-  const auto& edge = measured.graph.edges[index];
+std::string environment(const MeasuredGraph& measured, EdgeIndex index) {
+  const auto& edge = measured.edge(index);
   JsonFields fields;
   fields.string("environment", edge.step.parameter("lock").value_or(""));
   auto name = measured.names.find(edge.key);
@@ -80,7 +80,7 @@ std::string environment(const MeasuredGraph& measured, std::size_t index) {
 
 std::vector<StepKey> critical_keys(const MeasuredGraph& measured) {
   std::vector<StepKey> keys;
-  for (auto edge : measured.critical.edges) keys.push_back(measured.graph.edges[edge].key);
+  for (auto edge : measured.critical.edges) keys.push_back(measured.edge(edge).key);
   return keys;
 }
 
@@ -96,8 +96,8 @@ std::string graph_json(const MeasuredGraph& measured) {
   std::vector<std::string> environments;
   std::vector<std::string> steps;
   steps.reserve(measured.graph.edges.size());
-  for (std::size_t i = 0; i < measured.graph.edges.size(); ++i) {
-    if (measured.graph.edges[i].step.kind == StepKind::environment) environments.push_back(environment(measured, i));
+  for (auto i : measured.measurements.indices()) {
+    if (measured.edge(i).step.kind == StepKind::environment) environments.push_back(environment(measured, i));
     steps.push_back(step(measured, i));
   }
   std::string text = "{\n  \"critical_path\": " + keys(critical_keys(measured)) +

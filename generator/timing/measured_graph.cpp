@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "generator/timing/last_run.hpp"
+#include "generator/timing/ninja_log.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::timing {
@@ -25,11 +25,11 @@ std::optional<StepKey> key_of(std::string_view output) {
   return StepKey::from_hex(slash == std::string_view::npos ? output : output.substr(slash + 1));
 }
 
-std::vector<std::vector<std::size_t>> input_indices(const graph::Graph& graph,
-                                                    const std::unordered_map<StepKey, std::size_t>& by_key) {
-  std::vector<std::vector<std::size_t>> inputs(graph.edges.size());
-  for (std::size_t i = 0; i < graph.edges.size(); ++i) {
-    for (const auto& key : graph.edges[i].step.inputs) {
+PerEdge<std::vector<EdgeIndex>> input_indices(const graph::Graph& graph,
+                                              const std::unordered_map<StepKey, EdgeIndex>& by_key) {
+  PerEdge<std::vector<EdgeIndex>> inputs(graph.edges.size());
+  for (auto i : inputs.indices()) {
+    for (const auto& key : graph.edges[i.value()].step.inputs) {
       if (auto found = by_key.find(key); found != by_key.end()) inputs[i].push_back(found->second);
     }
     std::sort(inputs[i].begin(), inputs[i].end());
@@ -45,12 +45,12 @@ class Measuring {
     result_.names = std::move(names);
     result_.measurements.resize(result_.graph.edges.size());
     by_key_.reserve(result_.graph.edges.size());
-    for (std::size_t i = 0; i < result_.graph.edges.size(); ++i) by_key_.emplace(result_.graph.edges[i].key, i);
+    for (auto i : result_.measurements.indices()) by_key_.emplace(result_.edge(i).key, i);
     result_.inputs = input_indices(result_.graph, by_key_);
   }
 
   MeasuredGraph run() && {
-    for (std::size_t i = 0; i < evidence_.records.size(); ++i) {
+    for (auto i : evidence_.records.indices()) {
       result_.measurements[i].built = evidence_.records[i].has_value();
       result_.built += evidence_.records[i] ? 1 : 0;
     }
@@ -65,7 +65,7 @@ class Measuring {
   }
 
  private:
-  std::optional<std::size_t> edge_of(const LogEntry& entry) const {
+  std::optional<EdgeIndex> edge_of(const LogEntry& entry) const {
     auto key = key_of(entry.output);
     auto found = key ? by_key_.find(*key) : by_key_.end();
     return found == by_key_.end() ? std::nullopt : std::optional(found->second);
@@ -79,18 +79,18 @@ class Measuring {
     }
   }
 
-  bool made_record(const LogEntry& entry, std::size_t edge) const {
-    return edge < evidence_.records.size() && evidence_.records[edge] == entry.stamp;
+  bool made_record(const LogEntry& entry, EdgeIndex edge) const {
+    return edge < evidence_.records.next_index() && evidence_.records[edge] == entry.stamp;
   }
 
   /// Whether this is a step whose record is there, and not from then.
-  bool is_hit(const LogEntry& entry, std::optional<std::size_t> edge) const {
+  bool is_hit(const LogEntry& entry, std::optional<EdgeIndex> edge) const {
     return edge && result_.measurements[*edge].built && !made_record(entry, *edge);
   }
 
   void read_last_run(const Evidence::Log& newest) {
     const auto& log = newest.content;
-    std::vector<std::optional<std::size_t>> edges;
+    std::vector<std::optional<EdgeIndex>> edges;  // of each entry
     std::vector<bool> hits;
     edges.reserve(log.entries.size());
     for (const auto& entry : log.entries) {
@@ -120,7 +120,7 @@ class Measuring {
 
   void find_critical_path() {
     if (result_.timed == 0) return;  // among cache hits it would be chance
-    std::vector<Milliseconds> durations;
+    PerEdge<Milliseconds> durations;
     durations.reserve(result_.measurements.size());
     for (const auto& measurement : result_.measurements)
       durations.push_back(measurement.time().value_or(Milliseconds()));
@@ -130,7 +130,7 @@ class Measuring {
 
   const Evidence& evidence_;
   MeasuredGraph result_;
-  std::unordered_map<StepKey, std::size_t> by_key_;
+  std::unordered_map<StepKey, EdgeIndex> by_key_;
 };
 
 std::optional<std::uint64_t> size_of(const Step& fetch) {
@@ -142,23 +142,23 @@ std::optional<std::uint64_t> size_of(const Step& fetch) {
   return size;
 }
 
-using Adjacency = std::vector<std::vector<std::size_t>>;
+using Adjacency = PerEdge<std::vector<EdgeIndex>>;
 
-Adjacency reversed(std::span<const std::vector<std::size_t>> inputs) {
+Adjacency reversed(const Adjacency& inputs) {
   Adjacency outputs(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (auto i : inputs.indices()) {
     for (auto input : inputs[i]) outputs[input].push_back(i);
   }
   return outputs;
 }
 
 /// Inputs first; without those on rings.
-std::vector<std::size_t> topological_order(std::span<const std::vector<std::size_t>> inputs) {
+std::vector<EdgeIndex> topological_order(const Adjacency& inputs) {
   auto outputs = reversed(inputs);
-  std::vector<std::size_t> waiting(inputs.size());
-  std::vector<std::size_t> order;
+  PerEdge<std::size_t> waiting(inputs.size());  // for how many inputs
+  std::vector<EdgeIndex> order;
   order.reserve(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for (auto i : inputs.indices()) {
     waiting[i] = inputs[i].size();
     if (waiting[i] == 0) order.push_back(i);
   }
@@ -174,7 +174,7 @@ std::vector<std::size_t> topological_order(std::span<const std::vector<std::size
 struct Chain {
   Milliseconds duration{};
   std::size_t length = 0;
-  std::optional<std::size_t> before;
+  std::optional<EdgeIndex> before;
 };
 
 bool heavier(const Chain& a, const Chain& b) {
@@ -187,27 +187,27 @@ MeasuredGraph measure(graph::Graph graph, EnvironmentNames names, const Evidence
   return Measuring(std::move(graph), std::move(names), evidence).run();
 }
 
-std::string environment_name(const MeasuredGraph& measured, std::size_t edge) {
-  const auto& environment = measured.graph.edges[edge];
+std::string environment_name(const MeasuredGraph& measured, EdgeIndex edge) {
+  const auto& environment = measured.edge(edge);
   auto name = measured.names.find(environment.key);
   return name == measured.names.end() ? environment.subject : name->second;
 }
 
-std::string title_of(const MeasuredGraph& measured, std::size_t edge) {
-  const auto& step = measured.graph.edges[edge];
+std::string title_of(const MeasuredGraph& measured, EdgeIndex edge) {
+  const auto& step = measured.edge(edge);
   if (step.step.kind != StepKind::environment || !measured.names.contains(step.key)) return graph::description(step);
   return fmt::format("environment {} {}", environment_name(measured, edge), step.subject);
 }
 
-std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, std::size_t edge) {
-  const auto& step = measured.graph.edges[edge].step;
+std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, EdgeIndex edge) {
+  const auto& step = measured.edge(edge).step;
   if (step.kind == StepKind::fetch) return size_of(step);
   if (step.kind != StepKind::unpack || measured.inputs[edge].size() != 1) return std::nullopt;
-  return size_of(measured.graph.edges[measured.inputs[edge][0]].step);
+  return size_of(measured.edge(measured.inputs[edge][0]).step);
 }
 
-std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_t edge) {
-  const auto& step = measured.graph.edges[edge].step;
+std::optional<std::size_t> packages_of(const MeasuredGraph& measured, EdgeIndex edge) {
+  const auto& step = measured.edge(edge).step;
   auto layers = step.parameter("base-layers");
   if (step.kind != StepKind::install || !layers) return std::nullopt;
   std::size_t below = 0;
@@ -215,9 +215,9 @@ std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_
   return step.inputs.size() - std::min(below, step.inputs.size());
 }
 
-CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std::span<const Milliseconds> durations) {
-  std::vector<Chain> chains(inputs.size());
-  std::optional<std::size_t> last;
+CriticalPath critical_path(const Adjacency& inputs, const PerEdge<Milliseconds>& durations) {
+  PerEdge<Chain> chains(inputs.size());
+  std::optional<EdgeIndex> last;
   for (auto i : topological_order(inputs)) {
     auto& chain = chains[i];
     for (auto input : inputs[i]) {

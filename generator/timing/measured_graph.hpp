@@ -10,18 +10,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/index.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/timing/ninja_log.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::timing {
 
-/// What logs and the store say, read by `read_evidence`.
+using EdgeIndex = Index<graph::Edge>;
+/// A value for each edge of a graph, in the graph's order.
+template <class Value>
+using PerEdge = IndexedVector<graph::Edge, Value>;
+
+/// What logs and the store say, read by cli/measured_side.cpp.
 struct Evidence {
   struct Log {
     NinjaLog content;
@@ -29,7 +34,7 @@ struct Evidence {
     std::optional<std::chrono::nanoseconds> written = std::nullopt;  // its own modification time
   };
   std::vector<Log> logs;  // the one that was written last first: of that the last build is told, of all the work
-  std::vector<std::optional<std::chrono::nanoseconds>> records;  // of each edge: its record's; nothing when it has none
+  PerEdge<std::optional<std::chrono::nanoseconds>> records;  // its record's time; nothing when it has none
 };
 
 /// A part of the last build.
@@ -74,37 +79,39 @@ using EnvironmentNames = std::unordered_map<StepKey, std::string>;
 /// The critical path: the chain of edges, each an input of the next, whose durations add up to the most. However many
 /// processors there are, a build from nothing takes at least that long.
 struct CriticalPath {
-  std::vector<std::size_t> edges;  // first to last; empty when no edge took any time
+  std::vector<EdgeIndex> edges;  // first to last; empty when no edge took any time
   Milliseconds duration{};
 };
 
-/// `inputs[i]`: the edges that edge i waits for, in any order. Edges that wait for each other in a ring count as if
+/// `inputs`: the edges that each waits for, in any order. Edges that wait for each other in a ring count as if
 /// they took no time. Among chains of one duration the one with more edges, then the one with earlier edges, from its
 /// end.
-CriticalPath critical_path(std::span<const std::vector<std::size_t>> inputs, std::span<const Milliseconds> durations);
+CriticalPath critical_path(const PerEdge<std::vector<EdgeIndex>>& inputs, const PerEdge<Milliseconds>& durations);
 
 struct MeasuredGraph {
   graph::Graph graph;
   EnvironmentNames names;
-  std::vector<Measurement> measurements;         // of each edge
-  std::vector<std::vector<std::size_t>> inputs;  // of each edge: indices of the edges it reads, each once, growing
+  PerEdge<Measurement> measurements;
+  PerEdge<std::vector<EdgeIndex>> inputs;  // the edges that each reads, each once, growing
   CriticalPath critical;
   std::size_t built = 0;
   std::size_t timed = 0;  // edges whose work is known
   Milliseconds work{};    // of these
   std::optional<LastBuild> last_build;
+
+  const graph::Edge& edge(EdgeIndex index) const { return graph.edges[index.value()]; }
 };
 
 /// `evidence.records` has as many elements as the graph has edges, or none: then nothing counts as built.
 MeasuredGraph measure(graph::Graph graph, EnvironmentNames names, const Evidence& evidence);
 
 /// "fetch git 1:2.39.5-0+deb12u2", "environment hello 37740728cfb5"
-std::string title_of(const MeasuredGraph& measured, std::size_t edge);
+std::string title_of(const MeasuredGraph& measured, EdgeIndex edge);
 /// "hello"; its id's first digits when no project names it.
-std::string environment_name(const MeasuredGraph& measured, std::size_t edge);
+std::string environment_name(const MeasuredGraph& measured, EdgeIndex edge);
 
 /// Bytes that a `fetch` brings or an `unpack` reads, packages that an `install` installs; nothing for others.
-std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, std::size_t edge);
-std::optional<std::size_t> packages_of(const MeasuredGraph& measured, std::size_t edge);
+std::optional<std::uint64_t> bytes_of(const MeasuredGraph& measured, EdgeIndex edge);
+std::optional<std::size_t> packages_of(const MeasuredGraph& measured, EdgeIndex edge);
 
 }  // namespace karapace::timing

@@ -17,17 +17,19 @@ namespace karapace::timing {
 struct OverviewNode {
   enum class Kind { packages, archive, files, install, setup, commit, environment };
   Kind kind{};
-  std::vector<std::size_t> edges;         // the graph's, growing
-  std::vector<std::size_t> inputs;        // nodes, growing; only those that no longer way leads to
-  std::vector<std::size_t> environments;  // the graph's edges of the environments that need this, growing
-  std::size_t groups = 1;                 // of packages: how many were put together because there were too many
-  bool critical = false;                  // the critical path runs through it
+  std::vector<EdgeIndex> edges;             // the graph's, growing
+  std::vector<Index<OverviewNode>> inputs;  // growing; only those that no longer way leads to
+  std::vector<EdgeIndex> environments;      // the environments that need this, growing
+  std::size_t groups = 1;                   // of packages: how many were put together because there were too many
+  bool critical = false;                    // the critical path runs through it
 };
 
+using NodeIndex = Index<OverviewNode>;
+
 struct Overview {
-  std::vector<OverviewNode> nodes;  // inputs first
+  IndexedVector<OverviewNode> nodes;  // inputs first
   /// Whether the critical path leads from node `from` to node `to`.
-  bool is_critical(std::size_t from, std::size_t to) const;
+  bool is_critical(NodeIndex from, NodeIndex to) const;
 };
 
 /// Of the groups of packages no more than `most_groups` stay apart: the smallest are put together.

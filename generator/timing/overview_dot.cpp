@@ -56,16 +56,16 @@ class NodeText {
   }
 
  private:
-  std::size_t main() const { return node_.edges.back(); }
-  const graph::Edge& edge(std::size_t index) const { return measured_.graph.edges[index]; }
-  const Measurement& measurement(std::size_t index) const { return measured_.measurements[index]; }
+  EdgeIndex main() const { return node_.edges.back(); }
+  const graph::Edge& edge(EdgeIndex index) const { return measured_.edge(index); }
+  const Measurement& measurement(EdgeIndex index) const { return measured_.measurements[index]; }
   bool is_group() const {
     return node_.kind == Kind::packages || node_.kind == Kind::archive || node_.kind == Kind::files;
   }
 
   std::size_t built() const {
     return static_cast<std::size_t>(std::count_if(node_.edges.begin(), node_.edges.end(),
-                                                  [&](std::size_t index) { return measurement(index).built; }));
+                                                  [&](EdgeIndex index) { return measurement(index).built; }));
   }
   Sum sum(StepKind kind) const {
     Sum sum;
@@ -253,11 +253,12 @@ class NodeText {
 
 std::string overview_dot(const MeasuredGraph& measured, const Overview& overview) {
   auto text = dot::head(measured);
-  for (std::size_t i = 0; i < overview.nodes.size(); ++i) {
-    text += fmt::format("  n{} [label={}];\n", i, NodeText(measured, overview, overview.nodes[i]).write());
+  for (auto i : overview.nodes.indices()) {
+    text += fmt::format("  n{} [label={}];\n", i.value(), NodeText(measured, overview, overview.nodes[i]).write());
   }
-  for (std::size_t to = 0; to < overview.nodes.size(); ++to) {
-    for (auto from : overview.nodes[to].inputs) text += dot::arrow(from, to, overview.is_critical(from, to));
+  for (auto to : overview.nodes.indices()) {
+    for (auto from : overview.nodes[to].inputs)
+      text += dot::arrow(from.value(), to.value(), overview.is_critical(from, to));
   }
   return text + "}\n";
 }

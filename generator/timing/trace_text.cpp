@@ -17,13 +17,13 @@ namespace {
 // A command of the last build: a step of the graph, or another.
 struct Slice {
   Span span;
-  std::optional<std::size_t> edge;
-  std::size_t other = 0;
+  std::optional<EdgeIndex> edge;
+  std::size_t other = 0;  // of LastBuild::others
 };
 
 std::vector<Slice> slices_of(const MeasuredGraph& measured) {
   std::vector<Slice> slices;
-  for (std::size_t i = 0; i < measured.measurements.size(); ++i) {
+  for (auto i : measured.measurements.indices()) {
     if (const auto& last = measured.measurements[i].last) slices.push_back({{last->start, last->end}, i, 0});
   }
   if (measured.last_build) {
@@ -98,8 +98,8 @@ class Writer {
     }
   }
 
-  JsonFields arguments(std::size_t edge) const {
-    const auto& step = measured_.graph.edges[edge];
+  JsonFields arguments(EdgeIndex edge) const {
+    const auto& step = measured_.edge(edge);
     JsonFields fields;
     fields.string("key", step.key.hex());
     fields.string("kind", text(step.step.kind));
@@ -115,7 +115,7 @@ class Writer {
     if (slice.edge) {
       bool hit = measured_.measurements[*slice.edge].last->hit;
       fields.string("name", title_of(measured_, *slice.edge));
-      fields.string("cat", hit ? "hit" : text(measured_.graph.edges[*slice.edge].step.kind));
+      fields.string("cat", hit ? "hit" : text(measured_.edge(*slice.edge).step.kind));
       fields.raw("args", arguments(*slice.edge).object());
     } else {
       add_other(fields, measured_.last_build->others[slice.other]);
@@ -134,7 +134,7 @@ class Writer {
     fields.raw("args", arguments.object());
   }
 
-  void add_arrow_end(char phase, std::size_t id, std::size_t edge, std::int64_t at) {
+  void add_arrow_end(char phase, std::size_t id, EdgeIndex edge, std::int64_t at) {
     auto fields = event(phase, row_of_edge_[edge]);
     fields.string("name", "waited for");
     fields.string("cat", "chain");
@@ -158,8 +158,8 @@ class Writer {
   const MeasuredGraph& measured_;
   std::string_view name_;
   std::vector<Slice> slices_;
-  std::vector<std::size_t> rows_;         // of each slice
-  std::vector<std::size_t> row_of_edge_;  // of each edge that ran
+  std::vector<std::size_t> rows_;     // of each slice
+  PerEdge<std::size_t> row_of_edge_;  // of those that ran
   std::string text_;
 };
 
@@ -184,19 +184,19 @@ std::vector<std::size_t> rows_of(std::span<const Span> spans) {
   return rows;
 }
 
-std::vector<std::size_t> waited_for(const MeasuredGraph& measured) {
-  auto end_of = [&](std::size_t edge) {
+std::vector<EdgeIndex> waited_for(const MeasuredGraph& measured) {
+  auto end_of = [&](EdgeIndex edge) {
     const auto& last = measured.measurements[edge].last;
     return last ? last->end : Milliseconds(-1);
   };
-  std::optional<std::size_t> at;
-  for (std::size_t i = 0; i < measured.measurements.size(); ++i) {
+  std::optional<EdgeIndex> at;
+  for (auto i : measured.measurements.indices()) {
     if (measured.measurements[i].last && (!at || end_of(i) >= end_of(*at))) at = i;
   }
-  std::vector<std::size_t> chain;
+  std::vector<EdgeIndex> chain;
   while (at) {
     chain.push_back(*at);
-    std::optional<std::size_t> latest;
+    std::optional<EdgeIndex> latest;
     for (auto input : measured.inputs[*at]) {
       bool before = measured.measurements[input].last && end_of(input) <= measured.measurements[*at].last->start;
       if (before && (!latest || end_of(input) > end_of(*latest))) latest = input;

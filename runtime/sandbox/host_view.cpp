@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/words.hpp"
 #include "runtime/sandbox/mount_executor.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "runtime/sys/small_text.hpp"
@@ -327,11 +328,8 @@ const char* action(Kind kind) noexcept {
 
 std::vector<HostMount> parse_mounts(std::string_view mountinfo) {
   std::vector<HostMount> mounts;
-  while (!mountinfo.empty()) {
-    const auto end = std::min(mountinfo.find('\n'), mountinfo.size());
-    if (auto mount = parse_mount(mountinfo.substr(0, end))) mounts.push_back(*std::move(mount));
-    mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
-  }
+  for (const auto line : lines(mountinfo))
+    if (auto mount = parse_mount(line)) mounts.push_back(*std::move(mount));
   return mounts;
 }
 

@@ -79,7 +79,7 @@ void add_network_files(SandboxPlan& plan) {
 }
 
 /// Where a session's changes go, and the project that it belongs to.
-struct Place {
+struct SessionPlace {
   fs::path upper;
   fs::path work;
   std::optional<fs::path> project;  // the manifest's directory
@@ -226,8 +226,8 @@ bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>&
                      [&](const store::IndexedRoot& root) { return lies_in(directory, root.manifest.parent_path()); });
 }
 
-void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment, const Place& place,
-               const SessionRequest& request) {
+void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment,
+               const SessionPlace& place, const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project,
                      [&](const fs::path& directory) { return lies_in_a_project(store, place.project, directory); }};
   if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
@@ -246,7 +246,7 @@ void add_binds(SandboxPlan& plan, const store::Store& store, const store::Enviro
 }
 
 /// The caller's directory when it is there inside, too.
-std::string working_directory(const Place& place, const SessionRequest& request) {
+std::string working_directory(const SessionPlace& place, const SessionRequest& request) {
   const auto& wanted = request.working_directory;
   auto shared = request.binds;
   shared.insert(shared.end(), request.read_only_binds.begin(), request.read_only_binds.end());
@@ -278,7 +278,7 @@ store::Environment built_environment(const store::Store& store, const store::Ref
                   reference.environment.short_hex(), where));
 }
 
-SandboxPlan session_plan(const store::Store& store, const store::Environment& environment, const Place& place,
+SandboxPlan session_plan(const store::Store& store, const store::Environment& environment, const SessionPlace& place,
                          const SessionRequest& request) {
   SandboxPlan plan;
   for (const auto& layer : environment.layers) plan.lowers.push_back(store.layer_tree(layer));
@@ -406,7 +406,7 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
                             const store::Reference& reference, const SessionRequest& request) {
   // Removed as root of the user namespace, which is entered while it lives: files may belong to mapped ids.
   const auto staging = store.stage();
-  const Place place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
+  const SessionPlace place{staging.path() / "upper", staging.path() / "work", project_of(reference)};
   for (const auto& directory : {place.upper, place.work}) fs::create_directory(directory);
   Sight sight(store, request.notice);
   auto plan = session_plan(store, environment, place, request);

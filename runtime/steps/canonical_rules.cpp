@@ -9,6 +9,8 @@
 #include <fnmatch.h>
 #include <openssl/sha.h>
 
+#include "base/words.hpp"
+
 namespace karapace::steps {
 
 namespace {
@@ -146,10 +148,7 @@ const CanonicalRule* rule_for(std::string_view path) {
 std::string with_shadow_days(std::string_view text, std::int64_t epoch) {
   const std::int64_t day = epoch / 86400;
   std::string result;
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for (auto line : lines(text, EmptyLines::kept)) {
     auto first = line.find(':');
     auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
     auto third = second == std::string_view::npos ? second : line.find(':', second + 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Canonical outputs: what commands leave behind that would differ from one machine or day to the next, as data.
 //
-// The rules apply only to what commands made or touched; files as packages ship them are never changed. Whatever they
-// do not cover is found by building twice.
+// The rules apply only to what commands made or changed: what packages or a base ship stays as it is, also with another
+// owner or mode, and when a command removes it, it is gone. Whatever they do not cover is found by building twice.
 #pragma once
 
 #include <cstdint>

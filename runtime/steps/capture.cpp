@@ -54,20 +54,46 @@ class Capture {
 
   void merge(const store::Entry& listed, const store::Listing& listing) {
     if (listed.path.empty()) return;
-    const auto* rule = rule_for(listed.path);
-    bool drop = rule && rule->action == CanonicalAction::drop;
-    if (listed.type == store::EntryType::whiteout || drop) return hide(listed.path);
+    if (listed.type == store::EntryType::whiteout) return hide(listed.path);
     trees::Node node;
-    node.captured = true;
     const auto& first = listed.type == store::EntryType::hardlink ? listed.target : listed.path;
     node.entry = *listing.find(first);
     node.entry.path = listed.path;
+    const auto* rule = rule_that_applies(node.entry);
+    if (rule && rule->action == CanonicalAction::drop) return leave_out(node.entry);
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
     if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
     if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
     merge_file(std::move(node), rule);
+  }
+
+  /// What is shipped at this path and shows through, in this tree or below it: a file or directory, or null.
+  const store::Entry* shipped(const std::string& path) const {
+    if (const auto* here = tree_.find(path)) return &here->entry;
+    for (auto slash = path.rfind('/'); slash != path.npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+      const auto* above = tree_.find(path.substr(0, slash));
+      if (above && (above->entry.opaque || above->entry.type != store::EntryType::directory)) return nullptr;
+    }
+    const auto* below = lower_.find(path);
+    return below && below->type == store::EntryType::hardlink ? lower_.find(below->target) : below;
+  }
+
+  /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
+  const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
+    const auto* rule = rule_for(entry.path);
+    const auto* before = rule ? shipped(entry.path) : nullptr;
+    if (!before || before->type != entry.type) return rule;
+    if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
+    const bool is_same = entry.type == store::EntryType::regular && before->content == entry.content;
+    return is_same ? nullptr : rule;
+  }
+
+  /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
+  void leave_out(const store::Entry& entry) {
+    const auto* before = shipped(entry.path);
+    if (before && (entry.opaque || before->type != entry.type)) hide(entry.path);
   }
 
   // With a single id an ACL can only name that one, so none is kept in any mode: layers must not differ by it.
@@ -84,10 +110,7 @@ class Capture {
   // The path is gone: here, and by a whiteout when the layers below have it.
   void hide(const std::string& path) {
     remove_here(path);
-    const auto* below = lower_.find(path);
-    if (!below) return;
-    // What the rules drop was never in a layer below but in a base that somebody else made: that one stays as it is.
-    if (const auto* rule = rule_for(path); rule && rule->action == CanonicalAction::drop) return;
+    if (!lower_.find(path)) return;
     trees::Node node;
     node.entry.path = path;
     node.entry.type = store::EntryType::whiteout;
@@ -120,12 +143,13 @@ class Capture {
     auto path = node.entry.path;
     remove_here(path);
     if (::renameat(upper_.get(), path.c_str(), disk_.get(), path.c_str()) != 0) fail("move", path);
-    if (rule && node.entry.type == store::EntryType::regular) rewrite(node.entry, rule->action);
+    if (rule && node.entry.type == store::EntryType::regular) rewrite(node, rule->action);
     trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
   }
 
-  void rewrite(store::Entry& entry, CanonicalAction action) {
+  void rewrite(trees::Node& node, CanonicalAction action) {
+    auto& entry = node.entry;
     std::string content;
     if (action != CanonicalAction::empty) {
       auto file = open_regular(disk_.get(), entry.path, Links::refused);
@@ -134,10 +158,14 @@ class Capture {
     }
     if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
     if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
-    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK);
+    // As a file of its own: other names of the old one keep what it holds.
+    if (::unlinkat(disk_.get(), entry.path.c_str(), 0) != 0) fail("replace", entry.path);
+    auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     write_all(file.get(), content, entry.path);
     entry.size = content.size();
     entry.content = blake3(content);
+    node.group = 0;
+    trees::apply_metadata(file.get(), entry);
   }
 
   [[noreturn]] static void fail(std::string_view doing, const std::string& path) {

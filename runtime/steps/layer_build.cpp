@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
 #include <filesystem>
 #include <string>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/directory.hpp"
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -24,8 +26,11 @@
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
 #include "runtime/trees/file_metadata.hpp"
+#include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -92,6 +97,21 @@ void fail_command(const StepContext& context, const sandbox::SandboxPlan& plan, 
 void give_root_metadata(const std::filesystem::path& upper, const trees::Composition& tree) {
   auto directory = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY);
   trees::apply_metadata(directory.get(), tree.find("")->entry);
+}
+
+/// Makes the tree of a MovedClock at `place`, which must not exist.
+void write_clock_layer(const std::filesystem::path& place, const MovedClock& clock) {
+  const auto etc = place / "etc";
+  for (const auto& directory : {place, etc}) {
+    if (::mkdir(directory.c_str(), 0755) != 0)
+      throw StoreError(errno_message(fmt::format("cannot make the directory {}", directory.string()), errno));
+  }
+  // moved_clock.c knows the name of the link.
+  const auto link = etc / "ld.so.preload.offset";
+  if (::symlink(std::to_string(clock.seconds).c_str(), link.c_str()) != 0)
+    throw StoreError(errno_message(fmt::format("cannot make the link {}", link.string()), errno));
+  write_file_atomically(etc / "ld.so.preload.clock", read_file(clock.library), Durable::no, 0755);
+  write_file_atomically(etc / "ld.so.preload", "/etc/ld.so.preload.clock\n", Durable::no, 0644);
 }
 
 sandbox::SandboxPlan sandbox_plan(const StepContext& context, const trees::LayerStack& lower,

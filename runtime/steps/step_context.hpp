@@ -2,6 +2,8 @@
 // What every kind of step is given, and the table of kinds.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,11 +11,20 @@
 #include <vector>
 
 #include "runtime/sandbox/id_mode.hpp"
-#include "runtime/steps/moved_clock.hpp"
 #include "store/staging.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {
+
+/// Another time of day for the commands of a step, to see whether their output depends on it.
+///
+/// A directory tree with a library, /etc/ld.so.preload that names it and a link that tells the offset lies below all
+/// other layers of the sandbox, so nothing is mounted on the image and nothing of it is captured. An image with an
+/// /etc/ld.so.preload of its own keeps that one, and the real time. The times of files stay real.
+struct MovedClock {
+  std::int64_t seconds = 0;       // later than it is, at least 0
+  std::filesystem::path library;  // runtime/clock/moved_clock.c, built for this machine
+};
 
 struct StepContext {
   const store::Store& store;

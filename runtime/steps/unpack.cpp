@@ -26,7 +26,6 @@
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/archive_reader.hpp"
 #include "runtime/trees/tree_writer.hpp"
-#include "runtime/trees/xz_reader.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// ArchiveReader: a stream of archive entries from a file or from a member of another archive (libarchive).
+// Archives as streams: the entries of a tar or ar file, which may be a member of another one (libarchive).
 //
 // Nothing is held in memory but one block: archives of any size are read in constant space.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +46,25 @@ class ArchiveReader {
   std::unique_ptr<Source> source_;
   struct archive* archive_;
   std::string label_;
+};
+
+/// What is in an xz file, decompressed by several processors at once.
+///
+/// Debian's packages are compressed in blocks of 24 MB that do not depend on each other, so a large one is unpacked in
+/// half the time by two processors, as dpkg-deb does it. For small ones it would only cost memory: those are left to
+/// libarchive.
+class XzReader {
+ public:
+  /// `label`: for messages.
+  XzReader(ByteSource source, std::string label);
+  ~XzReader();
+
+  /// As ByteSource. StepError with the label when the file is damaged or cut off, or wants more than 1 GiB of memory.
+  std::size_t read(std::span<char> buffer);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace karapace::trees

@@ -24,7 +24,6 @@ struct Node {
   std::uint64_t group = 0;       // 0: not a hard link
   std::filesystem::path source;  // the file on disk that `write` links; empty: made anew from `content`
   bool copy = false;             // the source is copied, because it has other metadata (a blob)
-  bool captured = false;         // it was made or touched by a command, not shipped
   std::string content;           // of a regular file without source
   std::string owner;             // the package that ships it, for conflicts; "" otherwise
 };

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/base/temporary_directory.hpp"
+#include "base/directory.hpp"
 
 namespace karapace {
 namespace {
@@ -39,6 +39,12 @@ TEST(Child, ThatEndsInTimeIsWaitedFor) {
   EXPECT_EQ(captured.output, "input");
   command.argv = {"no such program"};
   EXPECT_EQ(run_child(command), 127);
+}
+
+TEST(Child, HasTheVariablesThatItIsGivenAndNoOthers) {
+  const ChildCommand command{
+      .argv = {"env"}, .working_directory = {}, .variables = std::vector<std::string>{"ONE=1", "TWO=a b"}};
+  EXPECT_EQ(capture_child(command).output, "ONE=1\nTWO=a b\n");
 }
 
 }  // namespace

@@ -118,12 +118,5 @@ TEST(Suggestion, IsTheNearestWord) {
   EXPECT_EQ(nearest_word("zzz", words), std::nullopt);
 }
 
-TEST(Sizes, AreWrittenForPeople) {
-  EXPECT_EQ(human_size(0), "0 B");
-  EXPECT_EQ(human_size(1023), "1023 B");
-  EXPECT_EQ(human_size(1536), "1.5 KiB");
-  EXPECT_EQ(human_size(std::uint64_t{5} << 30), "5.0 GiB");
-}
-
 }  // namespace
 }  // namespace karapace::cli

@@ -2,7 +2,6 @@
 #include "remote/sources.hpp"
 
 #include "base/error.hpp"
-#include "remote/local_file.hpp"
 #include "tests/fuzz/target.hpp"
 
 void karapace::fuzz_one(std::string_view bytes) {

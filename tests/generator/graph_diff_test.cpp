@@ -68,15 +68,15 @@ std::string plain(Emphasis, std::string_view text) { return std::string(text); }
 
 /// What must be true of every diff.
 void expect_sound(const GraphDiff& diff) {
-  std::set<std::size_t> effective;
+  std::set<CauseIndex> effective;
   for (const auto& step : diff.steps) {
     EXPECT_FALSE(step.causes.empty()) << description(*step.edge) << " differs without a cause";
     effective.insert(step.causes.begin(), step.causes.end());
   }
-  for (std::size_t i = 0; i < diff.causes.size(); ++i) {
+  for (auto i : diff.causes.indices()) {
     EXPECT_TRUE(effective.contains(i)) << headline(diff.causes[i].cause) << " changes no step";
   }
-  std::multiset<std::size_t> grouped;
+  std::multiset<CauseIndex> grouped;
   for (const auto& group : diff.groups) grouped.insert(group.causes.begin(), group.causes.end());
   EXPECT_EQ(grouped.size(), diff.causes.size());
   EXPECT_EQ(diff.steps.size(), diff.steps_before + diff.steps_after - 2 * diff.steps_same);
@@ -293,8 +293,8 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   recommends.packages.push_back(sample_package("less"));
   auto diff = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", recommends}}));
   ASSERT_EQ(kinds(diff), std::vector<std::string>{"recommends"});
-  EXPECT_EQ(diff.causes[0].cause.follows, (std::vector<PackageChange>{{"less", std::nullopt, "1.0-1"}}));
-  EXPECT_EQ(diff.causes[0].cause.stage, Stage::packages);
+  EXPECT_EQ(diff.causes.front().cause.follows, (std::vector<PackageChange>{{"less", std::nullopt, "1.0-1"}}));
+  EXPECT_EQ(diff.causes.front().cause.stage, Stage::packages);
 }
 
 TEST(GraphDiff, NamesRepositoriesAndVirtualPackages) {
@@ -310,8 +310,8 @@ TEST(GraphDiff, NamesRepositoriesAndVirtualPackages) {
   provided.packages.push_back(sample_package("mawk"));
   auto diff = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", provided}}));
   ASSERT_EQ(kinds(diff), std::vector<std::string>{"request"});
-  EXPECT_EQ(headline(diff.causes[0].cause), "awk: asked for now");
-  EXPECT_EQ(diff.causes[0].cause.follows.size(), 1u);
+  EXPECT_EQ(headline(diff.causes.front().cause), "awk: asked for now");
+  EXPECT_EQ(diff.causes.front().cause.follows.size(), 1u);
 }
 
 TEST(GraphDiff, GraphsAloneTellWhatIsInThem) {
@@ -334,7 +334,7 @@ TEST(GraphDiff, OneLockIsEnoughToKnowWhatANewPackageBrings) {
   auto old = graph_alone(side_of("a", {{"x", before}})), now = side_of("b", {{"x", after}});
   auto diff = diff_graphs(old, now);
   ASSERT_EQ(kinds(diff), std::vector<std::string>{"package-added"});
-  EXPECT_EQ(diff.causes[0].cause.follows.size(), 2u);
+  EXPECT_EQ(diff.causes.front().cause.follows.size(), 2u);
   EXPECT_EQ(kinds(diff_graphs(now, old)), std::vector<std::string>{"package-removed"});
 }
 
@@ -345,7 +345,7 @@ TEST(GraphDiff, EnvironmentsWithoutNamesArePairedByTheirPackages) {
   auto after = side_of("b", {{"ci", ci_after}, {"dev", dev_after}});
   auto diff = diff_graphs(before, after);
   EXPECT_EQ(kinds(diff), (std::vector<std::string>{"package-added", "package-removed"}));
-  EXPECT_EQ(diff.environments[diff.causes[0].environments[0]].name, "ci");
+  EXPECT_EQ(diff.environments[diff.causes.front().environments[0]].name, "ci");
 }
 
 TEST(GraphDiff, EveryRealKindOfLockAgainstEveryOther) {

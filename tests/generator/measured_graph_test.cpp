@@ -23,8 +23,25 @@ using std::chrono::nanoseconds;
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t monday = 1'700'000'000 * second;
 
-std::vector<Milliseconds> milliseconds(std::initializer_list<int> numbers) {
-  std::vector<Milliseconds> all;
+using Numbers = std::vector<std::size_t>;
+
+PerEdge<std::vector<EdgeIndex>> inputs_of(const std::vector<Numbers>& numbers) {
+  PerEdge<std::vector<EdgeIndex>> inputs;
+  for (const auto& of_one : numbers) {
+    inputs.emplace_back();
+    for (auto number : of_one) inputs.back().emplace_back(number);
+  }
+  return inputs;
+}
+
+Numbers numbers_of(const std::vector<EdgeIndex>& edges) {
+  Numbers numbers;
+  for (auto edge : edges) numbers.push_back(edge.value());
+  return numbers;
+}
+
+PerEdge<Milliseconds> milliseconds(std::initializer_list<int> numbers) {
+  PerEdge<Milliseconds> all;
   for (int number : numbers) all.emplace_back(number);
   return all;
 }
@@ -32,37 +49,37 @@ std::vector<Milliseconds> milliseconds(std::initializer_list<int> numbers) {
 TEST(CriticalPath, IsTheChainOfTheLongestSum) {
   //   0 ─ 1 ─ 3
   //   └─ 2 ──┘
-  std::vector<std::vector<std::size_t>> inputs = {{}, {0}, {0}, {1, 2}};
+  auto inputs = inputs_of({{}, {0}, {0}, {1, 2}});
   auto path = critical_path(inputs, milliseconds({5, 10, 20, 1}));
-  EXPECT_EQ(path.edges, (std::vector<std::size_t>{0, 2, 3}));
+  EXPECT_EQ(numbers_of(path.edges), (Numbers{0, 2, 3}));
   EXPECT_EQ(path.duration, Milliseconds(26));
-  EXPECT_EQ(critical_path(inputs, milliseconds({5, 20, 10, 1})).edges, (std::vector<std::size_t>{0, 1, 3}));
+  EXPECT_EQ(numbers_of(critical_path(inputs, milliseconds({5, 20, 10, 1})).edges), (Numbers{0, 1, 3}));
 }
 
 TEST(CriticalPath, MayEndBeforeTheGraphDoes) {
-  std::vector<std::vector<std::size_t>> inputs = {{}, {}, {1}};
-  EXPECT_EQ(critical_path(inputs, milliseconds({50, 10, 20})).edges, std::vector<std::size_t>{0});
+  auto inputs = inputs_of({{}, {}, {1}});
+  EXPECT_EQ(numbers_of(critical_path(inputs, milliseconds({50, 10, 20})).edges), (Numbers{0}));
 }
 
 TEST(CriticalPath, TakesMoreStepsWhereTimesAreEqual) {
-  std::vector<std::vector<std::size_t>> inputs = {{}, {0}, {0, 1}};
-  EXPECT_EQ(critical_path(inputs, milliseconds({1, 0, 1})).edges, (std::vector<std::size_t>{0, 1, 2}));
+  auto inputs = inputs_of({{}, {0}, {0, 1}});
+  EXPECT_EQ(numbers_of(critical_path(inputs, milliseconds({1, 0, 1})).edges), (Numbers{0, 1, 2}));
 }
 
 TEST(CriticalPath, IsTheSameWhateverTheOrderOfEdges) {
-  std::vector<std::vector<std::size_t>> inputs = {{1, 2}, {3}, {3}, {}};
-  EXPECT_EQ(critical_path(inputs, milliseconds({1, 10, 20, 5})).edges, (std::vector<std::size_t>{3, 2, 0}));
+  auto inputs = inputs_of({{1, 2}, {3}, {3}, {}});
+  EXPECT_EQ(numbers_of(critical_path(inputs, milliseconds({1, 10, 20, 5})).edges), (Numbers{3, 2, 0}));
 }
 
 TEST(CriticalPath, IsEmptyWithoutTimes) {
   EXPECT_TRUE(critical_path({}, {}).edges.empty());
-  std::vector<std::vector<std::size_t>> inputs = {{}, {0}};
+  auto inputs = inputs_of({{}, {0}});
   EXPECT_TRUE(critical_path(inputs, milliseconds({0, 0})).edges.empty());
 }
 
 TEST(CriticalPath, SurvivesARing) {
-  std::vector<std::vector<std::size_t>> inputs = {{1}, {0}, {}};
-  EXPECT_EQ(critical_path(inputs, milliseconds({9, 9, 1})).edges, std::vector<std::size_t>{2});
+  auto inputs = inputs_of({{1}, {0}, {}});
+  EXPECT_EQ(numbers_of(critical_path(inputs, milliseconds({9, 9, 1})).edges), (Numbers{2}));
 }
 
 Graph graph_of(const std::vector<std::string>& packages) { return plan(std::array{sample_lock(packages)}); }
@@ -77,11 +94,11 @@ TEST(MeasuredGraph, StepsHaveTheTimesOfTheirRecords) {
   EXPECT_EQ(measured.last_build->steps, count);
   EXPECT_EQ(measured.last_build->hits, 0u);
   EXPECT_EQ(measured.last_build->duration, measured.work);
-  for (std::size_t i = 0; i < count; ++i) {
-    EXPECT_EQ(measured.measurements[i].work, Milliseconds(10 * (i + 1)));
-    EXPECT_EQ(measured.measurements[i].last->duration(), Milliseconds(10 * (i + 1)));
+  for (auto i : measured.measurements.indices()) {
+    EXPECT_EQ(measured.measurements[i].work, Milliseconds(10 * (i.value() + 1)));
+    EXPECT_EQ(measured.measurements[i].last->duration(), Milliseconds(10 * (i.value() + 1)));
   }
-  EXPECT_EQ(measured.critical.edges.back(), count - 1);
+  EXPECT_EQ(measured.critical.edges.back(), EdgeIndex(count - 1));
 }
 
 TEST(MeasuredGraph, ALaterHitDoesNotHideTheWork) {
@@ -91,13 +108,13 @@ TEST(MeasuredGraph, ALaterHitDoesNotHideTheWork) {
       parse_ninja_log("# ninja log v5\n" + log_line(1, 4, monday, "/store/steps/" + graph.edges[0].key.hex()), "log");
   evidence.logs[0].content.entries.push_back(later.entries[0]);
   auto measured = measure(graph, {}, evidence);
-  EXPECT_EQ(measured.measurements[0].work, Milliseconds(10));
-  EXPECT_EQ(measured.measurements[0].last->duration(), Milliseconds(3));
-  EXPECT_TRUE(measured.measurements[0].last->hit);
-  EXPECT_EQ(measured.measurements[0].time(), Milliseconds(10));
+  EXPECT_EQ(measured.measurements[EdgeIndex(0)].work, Milliseconds(10));
+  EXPECT_EQ(measured.measurements[EdgeIndex(0)].last->duration(), Milliseconds(3));
+  EXPECT_TRUE(measured.measurements[EdgeIndex(0)].last->hit);
+  EXPECT_EQ(measured.measurements[EdgeIndex(0)].time(), Milliseconds(10));
   EXPECT_EQ(measured.last_build->steps, 1u);
   EXPECT_EQ(measured.last_build->hits, 1u);
-  EXPECT_FALSE(measured.measurements[1].last);
+  EXPECT_FALSE(measured.measurements[EdgeIndex(1)].last);
 }
 
 TEST(MeasuredGraph, StepsMadeElsewhereAreHitsWithoutWork) {
@@ -126,11 +143,11 @@ TEST(MeasuredGraph, WithoutALogNothingButRecordsIsKnown) {
   auto graph = graph_of({"git"});
   Evidence evidence;
   evidence.records.assign(graph.edges.size(), std::nullopt);
-  evidence.records[0] = nanoseconds(monday);
+  evidence.records.front() = nanoseconds(monday);
   auto measured = measure(graph, {}, evidence);
   EXPECT_EQ(measured.built, 1u);
   EXPECT_FALSE(measured.last_build);
-  EXPECT_FALSE(measured.measurements[0].time());
+  EXPECT_FALSE(measured.measurements[EdgeIndex(0)].time());
 }
 
 TEST(MeasuredGraph, OtherCommandsCountOnceWithAllTheirOutputs) {
@@ -150,8 +167,8 @@ TEST(MeasuredGraph, OtherCommandsCountOnceWithAllTheirOutputs) {
 
 TEST(MeasuredGraph, KnowsBytesAndPackages) {
   auto measured = measure(graph_of({"git", "jq"}), {}, {});
-  for (std::size_t i = 0; i < measured.graph.edges.size(); ++i) {
-    const auto& edge = measured.graph.edges[i];
+  for (auto i : measured.measurements.indices()) {
+    const auto& edge = measured.edge(i);
     if (edge.step.kind == StepKind::fetch || edge.step.kind == StepKind::unpack) {
       EXPECT_EQ(bytes_of(measured, i), edge.weight);
       EXPECT_FALSE(packages_of(measured, i));

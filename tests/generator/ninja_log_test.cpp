@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
-#include "generator/timing/last_run.hpp"
 #include "timing_sample.hpp"
 
 namespace karapace::tests {

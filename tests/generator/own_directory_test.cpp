@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "tests/base/temporary_directory.hpp"
 
 namespace karapace::tests {
 

@@ -37,7 +37,7 @@ std::vector<std::size_t> counts(const Overview& overview, Kind kind) {
 
 TEST(Overview, HasEveryEdgeOnce) {
   auto measured = sample_measured_graph();
-  std::set<std::size_t> seen;
+  std::set<EdgeIndex> seen;
   for (const auto& node : overview(measured).nodes) {
     for (auto edge : node.edges) EXPECT_TRUE(seen.insert(edge).second);
   }
@@ -177,7 +177,7 @@ TEST(Trace, TheChainEndsWithTheBuild) {
   auto measured = sample_measured_graph();
   auto chain = waited_for(measured);
   ASSERT_FALSE(chain.empty());
-  EXPECT_EQ(chain.back(), measured.graph.edges.size() - 1);
+  EXPECT_EQ(chain.back().value(), measured.graph.edges.size() - 1);
   for (std::size_t i = 1; i < chain.size(); ++i) {
     const auto& inputs = measured.inputs[chain[i]];
     EXPECT_TRUE(std::find(inputs.begin(), inputs.end(), chain[i - 1]) != inputs.end());

@@ -20,6 +20,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "generator/resolve/resolve.hpp"
+#include "generator/resolve/user_configuration.hpp"
 #include "tests/resolve/process.hpp"
 
 namespace karapace::testing {

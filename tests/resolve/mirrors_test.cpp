@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/mirrors.hpp"
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "generator/resolve/mirrors_configuration.hpp"
+#include "generator/resolve/os_release.hpp"
+#include "generator/resolve/user_configuration.hpp"
 #include "tests/resolve/process.hpp"
 #include "tests/resolve/signed_archive.hpp"
 
@@ -94,7 +97,7 @@ TEST_F(FindingMirrors, TakesAdditionalRepositoriesFromTheManifest) {
 
 TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
   EXPECT_EQ(refusal("[mirors]\n"),
-            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings] and [mirrors]");
+            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings], [mirrors] and [mounts]");
   EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"), "config.toml:2:10: \"debian\" must be a string or a list of strings");
   EXPECT_EQ(refusal("[mirrors]\ndebian = \"example.invalid\"\n"),
             "config.toml:2:10: \"example.invalid\" is not a mirror's URL; it must begin with http://, https:// or "
@@ -105,6 +108,57 @@ TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
             "config.toml:2:1: unknown key \"speed\" in [acquisition]; k");
   EXPECT_EQ(refusal("[keyrings]\ndebian = \"site.gpg\"\n"), "config.toml:2:10: \"debian\" must be an absolute path");
   EXPECT_NE(refusal("[mirrors\n"), "no error");
+}
+
+TEST_F(FindingMirrors, RefusesAConfigurationThatNestsWithoutEnd) {
+  std::string key = "a";
+  for (int i = 0; i < 100'000; ++i) key += ".a";
+  EXPECT_EQ(refusal(key + " = 1\n"), "config.toml:1:1: a key has too many parts");
+}
+
+TEST_F(FindingMirrors, IgnoresWhatIsSaidOfMounts) { EXPECT_EQ(refusal("[mounts]\nallowed = 1\n"), "no error"); }
+
+class AllowedMounts : public ::testing::Test {
+ protected:
+  std::vector<std::filesystem::path> allowed(const std::string& configuration) const {
+    write_text(directory.path() / "config.toml", configuration);
+    return read_allowed_mounts(directory.path() / "config.toml");
+  }
+  std::string refusal(const std::string& configuration) const {
+    try {
+      allowed(configuration);
+    } catch (const ManifestError& error) {
+      return std::string(error.what()).substr(directory.path().string().size() + 1);
+    }
+    return "no error";
+  }
+  TemporaryDirectory directory;
+};
+
+TEST_F(AllowedMounts, AreThePathsOfTheConfiguration) {
+  EXPECT_TRUE(read_allowed_mounts(directory.path() / "config.toml").empty());
+  EXPECT_TRUE(allowed("[mirrors]\ndebian = 1\n").empty());
+  const char* home = std::getenv("HOME");
+  ASSERT_NE(home, nullptr);
+  EXPECT_EQ(allowed("[mounts]\nallowed = [\"/data\", \"~/sets\"]\n"),
+            (std::vector<std::filesystem::path>{"/data", std::filesystem::path(home) / "sets"}));
+}
+
+TEST_F(AllowedMounts, AreRefusedWithTheirPlace) {
+  EXPECT_EQ(refusal("mounts = 1\n"), "config.toml:1:10: [mounts] must be a table");
+  EXPECT_EQ(refusal("[mounts]\nallow = []\n"), "config.toml:2:9: unknown key mounts.allow");
+  EXPECT_EQ(refusal("[mounts]\nallowed = \"/a\"\n"), "config.toml:2:11: mounts.allowed must be an array of paths");
+  EXPECT_EQ(refusal("[mounts]\nallowed = [\"a\"]\n"),
+            "config.toml:2:12: paths in mounts.allowed must begin with / or ~/");
+  EXPECT_EQ(refusal("[mounts\n").substr(0, 24), "config.toml:1:8: not TOM");
+}
+
+TEST(OsRelease, ValuesMayBeQuoted) {
+  const std::string text = "NAME=\"Debian GNU/Linux\"\nVERSION_ID='12'\nID=debian\nID_LIKE=none\n";
+  EXPECT_EQ(os_release_value(text, "NAME"), "Debian GNU/Linux");
+  EXPECT_EQ(os_release_value(text, "VERSION_ID"), "12");
+  EXPECT_EQ(os_release_value(text, "ID"), "debian");
+  EXPECT_EQ(os_release_value(text, "VERSION"), "");
 }
 
 TEST(MirrorsText, IsWhatFetchStepsRead) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trees that are deeper than a path may be long: anything that runs in a step can make one.
-#include <cstdlib>
 #include <functional>
-#include <stdexcept>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
@@ -22,20 +21,8 @@ using store::fork_child;
 using store::wait_for;
 
 /// In memory where there is such a place: it is not the disk that is to be measured.
-class MemoryDirectory {
- public:
-  MemoryDirectory() {
-    std::string name = std::string(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/karapace-deep-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  MemoryDirectory(const MemoryDirectory&) = delete;
-  MemoryDirectory& operator=(const MemoryDirectory&) = delete;
-  ~MemoryDirectory() { remove_tree(path_); }
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
+struct MemoryDirectory : TemporaryDirectory {
+  MemoryDirectory() : TemporaryDirectory("karapace-deep", "/dev/shm") {}
 };
 
 /// Directories "d" in each other, with a file of `size` bytes at the bottom.

@@ -8,11 +8,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/directory.hpp"
 #include "base/error.hpp"
 #include "store/environment.hpp"
 #include "store/root.hpp"
 #include "store/store.hpp"
-#include "tests/base/temporary_directory.hpp"
 
 namespace karapace::store {
 

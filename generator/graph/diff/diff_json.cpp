@@ -32,6 +32,12 @@ json cause_json(const GraphDiff& diff, const RootCause& root) {
           {"environment_names", std::move(environments)}};
 }
 
+json numbers_of(const std::vector<CauseIndex>& causes) {
+  auto numbers = json::array();
+  for (auto cause : causes) numbers.push_back(cause.value());
+  return numbers;
+}
+
 json group_json(const CauseGroup& group) {
   auto consequences = json::array();
   for (const auto& consequence : group.consequences) {
@@ -40,7 +46,7 @@ json group_json(const CauseGroup& group) {
                             {"step_count", consequence.count},
                             {"environment_names", consequence.environments}});
   }
-  return {{"cause_indexes", group.causes}, {"consequences", std::move(consequences)}};
+  return {{"cause_indexes", numbers_of(group.causes)}, {"consequences", std::move(consequences)}};
 }
 
 json step_json(const StepChange& change) {
@@ -48,7 +54,7 @@ json step_json(const StepChange& change) {
           {"step", change.edge->key.hex()},
           {"kind", text(change.edge->step.kind)},
           {"subject", change.edge->subject},
-          {"cause_indexes", change.causes}};
+          {"cause_indexes", numbers_of(change.causes)}};
 }
 
 }  // namespace

@@ -105,25 +105,28 @@ class Diffing {
     diff_.notes.insert(diff_.notes.end(), after_.notes.begin(), after_.notes.end());
     analyse_pairs();
     merge_causes();
-    for (std::size_t i = 0; i < analyses_.size(); ++i) blame(i);
+    for (auto i : analyses_.indices()) blame(i);
     collect_steps();
     group_causes();
     return std::move(diff_);
   }
 
  private:
+  using ByName = std::unordered_map<std::string, CauseIndex>;
+
   void analyse_pairs() {
     for (const auto& pair : pair_environments({before_.environments, old_graph_}, {after_.environments, new_graph_}))
       analyses_.push_back({pair, {}, {}, {}});
     for (const auto& analysis : analyses_) diff_.environments.push_back(change_of(analysis.pair));
     tell_apart();
-    for_each_index(analyses_.size(), available_threads(),
-                   [&](std::size_t i) { analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]); });
-    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+    for_each_index(analyses_.size(), available_threads(), [&](std::size_t i) { analyse_one(EnvironmentIndex(i)); });
+    for (auto i : analyses_.indices()) {
       bool outlined = analyses_[i].before.outline || analyses_[i].after.outline;
       if (outlined && diff_.environments[i].state == State::changed) diff_.outlined = true;
     }
   }
+
+  void analyse_one(EnvironmentIndex i) { analyse(old_graph_, new_graph_, diff_.environments[i].name, analyses_[i]); }
 
   static EnvironmentChange change_of(const EnvironmentPair& pair) {
     EnvironmentChange change;
@@ -146,7 +149,7 @@ class Diffing {
   void tell_apart() {
     std::map<std::string, std::size_t> count;
     for (const auto& environment : diff_.environments) ++count[environment.name];
-    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+    for (auto i : analyses_.indices()) {
       auto& name = diff_.environments[i].name;
       if (count[name] == 1) continue;
       const auto& pair = analyses_[i].pair;
@@ -157,8 +160,8 @@ class Diffing {
 
   /// One cause for what several environments have in common.
   void merge_causes() {
-    std::map<Cause, std::vector<std::size_t>> merged;
-    for (std::size_t i = 0; i < analyses_.size(); ++i) {
+    std::map<Cause, std::vector<EnvironmentIndex>> merged;
+    for (auto i : analyses_.indices()) {
       for (const auto& cause : analyses_[i].causes) {
         auto& environments = merged[cause];
         if (environments.empty() || environments.back() != i) environments.push_back(i);
@@ -166,7 +169,7 @@ class Diffing {
     }
     causes_of_.resize(analyses_.size());
     for (auto& [cause, environments] : merged) {
-      for (auto environment : environments) causes_of_[environment].push_back(diff_.causes.size());
+      for (auto environment : environments) causes_of_[environment].push_back(diff_.causes.next_index());
       diff_.causes.push_back({cause, std::move(environments)});
     }
   }
@@ -187,21 +190,23 @@ class Diffing {
     return new_differs_[static_cast<std::size_t>(edge - after_.graph.edges.data())] != 0;
   }
 
-  void blame_step(const graph::Edge* edge, std::size_t cause) {
+  void blame_step(const graph::Edge* edge, CauseIndex cause) {
     if (differs(edge)) blamed_[edge].insert(cause);
   }
 
   /// Says of each of this pair's steps that differ from which causes that comes.
-  void blame(std::size_t index) {
+  void blame(EnvironmentIndex index) {
     const auto& analysis = analyses_[index];
     if (causes_of_[index].empty()) return;
-    std::unordered_map<std::string, std::size_t> by_package;
-    std::unordered_map<std::string, std::size_t> by_file;
+    ByName by_package;
+    ByName by_file;
     for (auto cause : causes_of_[index]) {
       const auto& one = diff_.causes[cause].cause;
       for (const auto& change : one.follows) by_package.emplace(change.name, cause);
-      if (one.kind >= CauseKind::package_added && one.kind <= CauseKind::package_moved) by_package[one.subject] = cause;
-      if (one.kind >= CauseKind::file_added && one.kind <= CauseKind::file_changed) by_file[one.subject] = cause;
+      if (one.kind >= CauseKind::package_added && one.kind <= CauseKind::package_moved)
+        by_package.insert_or_assign(one.subject, cause);
+      if (one.kind >= CauseKind::file_added && one.kind <= CauseKind::file_changed)
+        by_file.insert_or_assign(one.subject, cause);
       blame_stages(analysis.before, cause);
       blame_stages(analysis.after, cause);
     }
@@ -210,7 +215,7 @@ class Diffing {
     blame_inputs(new_graph_, analysis.after, by_package, by_file, first);
   }
 
-  void blame_stages(const Half& half, std::size_t cause) {
+  void blame_stages(const Half& half, CauseIndex cause) {
     if (!half.edges) return;
     for (auto stage : stages) {
       if (stage >= diff_.causes[cause].cause.stage) blame_step(half.edges->at(stage), cause);
@@ -218,10 +223,8 @@ class Diffing {
     blame_step(half.edges->lock, cause);
   }
 
-  using ByName = std::unordered_map<std::string, std::size_t>;
-
   void blame_inputs(const GraphIndex& graph, const Half& half, const ByName& by_package, const ByName& by_file,
-                    std::size_t otherwise) {
+                    CauseIndex otherwise) {
     if (!half.edges) return;
     auto cause_of = [&](const ByName& causes, const std::string& name) {
       auto found = causes.find(name);
@@ -270,8 +273,8 @@ class Diffing {
   }
 
   void group_causes() {
-    std::map<std::pair<Stage, std::vector<std::size_t>>, std::vector<std::size_t>> groups;
-    for (std::size_t i = 0; i < diff_.causes.size(); ++i) {
+    std::map<std::pair<Stage, std::vector<EnvironmentIndex>>, std::vector<CauseIndex>> groups;
+    for (auto i : diff_.causes.indices()) {
       groups[{diff_.causes[i].cause.stage, diff_.causes[i].environments}].push_back(i);
     }
     for (auto& [place, causes] : groups)
@@ -282,7 +285,7 @@ class Diffing {
     });
   }
 
-  std::vector<Consequence> consequences(Stage first, const std::vector<std::size_t>& environments) const {
+  std::vector<Consequence> consequences(Stage first, const std::vector<EnvironmentIndex>& environments) const {
     std::vector<Consequence> all;
     for (auto stage : stages) {
       if (stage < first) continue;
@@ -292,7 +295,7 @@ class Diffing {
     return all;
   }
 
-  Consequence consequence_at(Stage stage, const std::vector<std::size_t>& environments) const {
+  Consequence consequence_at(Stage stage, const std::vector<EnvironmentIndex>& environments) const {
     Consequence result{stage, {}, 0, {}, {}};
     std::set<StepKey> keys;
     for (auto index : environments) {
@@ -316,9 +319,9 @@ class Diffing {
   std::vector<char> old_differs_;  // of each edge
   std::vector<char> new_differs_;
   GraphDiff diff_;
-  std::vector<Analysis> analyses_;                   // one per environment of diff_
-  std::vector<std::vector<std::size_t>> causes_of_;  // of each analysis
-  std::unordered_map<const graph::Edge*, std::set<std::size_t>> blamed_;
+  IndexedVector<EnvironmentChange, Analysis> analyses_;
+  IndexedVector<EnvironmentChange, std::vector<CauseIndex>> causes_of_;
+  std::unordered_map<const graph::Edge*, std::set<CauseIndex>> blamed_;
 };
 
 }  // namespace

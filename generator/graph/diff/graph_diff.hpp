@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/index.hpp"
 #include "generator/graph/diff/cause.hpp"
 #include "generator/graph/diff/side.hpp"
 #include "store/identifiers.hpp"
@@ -25,12 +26,14 @@ struct EnvironmentChange {
   std::optional<EnvironmentId> after;
 };
 std::string_view text(EnvironmentChange::State state) noexcept;
+using EnvironmentIndex = Index<EnvironmentChange>;
 
 /// A cause, and where it has an effect.
 struct RootCause {
   Cause cause;
-  std::vector<std::size_t> environments;  // indexes of GraphDiff::environments, ascending
+  std::vector<EnvironmentIndex> environments;  // ascending
 };
+using CauseIndex = Index<RootCause>;
 
 /// A composed step (an installation, a set-up, an environment) that changes because of a group's causes.
 struct Consequence {
@@ -43,7 +46,7 @@ struct Consequence {
 
 /// Causes that change the same steps: told together, with what follows from all of them.
 struct CauseGroup {
-  std::vector<std::size_t> causes;        // indexes of GraphDiff::causes, ascending
+  std::vector<CauseIndex> causes;         // ascending
   std::vector<Consequence> consequences;  // in the order in which one leads to the next
 };
 
@@ -51,7 +54,7 @@ struct StepChange {
   enum class State { added, removed };
   State state = State::added;
   const graph::Edge* edge = nullptr;  // of the side that has it
-  std::vector<std::size_t> causes;    // indexes of GraphDiff::causes, ascending
+  std::vector<CauseIndex> causes;     // ascending
 };
 
 struct GraphDiff {
@@ -60,11 +63,11 @@ struct GraphDiff {
   std::size_t steps_before = 0;
   std::size_t steps_after = 0;
   std::size_t steps_same = 0;
-  std::vector<EnvironmentChange> environments;
-  std::vector<RootCause> causes;   // what is no cause of its own (CauseKind::dependencies) stands among them
-  std::vector<CauseGroup> groups;  // in the order of their first effect
-  std::vector<StepChange> steps;   // what is new, then what is gone, each in the graph's order
-  bool outlined = false;           // some causes come from graphs alone, without locks
+  IndexedVector<EnvironmentChange> environments;
+  IndexedVector<RootCause> causes;  // what is no cause of its own (CauseKind::dependencies) stands among them
+  std::vector<CauseGroup> groups;   // in the order of their first effect
+  std::vector<StepChange> steps;    // what is new, then what is gone, each in the graph's order
+  bool outlined = false;            // some causes come from graphs alone, without locks
   std::vector<std::string> notes;
 
   bool same() const noexcept;

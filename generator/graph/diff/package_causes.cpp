@@ -18,7 +18,7 @@ namespace karapace::diff {
 namespace {
 
 // A package of one side: in the base, on top of it, or (an upgrade) in both.
-struct Places {
+struct OneSide {
   const lock::LockedPackage* base = nullptr;
   const lock::LockedPackage* top = nullptr;
   const lock::LockedPackage& final() const { return top != nullptr ? *top : *base; }
@@ -26,8 +26,8 @@ struct Places {
 };
 
 struct Both {
-  Places before;
-  Places after;
+  OneSide before;
+  OneSide after;
 };
 
 bool same_content(const lock::LockedPackage* a, const lock::LockedPackage* b) {

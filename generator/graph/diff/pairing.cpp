@@ -9,11 +9,19 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "base/index.hpp"
+
 namespace karapace::diff {
 
 namespace {
 
 using States = std::vector<EnvironmentState>;
+
+// Which side an index is of.
+struct Before;
+struct After;
+template <class Side, class Other>
+using Partners = IndexedVector<Side, std::optional<Index<Other>>>;
 
 // Names that more environments than this have tell little about which one is which, and comparing them costs much.
 constexpr std::size_t rare = 32;
@@ -28,7 +36,7 @@ class Pairing {
 
   std::vector<EnvironmentPair> run() {
     if (before_.environments.size() == 1 && after_.environments.size() == 1) {
-      join(0, 0);
+      join(Index<Before>(0), Index<After>(0));
     } else {
       join_equal([](const EnvironmentState& state) { return state.place; });
       join_equal([](const EnvironmentState& state) { return state.name; });
@@ -39,23 +47,22 @@ class Pairing {
   }
 
  private:
-  void join(std::size_t old, std::size_t now) {
+  void join(Index<Before> old, Index<After> now) {
     partner_of_old_[old] = now;
     partner_of_new_[now] = old;
   }
 
   /// The positions of those without a partner, by what `property` gives for them; what is shared by two is left out.
-  template <class Property>
-  static std::map<std::string, std::size_t> unique(const States& states,
-                                                   const std::vector<std::optional<std::size_t>>& partners,
+  template <class Side, class Other, class Property>
+  static std::map<std::string, Index<Side>> unique(const States& states, const Partners<Side, Other>& partners,
                                                    Property property) {
-    std::map<std::string, std::size_t> found;
+    std::map<std::string, Index<Side>> found;
     std::map<std::string, std::size_t> count;
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      auto value = property(states[i]);
+    for (auto i : partners.indices()) {
+      auto value = property(states[i.value()]);
       if (value.empty() || partners[i]) continue;
       ++count[value];
-      found[value] = i;
+      found.insert_or_assign(value, i);
     }
     std::erase_if(found, [&](const auto& entry) { return count[entry.first] > 1; });
     return found;
@@ -76,15 +83,16 @@ class Pairing {
            std::all_of(after_.environments.begin(), after_.environments.end(), named);
   }
 
-  using Places =
-      std::unordered_map<std::string_view, std::vector<std::size_t>>;  // package name -> environments with it
+  template <class Side>
+  using ByPackage = std::unordered_map<std::string_view, std::vector<Index<Side>>>;  // the environments with it
 
-  static Places places(const IndexedSide& side, const std::vector<std::optional<std::size_t>>& partners) {
-    Places all;
+  template <class Side, class Other>
+  static ByPackage<Side> by_package(const IndexedSide& side, const Partners<Side, Other>& partners) {
+    ByPackage<Side> all;
     const auto& index = side.graph;
-    for (std::size_t i = 0; i < side.environments.size(); ++i) {
+    for (auto i : partners.indices()) {
       if (partners[i]) continue;
-      auto edges = index.environment(side.environments[i].step);
+      auto edges = index.environment(side.environments[i.value()].step);
       for (auto stage : {Stage::base, Stage::packages}) {
         const graph::Edge* install = edges.at(stage);
         if (install == nullptr) continue;
@@ -100,18 +108,18 @@ class Pairing {
   }
 
   void join_similar() {
-    auto other = std::async(std::launch::async, [&] { return places(before_, partner_of_old_); });
-    auto places_after = places(after_, partner_of_new_);
+    auto other = std::async(std::launch::async, [&] { return by_package(before_, partner_of_old_); });
+    auto after = by_package(after_, partner_of_new_);
     auto old = other.get();
-    std::map<std::pair<std::size_t, std::size_t>, std::size_t> shared;
-    for (const auto& [name, now] : places_after) {
+    std::map<std::pair<Index<Before>, Index<After>>, std::size_t> shared;
+    for (const auto& [name, now] : after) {
       auto found = old.find(name);
       if (found == old.end() || found->second.size() > rare || now.size() > rare) continue;
       for (auto a : found->second) {
         for (auto b : now) ++shared[{a, b}];
       }
     }
-    std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> order;
+    std::vector<std::tuple<std::size_t, Index<Before>, Index<After>>> order;
     for (const auto& [pair, count] : shared) order.emplace_back(~count, pair.first, pair.second);
     std::sort(order.begin(), order.end());
     for (const auto& [count, a, b] : order) {
@@ -121,20 +129,20 @@ class Pairing {
 
   std::vector<EnvironmentPair> pairs() const {
     std::vector<EnvironmentPair> all;
-    for (std::size_t i = 0; i < after_.environments.size(); ++i) {
-      auto partner = partner_of_new_[i];
-      all.push_back({partner ? &before_.environments[*partner] : nullptr, &after_.environments[i]});
+    for (auto now : partner_of_new_.indices()) {
+      auto old = partner_of_new_[now];
+      all.push_back({old ? &before_.environments[old->value()] : nullptr, &after_.environments[now.value()]});
     }
-    for (std::size_t i = 0; i < before_.environments.size(); ++i) {
-      if (!partner_of_old_[i]) all.push_back({&before_.environments[i], nullptr});
+    for (auto old : partner_of_old_.indices()) {
+      if (!partner_of_old_[old]) all.push_back({&before_.environments[old.value()], nullptr});
     }
     return all;
   }
 
   const IndexedSide& before_;
   const IndexedSide& after_;
-  std::vector<std::optional<std::size_t>> partner_of_old_;
-  std::vector<std::optional<std::size_t>> partner_of_new_;
+  Partners<Before, After> partner_of_old_;
+  Partners<After, Before> partner_of_new_;
 };
 
 }  // namespace

@@ -3,16 +3,12 @@
 
 #include <strings.h>
 
+#include "base/words.hpp"
+
 namespace karapace::resolve::deb {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 }  // namespace
 

@@ -15,27 +15,13 @@
 #include "base/file.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
+#include "generator/resolve/os_release.hpp"
 
 namespace karapace::resolve::deb {
 namespace {
 
 using resolve::Acquisition;
 using resolve::HostMirrors;
-
-std::string distribution_id() {
-  const auto text = read_file_if_exists("/etc/os-release");
-  if (!text) return {};
-  for (std::size_t at = 0; at < text->size();) {
-    const auto end = std::min(text->find('\n', at), text->size());
-    const std::string_view line = std::string_view(*text).substr(at, end - at);
-    at = end + 1;
-    if (!line.starts_with("ID=")) continue;
-    std::string id(line.substr(3));
-    std::erase_if(id, [](char c) { return c == '"' || c == '\''; });
-    return id;
-  }
-  return {};
-}
 
 /// Only what libcurl and apt both speak: no cdrom, tor or mirror+ methods.
 bool usable(std::string_view url) {
@@ -115,7 +101,7 @@ resolve::Acquisition host_acquisition() {
 }  // namespace
 
 resolve::HostMirrors host_sources() {
-  resolve::HostMirrors host{.distribution = distribution_id(), .mirrors = {}};
+  resolve::HostMirrors host{.distribution = resolve::host_distribution(), .mirrors = {}};
   if (!pkgInitConfig(*_config) || !pkgInitSystem(*_config, _system)) return {};
   host.mirrors.acquisition = host_acquisition();
   pkgSourceList sources;

@@ -3,19 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "base/words.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 
 namespace karapace::resolve::deb {
@@ -62,41 +60,15 @@ std::string reason(std::string_view status) {
   return "no valid signature was found";
 }
 
-struct Pipe {
-  Fd read;
-  Fd write;
-};
-
-Pipe make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw Error(errno_message("lock: cannot create a pipe", errno));
-  return {Fd(ends[0]), Fd(ends[1])};
-}
-
-/// Runs gpgv; its status lines come back. Its own chatter goes to /dev/null: the status lines say it better.
+/// Runs gpgv; its status lines come back. Its own chatter is dropped: the status lines say it better.
 std::string run_gpgv(std::vector<std::string> arguments, const std::filesystem::path& home) {
-  Pipe status = make_pipe();
-  posix_spawn_file_actions_t actions{};
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, status.write.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::vector<char*> pointers;
-  for (auto& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  std::string home_variable = "GNUPGHOME=" + home.string();
-  std::string path_variable = "PATH=/usr/local/bin:/usr/bin:/bin";
-  std::array<char*, 3> variables{home_variable.data(), path_variable.data(), nullptr};
-  pid_t child = 0;
-  const int error = posix_spawnp(&child, "gpgv", &actions, nullptr, pointers.data(), variables.data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw Error(errno_message("lock: cannot run gpgv (install the package gpgv)", error));
-  status.write.reset();
-  std::string lines = read_all(status.read.get(), "gpgv's status lines");
-  int exit_status = 0;
-  while (waitpid(child, &exit_status, 0) < 0 && errno == EINTR) {
-  }
-  return lines;
+  const ChildCommand command{
+      .argv = std::move(arguments),
+      .working_directory = {},
+      .variables = std::vector<std::string>{"GNUPGHOME=" + home.string(), "PATH=/usr/local/bin:/usr/bin:/bin"}};
+  auto ran = capture_child(command);
+  if (ran.status == 127) throw Error("lock: cannot run gpgv: install the package gpgv");
+  return std::move(ran.output);
 }
 
 constexpr std::string_view begin_public = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
@@ -143,24 +115,13 @@ std::string decoded_base64(std::string_view text, std::string_view what) {
   return bytes;
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
-    lines.push_back(line);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return lines;
-}
-
 /// The lines between BEGIN and END: headers up to the first empty line, base64, and "=" with a CRC-24 that newer
 /// standards ignore (the signature is what vouches for anything).
 std::string decoded_block(std::string_view block, std::string_view what) {
   std::string base64;
   bool in_headers = true;
-  for (const auto line : lines_of(block)) {
+  for (const auto whole : lines(block, EmptyLines::kept)) {
+    const auto line = whole.substr(0, whole.find_last_not_of(" \t\r") + 1);
     if (in_headers && (line.empty() || line.find(": ") == std::string_view::npos)) {
       in_headers = false;
       if (line.empty()) continue;
@@ -183,11 +144,7 @@ bool begins_with_public_key(std::string_view bytes) {
 
 std::vector<std::string> valid_signers(std::string_view status) {
   std::vector<Verdict> verdicts;
-  while (!status.empty()) {
-    const auto end = status.find('\n');
-    read_status_line(status.substr(0, end), verdicts);
-    status.remove_prefix(end == std::string_view::npos ? status.size() : end + 1);
-  }
+  for (const auto line : lines(status)) read_status_line(line, verdicts);
   std::vector<std::string> signers;
   for (const auto& verdict : verdicts) {
     if (verdict.good && !verdict.refused && !verdict.fingerprint.empty()) signers.push_back(verdict.fingerprint);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MirrorsConfiguration: `[mirrors]`, `[acquisition]` and `[keyrings]` of the user's config.toml.
+// The user's configuration, config.toml: what whoever uses this machine says for every project.
 //
 //   [mirrors]
 //   debian = ["http://mirror.invalid/debian"]           # best first; a single string will do
@@ -9,18 +9,24 @@
 //   retries = 5                                         # verify_host, timeout, check_valid_until, check_date
 //   [keyrings]
 //   debian = "/etc/site/archive.asc"                    # for an archive that a site signs itself; absolute
+//   [mounts]
+//   allowed = ["/data/shared", "~/datasets"]            # host directories that manifests may mount from
+//
+// Each reader looks at its own tables only: a mistake in what nobody asked for stops nobody.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "generator/resolve/mirrors.hpp"
 
 namespace karapace::resolve {
+
+/// $XDG_CONFIG_HOME/karapace/config.toml, else $HOME/.config/karapace/config.toml. The file need not exist.
+std::filesystem::path default_configuration_file();
 
 /// What the user said; absent is not said.
 struct AcquisitionChoice {
@@ -44,10 +50,12 @@ struct MirrorsConfiguration {
   std::map<std::string, std::filesystem::path> keyrings;
 };
 
-/// Strict: ManifestError `name:line:column: ...` for anything unknown or mistyped.
-MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::string_view name);
+/// Nothing is said without the file. Strict: ManifestError `file:line:column: ...` for anything unknown or mistyped,
+/// but in [mounts].
+MirrorsConfiguration read_mirrors_configuration(const std::filesystem::path& file);
 
-/// A base URL that apt and libcurl can both use (http, https, file), without a final slash; nothing when it is none.
-std::optional<std::string> normalised_url(std::string_view url);
+/// Which host directories manifests may mount from, outside their project: the user's choice, not the manifest's. Empty
+/// without the file. ManifestError `file:line:column: ...` when `[mounts]` is not as above.
+std::vector<std::filesystem::path> read_allowed_mounts(const std::filesystem::path& file);
 
 }  // namespace karapace::resolve

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/manifest/key_depth.hpp"
+#include "generator/manifest/toml.hpp"
+
+#include <cstddef>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::manifest {
 
 namespace {
 
 constexpr std::size_t most_dots = 256;
+
+struct KeyPosition {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
 
 /// The length of the string or comment that begins at `text`, 0 when none does. Strings that are not closed end where
 /// the library reports them.
@@ -28,8 +41,7 @@ std::size_t quoted_length(std::string_view text) {
   return text.size();
 }
 
-}  // namespace
-
+/// Where a line has more dots outside of strings and comments than any sensible line has; nothing when none has.
 std::optional<KeyPosition> find_too_deep_key(std::string_view text) {
   KeyPosition position;
   std::size_t dots = 0;
@@ -48,6 +60,19 @@ std::optional<KeyPosition> find_too_deep_key(std::string_view text) {
     ++i;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+toml::table parse_toml(std::string_view text, std::string_view name) {
+  if (auto deep = find_too_deep_key(text)) {
+    throw ManifestError(fmt::format("{}:{}:{}: a key has too many parts", name, deep->line, deep->column));
+  }
+  auto parsed = toml::parse(text, name);
+  if (parsed) return std::move(parsed).table();
+  const auto& error = parsed.error();
+  const auto& at = error.source().begin;
+  throw ManifestError(fmt::format("{}:{}:{}: not TOML: {}", name, at.line, at.column, printable(error.description())));
 }
 
 }  // namespace karapace::manifest

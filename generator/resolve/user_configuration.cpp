@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/resolve/mirrors_configuration.hpp"
+#include "generator/resolve/user_configuration.hpp"
 
-#include <array>
-#include <limits>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/manifest/toml.hpp"
 
 namespace karapace::resolve {
@@ -14,7 +14,9 @@ namespace {
 
 class Reader {
  public:
-  explicit Reader(std::string_view name) : name_(name) {}
+  explicit Reader(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const noexcept { return name_; }
 
   [[noreturn]] void refuse(const toml::source_region& where, std::string_view message) const {
     throw ManifestError(fmt::format("{}:{}:{}: {}", name_, where.begin.line, where.begin.column, message));
@@ -54,7 +56,7 @@ class Reader {
   }
 
  private:
-  std::string_view name_;
+  std::string name_;  // the file's
 };
 
 std::vector<std::string> urls_from(const Reader& reader, const toml::node& node, std::string_view archive) {
@@ -112,6 +114,20 @@ std::filesystem::path keyring_from(const Reader& reader, const toml::node& node,
   return path;
 }
 
+std::filesystem::path allowed_path(const Reader& reader, const toml::node& node) {
+  const auto text = node.value<std::string>();
+  if (!text) reader.refuse(node.source(), "mounts.allowed must be an array of paths");
+  const char* home = std::getenv("HOME");
+  if (text->starts_with("~/") && home != nullptr) return std::filesystem::path(home) / text->substr(2);
+  if (!text->starts_with('/')) reader.refuse(node.source(), "paths in mounts.allowed must begin with / or ~/");
+  return *text;
+}
+
+std::string absolute_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value == '/' ? value : "";
+}
+
 template <class Value>
 void override_with(Value& value, const std::optional<Value>& said) {
   if (said) value = *said;
@@ -132,12 +148,19 @@ void AcquisitionChoice::apply(Acquisition& acquisition) const {
   override_with(acquisition.check_date, check_date);
 }
 
-MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::string_view name) {
-  const Reader reader(name);
-  const toml::parse_result result = toml::parse(text, name);
-  if (!result) reader.refuse(result.error().source(), result.error().description());
+std::filesystem::path default_configuration_file() {
+  std::filesystem::path directory = absolute_variable("XDG_CONFIG_HOME");
+  if (directory.empty()) directory = std::filesystem::path(absolute_variable("HOME")) / ".config";
+  return directory / "karapace" / "config.toml";
+}
+
+MirrorsConfiguration read_mirrors_configuration(const std::filesystem::path& file) {
+  const auto text = read_file_if_exists(file);
+  if (!text) return {};
+  const Reader reader(file.string());
+  const auto tables = manifest::parse_toml(*text, reader.name());
   MirrorsConfiguration configuration;
-  for (const auto& [key, node] : result.table()) {
+  for (const auto& [key, node] : tables) {
     if (key == "mirrors") {
       for (const auto& [archive, urls] : reader.table(node, "mirrors")) {
         configuration.mirrors.emplace(archive.str(), urls_from(reader, urls, archive.str()));
@@ -149,27 +172,31 @@ MirrorsConfiguration parse_mirrors_configuration(std::string_view text, std::str
         configuration.keyrings.emplace(archive.str(), keyring_from(reader, path, archive.str()));
       }
     } else if (key == "mounts") {
-      continue;  // which host directories manifests may mount: cli/mount_allowance.cpp reads it
+      continue;  // see read_allowed_mounts
     } else {
-      reader.refuse(key.source(),
-                    fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings] and [mirrors]", key.str()));
+      reader.refuse(
+          key.source(),
+          fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings], [mirrors] and [mounts]", key.str()));
     }
   }
   return configuration;
 }
 
-std::optional<std::string> normalised_url(std::string_view url) {
-  for (const char c : url) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '[' || c == ']' || c == 0x7f) return std::nullopt;
+std::vector<std::filesystem::path> read_allowed_mounts(const std::filesystem::path& file) {
+  const auto text = read_file_if_exists(file);
+  if (!text) return {};
+  const Reader reader(file.string());
+  const auto tables = manifest::parse_toml(*text, reader.name());
+  const auto* mounts = tables.get("mounts");
+  if (mounts == nullptr) return {};
+  if (!mounts->is_table()) reader.refuse(mounts->source(), "[mounts] must be a table");
+  std::vector<std::filesystem::path> allowed;
+  for (const auto& [key, value] : *mounts->as_table()) {
+    if (key.str() != "allowed") reader.refuse(value.source(), fmt::format("unknown key mounts.{}", key.str()));
+    if (!value.is_array()) reader.refuse(value.source(), "mounts.allowed must be an array of paths");
+    for (const auto& node : *value.as_array()) allowed.push_back(allowed_path(reader, node));
   }
-  while (url.ends_with('/')) url.remove_suffix(1);
-  for (const std::string_view scheme : {"http://", "https://", "file:///"}) {
-    if (url.size() > scheme.size() && url.starts_with(scheme)) return std::string(url);
-  }
-  if (url.starts_with("file:/") && !url.starts_with("file://") && url.size() > 6) {
-    return "file://" + std::string(url.substr(5));
-  }
-  return std::nullopt;
+  return allowed;
 }
 
 }  // namespace karapace::resolve

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proof/file_comparison.hpp"
+#include "proof/comparison.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "base/words.hpp"
 #include "store/listing_comparison.hpp"
 
 namespace karapace::proof {
@@ -18,19 +20,14 @@ namespace {
 
 using store::Entry;
 
+std::optional<StepOutput> output_of(const Outputs& outputs, const StepKey& step) {
+  auto found = outputs.find(step);
+  return found == outputs.end() ? std::nullopt : std::optional(found->second);
+}
+
 constexpr std::uint64_t largest_shown = std::uint64_t{1} << 20;
 constexpr std::size_t most_lines = 5;      // of each side
 constexpr std::size_t longest_line = 160;  // bytes
-
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 /// No NUL and few control characters: what a terminal can show.
 bool is_text(std::string_view bytes) {
@@ -124,9 +121,39 @@ FileDifference described(const LayerSide& first, const LayerSide& second, const 
 
 }  // namespace
 
+RecordComparison compare(const graph::Graph& graph, const Outputs& first, const Outputs& second) {
+  RecordComparison result;
+  result.steps = graph.edges.size();
+  std::set<StepKey> different;
+  for (const auto& edge : graph.edges) {
+    const auto& inputs = edge.step.inputs;
+    bool reads_another =
+        std::any_of(inputs.begin(), inputs.end(), [&](const StepKey& key) { return different.contains(key); });
+    auto here = output_of(first, edge.key);
+    auto there = output_of(second, edge.key);
+    bool is_same = here == there && !(reads_another && edge.step.kind == StepKind::environment);
+    if (is_same) {
+      ++result.same;
+      continue;
+    }
+    different.insert(edge.key);
+    if (reads_another) {
+      result.consequences.push_back(edge.key);
+    } else {
+      result.causes.push_back({edge.key, here, there});
+    }
+  }
+  return result;
+}
+
+const LayerId* layer_of(const std::optional<StepOutput>& output) noexcept {
+  const auto* layer = output ? std::get_if<LayerOutput>(&*output) : nullptr;
+  return layer ? &layer->layer : nullptr;
+}
+
 std::vector<std::string> differing_lines(const std::string& first, const std::string& second) {
-  auto one = lines_of(first);
-  auto other = lines_of(second);
+  auto one = lines(first, EmptyLines::kept);
+  auto other = lines(second, EmptyLines::kept);
   auto begin =
       static_cast<std::size_t>(std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first - one.begin());
   auto one_end = one.size();

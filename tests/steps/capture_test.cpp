@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the canonical rules leave out of a layer, and what they never touch. The upper directory is made by hand, as an
+// overlay would have left it.
+#include "runtime/steps/capture.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
+#include "store/identifiers.hpp"
+#include "store/listing.hpp"
+#include "store/store.hpp"
+
+namespace karapace::steps {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t epoch = 1'700'000'000;
+
+class Capturing : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "karapace-capture-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    path_ = name;
+    store_ = store::Store::open(path_ / "store", store::Store::Access::create);
+    fs::create_directory(upper());
+    fs::create_directory(path_ / "tree");
+  }
+  void TearDown() override { remove_tree(path_); }
+
+  fs::path upper() const { return path_ / "upper"; }
+
+  /// A layer below the commands, of files with these contents.
+  LayerId base(const std::map<std::string, std::string>& files) {
+    const trees::LayerStack nothing(*store_, {});
+    trees::Composition tree(nothing);
+    for (const auto& [path, content] : files) tree.put_file(path, content, 5);
+    auto staging = store_->stage();
+    fs::create_directory(staging.path() / "tree");
+    tree.write(staging.path() / "tree");
+    tree.write_directory_times(staging.path() / "tree");
+    return store_->add_layer(staging.path() / "tree", tree.listing(), staging);
+  }
+
+  void make(const std::string& path, const std::string& content, mode_t mode = 0644) const {
+    fs::create_directories((upper() / path).parent_path());
+    write_file_atomically(upper() / path, content, Durable::no);
+    ::chmod((upper() / path).c_str(), mode);
+  }
+  void remove(const std::string& path) const {
+    fs::create_directories((upper() / path).parent_path());
+    ASSERT_EQ(::mknod((upper() / path).c_str(), S_IFCHR, 0), 0);
+  }
+
+  /// The layer that the commands' changes make above these.
+  store::Listing captured(const std::vector<LayerId>& below, const std::map<std::string, std::string>& composed = {}) {
+    const trees::LayerStack lower(*store_, below);
+    trees::Composition tree(lower);
+    for (const auto& [path, content] : composed) tree.put_file(path, content, 5);
+    tree.write(path_ / "tree");
+    capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch});
+    return tree.listing();
+  }
+
+  static std::string content_of(const store::Listing& listing, const std::string& path) {
+    const auto* entry = listing.find(path);
+    if (entry == nullptr) return "(none)";
+    return entry->type == store::EntryType::regular ? entry->content.hex() : "(no file)";
+  }
+  static std::string hash(std::string_view text) { return blake3(text).hex(); }
+  static bool is_whiteout(const store::Listing& listing, const std::string& path) {
+    const auto* entry = listing.find(path);
+    return entry != nullptr && entry->type == store::EntryType::whiteout;
+  }
+
+  fs::path path_;
+  std::optional<store::Store> store_;
+};
+
+TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
+  const auto below = base({{"etc/passwd-", "of the base"}, {"etc/group", "group"}});
+  make("etc/passwd-", "of the commands");
+  make("etc/ssh/ssh_host_ed25519_key", "secret");
+  make("etc/motd", "hello");
+  const auto layer = captured({below});
+  EXPECT_EQ(layer.find("etc/passwd-"), nullptr);
+  EXPECT_EQ(layer.find("etc/ssh/ssh_host_ed25519_key"), nullptr);
+  EXPECT_EQ(content_of(layer, "etc/motd"), hash("hello"));
+}
+
+TEST_F(Capturing, ARemovalIsARemovalAlsoWhereARuleWouldLeaveOut) {
+  const auto below =
+      base({{"etc/ssh/ssh_host_rsa_key", "of the base"}, {"etc/passwd-", "old"}, {"var/cache/man/de/index.db", "x"}});
+  for (const char* path : {"etc/ssh/ssh_host_rsa_key", "etc/passwd-", "var/cache/man/de/index.db"}) remove(path);
+  const auto layer = captured({below});
+  EXPECT_TRUE(is_whiteout(layer, "etc/ssh/ssh_host_rsa_key"));
+  EXPECT_TRUE(is_whiteout(layer, "etc/passwd-"));
+  EXPECT_TRUE(is_whiteout(layer, "var/cache/man/de/index.db"));
+}
+
+TEST_F(Capturing, ADirectoryThatIsMadeAnewHidesWhatWasInItAndHasNothingNew) {
+  const auto below = base({{"var/cache/man/de/index.db", "x"}});
+  make("var/cache/man/de/new.db", "y");
+  ASSERT_EQ(::setxattr((upper() / "var/cache/man/de").c_str(), "user.overlay.opaque", "y", 1, 0), 0);
+  const auto layer = captured({below});
+  EXPECT_TRUE(is_whiteout(layer, "var/cache/man/de"));
+  EXPECT_EQ(layer.find("var/cache/man/de/new.db"), nullptr);
+}
+
+TEST_F(Capturing, WhatIsShippedKeepsItsContentWhenItsOwnerOrModeChanges) {
+  const auto below = base({{"var/log/below", "of the base"}, {"var/cache/man/below", "of the base"}});
+  for (const char* path : {"var/log/below", "var/cache/man/below"}) make(path, "of the base", 0600);
+  make("var/log/here", "of a package", 0600);
+  make("var/log/made", "made", 0640);
+  const auto layer = captured({below}, {{"var/log/here", "of a package"}});
+  EXPECT_EQ(content_of(layer, "var/log/below"), hash("of the base"));
+  EXPECT_EQ(content_of(layer, "var/cache/man/below"), hash("of the base"));
+  EXPECT_EQ(content_of(layer, "var/log/here"), hash("of a package"));
+  EXPECT_EQ(content_of(layer, "var/log/made"), hash(""));
+  EXPECT_EQ(layer.find("var/log/made")->mode, 0640u);
+  for (const char* path : {"var/log/below", "var/cache/man/below", "var/log/here"})
+    EXPECT_EQ(layer.find(path)->mode, 0600u) << path;
+}
+
+TEST_F(Capturing, AChangeThatIsLeftOutDoesNotTakeAPackagesFileAlong) {
+  make("var/cache/man/index", "changed");
+  const auto layer = captured({}, {{"var/cache/man/index", "shipped"}});
+  EXPECT_EQ(content_of(layer, "var/cache/man/index"), hash("shipped"));
+  EXPECT_EQ(read_file(path_ / "tree/var/cache/man/index"), "shipped");
+}
+
+TEST_F(Capturing, ARuleEmptiesAFileAndNotItsOtherNames) {
+  make("usr/share/data", "data");
+  fs::create_directories(upper() / "var/log");
+  fs::create_hard_link(upper() / "usr/share/data", upper() / "var/log/data");
+  const auto layer = captured({});
+  EXPECT_EQ(content_of(layer, "usr/share/data"), hash("data"));
+  EXPECT_EQ(content_of(layer, "var/log/data"), hash(""));
+  EXPECT_EQ(read_file(path_ / "tree/usr/share/data"), "data");
+  EXPECT_EQ(read_file(path_ / "tree/var/log/data"), "");
+}
+
+}  // namespace
+}  // namespace karapace::steps
