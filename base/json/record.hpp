@@ -196,7 +196,7 @@ struct OptionalMember {
     const auto& value = std::invoke(place, record);
     if (value == std::remove_cvref_t<decltype(value)>{}) return;
     json.plain_name(name);
-    codec.write(json, held(value));
+    write_held(json, value);
   }
   template <class Record>
   auto reading(JsonReader& json, Record& record) const {
@@ -205,12 +205,12 @@ struct OptionalMember {
 
  private:
   template <class T>
-  static const T& held(const T& value) {
-    return value;
+  void write_held(JsonWriter& json, const T& value) const {
+    codec.write(json, value);
   }
   template <class T>
-  static const T& held(const std::optional<T>& value) {
-    return *value;
+  void write_held(JsonWriter& json, const std::optional<T>& value) const {
+    if (value) codec.write(json, *value);
   }
   template <class T>
   static T& room(T& value) {
