@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/json/record.hpp"
+#include "base/words.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
@@ -75,12 +76,12 @@ Complaint judge_image(std::string_view word) {
 }
 
 Complaint judge_command(std::string_view word) {
-  if (manifest::trimmed(word).empty()) return "is an empty command";
+  if (trimmed(word).empty()) return "is an empty command";
   return manifest::judge_text(word);
 }
 
 Complaint judge_label(std::string_view word) {
-  if (word.empty() || manifest::trimmed(word) != word) return "is empty or has space around it";
+  if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
   return manifest::judge_line(word);
 }
 

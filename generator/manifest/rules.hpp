@@ -34,7 +34,6 @@ Complaint judge_suite(std::string_view word);
 /// No NUL, which no string inside Linux can hold.
 Complaint judge_text(std::string_view word);
 
-using karapace::trimmed;
 /// "0644": three or four octal digits.
 std::optional<unsigned> mode_from(std::string_view text) noexcept;
 /// Four octal digits.
