@@ -72,7 +72,7 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
   sigaddset(&defaults, SIGINT);
   sigaddset(&defaults, SIGQUIT);
   ::posix_spawnattr_setsigdefault(&attributes, &defaults);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  if (command.interrupts == Interrupts::for_child) ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
   error = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(),
                          command.variables ? variables.data() : environ);
@@ -103,7 +103,8 @@ int run(const ChildCommand& command, FileActions& actions) {
   if (!command.working_directory.empty()) {
     ::posix_spawn_file_actions_addchdir_np(actions.get(), command.working_directory.c_str());
   }
-  IgnoredInterrupts ignored;
+  std::optional<IgnoredInterrupts> ignored;
+  if (command.interrupts == Interrupts::for_child) ignored.emplace();
   int error = 0;
   pid_t pid = start(command, actions, error);
   if (error == ENOENT) return 127;

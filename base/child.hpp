@@ -17,12 +17,18 @@ enum class ChildOutput {
   discard,
 };
 
+enum class Interrupts {
+  for_child,  // SIGINT and SIGQUIT of the terminal are its affair; we wait for what it makes of them
+  for_both,   // they end us, too, or neither where they are ignored
+};
+
 struct ChildCommand {
   std::vector<std::string> argv;            // argv[0] is looked up in PATH unless it has a slash
   std::filesystem::path working_directory;  // empty: ours
   ChildOutput output = ChildOutput::inherit;
   std::optional<std::vector<std::string>> variables = std::nullopt;  // NAME=VALUE, all that it has; else ours
   std::optional<std::chrono::milliseconds> patience = std::nullopt;  // then it is killed
+  Interrupts interrupts = Interrupts::for_child;
 };
 
 /// The status of one that was killed because it took longer than that; timeout(1) has the same.

@@ -57,8 +57,20 @@ std::optional<List> usable_list(const fs::path& directory) {
   }
 }
 
+std::string name_for(const fs::path& build_directory, std::string_view graph) {
+  return blake3((build_directory / graph).native()).hex();
+}
+
+/// Not so of what an earlier release left, which named it by the build directory alone.
+bool is_named_by(const fs::path& directory, const List& list) {
+  const auto name = directory.filename();
+  return name == name_for(list.build_directory, "build.ninja") || name == name_for(list.build_directory, "steps.cmake");
+}
+
 /// Nothing to go by: a gen that was killed leaves none, and its directory may never have had a graph.
-bool is_lost(const std::optional<List>& list) { return !list || is_gone(list->build_directory); }
+bool is_lost(const fs::path& directory, const std::optional<List>& list) {
+  return !list || is_gone(list->build_directory) || !is_named_by(directory, *list);
+}
 
 bool is_left_long_ago(const fs::path& path) {
   struct stat status{};
@@ -81,7 +93,7 @@ std::vector<std::string> dead_files_in(const fs::path& directory, const std::set
 
 GraphFiles::GraphFiles(const Store& store, const fs::path& build_directory, std::string_view graph)
     : build_directory_(fs::canonical(build_directory)),
-      path_(graphs_path(store) / blake3((build_directory_ / graph).native()).hex()),
+      path_(graphs_path(store) / name_for(build_directory_, graph)),
       lock_(FileLock::acquire(lock_path(store, path_.filename()), LOCK_SH)) {
   make_directory_if_missing(graphs_path(store));
   make_directory_if_missing(path_);
@@ -139,7 +151,7 @@ std::optional<FileLock> lock_graph_files(const Store& store, const std::string& 
 void note_whether_lost(const Store& store, const std::string& directory) {
   const auto path = graphs_path(store) / directory;
   const auto mark = path / lost_name;
-  if (!is_lost(usable_list(path))) {
+  if (!is_lost(path, usable_list(path))) {
     ::unlink(mark.c_str());
   } else if (::access(mark.c_str(), F_OK) != 0) {
     write_file_atomically(mark, "", Durable::no);
@@ -149,7 +161,7 @@ void note_whether_lost(const Store& store, const std::string& directory) {
 std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory) {
   const auto path = graphs_path(store) / directory;
   const auto list = usable_list(path);
-  if (!is_lost(list)) return dead_files_in(path, list->names);
+  if (!is_lost(path, list)) return dead_files_in(path, list->names);
   return is_left_long_ago(path / lost_name) ? std::vector{directory} : std::vector<std::string>();
 }
 

@@ -114,9 +114,9 @@ void refuse_links(const std::filesystem::path& root) {
   for (const char* name : later_directories) check(name);
 }
 
-/// Without one of these gc would take what is needed for garbage.
+/// Without some of these gc would take what is needed for garbage.
 void require_parts(const std::filesystem::path& root) {
-  for (const char* name : {"blobs", "layers", "steps", "environments", "roots", "instances"}) {
+  for (const char* name : directories) {
     if (::access((root / name).c_str(), F_OK) == 0 || errno != ENOENT) continue;
     throw StoreError(
         fmt::format("the store {0} has lost its directory \"{1}\": bring that back from a backup; if nothing in it is "
@@ -125,9 +125,11 @@ void require_parts(const std::filesystem::path& root) {
   }
 }
 
-bool has_all_parts(const std::filesystem::path& root) {
-  return std::all_of(directories.begin(), directories.end(),
-                     [&](const char* name) { return std::filesystem::is_directory(root / name); });
+/// No directory of somebody else has so many of these names.
+bool has_most_parts(const std::filesystem::path& root) {
+  return 2 * std::count_if(directories.begin(), directories.end(),
+                           [&](const char* name) { return std::filesystem::is_directory(root / name); }) >
+         static_cast<std::ptrdiff_t>(directories.size());
 }
 
 /// A directory that holds anything but the parts of a store is somebody's, not ours.
@@ -137,7 +139,7 @@ void refuse_foreign(const std::filesystem::path& root) {
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
     if (read_version(root)) return;  // another process has just finished it, and begun to use it
-    if (has_all_parts(root)) {
+    if (has_most_parts(root)) {
       throw StoreError(
           fmt::format("the store {} has lost its file \"version\": write the line \"karapace store {}\" into it, or "
                       "choose another store with --store",

@@ -62,7 +62,12 @@ struct ParametersCodec {
     json.close('}');
   }
   static void read(JsonReader& json, std::vector<Parameter>& parameters) {
-    json.map([&](std::string name, std::size_t) { parameters.push_back({std::move(name), json.string()}); });
+    json.map([&](std::string name, std::size_t at) {
+      const auto is_same = [&](const Parameter& other) { return other.name == name; };
+      if (std::any_of(parameters.begin(), parameters.end(), is_same))
+        json.fail_at(at, fmt::format("\"{}\" appears twice", name));
+      parameters.push_back({std::move(name), json.string()});
+    });
   }
 };
 

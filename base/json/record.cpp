@@ -33,7 +33,11 @@ void EscapedCodec::read(JsonReader& json, std::string& bytes) {
 }
 
 void EscapedCodec::read(JsonReader& json, std::map<std::string, std::string>& values) {
-  json.map([&](const std::string& name, std::size_t at) { read(json, values[unescaped_at(json, at, name)]); });
+  json.map([&](const std::string& name, std::size_t at) {
+    const auto [value, is_new] = values.try_emplace(unescaped_at(json, at, name));
+    if (!is_new) json.fail_at(at, fmt::format("\"{}\" appears twice", name));
+    read(json, value->second);
+  });
 }
 
 void PlainCodec::write(JsonWriter& json, const std::filesystem::path& path) {

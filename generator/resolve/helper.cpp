@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/helper.hpp"
 
-#include <csignal>
 #include <vector>
 
 #include <fmt/format.h>
@@ -40,11 +39,12 @@ std::string ask_helper(std::string_view verb, std::string_view request) {
                     "build Karapace again",
                     helper_name));
   }
-  const ChildCommand command{
-      .argv = {program->string(), std::string(verb)}, .working_directory = {}, .variables = helper_environment()};
+  const ChildCommand command{.argv = {program->string(), std::string(verb)},
+                             .working_directory = {},
+                             .variables = helper_environment(),
+                             .interrupts = Interrupts::for_both};
   auto answer = capture_child(command, request, ChildErrors::inherited);
   throw_if_error(answer.output);
-  if (answer.status == 128 + SIGINT) ::raise(SIGINT);  // Ctrl-C, which was meant for both
   if (answer.status > 128)
     throw Error(fmt::format("lock: {} was ended by signal {}", helper_name, answer.status - 128));
   if (answer.status != 0) throw Error(fmt::format("lock: {} failed with exit status {}", helper_name, answer.status));

@@ -53,16 +53,24 @@ std::string host_stamp() {
   return stamp;
 }
 
-/// The host's answer, from the cache when its stamp still holds. The cache is an economy: a damaged one is replaced.
+/// What was asked before, when its stamp still holds. It is an economy: a damaged one, or one of another release, is
+/// replaced.
+std::optional<HostMirrors> kept_mirrors(const std::filesystem::path& file, const std::string& stamp) {
+  const auto text = read_file_if_exists(file);
+  if (!text) return std::nullopt;
+  try {
+    const auto kept = nlohmann::json::parse(*text);
+    if (kept.at("stamp") != stamp) return std::nullopt;
+    return parse_host_mirrors(kept.at("answer").dump());
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
 HostMirrors host_mirrors(const std::filesystem::path& cache) {
   const std::string stamp = host_stamp();
   const auto file = cache / "host-mirrors.json";
-  if (const auto text = read_file_if_exists(file)) {
-    const auto cached = nlohmann::json::parse(*text, nullptr, false);
-    if (cached.is_object() && cached.value("stamp", "") == stamp) {
-      return parse_host_mirrors(cached.value("answer", nlohmann::json::object()).dump());
-    }
-  }
+  if (auto kept = kept_mirrors(file, stamp)) return *std::move(kept);
   const std::string answer = ask_helper("mirrors", "");
   HostMirrors host = parse_host_mirrors(answer);
   std::filesystem::create_directories(cache);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -54,6 +55,7 @@ class Capture {
 
   void merge(const store::Entry& listed, const store::Listing& listing) {
     if (listed.path.empty()) return;
+    if (is_in_what_was_left_out(listed.path)) return;
     if (listed.type == store::EntryType::whiteout) return hide(listed.path);
     trees::Node node;
     const auto& first = listed.type == store::EntryType::hardlink ? listed.target : listed.path;
@@ -76,15 +78,22 @@ class Capture {
       const auto* above = tree_.find(path.substr(0, slash));
       if (above && (above->entry.opaque || above->entry.type != store::EntryType::directory)) return nullptr;
     }
-    const auto* below = lower_.find(path);
-    return below && below->type == store::EntryType::hardlink ? lower_.find(below->target) : below;
+    return lower_.find(path);
+  }
+
+  /// A further name is as much of a file as the first one.
+  static bool is_of_one_type(const store::Entry& a, const store::Entry& b) {
+    auto type = [](const store::Entry& entry) {
+      return entry.type == store::EntryType::hardlink ? store::EntryType::regular : entry.type;
+    };
+    return type(a) == type(b);
   }
 
   /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
   const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
     const auto* rule = rule_for(entry.path);
     const auto* before = rule ? shipped(entry.path) : nullptr;
-    if (!before || before->type != entry.type) return rule;
+    if (!before || !is_of_one_type(*before, entry)) return rule;
     if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
     const bool is_same = entry.type == store::EntryType::regular && before->content == entry.content;
     return is_same ? nullptr : rule;
@@ -93,7 +102,15 @@ class Capture {
   /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
   void leave_out(const store::Entry& entry) {
     const auto* before = shipped(entry.path);
-    if (before && (entry.opaque || before->type != entry.type)) hide(entry.path);
+    if (before && (entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
+    if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);
+  }
+
+  bool is_in_what_was_left_out(const std::string& path) const {
+    if (left_out_.empty()) return false;
+    for (auto slash = path.rfind('/'); slash != path.npos && slash > 0; slash = path.rfind('/', slash - 1))
+      if (left_out_.contains(path.substr(0, slash))) return true;
+    return false;
   }
 
   // With a single id an ACL can only name that one, so none is kept in any mode: layers must not differ by it.
@@ -179,6 +196,7 @@ class Capture {
   const trees::LayerStack& lower_;
   CaptureTimes times_;
   std::unordered_map<std::string, std::uint64_t> groups_;
+  std::unordered_set<std::string> left_out_;  // directories
 };
 
 }  // namespace

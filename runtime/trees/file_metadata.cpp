@@ -29,10 +29,11 @@ bool is_unmapped(int errno_value) { return errno_value == EINVAL || errno_value 
 }  // namespace
 
 void apply_metadata(int fd, const store::Entry& entry) {
-  // Owner before mode: chown(2) clears set-id bits.
-  if ((entry.uid != 0 || entry.gid != 0) && ::fchown(fd, entry.uid, entry.gid) != 0) {
+  // Owner before mode: chown(2) clears set-id bits. Also 0:0, as a set-group-id directory hands its group on.
+  if (::fchown(fd, entry.uid, entry.gid) != 0) {
     if (!is_unmapped(errno)) fail("give to its owner", entry.path);
-    set_xattr(fd, "user.karapace.owner", fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
+    if (entry.uid != 0 || entry.gid != 0)
+      set_xattr(fd, "user.karapace.owner", fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
   }
   for (const auto& xattr : entry.xattrs) set_xattr(fd, xattr.name.c_str(), xattr.value, entry.path);
   if (entry.opaque) set_xattr(fd, "user.overlay.opaque", "y", entry.path);
@@ -42,10 +43,8 @@ void apply_metadata(int fd, const store::Entry& entry) {
 }
 
 void apply_link_metadata(int directory, const char* name, const store::Entry& entry) {
-  bool chown = entry.uid != 0 || entry.gid != 0;
-  if (chown && ::fchownat(directory, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0 && !is_unmapped(errno)) {
+  if (::fchownat(directory, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0 && !is_unmapped(errno))
     fail("give to its owner", entry.path);
-  }
   bool fifo = entry.type == store::EntryType::fifo;
   if (fifo && ::fchmodat(directory, name, entry.mode, 0) != 0) fail("set the mode of", entry.path);
   set_mtime(directory, name, entry.mtime);

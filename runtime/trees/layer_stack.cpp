@@ -32,6 +32,17 @@ void LayerStack::hide_below(const std::string& path) {
   visible_.erase(begin, end);
 }
 
+/// The first name may be another file in a later layer: each name says what it holds.
+void LayerStack::take_from_first_name(store::Entry& entry) const {
+  const auto* first = find(entry.target);
+  if (first == nullptr) return;
+  auto whole = *first;
+  whole.path = std::move(entry.path);
+  whole.type = entry.type;
+  whole.target = std::move(entry.target);
+  entry = std::move(whole);
+}
+
 void LayerStack::add(store::Entry entry, std::size_t layer) {
   bool directory = entry.type == store::EntryType::directory;
   if (!directory || entry.opaque) hide_below(entry.path);
@@ -39,6 +50,7 @@ void LayerStack::add(store::Entry entry, std::size_t layer) {
     visible_.erase(entry.path);
     return;
   }
+  if (entry.type == store::EntryType::hardlink) take_from_first_name(entry);
   auto path = entry.path;
   visible_.insert_or_assign(std::move(path), Visible{std::move(entry), layer});
 }

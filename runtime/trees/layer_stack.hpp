@@ -43,6 +43,7 @@ class LayerStack {
     std::size_t layer;
   };
   void add(store::Entry entry, std::size_t layer);
+  void take_from_first_name(store::Entry& entry) const;
   void hide_below(const std::string& path);
   std::vector<std::filesystem::path> trees_;
   std::map<std::string, Visible, std::less<>> visible_;

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/directory.hpp"
 
@@ -39,6 +41,27 @@ TEST(Child, ThatEndsInTimeIsWaitedFor) {
   EXPECT_EQ(captured.output, "input");
   command.argv = {"no such program"};
   EXPECT_EQ(run_child(command), 127);
+}
+
+/// How a process ends that is interrupted with the child that it waits for.
+int status_after_interrupt(Interrupts interrupts, bool ignored) {
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    ::setpgid(0, 0);
+    ::signal(SIGINT, ignored ? SIG_IGN : SIG_DFL);
+    const auto captured = capture_child(
+        {.argv = {"sh", "-c", "kill -INT 0; sleep 0.3; echo on"}, .working_directory = {}, .interrupts = interrupts});
+    ::_exit(captured.status == 128 + SIGINT ? 1 : captured.output == "on\n" ? 2 : 3);
+  }
+  int status = 0;
+  ::waitpid(parent, &status, 0);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST(Child, ThatIsInterruptedIsWaitedForOrEndsUsTooAsAsked) {
+  EXPECT_EQ(status_after_interrupt(Interrupts::for_child, false), 1);
+  EXPECT_EQ(status_after_interrupt(Interrupts::for_both, false), 128 + SIGINT);
+  EXPECT_EQ(status_after_interrupt(Interrupts::for_both, true), 2) << "neither is interrupted where it is ignored";
 }
 
 TEST(Child, HasTheVariablesThatItIsGivenAndNoOthers) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -16,6 +17,7 @@
 #include "base/remove_tree.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
+#include "store/scan.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {
@@ -51,6 +53,15 @@ class Capturing : public ::testing::Test {
     return store_->add_layer(staging.path() / "tree", tree.listing(), staging);
   }
 
+  /// Moves what was made into a layer.
+  LayerId layer_of_upper() {
+    auto staging = store_->stage();
+    fs::rename(upper(), staging.path() / "tree");
+    fs::create_directory(upper());
+    const auto tree = open_at(AT_FDCWD, staging.path() / "tree", O_RDONLY | O_DIRECTORY);
+    return store_->add_layer(staging.path() / "tree", store::scan(tree.get(), store::ScanOptions()), staging);
+  }
+
   void make(const std::string& path, const std::string& content, mode_t mode = 0644) const {
     fs::create_directories((upper() / path).parent_path());
     write_file_atomically(upper() / path, content, Durable::no);
@@ -68,7 +79,13 @@ class Capturing : public ::testing::Test {
     for (const auto& [path, content] : composed) tree.put_file(path, content, 5);
     tree.write(path_ / "tree");
     capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch});
-    return tree.listing();
+    tree.write_directory_times(path_ / "tree");
+    const auto listing = tree.listing();
+    if (::geteuid() == 0) {  // an ordinary user's files are not 0:0 outside of a user namespace
+      const auto disk = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
+      EXPECT_EQ(store::scan(disk.get(), store::ScanOptions()).text(), listing.text());
+    }
+    return listing;
   }
 
   static std::string content_of(const store::Listing& listing, const std::string& path) {
@@ -136,6 +153,40 @@ TEST_F(Capturing, AChangeThatIsLeftOutDoesNotTakeAPackagesFileAlong) {
   const auto layer = captured({}, {{"var/cache/man/index", "shipped"}});
   EXPECT_EQ(content_of(layer, "var/cache/man/index"), hash("shipped"));
   EXPECT_EQ(read_file(path_ / "tree/var/cache/man/index"), "shipped");
+}
+
+TEST_F(Capturing, FilesThatAreMadeAnewDoNotGetTheGroupOfTheirDirectory) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to groups";
+  make("var/log/x/a", "hello");
+  make("srv/x/d/file", "hello");
+  for (const char* path : {"var/log/x", "srv/x"}) {
+    ASSERT_EQ(::chown((upper() / path).c_str(), 0, 4), 0);
+    ASSERT_EQ(::chmod((upper() / path).c_str(), 02755), 0);
+  }
+  const auto layer = captured({}, {{"srv/x/shipped", "text"}});
+  EXPECT_EQ(layer.find("var/log/x")->gid, 4u);
+  EXPECT_EQ(layer.find("var/log/x/a")->gid, 0u);
+  EXPECT_EQ(layer.find("srv/x/d")->gid, 0u);
+}
+
+TEST_F(Capturing, WhatIsBelowADirectoryThatIsLeftOutIsLeftOutToo) {
+  make("etc/ssh/ssh_host_d/sub/file", "text");
+  make("etc/ssh/other", "text");
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("etc/ssh/ssh_host_d"), nullptr);
+  EXPECT_EQ(layer.find("etc/ssh/ssh_host_d/sub/file"), nullptr);
+  EXPECT_NE(layer.find("etc/ssh/other"), nullptr);
+}
+
+TEST_F(Capturing, AFurtherNameOfAShippedFileIsThatFileWhateverBecameOfTheFirst) {
+  make("usr/first", "shipped");
+  fs::create_directories(upper() / "var/log");
+  fs::create_hard_link(upper() / "usr/first", upper() / "var/log/further");
+  auto bottom = layer_of_upper();
+  const auto above = base({{"usr/first", "replaced"}});
+  make("var/log/further", "shipped", 0600);
+  const auto layer = captured({bottom, above});
+  EXPECT_EQ(content_of(layer, "var/log/further"), hash("shipped"));
 }
 
 TEST_F(Capturing, ARuleEmptiesAFileAndNotItsOtherNames) {

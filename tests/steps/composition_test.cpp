@@ -84,6 +84,21 @@ TEST_F(Composing, WritesWhatItLists) {
   EXPECT_EQ(store::scan(directory.get(), store::ScanOptions()).id(), id);
 }
 
+TEST_F(Composing, WritesOwnersAsListedAlsoInDirectoriesThatHandTheirGroupOn) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to groups";
+  trees::LayerStack nothing(*store_, {});
+  trees::Composition tree(nothing);
+  auto directory = node("srv", store::EntryType::directory);
+  directory.entry.mode = 02755;
+  directory.entry.gid = 4;
+  tree.put(std::move(directory));
+  tree.put_file("srv/new/file", "content", 5);
+  tree.put(node("srv/link", store::EntryType::symlink, "new"));
+  auto id = add_layer(tree);
+  auto disk = open_at(AT_FDCWD, store_->layer_tree(id), O_RDONLY | O_DIRECTORY);
+  EXPECT_EQ(store::scan(disk.get(), store::ScanOptions()).text(), tree.listing().text());
+}
+
 TEST_F(Composing, KeepsTheMetadataOfDirectoriesBelow) {
   trees::LayerStack nothing(*store_, {});
   trees::Composition base(nothing);

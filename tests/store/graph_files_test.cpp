@@ -127,6 +127,16 @@ TEST_F(GraphFilesTest, OfADamagedListThatNobodyReplacesAllGoAfterAWeek) {
   EXPECT_EQ(collect(), Names{files.filename()});
 }
 
+TEST_F(GraphFilesTest, ThoseThatAnEarlierReleaseNamedByTheDirectoryGoAfterAWeek) {
+  const auto files = generate({"one"});
+  const auto old = files.parent_path() / blake3(fs::canonical(build()).native()).hex();
+  fs::copy(files, old);
+  EXPECT_EQ(collect(), Names{});
+  make_all_old(old);
+  EXPECT_EQ(collect(), Names{old.filename()});
+  EXPECT_TRUE(fs::exists(files / "one"));
+}
+
 TEST_F(GraphFilesTest, TheTwoGraphsOfADirectoryHaveFilesOfTheirOwn) {
   fs::create_directories(build());
   for (const char* graph : {"build.ninja", "steps.cmake", "build.ninja"}) {

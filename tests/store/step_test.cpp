@@ -71,6 +71,9 @@ TEST(StepRecordTest, DamageAndStrangersAreRefusedWithTheRemedy) {
   expect("", "its check is missing");
   expect(text.substr(0, text.size() - 1), "its check differs");
   expect(sealed("{\n}\n"), "record:1:1: field \"format\" is missing");
+  auto twice = std::string(unsealed(text));
+  twice.insert(twice.find("  \"format\": \"deb\""), "  \"format\": \"deb\",\n");
+  EXPECT_NE(refusal(sealed(twice), example().key()).find("\"format\" appears twice"), std::string::npos);
   EXPECT_EQ(refusal(text, StepKey(blake3("another"))),
             "\"x\" is not a step record (it describes another step); remove it and run ninja again");
   for (std::size_t i = 0; i < text.size(); i += 3) {

@@ -65,9 +65,11 @@ std::string run_gpgv(std::vector<std::string> arguments, const std::filesystem::
   const ChildCommand command{
       .argv = std::move(arguments),
       .working_directory = {},
-      .variables = std::vector<std::string>{"GNUPGHOME=" + home.string(), "PATH=/usr/local/bin:/usr/bin:/bin"}};
+      .variables = std::vector<std::string>{"GNUPGHOME=" + home.string(), "PATH=/usr/local/bin:/usr/bin:/bin"},
+      .interrupts = Interrupts::for_both};
   auto ran = capture_child(command);
   if (ran.status == 127) throw Error("lock: cannot run gpgv: install the package gpgv");
+  if (ran.status > 128) throw Error(fmt::format("lock: gpgv was ended by signal {}", ran.status - 128));
   return std::move(ran.output);
 }
 
