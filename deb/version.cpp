@@ -77,6 +77,26 @@ bool satisfies(std::string_view version, std::string_view relation) {
   return order == 0;
 }
 
+/// Without the empty ones.
+std::vector<std::string_view> parts(std::string_view text, char separator) {
+  std::vector<std::string_view> result;
+  while (!text.empty()) {
+    auto end = std::min(text.find(separator), text.size());
+    if (auto part = trimmed(text.substr(0, end)); !part.empty()) result.push_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
+}
+
+Relation relation_from(std::string_view item) {
+  auto name = trimmed(item.substr(0, std::min(item.find('('), item.size())));
+  name = name.substr(0, std::min(name.find(':'), name.size()));
+  auto open = item.find('(');
+  if (open == std::string_view::npos) return {std::string(name), {}};
+  auto close = std::min(item.find(')'), item.size());
+  return {std::string(name), std::string(trimmed(item.substr(open + 1, close - open - 1)))};
+}
+
 }  // namespace
 
 std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
@@ -87,20 +107,23 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
   return compare_part(x.revision, y.revision);
 }
 
-bool names_package(std::string_view field, std::string_view package, std::string_view version) {
-  while (!field.empty()) {
-    auto end = std::min(field.find(','), field.size());
-    auto item = trimmed(field.substr(0, end));
-    field.remove_prefix(std::min(end + 1, field.size()));
-    auto name = trimmed(item.substr(0, std::min(item.find('('), item.size())));
-    name = name.substr(0, std::min(name.find(':'), name.size()));
-    if (name != package) continue;
-    auto open = item.find('(');
-    if (open == std::string_view::npos) return true;
-    auto close = std::min(item.find(')'), item.size());
-    return satisfies(version, trimmed(item.substr(open + 1, close - open - 1)));
+bool Relation::holds_for(std::string_view version) const { return relation.empty() || satisfies(version, relation); }
+
+std::vector<std::vector<Relation>> alternatives(std::string_view field) {
+  std::vector<std::vector<Relation>> groups;
+  for (auto group : parts(field, ',')) {
+    groups.emplace_back();
+    for (auto item : parts(group, '|')) groups.back().push_back(relation_from(item));
   }
-  return false;
+  return groups;
+}
+
+bool names_package(std::string_view field, std::string_view package, std::string_view version) {
+  const auto groups = alternatives(field);
+  return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
+    return std::any_of(group.begin(), group.end(),
+                       [&](const Relation& one) { return one.name == package && one.holds_for(version); });
+  });
 }
 
 }  // namespace karapace::deb

@@ -3,12 +3,24 @@
 #pragma once
 
 #include <compare>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace karapace::deb {
 
 /// Compares `[epoch:]upstream[-revision]`.
 std::strong_ordering compare_versions(std::string_view a, std::string_view b);
+
+/// "libfoo:any (<< 2)"
+struct Relation {
+  std::string name;      // without the architecture
+  std::string relation;  // "<< 2", "" for any version
+  bool holds_for(std::string_view version) const;
+};
+
+/// The groups of a relationship field, "a | b, c", of which one each must be there.
+std::vector<std::vector<Relation>> alternatives(std::string_view field);
 
 /// Whether a relationship field ("libfoo (<< 2), bar") names `package`, with a version that satisfies the relation.
 bool names_package(std::string_view field, std::string_view package, std::string_view version);

@@ -4,9 +4,11 @@
 // The packages' trees are composed by links and dpkg's database is written as `dpkg --unpack` would have left it
 // (package_merge.hpp, dpkg_database.hpp). What must run per environment runs in the sandbox: each package's preinst,
 // then `dpkg --configure -a`, which runs the postinst scripts and triggers. Packages that need dpkg for unpacking go
-// through it: those that are upgraded, those that divert files, those below a stat override.
+// through it: those that are upgraded, those that divert files, those below a stat override, and those that pre-depend
+// on others of the installation, which are configured before (waves.hpp).
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,6 +16,7 @@
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
 #include "runtime/steps/deb/package_merge.hpp"
+#include "runtime/steps/deb/waves.hpp"
 #include "runtime/steps/layer_build.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
@@ -99,11 +102,7 @@ class Installation {
   }
 
   LayerId run() {
-    for (const auto& package : packages_) {
-      // In a bootstrap there is no dpkg yet that could unpack, and no file of another package to divert.
-      bool compose = layers_.empty() || !needs_dpkg(package, database_);
-      (compose ? composed_ : through_dpkg_).push_back(&package);
-    }
+    plan_waves();
     compose();
     add_policy();
     plan_commands();
@@ -111,6 +110,19 @@ class Installation {
   }
 
  private:
+  /// In a bootstrap there is no dpkg yet that could unpack, no file of another package to divert, and nothing that
+  /// could be configured before the rest is there.
+  void plan_waves() {
+    std::vector<const deb::DebPackage*> all;
+    for (const auto& package : packages_) all.push_back(&package);
+    waves_ = layers_.empty() ? std::vector<deb::Wave>{{{}, all}} : deb::waves(all, database_);
+    if (waves_.empty()) return;
+    for (const auto* package : std::exchange(waves_.front().packages, {})) {
+      const bool compose = layers_.empty() || !needs_dpkg(*package, database_);
+      (compose ? composed_ : waves_.front().packages).push_back(package);
+    }
+  }
+
   void compose() {
     if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
     auto conffiles = layers_.empty() ? deb::Conffiles::in_place : deb::Conffiles::as_unpacked;
@@ -142,12 +154,22 @@ class Installation {
     for (const auto* package : composed_) {
       if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version));
     }
-    for (const auto* package : through_dpkg_) plan_.commands.push_back(unpack(*package));
-    sandbox::Command configure;
-    configure.argv = {"/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure", "-a"};
-    configure.title = "dpkg --configure";
-    configure.variables = variables_;
-    plan_.commands.push_back(std::move(configure));
+    for (const auto& wave : waves_) {
+      std::vector<std::string> names;
+      for (const auto* package : wave.configured_before) names.push_back(package->info_name());
+      if (!names.empty()) plan_.commands.push_back(configure(std::move(names)));
+      for (const auto* package : wave.packages) plan_.commands.push_back(unpack(*package));
+    }
+    plan_.commands.push_back(configure({"-a"}));
+  }
+
+  sandbox::Command configure(std::vector<std::string> names) const {
+    sandbox::Command command;
+    command.argv = {"/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure"};
+    command.argv.insert(command.argv.end(), names.begin(), names.end());
+    command.title = "dpkg --configure";
+    command.variables = variables_;
+    return command;
   }
 
   sandbox::Command unpack(const deb::DebPackage& package) {
@@ -170,7 +192,7 @@ class Installation {
   LayerBuildPlan plan_;
   std::map<std::string, std::string> variables_;
   std::vector<const deb::DebPackage*> composed_;
-  std::vector<const deb::DebPackage*> through_dpkg_;
+  std::vector<deb::Wave> waves_;  // what goes through dpkg
 };
 
 }  // namespace

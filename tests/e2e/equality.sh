@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 
 # Packages with what is hard to get right: users, set-id files, alternatives, triggers, diversions, debconf, hard links,
 # configuration files that hooks read, services, byte-compiled code.
-packages=(git python3 man-db openssh-server dbus sudo ca-certificates cron gcc perl-doc vim-tiny dictionaries-common)
+packages=(git python3 man-db openssh-server dbus sudo ca-certificates cron gcc perl-doc vim-tiny dictionaries-common dicoweb)
 
 # Left out on purpose, each with its reason.
 different() {

@@ -24,6 +24,8 @@ TEST(DebianVersion, FindsPackagesInRelationshipFields) {
   EXPECT_FALSE(karapace::deb::names_package("libfoo (<< 2.0), bar", "libfoo", "2.0"));
   EXPECT_TRUE(karapace::deb::names_package("libfoo (<< 2.0), bar", "bar", "7"));
   EXPECT_FALSE(karapace::deb::names_package("libfoo", "lib", "1"));
+  EXPECT_TRUE(karapace::deb::names_package("erlang (<< 1), erlang (>= 2)", "erlang", "3")) << "named twice";
+  EXPECT_TRUE(karapace::deb::names_package("a | libfoo:any (>= 1)", "libfoo", "1"));
 }
 
 TEST(ControlFile, KeepsFieldsAsTheyAre) {
