@@ -36,19 +36,28 @@ class Needs {
     return result;
   }
 
-  Packages with_dependencies(Packages begun) const {
+  Packages with_dependencies(Packages begun) {
     std::vector<const DebPackage*> pending(begun.begin(), begun.end());
     while (!pending.empty()) {
       const auto* package = pending.back();
       pending.pop_back();
-      for (const char* field : {"Pre-Depends", "Depends"})
-        for (const auto* other : named(*package, field))
-          if (begun.insert(other).second) pending.push_back(other);
+      for (const auto* other : direct(package))
+        if (begun.insert(other).second) pending.push_back(other);
     }
     return begun;
   }
 
  private:
+  /// Found out once for each package: hundreds may be asked for by dozens.
+  const Packages& direct(const DebPackage* package) {
+    auto [place, is_new] = direct_.try_emplace(package);
+    if (is_new) {
+      place->second = named(*package, "Pre-Depends");
+      place->second.merge(named(*package, "Depends"));
+    }
+    return place->second;
+  }
+
   const DebPackage* satisfier(const std::vector<karapace::deb::Relation>& group) const {
     for (const auto& one : group) {
       const auto found = by_name_.find(one.name);
@@ -68,10 +77,11 @@ class Needs {
   const DpkgDatabase& database_;
   std::map<std::string, const DebPackage*, std::less<>> by_name_;
   std::map<std::string, const DebPackage*, std::less<>> by_provided_;  // the first of them
+  std::map<const DebPackage*, Packages> direct_;
 };
 
 /// For each package that pre-depends on some of these: all that must be configured before.
-std::map<const DebPackage*, Packages> requirements(const std::vector<const DebPackage*>& packages, const Needs& needs) {
+std::map<const DebPackage*, Packages> requirements(const std::vector<const DebPackage*>& packages, Needs needs) {
   std::map<const DebPackage*, Packages> all;
   for (const auto* package : packages) {
     auto direct = needs.named(*package, "Pre-Depends");
