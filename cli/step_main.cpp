@@ -60,6 +60,8 @@ StepOutput perform(const steps::StepContext& context) {
   throw StepError(fmt::format("steps of the kind \"{}\" are not yet supported", text(context.step.kind)));
 }
 
+void tell(const std::string& line) { fmt::print(stderr, "karapace-step: note: {}\n", printable(line)); }
+
 void run_step(const EdgeCommand& edge) {
   auto store = store::Store::open(edge.store, store::Store::Access::create);
   auto lock = store.lock_output(edge.key.hex());
@@ -73,7 +75,8 @@ void run_step(const EdgeCommand& edge) {
                              .key = edge.key,
                              .id_mode = ids.mode,
                              .hints = {edge.hints.begin(), edge.hints.end()},
-                             .clock = moved_clock(edge)};
+                             .clock = moved_clock(edge),
+                             .note = edge.hints.contains("quiet") ? nullptr : tell};
   store.add_record({edge.step, perform(context)});
 }
 

@@ -95,6 +95,12 @@ bool runs_commands(const graph::Edge& edge) {
   return edge.step.kind == StepKind::install || edge.step.kind == StepKind::setup;
 }
 
+/// What a first build told of its layers is not told again.
+void silence_notes(graph::Graph& graph) {
+  for (auto& edge : graph.edges)
+    if (runs_commands(edge)) edge.hints.push_back({"quiet", "yes"});
+}
+
 VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   if (request.same.contains("clock")) return {"clock", false, "as asked"};
   try {
@@ -178,6 +184,7 @@ Reproduction compare_with_document(const store::Store& store, const RecordedGrap
 Rebuild rebuild(const RebuildRequest& request) {
   auto place = make_elsewhere(request.place);
   auto graph = request.graph.graph;
+  silence_notes(graph);
   auto clock = vary_clock(request, graph);
   write_graph(request, place, graph);
   Variation variation{.same = request.same,

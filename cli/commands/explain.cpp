@@ -42,7 +42,11 @@ std::optional<store::Store> store_if_any(const Context& context) {
 
 /// The lock that belongs to `word`, when it is a manifest, its directory or the lock itself.
 std::optional<lock::Lock> lock_at(const fs::path& word) {
-  auto path = fs::is_directory(word) ? word / "karapace.toml" : word;
+  // Thrown from here: thrown within libstdc++, it ends GCC 12's address sanitizer ("CHECK failed") on its way out.
+  std::error_code failure;
+  const auto status = fs::status(word, failure);
+  if (!fs::status_known(status)) throw fs::filesystem_error("", word, failure);
+  auto path = fs::is_directory(status) ? word / "karapace.toml" : word;
   if (path.extension() != ".lock") path = lock::lock_path(path);
   return lock::read_lock_if_exists(path);
 }

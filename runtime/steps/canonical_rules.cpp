@@ -20,9 +20,28 @@ using enum CanonicalAction;
 constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/machine-id", empty, "random; made at first entry"},
     {"var/lib/dbus/machine-id", drop, "random; a link to etc/machine-id is made by dbus"},
-    {"etc/ssh/ssh_host_*", drop, "a secret must not be in a shared layer; ssh-keygen -A makes it"},
-    {"etc/ssl/private/ssl-cert-snakeoil.key", drop, "a secret must not be in a shared layer"},
-    {"etc/ssl/certs/ssl-cert-snakeoil.pem", drop, "belongs to the dropped key"},
+    {"etc/ssh/ssh_host_*", secret, "ssh-keygen -A"},
+    {"etc/ssl/private/ssl-cert-snakeoil.key", secret, "make-ssl-cert generate-default-snakeoil"},
+    {"etc/ssl/certs/ssl-cert-snakeoil.pem", drop, "belongs to the secret key"},
+    {"etc/ssl/certs/*", drop, "would lead nowhere; make-ssl-cert makes it with its certificate",
+     "ssl-cert-snakeoil.pem"},
+    {"etc/bind/rndc.key", secret, "rndc-confgen -a"},
+    {"etc/dropbear/dropbear_*_host_key", secret, "dpkg-reconfigure dropbear"},
+    {"etc/ejabberd/ejabberd.pem", secret,
+     "openssl req -new -x509 -nodes -subj /CN=ejabberd -out /etc/ejabberd/ejabberd.pem -keyout "
+     "/etc/ejabberd/ejabberd.pem"},
+    {"etc/iscsi/initiatorname.iscsi", secret, "echo InitiatorName=$(iscsi-iname) > /etc/iscsi/initiatorname.iscsi"},
+    {"etc/ldap/slapd.d/**", secret, "dpkg-reconfigure slapd"},
+    {"var/lib/ldap/**", secret, "dpkg-reconfigure slapd"},
+    {"etc/munge/munge.key", secret, "dpkg-reconfigure munge"},
+    {"etc/nvme/hostid", secret, "dpkg-reconfigure nvme-cli"},
+    {"etc/nvme/hostnqn", secret, "dpkg-reconfigure nvme-cli"},
+    {"etc/popularity-contest.conf", secret, "dpkg-reconfigure popularity-contest"},
+    {"etc/cron.d/popularity-contest", secret, "dpkg-reconfigure popularity-contest"},
+    {"etc/xrdp/rsakeys.ini", secret, "xrdp-keygen xrdp auto"},
+    {"var/lib/rabbitmq/.erlang.cookie", secret, "dpkg-reconfigure rabbitmq-server"},
+    {"var/cache/debconf/passwords.dat", known, "answers, which debconf empties when they were used"},
+    {"var/lib/ucf/cache/*", known, "copies of configuration files"},
     {"etc/shadow", shadow_days, "the day of the last change"},
     {"etc/ssl/certs/java/cacerts", key_store, "the moment at which each certificate was added"},
     {"etc/passwd-", drop, "backup of the state before"},
@@ -139,8 +158,10 @@ bool matches(std::string_view pattern, std::string_view path) {
   return path.empty();
 }
 
-const CanonicalRule* rule_for(std::string_view path) {
-  auto found = std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return matches(rule.pattern, path); });
+const CanonicalRule* rule_for(std::string_view path, std::string_view link_target) {
+  auto found = std::find_if(rules.begin(), rules.end(), [&](const auto& rule) {
+    return (rule.link_target.empty() || rule.link_target == link_target) && matches(rule.pattern, path);
+  });
   return found == rules.end() ? nullptr : &*found;
 }
 

@@ -14,20 +14,26 @@ namespace karapace::steps {
 
 enum class CanonicalAction {
   drop,         // left out of the layer
+  secret,       // the same, and told of: who enters has to make it anew
   empty,        // kept with its mode, without content
   shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
   key_store,    // a Java key store: moments after the epoch become the epoch
+  known,        // kept; only its owner can read it, and there is nothing to tell of
 };
 
 struct CanonicalRule {
   std::string_view pattern;  // path; "*" stands for any part of one name, a final "/**" for everything below
   CanonicalAction action;
-  std::string_view reason;
+  std::string_view reason;            // of a secret: what makes it
+  std::string_view link_target = {};  // only a symbolic link to this
 };
 
 std::span<const CanonicalRule> canonical_rules();
-/// The first rule for this path, or null.
-const CanonicalRule* rule_for(std::string_view path);
+/// The first rule for this path, or null. `link_target` is empty unless a symbolic link is there.
+const CanonicalRule* rule_for(std::string_view path, std::string_view link_target = {});
+inline bool leaves_out(const CanonicalRule* rule) noexcept {
+  return rule && (rule->action == CanonicalAction::drop || rule->action == CanonicalAction::secret);
+}
 bool matches(std::string_view pattern, std::string_view path);
 
 /// The shadow file with no last change later than `epoch` (seconds).

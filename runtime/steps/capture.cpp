@@ -25,6 +25,8 @@ namespace karapace::steps {
 
 namespace {
 
+constexpr std::uint64_t largest_key = 64 << 10;
+
 class Capture {
  public:
   Capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
@@ -36,7 +38,7 @@ class Capture {
         lower_(lower),
         times_(times) {}
 
-  void run() {
+  Captured run() {
     store::ScanOptions options;
     options.label = "what the commands made";
     auto listing = store::scan(upper_.get(), options);
@@ -44,6 +46,7 @@ class Capture {
       if (entry.type == store::EntryType::hardlink) group_of(entry.target);
     }
     for (const auto& entry : listing.entries()) merge(entry, listing);
+    return std::move(captured_);
   }
 
  private:
@@ -62,7 +65,7 @@ class Capture {
     node.entry = *listing.find(first);
     node.entry.path = listed.path;
     const auto* rule = rule_that_applies(node.entry);
-    if (rule && rule->action == CanonicalAction::drop) return leave_out(node.entry);
+    if (leaves_out(rule)) return leave_out(node.entry, *rule);
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
@@ -91,7 +94,7 @@ class Capture {
 
   /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
   const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
-    const auto* rule = rule_for(entry.path);
+    const auto* rule = rule_for(entry.path, entry.target);
     const auto* before = rule ? shipped(entry.path) : nullptr;
     if (!before || !is_of_one_type(*before, entry)) return rule;
     if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
@@ -100,7 +103,9 @@ class Capture {
   }
 
   /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
-  void leave_out(const store::Entry& entry) {
+  void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
+    const bool is_secret = rule.action == CanonicalAction::secret;
+    if (is_secret && entry.type == store::EntryType::regular) captured_.secrets.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);
     if (before && (entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
     if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);
@@ -158,11 +163,23 @@ class Capture {
 
   void merge_file(trees::Node node, const CanonicalRule* rule) {
     auto path = node.entry.path;
+    const bool is_new = shipped(path) == nullptr;
     remove_here(path);
     if (::renameat(upper_.get(), path.c_str(), disk_.get(), path.c_str()) != 0) fail("move", path);
-    if (rule && node.entry.type == store::EntryType::regular) rewrite(node, rule->action);
+    if (rule && node.entry.type == store::EntryType::regular && rule->action != CanonicalAction::known)
+      rewrite(node, rule->action);
+    if (!rule && is_new && is_confined(node.entry)) captured_.confined.push_back(path);
     trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
+  }
+
+  /// Nobody but its owner reads it, or it holds a private key in PEM (RFC 7468).
+  bool is_confined(const store::Entry& entry) const {
+    if (entry.type != store::EntryType::regular || entry.size == 0) return false;
+    if ((entry.mode & 077) == 0) return true;
+    if (entry.size > largest_key) return false;
+    auto file = open_regular(disk_.get(), entry.path, Links::refused);
+    return file && read_all(file->get(), entry.path).find("PRIVATE KEY-----") != std::string::npos;
   }
 
   void rewrite(trees::Node& node, CanonicalAction action) {
@@ -197,13 +214,14 @@ class Capture {
   CaptureTimes times_;
   std::unordered_map<std::string, std::uint64_t> groups_;
   std::unordered_set<std::string> left_out_;  // directories
+  Captured captured_;
 };
 
 }  // namespace
 
-void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-             const trees::LayerStack& lower, CaptureTimes times) {
-  Capture(upper, tree, tree_path, lower, times).run();
+Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+                 const trees::LayerStack& lower, CaptureTimes times) {
+  return Capture(upper, tree, tree_path, lower, times).run();
 }
 
 }  // namespace karapace::steps

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
@@ -15,9 +18,19 @@ struct CaptureTimes {
   std::int64_t epoch = 0;    // what later times become
 };
 
+/// What whoever builds should know of: a layer is shared, also with others.
+struct Captured {
+  struct LeftOut {
+    std::string path;
+    std::string_view maker;
+  };
+  std::vector<LeftOut> secrets;       // by a rule
+  std::vector<std::string> confined;  // new files that only their owner can read, and private keys: kept
+};
+
 /// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk
 /// and composition agree, but for the directories' times (Composition::write_directory_times).
-void capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-             const trees::LayerStack& lower, CaptureTimes times);
+Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+                 const trees::LayerStack& lower, CaptureTimes times);
 
 }  // namespace karapace::steps

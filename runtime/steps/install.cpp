@@ -28,8 +28,6 @@ namespace karapace::steps {
 
 namespace {
 
-constexpr std::string_view policy_path = "usr/sbin/policy-rc.d";
-
 std::deque<deb::DebPackage> load_packages(const StepContext& context, std::size_t first) {
   std::deque<deb::DebPackage> packages;
   for (std::size_t i = first; i < context.step.inputs.size(); ++i) {
@@ -104,7 +102,8 @@ class Installation {
   LayerId run() {
     plan_waves();
     compose();
-    add_policy();
+    // invoke-rc.d(8) asks this program; 101 means that no service may be started in a build.
+    plan_.scaffold.push_back({"usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755});
     plan_commands();
     return build_layer(context_, tree_, lower_, plan_);
   }
@@ -129,15 +128,6 @@ class Installation {
     deb::PackageMerge merge(tree_, database_, conffiles, plan_.epoch);
     for (const auto* package : composed_) merge.add(*package);
     merge.finish();
-  }
-
-  // invoke-rc.d(8) asks this program; 101 means that no service may be started in a build.
-  void add_policy() {
-    std::string path(policy_path);
-    if (tree_.visible(path)) return;
-    tree_.put_file(path, "#!/bin/sh\nexit 101\n", plan_.epoch);
-    tree_.nodes().find(path)->second.entry.mode = 0755;
-    plan_.scaffold.push_back(path);
   }
 
   std::string_view dpkg_version() const {

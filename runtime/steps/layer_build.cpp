@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ctime>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,12 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "base/remove_tree.hpp"
 #include "base/words.hpp"
 #include "deb/control_file.hpp"
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/steps/capture.hpp"
+#include "runtime/steps/scaffold.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/file_metadata.hpp"
@@ -38,6 +39,7 @@ namespace {
 
 constexpr std::size_t shown_lines = 30;
 constexpr std::size_t shown_bytes = 500;  // of each
+constexpr const char* host_name = "karapace";
 
 /// The beginning of a line that is too long to be read; no character is cut in two.
 std::string_view cut(std::string_view line) {
@@ -124,10 +126,40 @@ sandbox::SandboxPlan sandbox_plan(const StepContext& context, const trees::Layer
   sandbox.upper = staging / "upper";
   sandbox.work = staging / "work";
   sandbox.binds = plan.binds;
+  sandbox.hostname = host_name;
   sandbox.id_mode = context.id_mode;
   sandbox.commands = plan.commands;
   sandbox.output = log;
   return sandbox;
+}
+
+std::string shown_list(const std::vector<std::string>& paths) {
+  return fmt::format("/{}{}", printable_word(paths.front()),
+                     paths.size() == 1 ? "" : fmt::format(" and {} more", paths.size() - 1));
+}
+
+/// What is not in the layer although a command made it, and what is and perhaps should not be.
+void tell(const StepContext& context, const Captured& captured) {
+  if (!context.note) return;
+  std::map<std::string_view, std::vector<std::string>> left_out;
+  for (const auto& [path, maker] : captured.secrets) left_out[maker].push_back(path);
+  std::vector<std::string> shown;
+  for (const auto& [maker, paths] : left_out) shown.push_back(fmt::format("\n  {}: {}", shown_list(paths), maker));
+  if (!shown.empty())
+    context.note(
+        fmt::format("secrets and random names do not belong in a layer that many share; where they are "
+                    "needed, make them there:{}",
+                    fmt::join(shown, "")));
+  if (!captured.confined.empty())
+    context.note(
+        fmt::format("only their owners can read these files, but whoever gets the environment gets them, "
+                    "too: {}",
+                    shown_list(captured.confined)));
+}
+
+void put_scaffold(Scaffold& scaffold, const LayerBuildPlan& plan) {
+  for (const auto& file : plan.scaffold) scaffold.put(file);
+  scaffold.put_host_names(host_name);
 }
 
 void run_commands(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
@@ -140,7 +172,7 @@ void run_commands(const StepContext& context, trees::Composition& tree, const tr
   auto started = std::time(nullptr);
   auto result = sandbox::run(sandbox);
   if (result.status != 0) fail_command(context, sandbox, result, log_path);
-  capture(staging / "upper", tree, staging / "tree", lower, {.started = started, .epoch = plan.epoch});
+  tell(context, capture(staging / "upper", tree, staging / "tree", lower, {.started = started, .epoch = plan.epoch}));
 }
 
 }  // namespace
@@ -170,13 +202,12 @@ LayerId build_layer(const StepContext& context, trees::Composition& tree, const 
                     const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   for (const char* name : {"tree", "upper", "work"}) make_directory(staging / name);
+  Scaffold scaffold(tree, lower, plan.epoch);
+  if (!plan.commands.empty()) put_scaffold(scaffold, plan);
   tree.write(staging / "tree");
   give_root_metadata(staging / "upper", tree);
   if (!plan.commands.empty()) run_commands(context, tree, lower, plan);
-  for (const auto& path : plan.scaffold) {
-    tree.erase(path);
-    remove_tree(staging / "tree" / path);
-  }
+  scaffold.take_off(staging / "tree");
   tree.write_directory_times(staging / "tree");
   auto layer = context.store.add_layer(staging / "tree", tree.listing(), context.staging);
   sandbox::drop_debug_state(context.store, context.key, staging);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/steps/scaffold.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
@@ -22,8 +23,8 @@ namespace karapace::steps {
 struct LayerBuildPlan {
   std::vector<sandbox::Command> commands;
   std::vector<sandbox::Bind> binds;
-  std::vector<std::string> scaffold;  // paths in the composition that only the commands see
-  std::int64_t epoch = 0;             // SOURCE_DATE_EPOCH, seconds
+  std::vector<ScaffoldFile> scaffold;  // beside the names of hosts, which every build has
+  std::int64_t epoch = 0;              // SOURCE_DATE_EPOCH, seconds
 };
 
 /// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds.

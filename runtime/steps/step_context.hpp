@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -34,6 +35,7 @@ struct StepContext {
   sandbox::IdMode id_mode{};                              // the process is already root of its user namespace
   std::map<std::string, std::string, std::less<>> hints;  // not part of the key
   std::optional<MovedClock> clock = std::nullopt;         // of the commands; not part of the key either
+  std::function<void(const std::string&)> note = {};      // told a line for who builds; may be empty
 
   /// A hint's value, or the fallback.
   std::string hint(std::string_view name, std::string fallback) const;

@@ -3,7 +3,8 @@
 # The same lock, built by different users in different id modes, stores, directories, locales, umasks, time zones and
 # under different host names, gives the same graph, step records and layers. Lists every file that differs.
 source "$(dirname "$0")/lib.sh"
-packages="hello ca-certificates python3-minimal"
+# munge, nvme-cli and postfix: random secrets that no layer keeps, and a full host name that is asked for.
+packages="hello ca-certificates python3-minimal munge nvme-cli postfix"
 
 build() { # MODE DIRECTORY UMASK HOSTNAME NAME=VALUE...
   local mode=$1 directory=$2 mask=$3 host=$4 store=$2/store

@@ -78,7 +78,7 @@ class Capturing : public ::testing::Test {
     trees::Composition tree(lower);
     for (const auto& [path, content] : composed) tree.put_file(path, content, 5);
     tree.write(path_ / "tree");
-    capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch});
+    told_ = capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch});
     tree.write_directory_times(path_ / "tree");
     const auto listing = tree.listing();
     if (::geteuid() == 0) {  // an ordinary user's files are not 0:0 outside of a user namespace
@@ -101,6 +101,7 @@ class Capturing : public ::testing::Test {
 
   fs::path path_;
   std::optional<store::Store> store_;
+  Captured told_;
 };
 
 TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
@@ -112,6 +113,43 @@ TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
   EXPECT_EQ(layer.find("etc/passwd-"), nullptr);
   EXPECT_EQ(layer.find("etc/ssh/ssh_host_ed25519_key"), nullptr);
   EXPECT_EQ(content_of(layer, "etc/motd"), hash("hello"));
+}
+
+TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
+  const char* secrets[] = {"etc/bind/rndc.key", "etc/ldap/slapd.d/cn=config.ldif", "etc/munge/munge.key",
+                           "etc/nvme/hostid", "var/lib/rabbitmq/.erlang.cookie"};
+  for (const char* path : secrets) make(path, "random", 0600);
+  const auto layer = captured({});
+  ASSERT_EQ(told_.secrets.size(), std::size(secrets));
+  for (std::size_t i = 0; i < std::size(secrets); ++i) {
+    EXPECT_EQ(layer.find(secrets[i]), nullptr);
+    EXPECT_EQ(told_.secrets[i].path, secrets[i]);
+    EXPECT_FALSE(told_.secrets[i].maker.empty());
+  }
+  EXPECT_NE(layer.find("etc/ldap/slapd.d"), nullptr) << "the directory is the package's";
+  EXPECT_TRUE(told_.confined.empty());
+}
+
+TEST_F(Capturing, OnlyTheLinkToALeftOutCertificateIsLeftOut) {
+  make("etc/ssl/certs/other.pem", "certificate");
+  fs::create_symlink("ssl-cert-snakeoil.pem", upper() / "etc/ssl/certs/4f4ce691.0");
+  fs::create_symlink("other.pem", upper() / "etc/ssl/certs/00000000.0");
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("etc/ssl/certs/4f4ce691.0"), nullptr);
+  EXPECT_NE(layer.find("etc/ssl/certs/00000000.0"), nullptr);
+}
+
+TEST_F(Capturing, TellsOfNewFilesThatMayBeSecret) {
+  make("etc/app/token", "x", 0600);
+  make("etc/app/key.pem", "-----BEGIN RSA PRIVATE KEY-----\n", 0644);
+  make("etc/app/certificate.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
+  make("etc/app/empty", "", 0600);
+  make("etc/app/shipped", "changed", 0600);
+  make("var/cache/debconf/passwords.dat", "Name: a\n", 0600);
+  const auto layer = captured({base({{"etc/app/shipped", "text"}})});
+  EXPECT_EQ(told_.confined, (std::vector<std::string>{"etc/app/key.pem", "etc/app/token"}));
+  EXPECT_EQ(content_of(layer, "etc/app/token"), hash("x")) << "kept";
+  EXPECT_EQ(content_of(layer, "var/cache/debconf/passwords.dat"), hash("Name: a\n"));
 }
 
 TEST_F(Capturing, ARemovalIsARemovalAlsoWhereARuleWouldLeaveOut) {

@@ -5,5 +5,5 @@ _karapace_step(unpack "base archive 279251eec1ca" unpack-base-archive-279251eec1
 _karapace_step(fetch "lock 10a16052b0b8" fetch-lock-10a16052b0b8-0cd1c0b30e3d1757 0cd1c0b30e3d17577fe2107e988fae90832c64e4c775f88027fd3d3518ebfe1a)
 _karapace_step(fetch "jq 1.0-1" fetch-jq-1.0-1-f625e98bd3c447ec f625e98bd3c447eccc791b11aaf8d3992db36751f71e97e8d5a3070f5d99cf6f)
 _karapace_step(unpack "jq 1.0-1" unpack-jq-1.0-1-91acf656f10cde99 91acf656f10cde9990b9eb29bcfc82d5356cdce37c1de7d35f5f0c754caf4af2 fetch-jq-1.0-1-f625e98bd3c447ec)
-_karapace_step(install "1 package" install-1-package-fadbc7c66f063f6b fadbc7c66f063f6b4542509223f7c6bb2ff7b6b1b3a537ff3bdeaa89702d1007 unpack-base-archive-279251eec1ca-a500f77e9a30394e unpack-jq-1.0-1-91acf656f10cde99)
-_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-8ac37f3fa418e2e9 8ac37f3fa418e2e9098202286be7f25f32c5c9f1ba50b665247a2fb45dd792f3 unpack-base-archive-279251eec1ca-a500f77e9a30394e install-1-package-fadbc7c66f063f6b fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)
+_karapace_step(install "1 package" install-1-package-7a66e9859b43f9b9 7a66e9859b43f9b9e121b059513cbf35ac8bfd79f955352628c80181e0b48cd2 unpack-base-archive-279251eec1ca-a500f77e9a30394e unpack-jq-1.0-1-91acf656f10cde99)
+_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-68f6dd3f24dde00a 68f6dd3f24dde00a5a921d847970ee9d8f3ad78c1770d8dd07065e73a87307c7 unpack-base-archive-279251eec1ca-a500f77e9a30394e install-1-package-7a66e9859b43f9b9 fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)
