@@ -14,7 +14,7 @@ namespace karapace::steps {
 
 enum class CanonicalAction {
   drop,         // left out of the layer
-  secret,       // the same, and told of: who enters has to make it anew
+  remade,       // the same, and told of: where it is needed it has to be made anew
   empty,        // kept with its mode, without content
   shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
   key_store,    // a Java key store: moments after the epoch become the epoch
@@ -24,7 +24,7 @@ enum class CanonicalAction {
 struct CanonicalRule {
   std::string_view pattern;  // path; "*" stands for any part of one name, a final "/**" for everything below
   CanonicalAction action;
-  std::string_view reason;            // of a secret: what makes it
+  std::string_view reason;            // of `remade`: the command that makes it
   std::string_view link_target = {};  // only a symbolic link to this
 };
 
@@ -32,7 +32,7 @@ std::span<const CanonicalRule> canonical_rules();
 /// The first rule for this path, or null. `link_target` is empty unless a symbolic link is there.
 const CanonicalRule* rule_for(std::string_view path, std::string_view link_target = {});
 inline bool leaves_out(const CanonicalRule* rule) noexcept {
-  return rule && (rule->action == CanonicalAction::drop || rule->action == CanonicalAction::secret);
+  return rule && (rule->action == CanonicalAction::drop || rule->action == CanonicalAction::remade);
 }
 bool matches(std::string_view pattern, std::string_view path);
 

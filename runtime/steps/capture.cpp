@@ -104,8 +104,8 @@ class Capture {
 
   /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
   void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
-    const bool is_secret = rule.action == CanonicalAction::secret;
-    if (is_secret && entry.type == store::EntryType::regular) captured_.secrets.push_back({entry.path, rule.reason});
+    const bool is_remade = rule.action == CanonicalAction::remade;
+    if (is_remade && entry.type == store::EntryType::regular) captured_.left_out.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);
     if (before && (entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
     if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);

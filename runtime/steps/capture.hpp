@@ -24,7 +24,7 @@ struct Captured {
     std::string path;
     std::string_view maker;
   };
-  std::vector<LeftOut> secrets;       // by a rule
+  std::vector<LeftOut> left_out;      // secrets and random names, by a rule
   std::vector<std::string> confined;  // new files that only their owner can read, and private keys: kept
 };
 

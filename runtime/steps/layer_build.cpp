@@ -142,14 +142,13 @@ std::string shown_list(const std::vector<std::string>& paths) {
 void tell(const StepContext& context, const Captured& captured) {
   if (!context.note) return;
   std::map<std::string_view, std::vector<std::string>> left_out;
-  for (const auto& [path, maker] : captured.secrets) left_out[maker].push_back(path);
+  for (const auto& [path, maker] : captured.left_out) left_out[maker].push_back(path);
   std::vector<std::string> shown;
   for (const auto& [maker, paths] : left_out) shown.push_back(fmt::format("\n  {}: {}", shown_list(paths), maker));
   if (!shown.empty())
-    context.note(
-        fmt::format("secrets and random names do not belong in a layer that many share; where they are "
-                    "needed, make them there:{}",
-                    fmt::join(shown, "")));
+    context.note(fmt::format(
+        "what is secret or random does not belong in a layer that many share; make it where it is needed:{}",
+        fmt::join(shown, "")));
   if (!captured.confined.empty())
     context.note(
         fmt::format("only their owners can read these files, but whoever gets the environment gets them, "

@@ -120,11 +120,11 @@ TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
                            "etc/nvme/hostid", "var/lib/rabbitmq/.erlang.cookie"};
   for (const char* path : secrets) make(path, "random", 0600);
   const auto layer = captured({});
-  ASSERT_EQ(told_.secrets.size(), std::size(secrets));
+  ASSERT_EQ(told_.left_out.size(), std::size(secrets));
   for (std::size_t i = 0; i < std::size(secrets); ++i) {
     EXPECT_EQ(layer.find(secrets[i]), nullptr);
-    EXPECT_EQ(told_.secrets[i].path, secrets[i]);
-    EXPECT_FALSE(told_.secrets[i].maker.empty());
+    EXPECT_EQ(told_.left_out[i].path, secrets[i]);
+    EXPECT_FALSE(told_.left_out[i].maker.empty());
   }
   EXPECT_NE(layer.find("etc/ldap/slapd.d"), nullptr) << "the directory is the package's";
   EXPECT_TRUE(told_.confined.empty());
