@@ -4,8 +4,9 @@
 // The packages' trees are composed by links and dpkg's database is written as `dpkg --unpack` would have left it
 // (package_merge.hpp, dpkg_database.hpp). What must run per environment runs in the sandbox: each package's preinst,
 // then `dpkg --configure -a`, which runs the postinst scripts and triggers. Packages that need dpkg for unpacking go
-// through it: those that are upgraded, those that divert files, those below a stat override, and those that pre-depend
-// on others of the installation, which are configured before (waves.hpp).
+// through it: those that it knows already, be it by their configuration files alone, those that divert files, those
+// below a stat override, and those that pre-depend on others of the installation, which are configured before
+// (waves.hpp).
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -37,7 +38,7 @@ std::deque<deb::DebPackage> load_packages(const StepContext& context, std::size_
 }
 
 bool needs_dpkg(const deb::DebPackage& package, const deb::DpkgDatabase& database) {
-  if (database.installed(package.name)) return true;
+  if (database.known(package.name)) return true;
   if (package.control("preinst").find("dpkg-divert") != std::string::npos) return true;
   const auto& entries = package.listing.entries();
   return std::any_of(entries.begin(), entries.end(), [&](const store::Entry& entry) {
@@ -125,7 +126,8 @@ class Installation {
   void compose() {
     if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
     auto conffiles = layers_.empty() ? deb::Conffiles::in_place : deb::Conffiles::as_unpacked;
-    deb::PackageMerge merge(tree_, database_, conffiles, plan_.epoch);
+    const deb::PathFilters filters(lower_);
+    deb::PackageMerge merge(tree_, database_, filters, conffiles, plan_.epoch);
     for (const auto* package : composed_) merge.add(*package);
     merge.finish();
   }
@@ -167,7 +169,9 @@ class Installation {
     plan_.binds.push_back({context_.store.blob_path(package.deb), inside, sandbox::BindAccess::read_only});
     sandbox::Command command;
     // Its dependencies are unpacked but not configured yet, so dpkg is told not to insist.
-    command.argv = {"/usr/bin/dpkg", "--force-depends", "--force-confdef", "--force-confold", "--unpack", inside};
+    command.argv = {
+        "/usr/bin/dpkg", "--auto-deconfigure", "--force-depends", "--force-confdef", "--force-confold", "--unpack",
+        inside};
     command.title = "dpkg --unpack of " + package.name;
     command.variables = variables_;
     return command;

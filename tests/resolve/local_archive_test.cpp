@@ -213,6 +213,34 @@ TEST_F(Resolving, CountsTheBaseArchivesPackagesAsInstalled) {
   EXPECT_EQ(text(resolution.packages), "libc 1.0 tool 1.0");
 }
 
+constexpr const char* broken_base =
+    "Package: libc\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\nMulti-Arch: same\nMaintainer: x\n"
+    "Description: x\n\n"
+    "Package: half\nStatus: install ok unpacked\nVersion: 1.0\nArchitecture: all\nMaintainer: x\nDescription: x\n\n"
+    "Package: left\nStatus: deinstall ok config-files\nVersion: 1.0\nArchitecture: all\nMaintainer: x\n"
+    "Description: x\n\n"
+    "Package: needy\nStatus: install ok installed\nVersion: 1.0\nArchitecture: all\nDepends: missing\nMaintainer: x\n"
+    "Description: x\n\n";
+
+TEST_F(Resolving, CompletesABaseThatWasLeftInTheMiddle) {
+  for (const char* name : {"half", "left", "missing", "tool"}) archive.add(suite, {.name = name});
+  archive.add(suite, {.name = "needy", .fields = "Depends: missing\n"});
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.base_status = broken_base;
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "half 1.0 missing 1.0 tool 1.0");
+  wanted.packages = {"left"};
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "half 1.0 left 1.0 missing 1.0");
+}
+
+TEST_F(Resolving, InstallsAnewWhatABaseOnlyUnpacked) {
+  archive.add(suite, {.name = "half"});
+  archive.publish(suite);
+  auto wanted = request({"half"});
+  wanted.base_status = std::string(broken_base).substr(0, std::string(broken_base).find("Package: left"));
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "half 1.0");
+}
+
 TEST_F(Resolving, WorksForAForeignArchitecture) {
   suite.architectures = {"amd64", "arm64"};
   for (const char* name : {"libc", "apt", "tool"}) archive.add(suite, {.name = name, .architecture = "arm64"});

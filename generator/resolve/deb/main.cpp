@@ -95,7 +95,7 @@ class Planner {
   std::vector<lock::LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Installed installed) const {
     std::vector<lock::LockedPackage> packages;
     std::string status;
-    for (const auto& version : install_order(cache)) {
+    for (const auto& version : install_order(cache, index)) {
       packages.push_back(index.locked(version));
       if (installed == Installed::becomes) status += index.status_stanza(version);
     }

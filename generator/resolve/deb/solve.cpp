@@ -21,7 +21,19 @@ bool needs_completion(pkgDepCache& cache, const pkgCache::PkgIterator& package) 
   return cache[package].InstBroken() || cache[package].InstPolicyBroken();
 }
 
-bool mark_and_resolve(pkgDepCache& cache, const Packages& wanted) {
+/// What a base has although something that it needs is missing: it stays, and gets that.
+Packages broken_installed(pkgDepCache& cache) {
+  Packages packages;
+  if (cache.BrokenCount() == 0) return packages;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (package->CurrentVer != 0 && cache[package].InstBroken()) packages.push_back(package);
+  }
+  return packages;
+}
+
+bool mark_and_resolve(pkgDepCache& cache, Packages wanted) {
+  const auto broken = broken_installed(cache);
+  wanted.insert(wanted.end(), broken.begin(), broken.end());
   pkgDepCache::ActionGroup group(cache);
   pkgProblemResolver resolver(&cache);
   for (const auto& package : wanted) {
@@ -104,6 +116,11 @@ class OrderRecorder : public pkgPackageManager {
   bool Go(APT::Progress::PackageManager*) override { return true; }
 };
 
+/// Unpacked only, half configured, or with triggers to come: dpkg(1), package states.
+bool is_unfinished(const pkgCache::PkgIterator& package) {
+  return package->CurrentVer != 0 && package.State() != pkgCache::PkgIterator::NeedsNothing;
+}
+
 using lock::LockedPackage;
 using resolve::Upgrade;
 
@@ -160,18 +177,21 @@ std::vector<std::string> removals(pkgDepCache& cache) {
   return names;
 }
 
-std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache) {
+std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const PackageIndex& index) {
   OrderRecorder recorder(&cache);
   if (recorder.DoInstallPreFork() != pkgPackageManager::Completed) {
     throw LockError("lock: apt finds no order to install the packages in: " + take_apt_messages());
   }
   std::vector<pkgCache::VerIterator> order;
+  std::size_t installed = 0;
   for (const auto& package : recorder.configured) {
-    if (cache[package].Install()) order.push_back(cache[package].InstVerIter(cache));
+    const auto version = cache[package].InstVerIter(cache);
+    if (cache[package].Install()) ++installed;
+    if (cache[package].Install() || (is_unfinished(package) && index.available(version))) order.push_back(version);
   }
-  if (order.size() != cache.InstCount()) {
+  if (installed != cache.InstCount()) {
     throw LockError(
-        fmt::format("lock: apt orders {} of {} packages: {}", order.size(), cache.InstCount(), take_apt_messages()));
+        fmt::format("lock: apt orders {} of {} packages: {}", installed, cache.InstCount(), take_apt_messages()));
   }
   return order;
 }

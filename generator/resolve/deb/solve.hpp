@@ -15,8 +15,9 @@
 
 namespace karapace::resolve::deb {
 
-/// Marks in `cache` what apt-get would install for `wanted`: each is protected and marked, then its dependencies,
-/// then apt's problem resolver runs, then new packages that nothing needs any more are dropped.
+/// Marks in `cache` what apt-get would install for `wanted`: each is protected and marked, then its dependencies and
+/// those that the installed packages lack, then apt's problem resolver runs, then new packages that nothing needs any
+/// more are dropped.
 /// False when packages stay broken; the cache keeps its marks for `unmet_dependencies`.
 bool solve(pkgDepCache& cache, const std::vector<pkgCache::PkgIterator>& wanted);
 
@@ -26,9 +27,10 @@ std::vector<pkgCache::PkgIterator> bootstrap_set(pkgDepCache& cache);
 /// Names of installed packages that the marks would remove, sorted.
 std::vector<std::string> removals(pkgDepCache& cache);
 
-/// The versions that the marks install or upgrade, in the order in which apt would configure them: a package comes
-/// after what it pre-depends and depends on, as far as there is no cycle. LockError when apt finds no order.
-std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache);
+/// The versions that the marks install or upgrade, and those of the archive that a base left unfinished, in the order
+/// in which apt would configure them: a package comes after what it pre-depends and depends on, as far as there is no
+/// cycle. LockError when apt finds no order.
+std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const PackageIndex& index);
 
 /// Keep: a new lock changes as little as possible. Versions of the lock there was stay the candidates as long as the
 /// archive still has exactly them.

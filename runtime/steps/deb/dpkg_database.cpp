@@ -87,17 +87,26 @@ bool ships_below(const std::vector<const DebPackage*>& packages, std::string_vie
 
 DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
   status_ = lower.read(admin_path("status")).value_or("");
-  installed_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
+  stanzas_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
   read_diversions();
   read_overrides();
 }
 
-const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
-  for (const auto& stanza : installed_) {
-    if (stanza.value("Package") != name) continue;
-    if (stanza.value("Status").ends_with(" installed")) return &stanza;
+const karapace::deb::Stanza* DpkgDatabase::known(std::string_view name) const {
+  for (const auto& stanza : stanzas_) {
+    if (stanza.value("Package") == name && !stanza.value("Status").ends_with(" not-installed")) return &stanza;
   }
   return nullptr;
+}
+
+const karapace::deb::Stanza* DpkgDatabase::unpacked(std::string_view name) const {
+  const auto* stanza = known(name);
+  return stanza && !stanza->value("Status").ends_with(" config-files") ? stanza : nullptr;
+}
+
+const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
+  const auto* stanza = known(name);
+  return stanza && stanza->value("Status").ends_with(" installed") ? stanza : nullptr;
 }
 
 // Three lines each: what, where to, who.
@@ -119,7 +128,7 @@ void DpkgDatabase::read_overrides() {
 
 std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees::Composition& tree) const {
   std::vector<std::string> result;
-  for (const auto& stanza : installed_) {
+  for (const auto& stanza : stanzas_) {
     auto list = lower_.read(admin_path("info/" + info_name(stanza) + ".list")).value_or("");
     for (auto line : lines(list)) {
       // Packages may still list /bin/x for what stands in /usr/bin.
@@ -134,7 +143,7 @@ std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees
 
 void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, std::string_view path,
                           std::int64_t mtime) const {
-  const auto* stanza = installed(package);
+  const auto* stanza = known(package);
   if (!stanza) return;
   auto list_path = admin_path("info/" + info_name(*stanza) + ".list");
   const auto* changed = tree.find(list_path);

@@ -33,14 +33,16 @@ class DpkgDatabase {
   /// Reads the database of the layers below. An empty one when there is none.
   explicit DpkgDatabase(const trees::LayerStack& lower);
 
-  /// The installed packages' stanzas.
-  const std::vector<karapace::deb::Stanza>& installed() const noexcept { return installed_; }
-  /// The stanza of an installed package, or null.
+  /// The stanza of a package that is installed and configured, or null.
   const karapace::deb::Stanza* installed(std::string_view name) const;
+  /// The stanza of a package whose files are there, also when it is only unpacked or half configured, or null.
+  const karapace::deb::Stanza* unpacked(std::string_view name) const;
+  /// The stanza of a package that has left anything, be it configuration files, or null.
+  const karapace::deb::Stanza* known(std::string_view name) const;
   /// Diversions by path as written ("/bin/sh").
   const std::map<std::string, Diversion>& diversions() const noexcept { return diversions_; }
   bool has_override(std::string_view absolute_path) const { return overrides_.contains(std::string(absolute_path)); }
-  /// The installed packages that list a path, by reading their lists: slow, for conflicts only.
+  /// The packages that list a path, by reading their lists: slow, for conflicts only.
   std::vector<std::string> owners(std::string_view path, const trees::Composition& tree) const;
 
   /// Takes a path out of an installed package's list, because another package replaces it.
@@ -60,7 +62,7 @@ class DpkgDatabase {
 
   const trees::LayerStack& lower_;
   std::string status_;
-  std::vector<karapace::deb::Stanza> installed_;
+  std::vector<karapace::deb::Stanza> stanzas_;  // of all packages, whatever their state
   std::map<std::string, Diversion> diversions_;
   std::set<std::string> overrides_;
 };

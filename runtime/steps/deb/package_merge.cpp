@@ -26,9 +26,9 @@ std::set<std::string> conffiles_of(const DebPackage& package) {
 
 }  // namespace
 
-PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles,
-                           std::int64_t mtime)
-    : tree_(tree), database_(database), conffiles_(conffiles), mtime_(mtime) {
+PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, const PathFilters& filters,
+                           Conffiles conffiles, std::int64_t mtime)
+    : tree_(tree), database_(database), filters_(filters), conffiles_(conffiles), mtime_(mtime) {
   for (const auto& [from, diversion] : database.diversions()) {
     diversions_[tree.resolve_parents(from)] = {tree.resolve_parents(diversion.to), diversion.owner};
   }
@@ -44,7 +44,9 @@ void PackageMerge::add(const DebPackage& package) {
   if (conffiles_ == Conffiles::as_unpacked) conffiles = conffiles_of(package);
   for (const auto& entry : package.listing.entries()) {
     if (!entry.path.starts_with(data_prefix)) continue;
-    auto path = tree_.resolve_parents(std::string_view(entry.path).substr(data_prefix.size()));
+    const auto absolute = std::string_view(entry.path).substr(data_prefix.size() - 1);
+    if (filters_.leave_out(absolute, entry.type)) continue;
+    auto path = tree_.resolve_parents(absolute);
     if (entry.type == store::EntryType::directory) {
       add_directory(package, entry, path);
       continue;
@@ -56,7 +58,7 @@ void PackageMerge::add(const DebPackage& package) {
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
     node.source = package.tree / entry.path;
     node.owner = package.name;
-    if (conffiles.contains(entry.path.substr(data_prefix.size() - 1))) node.entry.path += ".dpkg-new";
+    if (conffiles.contains(std::string(absolute))) node.entry.path += ".dpkg-new";
     add_file(package, std::move(node));
   }
 }
@@ -112,7 +114,7 @@ const karapace::deb::Stanza* PackageMerge::stanza_of(const std::string& package)
   for (const auto* merged : merged_) {
     if (merged->name == package) return &merged->stanza;
   }
-  return database_.installed(package);
+  return database_.unpacked(package);
 }
 
 bool PackageMerge::takes_over(const DebPackage& package, const std::string& owner, const std::string& path) {

@@ -11,6 +11,7 @@
 
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/deb/path_filters.hpp"
 #include "runtime/trees/composition.hpp"
 #include "store/listing.hpp"
 
@@ -18,7 +19,8 @@ namespace karapace::steps::deb {
 
 class PackageMerge {
  public:
-  PackageMerge(trees::Composition& tree, const DpkgDatabase& database, Conffiles conffiles, std::int64_t mtime);
+  PackageMerge(trees::Composition& tree, const DpkgDatabase& database, const PathFilters& filters, Conffiles conffiles,
+               std::int64_t mtime);
 
   /// Merges a package's files. StepError naming path and both packages on a conflict. `package` must outlive this.
   void add(const DebPackage& package);
@@ -35,6 +37,7 @@ class PackageMerge {
 
   trees::Composition& tree_;
   const DpkgDatabase& database_;
+  const PathFilters& filters_;
   Conffiles conffiles_;
   std::int64_t mtime_;
   std::vector<const DebPackage*> merged_;
