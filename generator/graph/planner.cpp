@@ -27,6 +27,17 @@ std::string files_json(const std::vector<lock::LockedFile>& files) {
   return json + "]";
 }
 
+std::string answers_json(const std::map<std::string, std::string>& answers) {
+  std::string json = "{";
+  for (const auto& [question, answer] : answers) {
+    if (json.size() > 1) json += ',';
+    append_json(json, question);
+    json += ':';
+    append_json(json, answer);
+  }
+  return json + "}";
+}
+
 std::string run_json(const std::vector<std::string>& commands) {
   std::string json;
   append_json(json, commands, ",");
@@ -55,7 +66,7 @@ class Planner::Addition {
       install(lock_.base,
               fmt::format("base {}/{}, {}", lock_.distribution, lock_.suite, counted(lock_.base.size(), "package")));
     }
-    if (!lock_.packages.empty()) install(lock_.packages, counted(lock_.packages.size(), "package"));
+    if (!lock_.packages.empty()) install(lock_.packages, counted(lock_.packages.size(), "package"), lock_.answers);
     if (!lock_.files.empty() || !lock_.run.empty()) setup();
     environment(canonical);
     return std::move(steps_);
@@ -119,16 +130,17 @@ class Planner::Addition {
     return need(edges.unpack);
   }
 
-  void install(const std::vector<lock::LockedPackage>& packages, std::string subject) {
+  void install(const std::vector<lock::LockedPackage>& packages, std::string subject,
+               const std::map<std::string, std::string>& answers = {}) {
     auto inputs = layers_;
     inputs.reserve(layers_.size() + packages.size());
     for (const auto& one : packages) inputs.push_back(package(one));
-    auto step = Step::normalised(StepKind::install,
-                                 {{"architecture", lock_.architecture},
-                                  {"base-layers", fmt::to_string(layers_.size())},
-                                  {"distribution", lock_.distribution},
-                                  rules_of(StepKind::install)},
-                                 std::move(inputs));
+    std::vector<Parameter> parameters{{"architecture", lock_.architecture},
+                                      {"base-layers", fmt::to_string(layers_.size())},
+                                      {"distribution", lock_.distribution},
+                                      rules_of(StepKind::install)};
+    if (!answers.empty()) parameters.push_back({"answers", answers_json(answers)});
+    auto step = Step::normalised(StepKind::install, std::move(parameters), std::move(inputs));
     layers_.push_back(need(edge(std::move(step), std::move(subject), packages.size())));
   }
 

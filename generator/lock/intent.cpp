@@ -92,12 +92,16 @@ class Differences {
   std::vector<Difference> all_;
 };
 
+void compare_maps(Differences& differences, const std::string& key, const std::map<std::string, std::string>& before,
+                  const std::map<std::string, std::string>& after) {
+  using Pair = std::pair<std::string, std::string>;
+  auto pairs = [](const auto& map) { return std::vector<Pair>(map.begin(), map.end()); };
+  differences.lists(key, pairs(before), pairs(after), [](const Pair& pair) { return pair.first; });
+}
+
 void compare_runtime(Differences& differences, const store::RuntimeConfiguration& before,
                      const store::RuntimeConfiguration& after) {
-  using Variable = std::pair<std::string, std::string>;
-  auto pairs = [](const auto& map) { return std::vector<Variable>(map.begin(), map.end()); };
-  differences.lists("environment", pairs(before.variables), pairs(after.variables),
-                    [](const Variable& variable) { return variable.first; });
+  compare_maps(differences, "environment", before.variables, after.variables);
   differences.lists("mounts", before.mounts, after.mounts, [](const store::Mount& mount) { return mount.label; });
   auto isolation = [](const store::RuntimeConfiguration& value) { return value.network_isolation ? "true" : "false"; };
   differences.changed("network_isolation", isolation(before), isolation(after));
@@ -122,6 +126,7 @@ Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path
     auto content = content_of(directory, file.source, said(file.source_place, "setup.files: source"));
     intent.files.push_back({file.source, file.target, file.mode, content.digest, content.size});
   }
+  intent.answers = manifest.answers;
   intent.run = manifest.run;
   intent.runtime = manifest.runtime;
   return intent;
@@ -147,7 +152,7 @@ std::string text(const Difference& difference) {
   return fmt::format("{}: {}{}", difference.key, sign, difference.subject);
 }
 
-Intent intent_of(const Lock& lock) { return {lock.request, lock.files, lock.run, lock.runtime}; }
+Intent intent_of(const Lock& lock) { return {lock.request, lock.answers, lock.files, lock.run, lock.runtime}; }
 
 std::vector<Difference> differences(const Intent& locked, const Intent& wanted) {
   Differences all;
@@ -157,6 +162,7 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   all.changed("recommends", locked.request.recommends ? "true" : "false", wanted.request.recommends ? "true" : "false");
   all.lists("repositories", locked.request.repositories, wanted.request.repositories,
             [](const LockedRepositoryRequest& repository) { return repository.name; });
+  compare_maps(all, "answers", locked.answers, wanted.answers);
   std::size_t before_files = all.size();
   all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
   if (all.size() == before_files && locked.files != wanted.files)

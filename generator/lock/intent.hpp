@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ namespace karapace::lock {
 
 struct Intent {
   LockedRequest request;
+  std::map<std::string, std::string> answers;
   std::vector<LockedFile> files;
   std::vector<std::string> run;
   store::RuntimeConfiguration runtime;

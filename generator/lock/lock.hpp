@@ -90,8 +90,9 @@ struct Lock {
   std::vector<LockedRepository> repositories;  // sorted by archive, then suite
   std::vector<LockedPackage> base;             // the bootstrapped base in install order; empty with an archive
   std::vector<LockedPackage> packages;  // what is installed on top, in install order; upgrades of base packages too
-  std::vector<LockedFile> files;        // in the manifest's order
-  std::vector<std::string> run;         // in the manifest's order
+  std::map<std::string, std::string> answers;  // to the questions that `packages` ask of debconf
+  std::vector<LockedFile> files;               // in the manifest's order
+  std::vector<std::string> run;                // in the manifest's order
   store::RuntimeConfiguration runtime;
   auto operator<=>(const Lock&) const = default;
 };

@@ -230,6 +230,21 @@ struct VariablesCodec {
   }
 };
 
+struct AnswersCodec {
+  static void write(JsonWriter& json, const std::map<std::string, std::string>& answers) {
+    PlainCodec::write(json, answers);
+  }
+  static void read(JsonReader& json, std::map<std::string, std::string>& answers) {
+    json.map([&](const std::string& question, std::size_t at) {
+      if (auto complaint = manifest::judge_question(question))
+        json.fail_at(at, fmt::format("question \"{}\" {}", question, *complaint));
+      auto [answer, fresh] = answers.try_emplace(question);
+      Word{manifest::judge_answer}.read(json, answer->second);
+      if (!fresh) json.fail_at(at, fmt::format("question \"{}\" appears twice", question));
+    });
+  }
+};
+
 // What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
 constexpr std::string_view access_complaint = "must be \"read-only\" or absent";
 constexpr auto mount_access =
@@ -281,8 +296,8 @@ constexpr auto lock_fields = fields_of<Lock>(
     optional_member("base_archive", &Lock::archive, archive_fields),
     member("repositories", &Lock::repositories, sorted(repository_fields, suite_key, "repositories")),
     member("base", &Lock::base, PackagesCodec{}), member("packages", &Lock::packages, PackagesCodec{}),
-    member("files", &Lock::files, list_of(file_fields)), member("run", &Lock::run, list_of(Word{judge_command})),
-    member("runtime", &Lock::runtime, runtime_fields));
+    optional_member("answers", &Lock::answers, AnswersCodec{}), member("files", &Lock::files, list_of(file_fields)),
+    member("run", &Lock::run, list_of(Word{judge_command})), member("runtime", &Lock::runtime, runtime_fields));
 
 // What git leaves in a file that two branches changed is not JSON: say what it is.
 void refuse_conflicts(const JsonReader& json, std::string_view text) {
@@ -318,6 +333,7 @@ void check_whole(const JsonReader& json, const Lock& lock, std::size_t at) {
   }
   if (lock.archive && !lock.base.empty()) json.fail_at(at, "a base archive and base packages exclude each other");
   if (!lock.archive && lock.base.empty()) json.fail_at(at, "there is neither a base archive nor a base package");
+  if (lock.packages.empty() && !lock.answers.empty()) json.fail_at(at, "there are answers, but no package to ask");
   check_packages(json, lock, at);
 }
 

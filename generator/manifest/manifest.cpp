@@ -250,6 +250,27 @@ void sort_unique(std::vector<std::string>& words) {
   words.erase(std::unique(words.begin(), words.end()), words.end());
 }
 
+/// A string, or a boolean for a question that is answered with one.
+std::optional<Word> answer_of(Section& answers, const toml::node& node, std::string_view what) {
+  if (const auto* flag = node.as_boolean()) return Word{flag->get() ? "true" : "false", node.source().begin};
+  return answers.text_of(node, what);
+}
+
+void read_answers(Section& answers, Manifest& manifest) {
+  for (const auto& [key, node] : answers.table()) {
+    answers.find(key.str());
+    Word question{std::string(key.str()), key.source().begin};
+    auto what = fmt::format("the answer to \"{}\"", question.text);
+    auto answer = answer_of(answers, node, what);
+    if (!answers.pleases(question, "question", judge_question) || !answer) continue;
+    if (auto complaint = judge_answer(answer->text))
+      answers.problem(answer->at, fmt::format("{} {}", what, *complaint));
+    manifest.answers[question.text] = answer->text;
+  }
+  if (manifest.packages.empty() && !manifest.answers.empty())
+    answers.problem(answers.at(), "system.answers is for the questions of system.packages, and there are none");
+}
+
 void read_system(Section& system, Manifest& manifest) {
   for (auto& package : system.words("packages")) {
     if (package.text.empty()) continue;
@@ -257,6 +278,7 @@ void read_system(Section& system, Manifest& manifest) {
   }
   sort_unique(manifest.packages);
   manifest.recommends = system.boolean("recommends");
+  system.section("answers", [&](Section& section) { read_answers(section, manifest); });
 }
 
 void read_gui(Section& gui) {

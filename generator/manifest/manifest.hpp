@@ -6,6 +6,7 @@
 #pragma once
 
 #include <compare>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -67,6 +68,7 @@ struct Manifest {
   Base base;
   std::vector<std::string> packages;  // sorted, unique
   bool recommends = false;
+  std::map<std::string, std::string> answers;   // to debconf's questions
   std::vector<RepositoryRequest> repositories;  // sorted by name
   std::vector<SetupFile> files;                 // in the manifest's order
   std::vector<std::string> run;                 // shell commands, in the manifest's order

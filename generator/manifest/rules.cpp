@@ -50,6 +50,20 @@ Complaint judge_package_name(std::string_view word) {
   return "is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or digit";
 }
 
+Complaint judge_question(std::string_view word) {
+  if (word.empty()) return "is empty: write a question such as \"postfix/main_mailer_type\"";
+  if (auto complaint = judge_line(word)) return complaint;
+  if (word.find(' ') != std::string_view::npos) return "has a blank: questions of debconf have none";
+  if (word.front() == '#') return "begins with \"#\", as a comment does";
+  return std::nullopt;
+}
+
+Complaint judge_answer(std::string_view word) {
+  if (auto complaint = judge_line(word)) return complaint;
+  if (word.ends_with('\\')) return "ends with a backslash, which would join it to the next answer";
+  return std::nullopt;
+}
+
 Complaint judge_inner_path(std::string_view word) {
   if (word.empty() || word[0] != '/') return "must be an absolute path";
   if (word == "/") return "is the root of the environment: name a path below it";

@@ -27,6 +27,10 @@ Complaint judge_line(std::string_view word);
 Complaint judge_relative_path(std::string_view word);
 /// [A-Za-z_][A-Za-z0-9_]*, and not KARAPACE_*, which Karapace sets itself.
 Complaint judge_variable_name(std::string_view word);
+/// A debconf question, "postfix/main_mailer_type": no blanks and control characters, not empty (debconf-devel(7)).
+Complaint judge_question(std::string_view word);
+/// Its answer: one line that does not end with a backslash (debconf-set-selections(1)).
+Complaint judge_answer(std::string_view word);
 /// [a-z0-9][a-z0-9-]*, and not an archive of a distribution.
 Complaint judge_repository_name(std::string_view word);
 /// A suite or component of an apt repository: parts of [A-Za-z0-9+._~-] joined by single slashes, none "." or "..".

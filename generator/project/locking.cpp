@@ -66,6 +66,10 @@ class Renewal {
     } else {
       resolve_into(result);
     }
+    if (result.lock.packages.empty() && !result.lock.answers.empty())
+      throw LockError(
+          "lock: system.answers: the base has all of system.packages and configured them already, so none of "
+          "them asks anything; change what they made by [setup] run");
     return result;
   }
 
@@ -73,6 +77,7 @@ class Renewal {
   void adopt_intent(lock::Lock& lock) const {
     lock.request = intent_.request;
     lock.files = intent_.files;
+    lock.answers = intent_.answers;
     lock.run = intent_.run;
     lock.runtime = intent_.runtime;
   }

@@ -13,8 +13,10 @@
 
 #include <fmt/format.h>
 
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "runtime/steps/deb/deb_package.hpp"
+#include "runtime/steps/deb/debconf_answers.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
 #include "runtime/steps/deb/package_merge.hpp"
 #include "runtime/steps/deb/waves.hpp"
@@ -142,6 +144,7 @@ class Installation {
   }
 
   void plan_commands() {
+    answer_questions();
     auto version = dpkg_version();
     for (const auto* package : composed_) {
       if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version));
@@ -153,6 +156,20 @@ class Installation {
       for (const auto* package : wave.packages) plan_.commands.push_back(unpack(*package));
     }
     plan_.commands.push_back(configure({"-a"}));
+  }
+
+  void answer_questions() {
+    const auto parameter = context_.step.parameter("answers");
+    if (!parameter) return;
+    const auto file = context_.staging.path() / "answers";
+    write_file_atomically(file, deb::debconf_selections(*parameter, packages_), Durable::no);
+    const std::string inside = "/run/karapace/answers";
+    plan_.binds.push_back({file, inside, sandbox::BindAccess::read_only});
+    sandbox::Command command;
+    command.argv = {"/usr/bin/debconf-set-selections", inside};
+    command.title = "debconf-set-selections";
+    command.variables = variables_;
+    plan_.commands.push_back(std::move(command));
   }
 
   sandbox::Command configure(std::vector<std::string> names) const {

@@ -11,6 +11,8 @@ build() { # MODE DIRECTORY UMASK HOSTNAME NAME=VALUE...
   shift 4
   make_user "$mode"
   project "$mode" "$directory" $packages
+  printf '[system.answers]\n"postfix/main_mailer_type" = "Satellite system"\n"postfix/mailname" = "mail.invalid"\n' \
+    >>"$directory/karapace.toml"
   chmod 755 "$directory"
   [ ! -e "$work/lock" ] || cp "$work/lock" "$directory/karapace.lock"
   chown -R "$(user_of "$mode")" "$directory"
@@ -55,3 +57,6 @@ if [ $# -gt 2 ]; then
   build "$3" "$work/c" 002 gamma SOURCE_DATE_EPOCH=1 TMPDIR=/var/tmp
   compare "$work/a" "$work/c"
 fi
+
+step "answers to debconf"
+grep -qx 'mail.invalid' "$work"/a/store/layers/*/tree/etc/mailname || fail "the name of the mail system is not what was answered"

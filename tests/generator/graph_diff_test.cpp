@@ -286,6 +286,11 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   located.packages[0].path = "pool/updates/main/libe/liberror-perl.deb";
   EXPECT_EQ(kinds(diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", located}}))),
             std::vector<std::string>{"location"});
+  Lock answered = before;
+  answered.answers["git/x"] = "y";
+  const auto asked = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", answered}}));
+  ASSERT_EQ(kinds(asked), std::vector<std::string>{"answer"});
+  EXPECT_EQ(asked.causes.front().cause.stage, Stage::packages);
   Lock recommends = before;
   recommends.request.recommends = true;
   EXPECT_EQ(kinds(diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", recommends}}))),

@@ -98,6 +98,20 @@ TEST(Lock, ReadOnlyMountsAndProjectsArePartOfTheIdentity) {
             (std::vector<std::string>{"mounts: ~ cache", "project: read-write → read-only"}));
 }
 
+TEST(Lock, AnswersArePartOfTheIdentityAndLeftOutWhenThereAreNone) {
+  Lock lock = sample_lock({"git"});
+  EXPECT_EQ(serialise(lock).find("answers"), std::string::npos);
+  auto without = environment_id(lock);
+  lock.answers["git/x"] = "y";
+  EXPECT_NE(environment_id(lock), without);
+  EXPECT_EQ(parse_lock(serialise(lock), "l").answers, lock.answers);
+  auto answers_of_nobody = lock;
+  answers_of_nobody.packages.clear();
+  EXPECT_THROW(parse_lock(serialise(answers_of_nobody), "l"), LockError);
+  lock.answers = {{"git/x", "two\nlines"}};
+  EXPECT_THROW(parse_lock(serialise(lock), "l"), LockError);
+}
+
 TEST(Lock, TruncationAnywhereIsRefused) {
   std::string text = serialise(sample_lock_with_everything());
   for (std::size_t length = 0; length + 2 < text.size(); ++length) {
@@ -152,13 +166,14 @@ TEST(Intent, DifferencesAreWordsForPeople) {
   wanted.runtime.variables = {{"EDITOR", "nano"}, {"NEW", ""}};
   wanted.runtime.mounts.clear();
   wanted.runtime.network_isolation = false;
+  wanted.answers = {{"postfix/mailname", "other"}};
   EXPECT_EQ(words(differences(intent_of(lock), wanted)),
-            (std::vector<std::string>{"base: debian/bookworm → debian/trixie", "packages: - ca-certificates",
-                                      "packages: + ripgrep", "recommends: true → false", "repositories: ~ tools",
-                                      "files: - /usr/local/bin/it's $me: \"x\" y", "files: ~ /etc/motd",
-                                      "run: other commands or another order", "environment: - PROMPT",
-                                      "environment: ~ EDITOR", "environment: + NEW", "mounts: - cache",
-                                      "mounts: - work", "network_isolation: true → false"}));
+            (std::vector<std::string>{
+                "base: debian/bookworm → debian/trixie", "packages: - ca-certificates", "packages: + ripgrep",
+                "recommends: true → false", "repositories: ~ tools", "answers: - man-db/install-setuid",
+                "answers: ~ postfix/mailname", "files: - /usr/local/bin/it's $me: \"x\" y", "files: ~ /etc/motd",
+                "run: other commands or another order", "environment: - PROMPT", "environment: ~ EDITOR",
+                "environment: + NEW", "mounts: - cache", "mounts: - work", "network_isolation: true → false"}));
 }
 
 TEST(Intent, HashesTheFilesThatTheManifestNames) {

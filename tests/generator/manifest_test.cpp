@@ -38,6 +38,24 @@ TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {
   EXPECT_TRUE(manifest.recommends);
 }
 
+TEST(Manifest, AnswersAreTextOrBooleans) {
+  Manifest manifest =
+      parse("[system]\npackages = [\"postfix\"]\n[system.answers]\n\"postfix/mailname\" = \" a b \"\n\"x/y\" = true\n");
+  EXPECT_EQ(manifest.answers, (std::map<std::string, std::string>{{"postfix/mailname", " a b "}, {"x/y", "true"}}));
+}
+
+TEST(Manifest, AnswersThatDebconfCouldNotReadAreRefused) {
+  const std::string packages =
+      "manifest_version = 1\nbase.image = \"debian/bookworm\"\n[system]\npackages = [\"postfix\"]\n";
+  auto said = [&](std::string_view line) { return message_of(packages + "[system.answers]\n" + std::string(line)); };
+  EXPECT_EQ(said("\"a b\" = \"x\""), "m.toml:6:1: question \"a b\" has a blank: questions of debconf have none");
+  EXPECT_EQ(said("a = 5"), "m.toml:6:5: the answer to \"a\" must be a string, not an integer");
+  EXPECT_NE(said("a = \"x\\ny\"").find("m.toml:6:5: the answer to \"a\" "), std::string::npos);
+  EXPECT_NE(said("a = 'x\\'").find("ends with a backslash"), std::string::npos);
+  EXPECT_EQ(message_of("manifest_version = 1\nbase.image = \"debian/bookworm\"\n[system.answers]\na = \"x\"\n"),
+            "m.toml:3:1: system.answers is for the questions of system.packages, and there are none");
+}
+
 TEST(Manifest, VersionsOfDistributionsAreTheirSuites) {
   auto base = [](std::string_view image) {
     return text(parse_manifest("manifest_version = 1\nbase.image = \"" + std::string(image) + "\"", "m").base);

@@ -73,6 +73,7 @@ Lock sample_lock_with_everything() {
   lock.runtime.mounts = {{"cache", "~/.cache/x:y", "/cache"}, {"work", "./src", "/work"}};
   lock.runtime.mounts[0].host = "~/.cache/x";
   lock.runtime.network_isolation = true;
+  lock.answers = {{"man-db/install-setuid", "false"}, {"postfix/mailname", "it's $me \"x\""}};
   return lock;
 }
 

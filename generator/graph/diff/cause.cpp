@@ -12,7 +12,7 @@ namespace karapace::diff {
 
 namespace {
 
-constexpr std::array<std::string_view, 32> kind_words = {"environment-added",
+constexpr std::array<std::string_view, 33> kind_words = {"environment-added",
                                                          "environment-removed",
                                                          "base",
                                                          "architecture",
@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 32> kind_words = {"environment-added",
                                                          "recommends",
                                                          "request",
                                                          "location",
+                                                         "answer",
                                                          "file-added",
                                                          "file-removed",
                                                          "file-changed",
@@ -105,6 +106,7 @@ std::string line_of(const Cause& cause) {
     case CauseKind::recommends: return fmt::format("recommended packages: {} → {}", *cause.before, *cause.after);
     case CauseKind::request: return fmt::format("{}: {}", cause.subject, details(cause));
     case CauseKind::location: return fmt::format("{}: another place in the archives", cause.subject);
+    case CauseKind::answer: return setting("answer to", cause);
     case CauseKind::file_added: return fmt::format("file {} is new", cause.subject);
     case CauseKind::file_removed: return fmt::format("file {} is gone", cause.subject);
     case CauseKind::file_changed: return fmt::format("file {}: {}", cause.subject, details(cause));

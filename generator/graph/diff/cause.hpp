@@ -31,6 +31,7 @@ enum class CauseKind {
   recommends,
   request,   // asked for by name, or no more, without a change of that package
   location,  // a package comes from another place in the archives
+  answer,    // to a question of debconf
   file_added,
   file_removed,
   file_changed,

@@ -13,17 +13,18 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-void append_settings(std::vector<Cause>& causes, CauseKind kind, const Variables& before, const Variables& after) {
+void append_settings(std::vector<Cause>& causes, CauseKind kind, const Variables& before, const Variables& after,
+                     Stage stage = Stage::environment) {
   for (const auto& [name, value] : before) {
     auto found = after.find(name);
     if (found == after.end()) {
-      causes.push_back({kind, Stage::environment, name, value, std::nullopt, {}, {}});
+      causes.push_back({kind, stage, name, value, std::nullopt, {}, {}});
     } else if (found->second != value) {
-      causes.push_back({kind, Stage::environment, name, value, found->second, {}, {}});
+      causes.push_back({kind, stage, name, value, found->second, {}, {}});
     }
   }
   for (const auto& [name, value] : after) {
-    if (!before.contains(name)) causes.push_back({kind, Stage::environment, name, std::nullopt, value, {}, {}});
+    if (!before.contains(name)) causes.push_back({kind, stage, name, std::nullopt, value, {}, {}});
   }
 }
 
@@ -73,6 +74,7 @@ bool LockPair::other_base() const {
 
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   const auto& [before, after, of_before, of_after] = locks;
+  append_settings(causes, CauseKind::answer, before.answers, after.answers, Stage::packages);
   append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {

@@ -39,6 +39,7 @@ class Outline {
     if (const auto* install = edges_.at(Stage::packages)) {
       read_install(*install);
       lock_.packages = packages(*install);
+      read_answers(*install);
     }
     if (const auto* setup = edges_.at(Stage::setup)) read_setup(*setup);
     const auto& environment = *edges_.at(Stage::environment);
@@ -71,6 +72,15 @@ class Outline {
   void read_install(const graph::Edge& edge) {
     lock_.distribution = edge.step.parameter("distribution").value_or("");
     lock_.architecture = edge.step.parameter("architecture").value_or("");
+  }
+
+  void read_answers(const graph::Edge& install) {
+    try {
+      lock_.answers = nlohmann::json::parse(install.step.parameter("answers").value_or("{}"))
+                          .get<std::map<std::string, std::string>>();
+    } catch (const nlohmann::json::exception&) {
+      throw GraphError(fmt::format("the step \"{}\" has answers that are none", description(install)));
+    }
   }
 
   std::vector<lock::LockedPackage> packages(const graph::Edge& install) const {

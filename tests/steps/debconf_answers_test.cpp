@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What debconf is told before packages are configured.
+#include "runtime/steps/deb/debconf_answers.hpp"
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+
+namespace karapace::steps::deb {
+namespace {
+
+class Answering : public ::testing::Test {
+ protected:
+  Answering() {
+    add("postfix",
+        "Template: postfix/main_mailer_type\nType: select\nChoices: None, Satellite\nDescription: x\n y\n\n"
+        "Template: postfix/mailname\nType:string\nDefault: /etc/mailname\n");
+    add("man-db", "Template: man-db/install-setuid\nType: boolean\n");
+    add("silent", "");
+  }
+
+  void add(const std::string& name, const std::string& templates) {
+    DebPackage package;
+    package.name = name;
+    package.tree = directory_.path() / name;
+    make_directory(package.tree);
+    make_directory(package.tree / "control");
+    std::vector<store::Entry> entries{directory_entry(""), directory_entry("control")};
+    if (!templates.empty()) {
+      write_file_atomically(package.tree / "control/templates", templates, Durable::no);
+      store::Entry file;
+      file.path = "control/templates";
+      file.mode = 0644;
+      entries.push_back(file);
+    }
+    package.listing = store::Listing(entries);
+    packages_.push_back(std::move(package));
+  }
+  static store::Entry directory_entry(const std::string& path) {
+    store::Entry entry;
+    entry.path = path;
+    entry.type = store::EntryType::directory;
+    entry.mode = 0755;
+    return entry;
+  }
+  std::string refusal(std::string_view answers) const {
+    try {
+      return "accepted " + debconf_selections(answers, packages_);
+    } catch (const StepError& error) {
+      return error.what();
+    }
+  }
+
+  TemporaryDirectory directory_;
+  std::deque<DebPackage> packages_;
+};
+
+TEST_F(Answering, TellsOwnerAndTypeAsThePackagesDo) {
+  EXPECT_EQ(debconf_selections(R"({"man-db/install-setuid":"true","postfix/mailname":"a b"})", packages_),
+            "man-db man-db/install-setuid boolean true\npostfix postfix/mailname string a b\n");
+}
+
+TEST_F(Answering, AQuestionThatNobodyAsksIsRefused) {
+  EXPECT_EQ(refusal(R"({"postfix/mailnam":"x"})"),
+            "install: none of the packages asks \"postfix/mailnam\" (system.answers); did you mean "
+            "\"postfix/mailname\"?");
+  EXPECT_NE(refusal(R"({"tzdata/Areas":"x"})").find("those of the base are configured before"), std::string::npos);
+  EXPECT_NE(refusal("[]").find("the parameter \"answers\" is not understood"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace karapace::steps::deb
