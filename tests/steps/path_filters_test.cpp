@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a slim base's dpkg leaves out of the packages that are installed on it.
-#include "runtime/steps/deb/path_filters.hpp"
-
 #include <map>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "base/directory.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
 #include "runtime/trees/composition.hpp"
 #include "store/store.hpp"
 

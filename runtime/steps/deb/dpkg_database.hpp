@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dpkg's database (/var/lib/dpkg) as it stands below an installation, and as it must stand once new packages are
-// unpacked: what `dpkg --unpack` would have written, so that `dpkg --configure` goes on from there.
+// unpacked: what `dpkg --unpack` would have written, so that `dpkg --configure` goes on from there; and of dpkg's
+// configuration what concerns unpacking.
 //
 // Sources: dpkg(1), deb-triggers(5), dpkg's doc/triggers.txt; file formats as dpkg 1.21 writes them.
 #pragma once
@@ -14,6 +15,7 @@
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps::deb {
 
@@ -26,6 +28,27 @@ enum class Conffiles {
 struct Diversion {
   std::string to;     // resolved path
   std::string owner;  // the package whose own file stays; ":" when none
+};
+
+/// What a base's dpkg is told not to unpack, as slim images are without documentation.
+///
+/// Sources: dpkg(1), --path-exclude and --path-include; which directories stay: dpkg's src/main/filters.c.
+class PathFilters {
+ public:
+  /// Those in /etc/dpkg/dpkg.cfg.d and /etc/dpkg/dpkg.cfg of the layers, in the order in which dpkg reads them.
+  explicit PathFilters(const trees::LayerStack& base);
+
+  /// Whether dpkg would leave out `path`, absolute as the package names it, of this type: the last filter that matches
+  /// decides; directories, and links that may lead to one, stay where an included path may lie below.
+  bool leave_out(std::string_view path, store::EntryType type) const;
+
+ private:
+  struct Filter {
+    std::string pattern;  // fnmatch(3), where "*" matches "/" too
+    bool is_include = false;
+  };
+  void read(std::string_view configuration);
+  std::vector<Filter> filters_;
 };
 
 class DpkgDatabase {

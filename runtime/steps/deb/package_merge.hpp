@@ -11,7 +11,6 @@
 
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
-#include "runtime/steps/deb/path_filters.hpp"
 #include "runtime/trees/composition.hpp"
 #include "store/listing.hpp"
 

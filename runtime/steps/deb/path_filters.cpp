@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/deb/path_filters.hpp"
-
 #include <algorithm>
 #include <cctype>
 
 #include <fnmatch.h>
 
 #include "base/words.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
 
 namespace karapace::steps::deb {
 
