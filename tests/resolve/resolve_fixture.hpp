@@ -35,6 +35,7 @@ class ResolveFixture : public ::testing::Test {
                                    .packages = std::move(packages),
                                    .repositories = {},
                                    .keep = {},
+                                   .known = {},
                                    .upgrade = {},
                                    .mirrors = {},
                                    .cache = directory.path() / "cache"};

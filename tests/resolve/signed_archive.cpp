@@ -107,16 +107,17 @@ void SignedArchive::write_release(const TestSuite& suite) const {
   std::filesystem::remove(release(suite));
   std::filesystem::remove(in_release(suite));
   std::string text = must_run(
-      {"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.name, "-o",
-       "APT::FTPArchive::Release::Suite=" + suite.name, "-o", "APT::FTPArchive::Release::Components=" + suite.component,
-       "-o", fmt::format("APT::FTPArchive::Release::Architectures={}", fmt::join(suite.architectures, " ")), "release",
+      {"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.codename_field.value_or(suite.name),
+       "-o", "APT::FTPArchive::Release::Suite=" + suite.suite_field.value_or(suite.name), "-o",
+       "APT::FTPArchive::Release::Components=" + suite.component, "-o",
+       fmt::format("APT::FTPArchive::Release::Architectures={}", fmt::join(suite.architectures, " ")), "release",
        dists.string()});
   if (!suite.date.empty()) {
     const auto begin = text.find("Date: ");
     text.replace(begin, text.find('\n', begin) - begin, "Date: " + suite.date);
   }
   if (!suite.valid_until.empty()) text = "Valid-Until: " + suite.valid_until + "\n" + text;
-  write_text(release(suite), text);
+  write_text(release(suite), suite.more_fields + text);
 }
 
 void SignedArchive::publish(const TestSuite& suite) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,11 @@ struct TestSuite {
   std::vector<std::string> empty_components = {};
   std::vector<std::string> architectures = {"amd64"};
   std::vector<std::string> signers = {"archive"};
-  std::string date = {};         // RFC 2822; empty: now
-  std::string valid_until = {};  // RFC 2822; empty: not said
+  std::string date = {};                           // RFC 2822; empty: now
+  std::string valid_until = {};                    // RFC 2822; empty: not said
+  std::optional<std::string> suite_field = {};     // Suite; absent: the name; empty: not said
+  std::optional<std::string> codename_field = {};  // Codename, likewise
+  std::string more_fields = {};                    // of Release, each with its line end
 };
 
 class SignedArchive {
