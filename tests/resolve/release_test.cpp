@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which Release files are taken for the one that was asked for: by name, by date, by what they say of themselves.
+#include <array>
+
+#include <gmock/gmock.h>
+
+#include "base/file.hpp"
 #include "tests/resolve/resolve_fixture.hpp"
 
 namespace karapace::testing {
 namespace {
 
+using resolve::AdditionalRepository;
 using resolve::Rollback;
+using ::testing::HasSubstr;
 
 class Releases : public ResolveFixture {
  protected:
@@ -58,6 +65,94 @@ TEST_F(Releases, IsComparedWithThatOfItsOwnRepository) {
   wanted.cache = directory.path() / "another-cache";
   wanted.known.front().suite = "trixie";
   EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
+}
+
+/// A suite, its updates and its security updates, as the archive of `distribution` names them.
+class Pockets : public Releases {
+ protected:
+  void publish(const std::string& suite_field, const std::string& codename, bool codename_has_pocket) {
+    for (const std::string pocket : {"", "-updates", "-security"}) {
+      TestSuite one{.name = "noble" + pocket, .suite_field = suite_field + pocket};
+      one.codename_field = codename + (codename_has_pocket ? pocket : "");
+      if (pocket.empty()) archive.add(one, {.name = "base-files", .fields = "Essential: yes\n"});
+      archive.publish(one);
+    }
+  }
+
+  void answer(const std::string& asked, const std::string& with) {
+    const auto dists = archive.root() / "dists";
+    std::filesystem::remove_all(dists / asked);
+    std::filesystem::copy(dists / with, dists / asked, std::filesystem::copy_options::recursive);
+  }
+
+  resolve::ResolveRequest request() const {
+    auto wanted = ResolveFixture::request({});
+    wanted.suite = "noble";
+    wanted.mirrors.archives["debian-security"] = wanted.mirrors.archives["debian"];
+    wanted.mirrors.keyrings["debian-security"] = wanted.mirrors.keyrings["debian"];
+    return wanted;
+  }
+
+  /// An additional repository at the fixture's archive, with these two fields.
+  std::string additional(const std::string& asked, const std::string& suite_field, const std::string& codename) {
+    TestSuite extra{.name = asked, .component = "tools", .suite_field = suite_field, .codename_field = codename};
+    archive.publish(extra);
+    archive.publish(suite);
+    auto wanted = ResolveFixture::request({});
+    wanted.mirrors.archives["extra"] = {archive.url()};
+    const auto key = directory.path() / "archive.gpg";
+    wanted.repositories = {
+        {.name = "extra", .key = key, .key_content = blake3(read_file(key)), .suite = asked, .components = {"tools"}}};
+    try {
+      const auto notes = resolve::resolve(wanted).notes;
+      return notes.empty() ? "taken" : notes.front();
+    } catch (const LockError& error) {
+      return error.what();
+    }
+  }
+};
+
+TEST_F(Pockets, OfUbuntuShareACodenameAndAreToldApart) {
+  publish("noble", "noble", false);
+  EXPECT_EQ(resolve::resolve(request()).base.size(), 1U);
+  answer("noble", "noble-updates");
+  EXPECT_EQ(refusal<LockError>(request()),
+            "lock: debian/noble: the Release file is of \"noble-updates\" (codename \"noble\"); use another mirror");
+}
+
+TEST_F(Pockets, OfDebianAreToldApart) {
+  publish("stable", "noble", true);
+  EXPECT_EQ(resolve::resolve(request()).base.size(), 1U);
+  answer("noble-security", "noble");
+  EXPECT_EQ(refusal<LockError>(request()),
+            "lock: debian-security/noble-security: the Release file is of \"stable\" (codename \"noble\"); use another "
+            "mirror");
+}
+
+TEST_F(Pockets, OfAdditionalRepositoriesAreToldApart) {
+  const std::string way = "; write that suite in [repositories] of the manifest, or check the url there";
+  EXPECT_EQ(additional("jammy", "jammy-updates", "jammy"),
+            "lock: extra/jammy: the Release file is of \"jammy-updates\" (codename \"jammy\")" + way);
+  EXPECT_EQ(additional("jammy", "stable-security", "jammy"),
+            "lock: extra/jammy: the Release file is of \"stable-security\" (codename \"jammy\")" + way);
+  EXPECT_EQ(additional("jammy-backports", "jammy", "jammy"),
+            "lock: extra/jammy-backports: the Release file is of \"jammy\" (codename \"jammy\")" + way);
+}
+
+TEST_F(Pockets, AreNotSoughtInLooseNames) {
+  for (const auto& [asked, suite_field, codename] : std::vector<std::array<std::string, 3>>{
+           {"stable", "stable", "tools"},
+           {"bookworm", "stable", "bookworm"},
+           {"bookworm", "", "bookworm"},
+           {"bookworm", "bookworm", ""},
+           {"bookworm-pgdg", "bookworm-pgdg", "bookworm-pgdg"},
+           {"bookworm-backports", "stable-backports", "bookworm-backports"},
+           {"buster/updates", "oldstable", "buster"},
+       }) {
+    EXPECT_EQ(additional(asked, suite_field, codename), "taken") << asked;
+  }
+  EXPECT_EQ(additional("stable", "any", "thing"), "extra/stable: the Release file is of \"any\" (codename \"thing\")");
+  EXPECT_EQ(additional("stable", "", ""), "extra/stable: its Release file does not say of which suite it is");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "generator/resolve/deb/release.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include <apt-pkg/strutl.h>
@@ -67,12 +68,49 @@ void check_rollback(const Release& release, const Repository& repository, const 
                   prefix_of(repository), date, known->date));
 }
 
+/// The repositories beside a suite's own, which the same keys sign; the longer names first.
+constexpr std::array<std::string_view, 6> pockets{"proposed-updates", "backports-sloppy", "updates",
+                                                  "security",         "backports",        "proposed"};
+
+/// "security" of "bookworm-security", "" of "bookworm".
+std::string_view pocket_of(std::string_view suite) {
+  for (const auto pocket : pockets) {
+    if (!suite.ends_with(pocket)) continue;
+    if (suite.size() == pocket.size() || suite[suite.size() - pocket.size() - 1] == '-') return pocket;
+  }
+  return {};
+}
+
+/// Ubuntu's pockets have one codename, so the codename alone does not tell them apart. Debian's Suite is an alias
+/// ("stable-security") in the pocket that the codename names.
+bool is_named(const Release& release, std::string_view wanted) {
+  if (release.suite == wanted) return true;
+  const bool in_pocket = release.suite.empty() || pocket_of(release.suite) == pocket_of(wanted);
+  return release.codename == wanted && in_pocket;
+}
+
+/// Apt's own rule (metaIndex::CheckDist): "buster/updates" may call itself "buster".
+std::string_view without_last_part(std::string_view suite) { return suite.substr(0, suite.rfind('/')); }
+
+bool is_of_another_pocket(const Release& release, std::string_view wanted) {
+  const auto& said = release.suite.empty() ? release.codename : release.suite;
+  return !said.empty() && pocket_of(said) != pocket_of(without_last_part(wanted));
+}
+
+std::string names_text(const Release& release) {
+  if (release.suite.empty() && release.codename.empty()) return "its Release file does not say of which suite it is";
+  return fmt::format("the Release file is of \"{}\" (codename \"{}\")", release.suite, release.codename);
+}
+
 /// A signature vouches for a suite of that key's owner, not for the one that was asked for: the name is checked too.
 void check_name(const Release& release, const Repository& repository, std::vector<std::string>& notes) {
-  if (release.suite == repository.suite || release.codename == repository.suite) return;
-  const auto message = fmt::format("the Release file is of \"{}\" (codename \"{}\")", release.suite, release.codename);
-  if (repository.role == Role::distribution) {
-    throw LockError(prefix_of(repository) + message + "; use another mirror");
+  const auto& wanted = repository.suite;
+  if (is_named(release, wanted) || is_named(release, without_last_part(wanted))) return;
+  const auto message = names_text(release);
+  if (repository.role == Role::distribution) throw LockError(prefix_of(repository) + message + "; use another mirror");
+  if (is_of_another_pocket(release, wanted)) {
+    throw LockError(prefix_of(repository) + message +
+                    "; write that suite in [repositories] of the manifest, or check the url there");
   }
   notes.push_back(fmt::format("{}: {}", repository.label(), message));
 }

@@ -30,7 +30,8 @@ struct Release {
 Release parse_release(std::string_view signed_text, std::string_view prefix);
 
 /// LockError when the Release is of another suite, expired, from the future, or older than that of the lock there was.
-/// An additional repository may name itself loosely: that becomes a note.
+/// An additional repository may name itself loosely, as long as it is no other pocket (-security, -updates, ...) that
+/// it names: that becomes a note.
 void check_release(const Release& release, const Repository& repository, const ResolveRequest& request,
                    std::vector<std::string>& notes);
 
