@@ -33,7 +33,7 @@ TEST_F(Releases, OlderThanTheLocksIsRefusedUnlessTold) {
   auto wanted = request_after_locking();
   suite.date = older;
   archive.publish(suite);
-  wanted.cache = directory.path() / "another-cache";
+  wanted.cache = fresh_cache();
   EXPECT_EQ(refusal<LockError>(wanted),
             "lock: debian/sid: its Release file is of 2026-07-10T23:59:59Z, that of the lock of 2026-07-11T00:00:00Z: "
             "the mirror is out of date or somebody holds back updates; use another mirror, or accept the older one "
@@ -62,7 +62,7 @@ TEST_F(Releases, IsComparedWithThatOfItsOwnRepository) {
   auto wanted = request_after_locking();
   suite.date = older;
   archive.publish(suite);
-  wanted.cache = directory.path() / "another-cache";
+  wanted.cache = fresh_cache();
   wanted.known.front().suite = "trixie";
   EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
 }
@@ -85,8 +85,9 @@ class Pockets : public Releases {
     std::filesystem::copy(dists / with, dists / asked, std::filesystem::copy_options::recursive);
   }
 
-  resolve::ResolveRequest request() const {
+  resolve::ResolveRequest request() {
     auto wanted = ResolveFixture::request({});
+    wanted.cache = fresh_cache();
     wanted.suite = "noble";
     wanted.mirrors.archives["debian-security"] = wanted.mirrors.archives["debian"];
     wanted.mirrors.keyrings["debian-security"] = wanted.mirrors.keyrings["debian"];
@@ -99,6 +100,7 @@ class Pockets : public Releases {
     archive.publish(extra);
     archive.publish(suite);
     auto wanted = ResolveFixture::request({});
+    wanted.cache = fresh_cache();
     wanted.mirrors.archives["extra"] = {archive.url()};
     const auto key = directory.path() / "archive.gpg";
     wanted.repositories = {

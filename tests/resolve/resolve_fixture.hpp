@@ -46,6 +46,9 @@ class ResolveFixture : public ::testing::Test {
     return wanted;
   }
 
+  /// Apt compares whole seconds: of an archive that changed within one, a cache would show what it was.
+  std::filesystem::path fresh_cache() { return directory.path() / ("cache" + std::to_string(++caches)); }
+
   resolve::Resolution resolve(std::vector<std::string> packages) const {
     return resolve::resolve(request(std::move(packages)));
   }
@@ -77,6 +80,7 @@ class ResolveFixture : public ::testing::Test {
   SignedArchive archive;
   TestSuite suite;
   std::string fingerprint;
+  int caches = 0;
 };
 
 }  // namespace karapace::testing

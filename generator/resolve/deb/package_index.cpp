@@ -34,17 +34,67 @@ bool plain_path(std::string_view path) {
 
 }  // namespace
 
-PackageIndex::Source PackageIndex::source_of(const pkgCache::VerIterator& version) const {
+PackageIndex::PackageIndex(pkgCache& cache, const std::map<std::filesystem::path, const Repository*>& index_files)
+    : records_(cache), owners_(cache.Head().PackageFileCount) {
+  for (auto file = cache.FileBegin(); !file.end(); ++file) {
+    if (file.Flagged(pkgCache::Flag::NotSource) || file.FileName() == nullptr) continue;
+    const auto found = index_files.find(file.FileName());
+    if (found != index_files.end()) owners_.at(file->ID) = found->second;
+  }
+}
+
+template <class Wanted>
+PackageIndex::Source PackageIndex::first_source(const pkgCache::VerIterator& version, const Wanted& wanted) const {
   for (auto file = version.FileList(); !file.end(); ++file) {
-    if (file.File().Flagged(pkgCache::Flag::NotSource) || file.File().FileName() == nullptr) continue;
-    const auto found = index_files_.find(file.File().FileName());
-    if (found != index_files_.end()) return {file, found->second};
+    const Repository* repository = owners_.at(file.File()->ID);
+    if (repository != nullptr && wanted(*repository)) return {file, repository};
   }
   return {pkgCache::VerFileIterator(), nullptr};
 }
 
+PackageIndex::Source PackageIndex::source_of(const pkgCache::VerIterator& version) const {
+  return first_source(version, [](const Repository&) { return true; });
+}
+
+PackageIndex::Source PackageIndex::source_of(const pkgCache::VerIterator& version, Role role) const {
+  return first_source(version, [role](const Repository& repository) { return repository.role == role; });
+}
+
 bool PackageIndex::available(const pkgCache::VerIterator& version) const {
   return source_of(version).repository != nullptr;
+}
+
+bool PackageIndex::in_additional(const pkgCache::PkgIterator& package) const {
+  for (auto version = package.VersionList(); !version.end(); ++version) {
+    if (source_of(version, Role::additional).repository != nullptr) return true;
+  }
+  return false;
+}
+
+ControlFields PackageIndex::stanza(const pkgCache::VerFileIterator& file) {
+  const char* begin = nullptr;
+  const char* end = nullptr;
+  records_.Lookup(file).GetRec(begin, end);
+  return ControlFields(std::string_view(begin, static_cast<std::size_t>(end - begin)));
+}
+
+std::optional<ControlFields> PackageIndex::own_stanza(const pkgCache::PkgIterator& package,
+                                                      const pkgCache::VerIterator& candidate) {
+  auto source = source_of(candidate, Role::distribution);
+  for (auto version = package.VersionList(); !version.end() && source.repository == nullptr; ++version) {
+    source = source_of(version, Role::distribution);
+  }
+  if (source.repository == nullptr) return std::nullopt;
+  return stanza(source.file);
+}
+
+bool PackageIndex::essential(const pkgCache::PkgIterator& package, const pkgCache::VerIterator& candidate) {
+  // Apt keeps one flag for all versions of a name, which each stanza that it reads sets or clears.
+  if (in_additional(package)) {
+    const auto own = own_stanza(package, candidate);
+    return own && (own->value("Essential") == "yes" || own->value("Priority") == "required");
+  }
+  return (package->Flags & pkgCache::Flag::Essential) != 0 || candidate->Priority == pkgCache::State::Required;
 }
 
 lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
@@ -73,18 +123,14 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
 }
 
 std::string PackageIndex::status_stanza(const pkgCache::VerIterator& version) {
-  const Source source = source_of(version);
-  const char* begin = nullptr;
-  const char* end = nullptr;
-  records_.Lookup(source.file).GetRec(begin, end);
-  const ControlFields fields(std::string_view(begin, static_cast<std::size_t>(end - begin)));
-  std::string stanza;
+  const ControlFields fields = stanza(source_of(version).file);
+  std::string text;
   for (const auto& [name, value] : fields.fields()) {
     if (describes_file(name)) continue;
-    stanza += fmt::format("{}: {}\n", name, value);
-    if (name == "Package") stanza += "Status: install ok installed\n";
+    text += fmt::format("{}: {}\n", name, value);
+    if (name == "Package") text += "Status: install ok installed\n";
   }
-  return stanza + "\n";
+  return text + "\n";
 }
 
 void open_cache(pkgCacheFile& file) {
