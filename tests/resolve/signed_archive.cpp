@@ -99,7 +99,8 @@ void SignedArchive::write_index(const TestSuite& suite, const std::string& archi
   // apt-ftparchive writes paths relative to the working directory: env(1) changes it.
   const std::string text = must_run({"env", "-C", root_.string(), "apt-ftparchive", "-qq", "-o",
                                      "APT::FTPArchive::AlwaysStat=true", "--arch", architecture, "packages", paths});
-  write_text(root_ / "dists" / suite.name / suite.component / ("binary-" + architecture) / "Packages", text);
+  write_text(root_ / "dists" / suite.name / suite.component / ("binary-" + architecture) / "Packages",
+             text + suite.more_stanzas);
 }
 
 void SignedArchive::write_release(const TestSuite& suite) const {

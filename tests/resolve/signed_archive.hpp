@@ -48,6 +48,7 @@ struct TestSuite {
   std::optional<std::string> suite_field = {};     // Suite; absent: the name; empty: not said
   std::optional<std::string> codename_field = {};  // Codename, likewise
   std::string more_fields = {};                    // of Release, each with its line end
+  std::string more_stanzas = {};                   // of Packages, each with an empty line after it
 };
 
 class SignedArchive {

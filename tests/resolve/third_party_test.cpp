@@ -33,7 +33,7 @@ class ThirdParty : public ResolveFixture {
   std::string base() { return text(resolve::resolve(request({})).base); }
 
   SignedArchive extra;
-  const TestSuite extra_suite{.name = "stable", .component = "tools"};
+  TestSuite extra_suite{.name = "stable", .component = "tools"};
 };
 
 const std::string plain_base = "libc 1.0 base-files 1.0 tzdata 1.0 apt 1.0";
@@ -66,6 +66,62 @@ TEST_F(ThirdParty, TakesNothingFromTheBase) {
 TEST_F(ThirdParty, BringsTheNewerVersionOfAnEssentialPackageAsWithApt) {
   extra.add(extra_suite, {.name = "tzdata", .version = "2.0", .fields = "Priority: optional\n"});
   EXPECT_EQ(base(), "libc 1.0 base-files 1.0 tzdata 2.0 apt 1.0");
+}
+
+/// Stanzas that no tool of Debian would write, behind that of a good package.
+const std::string fine =
+    "Package: fine\nVersion: 1.0\nArchitecture: all\nFilename: fine.deb\nSize: 1\nSHA256: " + std::string(64, 'a') +
+    "\nDescription: x\n\n";
+
+class Stanzas : public ThirdParty {
+ protected:
+  static std::string stanza(const std::string& name, const std::string& version, const std::string& architecture,
+                            const std::string& path) {
+    return "Package: " + name + "\nVersion: " + version + "\nArchitecture: " + architecture + "\nProvides: wanted\n" +
+           "Filename: " + path + "\nSize: 1\nSHA256: " + std::string(64, 'a') + "\nDescription: x\n\n";
+  }
+
+  std::string answer(const std::string& text) {
+    extra_suite.more_stanzas = fine + text;
+    try {
+      return resolve::resolve(request({"wanted"})).packages.front().path;
+    } catch (const LockError& error) {
+      return error.what();
+    }
+  }
+};
+
+const std::string in_second_stanza = "lock: extra/stable: tools/binary-amd64/Packages:9: ";
+const std::string tell = "; tell the repository's owner";
+
+TEST_F(Stanzas, WithANameThatIsNoneAreRefused) {
+  for (const std::string name : {"../../etc/evil", "x", "under_score", "-dash", "sp$ce"}) {
+    EXPECT_EQ(answer(stanza(name, "1.0", "amd64", "x.deb")),
+              in_second_stanza + "\"" + name +
+                  "\" is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or "
+                  "digit" +
+                  tell);
+  }
+}
+
+TEST_F(Stanzas, WithAVersionThatIsNoneAreRefused) {
+  for (const std::string version : {"v1", "1/../../2", "1_0", "1-", ":1", "x:1"}) {
+    EXPECT_EQ(answer(stanza("tool", version, "amd64", "x.deb")),
+              in_second_stanza + "the version \"" + version + "\" of tool is none" + tell);
+  }
+}
+
+TEST_F(Stanzas, WithAnUnusablePathAreRefused) {
+  for (const std::string path : {"../x.deb", "/x.deb", "a//x.deb", "a/../x.deb", "a/./x.deb", "a/"}) {
+    EXPECT_THAT(answer(stanza("tool", "1.0", "amd64", path)),
+                HasSubstr(in_second_stanza + "the Filename \"" + path + "\" of tool "));
+  }
+  EXPECT_EQ(answer(stanza("tool", "1.0", "amd64", "./pool/x.deb")), "pool/x.deb");
+}
+
+TEST_F(Stanzas, OfAnotherArchitectureAreNotChosen) {
+  EXPECT_THAT(answer(stanza("tool", "1.0", "armhf", "x.deb")), HasSubstr("\"wanted\""));
+  EXPECT_THAT(answer(stanza("tool", "1.0", "../evil", "x.deb")), HasSubstr("\"wanted\""));
 }
 
 }  // namespace

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/deb/package_index.hpp"
 
-#include <array>
+#include <algorithm>
 #include <string_view>
 
+#include <apt-pkg/configuration.h>
 #include <apt-pkg/progress.h>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "deb/version.hpp"
+#include "generator/manifest/rules.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 #include "generator/resolve/deb/session.hpp"
 
@@ -26,11 +31,30 @@ bool describes_file(std::string_view field) {
   return false;
 }
 
-/// The path is joined to a mirror's URL and to nothing else, but it comes from outside.
-bool plain_path(std::string_view path) {
-  return !path.empty() && path.front() != '/' && path.find("..") == std::string_view::npos &&
-         path.find_first_of("\n\r") == std::string_view::npos;
+/// "main/binary-amd64/Packages:17": the stanza's first line.
+std::string place_of(const pkgCache::VerFileIterator& stanza) {
+  const auto file = stanza.File();
+  const std::string text = read_file(file.FileName());
+  const auto before = std::string_view(text).substr(0, std::min<std::size_t>(stanza->Offset, text.size()));
+  return fmt::format("{}/binary-{}/Packages:{}", file.Component(), file.Architecture(),
+                     1 + std::count(before.begin(), before.end(), '\n'));
 }
+
+/// What is wrong with words that become part of locks, of paths and of dpkg's database, or nothing.
+std::optional<std::string> complaint_about(const pkgCache::VerIterator& version, const std::string& path) {
+  const std::string name = version.ParentPkg().Name();
+  if (const auto complaint = manifest::judge_package_name(name)) return fmt::format("\"{}\" {}", name, *complaint);
+  if (!karapace::deb::is_version(version.VerStr()))
+    return fmt::format("the version \"{}\" of {} is none", version.VerStr(), name);
+  if (const std::string_view word = version.Arch(); word != "all" && word != _config->Find("APT::Architecture"))
+    return fmt::format("the architecture \"{}\" of {} is not the one that was asked for", word, name);
+  if (const auto complaint = manifest::judge_relative_path(path))
+    return fmt::format("the Filename \"{}\" of {} {}", path, name, *complaint);
+  return std::nullopt;
+}
+
+/// apt-ftparchive, told to look at ".", writes "./pool/x.deb".
+std::string plain_path(std::string path) { return path.starts_with("./") ? path.substr(2) : path; }
 
 }  // namespace
 
@@ -106,12 +130,12 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   const auto hashes = record.Hashes();
   const HashString* hash = hashes.find("SHA256");
   const auto sha256 = hash == nullptr ? std::nullopt : Sha256::from_hex(hash->HashValue());
-  const std::string path = record.FileName();
-  if (!sha256 || !plain_path(path)) {
-    throw LockError(
-        fmt::format("lock: {}: its entry for {} has no usable SHA256 or Filename; tell the repository's "
-                    "owner",
-                    source.repository->label(), named(version)));
+  const std::string path = plain_path(record.FileName());
+  auto complaint = complaint_about(version, path);
+  if (!complaint && !sha256) complaint = fmt::format("{} has no usable SHA256", version.ParentPkg().Name());
+  if (complaint) {
+    throw LockError(fmt::format("lock: {}: {}: {}; tell the repository's owner", source.repository->label(),
+                                place_of(source.file), escaped_utf8(*complaint)));
   }
   return {.name = version.ParentPkg().Name(),
           .version = version.VerStr(),

@@ -21,7 +21,8 @@ class PackageIndex {
  public:
   PackageIndex(pkgCache& cache, const std::map<std::filesystem::path, const Repository*>& index_files);
 
-  /// LockError when no index vouches for this version by SHA-256.
+  /// LockError when no index vouches for this version by SHA-256, or when what an index says of it could be in no
+  /// archive of Debian (Policy 5.6.1, 5.6.8, 5.6.12): the message names the index and the line.
   lock::LockedPackage locked(const pkgCache::VerIterator& version);
   /// Nothing when the version is in no index (it is only installed).
   bool available(const pkgCache::VerIterator& version) const;
