@@ -67,6 +67,20 @@ TEST_F(Releases, IsComparedWithThatOfItsOwnRepository) {
   EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
 }
 
+TEST_F(Releases, WithAFieldTwiceIsRefused) {
+  for (const std::string field : {"Valid-Until", "valid-until", "Date", "Suite", "Codename", "SHA256"}) {
+    suite.valid_until = "Fri, 11 Jul 2098 00:00:00 UTC";
+    suite.more_fields = field + ": Fri, 11 Jul 2098 00:00:00 UTC\n";
+    archive.publish(suite);
+    auto wanted = request({});
+    wanted.cache = fresh_cache();
+    wanted.mirrors.acquisition.check_date = false;
+    const auto message = refusal<LockError>(wanted);
+    EXPECT_THAT(message, HasSubstr("lock: debian/sid: its Release file has the field "));
+    EXPECT_THAT(message, HasSubstr(" twice; use another mirror, or tell its owner"));
+  }
+}
+
 /// A suite, its updates and its security updates, as the archive of `distribution` names them.
 class Pockets : public Releases {
  protected:

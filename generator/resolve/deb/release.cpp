@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "generator/resolve/deb/control_fields.hpp"
 
 namespace karapace::resolve::deb {
@@ -119,6 +120,10 @@ void check_name(const Release& release, const Repository& repository, std::vecto
 
 Release parse_release(std::string_view signed_text, std::string_view prefix) {
   const ControlFields fields(signed_text);
+  if (const auto field = fields.repeated()) {
+    throw LockError(fmt::format("{}its Release file has the field {} twice; use another mirror, or tell its owner",
+                                prefix, escaped_utf8(*field)));
+  }
   Release release{.suite = std::string(fields.value("Suite")),
                   .codename = std::string(fields.value("Codename")),
                   .date = seconds_of("Date", fields.value("Date"), prefix),

@@ -26,7 +26,7 @@ struct Release {
   std::map<std::string, Sha256, std::less<>> files;  // relative to dists/<suite>, by SHA-256
 };
 
-/// Reads what was signed. LockError beginning with `prefix` without a date or SHA-256 sums.
+/// Reads what was signed. LockError beginning with `prefix` without a date or SHA-256 sums, or with a field twice.
 Release parse_release(std::string_view signed_text, std::string_view prefix);
 
 /// LockError when the Release is of another suite, expired, from the future, or older than that of the lock there was.
