@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fd.hpp"
+#include "base/file.hpp"
 #include "tests/resolve/process.hpp"
 
 namespace karapace::testing {
@@ -31,13 +32,37 @@ std::vector<std::string> Keys::gpg(std::vector<std::string> arguments) const {
   return words;
 }
 
-std::string Keys::make(const std::string& name) {
-  must_run(gpg({"--quick-generate-key", name + " <" + name + "@example.invalid>", "ed25519", "sign", "0"}));
+namespace {
+
+std::vector<std::string> at_time(const std::string& time) {
+  if (time.empty()) return {};
+  return {"--faked-system-time", time + "!"};
+}
+
+}  // namespace
+
+std::string Keys::make(const std::string& name, const KeyForm& form) {
+  auto arguments = at_time(form.made);
+  arguments.insert(arguments.end(), {"--quick-generate-key", name + " <" + name + "@example.invalid>", form.algorithm,
+                                     "sign", form.expires});
+  must_run(gpg(std::move(arguments)));
   std::istringstream lines(must_run(gpg({"--with-colons", "--list-keys", name + "@example.invalid"})));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("fpr:")) return line.substr(12, 40);
   }
   return {};
+}
+
+void Keys::add_subkey(const std::string& fingerprint, const std::string& algorithm) const {
+  must_run(gpg({"--quick-add-key", fingerprint, algorithm, "sign", "0"}));
+}
+
+void Keys::revoke(const std::string& fingerprint) const {
+  const auto file = home_ / "openpgp-revocs.d" / (fingerprint + ".rev");
+  std::string text = read_file(file);
+  text.erase(text.find(":-----BEGIN"), 1);  // gpg's guard against doing this by mistake
+  write_text(file, text);
+  must_run(gpg({"--import", file.string()}));
 }
 
 void Keys::export_binary(const std::vector<std::string>& names, const std::filesystem::path& file) const {
@@ -51,8 +76,9 @@ void Keys::export_armored(const std::string& name, const std::filesystem::path& 
 }
 
 void Keys::clearsign(const std::vector<std::string>& names, const std::filesystem::path& input,
-                     const std::filesystem::path& output) const {
-  std::vector<std::string> arguments{"--output", output.string()};
+                     const std::filesystem::path& output, const std::string& time) const {
+  auto arguments = at_time(time);
+  arguments.insert(arguments.end(), {"--output", output.string()});
   for (const auto& name : names) arguments.insert(arguments.end(), {"--local-user", name + "@example.invalid"});
   arguments.insert(arguments.end(), {"--clearsign", input.string()});
   must_run(gpg(arguments));
@@ -129,7 +155,7 @@ void SignedArchive::publish(const TestSuite& suite) {
     }
   }
   write_release(suite);
-  if (!suite.signers.empty()) keys_.clearsign(suite.signers, release(suite), in_release(suite));
+  if (!suite.signers.empty()) keys_.clearsign(suite.signers, release(suite), in_release(suite), suite.signed_at);
 }
 
 }  // namespace karapace::testing

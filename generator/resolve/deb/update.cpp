@@ -102,10 +102,9 @@ std::string configuration_hint(const Repository& repository) {
   }
   if (contains_any(text, {"GPG error", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG", "NODATA", "signature",
                           "Clearsigned file"})) {
-    throw LockError(
-        fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
-                    "the keyring {}",
-                    prefix, text, failure.repository->keyring.string()));
+    throw LockError(fmt::format("{}the signature of its Release file is not valid: {} {}", prefix,
+                                signature_complaint(text, fmt::format(" ({})", text)),
+                                failure.repository->keyring.string()));
   }
   if (contains_any(text, {"does not have a Release file", "no longer has a Release file"}) ||
       (contains_any(text, {"404", "File not found", "403", "410"}) && is_release(failure.url))) {
