@@ -3,22 +3,27 @@
 #include <gmock/gmock.h>
 
 #include "base/file.hpp"
+#include "tests/remote/faulty_server.hpp"
 #include "tests/resolve/resolve_fixture.hpp"
 
 namespace karapace::testing {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class Locking : public ResolveFixture {
  protected:
   Locking() {
-    write_text(home() / "config/karapace/config.toml", "[mirrors]\ndebian = \"" + archive.url() +
-                                                           "\"\n[keyrings]\ndebian = \"" +
-                                                           (directory.path() / "archive.gpg").string() + "\"\n");
+    write_text(configuration(), "[mirrors]\ndebian = \"" + archive.url() + "\"\n[keyrings]\ndebian = \"" +
+                                    (directory.path() / "archive.gpg").string() + "\"\n");
     write_text(home() / "karapace.toml", "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n");
   }
 
+  std::filesystem::path configuration() const { return home() / "config/karapace/config.toml"; }
   std::filesystem::path home() const { return directory.path() / "home"; }
 
   Outcome karapace(std::vector<std::string> arguments, const std::string& cache = "cache") const {
@@ -54,6 +59,30 @@ TEST_F(Locking, GoesBackInTimeOnlyWhereLocksMayChange) {
     EXPECT_EQ(refused.status, 1) << word;
     EXPECT_THAT(refused.output, HasSubstr("--allow-rollback changes locks, which"));
   }
+}
+
+TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
+  const remote::FaultyServer server(directory.path(), "an archive");
+  write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");
+  const auto sum = must_run({"sha256sum", (directory.path() / "payload").string()}).substr(0, 64);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"http://archive.invalid/ok/base.tar\"\nsha256 = \"" + sum + "\"\n");
+  const auto locked = karapace({"lock", home().string()});
+  EXPECT_EQ(locked.status, 0) << locked.output;
+  EXPECT_THAT(server.requests(), ElementsAre(StartsWith("http://archive.invalid/ok/base.tar ")));
+}
+
+TEST_F(Locking, ListsComeThroughTheProxyButForDomainsWithout) {
+  const remote::FaultyServer proxy(directory.path(), "");
+  auto wanted = request({});
+  wanted.mirrors.acquisition.http_proxy = proxy.url("");
+  wanted.mirrors.archives["debian"] = {"http://one.archive.invalid/debian"};
+  wanted.mirrors.acquisition.no_proxy = {"archive.invalid"};
+  refusal<RemoteError>(wanted);
+  EXPECT_THAT(proxy.requests(), IsEmpty());
+  wanted.mirrors.acquisition.no_proxy = {"another.invalid"};
+  refusal<RemoteError>(wanted);
+  EXPECT_THAT(proxy.requests(), Contains(StartsWith("http://one.archive.invalid/debian/dists/sid/InRelease ")));
 }
 
 }  // namespace
