@@ -146,7 +146,7 @@ TEST_F(Pockets, OfDebianAreToldApart) {
 }
 
 TEST_F(Pockets, OfAdditionalRepositoriesAreToldApart) {
-  const std::string way = "; write that suite in [repositories] of the manifest, or check the url there";
+  const std::string way = "; write that suite in [repositories] of the manifest, or check the uri there";
   EXPECT_EQ(additional("jammy", "jammy-updates", "jammy"),
             "lock: extra/jammy: the Release file is of \"jammy-updates\" (codename \"jammy\")" + way);
   EXPECT_EQ(additional("jammy", "stable-security", "jammy"),

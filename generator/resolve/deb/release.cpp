@@ -111,7 +111,7 @@ void check_name(const Release& release, const Repository& repository, std::vecto
   if (repository.role == Role::distribution) throw LockError(prefix_of(repository) + message + "; use another mirror");
   if (is_of_another_pocket(release, wanted)) {
     throw LockError(prefix_of(repository) + message +
-                    "; write that suite in [repositories] of the manifest, or check the url there");
+                    "; write that suite in [repositories] of the manifest, or check the uri there");
   }
   notes.push_back(fmt::format("{}: {}", repository.label(), message));
 }

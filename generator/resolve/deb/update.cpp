@@ -88,7 +88,7 @@ std::string one_line(std::string text) {
 }
 
 std::string configuration_hint(const Repository& repository) {
-  if (repository.role == Role::additional) return "check its url in [repositories] of the manifest";
+  if (repository.role == Role::additional) return "check its uri in [repositories] of the manifest";
   return fmt::format("check the network, or name another mirror: [mirrors] {} = [\"http://...\"] in config.toml",
                      repository.archive);
 }
