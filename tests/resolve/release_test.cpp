@@ -44,11 +44,17 @@ TEST_F(Releases, OlderThanTheLocksIsRefusedUnlessTold) {
 
 TEST_F(Releases, OlderThanTheLocksIsTakenWhenToldThoughTheCacheHasTheNewer) {
   suite.date = newer;
+  archive.add(suite, {.name = "tool", .version = "2.0"});
   auto wanted = request_after_locking();
   suite.date = older;
+  archive.remove(suite, "tool_2.0");
+  archive.add(suite, {.name = "tool", .version = "1.0"});
   archive.publish(suite);
+  wanted.packages = {"tool"};
   wanted.rollback = Rollback::allow;
-  EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
+  const auto resolution = resolve::resolve(wanted);
+  EXPECT_EQ(resolution.repositories.front().date, "2026-07-10T23:59:59Z");
+  EXPECT_EQ(text(resolution.packages), "tool 1.0");
 }
 
 TEST_F(Releases, AsOldAsTheLocksIsTaken) {
