@@ -134,7 +134,7 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   auto complaint = complaint_about(version, path);
   if (!complaint && !sha256) complaint = fmt::format("{} has no usable SHA256", version.ParentPkg().Name());
   if (complaint) {
-    throw LockError(fmt::format("lock: {}: {}: {}; tell the repository's owner", source.repository->label(),
+    throw LockError(fmt::format("{}{}: {}; tell the repository's owner", source.repository->message_prefix(),
                                 place_of(source.file), escaped_utf8(*complaint)));
   }
   return {.name = version.ParentPkg().Name(),

@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::int64_t clock_tolerance_seconds = 600;
 
-std::string prefix_of(const Repository& repository) { return fmt::format("lock: {}: ", repository.label()); }
-
 std::int64_t seconds_of(std::string_view field, std::string_view value, std::string_view prefix) {
   time_t seconds = 0;
   if (!RFC1123StrToTime(std::string(value), seconds)) {
@@ -66,7 +64,7 @@ void check_rollback(const Release& release, const Repository& repository, const 
   throw LockError(
       fmt::format("{}its Release file is of {}, that of the lock of {}: the mirror is out of date or somebody holds "
                   "back updates; use another mirror, or accept the older one with --allow-rollback",
-                  prefix_of(repository), date, known->date));
+                  repository.message_prefix(), date, known->date));
 }
 
 /// The repositories beside a suite's own, which the same keys sign; the longer names first.
@@ -108,9 +106,10 @@ void check_name(const Release& release, const Repository& repository, std::vecto
   const auto& wanted = repository.suite;
   if (is_named(release, wanted) || is_named(release, without_last_part(wanted))) return;
   const auto message = names_text(release);
-  if (repository.role == Role::distribution) throw LockError(prefix_of(repository) + message + "; use another mirror");
+  if (repository.role == Role::distribution)
+    throw LockError(repository.message_prefix() + message + "; use another mirror");
   if (is_of_another_pocket(release, wanted)) {
-    throw LockError(prefix_of(repository) + message +
+    throw LockError(repository.message_prefix() + message +
                     "; write that suite in [repositories] of the manifest, or check the uri there");
   }
   notes.push_back(fmt::format("{}: {}", repository.label(), message));
@@ -142,7 +141,7 @@ Release parse_release(std::string_view signed_text, std::string_view prefix) {
 void check_release(const Release& release, const Repository& repository, const ResolveRequest& request,
                    std::vector<std::string>& notes) {
   check_name(release, repository, notes);
-  check_dates(release, request, prefix_of(repository));
+  check_dates(release, request, repository.message_prefix());
   check_rollback(release, repository, request);
 }
 

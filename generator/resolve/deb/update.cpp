@@ -94,7 +94,7 @@ std::string configuration_hint(const Repository& repository) {
 }
 
 [[noreturn]] void refuse(const Failure& failure) {
-  const std::string prefix = fmt::format("lock: {}: ", failure.repository->label());
+  const std::string prefix = failure.repository->message_prefix();
   const std::string& text = failure.text;
   if (contains_any(text, {"Release' is not signed"}) && !contains_any(text, {"GPG error", "Clearsigned file"})) {
     throw LockError(
@@ -174,8 +174,6 @@ using lock::LockedIndex;
 using lock::LockedRepository;
 using resolve::ResolveRequest;
 
-std::string prefix_of(const Repository& repository) { return fmt::format("lock: {}: ", repository.label()); }
-
 Sha256 sha256_of_file(const std::filesystem::path& path) {
   const Fd file = open_at(AT_FDCWD, path, O_RDONLY);
   const std::string bytes = read_all(file.get(), path.string());
@@ -209,10 +207,10 @@ ReleaseFiles stored_release(const Session& session, const metaIndex& meta) {
   }
   components.erase(std::unique(components.begin(), components.end()), components.end());
   if (architectures.empty()) {
-    throw LockError(fmt::format("{}it has no component \"{}\"; it has: {}", prefix_of(repository), component,
+    throw LockError(fmt::format("{}it has no component \"{}\"; it has: {}", repository.message_prefix(), component,
                                 fmt::join(components, ", ")));
   }
-  throw LockError(fmt::format("{}it has no packages for the architecture {}; it has: {}", prefix_of(repository),
+  throw LockError(fmt::format("{}it has no packages for the architecture {}; it has: {}", repository.message_prefix(),
                               path.substr(component.size() + 8, path.size() - component.size() - 17),
                               fmt::join(architectures, ", ")));
 }
@@ -232,7 +230,7 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
       throw LockError(
           fmt::format("{}the stored index \"{}\" is not what its Release file vouches for; remove it and "
                       "lock again",
-                      prefix_of(repository), file.string()));
+                      repository.message_prefix(), file.string()));
     }
     indexes.push_back({.path = target.MetaKey, .sha256 = vouched->second});
     lists.index_files.emplace(file, &repository);
@@ -243,7 +241,7 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
 
 void prove(const Session& session, const resolve::ResolveRequest& request, const metaIndex& meta,
            const Repository& repository, Lists& lists) {
-  const std::string prefix = prefix_of(repository);
+  const std::string prefix = repository.message_prefix();
   const SignedText text =
       verify(stored_release(session, meta), session.keyring(repository), session.directory(), prefix);
   const Release release = parse_release(text.text, prefix);
@@ -260,7 +258,7 @@ const metaIndex& meta_of(const pkgSourceList& sources, const Repository& reposit
   for (const metaIndex* meta : sources) {
     if (meta->GetURI() == mirror_of(repository, rank) + "/" && meta->GetDist() == repository.suite) return *meta;
   }
-  throw Error(prefix_of(repository) + "apt does not know the source that was written for it");
+  throw Error(repository.message_prefix() + "apt does not know the source that was written for it");
 }
 
 /// Apt goes on with the Release that it has where a mirror offers an older one.
