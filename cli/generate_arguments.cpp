@@ -38,6 +38,9 @@ project::LockPolicy policy(const GenerateArguments& arguments) {
   if (arguments.upgrade && (arguments.locked || arguments.frozen)) {
     throw UsageError("--upgrade changes locks, which --locked and --frozen forbid");
   }
+  if (arguments.allow_rollback && (arguments.locked || arguments.frozen)) {
+    throw UsageError("--allow-rollback changes locks, which --locked and --frozen forbid");
+  }
   if (arguments.locked) return project::LockPolicy::locked;
   return arguments.frozen ? project::LockPolicy::frozen : project::LockPolicy::update;
 }
@@ -55,6 +58,15 @@ void declare_generate(Options& options, GenerateArguments& arguments) {
   options.flag("--locked", arguments.locked, "fail when a lock does not fit its manifest, and say what differs");
   options.flag("--frozen", arguments.frozen, "take the locks as they are; ask nobody");
   options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+  declare_rollback(options, arguments.allow_rollback);
+}
+
+void declare_rollback(Options& options, bool& allow_rollback) {
+  options.flag("--allow-rollback", allow_rollback, "lock also where an archive's Release is older than the lock's");
+}
+
+resolve::Rollback rollback(bool allow_rollback) noexcept {
+  return allow_rollback ? resolve::Rollback::allow : resolve::Rollback::refuse;
 }
 
 project::MachinePaths machine_paths(const Context& context) {
@@ -82,7 +94,8 @@ project::GenerateRequest generate_request(const Context& context, const Generate
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
   request.manifests = std::move(words.manifests);
   request.working_directory = std::filesystem::current_path();
-  request.lock = {policy(arguments), std::move(words.upgrade), machine_paths(context)};
+  request.lock = {policy(arguments), std::move(words.upgrade), machine_paths(context),
+                  rollback(arguments.allow_rollback)};
   request.program = {find_program("karapace"), "--store", context.store_root()};
   if (arguments.name.empty()) return request;
   if (request.manifests.size() > 1) throw UsageError("--name names one environment: give one manifest");

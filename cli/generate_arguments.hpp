@@ -18,9 +18,14 @@ struct GenerateArguments {
   std::string name;
   bool locked = false;
   bool frozen = false;
+  bool allow_rollback = false;
 };
 
 void declare_generate(Options& options, GenerateArguments& arguments);
+
+/// Declares --allow-rollback, for every command that changes locks; `rollback` is what it means.
+void declare_rollback(Options& options, bool& allow_rollback);
+resolve::Rollback rollback(bool allow_rollback) noexcept;
 
 /// Everything but the build directory. UsageError when the arguments contradict each other.
 project::GenerateRequest generate_request(const Context& context, const GenerateArguments& arguments);

@@ -66,6 +66,15 @@ Version parse_version(std::string_view text) noexcept {
   return version;
 }
 
+bool consists_of(std::string_view text, bool (*allowed)(char)) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), allowed);
+}
+
+bool in_revision(char c) noexcept { return is_digit(c) || is_letter(c) || c == '.' || c == '+' || c == '~'; }
+bool in_upstream(char c) noexcept { return in_revision(c) || c == '-' || c == ':'; }
+
+constexpr std::string_view largest_epoch = "2147483647";  // dpkg keeps it in an int
+
 bool satisfies(std::string_view version, std::string_view relation) {
   auto operators = relation.find_first_not_of("<>=");
   auto sign = relation.substr(0, std::min(operators, relation.size()));
@@ -98,6 +107,15 @@ Relation relation_from(std::string_view item) {
 }
 
 }  // namespace
+
+bool is_version(std::string_view text) noexcept {
+  const auto [epoch, upstream, revision] = parse_version(text);
+  const auto number = epoch.substr(std::min(epoch.find_first_not_of('0'), epoch.size()));
+  if (number.size() > largest_epoch.size() || (number.size() == largest_epoch.size() && number > largest_epoch))
+    return false;
+  return consists_of(epoch, is_digit) && consists_of(upstream, in_upstream) && is_digit(upstream.front()) &&
+         consists_of(revision, in_revision);
+}
 
 std::strong_ordering compare_versions(std::string_view a, std::string_view b) {
   auto x = parse_version(a);

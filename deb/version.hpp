@@ -9,6 +9,9 @@
 
 namespace karapace::deb {
 
+/// Whether dpkg would take it as a package's version: `[epoch:]upstream[-revision]`, upstream beginning with a digit.
+bool is_version(std::string_view text) noexcept;
+
 /// Compares `[epoch:]upstream[-revision]`.
 std::strong_ordering compare_versions(std::string_view a, std::string_view b);
 

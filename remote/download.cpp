@@ -193,12 +193,11 @@ BlobOutput download(const store::Store& store, const DownloadRequest& request, c
   return output;
 }
 
-void download_plain(const std::string& url, const std::filesystem::path& path) {
+void download_plain(const std::string& url, const std::filesystem::path& path, const TransferOptions& options) {
   auto unfinished = path;
   unfinished += ".part";
   std::filesystem::remove(unfinished);
   PartialFile file(unfinished, largest, PartialFile::Size::limit);
-  TransferOptions options;
   TransferClient client(options);
   Attempt attempt{Attempt::Result::interrupted, {}};
   for (unsigned round = 0; attempt.result == Attempt::Result::interrupted && round <= options.retries; ++round) {

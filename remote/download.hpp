@@ -40,6 +40,6 @@ BlobOutput download(const store::Store& store, const DownloadRequest& request, c
 // digest.
 
 /// Replaces `path`, which exists only when everything arrived. RemoteError naming the URL and what went wrong.
-void download_plain(const std::string& url, const std::filesystem::path& path);
+void download_plain(const std::string& url, const std::filesystem::path& path, const TransferOptions& options);
 
 }  // namespace karapace::remote

@@ -67,6 +67,8 @@ int run(const Context& context, const Arguments& arguments) {
   request.directory = arguments.directory;
   if (arguments.check) {
     if (arguments.generate.upgrade) throw UsageError("gen: --upgrade changes locks, which --check forbids");
+    if (arguments.generate.allow_rollback)
+      throw UsageError("gen: --allow-rollback changes locks, which --check forbids");
     if (arguments.cmake) throw UsageError("gen: --check compares build.ninja, which --cmake does not write");
     return check(context, request);
   }

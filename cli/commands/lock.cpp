@@ -19,12 +19,14 @@ namespace {
 struct Arguments {
   std::vector<std::string> manifests;
   std::optional<std::vector<std::string>> upgrade;
+  bool allow_rollback = false;
   bool check = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("MANIFEST", arguments.manifests, "a manifest, or a directory with a karapace.toml (default: .)");
   options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+  declare_rollback(options, arguments.allow_rollback);
   options.flag("--check", arguments.check, "change nothing; fail when a lock does not fit, and say what differs");
 }
 
@@ -63,10 +65,13 @@ nlohmann::json json_of(const project::Project& project, const project::LockResul
 
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.check && arguments.upgrade) throw UsageError("lock: --upgrade changes locks, which --check forbids");
+  if (arguments.check && arguments.allow_rollback)
+    throw UsageError("lock: --allow-rollback changes locks, which --check forbids");
   auto policy = arguments.check ? project::LockPolicy::locked : project::LockPolicy::update;
   auto words = manifests_and_upgrade(arguments.manifests, arguments.upgrade);
   project::check_upgrade(words.upgrade, words.manifests, std::filesystem::current_path());
-  project::LockSettings settings{policy, std::move(words.upgrade), machine_paths(context)};
+  project::LockSettings settings{policy, std::move(words.upgrade), machine_paths(context),
+                                 rollback(arguments.allow_rollback)};
   auto locks = nlohmann::json::array();
   for (const auto& manifest : words.manifests) {
     auto project = project::open_project(manifest, std::filesystem::current_path());

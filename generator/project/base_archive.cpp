@@ -70,20 +70,41 @@ std::vector<Step> archive_steps(const lock::LockedArchive& archive) {
   return {fetch, unpack};
 }
 
+/// mirrors.json for one archive.
+struct ArchiveSources : TemporaryFile {
+  ArchiveSources(const Sha256& sha256, const std::string& location, const MachinePaths& paths)
+      : TemporaryFile(paths.cache / fmt::format("sources-{}.json", sha256.short_hex())) {
+    // Which servers are reached how is a matter of this machine's network, not of the distribution in the archive.
+    const auto mirrors = manifest::is_url(location) ? resolve::find_mirrors({.distribution = "",
+                                                                             .architecture = "",
+                                                                             .additional = {},
+                                                                             .configuration = paths.configuration,
+                                                                             .cache = paths.cache})
+                                                    : resolve::Mirrors{};
+    write_file_atomically(path, resolve::mirrors_text(mirrors, {{sha256.hex(), {location}}}), Durable::no);
+  }
+};
+
 void fetch(const lock::LockedArchive& archive, const std::string& location, const MachinePaths& paths) {
-  TemporaryFile mirrors(paths.cache / fmt::format("sources-{}.json", archive.sha256.short_hex()));
-  write_file_atomically(mirrors.path, resolve::mirrors_text({}, {{archive.sha256.hex(), {location}}}), Durable::no);
-  run_step(archive_steps(archive)[0], paths.store, mirrors.path);
+  const ArchiveSources sources(archive.sha256, location, paths);
+  run_step(archive_steps(archive)[0], paths.store, sources.path);
+}
+
+/// The archive at its URL, as a file.
+void download_to(const fs::path& file, const manifest::BaseArchive& archive, const MachinePaths& paths) {
+  const ArchiveSources sources(archive.sha256, archive.location, paths);
+  const auto program = find_program("karapace-fetch");
+  const int status = run_child({.argv = {program, "--download", archive.location, file, sources.path},
+                                .working_directory = {},
+                                .output = ChildOutput::to_stderr});
+  if (status == 0) return;
+  throw RemoteError(
+      fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(shown_address(archive.location))));
 }
 
 std::uint64_t download(const manifest::BaseArchive& archive, const MachinePaths& paths) {
   TemporaryFile file(paths.cache / fmt::format("archive-{}", archive.sha256.hex()));
-  int status = run_child({.argv = {find_program("karapace-fetch"), "--download", archive.location, file.path},
-                          .working_directory = {},
-                          .output = ChildOutput::to_stderr});
-  if (status != 0)
-    throw RemoteError(
-        fmt::format("lock: the base archive \"{}\" can not be had", escaped_utf8(shown_address(archive.location))));
+  download_to(file.path, archive, paths);
   lock::LockedArchive locked{archive.sha256, file_size(file.path)};
   fetch(locked, file.path, paths);
   return locked.size;

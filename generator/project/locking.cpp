@@ -125,6 +125,8 @@ class Renewal {
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
     request.upgrade = settings_.upgrade;
+    request.rollback = settings_.rollback;
+    if (old_) request.known = old_->repositories;
     request.cache = settings_.paths.cache;
     keep_versions(request, lock);
     resolve::MirrorsRequest mirrors{.distribution = lock.distribution,

@@ -27,6 +27,7 @@ struct LockSettings {
   LockPolicy policy = LockPolicy::update;
   resolve::Upgrade upgrade;
   MachinePaths paths;
+  resolve::Rollback rollback = resolve::Rollback::refuse;
 };
 
 enum class LockState { unchanged, updated, created };

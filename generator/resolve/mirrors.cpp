@@ -79,6 +79,12 @@ HostMirrors host_mirrors(const std::filesystem::path& cache) {
   return host;
 }
 
+/// How a host of a known distribution, whichever, reaches servers.
+Acquisition host_acquisition(const std::filesystem::path& cache) {
+  if (archives_of(host_distribution()).empty() || !find_resolver()) return {};
+  return host_mirrors(cache).mirrors.acquisition;
+}
+
 Urls additional_urls(const std::string& name, const std::string& uri) {
   auto url = normalised_url(uri);
   if (!url) {
@@ -143,6 +149,7 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
     }
     if (urls.empty()) urls = built_in(archive, request.architecture);
   }
+  if (request.distribution.empty() && request.additional.empty()) mirrors.acquisition = host_acquisition(request.cache);
   for (const auto& [name, uri] : request.additional) {
     const auto own = configuration.mirrors.find(name);
     mirrors.archives[name] = own != configuration.mirrors.end() ? own->second : additional_urls(name, uri);

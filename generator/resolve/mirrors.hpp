@@ -12,8 +12,8 @@
 //   3. for Ubuntu, a built-in table; an archive that none of them knows has no mirror, and resolving says so
 //
 // The host's acquisition settings (proxies, certificates, retries, validity checks) hold whenever its sources are
-// used; `[acquisition]` in the user's configuration overrides each of them. `[keyrings]` there names the keyring of an
-// archive that a site signs itself.
+// used, and for base archives, which are no distribution's; `[acquisition]` in the user's configuration overrides each
+// of them. `[keyrings]` there names the keyring of an archive that a site signs itself.
 #pragma once
 
 #include <filesystem>
@@ -29,7 +29,7 @@ namespace karapace::resolve {
 struct Acquisition {
   std::optional<std::string> http_proxy = {};  // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
   std::optional<std::string> https_proxy = {};
-  std::vector<std::string> no_proxy = {};   // host names that are asked directly, sorted
+  std::vector<std::string> no_proxy = {};   // hosts and domains that are asked directly, sorted
   std::optional<std::string> ca_info = {};  // file of trusted certificates for https
   bool verify_peer = true;
   bool verify_host = true;
@@ -49,8 +49,10 @@ struct Mirrors {
 };
 
 struct MirrorsRequest {
-  std::string distribution;  // "debian", "ubuntu"; "" when only additional repositories are wanted
-  std::string architecture;  // Ubuntu serves its ports from another host
+  /// "debian", "ubuntu"; "" when only additional repositories are wanted, or, without these, the acquisition for what
+  /// belongs to no distribution: base archives.
+  std::string distribution;
+  std::string architecture;                            // Ubuntu serves its ports from another host
   std::map<std::string, std::string> additional = {};  // name of an additional repository -> the manifest's URL
   std::filesystem::path configuration = {};            // default_configuration_file() of user_configuration.hpp
   std::filesystem::path cache = {};  // directory that remembers the host's answer, so that it is asked once per change

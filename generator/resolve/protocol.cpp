@@ -38,6 +38,9 @@ constexpr auto recommends =
 constexpr auto valid_until =
     words_of<ValidUntil>("must be check or ignore", {{ValidUntil::check, "check"}, {ValidUntil::ignore, "ignore"}});
 
+constexpr auto rollback =
+    words_of<Rollback>("must be refuse or allow", {{Rollback::refuse, "refuse"}, {Rollback::allow, "allow"}});
+
 constexpr auto upgrade_fields =
     fields_of<Upgrade>(member("scope", &Upgrade::scope, scopes), member("names", &Upgrade::names));
 
@@ -60,6 +63,8 @@ constexpr auto request_fields = fields_of<ResolveRequest>(
     member("packages", &ResolveRequest::packages), member("recommends", &ResolveRequest::recommends, recommends),
     member("repositories", &ResolveRequest::repositories, list_of(additional_fields)),
     member("keep", &ResolveRequest::keep, list_of(package_fields)),
+    member("known", &ResolveRequest::known, list_of(repository_fields)),
+    member("rollback", &ResolveRequest::rollback, rollback),
     member("upgrade", &ResolveRequest::upgrade, upgrade_fields),
     member("mirrors", &ResolveRequest::mirrors, mirrors_fields), member("cache", &ResolveRequest::cache),
     member("valid_until", &ResolveRequest::valid_until, valid_until));

@@ -28,6 +28,8 @@ struct AdditionalRepository {
 
 enum class Recommends { no, yes };
 enum class ValidUntil { check, ignore };
+/// Whether a Release may be older than that of the lock there was.
+enum class Rollback { refuse, allow };
 
 /// Which kept versions may move.
 struct Upgrade {
@@ -47,6 +49,9 @@ struct ResolveRequest {
   std::vector<AdditionalRepository> repositories = {};
   /// Base and packages of the lock there was: preferred while the archive has them.
   std::vector<lock::LockedPackage> keep = {};
+  /// Repositories of the lock there was: how far each was seen.
+  std::vector<lock::LockedRepository> known = {};
+  Rollback rollback = Rollback::refuse;
   Upgrade upgrade = {};
   Mirrors mirrors = {};              // of every archive (see find_mirrors)
   std::filesystem::path cache = {};  // directory for package lists, shared by all resolutions and locked while in use

@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.parse
 
 PAYLOAD = open(sys.argv[1], "rb").read()
 LOG = sys.argv[2]
@@ -35,7 +36,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.nth = self.count()
-        name = self.path.strip("/").split("/")[0].replace("-", "_")
+        # A proxy is asked for whole URLs.
+        path = urllib.parse.urlsplit(self.path).path
+        name = path.strip("/").split("/")[0].replace("-", "_")
         getattr(self, "fault_" + name, self.fault_404)()
         self.wfile.flush()
 

@@ -120,6 +120,17 @@ TEST_F(FetchProgram, TakesNoLimitForASize) {
   EXPECT_THAT(result.errors, testing::Not(HasSubstr("68719476736")));
 }
 
+TEST_F(FetchProgram, DownloadsAsItsSourcesSay) {
+  const auto file = (directory_ / "base.tar").string();
+  const auto sources = (directory_ / "mirrors.json").string();
+  write_mirrors(fmt::format(R"({{"acquisition": {{"http_proxy": "{}", "retries": 0}}}})", server_->url("")));
+  EXPECT_EQ(run({"--download", "http://archive.invalid/ok", file, sources}).status, 0);
+  EXPECT_EQ(read_file(file), payload_);
+  EXPECT_THAT(server_->requests(), testing::ElementsAre(testing::StartsWith("http://archive.invalid/ok ")));
+  write_mirrors(R"({"acquisition": {"http_proxy": "http://127.0.0.1:1", "no_proxy": ["127.0.0.1"], "retries": 0}})");
+  EXPECT_EQ(run({"--download", server_->url("ok"), file, sources}).status, 0);
+}
+
 TEST_F(FetchProgram, RefusesACommandWhoseKeyDoesNotFit) {
   write_mirrors("{}");
   auto words = words_for(step_for(sha256_, payload_.size()));

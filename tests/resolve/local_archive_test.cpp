@@ -60,8 +60,8 @@ TEST_F(Resolving, TellsTheRepositoryWithItsSignerDateAndIndexes) {
 }
 
 TEST_F(Resolving, AnswersTheSameTwice) {
-  archive.add(suite, {.name = "tool", .fields = "Depends: a, b, c\n"});
-  for (const char* name : {"a", "b", "c"}) archive.add(suite, {.name = name});
+  archive.add(suite, {.name = "tool", .fields = "Depends: aa, bb, cc\n"});
+  for (const char* name : {"aa", "bb", "cc"}) archive.add(suite, {.name = name});
   archive.publish(suite);
   const auto first = resolve({"tool"});
   const auto second = resolve({"tool"});

@@ -84,6 +84,21 @@ TEST_F(FindingMirrors, ReplacesADamagedCache) {
   }
 }
 
+TEST_F(FindingMirrors, KnowsHowTheHostReachesServersForWhatIsOfNoDistribution) {
+  find_mirrors(request());
+  const auto file = directory.path() / "cache" / "host-mirrors.json";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the host does not run Debian";
+  auto kept = nlohmann::json::parse(read_file(file));
+  kept.at("answer").at("mirrors").at("acquisition")["http_proxy"] = "http://proxy.invalid:3128";
+  write_text(file, kept.dump());
+  auto wanted = request();
+  wanted.distribution = "";
+  EXPECT_EQ(find_mirrors(wanted).acquisition.http_proxy, "http://proxy.invalid:3128");
+  EXPECT_TRUE(find_mirrors(wanted).archives.empty());
+  write_text(directory.path() / "config.toml", "[acquisition]\nhttp_proxy = \"\"\n");
+  EXPECT_EQ(find_mirrors(wanted).acquisition.http_proxy, "");
+}
+
 TEST_F(FindingMirrors, HasPortsForOtherUbuntuArchitectures) {
   auto wanted = request();
   wanted.distribution = "ubuntu";

@@ -28,6 +28,13 @@ TEST(Protocol, CarriesARequestWhole) {
                 .sha256 = some_sha256(),
                 .archive = "debian",
                 .path = "pool/x.deb"}},
+      .known = {{.archive = "debian",
+                 .suite = "bookworm",
+                 .components = {"main"},
+                 .date = "2026-07-11T10:16:37Z",
+                 .signers = {"AB"},
+                 .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
+      .rollback = Rollback::allow,
       .upgrade = {.scope = Upgrade::Scope::named, .names = {"git"}},
       .mirrors = {.archives = {{"debian", {"http://mirror.invalid/debian"}}},
                   .acquisition = {.http_proxy = "http://proxy.invalid:1", .retries = 7},
@@ -36,6 +43,8 @@ TEST(Protocol, CarriesARequestWhole) {
       .valid_until = ValidUntil::ignore};
   EXPECT_EQ(request_text(parse_request(request_text(request))), request_text(request));
   EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
+  EXPECT_EQ(parse_request(request_text(request)).known, request.known);
+  EXPECT_EQ(parse_request(request_text(request)).rollback, request.rollback);
   EXPECT_EQ(parse_request(request_text(request)).mirrors, request.mirrors);
 }
 

@@ -35,6 +35,7 @@ class ResolveFixture : public ::testing::Test {
                                    .packages = std::move(packages),
                                    .repositories = {},
                                    .keep = {},
+                                   .known = {},
                                    .upgrade = {},
                                    .mirrors = {},
                                    .cache = directory.path() / "cache"};
@@ -44,6 +45,9 @@ class ResolveFixture : public ::testing::Test {
     wanted.mirrors.acquisition.timeout_seconds = 5;
     return wanted;
   }
+
+  /// Apt compares whole seconds: of an archive that changed within one, a cache would show what it was.
+  std::filesystem::path fresh_cache() { return directory.path() / ("cache" + std::to_string(++caches)); }
 
   resolve::Resolution resolve(std::vector<std::string> packages) const {
     return resolve::resolve(request(std::move(packages)));
@@ -76,6 +80,7 @@ class ResolveFixture : public ::testing::Test {
   SignedArchive archive;
   TestSuite suite;
   std::string fingerprint;
+  int caches = 0;
 };
 
 }  // namespace karapace::testing

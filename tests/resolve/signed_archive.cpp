@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fd.hpp"
+#include "base/file.hpp"
 #include "tests/resolve/process.hpp"
 
 namespace karapace::testing {
@@ -31,13 +32,37 @@ std::vector<std::string> Keys::gpg(std::vector<std::string> arguments) const {
   return words;
 }
 
-std::string Keys::make(const std::string& name) {
-  must_run(gpg({"--quick-generate-key", name + " <" + name + "@example.invalid>", "ed25519", "sign", "0"}));
+namespace {
+
+std::vector<std::string> at_time(const std::string& time) {
+  if (time.empty()) return {};
+  return {"--faked-system-time", time + "!"};
+}
+
+}  // namespace
+
+std::string Keys::make(const std::string& name, const KeyForm& form) {
+  auto arguments = at_time(form.made);
+  arguments.insert(arguments.end(), {"--quick-generate-key", name + " <" + name + "@example.invalid>", form.algorithm,
+                                     "sign", form.expires});
+  must_run(gpg(std::move(arguments)));
   std::istringstream lines(must_run(gpg({"--with-colons", "--list-keys", name + "@example.invalid"})));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("fpr:")) return line.substr(12, 40);
   }
   return {};
+}
+
+void Keys::add_subkey(const std::string& fingerprint, const std::string& algorithm) const {
+  must_run(gpg({"--quick-add-key", fingerprint, algorithm, "sign", "0"}));
+}
+
+void Keys::revoke(const std::string& fingerprint) const {
+  const auto file = home_ / "openpgp-revocs.d" / (fingerprint + ".rev");
+  std::string text = read_file(file);
+  text.erase(text.find(":-----BEGIN"), 1);  // gpg's guard against doing this by mistake
+  write_text(file, text);
+  must_run(gpg({"--import", file.string()}));
 }
 
 void Keys::export_binary(const std::vector<std::string>& names, const std::filesystem::path& file) const {
@@ -51,8 +76,9 @@ void Keys::export_armored(const std::string& name, const std::filesystem::path& 
 }
 
 void Keys::clearsign(const std::vector<std::string>& names, const std::filesystem::path& input,
-                     const std::filesystem::path& output) const {
-  std::vector<std::string> arguments{"--output", output.string()};
+                     const std::filesystem::path& output, const std::string& time) const {
+  auto arguments = at_time(time);
+  arguments.insert(arguments.end(), {"--output", output.string()});
   for (const auto& name : names) arguments.insert(arguments.end(), {"--local-user", name + "@example.invalid"});
   arguments.insert(arguments.end(), {"--clearsign", input.string()});
   must_run(gpg(arguments));
@@ -99,7 +125,8 @@ void SignedArchive::write_index(const TestSuite& suite, const std::string& archi
   // apt-ftparchive writes paths relative to the working directory: env(1) changes it.
   const std::string text = must_run({"env", "-C", root_.string(), "apt-ftparchive", "-qq", "-o",
                                      "APT::FTPArchive::AlwaysStat=true", "--arch", architecture, "packages", paths});
-  write_text(root_ / "dists" / suite.name / suite.component / ("binary-" + architecture) / "Packages", text);
+  write_text(root_ / "dists" / suite.name / suite.component / ("binary-" + architecture) / "Packages",
+             text + suite.more_stanzas);
 }
 
 void SignedArchive::write_release(const TestSuite& suite) const {
@@ -107,16 +134,17 @@ void SignedArchive::write_release(const TestSuite& suite) const {
   std::filesystem::remove(release(suite));
   std::filesystem::remove(in_release(suite));
   std::string text = must_run(
-      {"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.name, "-o",
-       "APT::FTPArchive::Release::Suite=" + suite.name, "-o", "APT::FTPArchive::Release::Components=" + suite.component,
-       "-o", fmt::format("APT::FTPArchive::Release::Architectures={}", fmt::join(suite.architectures, " ")), "release",
+      {"apt-ftparchive", "-qq", "-o", "APT::FTPArchive::Release::Codename=" + suite.codename_field.value_or(suite.name),
+       "-o", "APT::FTPArchive::Release::Suite=" + suite.suite_field.value_or(suite.name), "-o",
+       "APT::FTPArchive::Release::Components=" + suite.component, "-o",
+       fmt::format("APT::FTPArchive::Release::Architectures={}", fmt::join(suite.architectures, " ")), "release",
        dists.string()});
   if (!suite.date.empty()) {
     const auto begin = text.find("Date: ");
     text.replace(begin, text.find('\n', begin) - begin, "Date: " + suite.date);
   }
   if (!suite.valid_until.empty()) text = "Valid-Until: " + suite.valid_until + "\n" + text;
-  write_text(release(suite), text);
+  write_text(release(suite), suite.more_fields + text);
 }
 
 void SignedArchive::publish(const TestSuite& suite) {
@@ -127,7 +155,7 @@ void SignedArchive::publish(const TestSuite& suite) {
     }
   }
   write_release(suite);
-  if (!suite.signers.empty()) keys_.clearsign(suite.signers, release(suite), in_release(suite));
+  if (!suite.signers.empty()) keys_.clearsign(suite.signers, release(suite), in_release(suite), suite.signed_at);
 }
 
 }  // namespace karapace::testing

@@ -4,10 +4,17 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace karapace::testing {
+
+struct KeyForm {
+  std::string algorithm = "ed25519";
+  std::string made = {};  // "20200101T000000": gpg believes that it is then; empty: now
+  std::string expires = "0";
+};
 
 /// A keyring of its own with one secret key per name.
 class Keys {
@@ -18,11 +25,16 @@ class Keys {
   ~Keys();  // ends gpg's agent
 
   /// Makes a key without passphrase; returns its fingerprint.
-  std::string make(const std::string& name);
+  std::string make(const std::string& name, const KeyForm& form);
+  std::string make(const std::string& name) { return make(name, KeyForm{}); }
+  /// One that can sign.
+  void add_subkey(const std::string& fingerprint, const std::string& algorithm) const;
+  /// By the certificate that gpg made with the key.
+  void revoke(const std::string& fingerprint) const;
   void export_binary(const std::vector<std::string>& names, const std::filesystem::path& file) const;
   void export_armored(const std::string& name, const std::filesystem::path& file) const;
   void clearsign(const std::vector<std::string>& names, const std::filesystem::path& input,
-                 const std::filesystem::path& output) const;
+                 const std::filesystem::path& output, const std::string& time) const;
 
  private:
   std::vector<std::string> gpg(std::vector<std::string> arguments) const;
@@ -42,8 +54,13 @@ struct TestSuite {
   std::vector<std::string> empty_components = {};
   std::vector<std::string> architectures = {"amd64"};
   std::vector<std::string> signers = {"archive"};
-  std::string date = {};         // RFC 2822; empty: now
-  std::string valid_until = {};  // RFC 2822; empty: not said
+  std::string signed_at = {};                      // as KeyForm::made
+  std::string date = {};                           // RFC 2822; empty: now
+  std::string valid_until = {};                    // RFC 2822; empty: not said
+  std::optional<std::string> suite_field = {};     // Suite; absent: the name; empty: not said
+  std::optional<std::string> codename_field = {};  // Codename, likewise
+  std::string more_fields = {};                    // of Release, each with its line end
+  std::string more_stanzas = {};                   // of Packages, each with an empty line after it
 };
 
 class SignedArchive {

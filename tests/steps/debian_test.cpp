@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
@@ -17,6 +20,18 @@ TEST(DebianVersion, OrdersAsDpkgDoes) {
     EXPECT_TRUE(karapace::deb::compare_versions(ascending[i + 1], ascending[i]) > 0);
   }
   EXPECT_TRUE(karapace::deb::compare_versions("0:1.00-0", "1.0") == 0);
+}
+
+TEST(DebianVersion, IsOneWhereDpkgSaysSo) {
+  for (const std::string text : {"1.0",           "v1",      "1_0",          "1-",           ":1",
+                                 "x:1",           "1:1",     "1:1:1-2",      "1.0~rc1-1+b1", "",
+                                 "1-2_3",         "1-2-3",   "1-a:",         "+1",           "-1",
+                                 "1..2",          "1/2",     "0:0",          "1:",           "1:v2",
+                                 "1 2",           "1.0-1\n", "2147483648:1", "2147483647:1", "00000000001:1",
+                                 "99999999999:1", "1.é"}) {
+    auto command = fmt::format("dpkg --validate-version '{}' 2>/dev/null", text);
+    EXPECT_EQ(karapace::deb::is_version(text), std::system(command.c_str()) == 0) << text;
+  }
 }
 
 TEST(DebianVersion, FindsPackagesInRelationshipFields) {

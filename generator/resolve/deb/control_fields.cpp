@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/deb/control_fields.hpp"
 
+#include <algorithm>
+
 #include <strings.h>
 
 #include "base/words.hpp"
@@ -9,6 +11,10 @@ namespace karapace::resolve::deb {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
+
+bool same_name(std::string_view one, std::string_view other) noexcept {
+  return one.size() == other.size() && strncasecmp(one.data(), other.data(), one.size()) == 0;
+}
 
 }  // namespace
 
@@ -34,9 +40,17 @@ ControlFields::ControlFields(std::string_view text) {
 
 std::string_view ControlFields::value(std::string_view name) const noexcept {
   for (const auto& [field, text] : fields_) {
-    if (field.size() == name.size() && strncasecmp(field.data(), name.data(), name.size()) == 0) return text;
+    if (same_name(field, name)) return text;
   }
   return {};
+}
+
+std::optional<std::string> ControlFields::repeated() const {
+  for (auto field = fields_.begin(); field != fields_.end(); ++field) {
+    const auto is_same = [&](const auto& other) { return same_name(other.first, field->first); };
+    if (std::any_of(fields_.begin(), field, is_same)) return field->first;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string_view> words(std::string_view value) {

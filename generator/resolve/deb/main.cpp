@@ -61,12 +61,12 @@ class Planner {
   /// The bootstrapped base, which counts as installed afterwards.
   std::vector<lock::LockedPackage> base() {
     _config->Set("APT::Install-Recommends", false);
-    return chosen([](pkgDepCache& cache) { return bootstrap_set(cache); }, Installed::becomes);
+    return chosen([](auto& cache, auto& index) { return bootstrap_set(cache, index); }, Installed::becomes);
   }
 
   std::vector<lock::LockedPackage> on_top() {
     _config->Set("APT::Install-Recommends", request_.recommends == resolve::Recommends::yes);
-    return chosen([this](pkgDepCache& cache) { return requested(cache); }, Installed::stays);
+    return chosen([this](auto& cache, auto&) { return requested(cache); }, Installed::stays);
   }
 
   Packages requested(pkgDepCache& cache) const {
@@ -86,7 +86,7 @@ class Planner {
       pkgDepCache& cache = *file.GetDepCache();
       PackageIndex index(*file.GetPkgCache(), lists_.index_files);
       keep_.apply(cache, index);
-      if (solve(cache, wanted(cache)) && removals(cache).empty()) return finish(cache, index, installed);
+      if (solve(cache, wanted(cache, index)) && removals(cache).empty()) return finish(cache, index, installed);
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
       if (!keep_.release_broken(cache)) refuse(cache);
     }

@@ -23,6 +23,8 @@ struct Repository {
   Role role = Role::distribution;
   /// "debian/bookworm": what people read.
   std::string label() const { return archive + "/" + suite; }
+  /// What messages about it begin with: "lock: debian/bookworm: ".
+  std::string message_prefix() const { return "lock: " + label() + ": "; }
   /// The keyring's bytes. LockError when they are not those that were asked for.
   std::string read_keyring() const;
 };

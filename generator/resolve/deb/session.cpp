@@ -75,10 +75,9 @@ std::string proxy_word(const std::string& proxy) { return proxy.empty() ? "DIREC
 void configure_acquisition(const resolve::Acquisition& acquisition) {
   if (acquisition.http_proxy) _config->Set("Acquire::http::Proxy", proxy_word(*acquisition.http_proxy));
   if (acquisition.https_proxy) _config->Set("Acquire::https::Proxy", proxy_word(*acquisition.https_proxy));
-  for (const auto& host : acquisition.no_proxy) {
-    _config->Set("Acquire::http::Proxy::" + host, "DIRECT");
-    _config->Set("Acquire::https::Proxy::" + host, "DIRECT");
-  }
+  // Not Acquire::http::Proxy::HOST: that means one host, and libcurl, which fetches later, takes names for domains.
+  if (!acquisition.no_proxy.empty())
+    setenv("no_proxy", fmt::format("{}", fmt::join(acquisition.no_proxy, ",")).c_str(), 1);
   if (acquisition.ca_info) _config->Set("Acquire::https::CaInfo", *acquisition.ca_info);
   _config->Set("Acquire::https::Verify-Peer", acquisition.verify_peer);
   _config->Set("Acquire::https::Verify-Host", acquisition.verify_host);

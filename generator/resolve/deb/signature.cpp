@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/evp.h>
 
 #include "base/child.hpp"
 #include "base/error.hpp"
@@ -24,7 +26,8 @@ namespace {
 struct Verdict {
   bool good = false;
   bool refused = false;
-  std::string fingerprint;
+  std::string signing_key;  // a fingerprint, perhaps a subkey's
+  std::string fingerprint;  // of the primary key
 };
 
 /// Hash algorithm numbers of RFC 9580, section 9.5, that no longer vouch for anything.
@@ -42,22 +45,111 @@ void read_status_line(std::string_view line, std::vector<Verdict>& verdicts) {
   }
   // VALIDSIG fingerprint date time expires version reserved key-algorithm hash-algorithm class primary-fingerprint
   if (fields[1] != "VALIDSIG" || fields.size() < 12) return;
+  verdict.signing_key = fields[2];
   verdict.fingerprint = fields[11];
   if (weak_hash(fields[9])) verdict.refused = true;
 }
 
-/// What made gpgv refuse, for people.
-std::string reason(std::string_view status) {
-  for (const auto& [word, text] : std::array<std::pair<std::string_view, std::string_view>, 6>{
-           {{"BADSIG", "the signature does not match the contents"},
-            {"EXPKEYSIG", "the signing key has expired"},
-            {"REVKEYSIG", "the signing key was revoked"},
-            {"EXPSIG", "the signature has expired"},
-            {"NO_PUBKEY", "it is signed by a key that is not in the keyring"},
-            {"NODATA", "it carries no signature"}}}) {
-    if (status.find(fmt::format("[GNUPG:] {}", word)) != std::string_view::npos) return std::string(text);
+std::vector<Verdict> verdicts_of(std::string_view status) {
+  std::vector<Verdict> verdicts;
+  for (const auto line : lines(status)) read_status_line(line, verdicts);
+  return verdicts;
+}
+
+constexpr unsigned least_bits = 2048;
+
+bool is_small(const PublicKey& key) {
+  const bool rsa = key.algorithm >= 1 && key.algorithm <= 3;
+  return (rsa || key.algorithm == 17) && key.bits < least_bits;
+}
+
+/// A key that is not found can not be judged.
+bool counts(const Verdict& verdict, const PublicKeys& keys) {
+  if (!verdict.good || verdict.refused || verdict.fingerprint.empty()) return false;
+  const auto key = keys.find(verdict.signing_key);
+  return key != keys.end() && !is_small(key->second);
+}
+
+/// Why a signature that gpgv takes does not count, or "".
+std::string small_key_complaint(std::string_view status, const PublicKeys& keys) {
+  for (const auto& verdict : verdicts_of(status)) {
+    const auto key = keys.find(verdict.signing_key);
+    if (!verdict.good || key == keys.end() || !is_small(key->second)) continue;
+    return fmt::format(
+        "the signing key {} is {} of {} bits, and less than {} no longer vouch for anything; ask the "
+        "repository's owner to sign with a larger key",
+        verdict.signing_key, key->second.algorithm == 17 ? "DSA" : "RSA", key->second.bits, least_bits);
   }
-  return "no valid signature was found";
+  return {};
+}
+
+/// One word of GnuPG's doc/DETAILS.
+struct Word {
+  std::string_view word;
+  std::string_view meaning;
+  std::string_view way_out;
+};
+
+constexpr std::string_view another_mirror = "use another mirror, or check the keyring";
+constexpr std::string_view another_key = "put its owner's new key into the keyring";
+
+constexpr std::array<Word, 6> bad_words{
+    {{"BADSIG", "the signature does not match the contents", another_mirror},
+     {"EXPKEYSIG", "the signing key has expired", another_key},
+     {"REVKEYSIG", "the signing key was revoked", another_key},
+     {"EXPSIG", "the signature has expired", another_mirror},
+     {"NO_PUBKEY", "it is signed by a key that is not in the keyring", another_mirror},
+     {"NODATA", "it carries no signature", another_mirror}}};
+
+// Keys (RFC 9580, section 4.2): a keyring is a row of packets.
+
+/// Takes a big-endian number off the front; nothing when there are too few bytes.
+std::optional<std::size_t> take_number(std::string_view& bytes, std::size_t length) {
+  if (bytes.size() < length) return std::nullopt;
+  std::size_t number = 0;
+  for (const char byte : bytes.substr(0, length)) number = number << 8 | static_cast<unsigned char>(byte);
+  bytes.remove_prefix(length);
+  return number;
+}
+
+/// The length in the new format; keys have no partial ones.
+std::optional<std::size_t> take_new_length(std::string_view& bytes) {
+  const auto first = take_number(bytes, 1);
+  if (!first || *first < 192) return first;
+  if (*first == 255) return take_number(bytes, 4);
+  if (*first >= 224) return std::nullopt;
+  const auto second = take_number(bytes, 1);
+  if (!second) return std::nullopt;
+  return ((*first - 192) << 8) + *second + 192;
+}
+
+struct Packet {
+  std::size_t tag;
+  std::string_view body;
+};
+
+/// Nothing at the end, and before what is no packet.
+std::optional<Packet> take_packet(std::string_view& bytes) {
+  const auto header = take_number(bytes, 1);
+  if (!header || (*header & 0x80) == 0) return std::nullopt;
+  const bool is_new = (*header & 0x40) != 0;
+  const std::size_t length_bytes = std::size_t{1} << (*header & 3);
+  if (!is_new && length_bytes == 8) return std::nullopt;
+  const auto length = is_new ? take_new_length(bytes) : take_number(bytes, length_bytes);
+  if (!length || *length > bytes.size()) return std::nullopt;
+  const Packet packet{.tag = is_new ? *header & 0x3f : *header >> 2 & 0xf, .body = bytes.substr(0, *length)};
+  bytes.remove_prefix(*length);
+  return packet;
+}
+
+/// SHA-1 of 0x99, the body's length and the body (section 5.5.4.2).
+std::string fingerprint_of(std::string_view body) {
+  std::string text{'\x99', static_cast<char>(body.size() >> 8), static_cast<char>(body.size() & 0xff)};
+  text += body;
+  std::array<unsigned char, 20> digest{};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha1(), nullptr) != 1)
+    throw Error("lock: libcrypto cannot compute SHA-1, which fingerprints of keys are made of");
+  return fmt::format("{:02X}", fmt::join(digest, ""));
 }
 
 /// Runs gpgv; its status lines come back. Its own chatter is dropped: the status lines say it better.
@@ -144,12 +236,33 @@ bool begins_with_public_key(std::string_view bytes) {
 
 }  // namespace
 
-std::vector<std::string> valid_signers(std::string_view status) {
-  std::vector<Verdict> verdicts;
-  for (const auto line : lines(status)) read_status_line(line, verdicts);
+std::string signature_complaint(std::string_view text, std::string_view details) {
+  const auto found = std::find_if(bad_words.begin(), bad_words.end(),
+                                  [text](const Word& word) { return text.find(word.word) != std::string_view::npos; });
+  const Word word = found == bad_words.end() ? Word{"", "no valid signature was found", another_mirror} : *found;
+  return fmt::format("{}{}; {}", word.meaning, details, word.way_out);
+}
+
+PublicKeys public_keys(std::string_view keyring) {
+  constexpr std::size_t public_key = 6;
+  constexpr std::size_t public_subkey = 14;
+  PublicKeys keys;
+  while (const auto packet = take_packet(keyring)) {
+    // Version, time (4), algorithm, and the first number's size in bits (2).
+    if ((packet->tag != public_key && packet->tag != public_subkey) || packet->body.size() < 8) continue;
+    auto body = packet->body;
+    if (take_number(body, 1) != 4) continue;
+    body.remove_prefix(4);
+    const auto algorithm = static_cast<unsigned>(*take_number(body, 1));
+    keys[fingerprint_of(packet->body)] = {.algorithm = algorithm, .bits = static_cast<unsigned>(*take_number(body, 2))};
+  }
+  return keys;
+}
+
+std::vector<std::string> valid_signers(std::string_view status, const PublicKeys& keys) {
   std::vector<std::string> signers;
-  for (const auto& verdict : verdicts) {
-    if (verdict.good && !verdict.refused && !verdict.fingerprint.empty()) signers.push_back(verdict.fingerprint);
+  for (const auto& verdict : verdicts_of(status)) {
+    if (counts(verdict, keys)) signers.push_back(verdict.fingerprint);
   }
   std::sort(signers.begin(), signers.end());
   signers.erase(std::unique(signers.begin(), signers.end()), signers.end());
@@ -169,12 +282,12 @@ SignedText verify(const ReleaseFiles& files, const std::filesystem::path& keyrin
   }
   arguments.push_back(files.release.string());
   const std::string status = run_gpgv(std::move(arguments), work);
-  SignedText result{.text = {}, .signers = valid_signers(status)};
+  const PublicKeys keys = public_keys(read_file(keyring));
+  SignedText result{.text = {}, .signers = valid_signers(status, keys)};
   if (result.signers.empty()) {
-    throw LockError(
-        fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
-                    "that its keyring is the right one",
-                    prefix, reason(status)));
+    const auto complaint = small_key_complaint(status, keys);
+    throw LockError(fmt::format("{}the signature of its Release file is not valid: {}", prefix,
+                                complaint.empty() ? signature_complaint(status, "") : complaint));
   }
   result.text = read_file(detached ? files.release : output);
   return result;

@@ -153,14 +153,12 @@ bool solve(pkgDepCache& cache, const Packages& wanted) {
   return cache.BrokenCount() == 0 && std::all_of(wanted.begin(), wanted.end(), present);
 }
 
-Packages bootstrap_set(pkgDepCache& cache) {
+Packages bootstrap_set(pkgDepCache& cache, PackageIndex& index) {
   Packages packages;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     const auto candidate = cache[package].CandidateVerIter(cache);
     if (candidate.end()) continue;
-    const bool essential = (package->Flags & pkgCache::Flag::Essential) != 0;
-    const bool required = candidate->Priority == pkgCache::State::Required;
-    if (essential || required || std::string_view(package.Name()) == "apt") packages.push_back(package);
+    if (std::string_view(package.Name()) == "apt" || index.essential(package, candidate)) packages.push_back(package);
   }
   std::sort(packages.begin(), packages.end(), [](const auto& one, const auto& other) {
     return std::string_view(one.Name()) < std::string_view(other.Name());

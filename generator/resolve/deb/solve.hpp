@@ -21,8 +21,8 @@ namespace karapace::resolve::deb {
 /// False when packages stay broken; the cache keeps its marks for `unmet_dependencies`.
 bool solve(pkgDepCache& cache, const std::vector<pkgCache::PkgIterator>& wanted);
 
-/// What every system has: Essential packages, those of priority required, and apt. Sorted by name.
-std::vector<pkgCache::PkgIterator> bootstrap_set(pkgDepCache& cache);
+/// What every system has: the distribution's Essential packages, those of priority required, and apt. Sorted by name.
+std::vector<pkgCache::PkgIterator> bootstrap_set(pkgDepCache& cache, PackageIndex& index);
 
 /// Names of installed packages that the marks would remove, sorted.
 std::vector<std::string> removals(pkgDepCache& cache);

@@ -3,10 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstdio>
-#include <ctime>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +23,7 @@
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "generator/resolve/deb/control_fields.hpp"
+#include "generator/resolve/deb/release.hpp"
 #include "generator/resolve/deb/repository.hpp"
 #include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/signature.hpp"
@@ -91,13 +88,13 @@ std::string one_line(std::string text) {
 }
 
 std::string configuration_hint(const Repository& repository) {
-  if (repository.role == Role::additional) return "check its url in [repositories] of the manifest";
+  if (repository.role == Role::additional) return "check its uri in [repositories] of the manifest";
   return fmt::format("check the network, or name another mirror: [mirrors] {} = [\"http://...\"] in config.toml",
                      repository.archive);
 }
 
 [[noreturn]] void refuse(const Failure& failure) {
-  const std::string prefix = fmt::format("lock: {}: ", failure.repository->label());
+  const std::string prefix = failure.repository->message_prefix();
   const std::string& text = failure.text;
   if (contains_any(text, {"Release' is not signed"}) && !contains_any(text, {"GPG error", "Clearsigned file"})) {
     throw LockError(
@@ -105,10 +102,9 @@ std::string configuration_hint(const Repository& repository) {
   }
   if (contains_any(text, {"GPG error", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG", "NODATA", "signature",
                           "Clearsigned file"})) {
-    throw LockError(
-        fmt::format("{}the signature of its Release file is not valid: {}; use another mirror, or check "
-                    "the keyring {}",
-                    prefix, text, failure.repository->keyring.string()));
+    throw LockError(fmt::format("{}the signature of its Release file is not valid: {} {}", prefix,
+                                signature_complaint(text, fmt::format(" ({})", text)),
+                                failure.repository->keyring.string()));
   }
   if (contains_any(text, {"does not have a Release file", "no longer has a Release file"}) ||
       (contains_any(text, {"404", "File not found", "403", "410"}) && is_release(failure.url))) {
@@ -174,69 +170,9 @@ void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& reposi
   if (result != pkgAcquire::Continue) throw RemoteError("lock: the download of package lists failed: " + messages);
 }
 
-/// Release: the signed table of contents of a repository.
-struct Release {
-  std::string suite;                                 // "stable"
-  std::string codename;                              // "bookworm"
-  std::int64_t date = 0;                             // seconds
-  std::optional<std::int64_t> valid_until;           // seconds
-  std::map<std::string, Sha256, std::less<>> files;  // relative to dists/<suite>, by SHA-256
-};
-
-std::int64_t seconds_of(std::string_view field, std::string_view value, std::string_view prefix) {
-  time_t seconds = 0;
-  if (!RFC1123StrToTime(std::string(value), seconds)) {
-    throw LockError(
-        fmt::format("{}the {} \"{}\" of its Release file is no date; use another mirror", prefix, field, value));
-  }
-  return seconds;
-}
-
-/// "<sha256> <size> <path>", three words a line.
-std::map<std::string, Sha256, std::less<>> files_of(std::string_view value) {
-  std::map<std::string, Sha256, std::less<>> files;
-  const auto list = words(value);
-  for (std::size_t i = 0; i + 2 < list.size(); i += 3) {
-    if (auto digest = Sha256::from_hex(list[i])) files.emplace(list[i + 2], *digest);
-  }
-  return files;
-}
-
-/// Reads what was signed. LockError beginning with `prefix` without a date or SHA-256 sums.
-Release parse_release(std::string_view signed_text, std::string_view prefix) {
-  const ControlFields fields(signed_text);
-  Release release{.suite = std::string(fields.value("Suite")),
-                  .codename = std::string(fields.value("Codename")),
-                  .date = seconds_of("Date", fields.value("Date"), prefix),
-                  .valid_until = {},
-                  .files = files_of(fields.value("SHA256"))};
-  if (const auto until = fields.value("Valid-Until"); !until.empty()) {
-    release.valid_until = seconds_of("Valid-Until", until, prefix);
-  }
-  if (release.files.empty()) {
-    throw LockError(
-        fmt::format("{}its Release file has no SHA256 sums; ask the repository's owner to add them", prefix));
-  }
-  return release;
-}
-
-/// "2026-07-11T10:16:37Z".
-std::string date_text(std::int64_t seconds) {
-  const auto time = static_cast<time_t>(seconds);
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                     parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
-
 using lock::LockedIndex;
 using lock::LockedRepository;
 using resolve::ResolveRequest;
-using resolve::ValidUntil;
-
-constexpr std::int64_t clock_tolerance_seconds = 600;
-
-std::string prefix_of(const Repository& repository) { return fmt::format("lock: {}: ", repository.label()); }
 
 Sha256 sha256_of_file(const std::filesystem::path& path) {
   const Fd file = open_at(AT_FDCWD, path, O_RDONLY);
@@ -256,33 +192,6 @@ ReleaseFiles stored_release(const Session& session, const metaIndex& meta) {
           .signature = session.lists() / URItoFileName(base + "Release.gpg")};
 }
 
-void check_dates(const Release& release, const resolve::ResolveRequest& request, const std::string& prefix) {
-  const auto& acquisition = request.mirrors.acquisition;
-  const std::int64_t now = std::time(nullptr);
-  if (request.valid_until == resolve::ValidUntil::check && acquisition.check_valid_until && release.valid_until &&
-      *release.valid_until < now) {
-    throw LockError(
-        fmt::format("{}its Release file expired on {}: the mirror is out of date or somebody holds back "
-                    "updates; use another mirror, or accept it with check_valid_until = false under "
-                    "[acquisition] in config.toml",
-                    prefix, date_text(*release.valid_until)));
-  }
-  if (acquisition.check_date && release.date > now + clock_tolerance_seconds) {
-    throw LockError(fmt::format("{}its Release file is of {}, which is in the future; check this machine's clock",
-                                prefix, date_text(release.date)));
-  }
-}
-
-/// A signature vouches for a suite of that key's owner, not for the one that was asked for: the name is checked too.
-void check_name(const Release& release, const Repository& repository, std::vector<std::string>& notes) {
-  if (release.suite == repository.suite || release.codename == repository.suite) return;
-  const auto message = fmt::format("the Release file is of \"{}\" (codename \"{}\")", release.suite, release.codename);
-  if (repository.role == Role::distribution) {
-    throw LockError(prefix_of(repository) + message + "; use another mirror");
-  }
-  notes.push_back(fmt::format("{}: {}", repository.label(), message));
-}
-
 [[noreturn]] void refuse_missing_index(const Release& release, const Repository& repository, const std::string& path) {
   const auto component = path.substr(0, path.find("/binary-"));
   std::vector<std::string> components;
@@ -298,10 +207,10 @@ void check_name(const Release& release, const Repository& repository, std::vecto
   }
   components.erase(std::unique(components.begin(), components.end()), components.end());
   if (architectures.empty()) {
-    throw LockError(fmt::format("{}it has no component \"{}\"; it has: {}", prefix_of(repository), component,
+    throw LockError(fmt::format("{}it has no component \"{}\"; it has: {}", repository.message_prefix(), component,
                                 fmt::join(components, ", ")));
   }
-  throw LockError(fmt::format("{}it has no packages for the architecture {}; it has: {}", prefix_of(repository),
+  throw LockError(fmt::format("{}it has no packages for the architecture {}; it has: {}", repository.message_prefix(),
                               path.substr(component.size() + 8, path.size() - component.size() - 17),
                               fmt::join(architectures, ", ")));
 }
@@ -321,7 +230,7 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
       throw LockError(
           fmt::format("{}the stored index \"{}\" is not what its Release file vouches for; remove it and "
                       "lock again",
-                      prefix_of(repository), file.string()));
+                      repository.message_prefix(), file.string()));
     }
     indexes.push_back({.path = target.MetaKey, .sha256 = vouched->second});
     lists.index_files.emplace(file, &repository);
@@ -332,12 +241,11 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
 
 void prove(const Session& session, const resolve::ResolveRequest& request, const metaIndex& meta,
            const Repository& repository, Lists& lists) {
-  const std::string prefix = prefix_of(repository);
+  const std::string prefix = repository.message_prefix();
   const SignedText text =
       verify(stored_release(session, meta), session.keyring(repository), session.directory(), prefix);
   const Release release = parse_release(text.text, prefix);
-  check_name(release, repository, lists.notes);
-  check_dates(release, request, prefix);
+  check_release(release, repository, request, lists.notes);
   lists.repositories.push_back({.archive = repository.archive,
                                 .suite = repository.suite,
                                 .components = repository.components,
@@ -350,7 +258,16 @@ const metaIndex& meta_of(const pkgSourceList& sources, const Repository& reposit
   for (const metaIndex* meta : sources) {
     if (meta->GetURI() == mirror_of(repository, rank) + "/" && meta->GetDist() == repository.suite) return *meta;
   }
-  throw Error(prefix_of(repository) + "apt does not know the source that was written for it");
+  throw Error(repository.message_prefix() + "apt does not know the source that was written for it");
+}
+
+/// Apt goes on with the Release that it has where a mirror offers an older one.
+void forget_releases(const Session& session) {
+  std::vector<std::filesystem::path> releases;
+  for (const auto& entry : std::filesystem::directory_iterator(session.lists())) {
+    if (is_release(entry.path().native())) releases.push_back(entry.path());
+  }
+  for (const auto& path : releases) std::filesystem::remove(path);
 }
 
 Lists update_from(const Session& session, const resolve::ResolveRequest& request,
@@ -371,6 +288,7 @@ Lists update_from(const Session& session, const resolve::ResolveRequest& request
 
 Lists update(const Session& session, const resolve::ResolveRequest& request,
              const std::vector<Repository>& repositories) {
+  if (request.rollback == Rollback::allow) forget_releases(session);
   std::size_t ranks = 1;
   for (const auto& repository : repositories) ranks = std::max(ranks, repository.urls.size());
   for (std::size_t rank = 0; rank + 1 < ranks; ++rank) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// `karapace lock` as people run it, on an archive that the test makes itself.
+#include <gmock/gmock.h>
+
+#include "base/file.hpp"
+#include "tests/remote/faulty_server.hpp"
+#include "tests/resolve/resolve_fixture.hpp"
+
+namespace karapace::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+class Locking : public ResolveFixture {
+ protected:
+  Locking() {
+    write_text(configuration(), "[mirrors]\ndebian = \"" + archive.url() + "\"\n[keyrings]\ndebian = \"" +
+                                    (directory.path() / "archive.gpg").string() + "\"\n");
+    write_text(home() / "karapace.toml", "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n");
+  }
+
+  std::filesystem::path configuration() const { return home() / "config/karapace/config.toml"; }
+  std::filesystem::path home() const { return directory.path() / "home"; }
+
+  Outcome karapace(std::vector<std::string> arguments, const std::string& cache = "cache") const {
+    std::vector<std::string> words{KARAPACE_PROGRAM, "--store", (home() / "store").string()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return run(words,
+               {"XDG_CONFIG_HOME=" + (home() / "config").string(), "XDG_CACHE_HOME=" + (home() / cache).string()});
+  }
+};
+
+TEST_F(Locking, RefusesToGoBackInTimeUnlessTold) {
+  suite.date = "Sat, 11 Jul 2026 00:00:00 UTC";
+  archive.publish(suite);
+  const auto first = karapace({"lock", home().string()});
+  ASSERT_EQ(first.status, 0) << first.output;
+  const auto lock = read_file(home() / "karapace.lock");
+  suite.date = "Fri, 10 Jul 2026 00:00:00 UTC";
+  archive.publish(suite);
+  const auto refused = karapace({"lock", home().string(), "--upgrade"}, "another-cache");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.output, HasSubstr("its Release file is of 2026-07-10T00:00:00Z, that of the lock of "
+                                        "2026-07-11T00:00:00Z"));
+  EXPECT_EQ(read_file(home() / "karapace.lock"), lock);
+  const auto told = karapace({"lock", home().string(), "--upgrade", "--allow-rollback"}, "another-cache");
+  EXPECT_EQ(told.status, 0) << told.output;
+  EXPECT_THAT(read_file(home() / "karapace.lock"), HasSubstr("2026-07-10T00:00:00Z"));
+}
+
+TEST_F(Locking, GoesBackInTimeOnlyWhereLocksMayChange) {
+  for (const char* word : {"--check", "--locked", "--frozen"}) {
+    const std::string command = std::string_view(word) == "--check" ? "lock" : "gen";
+    const auto refused = karapace({command, word, "--allow-rollback", home().string()});
+    EXPECT_EQ(refused.status, 1) << word;
+    EXPECT_THAT(refused.output, HasSubstr("--allow-rollback changes locks, which"));
+  }
+}
+
+TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
+  const remote::FaultyServer server(directory.path(), "an archive");
+  write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");
+  const auto sum = must_run({"sha256sum", (directory.path() / "payload").string()}).substr(0, 64);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"http://archive.invalid/ok/base.tar\"\nsha256 = \"" + sum + "\"\n");
+  const auto locked = karapace({"lock", home().string()});
+  EXPECT_EQ(locked.status, 0) << locked.output;
+  EXPECT_THAT(server.requests(), ElementsAre(StartsWith("http://archive.invalid/ok/base.tar ")));
+}
+
+TEST_F(Locking, ListsComeThroughTheProxyButForDomainsWithout) {
+  const remote::FaultyServer proxy(directory.path(), "");
+  auto wanted = request({});
+  wanted.mirrors.acquisition.http_proxy = proxy.url("");
+  wanted.mirrors.archives["debian"] = {"http://one.archive.invalid/debian"};
+  wanted.mirrors.acquisition.no_proxy = {"archive.invalid"};
+  refusal<RemoteError>(wanted);
+  EXPECT_THAT(proxy.requests(), IsEmpty());
+  wanted.mirrors.acquisition.no_proxy = {"another.invalid"};
+  refusal<RemoteError>(wanted);
+  EXPECT_THAT(proxy.requests(), Contains(StartsWith("http://one.archive.invalid/debian/dists/sid/InRelease ")));
+}
+
+}  // namespace
+}  // namespace karapace::testing
