@@ -23,12 +23,80 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/git_revision.hpp"
-#include "generator/project/lock_files.hpp"
+#include "generator/project/project.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::project {
 
 namespace {
+
+namespace fs = std::filesystem;
+
+// Lock files: the locks that lie in a tree of files, wherever its bytes come from.
+
+struct LockFile {
+  fs::path manifest;  // relative to the tree
+  fs::path path;      // so too
+};
+
+struct FoundLocks {
+  std::vector<LockFile> locks;
+  std::vector<fs::path> unlocked;  // karapace.toml files without a lock
+};
+
+struct LockText {
+  LockFile file;
+  std::string text;
+};
+
+bool contains(const std::vector<fs::path>& sorted, const fs::path& path) {
+  return std::binary_search(sorted.begin(), sorted.end(), path);
+}
+
+/// The locks with a manifest beside them among `files` (sorted). Others' lock files are taken for candidates, too: see
+/// `is_lock`.
+FoundLocks find_lock_files(const std::vector<fs::path>& files) {
+  FoundLocks found;
+  for (const auto& file : files) {
+    if (file.filename() == "karapace.toml" && !contains(files, lock::lock_path(file))) found.unlocked.push_back(file);
+    if (file.extension() != ".lock") continue;
+    auto manifest = file;
+    manifest.replace_extension(".toml");
+    if (!contains(files, manifest)) manifest.replace_extension();
+    if (contains(files, manifest)) found.locks.push_back({manifest, file});
+  }
+  return found;
+}
+
+/// Tells our locks from those that other programs keep beside a NAME.toml. Everything called karapace.lock is ours.
+bool is_lock(const LockFile& file, std::string_view text) {
+  if (file.path.filename() == "karapace.lock") return true;
+  return text.starts_with('{') && text.find("\"base_image\"") != std::string_view::npos;
+}
+
+/// The side that these locks give. `root`: what the files are relative to, for the names of projects.
+diff::GraphSide side_of_locks(std::string title, const std::vector<LockText>& locks, const fs::path& root) {
+  std::vector<lock::Lock> parsed(locks.size());
+  std::vector<std::string> canonical(locks.size());
+  for_each_index(locks.size(), available_threads(), [&](std::size_t i) {
+    parsed[i] =
+        lock::parse_lock(locks[i].text, fmt::format("{}: {}", title, escaped_utf8(locks[i].file.path.native())));
+    canonical[i] = lock::serialise(parsed[i]);
+  });
+  diff::GraphSide side;
+  graph::Planner planner;
+  for (std::size_t i = 0; i < locks.size(); ++i) {
+    auto step = planner.add(parsed[i], canonical[i]).back();
+    const auto& manifest = locks[i].file.manifest;
+    side.environments.push_back({project_name((root / manifest).lexically_normal()), manifest.native(),
+                                 EnvironmentId(blake3(canonical[i])), step, std::move(parsed[i])});
+  }
+  side.graph = std::move(planner).finish();
+  side.title = std::move(title);
+  return side;
+}
+
+// Names of environments.
 
 constexpr std::string_view alias = ": phony";
 constexpr std::string_view step_prefix = " $steps/";
@@ -83,8 +151,6 @@ std::vector<diff::EnvironmentState> named_environments(const graph::Graph& graph
   }
   return environments;
 }
-
-namespace fs = std::filesystem;
 
 // A side, and what may be read later to explain it.
 struct Opened {
