@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/file_attributes.hpp"
@@ -67,6 +68,12 @@ std::string_view parent_path(std::string_view path) {
 std::string_view base_name(std::string_view path) {
   auto slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+/// A path of an archive in a message: it can be a megabyte of anything.
+std::string beginning(std::string_view path) {
+  constexpr std::size_t shown = 80;
+  return escaped_utf8(path.substr(0, shown)) + (path.size() > shown ? "..." : "");
 }
 
 [[noreturn]] void fail_writing(const std::string& path, int errno_value) {
@@ -133,7 +140,7 @@ int TreeWriter::parent_of(const std::string& path) {
 std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_view name,
                                       std::string_view prefix) const {
   if (name.starts_with('/')) {
-    throw StepError(fmt::format("{}: refused: the path \"{}\" is absolute", archive.label(), name));
+    throw StepError(fmt::format("{}: refused: the path \"{}\" is absolute", archive.label(), beginning(name)));
   }
   std::string path(prefix);
   for (std::size_t begin = 0; begin <= name.size();) {
@@ -142,14 +149,15 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
     begin = end + 1;
     if (part.empty() || part == ".") continue;
     if (part == "..") {
-      throw StepError(fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), name));
+      throw StepError(
+          fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), beginning(name)));
     }
     // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
     if (part.starts_with(".wh.")) {
       throw StepError(
           fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
                       "archive of a container's file system (`podman export`), not of one of its layers",
-                      archive.label(), name));
+                      archive.label(), beginning(name)));
     }
     if (!path.empty()) path += '/';
     path += part;
@@ -179,6 +187,17 @@ void TreeWriter::require_new(const ArchiveReader& archive, const std::string& pa
   if (find(path)) throw StepError(fmt::format("{}: refused: \"{}\" appears twice", archive.label(), path));
 }
 
+// symlink(2) would refuse these, too, but name neither the archive nor the way out.
+void TreeWriter::require_target(const ArchiveReader& archive, const store::Entry& link) {
+  constexpr std::size_t longest_target = 4095;  // PATH_MAX without the NUL
+  if (link.target.empty())
+    throw StepError(fmt::format("{}: refused: the link \"{}\" leads nowhere: its target is empty", archive.label(),
+                                beginning(link.path)));
+  if (link.target.size() > longest_target)
+    throw StepError(fmt::format("{}: refused: the target of the link \"{}\" is longer than {} bytes", archive.label(),
+                                beginning(link.path), longest_target));
+}
+
 void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
                          const std::function<void(std::string_view)>& seen) {
   while (archive_entry* header = archive.next()) {
@@ -203,6 +222,7 @@ void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, st
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
       entry.target = archive_entry_symlink(header) ? archive_entry_symlink(header) : "";
+      require_target(archive, entry);
       return extract_symlink(std::move(entry));
     case AE_IFIFO:
       require_parent(archive, entry.path);

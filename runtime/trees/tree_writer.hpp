@@ -53,6 +53,7 @@ class TreeWriter {
   void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
   void extract_fifo(store::Entry entry);
   void require_parent(const ArchiveReader& archive, const std::string& path);
+  static void require_target(const ArchiveReader& archive, const store::Entry& link);
   void require_new(const ArchiveReader& archive, const std::string& path) const;
   int parent_of(const std::string& path);
   store::Entry& remember(store::Entry entry);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Archives that nobody should make, and what is said of them: root file systems first, then packages.
+//
+// docs/packages-compared.md tells what dpkg does with the same packages.
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/steps/tar_builder.hpp"
+#include "tests/steps/unpack_fixture.hpp"
+
+namespace karapace::steps {
+namespace {
+
+struct Case {
+  const char* title;
+  std::string bytes;
+  std::string said;  // its beginning
+};
+
+class HostileArchives : public Unpacking {
+ protected:
+  void expect(const std::string& format, const std::vector<Case>& cases) {
+    for (const auto& one : cases) {
+      const auto said = unpacking(format, one.bytes);
+      EXPECT_EQ(said.substr(0, one.said.size()), one.said) << one.title;
+      EXPECT_LT(said.size(), 600U) << one.title << ": nobody reads that";
+    }
+  }
+};
+
+const TarEntry top{.name = "./", .type = '5', .mode = 0755};
+
+/// A root file system with these entries.
+std::string root(const std::vector<TarEntry>& entries) {
+  TarBuilder tar;
+  tar.add(top);
+  for (const auto& entry : entries) tar.add(entry);
+  return tar.finish();
+}
+
+std::string repeated(std::string_view text, std::size_t count) {
+  std::string result;
+  for (std::size_t i = 0; i < count; ++i) result += text;
+  return result;
+}
+
+const std::string refused = "unpack x: refused: ";
+
+TEST_F(HostileArchives, WithPathsThatAreTooLongAreRefused) {
+  const std::string way(200'000, 'x');
+  const auto deep = repeated("a/", 100'000) + "b";
+  const auto long_name = "etc/" + std::string(256, 'n');
+  expect("tar", {
+                    {"a deep path", root({{.name = "./" + deep}}), refused + "a path is longer than 3072 bytes"},
+                    {"a long name", root({{.name = "./" + long_name}}),
+                     refused + "a name in a path is longer than 255 bytes, which file systems do not hold: make it "
+                               "shorter; the path begins with \"/etc/nnn"},
+                    {"a name that just fits", root({{.name = "./" + std::string(255, 'n')}}), "accepted"},
+                    {"a deep way out", root({{.name = "../" + deep}}), refused + "the path \"../a/a/"},
+                    {"a deep absolute path", root({{.name = "/" + deep}}), refused + "the path \"/a/a/"},
+                    {"a hard link to a deep path", root({{.name = "h", .type = '1', .link = deep}}),
+                     refused + "a path is longer than 3072 bytes"},
+                    {"a link with a long target", root({{.name = "l", .type = '2', .link = way}}),
+                     refused + "the target of the link \"l\" is longer than 4095 bytes"},
+                    {"a link with the longest target",
+                     root({{.name = "l", .type = '2', .link = std::string(4095, 'x')}}), "accepted"},
+                    {"a link without a target", root({{.name = "l", .type = '2'}}),
+                     refused + "the link \"l\" leads nowhere: its target is empty"},
+                });
+}
+
+}  // namespace
+}  // namespace karapace::steps
