@@ -25,6 +25,7 @@
 #include "deb/control_file.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/archive_reader.hpp"
+#include "runtime/trees/file_metadata.hpp"
 #include "runtime/trees/tree_writer.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
@@ -108,7 +109,7 @@ class DebUnpacker {
     bool data = false;
     while (archive_entry* header = outer.next()) {
       std::string name = archive_entry_pathname(header);
-      mtime_ = archive_entry_mtime(header);
+      mtime_ = trees::nearest_time(archive_entry_mtime(header));
       bool is_control = name.starts_with("control.tar");
       bool is_data = name.starts_with("data.tar");
       if (!is_control && !is_data) continue;

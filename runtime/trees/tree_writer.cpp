@@ -97,13 +97,22 @@ std::vector<store::Xattr> xattrs_of(archive_entry* header) {
   return xattrs;
 }
 
-store::Entry entry_of(archive_entry* header, std::string path) {
+/// chown(2) takes the last number as "leave it as it is".
+std::uint32_t id_of(std::int64_t id, const ArchiveReader& archive, std::string_view path) {
+  constexpr std::int64_t last = 4'294'967'294;
+  if (id >= 0 && id <= last) return static_cast<std::uint32_t>(id);
+  throw StepError(
+      fmt::format("{}: refused: the owner or the group of \"{}\" is {}, which no file can have ({} is the last)",
+                  archive.label(), beginning(path), id, last));
+}
+
+store::Entry entry_of(const ArchiveReader& archive, archive_entry* header, std::string path) {
   store::Entry entry;
-  entry.path = std::move(path);
   entry.mode = static_cast<std::uint32_t>(archive_entry_perm(header));
-  entry.uid = static_cast<std::uint32_t>(archive_entry_uid(header));
-  entry.gid = static_cast<std::uint32_t>(archive_entry_gid(header));
-  entry.mtime = archive_entry_mtime(header);
+  entry.uid = id_of(archive_entry_uid(header), archive, path);
+  entry.gid = id_of(archive_entry_gid(header), archive, path);
+  entry.mtime = nearest_time(archive_entry_mtime(header));
+  entry.path = std::move(path);
   entry.xattrs = xattrs_of(header);
   return entry;
 }
@@ -203,7 +212,7 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
   while (archive_entry* header = archive.next()) {
     const char* name = archive_entry_pathname(header);
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
-    auto entry = entry_of(header, relative_path(archive, name, prefix));
+    auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
     seen(entry.path);
     if (const char* link = archive_entry_hardlink(header)) {
       entry.target = relative_path(archive, link, prefix);

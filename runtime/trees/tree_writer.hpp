@@ -5,7 +5,8 @@
 // directory that this archive made is refused. Hence no link of the archive is ever followed. Refused as well: absolute
 // paths, "..", hard links to anything but a regular file of the same archive, the same path twice (directories may
 // repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev),
-// paths that are too long (store/path_limit.hpp) and more bytes than the limit.
+// paths that are too long (store/path_limit.hpp), owners that are no id, and more bytes than the limit. Times that not
+// every file system holds become the nearest that all do.
 #pragma once
 
 #include <cstdint>

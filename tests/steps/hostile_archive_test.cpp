@@ -71,5 +71,41 @@ TEST_F(HostileArchives, WithPathsThatAreTooLongAreRefused) {
                 });
 }
 
+TEST_F(HostileArchives, WithOwnersThatNoFileCanHaveAreRefused) {
+  const auto who = [](std::uint64_t uid, std::uint64_t gid) { return root({{.name = "a", .uid = uid, .gid = gid}}); };
+  const auto said = refused + "the owner or the group of \"a\" is ";
+  expect("tar", {
+                    {"the last user", who(4'294'967'294, 0), "accepted"},
+                    {"the last group", who(0, 4'294'967'294), "accepted"},
+                    {"no user", who(4'294'967'295, 0), said + "4294967295, which no file can have"},
+                    {"no group", who(0, 4'294'967'295), said + "4294967295"},
+                    {"a user that would be root", who(4'294'967'296, 0), said + "4294967296"},
+                    {"a group below zero", who(0, ~std::uint64_t{0}), said},
+                });
+}
+
+/// What is written must be what is listed, and the same on every file system.
+TEST_F(HostileArchives, WithTimesThatNotEveryFileSystemHoldsGetTheNearest) {
+  constexpr std::int64_t first = -2'147'483'648;
+  constexpr std::int64_t last = 2'147'483'647;
+  const std::vector<std::pair<std::int64_t, std::int64_t>> times = {{0, 0},
+                                                                    {-1, -1},
+                                                                    {first, first},
+                                                                    {first - 1, first},
+                                                                    {-(std::int64_t{1} << 50), first},
+                                                                    {last, last},
+                                                                    {last + 1, last},
+                                                                    {15'032'385'536, last},
+                                                                    {std::int64_t{1} << 62, last}};
+  for (const auto& [given, kept] : times) {
+    layer_of("tar", root({{.name = "d", .type = '5', .mtime = given},
+                          {.name = "a", .mtime = given},
+                          {.name = "l", .type = '2', .link = "a", .mtime = given},
+                          {.name = "p", .type = '6', .mtime = given}}));
+    for (const char* name : {"d", "a", "l", "p"}) EXPECT_EQ(listing().find(name)->mtime, kept) << name << " " << given;
+    EXPECT_EQ(listing().text(), scanned().text()) << given;
+  }
+}
+
 }  // namespace
 }  // namespace karapace::steps

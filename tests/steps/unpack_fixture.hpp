@@ -20,6 +20,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
+#include "store/scan.hpp"
 #include "store/staging.hpp"
 #include "store/store.hpp"
 #include "tests/steps/tar_builder.hpp"
@@ -75,6 +76,13 @@ class Unpacking : public ::testing::Test {
   }
   /// What the last unpacking made.
   store::Listing listing() const { return store_->listing(std::get<LayerOutput>(made_).layer); }
+  /// The same as it is on disk.
+  store::Listing scanned() const {
+    auto tree = open_at(AT_FDCWD, store_->layer_tree(std::get<LayerOutput>(made_).layer), O_RDONLY | O_DIRECTORY);
+    store::ScanOptions options;
+    if (::geteuid() != 0) options.owners = store::Owners::ignore;
+    return store::scan(tree.get(), options);
+  }
   std::string file(const std::string& name) const {
     return read_file(store_->layer_tree(std::get<LayerOutput>(made_).layer) / name);
   }
