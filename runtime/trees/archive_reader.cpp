@@ -9,6 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
+#include <locale.h>
 #include <lzma.h>
 
 #include "base/error.hpp"
@@ -38,6 +39,45 @@ const char* reason(lzma_ret result) {
   }
 }
 
+/// libarchive turns the UTF-8 names of pax archives into the locale's, and composes their accents on the way: two files
+/// would become one. In the C locale it can convert nothing but ASCII, and keeps the bytes as they are.
+class CLocale {
+ public:
+  CLocale() : c_(::newlocale(LC_CTYPE_MASK, "C", nullptr)), before_(::uselocale(c_)) {}
+  ~CLocale() {
+    ::uselocale(before_);
+    ::freelocale(c_);
+  }
+  CLocale(const CLocale&) = delete;
+  CLocale& operator=(const CLocale&) = delete;
+
+ private:
+  locale_t c_;
+  locale_t before_;
+};
+
+/// libarchive's warnings that lose nothing: the bytes of a name that can not be converted are kept (see CLocale). All
+/// others lose something: extended headers that are left out, sparse maps that are not understood, too many headers.
+bool is_harmless(std::string_view warning) {
+  return warning.ends_with("can't be converted from UTF-8 to current locale.");
+}
+
+using Filter = int (*)(struct archive*);
+
+std::vector<Filter> filters(Compression compression) {
+  switch (compression) {
+    case Compression::none: return {};
+    case Compression::gzip: return {archive_read_support_filter_gzip};
+    case Compression::xz: return {archive_read_support_filter_xz};
+    case Compression::zstd: return {archive_read_support_filter_zstd};
+    case Compression::bzip2: return {archive_read_support_filter_bzip2};
+    case Compression::lzma: return {archive_read_support_filter_lzma};
+    case Compression::by_content: break;
+  }
+  return {archive_read_support_filter_gzip, archive_read_support_filter_xz, archive_read_support_filter_zstd,
+          archive_read_support_filter_bzip2, archive_read_support_filter_lzma};
+}
+
 }  // namespace
 
 // libarchive is C: an exception of the byte source is kept here while control passes through it.
@@ -59,16 +99,14 @@ struct ArchiveReader::Source {
   }
 };
 
-ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label)
+ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label, Compression compression)
     : source_(std::make_unique<Source>()), archive_(archive_read_new()), label_(std::move(label)) {
   source_->bytes = std::move(source);
   if (format == ArchiveFormat::deb) {
     archive_read_support_format_ar(archive_);
   } else {
     archive_read_support_format_tar(archive_);
-    archive_read_support_filter_gzip(archive_);
-    archive_read_support_filter_xz(archive_);
-    archive_read_support_filter_zstd(archive_);
+    for (auto support : filters(compression)) support(archive_);
   }
   if (archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK) return;
   std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
@@ -86,12 +124,20 @@ void ArchiveReader::fail() const {
 }
 
 archive_entry* ArchiveReader::next() {
+  const CLocale bytes_stay;
   archive_entry* entry = nullptr;
   int result = archive_read_next_header(archive_, &entry);
   if (result == ARCHIVE_EOF) return nullptr;
-  // A warning is, for instance, a name that the locale cannot convert: the bytes are still exact.
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
+  if (result == ARCHIVE_WARN) require_harmless_warning();
   return entry;
+}
+
+void ArchiveReader::require_harmless_warning() const {
+  const char* text = archive_error_string(archive_);
+  const std::string_view warning = text ? text : "an extended header is not understood";
+  if (is_harmless(warning)) return;
+  throw StepError(fmt::format("{}: refused: it can not be read exactly: {}", label_, warning));
 }
 
 std::size_t ArchiveReader::read(std::span<char> buffer) {

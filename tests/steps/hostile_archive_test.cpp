@@ -2,7 +2,9 @@
 // Archives that nobody should make, and what is said of them: root file systems first, then packages.
 //
 // docs/packages-compared.md tells what dpkg does with the same packages.
+#include <clocale>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -104,6 +106,41 @@ TEST_F(HostileArchives, WithTimesThatNotEveryFileSystemHoldsGetTheNearest) {
                           {.name = "p", .type = '6', .mtime = given}}));
     for (const char* name : {"d", "a", "l", "p"}) EXPECT_EQ(listing().find(name)->mtime, kept) << name << " " << given;
     EXPECT_EQ(listing().text(), scanned().text()) << given;
+  }
+}
+
+TEST_F(HostileArchives, WithHeadersThatCanNotBeReadExactlyAreRefused) {
+  const auto with_headers = [](const std::string& content) {
+    return TarBuilder().add({.name = "PaxHeaders/x", .type = 'x', .content = content}).add({.name = "f"}).finish();
+  };
+  const auto inexact = refused + "it can not be read exactly: ";
+  TarBuilder many;
+  for (int i = 0; i < 40; ++i) many.add({.name = "././@LongLink", .type = 'L', .content = "f"});
+  expect("tar",
+         {
+             {"a length that is wrong", with_headers("99 path=x\n"),
+              inexact + "Ignoring malformed pax extended attribute"},
+             {"no length", with_headers("path=x\n"), inexact + "Ignoring malformed pax extended attributes"},
+             {"no value", with_headers("7 path\n"), inexact + "Invalid pax extended attributes"},
+             {"a map of holes that is none", TarBuilder().add_pax("GNU.sparse.map", "x").add({.name = "f"}).finish(),
+              inexact + "an extended header is not understood"},
+             {"too many", many.add({.name = "f"}).finish(), inexact + "Too many special headers"},
+         });
+}
+
+TEST_F(HostileArchives, KeepTheBytesOfTheirNamesInEveryLocale) {
+  const std::string decomposed = "cafe\xcc\x81";
+  const std::string composed = "caf\xc3\xa9";
+  const std::string none = "caf\xff";
+  TarBuilder tar;
+  for (const auto& name : {decomposed, composed, none}) tar.add_pax("path", name).add({.name = "f"});
+  tar.add_pax("linkpath", decomposed).add({.name = "link", .type = '2', .link = "x"});
+  for (const char* locale : {"C", "C.UTF-8"}) {
+    ASSERT_NE(std::setlocale(LC_CTYPE, locale), nullptr);
+    layer_of("tar", tar.finish());
+    std::setlocale(LC_CTYPE, "C");
+    for (const auto& name : {decomposed, composed, none}) EXPECT_NE(listing().find(name), nullptr) << locale;
+    EXPECT_EQ(listing().find("link")->target, decomposed) << locale;
   }
 }
 
