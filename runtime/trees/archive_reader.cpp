@@ -62,20 +62,27 @@ bool is_harmless(std::string_view warning) {
   return warning.ends_with("can't be converted from UTF-8 to current locale.");
 }
 
-using Filter = int (*)(struct archive*);
+struct Filter {
+  Compression compression;
+  int code;
+  int (*support)(struct archive*);
+};
+constexpr Filter filters[] = {
+    {Compression::gzip, ARCHIVE_FILTER_GZIP, archive_read_support_filter_gzip},
+    {Compression::xz, ARCHIVE_FILTER_XZ, archive_read_support_filter_xz},
+    {Compression::zstd, ARCHIVE_FILTER_ZSTD, archive_read_support_filter_zstd},
+    {Compression::bzip2, ARCHIVE_FILTER_BZIP2, archive_read_support_filter_bzip2},
+    {Compression::lzma, ARCHIVE_FILTER_LZMA, archive_read_support_filter_lzma},
+};
 
-std::vector<Filter> filters(Compression compression) {
-  switch (compression) {
-    case Compression::none: return {};
-    case Compression::gzip: return {archive_read_support_filter_gzip};
-    case Compression::xz: return {archive_read_support_filter_xz};
-    case Compression::zstd: return {archive_read_support_filter_zstd};
-    case Compression::bzip2: return {archive_read_support_filter_bzip2};
-    case Compression::lzma: return {archive_read_support_filter_lzma};
-    case Compression::by_content: break;
-  }
-  return {archive_read_support_filter_gzip, archive_read_support_filter_xz, archive_read_support_filter_zstd,
-          archive_read_support_filter_bzip2, archive_read_support_filter_lzma};
+/// libarchive reads what none of its filters claims as it is, and what one claims again and again.
+bool is_compressed(struct archive* archive, Compression compression) {
+  if (compression == Compression::by_content) return true;
+  int wanted = ARCHIVE_FILTER_NONE;
+  for (const auto& filter : filters)
+    if (filter.compression == compression) wanted = filter.code;
+  const int count = wanted == ARCHIVE_FILTER_NONE ? 1 : 2;  // the last is the bytes as they come
+  return archive_filter_count(archive) == count && archive_filter_code(archive, 0) == wanted;
 }
 
 }  // namespace
@@ -106,10 +113,13 @@ ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::strin
     archive_read_support_format_ar(archive_);
   } else {
     archive_read_support_format_tar(archive_);
-    for (auto support : filters(compression)) support(archive_);
+    for (const auto& filter : filters)
+      if (compression == Compression::by_content || compression == filter.compression) filter.support(archive_);
   }
-  if (archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK) return;
+  const bool is_open = archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK;
+  if (is_open && is_compressed(archive_, compression)) return;
   std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
+  if (is_open) reason = "it is not compressed as its name says";
   archive_read_free(archive_);
   if (source_->error) std::rethrow_exception(source_->error);
   throw StepError(fmt::format("{}: not a readable archive: {}", label_, reason));

@@ -226,7 +226,10 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
 void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry) {
   switch (archive_entry_filetype(header)) {
     case AE_IFDIR: return extract_directory(archive, std::move(entry));
-    case AE_IFREG: return extract_regular(archive, std::move(entry));
+    case AE_IFREG: {
+      const auto size = std::max<std::int64_t>(archive_entry_size(header), 0);
+      return extract_regular(archive, static_cast<std::uint64_t>(size), std::move(entry));
+    }
     case AE_IFLNK:
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
@@ -269,25 +272,32 @@ void TreeWriter::add_directory(std::string path, unsigned mode, std::int64_t mti
   remember(std::move(entry));
 }
 
-void TreeWriter::extract_regular(ArchiveReader& archive, store::Entry entry) {
+void TreeWriter::count_bytes(const ArchiveReader& archive, std::uint64_t count) {
+  written_ += count;
+  if (written_ <= options_.byte_limit) return;
+  throw StepError(
+      fmt::format("{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
+                  archive.label(), options_.byte_limit >> 20));
+}
+
+void TreeWriter::extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry) {
   entry.type = store::EntryType::regular;
   require_parent(archive, entry.path);
   require_new(archive, entry.path);
   std::string name(base_name(entry.path));
   auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   Blake3 hasher;
-  while (std::size_t count = archive.read(buffer_)) {
-    written_ += count;
-    if (written_ > options_.byte_limit) {
-      throw StepError(fmt::format(
-          "{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
-          archive.label(), options_.byte_limit >> 20));
-    }
-    std::string_view bytes(buffer_.data(), count);
+  const auto append = [&](std::size_t count) {
+    count_bytes(archive, count);
+    const std::string_view bytes(buffer_.data(), count);
     hasher.update(bytes);
     write_all(file.get(), bytes, entry.path);
     entry.size += count;
-  }
+  };
+  while (std::size_t count = archive.read(buffer_)) append(count);
+  // libarchive gives zeros for the holes of a sparse file, but not for one at its end.
+  if (entry.size < size) std::fill(buffer_.begin(), buffer_.end(), '\0');
+  while (entry.size < size) append(std::min<std::uint64_t>(buffer_.size(), size - entry.size));
   entry.content = hasher.finish();
   apply_metadata(file.get(), entry);
   remember(std::move(entry));
@@ -329,14 +339,27 @@ void TreeWriter::extract_fifo(store::Entry entry) {
   remember(std::move(entry));
 }
 
+// A listing knows hard links of regular files only: of links and FIFOs each name is one of its own, which nobody can
+// tell from the outside.
 void TreeWriter::extract_hardlink(const ArchiveReader& archive, store::Entry entry) {
   const auto* target = find(entry.target);
-  if (!target || target->type != store::EntryType::regular) {
+  if (!target || target->type == store::EntryType::directory) {
     throw StepError(fmt::format("{}: refused: the hard link \"{}\" points to \"{}\", which is no file of this archive",
-                                archive.label(), entry.path, entry.target));
+                                archive.label(), beginning(entry.path), beginning(entry.target)));
   }
   require_parent(archive, entry.path);
   require_new(archive, entry.path);
+  const bool is_file = target->type == store::EntryType::regular || target->type == store::EntryType::hardlink;
+  if (is_file) return link_file(std::move(entry));
+  auto copy = *find(entry.target);
+  copy.path = std::move(entry.path);
+  if (copy.type == store::EntryType::symlink) return extract_symlink(std::move(copy));
+  extract_fifo(std::move(copy));
+}
+
+void TreeWriter::link_file(store::Entry entry) {
+  if (const auto* target = find(entry.target); target->type == store::EntryType::hardlink)
+    entry.target = target->target;
   std::string name(base_name(entry.path));
   if (::linkat(directory_, entry.target.c_str(), parent_of(entry.path), name.c_str(), 0) != 0) {
     fail_writing(entry.path, errno);

@@ -3,10 +3,10 @@
 //
 // The tree starts empty and nobody else writes to it, so the writer knows every entry: a path whose parent is not a
 // directory that this archive made is refused. Hence no link of the archive is ever followed. Refused as well: absolute
-// paths, "..", hard links to anything but a regular file of the same archive, the same path twice (directories may
-// repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev),
-// paths that are too long (store/path_limit.hpp), owners that are no id, and more bytes than the limit. Times that not
-// every file system holds become the nearest that all do.
+// paths, "..", hard links to what does not stand before them in the archive or is a directory, the same path twice
+// (directories may repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its
+// own /dev), paths that are too long (store/path_limit.hpp), owners that are no id, and more bytes than the limit.
+// Times that not every file system holds become the nearest that all do.
 #pragma once
 
 #include <cstdint>
@@ -44,14 +44,18 @@ class TreeWriter {
   store::Listing finish();
 
   const store::Entry* find(std::string_view path) const;
+  /// All that was written so far, in the archives' order.
+  const std::vector<store::Entry>& entries() const noexcept { return entries_; }
 
  private:
   std::string relative_path(const ArchiveReader& archive, std::string_view name, std::string_view prefix) const;
   void extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry);
   void extract_directory(const ArchiveReader& archive, store::Entry entry);
-  void extract_regular(ArchiveReader& archive, store::Entry entry);
+  void extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry);
+  void count_bytes(const ArchiveReader& archive, std::uint64_t count);
   void extract_symlink(store::Entry entry);
   void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
+  void link_file(store::Entry entry);
   void extract_fifo(store::Entry entry);
   void require_parent(const ArchiveReader& archive, const std::string& path);
   static void require_target(const ArchiveReader& archive, const store::Entry& link);

@@ -116,16 +116,16 @@ TEST_F(HostileArchives, WithHeadersThatCanNotBeReadExactlyAreRefused) {
   const auto inexact = refused + "it can not be read exactly: ";
   TarBuilder many;
   for (int i = 0; i < 40; ++i) many.add({.name = "././@LongLink", .type = 'L', .content = "f"});
-  expect("tar",
-         {
-             {"a length that is wrong", with_headers("99 path=x\n"),
-              inexact + "Ignoring malformed pax extended attribute"},
-             {"no length", with_headers("path=x\n"), inexact + "Ignoring malformed pax extended attributes"},
-             {"no value", with_headers("7 path\n"), inexact + "Invalid pax extended attributes"},
-             {"a map of holes that is none", TarBuilder().add_pax("GNU.sparse.map", "x").add({.name = "f"}).finish(),
-              inexact + "an extended header is not understood"},
-             {"too many", many.add({.name = "f"}).finish(), inexact + "Too many special headers"},
-         });
+  expect("tar", {
+                    {"a length that is wrong", with_headers("99 path=x\n"),
+                     inexact + "Ignoring malformed pax extended attribute"},
+                    {"no length", with_headers("path=x\n"), inexact + "Ignoring malformed pax extended attributes"},
+                    {"no value", with_headers("7 path\n"), inexact + "Invalid pax extended attributes"},
+                    {"a map of holes that is none",
+                     TarBuilder().add_pax({{"GNU.sparse.map", "x"}}).add({.name = "f"}).finish(),
+                     inexact + "an extended header is not understood"},
+                    {"too many", many.add({.name = "f"}).finish(), inexact + "Too many special headers"},
+                });
 }
 
 TEST_F(HostileArchives, KeepTheBytesOfTheirNamesInEveryLocale) {
@@ -133,8 +133,8 @@ TEST_F(HostileArchives, KeepTheBytesOfTheirNamesInEveryLocale) {
   const std::string composed = "caf\xc3\xa9";
   const std::string none = "caf\xff";
   TarBuilder tar;
-  for (const auto& name : {decomposed, composed, none}) tar.add_pax("path", name).add({.name = "f"});
-  tar.add_pax("linkpath", decomposed).add({.name = "link", .type = '2', .link = "x"});
+  for (const auto& name : {decomposed, composed, none}) tar.add_pax({{"path", name}}).add({.name = "f"});
+  tar.add_pax({{"linkpath", decomposed}}).add({.name = "link", .type = '2', .link = "x"});
   for (const char* locale : {"C", "C.UTF-8"}) {
     ASSERT_NE(std::setlocale(LC_CTYPE, locale), nullptr);
     layer_of("tar", tar.finish());
@@ -142,6 +142,137 @@ TEST_F(HostileArchives, KeepTheBytesOfTheirNamesInEveryLocale) {
     for (const auto& name : {decomposed, composed, none}) EXPECT_NE(listing().find(name), nullptr) << locale;
     EXPECT_EQ(listing().find("link")->target, decomposed) << locale;
   }
+}
+
+TEST_F(HostileArchives, WithPipesThatEverybodyReadsAreRefused) {
+  for (const std::string name : {"etc/passwd", "etc/ld.so.preload", "var/lib/dpkg/status", "var/lib/dpkg/info/x.list"})
+    EXPECT_EQ(unpacking("tar", root({{.name = name, .type = '6'}})),
+              refused + "\"/" + name +
+                  "\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "
+                  "archive, or leave it out");
+  EXPECT_EQ(unpacking("tar", root({{.name = "var/lib/service/control", .type = '6'}})), "accepted");
+}
+
+// Packages.
+
+using Member = std::pair<std::string, std::string>;
+const Member format_two{"debian-binary", "2.0\n"};
+
+std::string ar(const std::vector<Member>& members) {
+  std::string bytes = "!<arch>\n";
+  for (const auto& [name, content] : members) bytes += member(name, content);
+  return bytes;
+}
+
+const TarEntry control_file{.name = "./control", .content = control};
+const TarEntry script{.name = "./postinst", .mode = 0755, .content = "#!/bin/sh\n"};
+
+std::string with_control(std::vector<TarEntry> entries) {
+  entries.insert(entries.begin(), control_file);
+  return ar({format_two, {"control.tar", root(entries)}, {"data.tar", root({})}});
+}
+
+std::string with_data(const std::vector<TarEntry>& entries, const std::string& conffiles = "") {
+  std::vector<TarEntry> all = {control_file};
+  if (!conffiles.empty()) all.push_back({.name = "./conffiles", .content = conffiles});
+  return ar({format_two, {"control.tar", root(all)}, {"data.tar", root(entries)}});
+}
+
+std::string with_format(const std::string& text) {
+  return ar({{"debian-binary", text}, {"control.tar", root({control_file})}, {"data.tar", root({})}});
+}
+
+TEST_F(HostileArchives, OfPackagesWithOddMembersAreRefusedAsDpkgDoes) {
+  const Member info{"control.tar", root({control_file})};
+  const Member data{"data.tar", root({})};
+  const std::string none = "unpack x: not a Debian package: ";
+  expect("deb",
+         {
+             {"unknown beginning with _", ar({format_two, {"_x", "1"}, info, {"_y", "1"}, data}), "accepted"},
+             {"unknown after the data", ar({format_two, info, data, {"x", "1"}}), "accepted"},
+             {"all twice", ar({format_two, info, data, info, data}), "accepted"},
+             {"data first", ar({format_two, data, info}), none + "\"data.tar\" stands where control.tar must stand"},
+             {"unknown first", ar({format_two, {"x", "1"}, info, data}), none + "\"x\" stands where control.tar"},
+             {"unknown between", ar({format_two, info, {"x", "1"}, data}), none + "\"x\" stands where data.tar"},
+             {"two of control", ar({format_two, info, info, data}), none + "\"control.tar\" stands where data.tar"},
+             {"no format", ar({info, data}), none + "its first member is not debian-binary"},
+             {"format second", ar({{"_x", ""}, format_two, info, data}), none + "its first member is not"},
+             {"no data", ar({format_two, info}), none + "it has no data.tar"},
+             {"nothing", ar({format_two}), none + "it has no control.tar"},
+         });
+}
+
+TEST_F(HostileArchives, OfPackagesOfAnotherFormatAreRefusedAsDpkgDoes) {
+  for (const char* text : {"2.0\n", "2.1\n", "2.99\n", "02.0\n", "2.0\nmore\n"})
+    EXPECT_EQ(unpacking("deb", with_format(text)), "accepted") << text;
+  for (const char* text : {"", "\n", "2.0", "2.0 \n", " 2.0\n", "2\n", "2.\n", "2.x\n", "1.0\n", "3.0\n", "20\n",
+                           "-2.0\n", "2.99999999999\n", "2.0.1\n"})
+    EXPECT_EQ(unpacking("deb", with_format(text)), "unpack x: not a Debian package of format 2") << text;
+}
+
+TEST_F(HostileArchives, OfPackagesWithPathsThatDpkgsListsCanNotTellAreRefused) {
+  expect(
+      "deb",
+      {
+          {"a newline", with_data({{.name = "./a\nb"}}),
+           "unpack x: data.tar: refused: the path \"data/a\\x0ab\" has a newline, and dpkg's lists have a path"},
+          {"in a directory", with_data({{.name = "./a\n/", .type = '5'}}), "unpack x: data.tar: refused: the path"},
+          {"in a control file", with_control({{.name = "./post\ninst"}}), "unpack x: control.tar: refused: the path"},
+          {"other controls, as dpkg", with_data({{.name = "./Icon\r"}, {.name = "./a\tb\x1b"}}), "accepted"},
+      });
+}
+
+TEST_F(HostileArchives, OfPackagesWithControlFilesThatAreNoneAreRefused) {
+  const auto no_file = [](const std::string& name) {
+    return refused + "\"control/" + name + "\" is not a regular file";
+  };
+  expect(
+      "deb",
+      {
+          {"a FIFO", with_control({{.name = "./md5sums", .type = '6'}}), no_file("md5sums")},
+          {"a FIFO of any name", with_control({{.name = "./x", .type = '6'}}), no_file("x")},
+          {"a link", with_control({{.name = "./triggers", .type = '2', .link = "/etc/shadow"}}), no_file("triggers")},
+          {"a directory", with_control({{.name = "./sub/", .type = '5'}}), no_file("sub")},
+          {"a file in one", with_control({{.name = "./sub/x"}}), no_file("sub")},
+          {"a link to a link",
+           with_control({{.name = "./a", .type = '2', .link = "x"}, {.name = "./prerm", .type = '1', .link = "./a"}}),
+           no_file("a")},
+          {"a hard link", with_control({script, {.name = "./prerm", .type = '1', .link = "./postinst"}}), "accepted"},
+      });
+}
+
+TEST_F(HostileArchives, OfPackagesWithBadConffilesAreRefusedAsDpkgDoes) {
+  const TarEntry a{.name = "./etc/a", .content = "1"};
+  const auto conffiles = [&](const std::string& text) {
+    return with_data({a, {.name = "./etc/p", .type = '6'}}, text);
+  };
+  const auto said = refused + "conffiles: ";
+  expect("deb",
+         {
+             {"no newline", conffiles("/etc/a"), said + "\"/etc/a\" is not ended by a newline"},
+             {"relative", conffiles("etc/a\n"), said + "\"etc/a\" is no absolute path"},
+             {"a blank before", conffiles(" /etc/a\n"), said + "\" /etc/a\" has a flag that is not known"},
+             {"unknown flag", conffiles("foo /etc/a\n"), said + "\"foo /etc/a\" has a flag that is not known"},
+             {"only a flag", conffiles("remove-on-upgrade\n"), said + "\"remove-on-upgrade\" is no absolute path"},
+             {"removed and shipped", conffiles("remove-on-upgrade /etc/a\n"),
+              said + "\"/etc/a\" is to be removed on upgrade, and is in the package"},
+             {"a FIFO", conffiles("/etc/p\n"), said + "\"/etc/p\" is neither a file nor a link"},
+             {"a directory", conffiles("/etc\n"), said + "\"/etc\" is neither a file nor a link"},
+         });
+}
+
+TEST_F(HostileArchives, OfPackagesWithCompressionsThatDpkgDoesNotTakeAreRefused) {
+  const Member info{"control.tar", root({control_file})};
+  const auto unknown = [](const std::string& name) {
+    return refused + "dpkg does not know how \"" + name + "\" is compressed";
+  };
+  expect("deb", {
+                    {"data", ar({format_two, info, {"data.tar.Z", root({})}}), unknown("data.tar.Z")},
+                    {"control", ar({format_two, {"control.tar.bz2", info.second}}), unknown("control.tar.bz2")},
+                    {"lzma control", ar({format_two, {"control.tar.lzma", info.second}}), unknown("control.tar.lzma")},
+                    {"another than it says", ar({format_two, info, {"data.tar.gz", root({})}}),
+                     "unpack x: data.tar: not a readable archive: it is not compressed as its name says"},
+                });
 }
 
 }  // namespace

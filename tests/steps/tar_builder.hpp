@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace karapace::steps {
 
@@ -59,12 +61,16 @@ class TarBuilder {
     bytes_.append((512 - entry.content.size() % 512) % 512, '\0');
     return *this;
   }
-  /// One record of an extended header, "path" and its value, in an entry of its own before the one it is for.
-  TarBuilder& add_pax(std::string_view key, std::string_view value) {
-    const auto record = " " + std::string(key) + "=" + std::string(value) + "\n";
-    auto length = record.size() + 1;
-    while (std::to_string(length).size() + record.size() != length) ++length;  // it counts itself
-    return add({.name = "PaxHeaders/x", .type = 'x', .content = std::to_string(length) + record});
+  /// An extended header, "path" and its value, in an entry of its own before the one it is for.
+  TarBuilder& add_pax(const std::vector<std::pair<std::string, std::string>>& fields) {
+    std::string records;
+    for (const auto& [key, value] : fields) {
+      const auto record = " " + key + "=" + value + "\n";
+      auto length = record.size() + 1;
+      while (std::to_string(length).size() + record.size() != length) ++length;  // it counts itself
+      records += std::to_string(length) + record;
+    }
+    return add({.name = "PaxHeaders/x", .type = 'x', .content = records});
   }
   std::string finish() const { return bytes_ + std::string(1024, '\0'); }
 

@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
@@ -83,6 +84,13 @@ class Unpacking : public ::testing::Test {
     if (::geteuid() != 0) options.owners = store::Owners::ignore;
     return store::scan(tree.get(), options);
   }
+  /// The package that the last unpacking made, as an installation is given it.
+  deb::DebPackage loaded() {
+    store_->add_record({step_, made_});
+    return deb::load_package(*store_, step_.key());
+  }
+  const std::filesystem::path& directory() const noexcept { return path_; }
+  const store::Store& store() const { return *store_; }
   std::string file(const std::string& name) const {
     return read_file(store_->layer_tree(std::get<LayerOutput>(made_).layer) / name);
   }
@@ -94,11 +102,11 @@ class Unpacking : public ::testing::Test {
     auto fetch =
         Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
     store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
-    auto step = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
-    auto staging = store_->stage(step);
+    step_ = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
+    auto staging = store_->stage(step_);
     try {
       made_ =
-          unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
+          unpack({.store = *store_, .staging = staging, .step = step_, .key = step_.key(), .hints = {{"title", "x"}}});
     } catch (const StepError& error) {
       return error.what();
     }
@@ -115,6 +123,7 @@ class Unpacking : public ::testing::Test {
   std::filesystem::path path_;
   std::optional<store::Store> store_;
   std::vector<store::Staging> kept_;
+  Step step_{};
   StepOutput made_;
 };
 

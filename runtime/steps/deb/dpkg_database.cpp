@@ -58,8 +58,13 @@ karapace::deb::Stanza with_new_conffiles(karapace::deb::Stanza stanza) {
   std::string marked;
   std::string conffiles(stanza.value("Conffiles"));
   for (auto line : lines(conffiles)) {
-    auto parts = words(line);
-    if (parts.size() == 2) marked.append("\n ").append(parts[0]).append(" newconffile");
+    // The path may have blanks, what stands after it has none but before a flag.
+    if (!line.ends_with(" remove-on-upgrade")) {
+      line = line.substr(0, line.rfind(' '));
+      marked.append("\n").append(line).append(" newconffile");
+      continue;
+    }
+    marked.append("\n").append(line);
   }
   if (!marked.empty()) stanza.set("Conffiles", std::move(marked));
   return stanza;
@@ -83,13 +88,50 @@ bool ships_below(const std::vector<const DebPackage*>& packages, std::string_vie
   return false;
 }
 
+/// What a file of an unpacked package is called in the database after the package's name and a dot; "" when it is not
+/// there. dpkg leaves a "list" among the control files out, too.
+std::string_view info_file(std::string_view path) {
+  constexpr std::string_view control = "control/";
+  if (path == "dpkg/list" || path == "dpkg/md5sums") return path.substr(std::string_view("dpkg/").size());
+  const bool is_kept = path.starts_with(control) && path != "control/control" && path != "control/list";
+  return is_kept ? path.substr(control.size()) : std::string_view();
+}
+
+// Control files may be hard links of each other: preinst and postinst that are one program.
+void add_info_files(trees::Composition& tree, const DebPackage& package) {
+  std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
+  for (const auto& entry : package.listing.entries())
+    if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree.new_group());
+  for (const auto& entry : package.listing.entries()) {
+    const auto name = info_file(entry.path);
+    if (name.empty()) continue;
+    const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
+    trees::Node node;
+    node.entry = *package.listing.find(first);
+    node.entry.path = admin_path(fmt::format("info/{}.{}", package.info_name(), name));
+    if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
+    node.source = package.tree / entry.path;
+    tree.put(std::move(node));
+  }
+}
+
 }  // namespace
 
 DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
+  require_no_pipes();
   status_ = lower.read(admin_path("status")).value_or("");
   installed_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
   read_diversions();
   read_overrides();
+}
+
+// dpkg opens every file of its database, and waits for what nobody will ever write.
+void DpkgDatabase::require_no_pipes() const {
+  lower_.for_each([](const store::Entry& entry, const std::filesystem::path&) {
+    if (entry.type != store::EntryType::fifo || !entry.path.starts_with(admin)) return;
+    throw StepError(
+        fmt::format("install: \"/{}\" of the base is a FIFO, for which dpkg would wait for ever", entry.path));
+  });
 }
 
 const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
@@ -149,19 +191,7 @@ void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, st
 void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                          std::int64_t mtime) const {
   if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
-  for (const auto* package : unpacked) {
-    for (const auto& entry : package->listing.entries()) {
-      bool control = entry.path.starts_with("control/") && entry.path != "control/control";
-      if (!control && entry.path != "dpkg/list") continue;
-      if (entry.type != store::EntryType::regular) continue;
-      auto file = control ? entry.path.substr(std::string_view("control/").size()) : "list";
-      trees::Node node;
-      node.entry = entry;
-      node.entry.path = admin_path("info/" + package->info_name() + "." + file);
-      node.source = package->tree / entry.path;
-      tree.put(std::move(node));
-    }
-  }
+  for (const auto* package : unpacked) add_info_files(tree, *package);
   write_status(tree, unpacked, conffiles, mtime);
   write_triggers(tree, unpacked, mtime);
 }

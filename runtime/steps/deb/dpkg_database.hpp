@@ -30,7 +30,7 @@ struct Diversion {
 
 class DpkgDatabase {
  public:
-  /// Reads the database of the layers below. An empty one when there is none.
+  /// Reads the database of the layers below. An empty one when there is none; StepError when there is a FIFO in it.
   explicit DpkgDatabase(const trees::LayerStack& lower);
 
   /// The installed packages' stanzas.
@@ -51,6 +51,7 @@ class DpkgDatabase {
              std::int64_t mtime) const;
 
  private:
+  void require_no_pipes() const;
   void read_diversions();
   void read_overrides();
   void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,

@@ -1,9 +1,9 @@
 # karapace cmake 1
 # Written by `karapace gen --cmake`: change the manifest instead.
 _karapace_step(fetch "base archive 279251eec1ca" fetch-base-archive-279251eec1ca-1cb6373108680e8c 1cb6373108680e8c884d57bb5762b239ec7e6f0eee6f666d18f9cedf50337d1f)
-_karapace_step(unpack "base archive 279251eec1ca" unpack-base-archive-279251eec1ca-a500f77e9a30394e a500f77e9a30394efd78881183bbeee2e3d134a38bcf7c424f36a4b8658221e9 fetch-base-archive-279251eec1ca-1cb6373108680e8c)
+_karapace_step(unpack "base archive 279251eec1ca" unpack-base-archive-279251eec1ca-8d3a97a672e8a025 8d3a97a672e8a025b12e05b4f27a9c295fe2701820d8ecea0dcc8f75987ad934 fetch-base-archive-279251eec1ca-1cb6373108680e8c)
 _karapace_step(fetch "lock 10a16052b0b8" fetch-lock-10a16052b0b8-0cd1c0b30e3d1757 0cd1c0b30e3d17577fe2107e988fae90832c64e4c775f88027fd3d3518ebfe1a)
 _karapace_step(fetch "jq 1.0-1" fetch-jq-1.0-1-f625e98bd3c447ec f625e98bd3c447eccc791b11aaf8d3992db36751f71e97e8d5a3070f5d99cf6f)
-_karapace_step(unpack "jq 1.0-1" unpack-jq-1.0-1-91acf656f10cde99 91acf656f10cde9990b9eb29bcfc82d5356cdce37c1de7d35f5f0c754caf4af2 fetch-jq-1.0-1-f625e98bd3c447ec)
-_karapace_step(install "1 package" install-1-package-fadbc7c66f063f6b fadbc7c66f063f6b4542509223f7c6bb2ff7b6b1b3a537ff3bdeaa89702d1007 unpack-base-archive-279251eec1ca-a500f77e9a30394e unpack-jq-1.0-1-91acf656f10cde99)
-_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-8ac37f3fa418e2e9 8ac37f3fa418e2e9098202286be7f25f32c5c9f1ba50b665247a2fb45dd792f3 unpack-base-archive-279251eec1ca-a500f77e9a30394e install-1-package-fadbc7c66f063f6b fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)
+_karapace_step(unpack "jq 1.0-1" unpack-jq-1.0-1-705a0cfbdb12daf6 705a0cfbdb12daf6467f8ea18157120b1642d949bc9044645f426cabc106e532 fetch-jq-1.0-1-f625e98bd3c447ec)
+_karapace_step(install "1 package" install-1-package-0410238a8e41cc57 0410238a8e41cc57ae0af50eb50e16d58053029dc3c6eb5b40a1d5f36745976d unpack-base-archive-279251eec1ca-8d3a97a672e8a025 unpack-jq-1.0-1-705a0cfbdb12daf6)
+_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-d32e42d88147daef d32e42d88147daefb3278f50abcda7a09ce82604871514cae348f589cdeb4728 unpack-base-archive-279251eec1ca-8d3a97a672e8a025 install-1-package-0410238a8e41cc57 fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/deb/conffile_list.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/words.hpp"
+
+namespace karapace::steps::deb {
+
+namespace {
+
+constexpr std::string_view white_space = " \t\n\v\f\r";
+
+[[noreturn]] void refuse(std::string_view what, std::string_view line, std::string_view reason) {
+  throw StepError(fmt::format("{}: refused: conffiles: \"{}\" {}", what, line.substr(0, 80), reason));
+}
+
+Conffile parse_line(std::string_view line, std::string_view what) {
+  if (line.starts_with('/')) return {std::string(line), Conffile::Kind::shipped};
+  const auto blank = line.find(' ');
+  if (blank == std::string_view::npos || !line.substr(blank + 1).starts_with('/'))
+    refuse(what, line, "is no absolute path");
+  if (line.substr(0, blank) != "remove-on-upgrade") refuse(what, line, "has a flag that is not known");
+  return {std::string(line.substr(blank + 1)), Conffile::Kind::remove_on_upgrade};
+}
+
+}  // namespace
+
+std::vector<Conffile> parse_conffiles(std::string_view text, std::string_view what) {
+  std::vector<Conffile> conffiles;
+  const auto all = lines(text);
+  if (!all.empty() && !text.ends_with('\n')) refuse(what, all.back(), "is not ended by a newline");
+  for (auto line : all) {
+    const auto end = line.find_last_not_of(white_space);
+    if (end == std::string_view::npos) continue;
+    conffiles.push_back(parse_line(line.substr(0, end + 1), what));
+  }
+  return conffiles;
+}
+
+}  // namespace karapace::steps::deb
