@@ -114,11 +114,13 @@ void require_usable_root(const trees::TreeWriter& writer, const std::string& lab
   require_no_pipes(writer, label);
 }
 
-void read_archive(trees::ArchiveFormat format, VerifiedBlob& blob, trees::TreeWriter& writer, int tree,
-                  const std::string& label) {
-  if (format == trees::ArchiveFormat::deb) {
-    return deb::unpack_deb(writer, tree, blob.source(), label);
-  }
+void read_package(const Step& step, VerifiedBlob& blob, trees::TreeWriter& writer, int tree, const std::string& label) {
+  const deb::PackageIdentity locked{std::string(step.required("package")), std::string(step.required("version")),
+                                    std::string(step.required("architecture"))};
+  deb::unpack_deb(writer, tree, blob.source(), locked, label);
+}
+
+void read_root(VerifiedBlob& blob, trees::TreeWriter& writer, const std::string& label) {
   trees::ArchiveReader archive(trees::ArchiveFormat::tar, blob.source(), label);
   writer.extract(archive, "", [](std::string_view) {});
   require_usable_root(writer, label);
@@ -131,7 +133,7 @@ StepOutput unpack(const StepContext& context) {
   if (format != "deb" && format != "tar") throw StepError(fmt::format("unpack: unknown format \"{}\"", format));
   if (context.step.inputs.size() != 1) throw StepError("unpack: exactly one input is expected");
   auto blob = context.store.input_record(context.step.inputs.front()).blob();
-  auto label = context.hint("title", "blob " + blob.blob.short_hex());
+  auto label = "unpack " + context.hint("title", "blob " + blob.blob.short_hex());
 
   auto path = context.staging.path() / "tree";
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
@@ -142,8 +144,8 @@ StepOutput unpack(const StepContext& context) {
                             .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
   try {
-    read_archive(deb ? trees::ArchiveFormat::deb : trees::ArchiveFormat::tar, verified, writer, tree.get(),
-                 "unpack " + label);
+    if (deb) read_package(context.step, verified, writer, tree.get(), label);
+    if (!deb) read_root(verified, writer, label);
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

@@ -241,6 +241,22 @@ TEST_F(HostileArchives, OfPackagesWithControlFilesThatAreNoneAreRefused) {
       });
 }
 
+TEST_F(HostileArchives, OfPackagesThatAreOthersThanTheLocksAreRefused) {
+  const auto package = [](const std::string& text) {
+    return ar({format_two, {"control.tar", root({{.name = "./control", .content = text}})}, {"data.tar", root({})}});
+  };
+  const auto said = [](const std::string& found) {
+    return refused + "the lock says that it is x 1 (all), and its control file says " + found +
+           ": the repository's index";
+  };
+  expect("deb", {
+                    {"name", package("Package: y\nVersion: 1\nArchitecture: all\n"), said("y 1 (all)")},
+                    {"version", package("Package: x\nVersion: 1.0\nArchitecture: all\n"), said("x 1.0 (all)")},
+                    {"architecture", package("Package: x\nVersion: 1\nArchitecture: amd64\n"), said("x 1 (amd64)")},
+                    {"nothing", package("Package: x\nVersion: 1\n"), "unpack x: its control file lacks"},
+                });
+}
+
 TEST_F(HostileArchives, OfPackagesWithBadConffilesAreRefusedAsDpkgDoes) {
   const TarEntry a{.name = "./etc/a", .content = "1"};
   const auto conffiles = [&](const std::string& text) {

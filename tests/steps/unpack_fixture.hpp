@@ -102,7 +102,9 @@ class Unpacking : public ::testing::Test {
     auto fetch =
         Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
     store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
-    step_ = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
+    std::vector<Parameter> parameters = {{"format", format}};
+    if (format == "deb") parameters.insert(parameters.end(), locked_.begin(), locked_.end());
+    step_ = Step::normalised(StepKind::unpack, std::move(parameters), {fetch.key()});
     auto staging = store_->stage(step_);
     try {
       made_ =
@@ -112,6 +114,9 @@ class Unpacking : public ::testing::Test {
     }
     return "accepted";
   }
+
+  /// What the lock says that packages are.
+  std::vector<Parameter> locked_ = {{"architecture", "all"}, {"package", "x"}, {"version", "1"}};
 
  private:
   std::filesystem::path staging_file(const std::string& bytes) {

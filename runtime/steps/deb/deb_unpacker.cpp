@@ -94,11 +94,9 @@ class DebUnpacker {
     extract_member(outer, "data");
   }
 
-  void write_database_files() {
+  void write_database_files(const PackageIdentity& locked) {
     auto stanza = karapace::deb::Stanza::parse(control_text("control"), label_ + ": control");
-    if (stanza.value("Package").empty() || stanza.value("Version").empty() || stanza.value("Architecture").empty()) {
-      throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
-    }
+    require_identity(stanza, locked);
     stanza.set("Status", "install ok unpacked");
     std::string text = stanza.text() + conffiles_field();
     writer_.add_directory("dpkg", 0755, mtime_);
@@ -108,6 +106,18 @@ class DebUnpacker {
   }
 
  private:
+  void require_identity(const karapace::deb::Stanza& stanza, const PackageIdentity& locked) const {
+    const PackageIdentity found{std::string(stanza.value("Package")), std::string(stanza.value("Version")),
+                                std::string(stanza.value("Architecture"))};
+    if (found.name.empty() || found.version.empty() || found.architecture.empty())
+      throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
+    if (found == locked) return;
+    throw StepError(fmt::format(
+        "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
+        "its package do not agree; tell who keeps it, or lock another version",
+        label_, locked.text(), found.text()));
+  }
+
   void require_format(trees::ArchiveReader& outer) {
     archive_entry* header = outer.next();
     if (!header || std::string_view(archive_entry_pathname(header)) != "debian-binary")
@@ -238,10 +248,13 @@ class DebUnpacker {
 
 }  // namespace
 
-void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const std::string& label) {
+std::string PackageIdentity::text() const { return fmt::format("{} {} ({})", name, version, architecture); }
+
+void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const PackageIdentity& locked,
+                const std::string& label) {
   DebUnpacker unpacker(writer, tree, label);
   unpacker.read(std::move(source));
-  unpacker.write_database_files();
+  unpacker.write_database_files(locked);
 }
 
 }  // namespace karapace::steps::deb

@@ -7,6 +7,7 @@
 // What dpkg refuses is refused, and what would make dpkg wait for ever; docs/packages-compared.md has the table.
 #pragma once
 
+#include <compare>
 #include <string>
 
 #include "runtime/trees/archive_reader.hpp"
@@ -14,7 +15,18 @@
 
 namespace karapace::steps::deb {
 
-/// Reads a package and writes it by `writer`, which writes below the directory `tree`. StepError with `label`.
-void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const std::string& label);
+/// What a lock says that a package is.
+struct PackageIdentity {
+  std::string name;
+  std::string version;
+  std::string architecture;
+  auto operator<=>(const PackageIdentity&) const = default;
+  std::string text() const;  // "git 1:2.39.5-0+deb12u2 (amd64)"
+};
+
+/// Reads a package and writes it by `writer`, which writes below the directory `tree`. StepError with `label`, also
+/// when its control file says that it is another one.
+void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const PackageIdentity& locked,
+                const std::string& label);
 
 }  // namespace karapace::steps::deb
