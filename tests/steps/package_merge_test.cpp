@@ -45,12 +45,15 @@ class Merging : public Unpacking {
   }
   std::string merged_file(const std::string& path) const { return read_file(tree() / path); }
 
-  /// What an installation says of a base with this FIFO.
-  std::string refusal_of_base(const std::string& fifo) {
+  enum class Odd { fifo, link };
+  /// What an installation says of a base with this in place of a file.
+  std::string refusal_of_base(const std::string& path, Odd kind = Odd::fifo) {
     auto staging = store().stage();
     const auto tree = staging.path() / "tree";
-    std::filesystem::create_directories((tree / fifo).parent_path());
-    EXPECT_EQ(::mkfifo((tree / fifo).c_str(), 0600), 0);
+    std::filesystem::create_directories((tree / path).parent_path());
+    if (kind == Odd::link) std::filesystem::create_symlink("/etc/other", tree / path);
+    const int made = kind == Odd::fifo ? ::mkfifo((tree / path).c_str(), 0600) : 0;
+    EXPECT_EQ(made, 0);
     const auto fd = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
     const auto layer = store().add_layer(tree, store::scan(fd.get(), {}), staging);
     const trees::LayerStack base(store(), {layer});
@@ -104,7 +107,7 @@ TEST_F(Merging, InstallsControlFilesThatAreHardLinks) {
   EXPECT_EQ(store::scan(disk.get(), options).text(), listing.text());
 }
 
-TEST_F(Merging, RefusesFifosForWhichDpkgWouldWait) {
+TEST_F(Merging, RefusesWhatIsNoFileWhereDpkgReadsOne) {
   EXPECT_EQ(refusal_of_base("var/lib/dpkg/status"),
             "install: \"/var/lib/dpkg/status\" of the base is a FIFO, for which dpkg would wait for ever");
   EXPECT_EQ(refusal_of_base("var/lib/dpkg/info/a.list"),

@@ -119,7 +119,7 @@ void add_info_files(trees::Composition& tree, const DebPackage& package) {
 
 DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
   require_no_pipes();
-  status_ = lower.read(admin_path("status")).value_or("");
+  status_ = read("status");
   installed_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
   read_diversions();
   read_overrides();
@@ -134,6 +134,16 @@ void DpkgDatabase::require_no_pipes() const {
   });
 }
 
+// What is a link was nothing to us and something to dpkg, which follows it.
+std::string DpkgDatabase::read(std::string_view name) const {
+  const auto path = admin_path(name);
+  const auto* entry = lower_.find(path);
+  if (!entry) return {};
+  auto text = lower_.read(path);
+  if (!text) throw StepError(fmt::format("install: \"/{}\" of the base is no regular file: make it one", path));
+  return std::move(*text);
+}
+
 const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) const {
   for (const auto& stanza : installed_) {
     if (stanza.value("Package") != name) continue;
@@ -144,7 +154,7 @@ const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) cons
 
 // Three lines each: what, where to, who.
 void DpkgDatabase::read_diversions() {
-  auto text = lower_.read(admin_path("diversions")).value_or("");
+  auto text = read("diversions");
   auto all = lines(text);
   for (std::size_t i = 0; i + 2 < all.size(); i += 3) {
     diversions_[std::string(all[i])] = {std::string(all[i + 1]), std::string(all[i + 2])};
@@ -152,7 +162,7 @@ void DpkgDatabase::read_diversions() {
 }
 
 void DpkgDatabase::read_overrides() {
-  auto text = lower_.read(admin_path("statoverride")).value_or("");
+  auto text = read("statoverride");
   for (auto line : lines(text)) {
     auto parts = words(line);
     if (parts.size() == 4) overrides_.emplace(parts[3]);
@@ -162,7 +172,7 @@ void DpkgDatabase::read_overrides() {
 std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees::Composition& tree) const {
   std::vector<std::string> result;
   for (const auto& stanza : installed_) {
-    auto list = lower_.read(admin_path("info/" + info_name(stanza) + ".list")).value_or("");
+    auto list = read("info/" + info_name(stanza) + ".list");
     for (auto line : lines(list)) {
       // Packages may still list /bin/x for what stands in /usr/bin.
       if (!line.ends_with(path.substr(path.rfind('/') + 1))) continue;
@@ -180,7 +190,7 @@ void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, st
   if (!stanza) return;
   auto list_path = admin_path("info/" + info_name(*stanza) + ".list");
   const auto* changed = tree.find(list_path);
-  auto list = changed ? changed->content : lower_.read(list_path).value_or("");
+  auto list = changed ? changed->content : read("info/" + info_name(*stanza) + ".list");
   std::string kept;
   for (auto line : lines(list)) {
     if (tree.resolve_parents(line) != path) kept.append(line).append("\n");
@@ -211,7 +221,7 @@ void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<cons
 // triggers/Unincorp what was activated and is not yet noted in the status: "TRIGGER -".
 void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
                                   std::int64_t mtime) const {
-  std::string file = lower_.read(admin_path("triggers/File")).value_or("");
+  std::string file = read("triggers/File");
   std::set<std::string> activated;
   for (auto line : lines(file)) {
     auto parts = words(line);
@@ -226,7 +236,7 @@ void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<co
         continue;
       }
       auto [place, is_new] = named.try_emplace(interest.trigger);
-      if (is_new) place->second = lower_.read(admin_path("triggers/" + interest.trigger)).value_or("");
+      if (is_new) place->second = read("triggers/" + interest.trigger);
       place->second += interest.package + "\n";
     }
   }

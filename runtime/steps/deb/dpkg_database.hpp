@@ -30,7 +30,8 @@ struct Diversion {
 
 class DpkgDatabase {
  public:
-  /// Reads the database of the layers below. An empty one when there is none; StepError when there is a FIFO in it.
+  /// Reads the database of the layers below. An empty one when there is none; StepError when there is a FIFO in
+  /// it, or another thing in place of a file.
   explicit DpkgDatabase(const trees::LayerStack& lower);
 
   /// The installed packages' stanzas.
@@ -52,6 +53,8 @@ class DpkgDatabase {
 
  private:
   void require_no_pipes() const;
+  /// A file of the database below, "" when there is none; StepError when it is no regular file.
+  std::string read(std::string_view name) const;
   void read_diversions();
   void read_overrides();
   void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
