@@ -255,6 +255,45 @@ TEST_F(HostileArchives, OfPackagesThatAreOthersThanTheLocksAreRefused) {
                     {"architecture", package("Package: x\nVersion: 1\nArchitecture: amd64\n"), said("x 1 (amd64)")},
                     {"nothing", package("Package: x\nVersion: 1\n"), "unpack x: its control file lacks"},
                 });
+  locked_ = {{"architecture", "all"}, {"package", "../x"}, {"version", "1"}};
+  expect("deb", {{"a way out", package("Package: ../x\nVersion: 1\nArchitecture: all\n"),
+                  refused + "it calls itself ../x 1 (all), which is no name of a package"}});
+}
+
+/// It is copied into dpkg's status, where one bad package would make every other unreadable.
+TEST_F(HostileArchives, OfPackagesWithControlFilesThatDpkgRefusesAreRefused) {
+  const std::string good = control;
+  const auto with_text = [](const std::string& text) {
+    return ar({format_two, {"control.tar", root({{.name = "./control", .content = text}})}, {"data.tar", root({})}});
+  };
+  const auto of_dpkg = [](const std::string& name) {
+    return "unpack x: control: the field \"" + name + "\" is dpkg's, and no package may have it";
+  };
+  expect(
+      "deb",
+      {
+          {"empty lines around it", with_text("\n\n" + good + "\n\n"), "accepted"},
+          {"another package", with_text(good + "\nPackage: libc6\nVersion: 1\n"),
+           "unpack x: control: it is of several parts"},
+          {"a field twice", with_text(good + "version: 2\n"),
+           "unpack x: control: the field \"version\" stands in it twice"},
+          {"a state", with_text(good + "status: install ok installed\n"), of_dpkg("status")},
+          {"a version that is configured", with_text(good + "Config-Version: 1\n"), of_dpkg("Config-Version")},
+          {"pending triggers", with_text(good + "Triggers-Pending: x\n"), of_dpkg("Triggers-Pending")},
+          {"awaited triggers", with_text(good + "Triggers-Awaited: x\n"), of_dpkg("Triggers-Awaited")},
+          {"no newline", with_text("Package: x\nVersion: 1\nArchitecture: all"),
+           "unpack x: control: its last line has no newline"},
+          {"an empty line in a value", with_text(good + "Description: x\n \n more\n"),
+           "unpack x: control: a value has an empty line"},
+          {"a NUL", with_text(good + "Foo: a" + std::string(1, '\0') + "b\n"),
+           "unpack x: control: there is a NUL in it"},
+          {"a name with a blank", with_text(good + "Foo Bar: x\n"), "unpack x: control: \"Foo Bar\" is no name"},
+          {"a name with a hyphen before it", with_text(good + "-Foo: x\n"), "unpack x: control: \"-Foo\" is no name"},
+          {"no name", with_text(good + ": x\n"), "unpack x: control: \": x\" is not a control field"},
+          {"nothing", with_text(""), "unpack x: control: its last line has no newline"},
+      });
+  layer_of("deb", with_text(good + "Conffiles:\n /etc/a d41d8cd98f00b204e9800998ecf8427e\n"));
+  EXPECT_EQ(file("dpkg/stanza").find("Conffiles"), std::string::npos) << "as dpkg leaves it out";
 }
 
 TEST_F(HostileArchives, OfPackagesWithBadConffilesAreRefusedAsDpkgDoes) {

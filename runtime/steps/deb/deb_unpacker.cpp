@@ -76,6 +76,15 @@ std::string md5_of(int fd, const std::string& path) {
   return hex;
 }
 
+/// Files of dpkg's database are called by name and architecture: neither may lead elsewhere (deb-control(5)).
+bool is_word(std::string_view text, std::string_view also) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const auto fits = [&](char c) { return is_letter(c) || also.find(c) != std::string_view::npos; };
+  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), fits);
+}
+
 bool is_file(const store::Entry* entry) {
   return entry && (entry->type == store::EntryType::regular || entry->type == store::EntryType::hardlink);
 }
@@ -95,7 +104,7 @@ class DebUnpacker {
   }
 
   void write_database_files(const PackageIdentity& locked) {
-    auto stanza = karapace::deb::Stanza::parse(control_text("control"), label_ + ": control");
+    auto stanza = karapace::deb::Stanza::parse_package(control_text("control"), label_ + ": control");
     require_identity(stanza, locked);
     stanza.set("Status", "install ok unpacked");
     std::string text = stanza.text() + conffiles_field();
@@ -111,6 +120,9 @@ class DebUnpacker {
                                 std::string(stanza.value("Architecture"))};
     if (found.name.empty() || found.version.empty() || found.architecture.empty())
       throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
+    if (!is_word(found.name, "+-._") || !is_word(found.architecture, "-"))
+      throw StepError(
+          fmt::format("{}: refused: it calls itself {}, which is no name of a package", label_, found.text()));
     if (found == locked) return;
     throw StepError(fmt::format(
         "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
