@@ -111,7 +111,7 @@ TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
                        .add({.name = "./etc/hard", .type = '1', .link = "./etc/a"})
                        .add({.name = "./etc/soft", .type = '2', .link = "a"})
                        .finish();
-  const auto conffiles = "/etc/a \t\n\n  \n/etc/b c\n/etc/hard\n/etc/soft\n/etc/gone\nremove-on-upgrade /etc/old \n";
+  const auto conffiles = "/./etc/a \t\n\n  \n//etc/b c\n/etc/hard\n/etc/soft\n/etc/gone\nremove-on-upgrade /etc/old \n";
   layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") +
                       member("control.tar", TarBuilder()
                                                 .add({.name = "./control", .content = control})

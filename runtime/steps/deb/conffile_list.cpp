@@ -16,13 +16,25 @@ constexpr std::string_view white_space = " \t\n\v\f\r";
   throw StepError(fmt::format("{}: refused: conffiles: \"{}\" {}", what, line.substr(0, 80), reason));
 }
 
+/// As dpkg names files: "//etc/x" and "/./etc/x" are "/etc/x".
+std::string named(std::string_view path) {
+  for (;;) {
+    if (path.starts_with('/'))
+      path.remove_prefix(1);
+    else if (path.starts_with("./"))
+      path.remove_prefix(2);
+    else
+      return "/" + std::string(path);
+  }
+}
+
 Conffile parse_line(std::string_view line, std::string_view what) {
-  if (line.starts_with('/')) return {std::string(line), Conffile::Kind::shipped};
+  if (line.starts_with('/')) return {named(line), Conffile::Kind::shipped};
   const auto blank = line.find(' ');
   if (blank == std::string_view::npos || !line.substr(blank + 1).starts_with('/'))
     refuse(what, line, "is no absolute path");
   if (line.substr(0, blank) != "remove-on-upgrade") refuse(what, line, "has a flag that is not known");
-  return {std::string(line.substr(blank + 1)), Conffile::Kind::remove_on_upgrade};
+  return {named(line.substr(blank + 1)), Conffile::Kind::remove_on_upgrade};
 }
 
 }  // namespace
