@@ -122,7 +122,7 @@ void read_package(const Step& step, VerifiedBlob& blob, trees::TreeWriter& write
 
 void read_root(VerifiedBlob& blob, trees::TreeWriter& writer, const std::string& label) {
   trees::ArchiveReader archive(trees::ArchiveFormat::tar, blob.source(), label);
-  writer.extract(archive, "", [](std::string_view) {});
+  writer.extract(archive, "", [](const store::Entry&, const trees::OwnersByName&) {});
   require_usable_root(writer, label);
 }
 

@@ -106,6 +106,12 @@ std::uint32_t id_of(std::int64_t id, const ArchiveReader& archive, std::string_v
                   archive.label(), beginning(path), id, last));
 }
 
+OwnersByName names_of(archive_entry* header) {
+  const char* user = archive_entry_uname(header);
+  const char* group = archive_entry_gname(header);
+  return {user ? user : "", group ? group : ""};
+}
+
 store::Entry entry_of(const ArchiveReader& archive, archive_entry* header, std::string path) {
   store::Entry entry;
   entry.mode = static_cast<std::uint32_t>(archive_entry_perm(header));
@@ -207,13 +213,12 @@ void TreeWriter::require_target(const ArchiveReader& archive, const store::Entry
                                 beginning(link.path), longest_target));
 }
 
-void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
-                         const std::function<void(std::string_view)>& seen) {
+void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const Seen& seen) {
   while (archive_entry* header = archive.next()) {
     const char* name = archive_entry_pathname(header);
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
     auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
-    seen(entry.path);
+    seen(entry, names_of(header));
     if (const char* link = archive_entry_hardlink(header)) {
       entry.target = relative_path(archive, link, prefix);
       extract_hardlink(archive, std::move(entry));

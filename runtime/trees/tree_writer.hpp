@@ -29,14 +29,21 @@ struct TreeWriterOptions {
   std::uint64_t byte_limit = 0;  // of file contents in all
 };
 
+/// What an archive calls the owner of an entry; "" where it has numbers only.
+struct OwnersByName {
+  std::string_view user;
+  std::string_view group;
+};
+
 class TreeWriter {
  public:
   /// Writes below `directory`, which must be empty.
   TreeWriter(int directory, TreeWriterOptions options);
 
-  /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` with the path of each in the
+  using Seen = std::function<void(const store::Entry& entry, const OwnersByName& names)>;
+  /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` before each in the
   /// archive's order. StepError with the archive's label.
-  void extract(ArchiveReader& archive, std::string_view prefix, const std::function<void(std::string_view path)>& seen);
+  void extract(ArchiveReader& archive, std::string_view prefix, const Seen& seen);
   /// Writes one more regular file (mode 0644, owner 0:0). Parents must exist.
   void add_file(std::string path, std::string_view bytes, std::int64_t mtime);
   void add_directory(std::string path, unsigned mode, std::int64_t mtime);

@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/deb/owner_names.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
 #include "store/scan.hpp"
@@ -88,6 +89,26 @@ TEST_F(Merging, WritesTheStateOfConffilesAsDpkgDoes) {
     EXPECT_NE(listing.find(std::string("etc/") + name + ".dpkg-new"), nullptr) << name;
     EXPECT_EQ(listing.find(std::string("etc/") + name), nullptr) << name;
   }
+}
+
+TEST_F(Merging, KnowsWhichOwnersABaseHasUnderTheirNumbers) {
+  const trees::LayerStack nothing(store(), {});
+  trees::Composition base(nothing);
+  base.put_file("etc/passwd", "root:x:0:0::/:/bin/sh\ngames:x:5:60::/:/bin/sh\ngames:x:6:6::/:/bin/sh\nbroken\n", 5);
+  base.put_file("etc/group", "root:x:0:\nstaff:x:50:\nbob:x:1000:alice\n", 5);
+  base.write(tree());
+  base.write_directory_times(tree());
+  auto staging = store().stage();
+  std::filesystem::rename(tree(), staging.path() / "tree");
+  const trees::LayerStack lower(store(), {store().add_layer(staging.path() / "tree", base.listing(), staging)});
+  const deb::KnownOwners owners(lower);
+  EXPECT_TRUE(owners.agree(""));
+  EXPECT_TRUE(owners.agree("group staff 50\nuser games 5\n"));
+  EXPECT_FALSE(owners.agree("group staff 50\nuser games 6\n")) << "the first counts";
+  EXPECT_FALSE(owners.agree("user bob 1000\n")) << "a group is no user";
+  EXPECT_FALSE(owners.agree("user nobody-here 77\n")) << "its preinst may make it";
+  EXPECT_FALSE(owners.agree("user root 1000\n"));
+  EXPECT_FALSE(deb::KnownOwners(nothing).agree("group staff 50\n"));
 }
 
 TEST_F(Merging, InstallsControlFilesThatAreHardLinks) {

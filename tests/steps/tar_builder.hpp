@@ -21,6 +21,8 @@ struct TarEntry {
   std::uint64_t uid = 0;
   std::uint64_t gid = 0;
   std::int64_t mtime = 1700000000;
+  std::string user = {};
+  std::string group = {};
 };
 
 class TarBuilder {
@@ -53,6 +55,8 @@ class TarBuilder {
     header[156] = entry.type;
     put(157, std::string_view(entry.link).substr(0, 100));
     put(257, std::string_view("ustar\00000", 8));
+    put(265, entry.user);
+    put(297, entry.group);
     std::int64_t sum = 0;
     for (char c : header) sum += static_cast<unsigned char>(c);
     octal(148, 6, sum);

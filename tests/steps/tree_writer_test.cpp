@@ -44,7 +44,7 @@ class TreeWriting : public ::testing::Test {
     auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
     trees::TreeWriter writer(tree.get(), options);
     trees::ArchiveReader archive(trees::ArchiveFormat::tar, from_string(bytes), "x.tar");
-    writer.extract(archive, "", [](std::string_view) {});
+    writer.extract(archive, "", [](const store::Entry&, const trees::OwnersByName&) {});
     return writer.finish();
   }
 

@@ -104,6 +104,22 @@ TEST_F(Unpacking, WritesTheDigestsOfAPackageThatHasNone) {
   EXPECT_EQ(listing().find("dpkg/md5sums"), nullptr);
 }
 
+TEST_F(Unpacking, KeepsTheNamesOfOwnersThatAreNotRoot) {
+  const auto with = [&](const std::vector<TarEntry>& entries) {
+    TarBuilder data;
+    for (const auto& entry : entries) data.add(entry);
+    layer_of("deb", package("data.tar", data.finish()));
+    return listing().find("dpkg/owners") ? file("dpkg/owners") : "(none)";
+  };
+  EXPECT_EQ(with({{.name = "a", .user = "root", .group = "root"}, {.name = "b"}}), "(none)");
+  EXPECT_EQ(with({{.name = "a", .uid = 5, .gid = 50, .user = "games", .group = "staff"},
+                  {.name = "b", .gid = 50, .user = "root", .group = "staff"},
+                  {.name = "c", .uid = 1000, .user = "root"},
+                  {.name = "d", .uid = 1001, .user = "no name"},
+                  {.name = "e", .uid = 1001, .user = "x\ny:z"}}),
+            "group staff 50\nuser games 5\nuser root 1000\n");
+}
+
 TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
   const auto etc = TarBuilder()
                        .add({.name = "./etc/a", .content = "1"})

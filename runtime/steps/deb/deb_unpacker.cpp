@@ -22,6 +22,7 @@
 #include "base/words.hpp"
 #include "deb/control_file.hpp"
 #include "runtime/steps/deb/conffile_list.hpp"
+#include "runtime/steps/deb/owner_names.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/listing.hpp"
 
@@ -111,6 +112,7 @@ class DebUnpacker {
     writer_.add_directory("dpkg", 0755, mtime_);
     writer_.add_file("dpkg/list", list_, mtime_);
     if (!writer_.find("control/md5sums")) writer_.add_file("dpkg/md5sums", md5sums(), mtime_);
+    if (auto owners = owners_.text(); !owners.empty()) writer_.add_file("dpkg/owners", owners, mtime_);
     writer_.add_file("dpkg/stanza", text, mtime_);
   }
 
@@ -175,9 +177,12 @@ class DebUnpacker {
     }
     trees::ArchiveReader inner(trees::ArchiveFormat::tar, std::move(bytes), label, compression);
     writer_.add_directory(std::string(prefix), 0755, mtime_);
-    writer_.extract(inner, prefix, [&](std::string_view path) {
-      require_one_line(label, path);
-      if (prefix == "data") remember_in_list(path);
+    writer_.extract(inner, prefix, [&](const store::Entry& entry, const trees::OwnersByName& names) {
+      require_one_line(label, entry.path);
+      if (prefix != "data") return;
+      remember_in_list(entry.path);
+      owners_.add_user(names.user, entry.uid);
+      owners_.add_group(names.group, entry.gid);
     });
     if (prefix == "control") require_control_files();
   }
@@ -256,6 +261,7 @@ class DebUnpacker {
   const std::string& label_;
   std::int64_t mtime_ = 0;
   std::string list_;
+  OwnerNames owners_;
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A .deb into a tree: `data/` (its files), `control/` (its control files) and `dpkg/`, what dpkg would write into its
 // database when it unpacks the package, prepared once so that every environment only links it: `list` (info/NAME.list),
-// `md5sums` (info/NAME.md5sums, where the package has none itself) and `stanza` (the status stanza with the digests of
-// the configuration files).
+// `md5sums` (info/NAME.md5sums, where the package has none itself), `owners` (owner_names.hpp, where there are others
+// than root) and `stanza` (the status stanza with the digests of the configuration files).
 //
 // What dpkg refuses is refused, and what would make dpkg wait for ever; docs/packages-compared.md has the table.
 #pragma once
