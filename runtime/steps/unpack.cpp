@@ -18,6 +18,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "runtime/steps/deb/deb_unpacker.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/archive_reader.hpp"
 #include "runtime/trees/tree_writer.hpp"
@@ -83,8 +84,7 @@ void require_no_pipes(const trees::TreeWriter& writer, const std::string& label)
   for (const auto& entry : writer.entries()) {
     const auto is_it = [&](std::string_view path) { return entry.path == path; };
     if (entry.type != store::EntryType::fifo) continue;
-    if (!entry.path.starts_with("var/lib/dpkg/") && std::none_of(read_by_all.begin(), read_by_all.end(), is_it))
-      continue;
+    if (!deb::is_read_by_dpkg(entry.path) && std::none_of(read_by_all.begin(), read_by_all.end(), is_it)) continue;
     throw StepError(
         fmt::format("{}: refused: \"/{}\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "
                     "archive, or leave it out",

@@ -145,7 +145,8 @@ TEST_F(HostileArchives, KeepTheBytesOfTheirNamesInEveryLocale) {
 }
 
 TEST_F(HostileArchives, WithPipesThatEverybodyReadsAreRefused) {
-  for (const std::string name : {"etc/passwd", "etc/ld.so.preload", "var/lib/dpkg/status", "var/lib/dpkg/info/x.list"})
+  for (const std::string name :
+       {"etc/passwd", "etc/ld.so.preload", "var/lib/dpkg/status", "var/lib/dpkg/info/x.list", "etc/dpkg/dpkg.cfg.d/x"})
     EXPECT_EQ(unpacking("tar", root({{.name = name, .type = '6'}})),
               refused + "\"/" + name +
                   "\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "

@@ -133,6 +133,8 @@ TEST_F(Merging, RefusesWhatIsNoFileWhereDpkgReadsOne) {
             "install: \"/var/lib/dpkg/status\" of the base is a FIFO, for which dpkg would wait for ever");
   EXPECT_EQ(refusal_of_base("var/lib/dpkg/info/a.list"),
             "install: \"/var/lib/dpkg/info/a.list\" of the base is a FIFO, for which dpkg would wait for ever");
+  EXPECT_EQ(refusal_of_base("etc/dpkg/dpkg.cfg.d/x"),
+            "install: \"/etc/dpkg/dpkg.cfg.d/x\" of the base is a FIFO, for which dpkg would wait for ever");
   EXPECT_EQ(refusal_of_base("var/lib/other"), "accepted");
   EXPECT_THROW(
       merged(TarBuilder().add(control_file), TarBuilder().add({.name = "./var/lib/dpkg/info/y.list", .type = '6'})),

@@ -117,6 +117,10 @@ void add_info_files(trees::Composition& tree, const DebPackage& package) {
 
 }  // namespace
 
+bool is_read_by_dpkg(std::string_view path) noexcept {
+  return path.starts_with(admin) || path.starts_with("etc/dpkg/");
+}
+
 DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
   require_no_pipes();
   status_ = read("status");
@@ -128,7 +132,7 @@ DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
 // dpkg opens every file of its database, and waits for what nobody will ever write.
 void DpkgDatabase::require_no_pipes() const {
   lower_.for_each([](const store::Entry& entry, const std::filesystem::path&) {
-    if (entry.type != store::EntryType::fifo || !entry.path.starts_with(admin)) return;
+    if (entry.type != store::EntryType::fifo || !is_read_by_dpkg(entry.path)) return;
     throw StepError(
         fmt::format("install: \"/{}\" of the base is a FIFO, for which dpkg would wait for ever", entry.path));
   });

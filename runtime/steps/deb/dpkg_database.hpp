@@ -28,6 +28,10 @@ struct Diversion {
   std::string owner;  // the package whose own file stays; ":" when none
 };
 
+/// Whether dpkg reads what stands at this resolved path, its database and configuration: for a FIFO it would wait for
+/// ever.
+bool is_read_by_dpkg(std::string_view path) noexcept;
+
 class DpkgDatabase {
  public:
   /// Reads the database of the layers below. An empty one when there is none; StepError when there is a FIFO in

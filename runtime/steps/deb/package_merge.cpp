@@ -81,7 +81,7 @@ void PackageMerge::add_directory(const DebPackage& package, const store::Entry& 
 
 void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
   const auto& path = node.entry.path;
-  if (node.entry.type == store::EntryType::fifo && path.starts_with("var/lib/dpkg/"))
+  if (node.entry.type == store::EntryType::fifo && is_read_by_dpkg(path))
     throw StepError(fmt::format("install: {} {} has a FIFO \"/{}\", for which dpkg would wait for ever", package.name,
                                 package.version, path));
   const auto* existing = tree_.visible(path);
