@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // karapace-step: runs one edge of the graph (cli/edge_command.hpp). A record that exists is a hit: nothing is touched.
 #include <charconv>
-#include <clocale>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -81,8 +80,6 @@ void run_step(const EdgeCommand& edge) {
 }
 
 int run(int argc, char** argv) {
-  // Names in archives are converted by the locale; only UTF-8 keeps them all.
-  std::setlocale(LC_CTYPE, "C.UTF-8");
   ::umask(022);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words[0] == "--help" || words[0] == "-h") {

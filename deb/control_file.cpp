@@ -2,6 +2,7 @@
 #include "deb/control_file.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <strings.h>
@@ -42,6 +43,37 @@ Stanza Stanza::parse(std::string_view text, std::string_view what) {
     stanza.fields_.emplace_back(line.substr(0, colon), without_leading_blanks(line.substr(colon + 1)));
   }
   return stanza;
+}
+
+Stanza Stanza::parse_package(std::string_view text, std::string_view what) {
+  while (text.starts_with('\n')) text.remove_prefix(1);
+  while (text.ends_with("\n\n")) text.remove_suffix(1);
+  if (!text.ends_with('\n')) throw StepError(fmt::format("{}: its last line has no newline", what));
+  if (text.find("\n\n") != std::string_view::npos)
+    throw StepError(fmt::format("{}: it is of several parts, and a package has one", what));
+  if (text.find('\0') != std::string_view::npos) throw StepError(fmt::format("{}: there is a NUL in it", what));
+  for (auto line : lines(text))
+    if (std::all_of(line.begin(), line.end(), is_blank))
+      throw StepError(fmt::format("{}: a value has an empty line: write \" .\"", what));
+  auto stanza = parse(text, what);
+  stanza.require_package(what);
+  std::erase_if(stanza.fields_, [](const auto& field) { return same_name(field.first, "Conffiles"); });
+  return stanza;
+}
+
+void Stanza::require_package(std::string_view what) const {
+  constexpr std::string_view of_dpkg[] = {"Status", "Config-Version", "Triggers-Pending", "Triggers-Awaited"};
+  for (auto field = fields_.begin(); field != fields_.end(); ++field) {
+    const auto& name = field->first;
+    const auto is_it = [&](std::string_view other) { return same_name(name, other); };
+    const auto has_it = [&](const auto& other) { return same_name(name, other.first); };
+    if (name.starts_with('-') || std::any_of(name.begin(), name.end(), is_blank))
+      throw StepError(fmt::format("{}: \"{}\" is no name of a field", what, name));
+    if (std::any_of(std::begin(of_dpkg), std::end(of_dpkg), is_it))
+      throw StepError(fmt::format("{}: the field \"{}\" is dpkg's, and no package may have it", what, name));
+    if (std::any_of(fields_.begin(), field, has_it))
+      throw StepError(fmt::format("{}: the field \"{}\" stands in it twice", what, name));
+  }
 }
 
 std::string_view Stanza::value(std::string_view name) const noexcept {

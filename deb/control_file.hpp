@@ -14,6 +14,10 @@ class Stanza {
  public:
   /// StepError naming `what` when a line is neither a field nor a continuation.
   static Stanza parse(std::string_view text, std::string_view what);
+  /// The control file of a package: one stanza, which dpkg copies into its status. StepError as well for what dpkg
+  /// would not take there: another stanza, a field twice, a field that only dpkg writes, an empty line in a value, a
+  /// last line without a newline. A field "Conffiles" is left out, as by dpkg.
+  static Stanza parse_package(std::string_view text, std::string_view what);
   /// The value, or "" when there is none. Names are compared without regard to case.
   std::string_view value(std::string_view name) const noexcept;
   /// Inserts a field after the first one ("Package"), or replaces it where it stands.
@@ -22,6 +26,7 @@ class Stanza {
   std::string text() const;
 
  private:
+  void require_package(std::string_view what) const;
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 

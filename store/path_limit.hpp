@@ -18,8 +18,10 @@
 namespace karapace::store {
 
 inline constexpr std::size_t longest_path = 3072;  // in bytes, relative to its tree, without a leading slash
+inline constexpr std::size_t longest_name = 255;   // of one part of it: NAME_MAX
 
-/// What is wrong with a path that is too long, told with its beginning; nothing when it is not.
+/// What is wrong with a path that is too long, or has a name in it that is, told with its beginning; nothing when it is
+/// not.
 std::optional<std::string> length_complaint(std::string_view path);
 
 }  // namespace karapace::store

@@ -103,16 +103,22 @@ class Planner::Addition {
     auto step = Step::normalised(StepKind::fetch, {{"sha256", sha256.hex()}, {"size", fmt::to_string(size)}}, {});
     return edge(std::move(step), std::move(subject), size, std::move(location));
   }
-  std::size_t unpack(const StepKey& blob, std::string_view format, std::string subject, std::uint64_t size) {
-    auto step =
-        Step::normalised(StepKind::unpack, {{"format", std::string(format)}, rules_of(StepKind::unpack)}, {blob});
-    return edge(std::move(step), std::move(subject), size);
+  std::size_t unpack_package(const StepKey& blob, const lock::LockedPackage& package, std::string subject) {
+    auto step = Step::normalised(StepKind::unpack,
+                                 {{"architecture", package.architecture},
+                                  {"format", "deb"},
+                                  {"package", package.name},
+                                  rules_of(StepKind::unpack),
+                                  {"version", package.version}},
+                                 {blob});
+    return edge(std::move(step), std::move(subject), package.size);
   }
 
   void unpack_archive(const lock::LockedArchive& archive) {
     auto subject = "base archive " + archive.sha256.short_hex();
     auto blob = need(fetch_sha256(archive.sha256, archive.size, subject, {}));
-    layers_.push_back(need(unpack(blob, "tar", subject, archive.size)));
+    auto step = Step::normalised(StepKind::unpack, {{"format", "tar"}, rules_of(StepKind::unpack)}, {blob});
+    layers_.push_back(need(edge(std::move(step), subject, archive.size)));
   }
 
   StepKey package(const lock::LockedPackage& package) {
@@ -122,12 +128,17 @@ class Planner::Addition {
     Location location{package.archive, package.path};
     if (fresh) {
       edges.fetch = fetch_sha256(package.sha256, package.size, subject, location);
-      edges.unpack = unpack(planner_.edges_[edges.fetch].key, "deb", subject, package.size);
+      edges.unpack = unpack_package(planner_.edges_[edges.fetch].key, package, subject);
     }
     agree(planner_.edges_[edges.fetch], subject, location);
-    agree(planner_.edges_[edges.unpack], subject, {});
     need(edges.fetch);
-    return need(edges.unpack);
+    if (is_unpacked_as(planner_.edges_[edges.unpack].step, package)) return need(edges.unpack);
+    return need(unpack_package(planner_.edges_[edges.fetch].key, package, subject));
+  }
+  /// Locks that take the same bytes for different packages: at most one is right, and its step alone succeeds.
+  static bool is_unpacked_as(const Step& step, const lock::LockedPackage& package) {
+    return step.parameter("package") == package.name && step.parameter("version") == package.version &&
+           step.parameter("architecture") == package.architecture;
   }
 
   void install(const std::vector<lock::LockedPackage>& packages, std::string subject,

@@ -70,6 +70,7 @@ class Capture {
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
     if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
+    node.entry.mtime = trees::nearest_time(node.entry.mtime);
     if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
     merge_file(std::move(node), rule);
   }

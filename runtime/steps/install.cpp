@@ -5,8 +5,8 @@
 // (package_merge.hpp, dpkg_database.hpp). What must run per environment runs in the sandbox: each package's preinst,
 // then `dpkg --configure -a`, which runs the postinst scripts and triggers. Packages that need dpkg for unpacking go
 // through it: those that it knows already, be it by their configuration files alone, those that divert files, those
-// below a stat override, and those that pre-depend on others of the installation, which are configured before
-// (waves.hpp).
+// below a stat override, those whose owners have other numbers in the base (owner_names.hpp), and those that pre-depend
+// on others of the installation, which are configured before (waves.hpp).
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -18,6 +18,7 @@
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/deb/debconf_answers.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/deb/owner_names.hpp"
 #include "runtime/steps/deb/package_merge.hpp"
 #include "runtime/steps/deb/waves.hpp"
 #include "runtime/steps/layer_build.hpp"
@@ -39,8 +40,9 @@ std::deque<deb::DebPackage> load_packages(const StepContext& context, std::size_
   return packages;
 }
 
-bool needs_dpkg(const deb::DebPackage& package, const deb::DpkgDatabase& database) {
+bool needs_dpkg(const deb::DebPackage& package, const deb::DpkgDatabase& database, const deb::KnownOwners& owners) {
   if (database.known(package.name)) return true;
+  if (!owners.agree(package.owner_names())) return true;
   if (package.control("preinst").find("dpkg-divert") != std::string::npos) return true;
   const auto& entries = package.listing.entries();
   return std::any_of(entries.begin(), entries.end(), [&](const store::Entry& entry) {
@@ -119,8 +121,9 @@ class Installation {
     for (const auto& package : packages_) all.push_back(&package);
     waves_ = layers_.empty() ? std::vector<deb::Wave>{{{}, all}} : deb::waves(all, database_);
     if (waves_.empty()) return;
+    const deb::KnownOwners owners(lower_);
     for (const auto* package : std::exchange(waves_.front().packages, {})) {
-      const bool compose = layers_.empty() || !needs_dpkg(*package, database_);
+      const bool compose = layers_.empty() || !needs_dpkg(*package, database_, owners);
       (compose ? composed_ : waves_.front().packages).push_back(package);
     }
   }

@@ -9,6 +9,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
+#include <locale.h>
 #include <lzma.h>
 
 #include "base/error.hpp"
@@ -38,6 +39,52 @@ const char* reason(lzma_ret result) {
   }
 }
 
+/// libarchive turns the UTF-8 names of pax archives into the locale's, and composes their accents on the way: two files
+/// would become one. In the C locale it can convert nothing but ASCII, and keeps the bytes as they are.
+class CLocale {
+ public:
+  CLocale() : c_(::newlocale(LC_CTYPE_MASK, "C", nullptr)), before_(::uselocale(c_)) {}
+  ~CLocale() {
+    ::uselocale(before_);
+    ::freelocale(c_);
+  }
+  CLocale(const CLocale&) = delete;
+  CLocale& operator=(const CLocale&) = delete;
+
+ private:
+  locale_t c_;
+  locale_t before_;
+};
+
+/// libarchive's warnings that lose nothing: the bytes of a name that can not be converted are kept (see CLocale). All
+/// others lose something: extended headers that are left out, sparse maps that are not understood, too many headers.
+bool is_harmless(std::string_view warning) {
+  return warning.ends_with("can't be converted from UTF-8 to current locale.");
+}
+
+struct Filter {
+  Compression compression;
+  int code;
+  int (*support)(struct archive*);
+};
+constexpr Filter filters[] = {
+    {Compression::gzip, ARCHIVE_FILTER_GZIP, archive_read_support_filter_gzip},
+    {Compression::xz, ARCHIVE_FILTER_XZ, archive_read_support_filter_xz},
+    {Compression::zstd, ARCHIVE_FILTER_ZSTD, archive_read_support_filter_zstd},
+    {Compression::bzip2, ARCHIVE_FILTER_BZIP2, archive_read_support_filter_bzip2},
+    {Compression::lzma, ARCHIVE_FILTER_LZMA, archive_read_support_filter_lzma},
+};
+
+/// libarchive reads what none of its filters claims as it is, and what one claims again and again.
+bool is_compressed(struct archive* archive, Compression compression) {
+  if (compression == Compression::by_content) return true;
+  int wanted = ARCHIVE_FILTER_NONE;
+  for (const auto& filter : filters)
+    if (filter.compression == compression) wanted = filter.code;
+  const int count = wanted == ARCHIVE_FILTER_NONE ? 1 : 2;  // the last is the bytes as they come
+  return archive_filter_count(archive) == count && archive_filter_code(archive, 0) == wanted;
+}
+
 }  // namespace
 
 // libarchive is C: an exception of the byte source is kept here while control passes through it.
@@ -59,19 +106,20 @@ struct ArchiveReader::Source {
   }
 };
 
-ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label)
+ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label, Compression compression)
     : source_(std::make_unique<Source>()), archive_(archive_read_new()), label_(std::move(label)) {
   source_->bytes = std::move(source);
   if (format == ArchiveFormat::deb) {
     archive_read_support_format_ar(archive_);
   } else {
     archive_read_support_format_tar(archive_);
-    archive_read_support_filter_gzip(archive_);
-    archive_read_support_filter_xz(archive_);
-    archive_read_support_filter_zstd(archive_);
+    for (const auto& filter : filters)
+      if (compression == Compression::by_content || compression == filter.compression) filter.support(archive_);
   }
-  if (archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK) return;
+  const bool is_open = archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK;
+  if (is_open && is_compressed(archive_, compression)) return;
   std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
+  if (is_open) reason = "it is not compressed as its name says";
   archive_read_free(archive_);
   if (source_->error) std::rethrow_exception(source_->error);
   throw StepError(fmt::format("{}: not a readable archive: {}", label_, reason));
@@ -86,12 +134,20 @@ void ArchiveReader::fail() const {
 }
 
 archive_entry* ArchiveReader::next() {
+  const CLocale bytes_stay;
   archive_entry* entry = nullptr;
   int result = archive_read_next_header(archive_, &entry);
   if (result == ARCHIVE_EOF) return nullptr;
-  // A warning is, for instance, a name that the locale cannot convert: the bytes are still exact.
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
+  if (result == ARCHIVE_WARN) require_harmless_warning();
   return entry;
+}
+
+void ArchiveReader::require_harmless_warning() const {
+  const char* text = archive_error_string(archive_);
+  const std::string_view warning = text ? text : "an extended header is not understood";
+  if (is_harmless(warning)) return;
+  throw StepError(fmt::format("{}: refused: it can not be read exactly: {}", label_, warning));
 }
 
 std::size_t ArchiveReader::read(std::span<char> buffer) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archives as streams: the entries of a tar or ar file, which may be a member of another one (libarchive).
 //
-// Nothing is held in memory but one block: archives of any size are read in constant space.
+// Nothing is held in memory but one block: archives of any size are read in constant space. What is in a header is
+// given as it is, or the archive is refused: no name is converted, no attribute that can not be understood is passed
+// over in silence.
 #pragma once
 
 #include <cstddef>
@@ -23,18 +25,31 @@ using ByteSource = std::function<std::size_t(std::span<char> buffer)>;
 
 enum class ArchiveFormat {
   deb,  // ar(5), not compressed
-  tar,  // ustar, pax or GNU; plain, gzip, xz or zstd
+  tar,  // ustar, pax or GNU
+};
+
+/// How an archive is compressed.
+enum class Compression {
+  by_content,  // as any of the others, told by its first bytes
+  none,
+  gzip,
+  xz,
+  zstd,
+  bzip2,
+  lzma,  // of one stream, as before xz
 };
 
 class ArchiveReader {
  public:
   /// Throws StepError naming `label` when the first block is not such an archive.
-  ArchiveReader(ArchiveFormat format, ByteSource source, std::string label);
+  ArchiveReader(ArchiveFormat format, ByteSource source, std::string label,
+                Compression compression = Compression::by_content);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  /// The next entry's header, valid until the next call; null at the end. StepError when the archive is damaged.
+  /// The next entry's header, valid until the next call; null at the end. StepError when the archive is damaged, or
+  /// something in the header would be lost or changed.
   archive_entry* next();
   /// Reads the current entry's bytes; 0 at its end.
   std::size_t read(std::span<char> buffer);
@@ -43,6 +58,7 @@ class ArchiveReader {
  private:
   struct Source;
   [[noreturn]] void fail() const;
+  void require_harmless_warning() const;
   std::unique_ptr<Source> source_;
   struct archive* archive_;
   std::string label_;

@@ -7,13 +7,13 @@
 
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "runtime/trees/file_metadata.hpp"
 
 namespace karapace::trees {
 
 std::int64_t newest_time(const store::Listing& listing, std::int64_t known) noexcept {
-  constexpr std::int64_t latest = 253'402'300'799;
   for (const auto& entry : listing.entries())
-    if (entry.mtime <= latest) known = std::max(known, entry.mtime);
+    if (entry.mtime < latest_time) known = std::max(known, entry.mtime);
   return known;
 }
 

@@ -16,8 +16,8 @@
 namespace karapace::trees {
 
 /// The epoch (SOURCE_DATE_EPOCH) of a step is the newest modification time in what it builds on, so that the same
-/// packages give the same layers whenever they were locked; never earlier than 2000, and times after the year 9999 do
-/// not count.
+/// packages give the same layers whenever they were locked; never earlier than 2000. The latest time that a layer holds
+/// (file_metadata.hpp), and what is beyond, does not count: it is of a clock that was wrong.
 constexpr std::int64_t earliest_epoch = 946'684'800;
 std::int64_t newest_time(const store::Listing& listing, std::int64_t known) noexcept;
 

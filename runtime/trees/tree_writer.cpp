@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/file_attributes.hpp"
@@ -69,6 +70,12 @@ std::string_view base_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+/// A path of an archive in a message: it can be a megabyte of anything.
+std::string beginning(std::string_view path) {
+  constexpr std::size_t shown = 80;
+  return escaped_utf8(path.substr(0, shown)) + (path.size() > shown ? "..." : "");
+}
+
 [[noreturn]] void fail_writing(const std::string& path, int errno_value) {
   throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path), errno_value));
 }
@@ -90,13 +97,28 @@ std::vector<store::Xattr> xattrs_of(archive_entry* header) {
   return xattrs;
 }
 
-store::Entry entry_of(archive_entry* header, std::string path) {
+/// chown(2) takes the last number as "leave it as it is".
+std::uint32_t id_of(std::int64_t id, const ArchiveReader& archive, std::string_view path) {
+  constexpr std::int64_t last = 4'294'967'294;
+  if (id >= 0 && id <= last) return static_cast<std::uint32_t>(id);
+  throw StepError(
+      fmt::format("{}: refused: the owner or the group of \"{}\" is {}, which no file can have ({} is the last)",
+                  archive.label(), beginning(path), id, last));
+}
+
+OwnersByName names_of(archive_entry* header) {
+  const char* user = archive_entry_uname(header);
+  const char* group = archive_entry_gname(header);
+  return {user ? user : "", group ? group : ""};
+}
+
+store::Entry entry_of(const ArchiveReader& archive, archive_entry* header, std::string path) {
   store::Entry entry;
-  entry.path = std::move(path);
   entry.mode = static_cast<std::uint32_t>(archive_entry_perm(header));
-  entry.uid = static_cast<std::uint32_t>(archive_entry_uid(header));
-  entry.gid = static_cast<std::uint32_t>(archive_entry_gid(header));
-  entry.mtime = archive_entry_mtime(header);
+  entry.uid = id_of(archive_entry_uid(header), archive, path);
+  entry.gid = id_of(archive_entry_gid(header), archive, path);
+  entry.mtime = nearest_time(archive_entry_mtime(header));
+  entry.path = std::move(path);
   entry.xattrs = xattrs_of(header);
   return entry;
 }
@@ -133,7 +155,7 @@ int TreeWriter::parent_of(const std::string& path) {
 std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_view name,
                                       std::string_view prefix) const {
   if (name.starts_with('/')) {
-    throw StepError(fmt::format("{}: refused: the path \"{}\" is absolute", archive.label(), name));
+    throw StepError(fmt::format("{}: refused: the path \"{}\" is absolute", archive.label(), beginning(name)));
   }
   std::string path(prefix);
   for (std::size_t begin = 0; begin <= name.size();) {
@@ -142,14 +164,15 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
     begin = end + 1;
     if (part.empty() || part == ".") continue;
     if (part == "..") {
-      throw StepError(fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), name));
+      throw StepError(
+          fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), beginning(name)));
     }
     // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
     if (part.starts_with(".wh.")) {
       throw StepError(
           fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
                       "archive of a container's file system (`podman export`), not of one of its layers",
-                      archive.label(), name));
+                      archive.label(), beginning(name)));
     }
     if (!path.empty()) path += '/';
     path += part;
@@ -179,13 +202,23 @@ void TreeWriter::require_new(const ArchiveReader& archive, const std::string& pa
   if (find(path)) throw StepError(fmt::format("{}: refused: \"{}\" appears twice", archive.label(), path));
 }
 
-void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
-                         const std::function<void(std::string_view)>& seen) {
+// symlink(2) would refuse these, too, but name neither the archive nor the way out.
+void TreeWriter::require_target(const ArchiveReader& archive, const store::Entry& link) {
+  constexpr std::size_t longest_target = 4095;  // PATH_MAX without the NUL
+  if (link.target.empty())
+    throw StepError(fmt::format("{}: refused: the link \"{}\" leads nowhere: its target is empty", archive.label(),
+                                beginning(link.path)));
+  if (link.target.size() > longest_target)
+    throw StepError(fmt::format("{}: refused: the target of the link \"{}\" is longer than {} bytes", archive.label(),
+                                beginning(link.path), longest_target));
+}
+
+void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const Seen& seen) {
   while (archive_entry* header = archive.next()) {
     const char* name = archive_entry_pathname(header);
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
-    auto entry = entry_of(header, relative_path(archive, name, prefix));
-    seen(entry.path);
+    auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
+    seen(entry, names_of(header));
     if (const char* link = archive_entry_hardlink(header)) {
       entry.target = relative_path(archive, link, prefix);
       extract_hardlink(archive, std::move(entry));
@@ -198,11 +231,15 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix,
 void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry) {
   switch (archive_entry_filetype(header)) {
     case AE_IFDIR: return extract_directory(archive, std::move(entry));
-    case AE_IFREG: return extract_regular(archive, std::move(entry));
+    case AE_IFREG: {
+      const auto size = std::max<std::int64_t>(archive_entry_size(header), 0);
+      return extract_regular(archive, static_cast<std::uint64_t>(size), std::move(entry));
+    }
     case AE_IFLNK:
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
       entry.target = archive_entry_symlink(header) ? archive_entry_symlink(header) : "";
+      require_target(archive, entry);
       return extract_symlink(std::move(entry));
     case AE_IFIFO:
       require_parent(archive, entry.path);
@@ -240,25 +277,32 @@ void TreeWriter::add_directory(std::string path, unsigned mode, std::int64_t mti
   remember(std::move(entry));
 }
 
-void TreeWriter::extract_regular(ArchiveReader& archive, store::Entry entry) {
+void TreeWriter::count_bytes(const ArchiveReader& archive, std::uint64_t count) {
+  written_ += count;
+  if (written_ <= options_.byte_limit) return;
+  throw StepError(
+      fmt::format("{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
+                  archive.label(), options_.byte_limit >> 20));
+}
+
+void TreeWriter::extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry) {
   entry.type = store::EntryType::regular;
   require_parent(archive, entry.path);
   require_new(archive, entry.path);
   std::string name(base_name(entry.path));
   auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   Blake3 hasher;
-  while (std::size_t count = archive.read(buffer_)) {
-    written_ += count;
-    if (written_ > options_.byte_limit) {
-      throw StepError(fmt::format(
-          "{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
-          archive.label(), options_.byte_limit >> 20));
-    }
-    std::string_view bytes(buffer_.data(), count);
+  const auto append = [&](std::size_t count) {
+    count_bytes(archive, count);
+    const std::string_view bytes(buffer_.data(), count);
     hasher.update(bytes);
     write_all(file.get(), bytes, entry.path);
     entry.size += count;
-  }
+  };
+  while (std::size_t count = archive.read(buffer_)) append(count);
+  // libarchive gives zeros for the holes of a sparse file, but not for one at its end.
+  if (entry.size < size) std::fill(buffer_.begin(), buffer_.end(), '\0');
+  while (entry.size < size) append(std::min<std::uint64_t>(buffer_.size(), size - entry.size));
   entry.content = hasher.finish();
   apply_metadata(file.get(), entry);
   remember(std::move(entry));
@@ -300,14 +344,27 @@ void TreeWriter::extract_fifo(store::Entry entry) {
   remember(std::move(entry));
 }
 
+// A listing knows hard links of regular files only: of links and FIFOs each name is one of its own, which nobody can
+// tell from the outside.
 void TreeWriter::extract_hardlink(const ArchiveReader& archive, store::Entry entry) {
   const auto* target = find(entry.target);
-  if (!target || target->type != store::EntryType::regular) {
+  if (!target || target->type == store::EntryType::directory) {
     throw StepError(fmt::format("{}: refused: the hard link \"{}\" points to \"{}\", which is no file of this archive",
-                                archive.label(), entry.path, entry.target));
+                                archive.label(), beginning(entry.path), beginning(entry.target)));
   }
   require_parent(archive, entry.path);
   require_new(archive, entry.path);
+  const bool is_file = target->type == store::EntryType::regular || target->type == store::EntryType::hardlink;
+  if (is_file) return link_file(std::move(entry));
+  auto copy = *find(entry.target);
+  copy.path = std::move(entry.path);
+  if (copy.type == store::EntryType::symlink) return extract_symlink(std::move(copy));
+  extract_fifo(std::move(copy));
+}
+
+void TreeWriter::link_file(store::Entry entry) {
+  if (const auto* target = find(entry.target); target->type == store::EntryType::hardlink)
+    entry.target = target->target;
   std::string name(base_name(entry.path));
   if (::linkat(directory_, entry.target.c_str(), parent_of(entry.path), name.c_str(), 0) != 0) {
     fail_writing(entry.path, errno);

@@ -3,9 +3,10 @@
 //
 // The tree starts empty and nobody else writes to it, so the writer knows every entry: a path whose parent is not a
 // directory that this archive made is refused. Hence no link of the archive is ever followed. Refused as well: absolute
-// paths, "..", hard links to anything but a regular file of the same archive, the same path twice (directories may
-// repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its own /dev),
-// paths that are too long (store/path_limit.hpp) and more bytes than the limit.
+// paths, "..", hard links to what does not stand before them in the archive or is a directory, the same path twice
+// (directories may repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its
+// own /dev), paths that are too long (store/path_limit.hpp), owners that are no id, and more bytes than the limit.
+// Times that not every file system holds become the nearest that all do.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +29,21 @@ struct TreeWriterOptions {
   std::uint64_t byte_limit = 0;  // of file contents in all
 };
 
+/// What an archive calls the owner of an entry; "" where it has numbers only.
+struct OwnersByName {
+  std::string_view user;
+  std::string_view group;
+};
+
 class TreeWriter {
  public:
   /// Writes below `directory`, which must be empty.
   TreeWriter(int directory, TreeWriterOptions options);
 
-  /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` with the path of each in the
+  using Seen = std::function<void(const store::Entry& entry, const OwnersByName& names)>;
+  /// Extracts every entry of the archive below `prefix` ("" or "data") and calls `seen` before each in the
   /// archive's order. StepError with the archive's label.
-  void extract(ArchiveReader& archive, std::string_view prefix, const std::function<void(std::string_view path)>& seen);
+  void extract(ArchiveReader& archive, std::string_view prefix, const Seen& seen);
   /// Writes one more regular file (mode 0644, owner 0:0). Parents must exist.
   void add_file(std::string path, std::string_view bytes, std::int64_t mtime);
   void add_directory(std::string path, unsigned mode, std::int64_t mtime);
@@ -43,16 +51,21 @@ class TreeWriter {
   store::Listing finish();
 
   const store::Entry* find(std::string_view path) const;
+  /// All that was written so far, in the archives' order.
+  const std::vector<store::Entry>& entries() const noexcept { return entries_; }
 
  private:
   std::string relative_path(const ArchiveReader& archive, std::string_view name, std::string_view prefix) const;
   void extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry);
   void extract_directory(const ArchiveReader& archive, store::Entry entry);
-  void extract_regular(ArchiveReader& archive, store::Entry entry);
+  void extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry);
+  void count_bytes(const ArchiveReader& archive, std::uint64_t count);
   void extract_symlink(store::Entry entry);
   void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
+  void link_file(store::Entry entry);
   void extract_fifo(store::Entry entry);
   void require_parent(const ArchiveReader& archive, const std::string& path);
+  static void require_target(const ArchiveReader& archive, const store::Entry& link);
   void require_new(const ArchiveReader& archive, const std::string& path) const;
   int parent_of(const std::string& path);
   store::Entry& remember(store::Entry entry);

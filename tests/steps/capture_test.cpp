@@ -186,6 +186,13 @@ TEST_F(Capturing, WhatIsShippedKeepsItsContentWhenItsOwnerOrModeChanges) {
     EXPECT_EQ(layer.find(path)->mode, 0600u) << path;
 }
 
+TEST_F(Capturing, ATimeThatNotEveryFileSystemHoldsBecomesTheNearest) {
+  make("etc/old", "x");
+  const timespec times[2] = {{-5'000'000'000, 0}, {-5'000'000'000, 0}};  // 1811
+  ASSERT_EQ(::utimensat(AT_FDCWD, (upper() / "etc/old").c_str(), times, 0), 0);
+  EXPECT_EQ(captured({}).find("etc/old")->mtime, -2'147'483'648);
+}
+
 TEST_F(Capturing, AChangeThatIsLeftOutDoesNotTakeAPackagesFileAlong) {
   make("var/cache/man/index", "changed");
   const auto layer = captured({}, {{"var/cache/man/index", "shipped"}});

@@ -36,6 +36,7 @@ TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
   EXPECT_EQ(trees::newest_time(listing(5), trees::earliest_epoch), trees::earliest_epoch);
   EXPECT_EQ(trees::newest_time(listing(300'000'000'000), trees::earliest_epoch),
             trees::earliest_epoch);  // the year 11476
+  EXPECT_EQ(trees::newest_time(listing(2'147'483'647), trees::earliest_epoch), trees::earliest_epoch);  // the last
 }
 
 /// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup)

@@ -44,7 +44,7 @@ class TreeWriting : public ::testing::Test {
     auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
     trees::TreeWriter writer(tree.get(), options);
     trees::ArchiveReader archive(trees::ArchiveFormat::tar, from_string(bytes), "x.tar");
-    writer.extract(archive, "", [](std::string_view) {});
+    writer.extract(archive, "", [](const store::Entry&, const trees::OwnersByName&) {});
     return writer.finish();
   }
 
@@ -122,6 +122,24 @@ TEST_F(TreeWriting, RefusesHardLinksToAnythingElse) {
             "x.tar: refused: the path \"../../etc/passwd\" leads outside with \"..\"");
 }
 
+TEST_F(TreeWriting, TakesHardLinksToLinksOfEachKind) {
+  auto listing = extract(TarBuilder()
+                             .add({.name = "b", .content = "hello"})
+                             .add({.name = "c", .type = '1', .link = "b"})
+                             .add({.name = "a", .type = '1', .link = "c"})
+                             .add({.name = "soft", .type = '2', .link = "b", .mtime = 5})
+                             .add({.name = "soft2", .type = '1', .link = "soft"})
+                             .add({.name = "pipe", .type = '6', .mode = 0600})
+                             .add({.name = "pipe2", .type = '1', .link = "pipe"})
+                             .finish());
+  auto tree = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
+  EXPECT_EQ(listing.text(), store::scan(tree.get(), {}).text());
+  EXPECT_EQ(listing.find("c")->target, "a");
+  EXPECT_EQ(listing.find("soft2")->target, "b");
+  EXPECT_EQ(listing.find("soft2")->mtime, 5);
+  EXPECT_EQ(listing.find("pipe2")->mode, 0600U);
+}
+
 TEST_F(TreeWriting, RefusesTheSamePathTwice) {
   auto bytes = TarBuilder().add({.name = "a", .content = "1"}).add({.name = "./a", .content = "2"}).finish();
   EXPECT_EQ(refusal(bytes), "x.tar: refused: \"a\" appears twice");
@@ -153,6 +171,21 @@ TEST_F(TreeWriting, RefusesAPathThatIsTooLongBeforeItMakesAnyOfIt) {
 TEST_F(TreeWriting, StopsAtTheByteLimit) {
   auto bytes = TarBuilder().add({.name = "zeros", .content = std::string(2 << 20, '\0')}).finish();
   EXPECT_EQ(refusal(bytes),
+            "x.tar: refused: it unpacks to more than 1 MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended");
+}
+
+TEST_F(TreeWriting, FillsTheHolesOfSparseFilesAlsoAtTheirEnd) {
+  const auto sparse = [](const std::string& size, const std::string& map) {
+    return TarBuilder()
+        .add_pax({{"GNU.sparse.size", size}, {"GNU.sparse.numblocks", "2"}, {"GNU.sparse.map", map}})
+        .add({.name = "sparse", .content = "data"})
+        .finish();
+  };
+  auto listing = extract(sparse("1000000", "500000,4,1000000,0"));
+  EXPECT_EQ(listing.find("sparse")->size, 1'000'000U);
+  EXPECT_EQ(read_file(path_ / "tree/sparse"), std::string(500'000, '\0') + "data" + std::string(499'996, '\0'));
+  std::filesystem::remove_all(path_ / "tree");
+  EXPECT_EQ(refusal(sparse("4000000000000000000", "500000,4,4000000000000000000,0")),
             "x.tar: refused: it unpacks to more than 1 MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended");
 }
 

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <random>
 
+#include <bzlib.h>
 #include <gtest/gtest.h>
 #include <lzma.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
-#include "base/durable_file.hpp"
-#include "base/error.hpp"
-#include "base/remove_tree.hpp"
-#include "runtime/steps/step_context.hpp"
-#include "store/identifiers.hpp"
-#include "store/staging.hpp"
 #include "tests/steps/tar_builder.hpp"
+#include "tests/steps/unpack_fixture.hpp"
 
 namespace karapace::steps {
 namespace {
-
-/// A member of an ar(5) archive.
-std::string member(const char* name, const std::string& bytes) {
-  char header[61];
-  std::snprintf(header, sizeof header, "%-16s%-12d%-6d%-6d%-8o%-10zu`\n", name, 0, 0, 0, 0644u, bytes.size());
-  return header + bytes + (bytes.size() % 2 ? "\n" : "");
-}
-
-constexpr const char* control = "Package: x\nVersion: 1\nArchitecture: all\n";
 
 /// As dpkg-deb compresses: in blocks that do not depend on each other.
 std::string xz(const std::string& bytes) {
@@ -37,6 +21,32 @@ std::string xz(const std::string& bytes) {
   options.check = LZMA_CHECK_CRC64;
   EXPECT_EQ(lzma_stream_encoder_mt(&stream, &options), LZMA_OK);
   std::string packed(bytes.size() + (1 << 20), 0);
+  stream.next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  stream.avail_in = bytes.size();
+  stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
+  stream.avail_out = packed.size();
+  EXPECT_EQ(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
+  packed.resize(stream.total_out);
+  lzma_end(&stream);
+  return packed;
+}
+
+std::string bzip2(std::string bytes) {
+  std::string packed(bytes.size() + 1000, 0);
+  auto size = static_cast<unsigned>(packed.size());
+  EXPECT_EQ(BZ2_bzBuffToBuffCompress(packed.data(), &size, bytes.data(), static_cast<unsigned>(bytes.size()), 9, 0, 0),
+            BZ_OK);
+  packed.resize(size);
+  return packed;
+}
+
+/// As lzma(1) compressed before xz(1).
+std::string old_lzma(const std::string& bytes) {
+  lzma_options_lzma options{};
+  lzma_lzma_preset(&options, 1);
+  lzma_stream stream = LZMA_STREAM_INIT;
+  EXPECT_EQ(lzma_alone_encoder(&stream, &options), LZMA_OK);
+  std::string packed(bytes.size() + 1000, 0);
   stream.next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
   stream.avail_in = bytes.size();
   stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
@@ -58,80 +68,103 @@ std::string large_tar() {
       .finish();
 }
 
-class Unpacking : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ::alarm(30);  // who waits for a FIFO waits for ever
-    std::string name = (std::filesystem::temp_directory_path() / "karapace-unpack-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    path_ = name;
-    store_.emplace(store::Store::open(path_ / "store", store::Store::Access::create));
-  }
-  void TearDown() override {
-    ::alarm(0);
-    store_.reset();
-    remove_tree(path_);
-  }
-
-  /// What unpacking a package with these control files says.
-  std::string refusal(const TarBuilder& members) {
-    auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", members.finish()) +
-               member("data.tar", TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).finish());
-    return unpacking("deb", deb);
-  }
-  /// The same of a root file system.
-  std::string refusal_of_root(const TarBuilder& root) { return unpacking("tar", root.finish()); }
-  /// The same of a package with this data member.
-  std::string refusal_of_data(const char* name, const std::string& bytes) {
-    return unpacking("deb", package(name, bytes));
-  }
-  /// A package with this data member.
-  static std::string package(const char* name, const std::string& bytes) {
-    return "!<arch>\n" + member("debian-binary", "2.0\n") +
-           member("control.tar", TarBuilder().add({.name = "./control", .content = control}).finish()) +
-           member(name, bytes);
-  }
-  /// The digest of the layer that is made.
-  std::string layer_of(const std::string& format, const std::string& bytes) {
-    EXPECT_EQ(unpacking(format, bytes), "accepted");
-    return std::get<LayerOutput>(made_).layer.hex();
-  }
-
- private:
-  std::string unpacking(const std::string& format, const std::string& bytes) {
-    BlobId blob(blake3(bytes));
-    store_->add_blob(blob, staging_file(bytes));
-    auto fetch =
-        Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
-    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
-    auto step = Step::normalised(StepKind::unpack, {{"format", format}}, {fetch.key()});
-    auto staging = store_->stage(step);
-    try {
-      made_ =
-          unpack({.store = *store_, .staging = staging, .step = step, .key = step.key(), .hints = {{"title", "x"}}});
-    } catch (const StepError& error) {
-      return error.what();
-    }
-    return "accepted";
-  }
-
-  std::filesystem::path staging_file(const std::string& bytes) {
-    kept_.push_back(store_->stage());
-    write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);
-    return kept_.back().path() / "blob";
-  }
-
-  std::filesystem::path path_;
-  std::optional<store::Store> store_;
-  std::vector<store::Staging> kept_;
-  StepOutput made_;
-};
-
 TEST_F(Unpacking, LargePackagesGiveTheSameLayerHoweverTheyAreCompressed) {
   auto data = large_tar();
   auto packed = xz(data);
   ASSERT_GT(packed.size(), std::size_t{4} << 20);
   EXPECT_EQ(layer_of("deb", package("data.tar.xz", packed)), layer_of("deb", package("data.tar", data)));
+}
+
+TEST_F(Unpacking, TakesTheCompressionsOfOldPackages) {
+  const auto data = TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).add({.name = "./a"}).finish();
+  const auto layer = layer_of("deb", package("data.tar", data));
+  EXPECT_EQ(layer_of("deb", package("data.tar.bz2", bzip2(data))), layer);
+  EXPECT_EQ(layer_of("deb", package("data.tar.lzma", old_lzma(data))), layer);
+  EXPECT_EQ(layer_of("deb", package("data.tar.xz", xz(data))), layer);
+  EXPECT_EQ(layer_of("tar", bzip2(data)), layer_of("tar", data));
+  EXPECT_EQ(layer_of("tar", old_lzma(data)), layer_of("tar", data));
+}
+
+/// As dpkg writes it when it unpacks such a package.
+TEST_F(Unpacking, WritesTheDigestsOfAPackageThatHasNone) {
+  const TarBuilder data = TarBuilder()
+                              .add({.name = "./", .type = '5', .mode = 0755})
+                              .add({.name = "./etc/", .type = '5', .mode = 0755})
+                              .add({.name = "./etc/b", .content = "1"})
+                              .add({.name = "./etc/a", .type = '1', .link = "./etc/b"})
+                              .add({.name = "./etc/link", .type = '2', .link = "a"})
+                              .add({.name = "./etc/empty"});
+  layer_of("deb", package("data.tar", data.finish()));
+  EXPECT_EQ(file("dpkg/md5sums"),
+            "c4ca4238a0b923820dcc509a6f75849b  etc/b\n"
+            "c4ca4238a0b923820dcc509a6f75849b  etc/a\n"
+            "d41d8cd98f00b204e9800998ecf8427e  etc/empty\n");
+  EXPECT_EQ(refusal(TarBuilder().add({.name = "./control", .content = control}).add({.name = "./md5sums"})),
+            "accepted");
+  EXPECT_EQ(listing().find("dpkg/md5sums"), nullptr);
+}
+
+TEST_F(Unpacking, KeepsTheNamesOfOwnersThatAreNotRoot) {
+  const auto with = [&](const std::vector<TarEntry>& entries) {
+    TarBuilder data;
+    for (const auto& entry : entries) data.add(entry);
+    layer_of("deb", package("data.tar", data.finish()));
+    return listing().find("dpkg/owners") ? file("dpkg/owners") : "(none)";
+  };
+  EXPECT_EQ(with({{.name = "a", .user = "root", .group = "root"}, {.name = "b"}}), "(none)");
+  EXPECT_EQ(with({{.name = "a", .uid = 5, .gid = 50, .user = "games", .group = "staff"},
+                  {.name = "b", .gid = 50, .user = "root", .group = "staff"},
+                  {.name = "c", .uid = 1000, .user = "root"},
+                  {.name = "d", .uid = 1001, .user = "no name"},
+                  {.name = "e", .uid = 1001, .user = "x\ny:z"}}),
+            "group staff 50\nuser games 5\nuser root 1000\n");
+}
+
+TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
+  const auto etc = TarBuilder()
+                       .add({.name = "./etc/a", .content = "1"})
+                       .add({.name = "./etc/b c", .content = "1"})
+                       .add({.name = "./etc/hard", .type = '1', .link = "./etc/a"})
+                       .add({.name = "./etc/soft", .type = '2', .link = "a"})
+                       .finish();
+  const auto conffiles = "/./etc/a \t\n\n  \n//etc/b c\n/etc/hard\n/etc/soft\n/etc/gone\nremove-on-upgrade /etc/old \n";
+  layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") +
+                      member("control.tar", TarBuilder()
+                                                .add({.name = "./control", .content = control})
+                                                .add({.name = "./conffiles", .content = conffiles})
+                                                .finish()) +
+                      member("data.tar", etc));
+  EXPECT_EQ(file("dpkg/stanza"),
+            "Package: x\nStatus: install ok unpacked\nVersion: 1\nArchitecture: all\nConffiles:\n"
+            " /etc/a c4ca4238a0b923820dcc509a6f75849b\n"
+            " /etc/b c c4ca4238a0b923820dcc509a6f75849b\n"
+            " /etc/hard c4ca4238a0b923820dcc509a6f75849b\n"
+            " /etc/soft newconffile\n"
+            " /etc/gone newconffile\n"
+            " /etc/old newconffile remove-on-upgrade\n");
+}
+
+TEST_F(Unpacking, HoldsNoConfigurationFileInMemory) {
+  const std::string size = std::to_string(300 << 20);
+  auto data = TarBuilder()
+                  .add_pax({{"GNU.sparse.size", size}, {"GNU.sparse.numblocks", "1"}, {"GNU.sparse.map", size + ",0"}})
+                  .add({.name = "./etc/large"})
+                  .finish();
+  const auto most_memory = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;  // KiB
+  };
+  const auto before = most_memory();
+  layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") +
+                      member("control.tar", TarBuilder()
+                                                .add({.name = "./control", .content = control})
+                                                .add({.name = "./conffiles", .content = "/etc/large\n"})
+                                                .finish()) +
+                      member("data.tar", data));
+  EXPECT_EQ(listing().find("data/etc/large")->size, std::uint64_t{300} << 20);
+  EXPECT_NE(file("dpkg/stanza").find(" /etc/large 0d97a9cd8bbd7ce75a2a76bb06258915\n"), std::string::npos);
+  EXPECT_LT(most_memory() - before, 64 << 10);
 }
 
 TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
@@ -149,7 +182,7 @@ TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
 /// A change of what is made of the same bytes is a change of rules: raise rules(StepKind::unpack) (store/step.cpp), say
 /// it in docs/hash-contract.md, and put number and digest here.
 TEST_F(Unpacking, MakesWhatTheNumberOfItsRulesStandsFor) {
-  EXPECT_EQ(rules(StepKind::unpack), "1");
+  EXPECT_EQ(rules(StepKind::unpack), "2");
   EXPECT_EQ(layer_of("tar", TarBuilder()
                                 .add({.name = "./", .type = '5', .mode = 0755})
                                 .add({.name = "./usr/", .type = '5', .mode = 02755, .uid = 5, .gid = 6})

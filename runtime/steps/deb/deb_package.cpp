@@ -26,6 +26,10 @@ std::string DebPackage::control(std::string_view file) const {
   return has_control(file) ? read_below(tree, "control/" + std::string(file)) : std::string();
 }
 
+std::string DebPackage::owner_names() const {
+  return listing.find("dpkg/owners") ? read_below(tree, "dpkg/owners") : std::string();
+}
+
 DebPackage load_package(const store::Store& store, const StepKey& key) {
   auto record = store.input_record(key);
   if (record.step.kind != StepKind::unpack || record.step.parameter("format") != "deb") {

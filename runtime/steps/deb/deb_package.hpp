@@ -27,6 +27,8 @@ struct DebPackage {
   bool has_control(std::string_view file) const { return listing.find("control/" + std::string(file)) != nullptr; }
   /// The control file's text, "" when there is none.
   std::string control(std::string_view file) const;
+  /// The owners of its files by name (owner_names.hpp), "" when all are root's.
+  std::string owner_names() const;
 };
 
 /// Loads the package that the `unpack` step `key` made. StepError when it is not one.

@@ -58,8 +58,13 @@ karapace::deb::Stanza with_new_conffiles(karapace::deb::Stanza stanza) {
   std::string marked;
   std::string conffiles(stanza.value("Conffiles"));
   for (auto line : lines(conffiles)) {
-    auto parts = words(line);
-    if (parts.size() == 2) marked.append("\n ").append(parts[0]).append(" newconffile");
+    // The path may have blanks, what stands after it has none but before a flag.
+    if (!line.ends_with(" remove-on-upgrade")) {
+      line = line.substr(0, line.rfind(' '));
+      marked.append("\n").append(line).append(" newconffile");
+      continue;
+    }
+    marked.append("\n").append(line);
   }
   if (!marked.empty()) stanza.set("Conffiles", std::move(marked));
   return stanza;
@@ -83,13 +88,64 @@ bool ships_below(const std::vector<const DebPackage*>& packages, std::string_vie
   return false;
 }
 
+/// What a file of an unpacked package is called in the database after the package's name and a dot; "" when it is not
+/// there. dpkg leaves a "list" among the control files out, too.
+std::string_view info_file(std::string_view path) {
+  constexpr std::string_view control = "control/";
+  if (path == "dpkg/list" || path == "dpkg/md5sums") return path.substr(std::string_view("dpkg/").size());
+  const bool is_kept = path.starts_with(control) && path != "control/control" && path != "control/list";
+  return is_kept ? path.substr(control.size()) : std::string_view();
+}
+
+// Control files may be hard links of each other: preinst and postinst that are one program.
+void add_info_files(trees::Composition& tree, const DebPackage& package) {
+  std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
+  for (const auto& entry : package.listing.entries())
+    if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree.new_group());
+  for (const auto& entry : package.listing.entries()) {
+    const auto name = info_file(entry.path);
+    if (name.empty()) continue;
+    const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
+    trees::Node node;
+    node.entry = *package.listing.find(first);
+    node.entry.path = admin_path(fmt::format("info/{}.{}", package.info_name(), name));
+    if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
+    node.source = package.tree / entry.path;
+    tree.put(std::move(node));
+  }
+}
+
 }  // namespace
 
+bool is_read_by_dpkg(std::string_view path) noexcept {
+  return path.starts_with(admin) || path.starts_with("etc/dpkg/");
+}
+
 DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
-  status_ = lower.read(admin_path("status")).value_or("");
+  require_no_pipes();
+  status_ = read("status");
   stanzas_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
   read_diversions();
   read_overrides();
+}
+
+// dpkg opens every file of its database, and waits for what nobody will ever write.
+void DpkgDatabase::require_no_pipes() const {
+  lower_.for_each([](const store::Entry& entry, const std::filesystem::path&) {
+    if (entry.type != store::EntryType::fifo || !is_read_by_dpkg(entry.path)) return;
+    throw StepError(
+        fmt::format("install: \"/{}\" of the base is a FIFO, for which dpkg would wait for ever", entry.path));
+  });
+}
+
+// What is a link was nothing to us and something to dpkg, which follows it.
+std::string DpkgDatabase::read(std::string_view name) const {
+  const auto path = admin_path(name);
+  const auto* entry = lower_.find(path);
+  if (!entry) return {};
+  auto text = lower_.read(path);
+  if (!text) throw StepError(fmt::format("install: \"/{}\" of the base is no regular file: make it one", path));
+  return std::move(*text);
 }
 
 const karapace::deb::Stanza* DpkgDatabase::known(std::string_view name) const {
@@ -111,7 +167,7 @@ const karapace::deb::Stanza* DpkgDatabase::installed(std::string_view name) cons
 
 // Three lines each: what, where to, who.
 void DpkgDatabase::read_diversions() {
-  auto text = lower_.read(admin_path("diversions")).value_or("");
+  auto text = read("diversions");
   auto all = lines(text);
   for (std::size_t i = 0; i + 2 < all.size(); i += 3) {
     diversions_[std::string(all[i])] = {std::string(all[i + 1]), std::string(all[i + 2])};
@@ -119,7 +175,7 @@ void DpkgDatabase::read_diversions() {
 }
 
 void DpkgDatabase::read_overrides() {
-  auto text = lower_.read(admin_path("statoverride")).value_or("");
+  auto text = read("statoverride");
   for (auto line : lines(text)) {
     auto parts = words(line);
     if (parts.size() == 4) overrides_.emplace(parts[3]);
@@ -129,7 +185,7 @@ void DpkgDatabase::read_overrides() {
 std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees::Composition& tree) const {
   std::vector<std::string> result;
   for (const auto& stanza : stanzas_) {
-    auto list = lower_.read(admin_path("info/" + info_name(stanza) + ".list")).value_or("");
+    auto list = read("info/" + info_name(stanza) + ".list");
     for (auto line : lines(list)) {
       // Packages may still list /bin/x for what stands in /usr/bin.
       if (!line.ends_with(path.substr(path.rfind('/') + 1))) continue;
@@ -147,7 +203,7 @@ void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, st
   if (!stanza) return;
   auto list_path = admin_path("info/" + info_name(*stanza) + ".list");
   const auto* changed = tree.find(list_path);
-  auto list = changed ? changed->content : lower_.read(list_path).value_or("");
+  auto list = changed ? changed->content : read("info/" + info_name(*stanza) + ".list");
   std::string kept;
   for (auto line : lines(list)) {
     if (tree.resolve_parents(line) != path) kept.append(line).append("\n");
@@ -158,19 +214,7 @@ void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, st
 void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                          std::int64_t mtime) const {
   if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
-  for (const auto* package : unpacked) {
-    for (const auto& entry : package->listing.entries()) {
-      bool control = entry.path.starts_with("control/") && entry.path != "control/control";
-      if (!control && entry.path != "dpkg/list") continue;
-      if (entry.type != store::EntryType::regular) continue;
-      auto file = control ? entry.path.substr(std::string_view("control/").size()) : "list";
-      trees::Node node;
-      node.entry = entry;
-      node.entry.path = admin_path("info/" + package->info_name() + "." + file);
-      node.source = package->tree / entry.path;
-      tree.put(std::move(node));
-    }
-  }
+  for (const auto* package : unpacked) add_info_files(tree, *package);
   write_status(tree, unpacked, conffiles, mtime);
   write_triggers(tree, unpacked, mtime);
 }
@@ -190,7 +234,7 @@ void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<cons
 // triggers/Unincorp what was activated and is not yet noted in the status: "TRIGGER -".
 void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
                                   std::int64_t mtime) const {
-  std::string file = lower_.read(admin_path("triggers/File")).value_or("");
+  std::string file = read("triggers/File");
   std::set<std::string> activated;
   for (auto line : lines(file)) {
     auto parts = words(line);
@@ -205,7 +249,7 @@ void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<co
         continue;
       }
       auto [place, is_new] = named.try_emplace(interest.trigger);
-      if (is_new) place->second = lower_.read(admin_path("triggers/" + interest.trigger)).value_or("");
+      if (is_new) place->second = read("triggers/" + interest.trigger);
       place->second += interest.package + "\n";
     }
   }

@@ -50,10 +50,14 @@ class PathFilters {
   void read(std::string_view configuration);
   std::vector<Filter> filters_;
 };
+/// Whether dpkg reads what stands at this resolved path, its database and configuration: for a FIFO it would wait for
+/// ever.
+bool is_read_by_dpkg(std::string_view path) noexcept;
 
 class DpkgDatabase {
  public:
-  /// Reads the database of the layers below. An empty one when there is none.
+  /// Reads the database of the layers below. An empty one when there is none; StepError when there is a FIFO in
+  /// it, or another thing in place of a file.
   explicit DpkgDatabase(const trees::LayerStack& lower);
 
   /// The stanza of a package that is installed and configured, or null.
@@ -76,6 +80,9 @@ class DpkgDatabase {
              std::int64_t mtime) const;
 
  private:
+  void require_no_pipes() const;
+  /// A file of the database below, "" when there is none; StepError when it is no regular file.
+  std::string read(std::string_view name) const;
   void read_diversions();
   void read_overrides();
   void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/words.hpp"
 #include "deb/version.hpp"
+#include "runtime/steps/deb/conffile_list.hpp"
 #include "store/listing.hpp"
 
 namespace karapace::steps::deb {
@@ -18,9 +19,9 @@ namespace {
 constexpr std::string_view data_prefix = "data/";
 
 std::set<std::string> conffiles_of(const DebPackage& package) {
-  auto text = package.control("conffiles");
   std::set<std::string> paths;
-  for (auto line : lines(text)) paths.emplace(line);
+  for (auto& conffile : parse_conffiles(package.control("conffiles"), "install: " + package.name))
+    if (conffile.kind == Conffile::Kind::shipped) paths.insert(std::move(conffile.path));
   return paths;
 }
 
@@ -82,6 +83,9 @@ void PackageMerge::add_directory(const DebPackage& package, const store::Entry& 
 
 void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
   const auto& path = node.entry.path;
+  if (node.entry.type == store::EntryType::fifo && is_read_by_dpkg(path))
+    throw StepError(fmt::format("install: {} {} has a FIFO \"/{}\", for which dpkg would wait for ever", package.name,
+                                package.version, path));
   const auto* existing = tree_.visible(path);
   if (!existing) return tree_.put(std::move(node));
   bool directory = existing->type == store::EntryType::directory;

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/deb/deb_unpacker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <openssl/md5.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/regular_file.hpp"
+#include "base/words.hpp"
+#include "deb/control_file.hpp"
+#include "runtime/steps/deb/conffile_list.hpp"
+#include "runtime/steps/deb/owner_names.hpp"
+#include "runtime/trees/file_metadata.hpp"
+#include "store/listing.hpp"
+
+namespace karapace::steps::deb {
+
+namespace {
+
+using trees::Compression;
+
+constexpr std::int64_t large_member = std::int64_t{4} << 20;  // compressed; smaller ones rarely have two blocks
+
+/// By the end of a member's name, as dpkg; nothing when dpkg does not know it.
+std::optional<Compression> compression_of(std::string_view extension) {
+  constexpr std::pair<std::string_view, Compression> known[] = {
+      {"", Compression::none},     {".gz", Compression::gzip},   {".xz", Compression::xz},
+      {".zst", Compression::zstd}, {".bz2", Compression::bzip2}, {".lzma", Compression::lzma},
+  };
+  for (const auto& [name, compression] : known)
+    if (name == extension) return compression;
+  return std::nullopt;
+}
+
+/// "2.0\n", deb(5): the first number is the format, the second may grow.
+bool is_format_two(std::string_view text) {
+  unsigned major = 0, minor = 0;
+  const char* end = text.data() + std::min(text.find('\n'), text.size() - 1);
+  const auto first = std::from_chars(text.data(), end, major);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return false;
+  const auto second = std::from_chars(first.ptr + 1, end, minor);
+  return second.ec == std::errc{} && second.ptr == end && *end == '\n' && major == 2;
+}
+
+std::string md5_of(int fd, const std::string& path) {
+  std::array<unsigned char, MD5_DIGEST_LENGTH> digest{};
+  std::vector<char> buffer(64 * 1024);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  // dpkg's database speaks MD5. These functions keep OpenSSL's providers out of this lean program.
+  MD5_CTX context;
+  ::MD5_Init(&context);
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw StoreError(errno_message(fmt::format("cannot read \"{}\"", path), errno));
+    if (count == 0) break;
+    ::MD5_Update(&context, buffer.data(), static_cast<std::size_t>(count));
+  }
+  ::MD5_Final(digest.data(), &context);
+#pragma GCC diagnostic pop
+  std::string hex;
+  for (unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+/// Files of dpkg's database are called by name and architecture: neither may lead elsewhere (deb-control(5)).
+bool is_word(std::string_view text, std::string_view also) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const auto fits = [&](char c) { return is_letter(c) || also.find(c) != std::string_view::npos; };
+  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), fits);
+}
+
+bool is_file(const store::Entry* entry) {
+  return entry && (entry->type == store::EntryType::regular || entry->type == store::EntryType::hardlink);
+}
+
+/// One .deb on its way into a layer.
+class DebUnpacker {
+ public:
+  DebUnpacker(trees::TreeWriter& writer, int tree, const std::string& label)
+      : writer_(writer), tree_(tree), label_(label) {}
+
+  // As dpkg-deb: what stands after the data does not matter.
+  void read(trees::ByteSource source) {
+    trees::ArchiveReader outer(trees::ArchiveFormat::deb, std::move(source), label_);
+    require_format(outer);
+    extract_member(outer, "control");
+    extract_member(outer, "data");
+  }
+
+  void write_database_files(const PackageIdentity& locked) {
+    auto stanza = karapace::deb::Stanza::parse_package(control_text("control"), label_ + ": control");
+    require_identity(stanza, locked);
+    stanza.set("Status", "install ok unpacked");
+    std::string text = stanza.text() + conffiles_field();
+    writer_.add_directory("dpkg", 0755, mtime_);
+    writer_.add_file("dpkg/list", list_, mtime_);
+    if (!writer_.find("control/md5sums")) writer_.add_file("dpkg/md5sums", md5sums(), mtime_);
+    if (auto owners = owners_.text(); !owners.empty()) writer_.add_file("dpkg/owners", owners, mtime_);
+    writer_.add_file("dpkg/stanza", text, mtime_);
+  }
+
+ private:
+  void require_identity(const karapace::deb::Stanza& stanza, const PackageIdentity& locked) const {
+    const PackageIdentity found{std::string(stanza.value("Package")), std::string(stanza.value("Version")),
+                                std::string(stanza.value("Architecture"))};
+    if (found.name.empty() || found.version.empty() || found.architecture.empty())
+      throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
+    if (!is_word(found.name, "+-._") || !is_word(found.architecture, "-"))
+      throw StepError(
+          fmt::format("{}: refused: it calls itself {}, which is no name of a package", label_, found.text()));
+    if (found == locked) return;
+    throw StepError(fmt::format(
+        "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
+        "its package do not agree; tell who keeps it, or lock another version",
+        label_, locked.text(), found.text()));
+  }
+
+  void require_format(trees::ArchiveReader& outer) {
+    archive_entry* header = outer.next();
+    if (!header || std::string_view(archive_entry_pathname(header)) != "debian-binary")
+      throw StepError(fmt::format("{}: not a Debian package: its first member is not debian-binary", label_));
+    std::array<char, 64> text{};
+    const auto count = outer.read(text);
+    if (count == 0 || !is_format_two({text.data(), count}))
+      throw StepError(fmt::format("{}: not a Debian package of format 2", label_));
+  }
+
+  /// The next member, which must be this one; those that begin with "_" are for programs that know them.
+  void extract_member(trees::ArchiveReader& outer, std::string_view prefix) {
+    const auto wanted = fmt::format("{}.tar", prefix);
+    for (;;) {
+      archive_entry* header = outer.next();
+      if (!header) throw StepError(fmt::format("{}: not a Debian package: it has no {}", label_, wanted));
+      const std::string name = archive_entry_pathname(header);
+      if (name.starts_with('_')) continue;
+      if (!name.starts_with(wanted))
+        throw StepError(fmt::format("{}: not a Debian package: \"{}\" stands where {} must stand", label_,
+                                    escaped_utf8(name), wanted));
+      mtime_ = trees::nearest_time(archive_entry_mtime(header));
+      return extract(outer, prefix, compression(name, wanted), archive_entry_size(header));
+    }
+  }
+
+  Compression compression(std::string_view name, std::string_view wanted) const {
+    const auto found = compression_of(name.substr(wanted.size()));
+    const bool old = found == Compression::bzip2 || found == Compression::lzma;
+    if (found && !(old && wanted == "control.tar")) return *found;
+    throw StepError(
+        fmt::format("{}: refused: dpkg does not know how \"{}\" is compressed", label_, escaped_utf8(name)));
+  }
+
+  void extract(trees::ArchiveReader& outer, std::string_view prefix, Compression compression, std::int64_t size) {
+    auto label = fmt::format("{}: {}.tar", label_, prefix);
+    trees::ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
+    std::optional<trees::XzReader> xz;
+    if (compression == Compression::xz && size >= large_member) {
+      xz.emplace(std::move(bytes), label);
+      bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
+      compression = Compression::none;
+    }
+    trees::ArchiveReader inner(trees::ArchiveFormat::tar, std::move(bytes), label, compression);
+    writer_.add_directory(std::string(prefix), 0755, mtime_);
+    writer_.extract(inner, prefix, [&](const store::Entry& entry, const trees::OwnersByName& names) {
+      require_one_line(label, entry.path);
+      if (prefix != "data") return;
+      remember_in_list(entry.path);
+      owners_.add_user(names.user, entry.uid);
+      owners_.add_group(names.group, entry.gid);
+    });
+    if (prefix == "control") require_control_files();
+  }
+
+  static void require_one_line(const std::string& label, std::string_view path) {
+    if (path.find('\n') == std::string_view::npos) return;
+    throw StepError(fmt::format("{}: refused: the path \"{}\" has a newline, and dpkg's lists have a path a line",
+                                label, escaped_utf8(path.substr(0, 80))));
+  }
+
+  // As dpkg writes info/NAME.list: the root first as "/.", every path in the archive's order.
+  void remember_in_list(std::string_view path) {
+    path.remove_prefix(std::string_view("data").size());
+    list_.append(path.empty() ? std::string_view("/.") : path).append("\n");
+  }
+
+  /// dpkg refuses directories among them, would wait for a FIFO, and would read what a link leads to, of the host.
+  void require_control_files() const {
+    for (const auto& entry : writer_.entries()) {
+      if (!entry.path.starts_with("control/") || is_file(&entry)) continue;
+      throw StepError(
+          fmt::format("{}: refused: \"{}\" is not a regular file", label_, escaped_utf8(entry.path.substr(0, 80))));
+    }
+  }
+
+  Fd open_file(const std::string& path) const {
+    auto file = open_regular(tree_, path, Links::refused);
+    if (!file) throw StoreError(fmt::format("{}: \"{}\" is gone", label_, path));
+    return std::move(*file);
+  }
+
+  std::string control_text(const std::string& name) const {
+    auto path = "control/" + name;
+    if (!writer_.find(path)) return {};
+    auto file = open_file(path);
+    return read_all(file.get(), path, std::size_t{16} << 20);
+  }
+
+  std::string md5_of_data(std::string_view absolute_path) const {
+    auto path = "data" + std::string(absolute_path);
+    return md5_of(open_file(path).get(), path);
+  }
+
+  std::string md5sums() const {
+    std::string text;
+    for (auto path : lines(list_)) {
+      if (!is_file(writer_.find("data" + std::string(path)))) continue;
+      text.append(md5_of_data(path)).append("  ").append(path.substr(1)).append("\n");
+    }
+    return text;
+  }
+
+  std::string conffiles_field() const {
+    std::string field;
+    for (const auto& conffile : parse_conffiles(control_text("conffiles"), label_))
+      field.append(" ").append(conffile.path).append(" ").append(conffile_state(conffile)).append("\n");
+    return field.empty() ? field : "Conffiles:\n" + field;
+  }
+
+  /// What stands after its path in the status: a digest, or dpkg's words for none.
+  std::string conffile_state(const Conffile& conffile) const {
+    const auto* entry = writer_.find("data" + conffile.path);
+    const bool gone = conffile.kind == Conffile::Kind::remove_on_upgrade;
+    if (gone && entry)
+      throw StepError(fmt::format("{}: refused: conffiles: \"{}\" is to be removed on upgrade, and is in the package",
+                                  label_, conffile.path));
+    if (gone) return "newconffile remove-on-upgrade";
+    if (!entry || entry->type == store::EntryType::symlink) return "newconffile";
+    if (is_file(entry)) return md5_of_data(conffile.path);
+    throw StepError(fmt::format("{}: refused: conffiles: \"{}\" is neither a file nor a link, and dpkg would not end",
+                                label_, conffile.path));
+  }
+
+  trees::TreeWriter& writer_;
+  int tree_;
+  const std::string& label_;
+  std::int64_t mtime_ = 0;
+  std::string list_;
+  OwnerNames owners_;
+};
+
+}  // namespace
+
+std::string PackageIdentity::text() const { return fmt::format("{} {} ({})", name, version, architecture); }
+
+void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const PackageIdentity& locked,
+                const std::string& label) {
+  DebUnpacker unpacker(writer, tree, label);
+  unpacker.read(std::move(source));
+  unpacker.write_database_files(locked);
+}
+
+}  // namespace karapace::steps::deb

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/deb/package_merge.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.hpp"
+#include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/deb/owner_names.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/scan.hpp"
+#include "tests/steps/tar_builder.hpp"
+#include "tests/steps/unpack_fixture.hpp"
+
+namespace karapace::steps {
+namespace {
+
+class Merging : public Unpacking {
+ protected:
+  void SetUp() override {
+    Unpacking::SetUp();
+    std::filesystem::create_directory(tree());
+  }
+  std::filesystem::path tree() const { return directory() / "merged"; }
+
+  /// Makes the package "x" of these members, and the tree in which it is unpacked above nothing.
+  store::Listing merged(const TarBuilder& control_files, const TarBuilder& data) {
+    layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", control_files.finish()) +
+                        member("data.tar", data.finish()));
+    const auto package = loaded();
+    const trees::LayerStack nothing(store(), {});
+    const deb::DpkgDatabase database(nothing);
+    trees::Composition composition(nothing);
+    const deb::PathFilters filters(nothing);
+    deb::PackageMerge merge(composition, database, filters, deb::Conffiles::as_unpacked, 5);
+    merge.add(package);
+    merge.finish();
+    composition.write(tree());
+    composition.write_directory_times(tree());
+    return composition.listing();
+  }
+  std::string merged_file(const std::string& path) const { return read_file(tree() / path); }
+
+  enum class Odd { fifo, link };
+  /// What an installation says of a base with this in place of a file.
+  std::string refusal_of_base(const std::string& path, Odd kind = Odd::fifo) {
+    auto staging = store().stage();
+    const auto tree = staging.path() / "tree";
+    std::filesystem::create_directories((tree / path).parent_path());
+    if (kind == Odd::link) std::filesystem::create_symlink("/etc/other", tree / path);
+    const int made = kind == Odd::fifo ? ::mkfifo((tree / path).c_str(), 0600) : 0;
+    EXPECT_EQ(made, 0);
+    const auto fd = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
+    const auto layer = store().add_layer(tree, store::scan(fd.get(), {}), staging);
+    const trees::LayerStack base(store(), {layer});
+    try {
+      deb::DpkgDatabase database(base);
+    } catch (const StepError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+};
+
+const TarEntry control_file{.name = "./control", .content = control};
+
+/// dpkg 1.21 writes the same status for this package.
+TEST_F(Merging, WritesTheStateOfConffilesAsDpkgDoes) {
+  const auto listing = merged(TarBuilder()
+                                  .add(control_file)
+                                  .add({.name = "./conffiles",
+                                        .content = "/etc/a \t\n/etc/b c\n/etc/hard\n/etc/soft\n/etc/gone\n"
+                                                   "remove-on-upgrade /etc/old\n"}),
+                              TarBuilder()
+                                  .add({.name = "./etc/a", .content = "1"})
+                                  .add({.name = "./etc/b c", .content = "1"})
+                                  .add({.name = "./etc/hard", .type = '1', .link = "./etc/a"})
+                                  .add({.name = "./etc/soft", .type = '2', .link = "a"}));
+  EXPECT_EQ(merged_file("var/lib/dpkg/status"),
+            "Package: x\nStatus: install ok unpacked\nVersion: 1\nArchitecture: all\nConffiles:\n"
+            " /etc/a newconffile\n /etc/b c newconffile\n /etc/hard newconffile\n /etc/soft newconffile\n"
+            " /etc/gone newconffile\n /etc/old newconffile remove-on-upgrade\n\n");
+  for (const char* name : {"a", "b c", "hard", "soft"}) {
+    EXPECT_NE(listing.find(std::string("etc/") + name + ".dpkg-new"), nullptr) << name;
+    EXPECT_EQ(listing.find(std::string("etc/") + name), nullptr) << name;
+  }
+}
+
+TEST_F(Merging, KnowsWhichOwnersABaseHasUnderTheirNumbers) {
+  const trees::LayerStack nothing(store(), {});
+  trees::Composition base(nothing);
+  base.put_file("etc/passwd", "root:x:0:0::/:/bin/sh\ngames:x:5:60::/:/bin/sh\ngames:x:6:6::/:/bin/sh\nbroken\n", 5);
+  base.put_file("etc/group", "root:x:0:\nstaff:x:50:\nbob:x:1000:alice\n", 5);
+  base.write(tree());
+  base.write_directory_times(tree());
+  auto staging = store().stage();
+  std::filesystem::rename(tree(), staging.path() / "tree");
+  const trees::LayerStack lower(store(), {store().add_layer(staging.path() / "tree", base.listing(), staging)});
+  const deb::KnownOwners owners(lower);
+  EXPECT_TRUE(owners.agree(""));
+  EXPECT_TRUE(owners.agree("group staff 50\nuser games 5\n"));
+  EXPECT_FALSE(owners.agree("group staff 50\nuser games 6\n")) << "the first counts";
+  EXPECT_FALSE(owners.agree("user bob 1000\n")) << "a group is no user";
+  EXPECT_FALSE(owners.agree("user nobody-here 77\n")) << "its preinst may make it";
+  EXPECT_FALSE(owners.agree("user root 1000\n"));
+  EXPECT_FALSE(deb::KnownOwners(nothing).agree("group staff 50\n"));
+}
+
+TEST_F(Merging, InstallsControlFilesThatAreHardLinks) {
+  const auto listing = merged(TarBuilder()
+                                  .add(control_file)
+                                  .add({.name = "./prerm", .mode = 0755, .content = "#!/bin/sh\n"})
+                                  .add({.name = "./postinst", .type = '1', .link = "./prerm"})
+                                  .add({.name = "./list", .content = "/evil\n"}),
+                              TarBuilder().add({.name = "./", .type = '5', .mode = 0755}));
+  EXPECT_EQ(merged_file("var/lib/dpkg/info/x.prerm"), "#!/bin/sh\n");
+  EXPECT_EQ(merged_file("var/lib/dpkg/info/x.postinst"), "#!/bin/sh\n");
+  EXPECT_EQ(merged_file("var/lib/dpkg/info/x.list"), "/.\n");
+  EXPECT_EQ(merged_file("var/lib/dpkg/info/x.md5sums"), "");
+  const auto disk = open_at(AT_FDCWD, tree(), O_RDONLY | O_DIRECTORY);
+  store::ScanOptions options;
+  if (::geteuid() != 0) options.owners = store::Owners::ignore;
+  EXPECT_EQ(store::scan(disk.get(), options).text(), listing.text());
+}
+
+TEST_F(Merging, RefusesWhatIsNoFileWhereDpkgReadsOne) {
+  EXPECT_EQ(refusal_of_base("var/lib/dpkg/status"),
+            "install: \"/var/lib/dpkg/status\" of the base is a FIFO, for which dpkg would wait for ever");
+  EXPECT_EQ(refusal_of_base("var/lib/dpkg/info/a.list"),
+            "install: \"/var/lib/dpkg/info/a.list\" of the base is a FIFO, for which dpkg would wait for ever");
+  EXPECT_EQ(refusal_of_base("etc/dpkg/dpkg.cfg.d/x"),
+            "install: \"/etc/dpkg/dpkg.cfg.d/x\" of the base is a FIFO, for which dpkg would wait for ever");
+  EXPECT_EQ(refusal_of_base("var/lib/other"), "accepted");
+  EXPECT_THROW(
+      merged(TarBuilder().add(control_file), TarBuilder().add({.name = "./var/lib/dpkg/info/y.list", .type = '6'})),
+      StepError);
+}
+
+}  // namespace
+}  // namespace karapace::steps
