@@ -26,10 +26,11 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/ssl/certs/*", drop, "would lead nowhere; make-ssl-cert makes it with its certificate",
      "ssl-cert-snakeoil.pem"},
     {"etc/aliases.db", remade, "newaliases"},
-    {"etc/bind/rndc.key", remade, "rndc-confgen -a"},
+    {"etc/bind/rndc.key", remade, "dpkg-reconfigure bind9"},
     {"etc/dropbear/dropbear_*_host_key", remade, "dpkg-reconfigure dropbear"},
     {"etc/ejabberd/ejabberd.pem", remade,
      "openssl req -new -x509 -nodes -subj /CN=ejabberd -out /etc/ejabberd/ejabberd.pem -keyout "
+     "/etc/ejabberd/ejabberd.pem && chown root:ejabberd /etc/ejabberd/ejabberd.pem && chmod 640 "
      "/etc/ejabberd/ejabberd.pem"},
     {"etc/iscsi/initiatorname.iscsi", remade, "echo InitiatorName=$(iscsi-iname) > /etc/iscsi/initiatorname.iscsi"},
     {"etc/ldap/slapd.d/**", remade, "dpkg-reconfigure slapd"},
@@ -39,7 +40,7 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/nvme/hostnqn", remade, "dpkg-reconfigure nvme-cli"},
     {"etc/popularity-contest.conf", remade, "dpkg-reconfigure popularity-contest"},
     {"etc/cron.d/popularity-contest", remade, "dpkg-reconfigure popularity-contest"},
-    {"etc/xrdp/rsakeys.ini", remade, "xrdp-keygen xrdp auto"},
+    {"etc/xrdp/rsakeys.ini", remade, "xrdp-keygen xrdp auto && chown xrdp: /etc/xrdp/rsakeys.ini"},
     {"var/lib/rabbitmq/.erlang.cookie", remade, "dpkg-reconfigure rabbitmq-server"},
     {"var/cache/debconf/passwords.dat", known, "answers, which debconf empties when they were used"},
     {"var/lib/ucf/cache/*", known, "copies of configuration files"},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -30,13 +31,16 @@ constexpr std::uint64_t largest_key = 64 << 10;
 class Capture {
  public:
   Capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-          const trees::LayerStack& lower, CaptureTimes times)
+          const trees::LayerStack& lower, const CaptureOptions& options)
       : tree_path_(tree_path),
         upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
         disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
         tree_(tree),
         lower_(lower),
-        times_(times) {}
+        options_(options) {
+    for (const auto& [place, node] : tree.nodes())
+      if (node.entry.type == store::EntryType::regular) shipped_contents_.insert(node.entry.content);
+  }
 
   Captured run() {
     store::ScanOptions options;
@@ -69,7 +73,7 @@ class Capture {
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
-    if (node.entry.mtime >= times_.started || node.entry.mtime > times_.epoch) node.entry.mtime = times_.epoch;
+    if (node.entry.mtime >= options_.started || node.entry.mtime > options_.epoch) node.entry.mtime = options_.epoch;
     node.entry.mtime = trees::nearest_time(node.entry.mtime);
     if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
     merge_file(std::move(node), rule);
@@ -96,6 +100,7 @@ class Capture {
   /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
   const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
     const auto* rule = rule_for(entry.path, entry.target);
+    if (rule && rule->action == CanonicalAction::remade && options_.secrets == Secrets::kept) return nullptr;
     const auto* before = rule ? shipped(entry.path) : nullptr;
     if (!before || !is_of_one_type(*before, entry)) return rule;
     if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
@@ -103,12 +108,14 @@ class Capture {
     return is_same ? nullptr : rule;
   }
 
-  /// A change of what is shipped is left out, and so that stays as it was; only its removal counts.
+  /// A change of what is shipped is left out, and so that stays as it was; only its removal counts. A secret that was
+  /// made anew is not the one of before, which is gone.
   void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
     const bool is_remade = rule.action == CanonicalAction::remade;
     if (is_remade && entry.type == store::EntryType::regular) captured_.left_out.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);
-    if (before && (entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
+    const bool is_replaced = is_remade && entry.type == store::EntryType::regular;
+    if (before && (is_replaced || entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
     if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);
   }
 
@@ -170,17 +177,26 @@ class Capture {
     if (rule && node.entry.type == store::EntryType::regular && rule->action != CanonicalAction::known)
       rewrite(node, rule->action);
     if (!rule && is_new && is_confined(node.entry)) captured_.confined.push_back(path);
+    if (node.entry.type == store::EntryType::symlink) own_by_root(node.entry);
     trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
   }
 
-  /// Nobody but its owner reads it, or it holds a private key in PEM (RFC 7468).
+  /// Not everybody reads it and it is no copy of what a package ships, or it holds a private key in PEM (RFC 7468).
   bool is_confined(const store::Entry& entry) const {
     if (entry.type != store::EntryType::regular || entry.size == 0) return false;
-    if ((entry.mode & 077) == 0) return true;
+    if ((entry.mode & 07) == 0) return !shipped_contents_.contains(entry.content);
     if (entry.size > largest_key) return false;
     auto file = open_regular(disk_.get(), entry.path, Links::refused);
     return file && read_all(file->get(), entry.path).find("PRIVATE KEY-----") != std::string::npos;
+  }
+
+  /// With a single id nothing can say who owns a link, so nothing does in any mode: layers must not differ by it.
+  void own_by_root(store::Entry& entry) const {
+    if (entry.uid == 0 && entry.gid == 0) return;
+    if (::fchownat(disk_.get(), entry.path.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW) != 0)
+      fail("change the owner of", entry.path);
+    entry.uid = entry.gid = 0;
   }
 
   void rewrite(trees::Node& node, CanonicalAction action) {
@@ -191,8 +207,8 @@ class Capture {
       if (!file) fail("read", entry.path);
       content = read_all(file->get(), entry.path);
     }
-    if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, times_.epoch);
-    if (action == CanonicalAction::key_store) content = with_epoch_dates(content, times_.epoch);
+    if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, options_.epoch);
+    if (action == CanonicalAction::key_store) content = with_epoch_dates(content, options_.epoch);
     // As a file of its own: other names of the old one keep what it holds.
     if (::unlinkat(disk_.get(), entry.path.c_str(), 0) != 0) fail("replace", entry.path);
     auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
@@ -212,17 +228,18 @@ class Capture {
   Fd disk_;
   trees::Composition& tree_;
   const trees::LayerStack& lower_;
-  CaptureTimes times_;
+  const CaptureOptions& options_;
   std::unordered_map<std::string, std::uint64_t> groups_;
   std::unordered_set<std::string> left_out_;  // directories
+  std::set<Digest> shipped_contents_;         // by packages of this step
   Captured captured_;
 };
 
 }  // namespace
 
 Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-                 const trees::LayerStack& lower, CaptureTimes times) {
-  return Capture(upper, tree, tree_path, lower, times).run();
+                 const trees::LayerStack& lower, const CaptureOptions& options) {
+  return Capture(upper, tree, tree_path, lower, options).run();
 }
 
 }  // namespace karapace::steps

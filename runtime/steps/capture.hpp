@@ -13,9 +13,16 @@
 
 namespace karapace::steps {
 
-struct CaptureTimes {
+/// What becomes of the secrets that the commands made, by the rules.
+enum class Secrets {
+  left_out,  // a package made them for a machine that there will never be
+  kept,      // somebody wanted them; they are told of
+};
+
+struct CaptureOptions {
   std::int64_t started = 0;  // when the commands began, seconds of the real clock
   std::int64_t epoch = 0;    // what later times become
+  Secrets secrets = Secrets::left_out;
 };
 
 /// What whoever builds should know of: a layer is shared, also with others.
@@ -25,12 +32,12 @@ struct Captured {
     std::string_view maker;
   };
   std::vector<LeftOut> left_out;      // secrets and random names, by a rule
-  std::vector<std::string> confined;  // new files that only their owner can read, and private keys: kept
+  std::vector<std::string> confined;  // kept: new files that not everybody can read, and private keys
 };
 
 /// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk
 /// and composition agree, but for the directories' times (Composition::write_directory_times).
 Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-                 const trees::LayerStack& lower, CaptureTimes times);
+                 const trees::LayerStack& lower, const CaptureOptions& options);
 
 }  // namespace karapace::steps

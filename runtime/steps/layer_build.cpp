@@ -39,6 +39,7 @@ namespace {
 
 constexpr std::size_t shown_lines = 30;
 constexpr std::size_t shown_bytes = 500;  // of each
+constexpr std::size_t most_told = 20;
 constexpr const char* host_name = "karapace";
 
 /// The beginning of a line that is too long to be read; no character is cut in two.
@@ -149,11 +150,13 @@ void tell(const StepContext& context, const Captured& captured) {
     context.note(fmt::format(
         "what is secret or random does not belong in a layer that many share; make it where it is needed:{}",
         fmt::join(shown, "")));
-  if (!captured.confined.empty())
-    context.note(
-        fmt::format("only their owners can read these files, but whoever gets the environment gets them, "
-                    "too: {}",
-                    shown_list(captured.confined)));
+  if (captured.confined.empty()) return;
+  std::vector<std::string> confined;
+  for (const auto& path : captured.confined) confined.push_back("/" + printable_word(path));
+  const auto more = confined.size() > most_told ? confined.size() - most_told : 0;
+  confined.resize(confined.size() - more);
+  context.note(fmt::format("these files are not for everybody, but whoever gets the environment gets them, too: {}{}",
+                           fmt::join(confined, ", "), more == 0 ? "" : fmt::format(" and {} more", more)));
 }
 
 void put_scaffold(Scaffold& scaffold, const LayerBuildPlan& plan) {
@@ -171,7 +174,8 @@ void run_commands(const StepContext& context, trees::Composition& tree, const tr
   auto started = std::time(nullptr);
   auto result = sandbox::run(sandbox);
   if (result.status != 0) fail_command(context, sandbox, result, log_path);
-  tell(context, capture(staging / "upper", tree, staging / "tree", lower, {.started = started, .epoch = plan.epoch}));
+  tell(context, capture(staging / "upper", tree, staging / "tree", lower,
+                        {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
+#include "runtime/steps/capture.hpp"
 #include "runtime/steps/scaffold.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
@@ -25,6 +26,7 @@ struct LayerBuildPlan {
   std::vector<sandbox::Bind> binds;
   std::vector<ScaffoldFile> scaffold;  // beside the names of hosts, which every build has
   std::int64_t epoch = 0;              // SOURCE_DATE_EPOCH, seconds
+  Secrets secrets = Secrets::left_out;
 };
 
 /// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds.

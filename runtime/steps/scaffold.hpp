@@ -31,13 +31,18 @@ class Scaffold {
   /// Left alone where something stands already, or where its directory is missing.
   void put(const ScaffoldFile& file);
   /// The names of hosts that every build has, with no network either: /etc/hostname, and lines in /etc/hosts that give
-  /// `host` a full name, after those that a layer below has there (hosts(5), hostname(5)).
+  /// `host` a full name, after those that a layer below has there (hosts(5), hostname(5)). A link is covered.
   void put_host_names(std::string_view host);
   /// Takes off what still is as it was put, from the tree as data and as written to `tree_path`.
   void take_off(const std::filesystem::path& tree_path);
 
  private:
-  void put_text(const std::string& path, const std::string& text, std::uint32_t mode);
+  struct Access {
+    std::uint32_t mode = 0644;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+  };
+  void put_text(const std::string& path, const std::string& text, const Access& access);
   trees::Composition& tree_;
   const trees::LayerStack& lower_;
   std::int64_t epoch_;

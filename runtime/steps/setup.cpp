@@ -66,6 +66,7 @@ StepOutput setup(const StepContext& context) {
     throw StepError("setup step: its files and its inputs do not fit each other");
   }
   LayerBuildPlan plan;
+  plan.secrets = Secrets::kept;  // the manifest's commands make them on purpose
   trees::LayerStack lower(context.store, layers);
   plan.epoch = lower.newest_time();
   trees::Composition tree(lower);

@@ -34,7 +34,7 @@ for mode in $modes; do
   chown "$(user_of "$mode")" "$work/$mode"
   cd "$work/$mode"
   for name in good bad; do project "$mode" "$name" hello; done
-  setup good '"date -d @$SOURCE_DATE_EPOCH > /etc/stamp", "hostname --fqdn > /etc/host", "id -u > /etc/user"'
+  setup good '"date -d @$SOURCE_DATE_EPOCH > /etc/stamp", "hostname --fqdn > /etc/host", "id -u > /etc/user", "ln -s user /etc/link && chown -h www-data:www-data /etc/link"'
   setup bad '"date > /etc/stamp; head -c8 /dev/urandom > /etc/random", "echo same > /etc/same"'
   warm "$mode" "$PWD/store"
   build "$mode" good

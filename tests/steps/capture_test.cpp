@@ -78,7 +78,7 @@ class Capturing : public ::testing::Test {
     trees::Composition tree(lower);
     for (const auto& [path, content] : composed) tree.put_file(path, content, 5);
     tree.write(path_ / "tree");
-    told_ = capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch});
+    told_ = capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch, .secrets = secrets_});
     tree.write_directory_times(path_ / "tree");
     const auto listing = tree.listing();
     if (::geteuid() == 0) {  // an ordinary user's files are not 0:0 outside of a user namespace
@@ -102,6 +102,7 @@ class Capturing : public ::testing::Test {
   fs::path path_;
   std::optional<store::Store> store_;
   Captured told_;
+  Secrets secrets_ = Secrets::left_out;
 };
 
 TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
@@ -130,6 +131,41 @@ TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
   EXPECT_TRUE(told_.confined.empty());
 }
 
+TEST_F(Capturing, ASecretOfTheBaseThatWasMadeAnewIsNotThereAgain) {
+  const auto below = base({{"etc/ssh/ssh_host_ed25519_key", "known to all"}, {"etc/aliases.db", "same"}});
+  make("etc/ssh/ssh_host_ed25519_key", "new", 0600);
+  make("etc/aliases.db", "same");
+  const auto layer = captured({below}, {{"etc/munge/munge.key", "shipped"}});
+  EXPECT_TRUE(is_whiteout(layer, "etc/ssh/ssh_host_ed25519_key"));
+  EXPECT_EQ(content_of(layer, "etc/aliases.db"), hash("same"));
+  EXPECT_EQ(content_of(layer, "etc/munge/munge.key"), hash("shipped"));
+}
+
+TEST_F(Capturing, SecretsThatAreWantedAreKeptAndNamed) {
+  secrets_ = Secrets::kept;
+  make("etc/munge/munge.key", "wanted", 0600);
+  make("etc/passwd-", "backup");
+  const auto layer = captured({base({{"etc/munge/munge.key", "of the base"}})});
+  EXPECT_EQ(content_of(layer, "etc/munge/munge.key"), hash("wanted"));
+  EXPECT_EQ(layer.find("etc/passwd-"), nullptr);
+  EXPECT_TRUE(told_.left_out.empty());
+  make("etc/ldap/slapd.d/cn=config.ldif", "wanted", 0600);
+  fs::remove_all(path_ / "tree");
+  fs::create_directory(path_ / "tree");
+  EXPECT_NE(captured({}).find("etc/ldap/slapd.d/cn=config.ldif"), nullptr);
+  EXPECT_EQ(told_.confined, std::vector<std::string>{"etc/ldap/slapd.d/cn=config.ldif"});
+}
+
+TEST_F(Capturing, LinksThatCommandsMakeBelongToRootAsWithASingleId) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give links away";
+  fs::create_directories(upper() / "etc");
+  fs::create_symlink("x", upper() / "etc/link");
+  ASSERT_EQ(::lchown((upper() / "etc/link").c_str(), 33, 33), 0);
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("etc/link")->uid, 0u);
+  EXPECT_EQ(layer.find("etc/link")->gid, 0u);
+}
+
 TEST_F(Capturing, OnlyTheLinkToALeftOutCertificateIsLeftOut) {
   make("etc/ssl/certs/other.pem", "certificate");
   fs::create_symlink("ssl-cert-snakeoil.pem", upper() / "etc/ssl/certs/4f4ce691.0");
@@ -144,10 +180,12 @@ TEST_F(Capturing, TellsOfNewFilesThatMayBeSecret) {
   make("etc/app/key.pem", "-----BEGIN RSA PRIVATE KEY-----\n", 0644);
   make("etc/app/certificate.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
   make("etc/app/empty", "", 0600);
+  make("etc/app/group", "y", 0640);
+  make("etc/app/copy", "as shipped", 0600);
   make("etc/app/shipped", "changed", 0600);
   make("var/cache/debconf/passwords.dat", "Name: a\n", 0600);
-  const auto layer = captured({base({{"etc/app/shipped", "text"}})});
-  EXPECT_EQ(told_.confined, (std::vector<std::string>{"etc/app/key.pem", "etc/app/token"}));
+  const auto layer = captured({base({{"etc/app/shipped", "text"}})}, {{"usr/share/app/template", "as shipped"}});
+  EXPECT_EQ(told_.confined, (std::vector<std::string>{"etc/app/group", "etc/app/key.pem", "etc/app/token"}));
   EXPECT_EQ(content_of(layer, "etc/app/token"), hash("x")) << "kept";
   EXPECT_EQ(content_of(layer, "var/cache/debconf/passwords.dat"), hash("Name: a\n"));
 }

@@ -19,10 +19,19 @@ class Filtering : public ::testing::Test {
  protected:
   Filtering() : store_(store::Store::open(directory_.path() / "store", store::Store::Access::create)) {}
 
-  PathFilters filters(const std::map<std::string, std::string>& files) const {
+  PathFilters filters(const std::map<std::string, std::string>& files,
+                      const std::map<std::string, std::string>& links = {}) const {
     const trees::LayerStack nothing(store_, {});
     trees::Composition base(nothing);
     for (const auto& [path, text] : files) base.put_file(path, text, 5);
+    for (const auto& [path, target] : links) {
+      trees::Node link;
+      link.entry.path = path;
+      link.entry.type = EntryType::symlink;
+      link.entry.target = target;
+      link.entry.mode = 0777;
+      base.put(std::move(link));
+    }
     auto staging = store_.stage();
     make_directory(staging.path() / "tree");
     base.write(staging.path() / "tree");
@@ -44,7 +53,7 @@ TEST_F(Filtering, NothingLeavesOutNothing) {
 TEST_F(Filtering, TheLastFilterThatMatchesDecides) {
   const auto slim = filters({{"etc/dpkg/dpkg.cfg.d/docker",
                               "path-exclude /usr/share/doc/*\n  path-include=/usr/share/doc/*/copyright\n"
-                              "path-exclude=\"/usr/share/man/*\"\n"}});
+                              "path-exclude = \"/usr/share/man/*\"\n"}});
   EXPECT_TRUE(slim.leave_out("/usr/share/doc/x/README", EntryType::regular));
   EXPECT_FALSE(slim.leave_out("/usr/share/doc/x/copyright", EntryType::regular));
   EXPECT_TRUE(slim.leave_out("/usr/share/man/man1/x.1.gz", EntryType::regular));
@@ -58,6 +67,12 @@ TEST_F(Filtering, DirectoriesStayWhereSomethingBelowMayBeIncluded) {
   EXPECT_FALSE(slim.leave_out("/usr/share/doc/x", EntryType::directory));
   EXPECT_FALSE(slim.leave_out("/usr/share/doc/y", EntryType::symlink));
   EXPECT_TRUE(slim.leave_out("/usr/share/man/de", EntryType::directory));
+}
+
+TEST_F(Filtering, FilesOfTheConfigurationMayBeLinks) {
+  const auto slim =
+      filters({{"opt/filters", "path-exclude /usr/share/doc/*\n"}}, {{"etc/dpkg/dpkg.cfg.d/x", "/opt/filters"}});
+  EXPECT_TRUE(slim.leave_out("/usr/share/doc/x", EntryType::regular));
 }
 
 TEST_F(Filtering, PartsAreReadInOrderBeforeTheMainFile) {

@@ -25,10 +25,18 @@ std::string_view value_of(std::string_view line, std::string_view name) {
   auto value = line.substr(name.size());
   if (value.empty() || (value.front() != '=' && std::isspace(static_cast<unsigned char>(value.front())) == 0))
     return {};
-  value = trimmed(value.substr(1));
+  value = trimmed(value);
+  if (value.starts_with('=')) value = trimmed(value.substr(1));
   const bool is_quoted = value.size() >= 2 && (value.front() == '"' || value.front() == '\'');
   if (is_quoted && value.back() == value.front()) value = value.substr(1, value.size() - 2);
   return value;
+}
+
+/// The path with all links followed, the last one too.
+std::string meaning(const trees::Composition& tree, const std::string& path) {
+  constexpr std::string_view below = "/.x";
+  auto resolved = tree.resolve_parents(path + std::string(below));
+  return resolved.size() > below.size() ? resolved.substr(0, resolved.size() - below.size()) : std::string();
 }
 
 /// The part of a pattern before its first wildcard, without slashes at the end.
@@ -47,7 +55,8 @@ PathFilters::PathFilters(const trees::LayerStack& base) {
     if (path.starts_with(directory) && is_part(path.substr(directory.size()))) files.push_back(entry.path);
   });
   files.emplace_back("etc/dpkg/dpkg.cfg");
-  for (const auto& file : files) read(base.read(file).value_or(""));
+  const trees::Composition tree(base);
+  for (const auto& file : files) read(base.read(meaning(tree, file)).value_or(""));
 }
 
 void PathFilters::read(std::string_view configuration) {
