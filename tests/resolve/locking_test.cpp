@@ -65,8 +65,9 @@ TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
   const remote::FaultyServer server(directory.path(), "an archive");
   write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");
   const auto sum = must_run({"sha256sum", (directory.path() / "payload").string()}).substr(0, 64);
-  write_text(home() / "karapace.toml",
-             "manifest_version = 1\n[base]\nimage = \"http://archive.invalid/ok/base.tar\"\nsha256 = \"" + sum + "\"\n");
+  write_text(
+      home() / "karapace.toml",
+      "manifest_version = 1\n[base]\nimage = \"http://archive.invalid/ok/base.tar\"\nsha256 = \"" + sum + "\"\n");
   const auto locked = karapace({"lock", home().string()});
   EXPECT_EQ(locked.status, 0) << locked.output;
   EXPECT_THAT(server.requests(), ElementsAre(StartsWith("http://archive.invalid/ok/base.tar ")));
