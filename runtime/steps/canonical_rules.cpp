@@ -45,6 +45,7 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"var/cache/debconf/passwords.dat", known, "answers, which debconf empties when they were used"},
     {"var/lib/ucf/cache/*", known, "copies of configuration files"},
     {"etc/shadow", shadow_days, "the day of the last change"},
+    {"etc/gshadow", known, "the groups' passwords, of which there are none"},
     {"etc/ssl/certs/java/cacerts", key_store, "the moment at which each certificate was added"},
     {"etc/passwd-", drop, "backup of the state before"},
     {"etc/group-", drop, "backup of the state before"},
