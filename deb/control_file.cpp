@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 #include <strings.h>
@@ -27,6 +28,11 @@ std::string_view without_leading_blanks(std::string_view text) noexcept {
 }
 
 }  // namespace
+
+bool NameOrder::operator()(std::string_view one, std::string_view other) const noexcept {
+  const int order = ::strncasecmp(one.data(), other.data(), std::min(one.size(), other.size()));
+  return order < 0 || (order == 0 && one.size() < other.size());
+}
 
 Stanza Stanza::parse(std::string_view text, std::string_view what) {
   Stanza stanza;
@@ -62,17 +68,15 @@ Stanza Stanza::parse_package(std::string_view text, std::string_view what) {
 }
 
 void Stanza::require_package(std::string_view what) const {
+  std::set<std::string_view, NameOrder> names;
   constexpr std::string_view of_dpkg[] = {"Status", "Config-Version", "Triggers-Pending", "Triggers-Awaited"};
-  for (auto field = fields_.begin(); field != fields_.end(); ++field) {
-    const auto& name = field->first;
+  for (const auto& [name, value] : fields_) {
     const auto is_it = [&](std::string_view other) { return same_name(name, other); };
-    const auto has_it = [&](const auto& other) { return same_name(name, other.first); };
     if (name.starts_with('-') || std::any_of(name.begin(), name.end(), is_blank))
       throw StepError(fmt::format("{}: \"{}\" is no name of a field", what, name));
     if (std::any_of(std::begin(of_dpkg), std::end(of_dpkg), is_it))
       throw StepError(fmt::format("{}: the field \"{}\" is dpkg's, and no package may have it", what, name));
-    if (std::any_of(fields_.begin(), field, has_it))
-      throw StepError(fmt::format("{}: the field \"{}\" stands in it twice", what, name));
+    if (!names.insert(name).second) throw StepError(fmt::format("{}: the field \"{}\" stands in it twice", what, name));
   }
 }
 

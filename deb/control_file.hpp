@@ -9,6 +9,11 @@
 
 namespace karapace::deb {
 
+/// Names of fields are compared without case, deb-control(5).
+struct NameOrder {
+  bool operator()(std::string_view one, std::string_view other) const noexcept;
+};
+
 /// One stanza: fields in their order, values as written (continuation lines included, without the final newline).
 class Stanza {
  public:

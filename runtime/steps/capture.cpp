@@ -177,7 +177,8 @@ class Capture {
     if (rule && node.entry.type == store::EntryType::regular && rule->action != CanonicalAction::known)
       rewrite(node, rule->action);
     if (!rule && is_new && is_confined(node.entry)) captured_.confined.push_back(path);
-    if (node.entry.type == store::EntryType::symlink) own_by_root(node.entry);
+    if (node.entry.type == store::EntryType::symlink || node.entry.type == store::EntryType::fifo)
+      own_by_root(node.entry);
     trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
   }
@@ -191,7 +192,8 @@ class Capture {
     return file && read_all(file->get(), entry.path).find("PRIVATE KEY-----") != std::string::npos;
   }
 
-  /// With a single id nothing can say who owns a link, so nothing does in any mode: layers must not differ by it.
+  /// With a single id nothing can say who owns a link or a FIFO, so nothing does in any mode: layers must not differ by
+  /// it.
   void own_by_root(store::Entry& entry) const {
     if (entry.uid == 0 && entry.gid == 0) return;
     if (::fchownat(disk_.get(), entry.path.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW) != 0)

@@ -77,7 +77,7 @@ constexpr Filter filters[] = {
 
 /// libarchive reads what none of its filters claims as it is, and what one claims again and again.
 bool is_compressed(struct archive* archive, Compression compression) {
-  if (compression == Compression::by_content) return true;
+  if (compression == Compression::by_content) return archive_filter_count(archive) <= 2;
   int wanted = ARCHIVE_FILTER_NONE;
   for (const auto& filter : filters)
     if (filter.compression == compression) wanted = filter.code;
@@ -119,7 +119,7 @@ ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::strin
   const bool is_open = archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK;
   if (is_open && is_compressed(archive_, compression)) return;
   std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
-  if (is_open) reason = "it is not compressed as its name says";
+  if (is_open) reason = "it is not compressed as its name says, or more than once";
   archive_read_free(archive_);
   if (source_->error) std::rethrow_exception(source_->error);
   throw StepError(fmt::format("{}: not a readable archive: {}", label_, reason));
@@ -148,6 +148,10 @@ void ArchiveReader::require_harmless_warning() const {
   const std::string_view warning = text ? text : "an extended header is not understood";
   if (is_harmless(warning)) return;
   throw StepError(fmt::format("{}: refused: it can not be read exactly: {}", label_, warning));
+}
+
+std::uint64_t ArchiveReader::position() const noexcept {
+  return static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(archive_, 0), 0));
 }
 
 std::size_t ArchiveReader::read(std::span<char> buffer) {

@@ -53,6 +53,8 @@ class ArchiveReader {
   archive_entry* next();
   /// Reads the current entry's bytes; 0 at its end.
   std::size_t read(std::span<char> buffer);
+  /// How much of it was read, in bytes after decompression.
+  std::uint64_t position() const noexcept;
   const std::string& label() const noexcept { return label_; }
 
  private:

@@ -28,6 +28,9 @@ namespace karapace::trees {
 
 namespace {
 
+constexpr std::size_t most_implied = 10'000;
+constexpr std::uint64_t room_for_headers = std::uint64_t{1} << 30;
+
 // Hard-link groups in canonical form.
 
 /// Takes entries whose hard links name any regular file among them, and gives the listing in which each group's first
@@ -188,18 +191,25 @@ void TreeWriter::require_parent(const ArchiveReader& archive, const std::string&
   const auto* entry = find(parent);
   if (!entry) {
     // Archives may leave directories out; they get what mkdir would give.
+    if (++implied_ > most_implied) refuse_implied(archive);
     require_parent(archive, parent);
     add_directory(parent, 0755, 0);
     return;
   }
   if (entry->type != store::EntryType::directory) {
     throw StepError(fmt::format("{}: refused: \"{}\" passes through \"{}\", which is not a directory of this archive",
-                                archive.label(), path, parent));
+                                archive.label(), beginning(path), beginning(parent)));
   }
 }
 
+// A name of three thousand bytes makes as many directories: a few hundred bytes of an archive would take minutes.
+void TreeWriter::refuse_implied(const ArchiveReader& archive) {
+  throw StepError(
+      fmt::format("{}: refused: it leaves out more than {} directories of its paths", archive.label(), most_implied));
+}
+
 void TreeWriter::require_new(const ArchiveReader& archive, const std::string& path) const {
-  if (find(path)) throw StepError(fmt::format("{}: refused: \"{}\" appears twice", archive.label(), path));
+  if (find(path)) throw StepError(fmt::format("{}: refused: \"{}\" appears twice", archive.label(), beginning(path)));
 }
 
 // symlink(2) would refuse these, too, but name neither the archive nor the way out.
@@ -217,6 +227,7 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const 
   while (archive_entry* header = archive.next()) {
     const char* name = archive_entry_pathname(header);
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
+    require_length(archive);
     auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
     seen(entry, names_of(header));
     if (const char* link = archive_entry_hardlink(header)) {
@@ -249,7 +260,8 @@ void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, st
   }
   bool below_dev = entry.path.starts_with("dev/");
   if (options_.devices == DeviceNodes::leave_out_below_dev && below_dev) return;
-  throw StepError(fmt::format("{}: refused: \"{}\" is a device node or a socket", archive.label(), entry.path));
+  throw StepError(
+      fmt::format("{}: refused: \"{}\" is a device node or a socket", archive.label(), beginning(entry.path)));
 }
 
 void TreeWriter::extract_directory(const ArchiveReader& archive, store::Entry entry) {
@@ -277,12 +289,21 @@ void TreeWriter::add_directory(std::string path, unsigned mode, std::int64_t mti
   remember(std::move(entry));
 }
 
-void TreeWriter::count_bytes(const ArchiveReader& archive, std::uint64_t count) {
-  written_ += count;
-  if (written_ <= options_.byte_limit) return;
+/// Headers take time, too, though they make no file bigger.
+void TreeWriter::require_length(const ArchiveReader& archive) const {
+  if (archive.position() <= options_.byte_limit + room_for_headers) return;
+  refuse_length(archive);
+}
+
+void TreeWriter::refuse_length(const ArchiveReader& archive) const {
   throw StepError(
       fmt::format("{}: refused: it unpacks to more than {} MiB; set KARAPACE_UNPACK_LIMIT (bytes) if that is intended",
                   archive.label(), options_.byte_limit >> 20));
+}
+
+void TreeWriter::count_bytes(const ArchiveReader& archive, std::uint64_t count) {
+  written_ += count;
+  if (written_ > options_.byte_limit) refuse_length(archive);
 }
 
 void TreeWriter::extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry) {
@@ -370,6 +391,7 @@ void TreeWriter::link_file(store::Entry entry) {
     fail_writing(entry.path, errno);
   }
   entry.type = store::EntryType::hardlink;
+  entry.xattrs.clear();
   remember(std::move(entry));
 }
 

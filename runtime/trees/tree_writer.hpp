@@ -26,7 +26,7 @@ enum class DeviceNodes { refuse, leave_out_below_dev };
 
 struct TreeWriterOptions {
   DeviceNodes devices = DeviceNodes::refuse;
-  std::uint64_t byte_limit = 0;  // of file contents in all
+  std::uint64_t byte_limit = 0;  // of file contents in all, and of the archive itself
 };
 
 /// What an archive calls the owner of an entry; "" where it has numbers only.
@@ -65,6 +65,9 @@ class TreeWriter {
   void link_file(store::Entry entry);
   void extract_fifo(store::Entry entry);
   void require_parent(const ArchiveReader& archive, const std::string& path);
+  [[noreturn]] static void refuse_implied(const ArchiveReader& archive);
+  void require_length(const ArchiveReader& archive) const;
+  [[noreturn]] void refuse_length(const ArchiveReader& archive) const;
   static void require_target(const ArchiveReader& archive, const store::Entry& link);
   void require_new(const ArchiveReader& archive, const std::string& path) const;
   int parent_of(const std::string& path);
@@ -76,7 +79,8 @@ class TreeWriter {
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
   std::uint64_t written_ = 0;
-  Fd parent_;  // the directory opened last, most entries share it with their neighbour
+  std::size_t implied_ = 0;  // directories that the archive leaves out
+  Fd parent_;                // the directory opened last, most entries share it with their neighbour
   std::string parent_path_;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/steps/tar_builder.hpp"
@@ -71,6 +72,30 @@ TEST_F(HostileArchives, WithPathsThatAreTooLongAreRefused) {
                     {"a link without a target", root({{.name = "l", .type = '2'}}),
                      refused + "the link \"l\" leads nowhere: its target is empty"},
                 });
+}
+
+// Each took minutes, or gigabytes of memory, before it was refused or understood.
+TEST_F(HostileArchives, OfFewBytesThatMakeMuchWorkAreRefused) {
+  std::vector<TarEntry> deep;
+  for (int i = 0; i < 10; ++i) deep.push_back({.name = fmt::format("./{}/{}f", i, repeated("a/", 1'500))});
+  expect("tar", {{"directories that are left out", root(deep), refused + "it leaves out more than 10000 directories"}});
+}
+
+TEST_F(HostileArchives, OfPackagesAreReadInTheTimeThatTheirSizeNeeds) {
+  std::string fields = control;
+  for (int i = 0; i < 100'000; ++i) fields += fmt::format("X{}: y\n", i);
+  TarBuilder files;
+  files.add({.name = "./control", .content = fields});
+  files.add({.name = "./conffiles", .content = repeated("/f\n", 100'000)});
+  TarBuilder data;
+  data.add(top);
+  data.add({.name = "./f", .content = std::string(std::size_t{1} << 20, 'x')});
+  for (int i = 0; i < 2'000; ++i) data.add({.name = fmt::format("./h{}", i), .type = '1', .link = "./f"});
+  for (int i = 0; i < 2'000; ++i) data.add(top);
+  ASSERT_EQ(unpacking("deb", "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", files.finish()) +
+                                 member("data.tar", data.finish())),
+            "accepted");
+  EXPECT_EQ(file("dpkg/list").substr(0, 9), "/.\n/f\n/h0");
 }
 
 TEST_F(HostileArchives, WithOwnersThatNoFileCanHaveAreRefused) {

@@ -232,5 +232,10 @@ TEST_F(Unpacking, RefusesARootOnWhichNoSandboxCouldMount) {
   }
 }
 
+TEST_F(Unpacking, WhatIsCompressedTwiceIsNotTakenForARootFileSystem) {
+  const auto bytes = TarBuilder().add({.name = "./", .type = '5', .mode = 0755}).finish();
+  EXPECT_NE(unpacking("tar", xz(xz(bytes))).find("or more than once"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace karapace::steps

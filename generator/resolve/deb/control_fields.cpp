@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/deb/control_fields.hpp"
 
-#include <algorithm>
+#include <set>
 
 #include <strings.h>
 
 #include "base/words.hpp"
+#include "deb/control_file.hpp"
 
 namespace karapace::resolve::deb {
 namespace {
@@ -46,10 +47,9 @@ std::string_view ControlFields::value(std::string_view name) const noexcept {
 }
 
 std::optional<std::string> ControlFields::repeated() const {
-  for (auto field = fields_.begin(); field != fields_.end(); ++field) {
-    const auto is_same = [&](const auto& other) { return same_name(other.first, field->first); };
-    if (std::any_of(fields_.begin(), field, is_same)) return field->first;
-  }
+  std::set<std::string_view, karapace::deb::NameOrder> names;
+  for (const auto& [name, value] : fields_)
+    if (!names.insert(name).second) return name;
   return std::nullopt;
 }
 

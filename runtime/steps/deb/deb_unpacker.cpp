@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -193,8 +194,10 @@ class DebUnpacker {
                                 label, escaped_utf8(path.substr(0, 80))));
   }
 
-  // As dpkg writes info/NAME.list: the root first as "/.", every path in the archive's order.
+  // As dpkg writes info/NAME.list: the root first as "/.", every path in the archive's order, once.
   void remember_in_list(std::string_view path) {
+    const bool is_root = path == "data";  // which stands there before it is in the archive
+    if (is_root ? !list_.empty() : writer_.find(path) != nullptr) return;
     path.remove_prefix(std::string_view("data").size());
     list_.append(path.empty() ? std::string_view("/.") : path).append("\n");
   }
@@ -221,12 +224,17 @@ class DebUnpacker {
     return read_all(file.get(), path, std::size_t{16} << 20);
   }
 
-  std::string md5_of_data(std::string_view absolute_path) const {
+  /// The same bytes have many names in a hostile package: they are read once.
+  const std::string& md5_of_data(std::string_view absolute_path) {
     auto path = "data" + std::string(absolute_path);
-    return md5_of(open_file(path).get(), path);
+    const auto* entry = writer_.find(path);
+    if (entry->type == store::EntryType::hardlink) entry = writer_.find(entry->target);
+    auto [known, fresh] = md5_.try_emplace(entry->content);
+    if (fresh) known->second = md5_of(open_file(path).get(), path);
+    return known->second;
   }
 
-  std::string md5sums() const {
+  std::string md5sums() {
     std::string text;
     for (auto path : lines(list_)) {
       if (!is_file(writer_.find("data" + std::string(path)))) continue;
@@ -235,7 +243,7 @@ class DebUnpacker {
     return text;
   }
 
-  std::string conffiles_field() const {
+  std::string conffiles_field() {
     std::string field;
     for (const auto& conffile : parse_conffiles(control_text("conffiles"), label_))
       field.append(" ").append(conffile.path).append(" ").append(conffile_state(conffile)).append("\n");
@@ -243,7 +251,7 @@ class DebUnpacker {
   }
 
   /// What stands after its path in the status: a digest, or dpkg's words for none.
-  std::string conffile_state(const Conffile& conffile) const {
+  std::string conffile_state(const Conffile& conffile) {
     const auto* entry = writer_.find("data" + conffile.path);
     const bool gone = conffile.kind == Conffile::Kind::remove_on_upgrade;
     if (gone && entry)
@@ -262,6 +270,7 @@ class DebUnpacker {
   std::int64_t mtime_ = 0;
   std::string list_;
   OwnerNames owners_;
+  std::map<Digest, std::string> md5_;  // by content
 };
 
 }  // namespace

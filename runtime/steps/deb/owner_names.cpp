@@ -10,7 +10,9 @@
 namespace karapace::steps::deb {
 
 void OwnerNames::add(std::string_view kind, std::string_view name, std::uint32_t number) {
-  const bool can_be_one = !name.empty() && name.find_first_of(": \t\n") == std::string_view::npos;
+  constexpr std::size_t longest = 32;  // of tar(5), which is all that dpkg reads
+  const bool can_be_one =
+      !name.empty() && name.size() <= longest && name.find_first_of(": \t\n") == std::string_view::npos;
   if (!can_be_one || (name == "root" && number == 0)) return;
   lines_.insert(fmt::format("{} {} {}\n", kind, name, number));
 }
