@@ -215,35 +215,26 @@ constexpr auto file_fields =
                         member("mode", &LockedFile::mode, ModeCodec{}), member("size", &LockedFile::size),
                         member("content", &LockedFile::content));
 
-struct VariablesCodec {
-  static void write(JsonWriter& json, const std::map<std::string, std::string>& variables) {
-    PlainCodec::write(json, variables);
-  }
-  static void read(JsonReader& json, std::map<std::string, std::string>& variables) {
-    json.map([&](const std::string& name, std::size_t at) {
-      if (auto complaint = manifest::judge_variable_name(name))
-        json.fail_at(at, fmt::format("variable \"{}\" {}", name, *complaint));
-      auto [variable, fresh] = variables.try_emplace(name);
-      Word{manifest::judge_text}.read(json, variable->second);
-      if (!fresh) json.fail_at(at, fmt::format("variable \"{}\" appears twice", name));
-    });
-  }
-};
+/// Names and what they stand for; of a name there is one.
+struct NamedTexts {
+  std::string_view what;
+  manifest::Complaint (*judge_name)(std::string_view);
+  manifest::Complaint (*judge_text)(std::string_view);
 
-struct AnswersCodec {
-  static void write(JsonWriter& json, const std::map<std::string, std::string>& answers) {
-    PlainCodec::write(json, answers);
+  static void write(JsonWriter& json, const std::map<std::string, std::string>& texts) {
+    PlainCodec::write(json, texts);
   }
-  static void read(JsonReader& json, std::map<std::string, std::string>& answers) {
-    json.map([&](const std::string& question, std::size_t at) {
-      if (auto complaint = manifest::judge_question(question))
-        json.fail_at(at, fmt::format("question \"{}\" {}", question, *complaint));
-      auto [answer, fresh] = answers.try_emplace(question);
-      Word{manifest::judge_answer}.read(json, answer->second);
-      if (!fresh) json.fail_at(at, fmt::format("question \"{}\" appears twice", question));
+  void read(JsonReader& json, std::map<std::string, std::string>& texts) const {
+    json.map([&](const std::string& name, std::size_t at) {
+      if (auto complaint = judge_name(name)) json.fail_at(at, fmt::format("{} \"{}\" {}", what, name, *complaint));
+      auto [text, fresh] = texts.try_emplace(name);
+      Word{judge_text}.read(json, text->second);
+      if (!fresh) json.fail_at(at, fmt::format("{} \"{}\" appears twice", what, name));
     });
   }
 };
+constexpr NamedTexts variables_codec{"variable", manifest::judge_variable_name, manifest::judge_text};
+constexpr NamedTexts answers_codec{"question", manifest::judge_question, manifest::judge_answer};
 
 // What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
 constexpr std::string_view access_complaint = "must be \"read-only\" or absent";
@@ -270,7 +261,7 @@ struct SortedMounts {
 };
 
 constexpr auto runtime_fields = fields_of<store::RuntimeConfiguration>(
-    member("variables", &store::RuntimeConfiguration::variables, VariablesCodec{}),
+    member("variables", &store::RuntimeConfiguration::variables, variables_codec),
     member("mounts", &store::RuntimeConfiguration::mounts, checked(mount_fields, SortedMounts{})),
     member("network_isolation", &store::RuntimeConfiguration::network_isolation),
     optional_member("project", &store::RuntimeConfiguration::project, project_access));
@@ -296,7 +287,7 @@ constexpr auto lock_fields = fields_of<Lock>(
     optional_member("base_archive", &Lock::archive, archive_fields),
     member("repositories", &Lock::repositories, sorted(repository_fields, suite_key, "repositories")),
     member("base", &Lock::base, PackagesCodec{}), member("packages", &Lock::packages, PackagesCodec{}),
-    optional_member("answers", &Lock::answers, AnswersCodec{}), member("files", &Lock::files, list_of(file_fields)),
+    optional_member("answers", &Lock::answers, answers_codec), member("files", &Lock::files, list_of(file_fields)),
     member("run", &Lock::run, list_of(Word{judge_command})), member("runtime", &Lock::runtime, runtime_fields));
 
 // What git leaves in a file that two branches changed is not JSON: say what it is.

@@ -12,14 +12,8 @@
 namespace karapace::steps {
 namespace {
 
-/// As dpkg-deb compresses: in blocks that do not depend on each other.
-std::string xz(const std::string& bytes) {
-  lzma_stream stream = LZMA_STREAM_INIT;
-  lzma_mt options{};
-  options.threads = 2;
-  options.block_size = 1 << 20;
-  options.check = LZMA_CHECK_CRC64;
-  EXPECT_EQ(lzma_stream_encoder_mt(&stream, &options), LZMA_OK);
+/// What the encoder makes of the bytes; it is gone afterwards.
+std::string encoded(lzma_stream& stream, const std::string& bytes) {
   std::string packed(bytes.size() + (1 << 20), 0);
   stream.next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
   stream.avail_in = bytes.size();
@@ -29,6 +23,17 @@ std::string xz(const std::string& bytes) {
   packed.resize(stream.total_out);
   lzma_end(&stream);
   return packed;
+}
+
+/// As dpkg-deb compresses: in blocks that do not depend on each other.
+std::string xz(const std::string& bytes) {
+  lzma_stream stream = LZMA_STREAM_INIT;
+  lzma_mt options{};
+  options.threads = 2;
+  options.block_size = 1 << 20;
+  options.check = LZMA_CHECK_CRC64;
+  EXPECT_EQ(lzma_stream_encoder_mt(&stream, &options), LZMA_OK);
+  return encoded(stream, bytes);
 }
 
 std::string bzip2(std::string bytes) {
@@ -46,15 +51,7 @@ std::string old_lzma(const std::string& bytes) {
   lzma_lzma_preset(&options, 1);
   lzma_stream stream = LZMA_STREAM_INIT;
   EXPECT_EQ(lzma_alone_encoder(&stream, &options), LZMA_OK);
-  std::string packed(bytes.size() + 1000, 0);
-  stream.next_in = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  stream.avail_in = bytes.size();
-  stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
-  stream.avail_out = packed.size();
-  EXPECT_EQ(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
-  packed.resize(stream.total_out);
-  lzma_end(&stream);
-  return packed;
+  return encoded(stream, bytes);
 }
 
 /// A tar archive of 8 MB that can not be compressed much.
