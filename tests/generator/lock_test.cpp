@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/lock/lock.hpp"
 
-#include <chrono>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -117,17 +116,6 @@ TEST(Lock, TruncationAnywhereIsRefused) {
   for (std::size_t length = 0; length + 2 < text.size(); ++length) {
     EXPECT_THROW(parse_lock(std::string_view(text).substr(0, length), "karapace.lock"), LockError) << length;
   }
-}
-
-TEST(Lock, AThousandLocksOfAHundredPackagesAreReadFast) {
-  std::vector<std::string> names;
-  for (int i = 0; i < 100; ++i) names.push_back("package-" + std::to_string(100 + i));
-  std::string text = serialise(sample_lock(names));
-  auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 1000; ++i) ASSERT_EQ(parse_lock(text, "karapace.lock").packages.size(), 100u);
-  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  RecordProperty("seconds", std::to_string(seconds.count()));
-  EXPECT_LT(seconds.count(), 7.0);  // a guard against accidents; bench/ measures
 }
 
 TEST(LockFile, NameFollowsTheManifest) {

@@ -184,7 +184,7 @@ TEST(ListingTest, SixtyThousandEntriesAreWrittenAndReadInAMoment) {
   auto milliseconds = [](auto duration) { return std::chrono::duration<double, std::milli>(duration).count(); };
   RecordProperty("text_ms", std::to_string(milliseconds(written - start)));
   RecordProperty("parse_ms", std::to_string(milliseconds(read - written)));
-  EXPECT_LT(milliseconds(read - start), 2000);  // a bound for sanitizer builds and busy machines; about 40 ms otherwise
+  EXPECT_LT(milliseconds(read - start), 20'000);  // about 40 ms: only what grows with the square takes this long
 }
 
 }  // namespace
