@@ -156,14 +156,17 @@ TEST_F(Capturing, SecretsThatAreWantedAreKeptAndNamed) {
   EXPECT_EQ(told_.confined, std::vector<std::string>{"etc/ldap/slapd.d/cn=config.ldif"});
 }
 
-TEST_F(Capturing, LinksThatCommandsMakeBelongToRootAsWithASingleId) {
+TEST_F(Capturing, LinksAndFifosThatCommandsMakeBelongToRootAsWithASingleId) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give links away";
   fs::create_directories(upper() / "etc");
   fs::create_symlink("x", upper() / "etc/link");
-  ASSERT_EQ(::lchown((upper() / "etc/link").c_str(), 33, 33), 0);
+  ASSERT_EQ(::mkfifo((upper() / "etc/fifo").c_str(), 0600), 0);
+  for (const char* path : {"etc/link", "etc/fifo"}) ASSERT_EQ(::lchown((upper() / path).c_str(), 33, 33), 0);
   const auto layer = captured({});
-  EXPECT_EQ(layer.find("etc/link")->uid, 0u);
-  EXPECT_EQ(layer.find("etc/link")->gid, 0u);
+  for (const char* path : {"etc/link", "etc/fifo"}) {
+    EXPECT_EQ(layer.find(path)->uid, 0u) << path;
+    EXPECT_EQ(layer.find(path)->gid, 0u) << path;
+  }
 }
 
 TEST_F(Capturing, OnlyTheLinkToALeftOutCertificateIsLeftOut) {
