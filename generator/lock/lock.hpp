@@ -75,7 +75,7 @@ struct LockedRepositoryRequest {
 /// What the manifest asked for when the lock was made: compared with the manifest to say whether the lock fits.
 struct LockedRequest {
   std::string base_image;
-  std::vector<std::string> packages;  // sorted, unique
+  std::vector<std::string> packages;  // manifest::PackageRequests, sorted, unique
   bool recommends = false;
   std::vector<LockedRepositoryRequest> repositories;  // sorted by name
   auto operator<=>(const LockedRequest&) const = default;

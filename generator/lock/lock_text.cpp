@@ -14,6 +14,7 @@
 #include "base/json/record.hpp"
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/manifest/package_request.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
@@ -167,7 +168,7 @@ constexpr auto repository_request_fields = line_of<LockedRepositoryRequest>(
 
 constexpr auto request_fields = fields_of<LockedRequest>(
     member("base_image", &LockedRequest::base_image, Word{judge_image}),
-    member("packages", &LockedRequest::packages, sorted_words({manifest::judge_package_name}, Layout::lines)),
+    member("packages", &LockedRequest::packages, sorted_words({manifest::judge_package_request}, Layout::lines)),
     member("recommends", &LockedRequest::recommends),
     member("repositories", &LockedRequest::repositories,
            sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")));

@@ -17,179 +17,11 @@
 #include "base/nearest_word.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/rules.hpp"
-#include "generator/manifest/toml.hpp"
+#include "generator/manifest/section.hpp"
 
 namespace karapace::manifest {
 
 namespace {
-
-using toml::source_position;
-
-// Everything that is wrong with a file, told at once and in its order.
-class Problems {
- public:
-  explicit Problems(std::string_view name) : name_(name) {}
-  /// What a stranger wrote into the file may be in the message: no terminal gets to obey it.
-  void add(const source_position& at, std::string_view message) {
-    problems_.push_back({at.line, at.column, printable_word(message)});
-  }
-  Place place(const source_position& at) const { return {fmt::format("{}:{}:{}", name_, at.line, at.column)}; }
-  void throw_if_any() {
-    if (problems_.empty()) return;
-    std::sort(problems_.begin(), problems_.end());
-    std::string message;
-    for (const auto& [line, column, what] : problems_) {
-      if (!message.empty()) message += '\n';
-      message += fmt::format("{}:{}:{}: {}", name_, line, column, what);
-    }
-    throw ManifestError(message);
-  }
-
- private:
-  using Problem = std::tuple<toml::source_index, toml::source_index, std::string>;
-  std::string_view name_;
-  std::vector<Problem> problems_;
-};
-
-std::string_view type_text(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number with a point";
-    case toml::node_type::boolean: return "a boolean";
-    default: return "a date or time";
-  }
-}
-
-struct Word {
-  std::string text;
-  source_position at;
-};
-
-// One table of the file: reads keys with the type they must have, and in the end refuses those that nobody read.
-class Section {
- public:
-  Section(const toml::table& table, std::string path, source_position at, Problems& problems)
-      : table_(table), path_(std::move(path)), at_(at), problems_(problems) {}
-  Section(const Section&) = delete;
-  Section& operator=(const Section&) = delete;
-  ~Section() {
-    for (const auto& [key, node] : table_) {
-      if (!known_.contains(key.str())) refuse_unknown(key);
-    }
-  }
-
-  const toml::table& table() const noexcept { return table_; }
-  source_position at() const noexcept { return at_; }
-  /// "system.packages"
-  std::string path(std::string_view key) const {
-    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
-  }
-  void problem(const source_position& at, std::string_view message) { problems_.add(at, message); }
-  Problems& problems() noexcept { return problems_; }
-
-  const toml::node* find(std::string_view key) {
-    known_.insert(std::string(key));
-    return table_.get(key);
-  }
-  void expect(const toml::node& node, std::string_view what, std::string_view wanted) {
-    problem(node.source().begin, fmt::format("{} must be {}, not {}", what, wanted, type_text(node)));
-  }
-  /// A trimmed string without control characters: a name, a path.
-  std::optional<Word> word(std::string_view key) {
-    const auto* node = find(key);
-    return node ? word_of(*node, path(key)) : std::nullopt;
-  }
-  /// The same, and its absence is a problem.
-  std::optional<Word> required(std::string_view key, std::string_view example) {
-    if (find(key)) return word(key);
-    problem(at_, fmt::format("{} is missing: write {} = {}", path(key), key, example));
-    return std::nullopt;
-  }
-  std::optional<Word> word_of(const toml::node& node, std::string_view what) {
-    auto text = text_of(node, what);
-    if (!text) return text;
-    text->text = std::string(trimmed(text->text));
-    if (auto complaint = judge_line(text->text)) {
-      problem(text->at, fmt::format("{} {}", what, *complaint));
-      return std::nullopt;
-    }
-    return text;
-  }
-  /// A string as it is written, without NUL.
-  std::optional<Word> text_of(const toml::node& node, std::string_view what) {
-    const auto* value = node.as_string();
-    if (!value) {
-      expect(node, what, "a string");
-      return std::nullopt;
-    }
-    if (auto complaint = judge_text(value->get())) {
-      problem(node.source().begin, fmt::format("{} {}", what, *complaint));
-      return std::nullopt;
-    }
-    return Word{value->get(), node.source().begin};
-  }
-  bool boolean(std::string_view key) {
-    const auto* node = find(key);
-    if (!node) return false;
-    if (!node->is_boolean()) expect(*node, path(key), "true or false");
-    return node->value<bool>().value_or(false);
-  }
-  std::vector<Word> words(std::string_view key) {
-    return strings(key, [this](const toml::node& node, const std::string& what) { return word_of(node, what); });
-  }
-  std::vector<Word> texts(std::string_view key) {
-    return strings(key, [this](const toml::node& node, const std::string& what) { return text_of(node, what); });
-  }
-  void section(std::string_view key, const std::function<void(Section&)>& read) {
-    const auto* node = find(key);
-    if (!node) return;
-    if (const auto* table = node->as_table()) {
-      Section inner(*table, path(key), node->source().begin, problems_);
-      read(inner);
-    } else {
-      expect(*node, path(key), "a table");
-    }
-  }
-  /// A word that must please `judge`; the complaint is told as `what "word" complaint`.
-  bool pleases(const Word& word, std::string_view what, Complaint (*judge)(std::string_view)) {
-    auto complaint = judge(word.text);
-    if (complaint) problem(word.at, fmt::format("{} \"{}\" {}", what, word.text, *complaint));
-    return !complaint;
-  }
-
- private:
-  template <class Read>
-  std::vector<Word> strings(std::string_view key, Read read) {
-    std::vector<Word> all;
-    const auto* node = find(key);
-    if (!node) return all;
-    const auto* array = node->as_array();
-    if (!array) {
-      expect(*node, path(key), "an array of strings");
-      return all;
-    }
-    for (std::size_t i = 0; i < array->size(); ++i) {
-      if (auto word = read((*array)[i], fmt::format("{}[{}]", path(key), i))) all.push_back(std::move(*word));
-    }
-    return all;
-  }
-  void refuse_unknown(const toml::key& key) {
-    std::vector<std::string_view> words(known_.begin(), known_.end());
-    std::string message = fmt::format("unknown key \"{}\"", key.str());
-    if (!path_.empty()) message += fmt::format(" in [{}]", path_);
-    if (auto word = nearest_word(key.str(), words)) message += fmt::format("; did you mean \"{}\"?", *word);
-    problem(key.source().begin, message);
-  }
-
-  const toml::table& table_;
-  std::string path_;
-  source_position at_;
-  Problems& problems_;
-  std::set<std::string, std::less<>> known_;
-};
 
 void refuse_later(Section& section, std::string_view key, const toml::node& node) {
   section.problem(node.source().begin, fmt::format("{} is not yet supported: remove it", section.path(key)));
@@ -243,42 +75,6 @@ void read_base(Section& base, Manifest& manifest) {
   if (image->text.empty()) return base.problem(image->at, "base.image is empty: write image = \"debian/bookworm\"");
   if (names_archive(image->text)) return read_archive(base, *image, sha256, manifest);
   read_suite(base, *image, sha256, manifest);
-}
-
-void sort_unique(std::vector<std::string>& words) {
-  std::sort(words.begin(), words.end());
-  words.erase(std::unique(words.begin(), words.end()), words.end());
-}
-
-/// A string, or a boolean for a question that is answered with one.
-std::optional<Word> answer_of(Section& answers, const toml::node& node, std::string_view what) {
-  if (const auto* flag = node.as_boolean()) return Word{flag->get() ? "true" : "false", node.source().begin};
-  return answers.text_of(node, what);
-}
-
-void read_answers(Section& answers, Manifest& manifest) {
-  for (const auto& [key, node] : answers.table()) {
-    answers.find(key.str());
-    Word question{std::string(key.str()), key.source().begin};
-    auto what = fmt::format("the answer to \"{}\"", question.text);
-    auto answer = answer_of(answers, node, what);
-    if (!answers.pleases(question, "question", judge_question) || !answer) continue;
-    if (auto complaint = judge_answer(answer->text))
-      answers.problem(answer->at, fmt::format("{} {}", what, *complaint));
-    manifest.answers[question.text] = answer->text;
-  }
-  if (manifest.packages.empty() && !manifest.answers.empty())
-    answers.problem(answers.at(), "system.answers is for the questions of system.packages, and there are none");
-}
-
-void read_system(Section& system, Manifest& manifest) {
-  for (auto& package : system.words("packages")) {
-    if (package.text.empty()) continue;
-    if (system.pleases(package, "package", judge_package_name)) manifest.packages.push_back(std::move(package.text));
-  }
-  sort_unique(manifest.packages);
-  manifest.recommends = system.boolean("recommends");
-  system.section("answers", [&](Section& section) { read_answers(section, manifest); });
 }
 
 void read_gui(Section& gui) {
@@ -491,7 +287,9 @@ void read_repository(Section& section, const Word& name, Manifest& manifest) {
     section.problem(components->source().begin,
                     fmt::format("{} is empty: write components = [\"main\"]", section.path("components")));
   }
-  sort_unique(repository.components);
+  std::ranges::sort(repository.components);
+  auto repeated = std::ranges::unique(repository.components);
+  repository.components.erase(repeated.begin(), repeated.end());
   manifest.repositories.push_back(std::move(repository));
 }
 
@@ -508,8 +306,8 @@ void read_manifest(Section& top, Manifest& manifest) {
     top.problem({1, 1}, "base.image is missing: write image = \"debian/bookworm\" below [base]");
   }
   top.section("base", [&](Section& section) { read_base(section, manifest); });
-  top.section("system", [&](Section& section) { read_system(section, manifest); });
   top.section("repositories", [&](Section& section) { read_repositories(section, manifest); });
+  top.section("system", [&](Section& section) { read_system(section, manifest); });
   top.section("setup", [&](Section& section) { read_setup(section, manifest); });
   top.section("environment", [&](Section& section) { read_variables(section, manifest); });
   top.section("mounts", [&](Section& section) { read_mounts(section, manifest); });

@@ -66,7 +66,7 @@ struct SetupFile {
 
 struct Manifest {
   Base base;
-  std::vector<std::string> packages;  // sorted, unique
+  std::vector<std::string> packages;  // PackageRequests, sorted, one of a name
   bool recommends = false;
   std::map<std::string, std::string> answers;   // to debconf's questions
   std::vector<RepositoryRequest> repositories;  // sorted by name

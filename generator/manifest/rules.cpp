@@ -39,13 +39,9 @@ Complaint judge_parts(std::string_view path) {
 
 Complaint judge_package_name(std::string_view word) {
   if (is_package_name(word)) return std::nullopt;
-  auto mark = word.find_first_of("=:");
+  auto mark = word.find(':');
   if (std::string_view name = word.substr(0, mark); mark != std::string_view::npos && is_package_name(name)) {
-    if (word[mark] == ':') {
-      return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"", name);
-    }
-    return fmt::format("asks for a version, which is not yet supported: write \"{}\"; karapace.lock pins the version",
-                       name);
+    return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"", name);
   }
   return "is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or digit";
 }

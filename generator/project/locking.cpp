@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/project/locking.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_file.hpp"
+#include "generator/manifest/package_request.hpp"
 #include "generator/project/base_archive.hpp"
 
 namespace karapace::project {
@@ -114,6 +116,18 @@ class Renewal {
     lock.base = std::move(resolution.base);
     lock.packages = std::move(resolution.packages);
     result.notes = std::move(resolution.notes);
+    note_exact_upgrades(result);
+  }
+
+  void note_exact_upgrades(LockResult& result) const {
+    for (const auto& word : intent_.request.packages) {
+      auto wanted = manifest::package_request(word);
+      const auto& names = settings_.upgrade.names;
+      if (!wanted.is_exact() || std::find(names.begin(), names.end(), wanted.name) == names.end()) continue;
+      result.notes.push_back(
+          fmt::format("--upgrade {}: system.packages asks for exactly {}, so it stays; write another version there",
+                      wanted.name, wanted.version));
+    }
   }
 
   resolve::ResolveRequest request(const lock::Lock& lock, std::optional<std::string> status) const {
@@ -173,7 +187,8 @@ LockResult unchanged(lock::Lock lock) {
 std::optional<std::set<std::string>> package_names(const Project& project) {
   auto lock = lock::read_lock_if_exists(project.lock_path);
   if (!lock) return std::nullopt;
-  std::set<std::string> names(project.manifest.packages.begin(), project.manifest.packages.end());
+  std::set<std::string> names;
+  for (const auto& word : project.manifest.packages) names.insert(manifest::package_request(word).name);
   for (const auto* list : {&lock->base, &lock->packages}) {
     for (const auto& package : *list) names.insert(package.name);
   }

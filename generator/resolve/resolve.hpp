@@ -44,7 +44,7 @@ struct ResolveRequest {
   std::string architecture;  // Debian's word: "amd64", "arm64"; any, whatever this machine is
   /// Text of var/lib/dpkg/status of a base archive; without it a base is bootstrapped.
   std::optional<std::string> base_status = {};
-  std::vector<std::string> packages = {};  // names, perhaps virtual ones
+  std::vector<std::string> packages = {};  // manifest::PackageRequests, perhaps of virtual packages
   Recommends recommends = Recommends::no;
   std::vector<AdditionalRepository> repositories = {};
   /// Base and packages of the lock there was: preferred while the archive has them.

@@ -276,6 +276,11 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   Lock requested = before;
   requested.request.packages = {"git", "liberror-perl"};
   expect_corpus("request", before, requested);
+  Lock versioned = before;
+  versioned.request.packages = {"git=1:2.39*"};
+  const auto other = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", versioned}}));
+  ASSERT_EQ(kinds(other), std::vector<std::string>{"request"});
+  EXPECT_EQ(headline(other.causes.front().cause), "git: asked for as git=1:2.39*, was git");
   Lock moved = before;
   moved.repositories[0].indexes[0].sha256 = Sha256(blake3("another index"));
   expect_corpus("archives-moved", before, moved);

@@ -16,6 +16,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/manifest/package_request.hpp"
 #include "sample_lock.hpp"
 
 namespace karapace::tests {
@@ -79,7 +80,9 @@ class LockProperty : public ::testing::Test {
         write_file_atomically(directory_ / file.source, "content", Durable::no);
       }
       auto intent = intent_of(manifest, directory_);
-      auto lock = karapace::testing::sample_archive_lock(intent.request.packages);
+      std::vector<std::string> names;
+      for (const auto& word : intent.request.packages) names.push_back(package_request(word).name);
+      auto lock = karapace::testing::sample_archive_lock(names);
       lock.request = intent.request;
       lock.files = intent.files;
       lock.run = intent.run;

@@ -164,6 +164,16 @@ TEST(Intent, DifferencesAreWordsForPeople) {
                 "environment: + NEW", "mounts: - cache", "mounts: - work", "network_isolation: true → false"}));
 }
 
+TEST(Intent, AnotherVersionOrSuiteOfAPackageIsADifference) {
+  Lock lock = sample_lock({"git"});
+  Intent wanted = intent_of(lock);
+  wanted.request.packages = {"git=1:2.39*"};
+  EXPECT_EQ(words(differences(intent_of(lock), wanted)),
+            (std::vector<std::string>{"packages: - git", "packages: + git=1:2.39*"}));
+  lock.request.packages = {"cmake/bookworm-backports", "git=1:2.39*"};
+  EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
+}
+
 TEST(Intent, HashesTheFilesThatTheManifestNames) {
   auto directory = std::filesystem::path(::testing::TempDir()) / "karapace-intent";
   std::filesystem::create_directories(directory);

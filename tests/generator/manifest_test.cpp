@@ -38,6 +38,30 @@ TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {
   EXPECT_TRUE(manifest.recommends);
 }
 
+TEST(Manifest, PackagesMayNameAVersionOrASuite) {
+  Manifest manifest = parse(
+      "[system]\npackages = [\"git=1:2.39.5-0+deb12u2\", \"cmake/bookworm-backports\", \"gcc=4:12*\", "
+      "\"tool/stable\"]\n"
+      "[repositories.tools]\nuri = \"http://mirror.invalid\"\nkey = \"a.gpg\"\nsuite = \"stable\"\n");
+  EXPECT_EQ(manifest.packages, (std::vector<std::string>{"cmake/bookworm-backports", "gcc=4:12*",
+                                                         "git=1:2.39.5-0+deb12u2", "tool/stable"}));
+}
+
+TEST(Manifest, SuitesOfPackagesAreThoseOfTheBase) {
+  auto said = [](const std::string& base, const std::string& suite) {
+    return message_of("manifest_version = 1\nbase.image = \"" + base + "\"\nsystem.packages = [\"x1/" + suite +
+                      "\"]\n");
+  };
+  EXPECT_EQ(said("debian/sid", "experimental"), "accepted");
+  EXPECT_EQ(said("debian/trixie", "trixie-backports-sloppy"), "accepted");
+  EXPECT_EQ(said("debian/trixie", "trixie-security"), "accepted");
+  EXPECT_EQ(said("ubuntu/24.04", "noble-proposed"), "accepted");
+  EXPECT_EQ(said("debian/trixie", "bookworm"),
+            "m.toml:3:20: package \"x1/bookworm\": the suite \"bookworm\" does not belong to debian/trixie; there are "
+            "trixie, trixie-updates, trixie-security, trixie-backports, trixie-backports-sloppy, "
+            "trixie-proposed-updates; others need a repository in [repositories]");
+}
+
 TEST(Manifest, AnswersAreTextOrBooleans) {
   Manifest manifest =
       parse("[system]\npackages = [\"postfix\"]\n[system.answers]\n\"postfix/mailname\" = \" a b \"\n\"x/y\" = true\n");

@@ -61,6 +61,22 @@ TEST_F(Locking, GoesBackInTimeOnlyWhereLocksMayChange) {
   }
 }
 
+TEST_F(Locking, SaysThatAnExactVersionStaysOnUpgrades) {
+  archive.add(suite, {.name = "tool", .version = "1.0"});
+  archive.add(suite, {.name = "tool", .version = "1.1"});
+  archive.publish(suite);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\npackages = [\"tool=1.0\"]\n");
+  EXPECT_EQ(karapace({"lock", home().string()}).status, 0);
+  const auto upgraded = karapace({"lock", home().string(), "--upgrade", "tool"});
+  EXPECT_EQ(upgraded.status, 0);
+  EXPECT_THAT(
+      upgraded.output,
+      HasSubstr("--upgrade tool: system.packages asks for exactly 1.0, so it stays; write another version there"));
+  EXPECT_THAT(read_file(home() / "karapace.lock"), HasSubstr("\"tool=1.0\""));
+  EXPECT_EQ(karapace({"lock", "--check", home().string()}).status, 0);
+}
+
 TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
   const remote::FaultyServer server(directory.path(), "an archive");
   write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");

@@ -12,6 +12,7 @@
 
 #include "deb/version.hpp"
 #include "generator/graph/diff/lock_causes.hpp"
+#include "generator/manifest/package_request.hpp"
 
 namespace karapace::diff {
 
@@ -74,7 +75,13 @@ class PackageComparison {
   }
 
  private:
-  using Requests = std::set<std::string>;
+  using Requests = std::map<std::string, std::string>;  // by name, with the whole word: "git", "git=1:2.39*"
+
+  static Requests requests_of(const lock::Lock& lock) {
+    Requests requests;
+    for (const auto& word : lock.request.packages) requests.emplace(manifest::package_request(word).name, word);
+    return requests;
+  }
 
   /// What makes every package another one: the base and the architecture.
   void compare_ground() {
@@ -87,8 +94,8 @@ class PackageComparison {
   }
 
   void compare_requests() {
-    asked_before_ = Requests(before_.request.packages.begin(), before_.request.packages.end());
-    asked_after_ = Requests(after_.request.packages.begin(), after_.request.packages.end());
+    asked_before_ = requests_of(before_);
+    asked_after_ = requests_of(after_);
     if (!whole_) return;
     if (before_.request.recommends != after_.request.recommends) {
       auto word = [](const lock::Lock& lock) { return lock.request.recommends ? "wanted" : "left out"; };
@@ -230,12 +237,17 @@ class PackageComparison {
                         : add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt);
       cause.details.emplace_back(present_.contains(name) ? present : absent);
     };
-    for (const auto& name : asked_after_) {
-      if (!asked_before_.contains(name) && !explained(name)) {
+    for (const auto& [name, wanted] : asked_after_) {
+      auto before = asked_before_.find(name);
+      if (before == asked_before_.end() && !explained(name)) {
         word(name, "asked for by name now; it was there already", "asked for now");
       }
+      if (before != asked_before_.end() && before->second != wanted) {
+        auto& cause = add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt);
+        cause.details.push_back(fmt::format("asked for as {}, was {}", wanted, before->second));
+      }
     }
-    for (const auto& name : asked_before_) {
+    for (const auto& [name, wanted] : asked_before_) {
       if (!asked_after_.contains(name) && !explained(name)) {
         word(name, "not asked for by name any more; it stays", "not asked for any more");
       }
@@ -245,7 +257,7 @@ class PackageComparison {
   /// Asking for a name that other packages provide brings them.
   void add_virtual_requests() {
     auto differ = [&](const Requests& there, const Requests& here) {
-      for (const auto& name : there) {
+      for (const auto& [name, word] : there) {
         bool package =
             std::any_of(found_.begin(), found_.end(), [&](const Cause& cause) { return cause.subject == name; });
         if (!here.contains(name) && !present_.contains(name) && !package) {

@@ -18,12 +18,14 @@
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
 #include "base/path_error.hpp"
+#include "generator/manifest/package_request.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
 #include "generator/resolve/deb/package_index.hpp"
 #include "generator/resolve/deb/package_names.hpp"
 #include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/solve.hpp"
 #include "generator/resolve/deb/update.hpp"
+#include "generator/resolve/deb/wishes.hpp"
 #include "generator/resolve/protocol.hpp"
 #include "generator/resolve/resolve.hpp"
 
@@ -40,7 +42,12 @@ using Packages = std::vector<pkgCache::PkgIterator>;
 class Planner {
  public:
   Planner(const resolve::ResolveRequest& request, const Session& session, const Lists& lists)
-      : request_(request), session_(session), lists_(lists), prefix_(message_prefix(request)), keep_(request) {}
+      : request_(request),
+        session_(session),
+        lists_(lists),
+        prefix_(message_prefix(request)),
+        keep_(request),
+        asked_(request, prefix_, where()) {}
 
   resolve::Resolution run() {
     resolve::Resolution resolution{
@@ -71,7 +78,8 @@ class Planner {
 
   Packages requested(pkgDepCache& cache) const {
     Packages packages;
-    for (const auto& name : request_.packages) packages.push_back(find_package(cache, name, prefix_, where()));
+    for (const auto& word : request_.packages)
+      packages.push_back(find_package(cache, manifest::package_request(word).name, prefix_, where()));
     return packages;
   }
 
@@ -83,9 +91,11 @@ class Planner {
     while (true) {
       pkgCacheFile file;
       open_cache(file);
-      pkgDepCache& cache = *file.GetDepCache();
       PackageIndex index(*file.GetPkgCache(), lists_.index_files);
+      leave_asked_suites_alone(*file.GetPolicy(), *file.GetPkgCache(), index);
+      pkgDepCache& cache = dep_cache_of(file);
       keep_.apply(cache, index);
+      asked_.apply(cache, index, keep_);
       if (solve(cache, wanted(cache, index)) && removals(cache).empty()) return finish(cache, index, installed);
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
       if (!keep_.release_broken(cache)) refuse(cache);
@@ -137,6 +147,7 @@ class Planner {
   const Lists& lists_;
   std::string prefix_;
   Keep keep_;
+  AskedVersions asked_;
 };
 
 // Plan: the whole way from a request to a resolution.

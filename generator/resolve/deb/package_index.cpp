@@ -88,6 +88,19 @@ bool PackageIndex::available(const pkgCache::VerIterator& version) const {
   return source_of(version).repository != nullptr;
 }
 
+pkgCache::PkgFileIterator PackageIndex::file_of(const pkgCache::VerIterator& version, std::string_view suite) const {
+  const auto source = first_source(version, [&](const Repository& repository) { return repository.suite == suite; });
+  return source.repository == nullptr ? pkgCache::PkgFileIterator() : source.file.File();
+}
+
+std::vector<std::string> PackageIndex::suites_of(const pkgCache::VerIterator& version) const {
+  std::vector<std::string> suites;
+  for (auto file = version.FileList(); !file.end(); ++file) {
+    if (const auto* repository = owners_.at(file.File()->ID)) suites.push_back(repository->suite);
+  }
+  return suites;
+}
+
 bool PackageIndex::in_additional(const pkgCache::PkgIterator& package) const {
   for (auto version = package.VersionList(); !version.end(); ++version) {
     if (source_of(version, Role::additional).repository != nullptr) return true;
@@ -159,7 +172,14 @@ std::string PackageIndex::status_stanza(const pkgCache::VerIterator& version) {
 
 void open_cache(pkgCacheFile& file) {
   OpProgress silence;
-  if (!file.Open(&silence, false)) throw LockError("lock: apt cannot read the package lists: " + take_apt_messages());
+  if (!file.BuildCaches(&silence, false) || !file.BuildPolicy(&silence))
+    throw LockError("lock: apt cannot read the package lists: " + take_apt_messages());
+}
+
+pkgDepCache& dep_cache_of(pkgCacheFile& file) {
+  OpProgress silence;
+  if (!file.BuildDepCache(&silence)) throw LockError("lock: apt cannot choose candidates: " + take_apt_messages());
+  return *file.GetDepCache();
 }
 
 }  // namespace karapace::resolve::deb

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <apt-pkg/cachefile.h>
@@ -26,6 +27,12 @@ class PackageIndex {
   lock::LockedPackage locked(const pkgCache::VerIterator& version);
   /// Nothing when the version is in no index (it is only installed).
   bool available(const pkgCache::VerIterator& version) const;
+  /// The index of this suite that has the version, or the end iterator.
+  pkgCache::PkgFileIterator file_of(const pkgCache::VerIterator& version, std::string_view suite) const;
+  /// The suites that have the version.
+  std::vector<std::string> suites_of(const pkgCache::VerIterator& version) const;
+  /// Whose an index is; nullptr: it is what is installed.
+  const Repository* owner_of(const pkgCache::PkgFileIterator& file) const { return owners_.at(file->ID); }
   /// Whether every system has this package: the distribution's own repositories call it essential or required. What an
   /// additional one says of its packages, or of the distribution's, counts for nothing.
   bool essential(const pkgCache::PkgIterator& package, const pkgCache::VerIterator& candidate);
@@ -52,7 +59,10 @@ class PackageIndex {
   std::vector<const Repository*> owners_;  // by the number that apt gave the index; nullptr: it is none of ours
 };
 
-/// Opens apt's cache on the session's lists and status. LockError when apt cannot.
+/// Opens apt's cache on the session's lists and status, without a choice of candidates yet: that is made, by the policy
+/// as it is then, when the dependency cache is first asked for. LockError when apt cannot.
 void open_cache(pkgCacheFile& file);
+/// Chooses the candidates. LockError when apt cannot.
+pkgDepCache& dep_cache_of(pkgCacheFile& file);
 
 }  // namespace karapace::resolve::deb

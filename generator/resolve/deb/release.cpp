@@ -106,7 +106,7 @@ void check_name(const Release& release, const Repository& repository, std::vecto
   const auto& wanted = repository.suite;
   if (is_named(release, wanted) || is_named(release, without_last_part(wanted))) return;
   const auto message = names_text(release);
-  if (repository.role == Role::distribution)
+  if (repository.role != Role::additional)
     throw LockError(repository.message_prefix() + message + "; use another mirror");
   if (is_of_another_pocket(release, wanted)) {
     throw LockError(repository.message_prefix() + message +

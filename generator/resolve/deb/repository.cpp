@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -11,28 +12,26 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/manifest/package_request.hpp"
+#include "generator/manifest/suites.hpp"
 
 namespace karapace::resolve::deb {
 namespace {
 
 using resolve::ResolveRequest;
+using Use = manifest::ReleaseSuite::Use;
 
 struct Distribution {
   std::string_view name;
   std::string_view keyring;
   std::string_view keyring_package;
-  std::string_view security_archive;
   std::vector<std::string> components;
 };
 
 const Distribution& distribution_of(const resolve::ResolveRequest& request) {
   static const std::array<Distribution, 2> known{{
-      {"debian",
-       "/usr/share/keyrings/debian-archive-keyring.gpg",
-       "debian-archive-keyring",
-       "debian-security",
-       {"main"}},
-      {"ubuntu", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring", "ubuntu", {"main", "universe"}},
+      {"debian", "/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring", {"main"}},
+      {"ubuntu", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-keyring", {"main", "universe"}},
   }};
   for (const auto& distribution : known) {
     if (distribution.name == request.distribution) return distribution;
@@ -65,9 +64,6 @@ std::filesystem::path keyring_of(const resolve::ResolveRequest& request, const D
                               distribution.keyring_package));
 }
 
-/// Debian's rolling suites are one repository; all others have updates and security beside them.
-bool rolls(std::string_view suite) { return suite == "sid" || suite == "unstable" || suite == "experimental"; }
-
 /// These words are written into apt's sources and into paths; anything else than a plain word is refused.
 void require_plain(const resolve::ResolveRequest& request, std::string_view what, std::string_view word) {
   const auto plain = [](char c) {
@@ -88,14 +84,31 @@ void require_plain(const resolve::ResolveRequest& request) {
   }
 }
 
-Repository part_of(const resolve::ResolveRequest& request, const Distribution& distribution, const std::string& archive,
-                   const std::string& suite) {
-  return {.archive = archive,
-          .suite = suite,
+Repository part_of(const resolve::ResolveRequest& request, const Distribution& distribution,
+                   const manifest::ReleaseSuite& part) {
+  return {.archive = part.archive,
+          .suite = part.suite,
           .components = distribution.components,
-          .urls = urls_of(request, archive),
-          .keyring = keyring_of(request, distribution, archive),
-          .role = Role::distribution};
+          .urls = urls_of(request, part.archive),
+          .keyring = keyring_of(request, distribution, part.archive),
+          .role = part.use == Use::always ? Role::distribution : Role::asked};
+}
+
+std::set<std::string> asked_suites(const resolve::ResolveRequest& request) {
+  std::set<std::string> suites;
+  for (const auto& word : request.packages) suites.insert(manifest::package_request(word).suite);
+  suites.erase("");
+  return suites;
+}
+
+/// A manifest with a suite as its base said so itself; which suites belong to an archive is known only now.
+void require_known_suites(const resolve::ResolveRequest& request) {
+  std::vector<std::string> additional;
+  for (const auto& repository : request.repositories) additional.push_back(repository.suite);
+  for (const auto& suite : asked_suites(request)) {
+    const auto complaint = manifest::judge_known_suite(suite, {request.distribution, request.suite}, additional);
+    if (complaint) throw LockError(message_prefix(request) + *complaint);
+  }
 }
 
 Repository additional(const resolve::ResolveRequest& request, const resolve::AdditionalRepository& wanted) {
@@ -135,12 +148,12 @@ std::string message_prefix(const resolve::ResolveRequest& request) {
 std::vector<Repository> repositories_of(const resolve::ResolveRequest& request) {
   require_plain(request);
   const Distribution& distribution = distribution_of(request);
-  const std::string archive(distribution.name);
-  std::vector<Repository> repositories{part_of(request, distribution, archive, request.suite)};
-  if (!rolls(request.suite)) {
-    repositories.push_back(part_of(request, distribution, archive, request.suite + "-updates"));
-    repositories.push_back(
-        part_of(request, distribution, std::string(distribution.security_archive), request.suite + "-security"));
+  require_known_suites(request);
+  const auto asked = asked_suites(request);
+  std::vector<Repository> repositories;
+  for (const auto& part : manifest::suites_of(distribution.name, request.suite)) {
+    if (part.use == Use::always || asked.contains(part.suite))
+      repositories.push_back(part_of(request, distribution, part));
   }
   for (const auto& wanted : request.repositories) repositories.push_back(additional(request, wanted));
   return repositories;

@@ -11,7 +11,8 @@
 
 namespace karapace::resolve::deb {
 
-enum class Role { distribution, additional };
+/// Whose it is; `asked` is one of the distribution's that is there for those packages only that name it.
+enum class Role { distribution, asked, additional };
 
 struct Repository {
   std::string archive;  // "debian", "debian-security", ...
@@ -29,13 +30,10 @@ struct Repository {
   std::string read_keyring() const;
 };
 
-/// What a request's distribution and suite consist of, then the additional repositories:
+/// What a request's distribution and suite consist of (manifest::suites_of), then the additional repositories. Of
+/// Debian the component main, of Ubuntu main and universe.
 ///
-///   debian  SUITE and SUITE-updates of "debian", SUITE-security of "debian-security", component main;
-///           unstable (sid) and experimental have neither updates nor security
-///   ubuntu  SUITE, SUITE-updates and SUITE-security of "ubuntu", components main and universe
-///
-/// LockError for an unknown distribution, a missing keyring or an archive without mirrors.
+/// LockError for an unknown distribution or suite, a missing keyring or an archive without mirrors.
 std::vector<Repository> repositories_of(const resolve::ResolveRequest& request);
 
 /// The prefix of this request's messages: "lock: debian/bookworm: ".

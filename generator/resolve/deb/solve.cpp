@@ -204,16 +204,25 @@ Keep::Keep(const resolve::ResolveRequest& request) {
 void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
   pkgDepCache::ActionGroup group(cache);
   for (const auto& [name, kept] : packages_) {
-    if (kept.released) continue;
     const auto package = cache.FindPkg(name);
     if (package.end()) continue;
-    const auto version = same_version(package, index, kept.package);
+    const auto version = version_of(package, index);
     if (!version.end()) cache.SetCandidateVersion(version);
   }
 }
 
-bool Keep::release(const char* name) {
-  const auto found = packages_.find(std::string_view(name));
+pkgCache::VerIterator Keep::version_of(const pkgCache::PkgIterator& package, PackageIndex& index) const {
+  const auto found = packages_.find(std::string_view(package.Name()));
+  if (found == packages_.end() || found->second.released) return pkgCache::VerIterator();
+  return same_version(package, index, found->second.package);
+}
+
+void Keep::forget(std::string_view name) {
+  if (const auto found = packages_.find(name); found != packages_.end()) packages_.erase(found);
+}
+
+bool Keep::release(std::string_view name) {
+  const auto found = packages_.find(name);
   if (found == packages_.end() || found->second.released) return false;
   found->second.released = true;
   return true;
@@ -233,7 +242,7 @@ bool Keep::release_broken(pkgDepCache& cache) {
   }
   if (released) return true;
   // Nothing near the broken ones is kept: the reason lies deeper, so everything moves.
-  for (auto& [name, kept] : packages_) released = release(name.c_str()) || released;
+  for (const auto& [name, kept] : packages_) released = release(name) || released;
   return released;
 }
 

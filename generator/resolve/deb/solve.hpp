@@ -41,6 +41,12 @@ class Keep {
 
   /// Makes the kept versions candidates, but for the released names.
   void apply(pkgDepCache& cache, PackageIndex& index) const;
+  /// The kept version of this package, or the end iterator: it may be released, or no longer be there.
+  pkgCache::VerIterator version_of(const pkgCache::PkgIterator& package, PackageIndex& index) const;
+  /// It may become another one; the notes say so. False when it was not kept (any more).
+  bool release(std::string_view name);
+  /// It becomes another one, as somebody wished.
+  void forget(std::string_view name);
   /// Gives up keeping the packages that the broken dependencies of the present marks are about. False when there is
   /// nothing more to give up.
   bool release_broken(pkgDepCache& cache);
@@ -52,7 +58,6 @@ class Keep {
     lock::LockedPackage package;
     bool released = false;
   };
-  bool release(const char* name);
 
   std::map<std::string, Kept, std::less<>> packages_;
 };

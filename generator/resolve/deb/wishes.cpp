@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/resolve/deb/wishes.hpp"
+
+#include <algorithm>
+#include <list>
+#include <utility>
+
+#include <apt-pkg/versionmatch.h>
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "generator/resolve/deb/package_names.hpp"
+
+namespace karapace::resolve::deb {
+
+namespace {
+
+constexpr short automatic_upgrades_only = 100;
+
+using manifest::PackageRequest;
+using Changes = std::list<std::pair<pkgCache::VerIterator, pkgCache::VerIterator>>;
+
+bool fits(const pkgCache::VerIterator& version, const PackageIndex& index, const PackageRequest& request) {
+  if (!index.available(version)) return false;
+  if (!request.suite.empty()) return !index.file_of(version, request.suite).end();
+  return pkgVersionMatch(request.version, pkgVersionMatch::Version).VersionMatches(version);
+}
+
+/// The release as apt names it: by what it calls itself. Suites of one release may share a codename.
+std::string release_text(const pkgCache::PkgFileIterator& file) {
+  std::string text = fmt::format("a={}", file.Archive() == nullptr ? "" : file.Archive());
+  if (file.Codename() != nullptr) text += fmt::format(",n={}", file.Codename());
+  return text;
+}
+
+/// Lets what `version` depends on come from its suite, where no candidate would do.
+void follow_suite(pkgDepCache& cache, const PackageIndex& index, Keep& keep, const pkgCache::VerIterator& version,
+                  const std::string& suite) {
+  const pkgCache::VerIterator none(cache);
+  Changes changes{{version, none}};  // apt wants to find the first one there
+  cache.SetCandidateRelease(version, release_text(index.file_of(version, suite)), changes);
+  for (auto changed = std::next(changes.begin()); changed != changes.end(); ++changed)
+    keep.release(changed->first.ParentPkg().Name());
+}
+
+}  // namespace
+
+void leave_asked_suites_alone(pkgPolicy& policy, pkgCache& cache, const PackageIndex& index) {
+  for (auto file = cache.FileBegin(); !file.end(); ++file) {
+    const auto* owner = index.owner_of(file);
+    if (owner == nullptr || owner->role != Role::asked) continue;
+    if (policy.GetPriority(file) > automatic_upgrades_only) policy.SetPriority(file, automatic_upgrades_only);
+  }
+}
+
+AskedVersions::AskedVersions(const resolve::ResolveRequest& request, std::string_view prefix, std::string_view where)
+    : prefix_(prefix), where_(where) {
+  for (const auto& word : request.packages) {
+    auto asked = manifest::package_request(word);
+    if (!asked.takes_any()) requests_.push_back(std::move(asked));
+  }
+}
+
+void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep) const {
+  pkgDepCache::ActionGroup group(cache);
+  std::vector<pkgCache::VerIterator> chosen;
+  for (const auto& request : requests_) chosen.push_back(choose(cache, index, keep, request));
+  for (const auto& version : chosen) cache.SetCandidateVersion(version);
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    if (!requests_[i].suite.empty()) follow_suite(cache, index, keep, chosen[i], requests_[i].suite);
+  }
+}
+
+pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,
+                                            const PackageRequest& request) const {
+  const auto package = cache.FindPkg(request.name);
+  if (package.end()) refuse(cache, index, request);
+  const auto kept = keep.version_of(package, index);
+  if (!kept.end() && fits(kept, index, request)) return kept;
+  keep.forget(package.Name());
+  auto version = package.VersionList();  // the newest first
+  while (!version.end() && !fits(version, index, request)) ++version;
+  if (version.end()) refuse(cache, index, request);
+  return version;
+}
+
+void AskedVersions::refuse(pkgDepCache& cache, const PackageIndex& index, const PackageRequest& request) const {
+  const auto package = find_package(cache, request.name, prefix_, where_);
+  if (request.name != package.Name()) {
+    throw LockError(fmt::format("{}the package \"{}\" is virtual and has no versions; did you mean \"{}\"?", prefix_,
+                                request.name, package.Name()));
+  }
+  std::vector<std::string> words;
+  for (auto version = package.VersionList(); !version.end(); ++version) {
+    if (!index.available(version)) continue;
+    const auto there = request.suite.empty() ? std::vector<std::string>{version.VerStr()} : index.suites_of(version);
+    for (const auto& one : there)
+      words.push_back(fmt::format("{}{}{}", request.name, request.suite.empty() ? '=' : '/', one));
+  }
+  const auto problem = request.suite.empty() ? fmt::format("has no version {} in {}", request.version, where_)
+                                             : fmt::format("is not in {}", request.suite);
+  throw LockError(
+      fmt::format("{}the package \"{}\" {}; did you mean {}?", prefix_, request.name, problem, alternatives(words)));
+}
+
+}  // namespace karapace::resolve::deb
