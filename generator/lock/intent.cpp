@@ -115,7 +115,7 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
 
 Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory) {
   Intent intent;
-  intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}};
+  intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}, manifest.hold};
   for (const auto& repository : manifest.repositories) {
     auto key = content_of(directory, repository.key,
                           said(repository.key_place, fmt::format("repositories.{}.key", repository.name)));
@@ -162,6 +162,7 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   all.changed("recommends", locked.request.recommends ? "true" : "false", wanted.request.recommends ? "true" : "false");
   all.lists("repositories", locked.request.repositories, wanted.request.repositories,
             [](const LockedRepositoryRequest& repository) { return repository.name; });
+  all.lists("hold", locked.request.hold, wanted.request.hold, itself);
   compare_maps(all, "answers", locked.answers, wanted.answers);
   std::size_t before_files = all.size();
   all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });

@@ -78,6 +78,7 @@ struct LockedRequest {
   std::vector<std::string> packages;  // manifest::PackageRequests, sorted, unique
   bool recommends = false;
   std::vector<LockedRepositoryRequest> repositories;  // sorted by name
+  std::vector<std::string> hold = {};                 // names of packages, sorted, unique
   auto operator<=>(const LockedRequest&) const = default;
 };
 

@@ -171,7 +171,8 @@ constexpr auto request_fields = fields_of<LockedRequest>(
     member("packages", &LockedRequest::packages, sorted_words({manifest::judge_package_request}, Layout::lines)),
     member("recommends", &LockedRequest::recommends),
     member("repositories", &LockedRequest::repositories,
-           sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")));
+           sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")),
+    optional_member("hold", &LockedRequest::hold, sorted_words({manifest::judge_package_name}, Layout::lines)));
 
 constexpr auto index_fields = line_of<LockedIndex>(
     member("path", &LockedIndex::path, Word{manifest::judge_relative_path}), member("sha256", &LockedIndex::sha256));

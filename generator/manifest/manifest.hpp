@@ -68,6 +68,7 @@ struct Manifest {
   Base base;
   std::vector<std::string> packages;  // PackageRequests, sorted, one of a name
   bool recommends = false;
+  std::vector<std::string> hold;                // names of packages, sorted, unique
   std::map<std::string, std::string> answers;   // to debconf's questions
   std::vector<RepositoryRequest> repositories;  // sorted by name
   std::vector<SetupFile> files;                 // in the manifest's order

@@ -82,6 +82,10 @@ void read_packages(Section& system, Manifest& manifest) {
 void read_system(Section& system, Manifest& manifest) {
   read_packages(system, manifest);
   manifest.recommends = system.boolean("recommends");
+  for (const auto& package : system.words("hold")) {
+    if (system.pleases(package, "held package", judge_package_name)) manifest.hold.push_back(package.text);
+  }
+  sort_unique(manifest.hold);
   system.section("answers", [&](Section& section) { read_answers(section, manifest); });
 }
 

@@ -138,6 +138,7 @@ class Renewal {
     request.base_status = std::move(status);
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
+    request.hold = lock.request.hold;
     request.upgrade = settings_.upgrade;
     request.rollback = settings_.rollback;
     if (old_) request.known = old_->repositories;

@@ -62,7 +62,7 @@ constexpr auto request_fields = fields_of<ResolveRequest>(
     optional_member("base_status", &ResolveRequest::base_status, escaped_bytes),
     member("packages", &ResolveRequest::packages), member("recommends", &ResolveRequest::recommends, recommends),
     member("repositories", &ResolveRequest::repositories, list_of(additional_fields)),
-    member("keep", &ResolveRequest::keep, list_of(package_fields)),
+    member("keep", &ResolveRequest::keep, list_of(package_fields)), member("hold", &ResolveRequest::hold),
     member("known", &ResolveRequest::known, list_of(repository_fields)),
     member("rollback", &ResolveRequest::rollback, rollback),
     member("upgrade", &ResolveRequest::upgrade, upgrade_fields),

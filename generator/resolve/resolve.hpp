@@ -49,6 +49,8 @@ struct ResolveRequest {
   std::vector<AdditionalRepository> repositories = {};
   /// Base and packages of the lock there was: preferred while the archive has them.
   std::vector<lock::LockedPackage> keep = {};
+  /// Names of packages that keep their version whatever `upgrade` says, and stay.
+  std::vector<std::string> hold = {};
   /// Repositories of the lock there was: how far each was seen.
   std::vector<lock::LockedRepository> known = {};
   Rollback rollback = Rollback::refuse;

@@ -281,6 +281,11 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   const auto other = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", versioned}}));
   ASSERT_EQ(kinds(other), std::vector<std::string>{"request"});
   EXPECT_EQ(headline(other.causes.front().cause), "git: asked for as git=1:2.39*, was git");
+  Lock held = before;
+  held.request.hold = {"git"};
+  const auto hold = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", held}}));
+  ASSERT_EQ(kinds(hold), std::vector<std::string>{"request"});
+  EXPECT_EQ(headline(hold.causes.front().cause), "git: held now");
   Lock moved = before;
   moved.repositories[0].indexes[0].sha256 = Sha256(blake3("another index"));
   expect_corpus("archives-moved", before, moved);

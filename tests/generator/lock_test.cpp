@@ -170,7 +170,11 @@ TEST(Intent, AnotherVersionOrSuiteOfAPackageIsADifference) {
   wanted.request.packages = {"git=1:2.39*"};
   EXPECT_EQ(words(differences(intent_of(lock), wanted)),
             (std::vector<std::string>{"packages: - git", "packages: + git=1:2.39*"}));
+  wanted = intent_of(lock);
+  wanted.request.hold = {"git"};
+  EXPECT_EQ(words(differences(intent_of(lock), wanted)), std::vector<std::string>{"hold: + git"});
   lock.request.packages = {"cmake/bookworm-backports", "git=1:2.39*"};
+  lock.request.hold = {"curl", "git"};
   EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
 }
 

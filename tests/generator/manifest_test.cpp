@@ -47,6 +47,13 @@ TEST(Manifest, PackagesMayNameAVersionOrASuite) {
                                                          "git=1:2.39.5-0+deb12u2", "tool/stable"}));
 }
 
+TEST(Manifest, HeldPackagesAreSortedNames) {
+  EXPECT_EQ(parse("[system]\nhold = [\"git\", \"curl\", \" git\"]\n").hold, (std::vector<std::string>{"curl", "git"}));
+  EXPECT_EQ(message_of("manifest_version = 1\nbase.image = \"debian/sid\"\nsystem.hold = [\"git=1\"]\n"),
+            "m.toml:3:16: held package \"git=1\" is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", "
+            "beginning with a letter or digit");
+}
+
 TEST(Manifest, SuitesOfPackagesAreThoseOfTheBase) {
   auto said = [](const std::string& base, const std::string& suite) {
     return message_of("manifest_version = 1\nbase.image = \"" + base + "\"\nsystem.packages = [\"x1/" + suite +

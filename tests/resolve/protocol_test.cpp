@@ -28,6 +28,7 @@ TEST(Protocol, CarriesARequestWhole) {
                 .sha256 = some_sha256(),
                 .archive = "debian",
                 .path = "pool/x.deb"}},
+      .hold = {"libc6"},
       .known = {{.archive = "debian",
                  .suite = "bookworm",
                  .components = {"main"},
@@ -43,6 +44,7 @@ TEST(Protocol, CarriesARequestWhole) {
       .valid_until = ValidUntil::ignore};
   EXPECT_EQ(request_text(parse_request(request_text(request))), request_text(request));
   EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
+  EXPECT_EQ(parse_request(request_text(request)).hold, request.hold);
   EXPECT_EQ(parse_request(request_text(request)).known, request.known);
   EXPECT_EQ(parse_request(request_text(request)).rollback, request.rollback);
   EXPECT_EQ(parse_request(request_text(request)).mirrors, request.mirrors);

@@ -101,7 +101,18 @@ class PackageComparison {
       auto word = [](const lock::Lock& lock) { return lock.request.recommends ? "wanted" : "left out"; };
       add(CauseKind::recommends, Stage::environment, "recommends", word(before_), word(after_));
     }
+    compare_holds(after_.request.hold, before_.request.hold, "held now");
+    compare_holds(before_.request.hold, after_.request.hold, "no longer held");
     compare_repositories();
+  }
+
+  /// What only one of two sorted lists has.
+  void compare_holds(const std::vector<std::string>& here, const std::vector<std::string>& there,
+                     std::string_view word) {
+    for (const auto& name : here) {
+      if (std::binary_search(there.begin(), there.end(), name)) continue;
+      add(CauseKind::request, Stage::environment, name, std::nullopt, std::nullopt).details.emplace_back(word);
+    }
   }
 
   void compare_repositories() {

@@ -57,7 +57,7 @@ class Planner {
     } else {
       resolution.base = base();
     }
-    if (!request_.packages.empty()) resolution.packages = on_top();
+    if (!request_.packages.empty() || !request_.hold.empty()) resolution.packages = on_top();
     for (const auto* chosen : {&resolution.base, &resolution.packages}) {
       for (auto& note : keep_.notes(*chosen, request_.suite)) resolution.notes.push_back(std::move(note));
     }
@@ -80,6 +80,8 @@ class Planner {
     Packages packages;
     for (const auto& word : request_.packages)
       packages.push_back(find_package(cache, manifest::package_request(word).name, prefix_, where()));
+    const auto held = keep_.held(cache);
+    packages.insert(packages.end(), held.begin(), held.end());
     return packages;
   }
 

@@ -194,20 +194,48 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const Packa
   return order;
 }
 
-Keep::Keep(const resolve::ResolveRequest& request) {
+Keep::Keep(const resolve::ResolveRequest& request)
+    : hold_(request.hold), upgrade_(request.upgrade), prefix_(message_prefix(request)) {
+  std::sort(hold_.begin(), hold_.end());
   for (const auto& package : request.keep) {
     // Later entries win: a base package and its upgrade on top are both in the lock there was.
-    if (stays(request.upgrade, package.name)) packages_.insert_or_assign(package.name, Kept{.package = package});
+    if (is_held(package.name) || stays(upgrade_, package.name))
+      packages_.insert_or_assign(package.name, Kept{.package = package});
   }
+}
+
+bool Keep::is_held(std::string_view name) const { return std::binary_search(hold_.begin(), hold_.end(), name); }
+
+std::vector<pkgCache::PkgIterator> Keep::held(pkgDepCache& cache) const {
+  std::vector<pkgCache::PkgIterator> packages;
+  for (const auto& name : hold_) {
+    const auto package = cache.FindPkg(name);
+    if (!package.end() && (package->CurrentVer != 0 || packages_.contains(name))) packages.push_back(package);
+  }
+  return packages;
+}
+
+void Keep::require_held(const Kept& kept) const {
+  if (!is_held(kept.package.name)) return;
+  throw LockError(fmt::format(
+      "{}the package \"{}\" is held at {}, which the archive no longer has; take it from system.hold, or name "
+      "a mirror that has it",
+      prefix_, kept.package.name, kept.package.version));
 }
 
 void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
   pkgDepCache::ActionGroup group(cache);
   for (const auto& [name, kept] : packages_) {
     const auto package = cache.FindPkg(name);
-    if (package.end()) continue;
-    const auto version = version_of(package, index);
-    if (!version.end()) cache.SetCandidateVersion(version);
+    const auto version = package.end() ? pkgCache::VerIterator() : version_of(package, index);
+    if (version.end()) {
+      require_held(kept);
+    } else {
+      cache.SetCandidateVersion(version);
+    }
+  }
+  for (const auto& package : held(cache)) {
+    if (package->CurrentVer != 0) cache.SetCandidateVersion(package.CurrentVer());
   }
 }
 
@@ -223,7 +251,7 @@ void Keep::forget(std::string_view name) {
 
 bool Keep::release(std::string_view name) {
   const auto found = packages_.find(name);
-  if (found == packages_.end() || found->second.released) return false;
+  if (found == packages_.end() || found->second.released || is_held(name)) return false;
   found->second.released = true;
   return true;
 }
@@ -250,6 +278,8 @@ std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& cho
   std::vector<std::string> notes;
   for (const auto& package : chosen) {
     const auto found = packages_.find(package.name);
+    if (found != packages_.end() && is_held(package.name) && !stays(upgrade_, package.name))
+      notes.push_back(fmt::format("{} is held and stays at {} (system.hold)", package.name, package.version));
     if (found == packages_.end() || found->second.package.sha256 == package.sha256) continue;
     const auto& [kept, released] = found->second;
     notes.push_back(

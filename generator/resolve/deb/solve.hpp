@@ -33,24 +33,28 @@ std::vector<std::string> removals(pkgDepCache& cache);
 std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const PackageIndex& index);
 
 /// Keep: a new lock changes as little as possible. Versions of the lock there was stay the candidates as long as the
-/// archive still has exactly them.
+/// archive still has exactly them. Held packages, of that lock or installed, never become others, nor go.
 class Keep {
  public:
-  /// The versions that `request.upgrade` lets stay.
+  /// The versions that `request.upgrade` lets stay, and those of held packages.
   explicit Keep(const resolve::ResolveRequest& request);
 
-  /// Makes the kept versions candidates, but for the released names.
+  /// Makes the kept versions candidates, but for the released names. LockError when that of a held package is gone.
   void apply(pkgDepCache& cache, PackageIndex& index) const;
+  bool is_held(std::string_view name) const;
+  /// Those of the lock there was, and those that are installed.
+  std::vector<pkgCache::PkgIterator> held(pkgDepCache& cache) const;
   /// The kept version of this package, or the end iterator: it may be released, or no longer be there.
   pkgCache::VerIterator version_of(const pkgCache::PkgIterator& package, PackageIndex& index) const;
-  /// It may become another one; the notes say so. False when it was not kept (any more).
+  /// It may become another one; the notes say so. False when it was not kept (any more), or is held.
   bool release(std::string_view name);
   /// It becomes another one, as somebody wished.
   void forget(std::string_view name);
   /// Gives up keeping the packages that the broken dependencies of the present marks are about. False when there is
   /// nothing more to give up.
   bool release_broken(pkgDepCache& cache);
-  /// One note for each kept package that `chosen` has in another version, sorted.
+  /// One note for each kept package that `chosen` has in another version, and for each that an upgrade named and hold
+  /// kept, sorted.
   std::vector<std::string> notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const;
 
  private:
@@ -59,7 +63,12 @@ class Keep {
     bool released = false;
   };
 
+  void require_held(const Kept& kept) const;
+
   std::map<std::string, Kept, std::less<>> packages_;
+  std::vector<std::string> hold_;  // sorted
+  resolve::Upgrade upgrade_;
+  std::string prefix_;
 };
 
 }  // namespace karapace::resolve::deb

@@ -77,6 +77,12 @@ pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& in
   if (package.end()) refuse(cache, index, request);
   const auto kept = keep.version_of(package, index);
   if (!kept.end() && fits(kept, index, request)) return kept;
+  if (!kept.end() && keep.is_held(request.name)) {
+    throw LockError(
+        fmt::format("{}the package \"{}\" is held at {}, and system.packages asks for another one; take it "
+                    "from system.hold",
+                    prefix_, request.name, kept.VerStr()));
+  }
   keep.forget(package.Name());
   auto version = package.VersionList();  // the newest first
   while (!version.end() && !fits(version, index, request)) ++version;
