@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/init/identity_call.hpp"
-
 #include <cerrno>
 #include <cstddef>
 
 #include <linux/audit.h>
 #include <linux/prctl.h>
 #include <sys/uio.h>
+
+#include "runtime/init/identity.hpp"
 
 namespace karapace::init {
 

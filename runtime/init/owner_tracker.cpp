@@ -12,7 +12,7 @@
 #include "base/fd.hpp"
 #include "runtime/init/caller_file.hpp"
 #include "runtime/init/creation.hpp"
-#include "runtime/init/identity_call.hpp"
+#include "runtime/init/identity.hpp"
 #include "runtime/init/owner_call.hpp"
 #include "runtime/init/owner_query.hpp"
 #include "runtime/init/owner_record.hpp"
