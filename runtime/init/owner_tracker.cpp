@@ -35,6 +35,7 @@ union Roomy {
 struct Answer {
   bool goes_on = false;  // into the kernel, as if nobody had asked
   int error = 0;
+  std::int64_t value = 0;
 };
 
 Answer answer_query(const seccomp_notif& notification, int listener, const OwnerQuery& query) noexcept {
@@ -57,7 +58,11 @@ int change_owner(const seccomp_notif& notification, int listener, const OwnerCal
   return record_owner(found.file.get(), call.uid, call.gid);
 }
 
-Answer carry_out(const seccomp_notif& notification, int listener) noexcept {
+Answer carry_out(const seccomp_notif& notification, int listener, OrderedDirectories& directories) noexcept {
+  if (const auto call = decode_directory_call(notification.data)) {
+    const auto answer = directories.answer(static_cast<pid_t>(notification.pid), *call, listener, notification.id);
+    return {.goes_on = answer.goes_on, .error = answer.error, .value = answer.size};
+  }
   if (const auto query = decode_owner_query(notification.data)) return answer_query(notification, listener, *query);
   if (const auto call = decode_owner_call(notification.data))
     return {.error = change_owner(notification, listener, *call)};
@@ -112,23 +117,6 @@ bool shares_root(pid_t caller) noexcept {
 bool on_procfs(int file) noexcept {
   struct statfs system{};
   return ::fstatfs(file, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
-}
-
-/// The id of the process that a thread belongs to, as process 1 sees it; 0 when it is gone.
-unsigned long process_of(pid_t thread) noexcept {
-  const Fd file(::open(process_file(thread, "status").text(), O_RDONLY | O_CLOEXEC));
-  char text[1024];
-  const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-  if (size <= 0) return 0;
-  text[size] = '\0';
-  // A process can not put a line of its own into its name: the kernel escapes it.
-  constexpr const char* key = "\nTgid:\t";
-  const char* digit = std::strstr(text, key);
-  if (digit == nullptr) return 0;
-  unsigned long id = 0;
-  for (digit += std::strlen(key); *digit >= '0' && *digit <= '9'; ++digit)
-    id = id * 10 + static_cast<unsigned long>(*digit - '0');
-  return id;
 }
 
 /// Whether this lies below process 1's own directory in procfs. Its descriptors, root and memory are not what a caller
@@ -247,7 +235,7 @@ class Walk {
     const auto process = process_of(caller_);
     if (process == 0) return ESRCH;
     sys::SmallText<64> target;
-    target.add_number(process);
+    target.add_number(static_cast<unsigned long>(process));
     if (thread) target.add("/task/").add_number(static_cast<unsigned long>(caller_));
     return prepend(target.text(), target.size()) ? 0 : errno;
   }
@@ -299,6 +287,21 @@ FoundFile find_at_once(pid_t caller, const Fd& base, const char* path, bool foll
 
 }  // namespace
 
+pid_t process_of(pid_t thread) noexcept {
+  const Fd file(::open(process_file(thread, "status").text(), O_RDONLY | O_CLOEXEC));
+  char text[1024];
+  const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  // A process can not put a line of its own into its name: the kernel escapes it.
+  constexpr const char* key = "\nTgid:\t";
+  const char* digit = std::strstr(text, key);
+  if (digit == nullptr) return 0;
+  pid_t id = 0;
+  for (digit += std::strlen(key); *digit >= '0' && *digit <= '9'; ++digit) id = id * 10 + (*digit - '0');
+  return id;
+}
+
 void OwnerTracker::answer() noexcept {
   Roomy<seccomp_notif> notification{};
   std::memset(&notification, 0, sizeof notification);
@@ -306,10 +309,12 @@ void OwnerTracker::answer() noexcept {
   Roomy<seccomp_notif_resp> response{};
   std::memset(&response, 0, sizeof response);
   response.message.id = notification.message.id;
-  const Answer answer = carry_out(notification.message, listener_);
+  const Answer answer = carry_out(notification.message, listener_, directories_);
   response.message.error = -answer.error;
+  response.message.val = answer.error == 0 ? answer.value : 0;
   if (answer.goes_on) response.message.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response) != 0) directories_.take_back();
+  directories_.release();
 }
 
 FoundFile find_as(pid_t caller, const OwnerCall& call) noexcept {

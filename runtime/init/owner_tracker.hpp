@@ -5,26 +5,33 @@
 // (its root, working directory and descriptors, links followed or not), writes "uid:gid" into `user.karapace.owner`
 // through the overlay and answers success. 0:0, the owner on disk, is no attribute at all. As the kernel does, it
 // clears set-id bits and file capabilities of regular files. Links and special files can carry no such attribute:
-// their owner stays 0:0. stat(2) and its kin are answered with the recorded owner (owner_query.hpp).
+// their owner stays 0:0. stat(2) and its kin are answered with the recorded owner (owner_query.hpp), and in every id
+// mode calls that read directories are handed on (directory_order.hpp).
 #pragma once
 
 #include <sys/types.h>
 
 #include "base/fd.hpp"
+#include "runtime/init/directory_order.hpp"
 #include "runtime/init/owner_call.hpp"
 
 namespace karapace::init {
 
 class OwnerTracker {
  public:
-  explicit OwnerTracker(int listener) noexcept : listener_(listener) {}
+  OwnerTracker(int listener, std::uint32_t directory_order) noexcept
+      : listener_(listener), directories_(directory_order) {}
   int listener() const noexcept { return listener_; }
   /// Answers one waiting call. A caller that died meanwhile is fine.
   void answer() noexcept;
 
  private:
   int listener_;
+  OrderedDirectories directories_;
 };
+
+/// The id of the process that a thread belongs to, as process 1 sees it; 0 when it is gone.
+pid_t process_of(pid_t thread) noexcept;
 
 /// Finding, from process 1, the file that another process means by a descriptor and a path.
 ///
