@@ -8,13 +8,12 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "runtime/init/owner_tracker.hpp"
+#include "runtime/init/caller_file.hpp"
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {
@@ -47,7 +46,7 @@ bool is_of_the_root(int directory) noexcept {
 /// The caller's open file itself, with its position. A thread has the descriptors of its process.
 Fd opened_by(pid_t caller, int descriptor) noexcept {
   Fd process = sys::pidfd_open(caller);
-  if (!process) process = sys::pidfd_open(process_of(caller));
+  if (!process) process = sys::pidfd_open(static_cast<pid_t>(status_number(caller, "Tgid", 10, 0)));
   return process ? sys::pidfd_getfd(process.get(), descriptor) : Fd();
 }
 
@@ -89,15 +88,14 @@ bool GrowingBuffer::reserve(std::size_t size) noexcept {
   return true;
 }
 
-OrderedDirectories::Answer OrderedDirectories::answer(pid_t caller, const DirectoryCall& call, int listener,
-                                                      std::uint64_t id) noexcept {
-  directory_ = opened_by(caller, call.descriptor);
+OrderedDirectories::Answer OrderedDirectories::answer(const Waiting& waiting, const DirectoryCall& call) noexcept {
+  directory_ = opened_by(waiting.caller, call.descriptor);
   if (!directory_ || !is_of_the_root(directory_.get())) return {.goes_on = true};
   // Only now is it certain that the file is the caller's and not that of a process with a reused id.
-  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return {.error = ESRCH};
+  if (!waiting.still()) return {.error = ESRCH};
   before_ = ::lseek(directory_.get(), 0, SEEK_CUR);
   if (before_ < 0) return {.goes_on = true};
-  const auto answer = answer_from(caller, call, before_);
+  const auto answer = answer_from(waiting.caller, call, before_);
   const auto after = answer.error == 0 && answer.size > 0 ? std::int64_t{next_} : before_;
   if (::lseek(directory_.get(), after, SEEK_SET) < 0) return {.error = errno};
   return answer;

@@ -23,6 +23,7 @@
 #include <sys/types.h>
 
 #include "base/fd.hpp"
+#include "runtime/init/creation.hpp"
 
 namespace karapace::init {
 
@@ -67,8 +68,7 @@ class OrderedDirectories {
     int error = 0;
     std::int64_t size = 0;  // written to the caller's buffer
   };
-  /// `caller` waits in the call; `listener` and `id` say, once its file is found, whether it still does.
-  Answer answer(pid_t caller, const DirectoryCall& call, int listener, std::uint64_t id) noexcept;
+  Answer answer(const Waiting& waiting, const DirectoryCall& call) noexcept;
   /// The caller never got the last answer, as a signal came first, and asks again.
   void take_back() noexcept;
   /// Lets the caller's file go: who waits for its end must not wait for this process.
