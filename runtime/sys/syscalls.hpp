@@ -15,9 +15,9 @@
 
 namespace karapace::sys {
 
-// Process 1 answers stat(2), openat2(2) and others for the other processes where owners are tracked, and the filter
-// applies to itself too. Its own calls carry this in the unused upper half of the flags, or in an argument that the
-// call does not have, which the filter lets pass and the kernel ignores.
+// Process 1 answers stat(2), openat2(2) and others for the other processes where owners are tracked, and getdents64(2)
+// in builds, and the filter applies to itself too. Its own calls carry this in the unused upper half of the flags, or
+// in an argument that the call does not have, which the filter lets pass and the kernel ignores.
 constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
 
 /// openat2(2). `resolve` is made of RESOLVE_* of <linux/openat2.h>.
