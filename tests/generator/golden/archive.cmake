@@ -5,5 +5,5 @@ _karapace_step(unpack "base archive 279251eec1ca" unpack-base-archive-279251eec1
 _karapace_step(fetch "lock 10a16052b0b8" fetch-lock-10a16052b0b8-0cd1c0b30e3d1757 0cd1c0b30e3d17577fe2107e988fae90832c64e4c775f88027fd3d3518ebfe1a)
 _karapace_step(fetch "jq 1.0-1" fetch-jq-1.0-1-f625e98bd3c447ec f625e98bd3c447eccc791b11aaf8d3992db36751f71e97e8d5a3070f5d99cf6f)
 _karapace_step(unpack "jq 1.0-1" unpack-jq-1.0-1-16dc44a186caf406 16dc44a186caf406d0fd425641e77b47327704e8dc5e265f1280e737bdeb7a0f fetch-jq-1.0-1-f625e98bd3c447ec)
-_karapace_step(install "1 package" install-1-package-494ce9b167e8a72b 494ce9b167e8a72b9b7603a6538bd3825b40e45c99ce5ca1dc3401233ed3bee0 unpack-base-archive-279251eec1ca-051a8c3635ec9320 unpack-jq-1.0-1-16dc44a186caf406)
-_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-9e9645a19e5841f8 9e9645a19e5841f8daa3957a88ed2b1141e98853f1b81274dd8864fa37989846 unpack-base-archive-279251eec1ca-051a8c3635ec9320 install-1-package-494ce9b167e8a72b fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)
+_karapace_step(install "1 package" install-1-package-0dd987f98ae28139 0dd987f98ae28139049e1c834ae4e9d17bf11df6397798274a8e428c98f856a1 unpack-base-archive-279251eec1ca-051a8c3635ec9320 unpack-jq-1.0-1-16dc44a186caf406)
+_karapace_step(environment "10a16052b0b8" environment-10a16052b0b8-9272c7d2a64a0598 9272c7d2a64a0598b5386ae8eafadfb5fdc5d314f2c6fbd50fc6014a508ec755 unpack-base-archive-279251eec1ca-051a8c3635ec9320 install-1-package-0dd987f98ae28139 fetch-lock-10a16052b0b8-0cd1c0b30e3d1757)
