@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "store/identifiers.hpp"
@@ -114,6 +115,24 @@ TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
   EXPECT_EQ(layer.find("etc/passwd-"), nullptr);
   EXPECT_EQ(layer.find("etc/ssh/ssh_host_ed25519_key"), nullptr);
   EXPECT_EQ(content_of(layer, "etc/motd"), hash("hello"));
+}
+
+TEST_F(Capturing, AFileWithTheNameOfAWhiteoutIsRefusedAtAnyDepth) {
+  for (const std::string path : {".wh.top", "usr/share/.wh.x\x1b", "usr/.wh.d/file"}) {
+    make(path, "1");
+    try {
+      captured({});
+      ADD_FAILURE() << path;
+    } catch (const StepError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("the commands made \"/")) << error.what();
+      EXPECT_NE(std::string(error.what()).find("stands for the removal of a file"), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find('\x1b'), std::string::npos);
+    }
+    fs::remove_all(upper());
+    fs::create_directory(upper());
+    fs::remove_all(path_ / "tree");
+    fs::create_directory(path_ / "tree");
+  }
 }
 
 TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
