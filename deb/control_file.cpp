@@ -6,9 +6,11 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <strings.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
 
 namespace karapace::deb {
@@ -26,6 +28,21 @@ std::string_view without_leading_blanks(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return text;
 }
+
+std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
+}
+
+/// Fields of which dpkg knows all words that there are. It reads them without regard to case.
+struct LimitedField {
+  std::string_view name;
+  std::vector<std::string_view> words;
+};
+const LimitedField limited[] = {
+    {"Multi-Arch", {"foreign", "allowed", "same", "no"}}, {"Essential", {"yes", "no"}}, {"Protected", {"yes", "no"}}};
 
 }  // namespace
 
@@ -63,6 +80,7 @@ Stanza Stanza::parse_package(std::string_view text, std::string_view what) {
       throw StepError(fmt::format("{}: a value has an empty line: write \" .\"", what));
   auto stanza = parse(text, what);
   stanza.require_package(what);
+  stanza.settle_values(what);
   std::erase_if(stanza.fields_, [](const auto& field) { return same_name(field.first, "Conffiles"); });
   return stanza;
 }
@@ -78,6 +96,20 @@ void Stanza::require_package(std::string_view what) const {
       throw StepError(fmt::format("{}: the field \"{}\" is dpkg's, and no package may have it", what, name));
     if (!names.insert(name).second) throw StepError(fmt::format("{}: the field \"{}\" stands in it twice", what, name));
   }
+}
+
+void Stanza::settle_values(std::string_view what) {
+  for (const auto& [name, words] : limited) {
+    const auto written = value(name);
+    if (written.empty()) continue;
+    auto word = in_small_letters(written);
+    if (std::find(words.begin(), words.end(), word) == words.end())
+      throw StepError(fmt::format("{}: {} is \"{}\", and dpkg knows only {}", what, name,
+                                  escaped_utf8(written.substr(0, 80)), fmt::join(words, ", ")));
+    if (word != written) set(name, std::move(word));
+  }
+  if (value("Multi-Arch") == "same" && value("Architecture") == "all")
+    throw StepError(fmt::format("{}: Multi-Arch is \"same\", which no package of architecture all can be", what));
 }
 
 std::string_view Stanza::value(std::string_view name) const noexcept {

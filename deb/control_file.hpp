@@ -21,7 +21,8 @@ class Stanza {
   static Stanza parse(std::string_view text, std::string_view what);
   /// The control file of a package: one stanza, which dpkg copies into its status. StepError as well for what dpkg
   /// would not take there: another stanza, a field twice, a field that only dpkg writes, an empty line in a value, a
-  /// last line without a newline. A field "Conffiles" is left out, as by dpkg.
+  /// last line without a newline, a word for Multi-Arch, Essential or Protected that it does not know. These are in
+  /// small letters then, and a field "Conffiles" is left out, as by dpkg.
   static Stanza parse_package(std::string_view text, std::string_view what);
   /// The value, or "" when there is none. Names are compared without regard to case.
   std::string_view value(std::string_view name) const noexcept;
@@ -32,6 +33,7 @@ class Stanza {
 
  private:
   void require_package(std::string_view what) const;
+  void settle_values(std::string_view what);
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 

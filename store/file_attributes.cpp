@@ -30,18 +30,6 @@ std::optional<std::string> read_growing(Call call) {
   }
 }
 
-/// Capabilities as an initial user namespace knows them: version 3 carries the namespace's root id, version 2 does not
-/// (linux/capability.h). Little-endian; the version is the highest byte of the first word.
-std::string plain_capability(std::string value) {
-  constexpr std::size_t size_v2 = 20;
-  constexpr std::size_t size_v3 = 24;
-  if (value.size() == size_v3 && value[3] == 3) {
-    value.resize(size_v2);
-    value[3] = 2;
-  }
-  return value;
-}
-
 bool counts(std::string_view name) noexcept {
   constexpr std::array<std::string_view, 3> kept = {"security.capability", "system.posix_acl_access",
                                                     "system.posix_acl_default"};
@@ -77,6 +65,18 @@ bool is_bookkeeping(std::string_view attribute) noexcept {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](auto prefix) { return attribute.starts_with(prefix); });
 }
 
+// Little-endian; the version is the highest byte of the first word, and the lowest bit of that the only flag.
+std::optional<std::string> plain_capability(std::string value) {
+  constexpr std::size_t size_v2 = 20;
+  constexpr std::size_t size_v3 = 24;
+  const bool is_v3 = value.size() == size_v3 && value[3] == 3;
+  const bool is_v2 = value.size() == size_v2 && value[3] == 2;
+  if ((!is_v2 && !is_v3) || (value[0] & ~1) != 0 || value[1] != 0 || value[2] != 0) return std::nullopt;
+  value.resize(size_v2);
+  value[3] = 2;
+  return value;
+}
+
 std::string Owner::text() const { return fmt::format("{}:{}", uid, gid); }
 
 std::optional<Owner> Owner::parse(std::string_view text) noexcept {
@@ -101,7 +101,7 @@ FileAttributes read_file_attributes(int fd) {
     if (name == owner_xattr) attributes.owner = read_owner(fd);
     if (!counts(name)) continue;
     auto value = read_value(fd, name.data());
-    if (name == "security.capability") value = plain_capability(std::move(value));
+    if (name == "security.capability") value = plain_capability(value).value_or(value);
     attributes.xattrs.push_back({std::string(name), std::move(value)});
   }
   std::sort(attributes.xattrs.begin(), attributes.xattrs.end());

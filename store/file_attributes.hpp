@@ -34,6 +34,10 @@ struct FileAttributes {
 /// What overlays and Karapace itself note at files: never part of a layer, whatever an archive brings.
 bool is_bookkeeping(std::string_view attribute) noexcept;
 
+/// A value of security.capability as an initial user namespace knows it: version 3 carries the namespace's root id,
+/// version 2 does not (linux/capability.h), and both mean the same in a layer. Nothing when it is neither.
+std::optional<std::string> plain_capability(std::string value);
+
 /// Reads the attributes of an open file or directory. StoreError without the file's name, which the caller knows.
 FileAttributes read_file_attributes(int fd);
 

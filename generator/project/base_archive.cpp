@@ -25,16 +25,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Removed when the value dies: downloads and lists of sources are needed for a moment only.
-struct TemporaryFile {
-  explicit TemporaryFile(fs::path where) : path(std::move(where)) { fs::create_directories(path.parent_path()); }
-  ~TemporaryFile() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
+/// For what is needed for a moment only. Nobody else's: two locks of the same archive may be made at once.
+struct Workplace : TemporaryDirectory {
+  explicit Workplace(const MachinePaths& paths) : TemporaryDirectory("archive", existing(paths.cache)) {}
+
+ private:
+  static const fs::path& existing(const fs::path& directory) {
+    fs::create_directories(directory);
+    return directory;
   }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  fs::path path;
 };
 
 std::uint64_t file_size(const std::string& path) {
@@ -70,31 +69,31 @@ std::vector<Step> archive_steps(const lock::LockedArchive& archive) {
   return {fetch, unpack};
 }
 
-/// mirrors.json for one archive.
-struct ArchiveSources : TemporaryFile {
-  ArchiveSources(const Sha256& sha256, const std::string& location, const MachinePaths& paths)
-      : TemporaryFile(paths.cache / fmt::format("sources-{}.json", sha256.short_hex())) {
-    // Which servers are reached how is a matter of this machine's network, not of the distribution in the archive.
-    const auto mirrors = manifest::is_url(location) ? resolve::find_mirrors({.distribution = "",
-                                                                             .architecture = "",
-                                                                             .additional = {},
-                                                                             .configuration = paths.configuration,
-                                                                             .cache = paths.cache})
-                                                    : resolve::Mirrors{};
-    write_file_atomically(path, resolve::mirrors_text(mirrors, {{sha256.hex(), {location}}}), Durable::no);
-  }
-};
+/// mirrors.json for one archive, in `directory`.
+fs::path write_sources(const fs::path& directory, const Sha256& sha256, const std::string& location,
+                       const MachinePaths& paths) {
+  // Which servers are reached how is a matter of this machine's network, not of the distribution in the archive.
+  const auto mirrors = manifest::is_url(location) ? resolve::find_mirrors({.distribution = "",
+                                                                           .architecture = "",
+                                                                           .additional = {},
+                                                                           .configuration = paths.configuration,
+                                                                           .cache = paths.cache})
+                                                  : resolve::Mirrors{};
+  auto path = directory / "sources.json";
+  write_file_atomically(path, resolve::mirrors_text(mirrors, {{sha256.hex(), {location}}}), Durable::no);
+  return path;
+}
 
 void fetch(const lock::LockedArchive& archive, const std::string& location, const MachinePaths& paths) {
-  const ArchiveSources sources(archive.sha256, location, paths);
-  run_step(archive_steps(archive)[0], paths.store, sources.path);
+  const Workplace here(paths);
+  run_step(archive_steps(archive)[0], paths.store, write_sources(here.path(), archive.sha256, location, paths));
 }
 
 /// The archive at its URL, as a file.
 void download_to(const fs::path& file, const manifest::BaseArchive& archive, const MachinePaths& paths) {
-  const ArchiveSources sources(archive.sha256, archive.location, paths);
+  const auto sources = write_sources(file.parent_path(), archive.sha256, archive.location, paths);
   const auto program = find_program("karapace-fetch");
-  const int status = run_child({.argv = {program, "--download", archive.location, file, sources.path},
+  const int status = run_child({.argv = {program, "--download", archive.location, file, sources},
                                 .working_directory = {},
                                 .output = ChildOutput::to_stderr});
   if (status == 0) return;
@@ -103,10 +102,11 @@ void download_to(const fs::path& file, const manifest::BaseArchive& archive, con
 }
 
 std::uint64_t download(const manifest::BaseArchive& archive, const MachinePaths& paths) {
-  TemporaryFile file(paths.cache / fmt::format("archive-{}", archive.sha256.hex()));
-  download_to(file.path, archive, paths);
-  lock::LockedArchive locked{archive.sha256, file_size(file.path)};
-  fetch(locked, file.path, paths);
+  const Workplace here(paths);
+  const auto file = here.path() / "archive";
+  download_to(file, archive, paths);
+  lock::LockedArchive locked{archive.sha256, file_size(file)};
+  fetch(locked, file, paths);
   return locked.size;
 }
 

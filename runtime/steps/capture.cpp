@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 #include "base/remove_tree.hpp"
@@ -70,6 +71,7 @@ class Capture {
     node.entry.path = listed.path;
     const auto* rule = rule_that_applies(node.entry);
     if (leaves_out(rule)) return leave_out(node.entry, *rule);
+    require_no_whiteout(listed.path);
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
@@ -77,6 +79,16 @@ class Capture {
     node.entry.mtime = trees::nearest_time(node.entry.mtime);
     if (node.entry.type == store::EntryType::directory) return merge_directory(std::move(node));
     merge_file(std::move(node), rule);
+  }
+
+  /// A file here, and a whiteout to fuse-overlayfs and in every image that is made of the layer.
+  static void require_no_whiteout(const std::string& path) {
+    const auto name = std::string_view(path).substr(path.rfind('/') + 1);
+    if (!name.starts_with(".wh.")) return;
+    throw StepError(
+        fmt::format("the commands made \"/{}\", whose name stands for the removal of a file in layers: give "
+                    "it another name, or remove it at the end of the step",
+                    escaped_utf8(path)));
   }
 
   /// What is shipped at this path and shows through, in this tree or below it: a file or directory, or null.
@@ -111,10 +123,12 @@ class Capture {
   /// A change of what is shipped is left out, and so that stays as it was; only its removal counts. A secret that was
   /// made anew is not the one of before, which is gone.
   void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
+    const bool is_file = entry.type == store::EntryType::regular;
     const bool is_remade = rule.action == CanonicalAction::remade;
-    if (is_remade && entry.type == store::EntryType::regular) captured_.left_out.push_back({entry.path, rule.reason});
+    if (is_remade && (is_file || entry.type == store::EntryType::directory))
+      captured_.left_out.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);
-    const bool is_replaced = is_remade && entry.type == store::EntryType::regular;
+    const bool is_replaced = is_remade && is_file;
     if (before && (is_replaced || entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
     if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);
   }

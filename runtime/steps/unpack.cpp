@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "runtime/steps/deb/deb_unpacker.hpp"
 #include "runtime/steps/deb/dpkg_database.hpp"
@@ -88,7 +89,7 @@ void require_no_pipes(const trees::TreeWriter& writer, const std::string& label)
     throw StepError(
         fmt::format("{}: refused: \"/{}\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "
                     "archive, or leave it out",
-                    label, entry.path));
+                    label, escaped_utf8(entry.path)));
   }
 }
 
@@ -143,16 +144,20 @@ StepOutput unpack(const StepContext& context) {
                            {.devices = deb ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
                             .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
+  store::Listing listing;
   try {
     if (deb) read_package(context.step, verified, writer, tree.get(), label);
     if (!deb) read_root(verified, writer, label);
+    listing = writer.finish();
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();
     throw;
+  } catch (const StoreError& error) {
+    throw StoreError(fmt::format("{}: {}", label, error.what()));  // what can not be written stands in this archive
   }
   verified.verify_rest();
-  return LayerOutput{context.store.add_layer(path, writer.finish(), context.staging)};
+  return LayerOutput{context.store.add_layer(path, std::move(listing), context.staging)};
 }
 
 }  // namespace karapace::steps

@@ -39,7 +39,7 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
   int fd = -1;
   // RESOLVE_IN_ROOT answers EAGAIN when something was renamed meanwhile (openat2(2)).
   do {
-    fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
+    fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how, 0, own_call));
   } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
   return Fd(fd);
 }
@@ -57,6 +57,10 @@ pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept {
 }
 
 Fd pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+Fd pidfd_getfd(int pidfd, int descriptor) noexcept {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, descriptor, 0)));
+}
 
 int setns(int fd, int namespaces) noexcept { return ::setns(fd, namespaces); }
 
@@ -147,6 +151,10 @@ int own_fstat(int fd, struct stat& status) noexcept {
 
 int own_statx(int fd, unsigned mask, struct statx& status) noexcept {
   return static_cast<int>(::syscall(SYS_statx, fd, "", AT_EMPTY_PATH | own_call, mask, &status));
+}
+
+ssize_t own_getdents64(int fd, void* records, std::uint32_t size) noexcept {
+  return ::syscall(SYS_getdents64, fd, records, size | own_call);
 }
 
 }  // namespace karapace::sys

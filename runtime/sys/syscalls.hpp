@@ -15,6 +15,11 @@
 
 namespace karapace::sys {
 
+// Process 1 answers stat(2), openat2(2) and others for the other processes where owners are tracked, and getdents64(2)
+// in builds, and the filter applies to itself too. Its own calls carry this in the unused upper half of the flags, or
+// in an argument that the call does not have, which the filter lets pass and the kernel ignores.
+constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
+
 /// openat2(2). `resolve` is made of RESOLVE_* of <linux/openat2.h>.
 Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) noexcept;
 
@@ -22,6 +27,8 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
 /// CLONE_PARENT the child's parent is this process's.
 pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept;
 Fd pidfd_open(pid_t pid) noexcept;
+/// The other process's open file itself, not a file of its own at the same place.
+Fd pidfd_getfd(int pidfd, int descriptor) noexcept;
 /// setns(2) into the namespaces (CLONE_NEW*) of the process that `fd` is a pidfd of, or the one namespace that it is
 /// open of.
 int setns(int fd, int namespaces) noexcept;
@@ -65,12 +72,10 @@ int seccomp_load(const Filter& filter) noexcept;
 /// The same, with a descriptor on which SECCOMP_RET_USER_NOTIF calls are answered.
 Fd seccomp_load_with_listener(const Filter& filter) noexcept;
 
-// Process 1 answers stat(2) and its kin for the others where owners are tracked, and the filter applies to itself too.
-// Its own calls carry a bit in the unused upper half of the flags, which the filter lets pass and the kernel ignores.
-constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
 /// fstat(2), also of an O_PATH descriptor.
 int own_fstat(int fd, struct stat& status) noexcept;
 /// statx(2) of a descriptor.
 int own_statx(int fd, unsigned mask, struct statx& status) noexcept;
+ssize_t own_getdents64(int fd, void* records, std::uint32_t size) noexcept;
 
 }  // namespace karapace::sys

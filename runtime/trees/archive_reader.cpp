@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <optional>
 #include <vector>
 
 #include <archive.h>
@@ -13,7 +14,9 @@
 #include <lzma.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/parallel.hpp"
+#include "runtime/trees/tar_headers.hpp"
 
 namespace karapace::trees {
 
@@ -62,42 +65,43 @@ bool is_harmless(std::string_view warning) {
   return warning.ends_with("can't be converted from UTF-8 to current locale.");
 }
 
-struct Filter {
-  Compression compression;
-  int code;
-  int (*support)(struct archive*);
-};
-constexpr Filter filters[] = {
-    {Compression::gzip, ARCHIVE_FILTER_GZIP, archive_read_support_filter_gzip},
-    {Compression::xz, ARCHIVE_FILTER_XZ, archive_read_support_filter_xz},
-    {Compression::zstd, ARCHIVE_FILTER_ZSTD, archive_read_support_filter_zstd},
-    {Compression::bzip2, ARCHIVE_FILTER_BZIP2, archive_read_support_filter_bzip2},
-    {Compression::lzma, ARCHIVE_FILTER_LZMA, archive_read_support_filter_lzma},
-};
+void require_old_types(std::string_view types) {
+  const auto is_own = [](char type) { return type == '\0' || (type >= '0' && type <= '6'); };
+  const auto before = types.substr(0, types.size() - 1);
+  auto odd = before.find_first_not_of("LK");
+  if (odd == types.npos && !is_own(types.back())) odd = types.size() - 1;
+  if (odd == types.npos) return;
+  throw StepError(fmt::format("it has a header of type '{}', and only ustar's and GNU's long names are taken here",
+                              escaped_utf8(types.substr(odd, 1))));
+}
 
-/// libarchive reads what none of its filters claims as it is, and what one claims again and again.
-bool is_compressed(struct archive* archive, Compression compression) {
-  if (compression == Compression::by_content) return archive_filter_count(archive) <= 2;
-  int wanted = ARCHIVE_FILTER_NONE;
-  for (const auto& filter : filters)
-    if (filter.compression == compression) wanted = filter.code;
-  const int count = wanted == ARCHIVE_FILTER_NONE ? 1 : 2;  // the last is the bytes as they come
-  return archive_filter_count(archive) == count && archive_filter_code(archive, 0) == wanted;
+std::string beginning_of_path(std::string_view path) {
+  constexpr std::size_t shown = 80;
+  return escaped_utf8(path.substr(0, shown)) + (path.size() > shown ? "..." : "");
 }
 
 }  // namespace
 
 // libarchive is C: an exception of the byte source is kept here while control passes through it.
 struct ArchiveReader::Source {
-  ByteSource bytes;
-  std::vector<char> buffer = std::vector<char>(256 * 1024);
+  std::optional<Decompressor> decompressor;
+  std::optional<RecentBytes> bytes;
   std::exception_ptr error;
+
+  Source(ByteSource source, const std::string& label, Compression compression) {
+    if (compression != Compression::none) {
+      decompressor.emplace(std::move(source), label, compression);
+      source = [this](std::span<char> buffer) { return decompressor->read(buffer); };
+    }
+    bytes.emplace(std::move(source));
+  }
 
   static la_ssize_t read(struct archive* handle, void* self, const void** block) {
     auto* source = static_cast<Source*>(self);
-    *block = source->buffer.data();
     try {
-      return static_cast<la_ssize_t>(source->bytes(source->buffer));
+      const auto bytes = source->bytes->next_block();
+      *block = bytes.data();
+      return static_cast<la_ssize_t>(bytes.size());
     } catch (...) {
       source->error = std::current_exception();
       archive_set_error(handle, EIO, "cannot read the input");
@@ -107,19 +111,17 @@ struct ArchiveReader::Source {
 };
 
 ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label, Compression compression)
-    : source_(std::make_unique<Source>()), archive_(archive_read_new()), label_(std::move(label)) {
-  source_->bytes = std::move(source);
-  if (format == ArchiveFormat::deb) {
+    : source_(std::make_unique<Source>(std::move(source), label,
+                                       format == ArchiveFormat::deb ? Compression::none : compression)),
+      format_(format),
+      archive_(archive_read_new()),
+      label_(std::move(label)) {
+  if (format == ArchiveFormat::deb)
     archive_read_support_format_ar(archive_);
-  } else {
+  else
     archive_read_support_format_tar(archive_);
-    for (const auto& filter : filters)
-      if (compression == Compression::by_content || compression == filter.compression) filter.support(archive_);
-  }
-  const bool is_open = archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK;
-  if (is_open && is_compressed(archive_, compression)) return;
-  std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
-  if (is_open) reason = "it is not compressed as its name says, or more than once";
+  if (archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK) return;
+  const std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
   archive_read_free(archive_);
   if (source_->error) std::rethrow_exception(source_->error);
   throw StepError(fmt::format("{}: not a readable archive: {}", label_, reason));
@@ -140,6 +142,7 @@ archive_entry* ArchiveReader::next() {
   if (result == ARCHIVE_EOF) return nullptr;
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
   if (result == ARCHIVE_WARN) require_harmless_warning();
+  if (format_ != ArchiveFormat::deb) require_exact(entry, result == ARCHIVE_WARN);
   return entry;
 }
 
@@ -148,6 +151,22 @@ void ArchiveReader::require_harmless_warning() const {
   const std::string_view warning = text ? text : "an extended header is not understood";
   if (is_harmless(warning)) return;
   throw StepError(fmt::format("{}: refused: it can not be read exactly: {}", label_, warning));
+}
+
+void ArchiveReader::require_exact(archive_entry* entry, bool warned) const {
+  const auto position = static_cast<std::uint64_t>(archive_read_header_position(archive_));
+  try {
+    require_exact(read_tar_headers(*source_->bytes, position), entry, warned);
+  } catch (const StepError& lost) {
+    const char* name = archive_entry_pathname(entry);
+    throw StepError(fmt::format("{}: refused: \"{}\" can not be read exactly: {}", label_,
+                                name ? beginning_of_path(name) : "", lost.what()));
+  }
+}
+
+void ArchiveReader::require_exact(const TarHeaders& headers, archive_entry* entry, bool warned) const {
+  if (format_ == ArchiveFormat::old_tar) require_old_types(headers.types);
+  require_nothing_lost(headers, entry, *source_->bytes, warned);
 }
 
 std::uint64_t ArchiveReader::position() const noexcept {

@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archives as streams: the entries of a tar or ar file, which may be a member of another one (libarchive).
 //
-// Nothing is held in memory but one block: archives of any size are read in constant space. What is in a header is
-// given as it is, or the archive is refused: no name is converted, no attribute that can not be understood is passed
-// over in silence.
+// Nothing is held in memory but the last blocks: archives of any size are read in constant space. What is in a header
+// is given as it is, or the archive is refused: no name is converted, nothing that can not be understood is passed over
+// in silence (tar_headers.hpp).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "runtime/trees/decompressor.hpp"
+#include "runtime/trees/tar_headers.hpp"
 
 struct archive;
 struct archive_entry;
 
 namespace karapace::trees {
 
-/// Fills its buffer and returns how many bytes; 0 at the end.
-using ByteSource = std::function<std::size_t(std::span<char> buffer)>;
-
 enum class ArchiveFormat {
-  deb,  // ar(5), not compressed
-  tar,  // ustar, pax or GNU
-};
-
-/// How an archive is compressed.
-enum class Compression {
-  by_content,  // as any of the others, told by its first bytes
-  none,
-  gzip,
-  xz,
-  zstd,
-  bzip2,
-  lzma,  // of one stream, as before xz
+  deb,      // ar(5), not compressed
+  tar,      // ustar, pax or GNU
+  old_tar,  // ustar or GNU without sparse files and what else extends them; other types of entries are refused
 };
 
 class ArchiveReader {
@@ -61,7 +49,10 @@ class ArchiveReader {
   struct Source;
   [[noreturn]] void fail() const;
   void require_harmless_warning() const;
+  void require_exact(archive_entry* entry, bool warned) const;
+  void require_exact(const TarHeaders& headers, archive_entry* entry, bool warned) const;
   std::unique_ptr<Source> source_;
+  ArchiveFormat format_;
   struct archive* archive_;
   std::string label_;
 };

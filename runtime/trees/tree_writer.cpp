@@ -83,7 +83,29 @@ std::string beginning(std::string_view path) {
   throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path), errno_value));
 }
 
-std::vector<store::Xattr> xattrs_of(archive_entry* header) {
+[[noreturn]] void refuse_attribute(const ArchiveReader& archive, std::string_view path, std::string_view name,
+                                   std::string_view reason) {
+  throw StepError(fmt::format("{}: refused: the attribute {} of \"{}\" {}", archive.label(), beginning(name),
+                              beginning(path), reason));
+}
+
+/// As what lies in every layer: capabilities without the id of the namespace in which the archive was made.
+std::string plain_value(const ArchiveReader& archive, std::string_view path, std::string_view name, std::string value) {
+  if (name != "security.capability") return value;
+  auto plain = store::plain_capability(std::move(value));
+  if (!plain) refuse_attribute(archive, path, name, "is no capability of version 2 or 3, and no other can be set");
+  return std::move(*plain);
+}
+
+/// What no file system takes: the kernel's limits, xattr(7).
+void require_settable(const ArchiveReader& archive, std::string_view path, std::string_view name, std::size_t size) {
+  constexpr std::size_t longest_name = 255, longest_value = 65'536;
+  if (name == "user.") refuse_attribute(archive, path, name, "has no name");
+  if (name.size() > longest_name) refuse_attribute(archive, path, name, "has a name of more than 255 bytes");
+  if (size > longest_value) refuse_attribute(archive, path, name, "has a value of more than 64 KiB");
+}
+
+std::vector<store::Xattr> xattrs_of(const ArchiveReader& archive, archive_entry* header, std::string_view path) {
   std::vector<store::Xattr> xattrs;
   archive_entry_xattr_reset(header);
   const char* name = nullptr;
@@ -94,9 +116,16 @@ std::vector<store::Xattr> xattrs_of(archive_entry* header) {
     // The others belong to the machine that the archive was made on (SELinux labels, overlay bookkeeping).
     if (text != "security.capability" && !text.starts_with("user.")) continue;
     if (store::is_bookkeeping(text)) continue;
-    xattrs.push_back({std::string(text), std::string(static_cast<const char*>(value), size)});
+    require_settable(archive, path, text, size);
+    auto plain = plain_value(archive, path, text, std::string(static_cast<const char*>(value), size));
+    xattrs.push_back({std::string(text), std::move(plain)});
   }
   std::sort(xattrs.begin(), xattrs.end());
+  // bsdtar writes each twice, in its own way and in star's.
+  xattrs.erase(std::unique(xattrs.begin(), xattrs.end()), xattrs.end());
+  const auto same_name = [](const auto& a, const auto& b) { return a.name == b.name; };
+  if (auto twice = std::adjacent_find(xattrs.begin(), xattrs.end(), same_name); twice != xattrs.end())
+    refuse_attribute(archive, path, twice->name, "has two values");
   return xattrs;
 }
 
@@ -121,8 +150,8 @@ store::Entry entry_of(const ArchiveReader& archive, archive_entry* header, std::
   entry.uid = id_of(archive_entry_uid(header), archive, path);
   entry.gid = id_of(archive_entry_gid(header), archive, path);
   entry.mtime = nearest_time(archive_entry_mtime(header));
+  entry.xattrs = xattrs_of(archive, header, path);
   entry.path = std::move(path);
-  entry.xattrs = xattrs_of(header);
   return entry;
 }
 

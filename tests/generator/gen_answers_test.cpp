@@ -117,6 +117,40 @@ exit $((first + second + third)))sh");
   EXPECT_EQ(result.output.find("GET /base.tar", request + 1), std::string::npos) << result.output;
 }
 
+// The archive has no system in it, so no lock is made; but each of them has it downloaded and unpacked.
+TEST_F(Gen, ABaseArchiveIsLockedByManyAtOnce) {
+  auto result = shell(R"sh(
+mkdir ../served && echo root > ../served/file && head -c 20000000 /dev/urandom > ../served/noise
+tar -C ../served -cf ../base.tar file noise && mv ../base.tar ../served
+python3 -u -c '
+import functools, http.server, threading
+all_there = threading.Barrier(8)
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        all_there.wait(20)  # so all of them are at it
+        super().do_GET()
+handler = functools.partial(Handler, directory="../served")
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+print(server.server_port)
+server.serve_forever()' >../port 2>../requests & server=$!
+while ! [ -s ../port ]; do sleep 0.05; done
+rm karapace.lock
+printf 'manifest_version = 1\n[base]\nimage = "http://127.0.0.1:%s/base.tar"\nsha256 = "%s"\n' "$(cat ../port)" \
+  "$(sha256sum ../served/base.tar | cut -d' ' -f1)" > karapace.toml
+for i in 1 2 3 4 5 6 7 8; do
+  mkdir ../project-$i && cp karapace.toml ../project-$i
+  karapace lock ../project-$i >../said-$i 2>&1 & others="$others $!"
+done
+failed=0
+for other in $others; do wait $other || failed=$((failed + 1)); done
+kill $server
+cat ../said-*
+ls ../.cache/karapace
+exit $failed)sh");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_EQ(result.output.find("archive-"), std::string::npos) << "left behind: " << result.output;
+}
+
 TEST_F(Gen, ThePasswordOfABaseArchivesServerIsNotTold) {
   auto result = shell(
       "rm karapace.lock && printf 'manifest_version = 1\n[base]\n"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "store/identifiers.hpp"
@@ -116,6 +117,24 @@ TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
   EXPECT_EQ(content_of(layer, "etc/motd"), hash("hello"));
 }
 
+TEST_F(Capturing, AFileWithTheNameOfAWhiteoutIsRefusedAtAnyDepth) {
+  for (const std::string path : {".wh.top", "usr/share/.wh.x\x1b", "usr/.wh.d/file"}) {
+    make(path, "1");
+    try {
+      captured({});
+      ADD_FAILURE() << path;
+    } catch (const StepError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("the commands made \"/")) << error.what();
+      EXPECT_NE(std::string(error.what()).find("stands for the removal of a file"), std::string::npos) << error.what();
+      EXPECT_EQ(std::string(error.what()).find('\x1b'), std::string::npos);
+    }
+    fs::remove_all(upper());
+    fs::create_directory(upper());
+    fs::remove_all(path_ / "tree");
+    fs::create_directory(path_ / "tree");
+  }
+}
+
 TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
   const char* secrets[] = {"etc/bind/rndc.key", "etc/ldap/slapd.d/cn=config.ldif", "etc/munge/munge.key",
                            "etc/nvme/hostid", "var/lib/rabbitmq/.erlang.cookie"};
@@ -129,6 +148,34 @@ TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
   }
   EXPECT_NE(layer.find("etc/ldap/slapd.d"), nullptr) << "the directory is the package's";
   EXPECT_TRUE(told_.confined.empty());
+}
+
+TEST_F(Capturing, DatabasesAreLeftOutWithTheirDirectoriesAndToldOf) {
+  make("var/lib/postgresql/15/main/base/1/112", "random");
+  make("etc/postgresql/15/main/postgresql.conf", "of the cluster");
+  make("etc/apt/apt.conf.d/02autoremove-postgresql", "of the cluster");
+  make("var/lib/mysql/mysql/db.MAI", "random");
+  make("var/log/postgresql/postgresql-15-main.log", "of the cluster");
+  const auto layer = captured({});
+  std::vector<std::string> told;
+  for (const auto& one : told_.left_out) told.push_back(one.path);
+  EXPECT_EQ(told, (std::vector<std::string>{"etc/postgresql/15", "var/lib/mysql/mysql", "var/lib/postgresql/15"}));
+  for (const auto& path : told) EXPECT_EQ(layer.find(path), nullptr) << path;
+  for (const char* path : {"etc/apt/apt.conf.d/02autoremove-postgresql", "var/log/postgresql/postgresql-15-main.log"})
+    EXPECT_EQ(layer.find(path), nullptr) << path;
+  for (const char* path : {"etc/postgresql", "var/lib/mysql", "var/lib/postgresql"})
+    EXPECT_NE(layer.find(path), nullptr) << path;
+}
+
+TEST_F(Capturing, FormatsOfTeXAreLeftOutWhereTheirProgramsWriteDownTimeOrChance) {
+  make("var/lib/texmf/web2c/tex/tex.fmt", "time");
+  make("var/lib/texmf/web2c/luahbtex/lualatex.fmt", "random");
+  make("var/lib/texmf/web2c/pdftex/latex.fmt", "same");
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("var/lib/texmf/web2c/tex/tex.fmt"), nullptr);
+  EXPECT_EQ(layer.find("var/lib/texmf/web2c/luahbtex/lualatex.fmt"), nullptr);
+  EXPECT_NE(layer.find("var/lib/texmf/web2c/pdftex/latex.fmt"), nullptr);
+  EXPECT_TRUE(told_.left_out.empty());
 }
 
 TEST_F(Capturing, ASecretOfTheBaseThatWasMadeAnewIsNotThereAgain) {

@@ -66,6 +66,16 @@ TEST_F(Answering, TellsOwnerAndTypeAsThePackagesDo) {
             "man-db man-db/install-setuid boolean true\npostfix postfix/mailname string a b\n");
 }
 
+TEST_F(Answering, ATypeThatDebconfDoesNotKnowIsRefused) {
+  add("odd", "Template: odd/type\nType: string true\n\nTemplate: odd/none\nType: bogus\n");
+  EXPECT_EQ(
+      refusal(R"({"odd/type":"x"})"),
+      "install: the templates of odd give \"odd/type\" the type \"string true\", which debconf does not know: leave "
+      "the answer out of system.answers, or tell who keeps the package");
+  EXPECT_NE(refusal(R"({"odd/none":"x"})").find("the type \"bogus\""), std::string::npos);
+  EXPECT_EQ(refusal(R"({"postfix/mailname":"x"})"), "accepted postfix postfix/mailname string x\n");
+}
+
 TEST_F(Answering, AQuestionThatNobodyAsksIsRefused) {
   EXPECT_EQ(refusal(R"({"postfix/mailnam":"x"})"),
             "install: none of the packages asks \"postfix/mailnam\" (system.answers); did you mean "

@@ -177,6 +177,8 @@ TEST_F(HostileArchives, WithPipesThatEverybodyReadsAreRefused) {
                   "\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "
                   "archive, or leave it out");
   EXPECT_EQ(unpacking("tar", root({{.name = "var/lib/service/control", .type = '6'}})), "accepted");
+  const auto said = unpacking("tar", root({{.name = "var/lib/dpkg/\x1b[2J", .type = '6'}}));
+  EXPECT_EQ(said.substr(0, refused.size() + 22), refused + "\"/var/lib/dpkg/\\x1b[2J");
 }
 
 // Packages.
@@ -337,9 +339,74 @@ TEST_F(HostileArchives, OfPackagesWithBadConffilesAreRefusedAsDpkgDoes) {
              {"only a flag", conffiles("remove-on-upgrade\n"), said + "\"remove-on-upgrade\" is no absolute path"},
              {"removed and shipped", conffiles("remove-on-upgrade /etc/a\n"),
               said + "\"/etc/a\" is to be removed on upgrade, and is in the package"},
+             {"a NUL", conffiles(std::string("/etc/a\0b\n", 9)), said + "\"/etc/a\\x00b\" has a NUL"},
+             {"only a NUL", conffiles(std::string("/etc/a\n\0\n", 9)), said + "\"\\x00\" has a NUL"},
              {"a FIFO", conffiles("/etc/p\n"), said + "\"/etc/p\" is neither a file nor a link"},
              {"a directory", conffiles("/etc\n"), said + "\"/etc\" is neither a file nor a link"},
          });
+}
+
+TEST_F(HostileArchives, OfPackagesWithHeadersThatDpkgDoesNotReadAreRefused) {
+  const std::string said = "unpack x: data.tar: refused: \"./f\" can not be read exactly: it has a header of type '";
+  for (const char type : {'S', '7', 'Z', 'D', 'N', 'M'}) {
+    const auto own = unpacking("deb", with_data({{.name = "./f", .type = type}}));
+    EXPECT_EQ(own, said + type + "', and only ustar's and GNU's long names are taken here");
+  }
+  for (const char type : {'x', 'g', 'X', 'A', 'V'}) {
+    const auto before = unpacking("deb", with_data({{.name = "./x", .type = type}, {.name = "./f"}}));
+    EXPECT_EQ(before.substr(0, said.size() - 60), said.substr(0, said.size() - 60)) << type;
+  }
+  EXPECT_EQ(unpacking("deb", with_data({{.name = "./f", .type = '\0', .content = "1"}})), "accepted");
+  EXPECT_EQ(unpacking("deb", with_data({{.name = "./" + std::string(200, 'f')}})), "accepted");
+  EXPECT_EQ(unpacking("deb", with_control({{.name = "PaxHeaders/x", .type = 'x', .content = "11 mtime=5\n"},
+                                           {.name = "./prerm"}})),
+            "accepted")
+      << "dpkg has tar read these";
+}
+
+TEST_F(HostileArchives, OfPackagesWithValuesThatDpkgDoesNotKnowAreRefused) {
+  const auto with_field = [&](const std::string& field) {
+    return ar({format_two,
+               {"control.tar", root({{.name = "./control", .content = control + field + "\n"}})},
+               {"data.tar", root({})}});
+  };
+  const std::string says = "unpack x: control: ";
+  expect("deb",
+         {
+             {"multi-arch", with_field("Multi-Arch: bogus"),
+              says + "Multi-Arch is \"bogus\", and dpkg knows only foreign, allowed, same, no"},
+             {"two words", with_field("Multi-Arch: foreign x"), says + "Multi-Arch is \"foreign x\", and"},
+             {"essential", with_field("Essential: perhaps"),
+              says + "Essential is \"perhaps\", and dpkg knows only yes, no"},
+             {"more of it", with_field("Essential: yesx"), says + "Essential is \"yesx\", and"},
+             {"protected", with_field("Protected: perhaps"), says + "Protected is \"perhaps\", and"},
+             {"the same for all", with_field("Multi-Arch: Same"), says + "Multi-Arch is \"same\", which no package"},
+             {"a priority, as dpkg", with_field("Priority: weird"), "accepted"},
+         });
+  layer_of("deb", with_field("Multi-Arch: Foreign"));
+  EXPECT_NE(file("dpkg/stanza").find("Multi-Arch: foreign\n"), std::string::npos) << "as dpkg writes it";
+}
+
+TEST_F(HostileArchives, OfPackagesWithTriggersThatDpkgRefusesAreRefused) {
+  const auto triggers = [&](const std::string& text) {
+    return with_control({{.name = "./triggers", .content = text}});
+  };
+  const auto said = refused + "triggers: ";
+  expect("deb", {
+                    {"as dpkg", triggers("\n# c\n  interest a \t\ninterest-noawait /a\nactivate a/b\n"), "accepted"},
+                    {"no newline", triggers("interest a"), said + "\"interest a\" is not ended by a newline"},
+                    {"unknown", triggers("interest-foo a\n"), said + "\"interest-foo a\" is no directive"},
+                    {"no name", triggers("interest\n"), said + "\"interest\" names no trigger"},
+                    {"two names", triggers("interest a b\n"), said + "\"interest a b\" names no trigger"},
+                    {"a comment behind", triggers("interest a # c\n"), said + "\"interest a # c\" names no trigger"},
+                    {"a way out", triggers("interest ../../x\n"), said + "\"interest ../../x\" names no trigger"},
+                    {"up", triggers("interest ..\n"), said + "\"interest ..\" names no trigger"},
+                    {"below", triggers("interest a/b\n"), said + "\"interest a/b\" names no trigger"},
+                    {"twice a slash", triggers("interest //a\n"), said + "\"interest //a\" names no trigger"},
+                    {"no ASCII", triggers("activate a\xc3\xa4\n"), said + "\"activate a\xc3\xa4\" names no trigger"},
+                    {"a NUL", triggers(std::string("interest a\0b\n", 13)), said + "\"interest a\\x00b\" names no"},
+                    {"dpkg's own", triggers("interest File\n"), said + "\"interest File\" has the name of a file of"},
+                });
 }
 
 TEST_F(HostileArchives, OfPackagesWithCompressionsThatDpkgDoesNotTakeAreRefused) {

@@ -47,13 +47,14 @@ class Merging : public Unpacking {
   }
   std::string merged_file(const std::string& path) const { return read_file(tree() / path); }
 
-  enum class Odd { fifo, link };
+  enum class Odd { fifo, link, text };
   /// What an installation says of a base with this in place of a file.
-  std::string refusal_of_base(const std::string& path, Odd kind = Odd::fifo) {
+  std::string refusal_of_base(const std::string& path, Odd kind = Odd::fifo, const std::string& text = "") {
     auto staging = store().stage();
     const auto tree = staging.path() / "tree";
     std::filesystem::create_directories((tree / path).parent_path());
     if (kind == Odd::link) std::filesystem::create_symlink("/etc/other", tree / path);
+    if (kind == Odd::text) write_file_atomically(tree / path, text, Durable::no);
     const int made = kind == Odd::fifo ? ::mkfifo((tree / path).c_str(), 0600) : 0;
     EXPECT_EQ(made, 0);
     const auto fd = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
@@ -69,6 +70,19 @@ class Merging : public Unpacking {
 };
 
 const TarEntry control_file{.name = "./control", .content = control};
+
+TEST_F(Merging, RefusesABaseWhoseDiversionsLeadOutOfIt) {
+  const auto said = [&](const std::string& text) {
+    return refusal_of_base("var/lib/dpkg/diversions", Odd::text, text);
+  };
+  EXPECT_EQ(said("/bin/sh\n/bin/sh.distrib\ndash\n"), "accepted");
+  for (const std::string path : {"/usr/../../x", "/usr/..", "usr/x", "/"}) {
+    const auto refused =
+        "install: /var/lib/dpkg/diversions of the base has \"" + path + "\", which is no path of a file: correct it";
+    EXPECT_EQ(said("/bin/sh\n" + path + "\ndash\n"), refused);
+    EXPECT_EQ(said(path + "\n/bin/sh\ndash\n"), refused);
+  }
+}
 
 /// dpkg 1.21 writes the same status for this package.
 TEST_F(Merging, WritesTheStateOfConffilesAsDpkgDoes) {

@@ -28,6 +28,13 @@ struct TarEntry {
 class TarBuilder {
  public:
   TarBuilder& add(const TarEntry& entry) {
+    add_header(entry, entry.content.size());
+    bytes_ += entry.content;
+    bytes_.append((512 - entry.content.size() % 512) % 512, '\0');
+    return *this;
+  }
+  /// The headers of a file of this size; its content and what fills the last block is to be added by others.
+  TarBuilder& add_header(const TarEntry& entry, std::uint64_t size) {
     std::string header(512, '\0');
     auto put = [&](std::size_t at, std::string_view text) {
       std::memcpy(header.data() + at, text.data(), text.size());
@@ -49,7 +56,7 @@ class TarBuilder {
     octal(100, 7, entry.mode);
     octal(108, 7, static_cast<std::int64_t>(entry.uid));
     octal(116, 7, static_cast<std::int64_t>(entry.gid));
-    octal(124, 11, static_cast<std::int64_t>(entry.content.size()));
+    octal(124, 11, static_cast<std::int64_t>(size));
     octal(136, 11, entry.mtime);
     put(148, "        ");
     header[156] = entry.type;
@@ -61,8 +68,7 @@ class TarBuilder {
     for (char c : header) sum += static_cast<unsigned char>(c);
     octal(148, 6, sum);
     header[154] = '\0';
-    bytes_ += header + entry.content;
-    bytes_.append((512 - entry.content.size() % 512) % 512, '\0');
+    bytes_ += header;
     return *this;
   }
   /// An extended header, "path" and its value, in an entry of its own before the one it is for.
@@ -76,6 +82,8 @@ class TarBuilder {
     }
     return add({.name = "PaxHeaders/x", .type = 'x', .content = records});
   }
+  /// Without the end of an archive.
+  const std::string& bytes() const noexcept { return bytes_; }
   std::string finish() const { return bytes_ + std::string(1024, '\0'); }
 
  private:

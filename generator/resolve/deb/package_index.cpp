@@ -2,6 +2,7 @@
 #include "generator/resolve/deb/package_index.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include <apt-pkg/configuration.h>
@@ -51,6 +52,14 @@ std::optional<std::string> complaint_about(const pkgCache::VerIterator& version,
   if (const auto complaint = manifest::judge_relative_path(path))
     return fmt::format("the Filename \"{}\" of {} {}", path, name, *complaint);
   return std::nullopt;
+}
+
+/// apt takes what it does not understand for 0, or for a very large number.
+std::optional<std::uint64_t> size_in(std::string_view value) {
+  std::uint64_t size = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), size);
+  if (read.ec != std::errc{} || read.ptr != value.data() + value.size() || size == 0) return std::nullopt;
+  return size;
 }
 
 /// apt-ftparchive, told to look at ".", writes "./pool/x.deb".
@@ -144,8 +153,10 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   const HashString* hash = hashes.find("SHA256");
   const auto sha256 = hash == nullptr ? std::nullopt : Sha256::from_hex(hash->HashValue());
   const std::string path = plain_path(record.FileName());
+  const auto size = size_in(stanza(source.file).value("Size"));
   auto complaint = complaint_about(version, path);
   if (!complaint && !sha256) complaint = fmt::format("{} has no usable SHA256", version.ParentPkg().Name());
+  if (!complaint && !size) complaint = fmt::format("{} has no usable Size", version.ParentPkg().Name());
   if (complaint) {
     throw LockError(fmt::format("{}{}: {}; tell the repository's owner", source.repository->message_prefix(),
                                 place_of(source.file), escaped_utf8(*complaint)));
@@ -153,7 +164,7 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   return {.name = version.ParentPkg().Name(),
           .version = version.VerStr(),
           .architecture = version.Arch(),
-          .size = version->Size,
+          .size = *size,
           .sha256 = *sha256,
           .archive = source.repository->archive,
           .path = path};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
 
 namespace karapace::steps::deb {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view white_space = " \t\n\v\f\r";
 
 [[noreturn]] void refuse(std::string_view what, std::string_view line, std::string_view reason) {
-  throw StepError(fmt::format("{}: refused: conffiles: \"{}\" {}", what, line.substr(0, 80), reason));
+  throw StepError(fmt::format("{}: refused: conffiles: \"{}\" {}", what, escaped_utf8(line.substr(0, 80)), reason));
 }
 
 /// As dpkg names files: "//etc/x" and "/./etc/x" are "/etc/x".
@@ -42,6 +43,8 @@ Conffile parse_line(std::string_view line, std::string_view what) {
 std::vector<Conffile> parse_conffiles(std::string_view text, std::string_view what) {
   std::vector<Conffile> conffiles;
   const auto all = lines(text);
+  for (auto line : all)
+    if (line.find('\0') != line.npos) refuse(what, line, "has a NUL");
   if (!all.empty() && !text.ends_with('\n')) refuse(what, all.back(), "is not ended by a newline");
   for (auto line : all) {
     const auto end = line.find_last_not_of(white_space);

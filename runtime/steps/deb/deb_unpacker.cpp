@@ -24,6 +24,7 @@
 #include "deb/control_file.hpp"
 #include "runtime/steps/deb/conffile_list.hpp"
 #include "runtime/steps/deb/owner_names.hpp"
+#include "runtime/steps/deb/trigger_list.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/listing.hpp"
 
@@ -108,6 +109,7 @@ class DebUnpacker {
   void write_database_files(const PackageIdentity& locked) {
     auto stanza = karapace::deb::Stanza::parse_package(control_text("control"), label_ + ": control");
     require_identity(stanza, locked);
+    parse_triggers(control_text("triggers"), label_);
     stanza.set("Status", "install ok unpacked");
     std::string text = stanza.text() + conffiles_field();
     writer_.add_directory("dpkg", 0755, mtime_);
@@ -176,7 +178,9 @@ class DebUnpacker {
       bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
       compression = Compression::none;
     }
-    trees::ArchiveReader inner(trees::ArchiveFormat::tar, std::move(bytes), label, compression);
+    // dpkg has tar(1) read the control files, and reads the data itself, without pax.
+    const auto format = prefix == "data" ? trees::ArchiveFormat::old_tar : trees::ArchiveFormat::tar;
+    trees::ArchiveReader inner(format, std::move(bytes), label, compression);
     writer_.add_directory(std::string(prefix), 0755, mtime_);
     writer_.extract(inner, prefix, [&](const store::Entry& entry, const trees::OwnersByName& names) {
       require_one_line(label, entry.path);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/deb/debconf_answers.hpp"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/nearest_word.hpp"
 #include "base/words.hpp"
 
@@ -55,6 +58,17 @@ Answers answers_of(std::string_view parameter) {
                                         "[setup] run"));
 }
 
+/// The type stands before the answer in a line that debconf takes apart at blanks: debconf-devel(7).
+void require_type(const std::string& name, const Question& question) {
+  constexpr std::array<std::string_view, 9> known = {"string", "boolean", "select", "multiselect", "password",
+                                                     "text",   "note",    "title",  "error"};
+  if (std::find(known.begin(), known.end(), question.type) != known.end()) return;
+  throw StepError(
+      fmt::format("install: the templates of {} give \"{}\" the type \"{}\", which debconf does not know: "
+                  "leave the answer out of system.answers, or tell who keeps the package",
+                  question.owner, escaped_utf8(name), escaped_utf8(question.type.substr(0, 80))));
+}
+
 }  // namespace
 
 std::string debconf_selections(std::string_view parameter, const std::deque<DebPackage>& packages) {
@@ -64,6 +78,7 @@ std::string debconf_selections(std::string_view parameter, const std::deque<DebP
   for (const auto& [name, answer] : answers_of(parameter)) {
     const auto question = questions.find(name);
     if (question == questions.end()) refuse(name, questions);
+    require_type(name, question->second);
     text += fmt::format("{} {} {} {}\n", question->second.owner, name, question->second.type, answer);
   }
   return text;

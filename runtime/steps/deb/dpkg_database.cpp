@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
+#include "runtime/steps/deb/trigger_list.hpp"
 #include "store/listing.hpp"
 
 namespace karapace::steps::deb {
@@ -21,6 +23,14 @@ std::string info_name(const karapace::deb::Stanza& stanza) {
   std::string name(stanza.value("Package"));
   if (stanza.value("Multi-Arch") == "same") name.append(":").append(stanza.value("Architecture"));
   return name;
+}
+
+/// What dpkg-divert writes; files of packages are put there.
+void require_path(std::string_view path) {
+  const bool climbs = path.find("/../") != path.npos || path.ends_with("/..");
+  if (path.starts_with('/') && path.size() > 1 && !climbs) return;
+  throw StepError(fmt::format("install: /{}diversions of the base has \"{}\", which is no path of a file: correct it",
+                              admin, escaped_utf8(path.substr(0, 80))));
 }
 
 std::vector<std::string_view> words(std::string_view line) {
@@ -41,14 +51,11 @@ struct Interest {
 
 std::vector<Interest> interests_of(const DebPackage& package) {
   std::vector<Interest> interests;
-  auto text = package.control("triggers");
-  for (auto line : lines(text)) {
-    line = line.substr(0, line.find('#'));
-    auto parts = words(line);
-    if (parts.size() < 2 || !parts[0].starts_with("interest")) continue;
+  for (auto& line : parse_triggers(package.control("triggers"), "install: " + package.name)) {
+    if (!line.directive.starts_with("interest")) continue;
     std::string name = package.info_name();
-    if (parts[0] == "interest-noawait") name += "/noawait";
-    interests.push_back({std::string(parts[1]), std::move(name)});
+    if (line.directive == "interest-noawait") name += "/noawait";
+    interests.push_back({std::move(line.name), std::move(name)});
   }
   return interests;
 }
@@ -170,6 +177,7 @@ void DpkgDatabase::read_diversions() {
   auto text = read("diversions");
   auto all = lines(text);
   for (std::size_t i = 0; i + 2 < all.size(); i += 3) {
+    for (const auto path : {all[i], all[i + 1]}) require_path(path);
     diversions_[std::string(all[i])] = {std::string(all[i + 1]), std::string(all[i + 2])};
   }
 }
@@ -254,7 +262,6 @@ void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<co
     }
   }
   for (auto& [trigger, packages] : named) {
-    if (trigger.find('/') != std::string::npos) continue;
     tree.put_file(admin_path("triggers/" + trigger), std::move(packages), mtime);
   }
   if (!file.empty()) tree.put_file(admin_path("triggers/File"), std::move(file), mtime);
