@@ -85,7 +85,7 @@ std::string_view text(StepKind kind) noexcept { return kinds.text(kind); }
 std::string_view rules(StepKind kind) noexcept {
   switch (kind) {
     case StepKind::unpack: return "2";
-    case StepKind::install: return "3";
+    case StepKind::install: return "4";
     case StepKind::setup: return "3";
     default: return "";
   }
