@@ -45,8 +45,7 @@ TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
 }
 
 /// A change of what is canonical is a change of rules: raise rules(StepKind::install) and rules(StepKind::setup)
-/// (store/step.cpp), say it in docs/hash-contract.md, and put numbers
-/// and digest here.
+/// (store/step.cpp), say it in docs/hash-contract.md, and put numbers and digest here.
 TEST(Rules, OfInstallationsStandForTheTableOfWhatIsCanonical) {
   std::string table;
   for (const auto& rule : canonical_rules())
