@@ -102,7 +102,10 @@ void Context::print_json(std::string_view document, nlohmann::json fields, unsig
 void Context::warn(std::string_view message) const { complain(*this, Style::yellow, "warning", message); }
 
 void Context::note(std::string_view message) const {
-  if (verbosity == 0) return;
+  if (verbosity != 0) tell(message);
+}
+
+void Context::tell(std::string_view message) const {
   auto line = fmt::format("karapace: {}\n", printable(message));
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
 }

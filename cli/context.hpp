@@ -43,7 +43,9 @@ class Context {
   void print_json(std::string_view document, nlohmann::json fields, unsigned version = 1) const;
   /// `karapace: warning: MESSAGE` on standard error.
   void warn(std::string_view message) const;
-  /// A line on standard error about what is being done; only with -v.
+  /// `karapace: MESSAGE` on standard error.
+  void tell(std::string_view message) const;
+  /// The same about what is being done; only with -v.
   void note(std::string_view message) const;
   /// `text` in this style when standard output shows colours, else as it is. For `print` only.
   std::string styled(Style style, std::string_view text) const;

@@ -24,6 +24,7 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "base/waiting.hpp"
+#include "runtime/sandbox/first_entry.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "runtime/sys/syscalls.hpp"
@@ -306,18 +307,6 @@ IdMode enter() {
 
 bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
 
-/// Held by process 1 until the sandbox is gone, and by the server of a FUSE overlay. Whoever holds it and is not listed
-/// is on the way out, or in another container with the same store.
-Fd lock_upper(const store::Instance& instance, const Notice& notice) {
-  Fd lock = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
-  Waiting waiting(std::chrono::seconds(30), "an earlier session of this instance to end", notice);
-  if (lock_patiently(lock.get(), LOCK_EX, waiting)) return lock;
-  if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
-  throw SandboxError(
-      "sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
-      "store?); end it, or add --ephemeral");
-}
-
 /// The first session mounts.
 SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, int upper_lock, SessionList& sessions,
                         Sight& sight) {
@@ -359,7 +348,7 @@ SandboxResult run_beside(const std::optional<SessionList::Joinable>& running, co
                          SessionList& sessions) {
   const auto& [store, environment, instance, request] = session;
   // The server of an earlier session's FUSE overlay may still be at work in the upper directory.
-  const Fd upper_lock = running ? Fd() : lock_upper(instance, request.notice);
+  const Fd upper_lock = running ? Fd() : lock_upper(instance.work(), request.notice);
   Sight sight(store, request.notice);
   auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
@@ -384,6 +373,7 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
                               const store::Reference& reference, const SessionRequest& request) {
   const auto held = hold_instance(store, reference);
   const InstanceSession session{store, environment, held.instance, request};
+  make_first_entry(store, environment, held.instance, {.made = request.made, .warn = request.notice});
   SessionList sessions(held.instance.directory, request.notice);
   while (true) {
     const auto running = sessions.find_running();

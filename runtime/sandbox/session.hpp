@@ -6,7 +6,8 @@
 // else of the host: the store is hidden in whatever is bound, and the project's control files (manifest, lock, graph)
 // are read-only. An ephemeral session has an upper directory of its own in staging/, which is removed when it ends: it
 // finds the environment as it was built, whatever was done in the instance. Where the store can not be written to,
-// changes are kept in memory.
+// changes are kept in memory. The first session of an instance makes what that has of its own (first_entry.hpp); where
+// nothing is kept, nothing is made.
 //
 // Several sessions of one instance run at once although an overlay must not be mounted twice: the first one mounts, the
 // others join its namespaces and copy its mounts, which keeps the overlay alive whoever ends first. `instance/session`
@@ -56,6 +57,7 @@ struct SessionRequest {
   std::function<ControlFiles(const std::vector<std::filesystem::path>& shown)> control_files = {};
   bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
   Notice notice = {};                         // told what is waited for
+  Notice made = {};                           // told what the instance's first entry made
 };
 
 /// Runs one command in the instance of what `reference` stands for. NotFoundError when the environment is not built,

@@ -33,6 +33,16 @@ bool runs(int proc, const RunningSession& session) {
 
 }  // namespace
 
+Fd lock_upper(const std::filesystem::path& work, const Notice& notice) {
+  Fd lock = open_at(AT_FDCWD, work, O_RDONLY | O_DIRECTORY);
+  Waiting waiting(std::chrono::seconds(30), "an earlier session of this instance to end", notice);
+  if (lock_patiently(lock.get(), LOCK_EX, waiting)) return lock;
+  if (errno != EWOULDBLOCK) throw SandboxError(errno_message("sandbox: cannot lock the instance", errno));
+  throw SandboxError(
+      "sandbox: a sandbox that is not seen from here uses this instance (another container with the same "
+      "store?); end it, or add --ephemeral");
+}
+
 std::vector<RunningSession> parse_sessions(std::string_view content) {
   std::vector<RunningSession> sessions;
   std::istringstream lines{std::string(content)};

@@ -56,6 +56,12 @@ class SessionList {
   std::vector<RunningSession> sessions_;
 };
 
+/// The lock on an instance's upper directory, by that of its work directory. Held by process 1 until the sandbox is
+/// gone, and by the server of a FUSE overlay. Whoever holds it and is not listed is on the way out, makes what an
+/// instance has of its own, or is in another container with the same store. SandboxError when it is held for half a
+/// minute.
+Fd lock_upper(const std::filesystem::path& work, const Notice& notice);
+
 /// Process 1 of a session that runs; without the lock and without making the list, for those who only look.
 std::optional<pid_t> running_session(const std::filesystem::path& instance_directory);
 

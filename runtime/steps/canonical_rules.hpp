@@ -14,7 +14,7 @@ namespace karapace::steps {
 
 enum class CanonicalAction {
   drop,         // left out of the layer
-  remade,       // the same, and told of: where it is needed it has to be made anew
+  remade,       // the same, and told of: each instance has its own, made when it is first entered
   empty,        // kept with its mode, without content
   shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
   key_store,    // a Java key store: moments after the epoch become the epoch
@@ -24,7 +24,7 @@ enum class CanonicalAction {
 struct CanonicalRule {
   std::string_view pattern;  // path; "*" stands for any part of one name, a final "/**" for everything below
   CanonicalAction action;
-  std::string_view reason;            // of `remade`: the command that makes it
+  std::string_view reason;            // of `remade`: the name of an instance's secret (sandbox/first_entry.hpp)
   std::string_view link_target = {};  // only a symbolic link to this
 };
 

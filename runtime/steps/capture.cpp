@@ -51,6 +51,7 @@ class Capture {
       if (entry.type == store::EntryType::hardlink) group_of(entry.target);
     }
     for (const auto& entry : listing.entries()) merge(entry, listing);
+    tell_of_copies();
     return std::move(captured_);
   }
 
@@ -191,10 +192,21 @@ class Capture {
     if (rule && node.entry.type == store::EntryType::regular && rule->action != CanonicalAction::known)
       rewrite(node, rule->action);
     if (!rule && is_new && is_confined(node.entry)) captured_.confined.push_back(path);
+    if (is_new && rule && rule->action == CanonicalAction::known) known_.push_back(node.entry);
     if (node.entry.type == store::EntryType::symlink || node.entry.type == store::EntryType::fifo)
       own_by_root(node.entry);
     trees::set_mtime(disk_.get(), path.c_str(), node.entry.mtime);
     tree_.put(std::move(node));
+  }
+
+  /// What is known is no secret, unless it is a copy of a file that may be one.
+  void tell_of_copies() {
+    std::set<Digest> contents;
+    for (const auto& path : captured_.confined)
+      if (const auto* node = tree_.find(path)) contents.insert(node->entry.content);
+    for (const auto& entry : known_)
+      if (entry.type == store::EntryType::regular && contents.contains(entry.content))
+        captured_.confined.push_back(entry.path);
   }
 
   /// Not everybody reads it and it is no copy of what a package ships, or it holds a private key in PEM (RFC 7468).
@@ -248,6 +260,7 @@ class Capture {
   std::unordered_map<std::string, std::uint64_t> groups_;
   std::unordered_set<std::string> left_out_;  // directories
   std::set<Digest> shipped_contents_;         // by packages of this step
+  std::vector<store::Entry> known_;
   Captured captured_;
 };
 

@@ -29,7 +29,7 @@ struct CaptureOptions {
 struct Captured {
   struct LeftOut {
     std::string path;
-    std::string_view maker;
+    std::string_view secret;  // its name: sandbox/first_entry.hpp
   };
   std::vector<LeftOut> left_out;      // secrets and random names, by a rule
   std::vector<std::string> confined;  // kept: new files that not everybody can read, and private keys

@@ -23,6 +23,7 @@
 #include "base/words.hpp"
 #include "deb/control_file.hpp"
 #include "runtime/sandbox/debug_state.hpp"
+#include "runtime/sandbox/first_entry.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/scaffold.hpp"
@@ -140,16 +141,22 @@ std::string shown_list(const std::vector<std::string>& paths) {
                      paths.size() == 1 ? "" : fmt::format(" and {} more", paths.size() - 1));
 }
 
+std::string shown_secret(std::string_view name, const std::vector<std::string>& paths) {
+  const auto* secret = sandbox::find_instance_secret(name);
+  return fmt::format("\n  {}: {}", shown_list(paths), secret ? secret->command : name);
+}
+
 /// What is not in the layer although a command made it, and what is and perhaps should not be.
 void tell(const StepContext& context, const Captured& captured) {
   if (!context.note) return;
   std::map<std::string_view, std::vector<std::string>> left_out;
-  for (const auto& [path, maker] : captured.left_out) left_out[maker].push_back(path);
+  for (const auto& [path, secret] : captured.left_out) left_out[secret].push_back(path);
   std::vector<std::string> shown;
-  for (const auto& [maker, paths] : left_out) shown.push_back(fmt::format("\n  {}: {}", shown_list(paths), maker));
+  for (const auto& [name, paths] : left_out) shown.push_back(shown_secret(name, paths));
   if (!shown.empty())
     context.note(fmt::format(
-        "what is secret or random does not belong in a layer that many share; make it where it is needed:{}",
+        "what is secret or random does not belong in a layer that many share; the first session of each instance makes "
+        "its own, as these commands would:{}",
         fmt::join(shown, "")));
   if (captured.confined.empty()) return;
   std::vector<std::string> confined;

@@ -36,8 +36,11 @@ class Sessions : public EveryUser {
   void SetUp() override {
     EveryUser::SetUp();
     if (IsSkipped()) return;
+    furnish();
     ASSERT_TRUE(as_user([this] { build(); })) << read_file(directory / "error");
   }
+  /// What else the image shall have, before it becomes a layer.
+  virtual void furnish() {}
   fs::path store_root() const { return directory / "store"; }
 
   void build() const {

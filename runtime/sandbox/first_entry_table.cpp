@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an instance has of its own, and the scripts that judge and make it.
+#include <algorithm>
+#include <array>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "base/file.hpp"
+#include "runtime/sandbox/first_entry.hpp"
+
+namespace karapace::sandbox {
+namespace {
+
+// The commands are those of the packages' postinst scripts; dpkg-reconfigure where there is more to it than a program.
+constexpr auto secrets = std::to_array<InstanceSecret>({
+    {"ssh host keys", "openssh-server", "/etc/ssh/ssh_host_*_key", "ssh-keygen -A"},
+    {"ssl-cert's snake-oil certificate", "ssl-cert", "/etc/ssl/private/ssl-cert-snakeoil.key",
+     "make-ssl-cert generate-default-snakeoil --force-overwrite"},
+    {"postfix's aliases", "postfix", "/etc/aliases.db", "newaliases"},
+    {"rndc.key", "bind9", "/etc/bind/rndc.key /etc/bind/rndc.conf",
+     "rndc-confgen -a && chown bind:bind /etc/bind/rndc.key && chmod 640 /etc/bind/rndc.key"},
+    {"dropbear host keys", "dropbear", "/etc/dropbear/dropbear_*_host_key",
+     "for type in rsa ecdsa ed25519; do dropbearkey -t $type -f /etc/dropbear/dropbear_${type}_host_key; done"},
+    {"ejabberd.pem", "ejabberd", "/etc/ejabberd/ejabberd.pem",
+     "umask 077; openssl req -new -x509 -nodes -subj /CN=ejabberd -out /etc/ejabberd/ejabberd.pem -keyout "
+     "/etc/ejabberd/ejabberd.pem && chown root:ejabberd /etc/ejabberd/ejabberd.pem && chmod 640 "
+     "/etc/ejabberd/ejabberd.pem"},
+    {"iscsi initiator name", "open-iscsi", "/etc/iscsi/initiatorname.iscsi",
+     "umask 077; name=$(iscsi-iname -p iqn.1993-08.org.debian:01) && echo InitiatorName=$name > "
+     "/etc/iscsi/initiatorname.iscsi"},
+    {"slapd's database", "slapd", "/etc/ldap/slapd.d/* /var/lib/ldap/*", "dpkg-reconfigure slapd"},
+    {"munge.key", "munge", "/etc/munge/munge.key", "su munge -s /bin/sh -c 'mungekey -c'"},
+    {"nvme hostnqn", "nvme-cli", "/etc/nvme/hostnqn", "nvme gen-hostnqn > /etc/nvme/hostnqn"},
+    {"nvme hostid", "nvme-cli", "/etc/nvme/hostid", "uuidgen > /etc/nvme/hostid"},
+    {"popularity-contest's id", "popularity-contest", "/etc/popularity-contest.conf",
+     "dpkg-reconfigure popularity-contest"},
+    {"xrdp's rsakeys.ini", "xrdp", "/etc/xrdp/rsakeys.ini",
+     "umask 077; xrdp-keygen xrdp auto && chown xrdp /etc/xrdp/rsakeys.ini"},
+    {"rabbitmq's cookie", "rabbitmq-server", "/var/lib/rabbitmq/.erlang.cookie",
+     "umask 077; openssl rand -base64 -out /var/lib/rabbitmq/.erlang.cookie 42 && chown rabbitmq:rabbitmq "
+     "/var/lib/rabbitmq/.erlang.cookie && chmod 400 /var/lib/rabbitmq/.erlang.cookie"},
+    {"dropbear host keys of the initramfs", "dropbear-initramfs", "/etc/dropbear/initramfs/dropbear_*_host_key",
+     "for type in rsa ecdsa ed25519; do dropbearkey -t $type -f /etc/dropbear/initramfs/dropbear_${type}_host_key; "
+     "done"},
+    {"nsd's keys", "nsd", "/etc/nsd/nsd_*.key /etc/nsd/nsd_*.pem", "nsd-control-setup"},
+    {"courier's parameters", "courier-base", "/etc/courier/dhparams.pem",
+     "mkdhparams && chmod 640 /etc/courier/dhparams.pem && chown root:courier /etc/courier/dhparams.pem"},
+    {"courier's IMAP certificate", "courier-imap", "/etc/courier/imapd.pem",
+     "mkimapdcert && chmod 640 /etc/courier/imapd.pem && chown root:courier /etc/courier/imapd.pem"},
+    {"courier's POP3 certificate", "courier-pop", "/etc/courier/pop3d.pem",
+     "mkpop3dcert && chmod 640 /etc/courier/pop3d.pem && chown root:courier /etc/courier/pop3d.pem"},
+    {"courier's SMTP certificate", "courier-mta", "/etc/courier/esmtpd.pem",
+     "mkesmtpdcert && chmod 640 /etc/courier/esmtpd.pem && chown root:courier /etc/courier/esmtpd.pem"},
+    {"heimdal's database", "heimdal-kdc",
+     "/var/lib/heimdal-kdc/m-key /var/lib/heimdal-kdc/heimdal.db* /var/lib/heimdal-kdc/log",
+     "realm=$(echo GET heimdal/realm | debconf-communicate heimdal-kdc) && "
+     "kstash -k /var/lib/heimdal-kdc/m-key --random-key && "
+     "kadmin -l init --realm-max-ticket-life=unlimited --realm-max-renewable-life=unlimited \"${realm#0 }\""},
+    {"quassel's certificate", "quassel-core", "/var/lib/quassel/quasselCert.pem",
+     "umask 027; runuser -u quasselcore -- openssl req -x509 -nodes -batch -days 680 -newkey rsa -keyout "
+     "/var/lib/quassel/quasselCert.pem -out /var/lib/quassel/quasselCert.pem"},
+    {"openvswitch's authorities", "openvswitch-pki", "/var/lib/openvswitch/pki/*",
+     "rm -rf /var/lib/openvswitch/pki && ovs-pki init"},
+    {"mandos's client keys", "mandos-client", "/etc/keys/mandos/*key*", "mandos-keygen"},
+    {"PostgreSQL's cluster", "postgresql-13", "/etc/postgresql/13/* /var/lib/postgresql/13/*",
+     "pg_createcluster 13 main"},
+    {"PostgreSQL's cluster", "postgresql-14", "/etc/postgresql/14/* /var/lib/postgresql/14/*",
+     "pg_createcluster 14 main"},
+    {"PostgreSQL's cluster", "postgresql-15", "/etc/postgresql/15/* /var/lib/postgresql/15/*",
+     "pg_createcluster 15 main"},
+    {"PostgreSQL's cluster", "postgresql-16", "/etc/postgresql/16/* /var/lib/postgresql/16/*",
+     "pg_createcluster 16 main"},
+    {"PostgreSQL's cluster", "postgresql-17", "/etc/postgresql/17/* /var/lib/postgresql/17/*",
+     "pg_createcluster 17 main"},
+    {"PostgreSQL's cluster", "postgresql-18", "/etc/postgresql/18/* /var/lib/postgresql/18/*",
+     "pg_createcluster 18 main"},
+    {"MariaDB's database", "mariadb-server", "/var/lib/mysql/*", "mariadb-install-db --user=mysql --skip-test-db"},
+    {"MariaDB's database", "mysql-server-8.0", "/var/lib/mysql/*", "mysqld --initialize-insecure --user=mysql"},
+    {"freeradius's parameters", "freeradius-config", "/etc/freeradius/3.0/certs/dh",
+     "RANDFILE=/dev/urandom openssl dhparam -out /etc/freeradius/3.0/certs/dh 1024 && chmod 640 "
+     "/etc/freeradius/3.0/certs/dh && chown freerad:freerad /etc/freeradius/3.0/certs/dh"},
+});
+
+/// A package that is installed has it, or another script that dpkg keeps; of one that was removed only postrm is left.
+std::string script_of(const InstanceSecret& secret) {
+  return fmt::format("/var/lib/dpkg/info/{}.postinst", secret.package);
+}
+
+}  // namespace
+
+std::span<const InstanceSecret> instance_secrets() { return secrets; }
+
+const InstanceSecret* find_instance_secret(std::string_view name) {
+  const auto found =
+      std::find_if(secrets.begin(), secrets.end(), [&](const InstanceSecret& secret) { return secret.name == name; });
+  return found == secrets.end() ? nullptr : &*found;
+}
+
+std::vector<const InstanceSecret*> secrets_of_packages(const std::vector<std::filesystem::path>& trees) {
+  std::vector<Fd> roots;
+  for (const auto& tree : trees)
+    if (auto root = open_if_exists(AT_FDCWD, tree, O_PATH | O_DIRECTORY)) roots.push_back(*std::move(root));
+  std::vector<const InstanceSecret*> found;
+  for (const auto& secret : secrets) {
+    const auto has_package = [&](const Fd& root) {
+      return open_in_root(root.get(), script_of(secret), O_PATH).has_value();
+    };
+    if (std::any_of(roots.begin(), roots.end(), has_package)) found.push_back(&secret);
+  }
+  return found;
+}
+
+std::string judging_script(const InstanceSecret& secret) {
+  return fmt::format("[ -e {} ] || exit 1\nfor path in {}; do [ ! -e \"$path\" ] && [ ! -L \"$path\" ] || exit 1; done",
+                     script_of(secret), secret.paths);
+}
+
+// A command that is interrupted or fails may leave half a key, which must not be taken for a whole one.
+std::string making_script(const InstanceSecret& secret) {
+  return fmt::format(
+      "rm -rf -- {0}\n(set -e; {1})\nstatus=$?\nif [ $status = 0 ]; then\n  for path in {0}; do [ ! -e \"$path\" ] || "
+      "exit 0; done\n  echo 'none of {0} was made'\nfi\nrm -rf -- {0}\nexit 1",
+      secret.paths, secret.command);
+}
+
+}  // namespace karapace::sandbox
