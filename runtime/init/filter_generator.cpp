@@ -214,6 +214,9 @@ void add_owner_query(scmp_filter_ctx context, const char* call, unsigned flags_a
 void add_owner_queries(scmp_filter_ctx context) {
   constexpr const char* plain[] = {"stat", "lstat", "fstat"};
   for (const char* call : plain) add(context, SCMP_ACT_NOTIFY, call);
+  // Of 32-bit programs. Process 1 is none, so it does not ask this way.
+  constexpr const char* of_32_bits[] = {"stat64", "lstat64", "fstat64", "fstatat64"};
+  for (const char* call : of_32_bits) add(context, SCMP_ACT_NOTIFY, call);
   add_owner_query(context, "newfstatat", 3);
   add_owner_query(context, "statx", 2);
 }
