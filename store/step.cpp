@@ -85,8 +85,8 @@ std::string_view text(StepKind kind) noexcept { return kinds.text(kind); }
 std::string_view rules(StepKind kind) noexcept {
   switch (kind) {
     case StepKind::unpack: return "2";
-    case StepKind::install: return "3";
-    case StepKind::setup: return "3";
+    case StepKind::install: return "4";
+    case StepKind::setup: return "4";
     default: return "";
   }
 }

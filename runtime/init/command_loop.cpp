@@ -194,7 +194,8 @@ void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) 
   const Fd signals = signal_descriptor();
   if (!signals) reporter.fail("receive signals", "signalfd");
   const Starter starter(plan, reporter);
-  OwnerTracker owners(listener);
+  static constinit Identities identities;  // large, and empty for most sandboxes
+  OwnerTracker owners(listener, identities);
   const auto count = plan.header->commands;
   for (std::uint32_t index = 0; index < count; ++index) {
     const pid_t command = starter.start(index);

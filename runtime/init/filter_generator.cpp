@@ -10,13 +10,17 @@
 #include <cstdlib>
 #include <initializer_list>
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "runtime/sys/syscalls.hpp"
 
 namespace {
 
@@ -97,6 +101,10 @@ constexpr const char* identity_changes[] = {"setuid",     "setgid",     "setreui
                                             "setresgid",  "setfsuid",   "setfsgid",   "setgroups",   "setuid32",
                                             "setgid32",   "setreuid32", "setregid32", "setresuid32", "setresgid32",
                                             "setfsuid32", "setfsgid32", "setgroups32"};
+
+constexpr const char* identity_questions[] = {"getuid",    "getgid",      "geteuid",     "getegid",    "getresuid",
+                                              "getresgid", "getgroups",   "getuid32",    "getgid32",   "geteuid32",
+                                              "getegid32", "getresuid32", "getresgid32", "getgroups32"};
 
 /// Answered as by a kernel without that kind of socket. What is left: unix (1), inet (2), inet6 (10), netlink (16). The
 /// cubes below cover all other numbers up to 63, past which the kernel knows none; `check_families` proves it.
@@ -203,13 +211,14 @@ void write_array(scmp_filter_ctx context, const char* name) {
   std::fclose(file);
 }
 
-/// Questions about owners, but for process 1's own (syscalls.hpp, own_call).
-void add_owner_query(scmp_filter_ctx context, const char* call, unsigned flags_argument) {
-  const scmp_arg_cmp from_others{flags_argument, SCMP_CMP_LE, 0xffffffff, 0};
+/// To process 1, but not its own calls (syscalls.hpp, own_call).
+void ask_others(scmp_filter_ctx context, const char* call, scmp_arg_cmp condition) {
   const int result =
-      seccomp_rule_add_array(context, SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(call), 1, &from_others);
+      seccomp_rule_add_array(context, SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(call), 1, &condition);
   if (result != -EDOM) check(result, call);
 }
+
+constexpr std::uint64_t low_half = 0xffffffff;
 
 void add_owner_queries(scmp_filter_ctx context) {
   constexpr const char* plain[] = {"stat", "lstat", "fstat"};
@@ -217,11 +226,41 @@ void add_owner_queries(scmp_filter_ctx context) {
   // Of 32-bit programs. Process 1 is none, so it does not ask this way.
   constexpr const char* of_32_bits[] = {"stat64", "lstat64", "fstat64", "fstatat64"};
   for (const char* call : of_32_bits) add(context, SCMP_ACT_NOTIFY, call);
-  add_owner_query(context, "newfstatat", 3);
-  add_owner_query(context, "statx", 2);
+  ask_others(context, "newfstatat", {3, SCMP_CMP_LE, low_half, 0});
+  ask_others(context, "statx", {2, SCMP_CMP_LE, low_half, 0});
 }
 
-void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_action) {
+/// What makes files and directories (runtime/init/creation.hpp).
+void add_creations(scmp_filter_ctx context) {
+  constexpr std::uint64_t unnamed_bit = O_TMPFILE & ~O_DIRECTORY;
+  for (const std::uint64_t bit : {std::uint64_t{O_CREAT}, unnamed_bit}) {
+    ask_others(context, "open", {1, SCMP_CMP_MASKED_EQ, ~low_half | bit, bit});
+    ask_others(context, "openat", {2, SCMP_CMP_MASKED_EQ, ~low_half | bit, bit});
+  }
+  ask_others(context, "openat2", {5, SCMP_CMP_NE, karapace::sys::own_call, 0});
+  ask_others(context, "mkdirat", {2, SCMP_CMP_LE, low_half, 0});
+  for (const char* call : {"creat", "mkdir", "mknod", "mknodat"}) add(context, SCMP_ACT_NOTIFY, call);
+}
+
+enum class Owners { real, pretended, tracked };
+
+void pretend(scmp_filter_ctx context) {
+  for (const char* call : owner_changes) add(context, SCMP_ACT_ERRNO(0), call);
+  for (const char* call : identity_changes) add(context, SCMP_ACT_ERRNO(0), call);
+}
+
+/// Process 1 answers (runtime/init/owner_tracker.hpp).
+void track(scmp_filter_ctx context) {
+  for (const char* call : owner_changes) add(context, SCMP_ACT_NOTIFY, call);
+  for (const char* call : identity_changes) add(context, SCMP_ACT_NOTIFY, call);
+  for (const char* call : identity_questions) add(context, SCMP_ACT_NOTIFY, call);
+  ask_others(context, "prctl", {0, SCMP_CMP_EQ, PR_SET_KEEPCAPS, 0});
+  for (const char* call : {"execve", "execveat"}) add(context, SCMP_ACT_NOTIFY, call);
+  add_owner_queries(context);
+  add_creations(context);
+}
+
+void write_filter(const char* name, Owners owners) {
   scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
   if (context == nullptr) check(-ENOMEM, "init");
   if (seccomp_arch_native() == SCMP_ARCH_X86_64) check(seccomp_arch_add(context, SCMP_ARCH_X86), "i386");
@@ -230,11 +269,8 @@ void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_a
   check(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)), "bad architecture");
   check(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimise");
   add_common_rules(context);
-  if (owner_action != SCMP_ACT_ALLOW)
-    for (const char* call : owner_changes) add(context, owner_action, call);
-  if (owner_action == SCMP_ACT_NOTIFY) add_owner_queries(context);
-  if (pretend_identity)
-    for (const char* call : identity_changes) add(context, SCMP_ACT_ERRNO(0), call);
+  if (owners == Owners::pretended) pretend(context);
+  if (owners == Owners::tracked) track(context);
   write_array(context, name);
   seccomp_release(context);
 }
@@ -243,8 +279,8 @@ void write_filter(const char* name, bool pretend_identity, std::uint32_t owner_a
 
 int main() {
   std::printf("// Generated by filter_generator.cpp.\n");
-  write_filter("real_filter", false, SCMP_ACT_ALLOW);
-  write_filter("pretended_filter", true, SCMP_ACT_ERRNO(0));
-  write_filter("tracked_filter", true, SCMP_ACT_NOTIFY);
+  write_filter("real_filter", Owners::real);
+  write_filter("pretended_filter", Owners::pretended);
+  write_filter("tracked_filter", Owners::tracked);
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

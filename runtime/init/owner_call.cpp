@@ -55,14 +55,15 @@ std::optional<OwnerCall> decode_owner_call(const seccomp_data& call) noexcept {
     const auto* ids = call.args + (known.form == Form::fchownat ? 2 : 1);
     result.uid = id(ids[0], known.width);
     result.gid = id(ids[1], known.width);
-    result.directory = AT_FDCWD;
-    if (known.form == Form::fchown || known.form == Form::fchownat) result.directory = static_cast<int>(call.args[0]);
+    result.file.directory = AT_FDCWD;
+    if (known.form == Form::fchown || known.form == Form::fchownat)
+      result.file.directory = static_cast<int>(call.args[0]);
     if (known.form == Form::fchown) return result;
-    result.path = call.args[known.form == Form::fchownat ? 1 : 0];
-    result.follows = known.form != Form::lchown;
+    result.file.path = call.args[known.form == Form::fchownat ? 1 : 0];
+    result.file.follows = known.form != Form::lchown;
     if (known.form != Form::fchownat) return result;
-    result.follows = (call.args[4] & AT_SYMLINK_NOFOLLOW) == 0;
-    result.may_be_empty = (call.args[4] & AT_EMPTY_PATH) != 0;
+    result.file.follows = (call.args[4] & AT_SYMLINK_NOFOLLOW) == 0;
+    result.file.may_be_empty = (call.args[4] & AT_EMPTY_PATH) != 0;
     return result;
   }
   return std::nullopt;

@@ -8,14 +8,13 @@
 
 #include <linux/seccomp.h>
 
+#include "runtime/init/caller_file.hpp"
+
 namespace karapace::init {
 
 struct OwnerCall {
   static constexpr std::uint32_t unchanged = ~std::uint32_t{0};
-  int directory = -1;         // descriptor of the caller, or AT_FDCWD; the file itself when there is no path
-  std::uint64_t path = 0;     // address in the caller; 0: the call has no path
-  bool follows = true;        // a link as the last name
-  bool may_be_empty = false;  // AT_EMPTY_PATH
+  CallerPath file;
   std::uint32_t uid = unchanged;
   std::uint32_t gid = unchanged;
 };

@@ -12,14 +12,14 @@
 #include <linux/seccomp.h>
 #include <sys/types.h>
 
-#include "runtime/init/owner_call.hpp"
+#include "runtime/init/caller_file.hpp"
 
 namespace karapace::init {
 
 struct OwnerQuery {
   enum class Form { stat, stat64, statx };  // stat64: that of 32-bit x86
   Form form = Form::stat;
-  OwnerCall file;            // where it is; the ids mean nothing here
+  CallerPath file;
   std::uint64_t buffer = 0;  // address of the caller's struct stat or statx
   std::uint32_t mask = 0;    // of statx(2)
   int flags = 0;
@@ -32,22 +32,5 @@ std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept;
 /// Answers the query about the file behind the O_PATH descriptor with this owner, in the caller's memory. Returns 0 or
 /// an errno value. Neither allocates nor throws.
 int answer_owner_query(pid_t caller, const OwnerQuery& query, int file, std::uint32_t uid, std::uint32_t gid) noexcept;
-
-/// The owner that a file should have, where it can not have it: `user.karapace.owner`, "uid:gid" (store/listing.hpp).
-struct Owner {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-};
-
-/// The owner that "uid:gid" names; 0:0 when the text is none, as files without a record belong to.
-Owner parse_owner(const char* text, std::size_t size) noexcept;
-
-/// The owner recorded for the file behind the O_PATH descriptor; 0:0 when there is no record.
-Owner recorded_owner(int file) noexcept;
-
-/// Does to the file behind the O_PATH descriptor what chown(2) would: copies it up, clears set-id bits and file
-/// capabilities of regular files, records the owner; OwnerCall::unchanged keeps a part. Returns 0 or an errno value.
-/// Links and special files carry no record, which is no error. Neither allocates nor throws.
-int record_owner(int file, std::uint32_t uid, std::uint32_t gid) noexcept;
 
 }  // namespace karapace::init

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/init/owner_tracker.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include <climits>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
+#include "base/fd.hpp"
+#include "runtime/init/caller_file.hpp"
+#include "runtime/init/creation.hpp"
+#include "runtime/init/identity.hpp"
 #include "runtime/init/owner_call.hpp"
 #include "runtime/init/owner_query.hpp"
-#include "runtime/sys/small_text.hpp"
-#include "runtime/sys/syscalls.hpp"
+#include "runtime/init/owner_record.hpp"
 
 namespace karapace::init {
 
@@ -35,266 +31,66 @@ union Roomy {
 struct Answer {
   bool goes_on = false;  // into the kernel, as if nobody had asked
   int error = 0;
+  std::int64_t value = 0;
+  Fd file = Fd();  // what the caller gets for `value`
+  bool closes_on_exec = false;
 };
 
-Answer answer_query(const seccomp_notif& notification, int listener, const OwnerQuery& query) noexcept {
-  const auto pid = static_cast<pid_t>(notification.pid);
-  const FoundFile found = find_as(pid, query.file);
+Answer answer_query(const Waiting& waiting, const OwnerQuery& query) noexcept {
+  const FoundFile found = find_as(waiting.caller, query.file);
   if (found.error != 0) return {.goes_on = true};
   const Owner owner = recorded_owner(found.file.get());
   if (owner.uid == 0 && owner.gid == 0) return {.goes_on = true};
-  auto id = notification.id;
-  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return {.error = ESRCH};
-  return {.error = answer_owner_query(pid, query, found.file.get(), owner.uid, owner.gid)};
+  if (!waiting.still()) return {.error = ESRCH};
+  return {.error = answer_owner_query(waiting.caller, query, found.file.get(), owner.uid, owner.gid)};
 }
 
-int change_owner(const seccomp_notif& notification, int listener, const OwnerCall& call) noexcept {
-  const FoundFile found = find_as(static_cast<pid_t>(notification.pid), call);
-  if (found.error != 0) return found.error;
+Answer change_owner(const Waiting& waiting, const OwnerCall& call, const Identity& identity) noexcept {
+  const FoundFile found = find_as(waiting.caller, call.file);
+  if (found.error != 0) return {.error = found.error};
+  if (!may_change_owner(found.file.get(), identity, call.uid, call.gid)) return {.error = EPERM};
   // Only now is it certain that the look-up was in the caller's view and not in that of a process with a reused id.
-  auto id = notification.id;
-  if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) != 0) return ESRCH;
-  return record_owner(found.file.get(), call.uid, call.gid);
+  if (!waiting.still()) return {.error = ESRCH};
+  return {.error = record_owner(found.file.get(), call.uid, call.gid)};
 }
 
-Answer carry_out(const seccomp_notif& notification, int listener) noexcept {
-  if (const auto query = decode_owner_query(notification.data)) return answer_query(notification, listener, *query);
-  if (const auto call = decode_owner_call(notification.data))
-    return {.error = change_owner(notification, listener, *call)};
+Answer answer_identity(const Waiting& waiting, const IdentityCall& call, Identities& identities) noexcept {
+  const Identity& before = identities.of(waiting.caller);
+  Identity identity = before;
+  auto [error, value, goes_on] = answer_identity_call(waiting.caller, call, identity);
+  if (error == 0 && !(identity == before)) {
+    error = waiting.still() ? identities.give(waiting.caller, identity) : ESRCH;
+  }
+  return {.goes_on = goes_on && error == 0, .error = error, .value = value};
+}
+
+Answer create(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
+  auto [goes_on, error, file] = create_for(waiting, call, identity);
+  return {goes_on, error, 0, std::move(file), (call.flags & O_CLOEXEC) != 0};
+}
+
+Answer carry_out(const Waiting& waiting, const seccomp_data& data, Identities& identities) noexcept {
+  if (const auto query = decode_owner_query(data)) return answer_query(waiting, *query);
+  if (const auto call = decode_creation_call(waiting.caller, data))
+    return create(waiting, *call, identities.of(waiting.caller));
+  if (const auto call = decode_owner_call(data)) return change_owner(waiting, *call, identities.of(waiting.caller));
+  if (const auto call = decode_identity_call(data)) return answer_identity(waiting, *call, identities);
   return {.goes_on = true};  // a question in a foreign calling convention: the owner on disk
 }
 
-constexpr int most_links = 40;          // as the kernel's limit, path_resolution(7)
-constexpr ino_t procfs_root_inode = 1;  // PROC_ROOT_INO, fixed by the kernel's interface (linux/proc_fs.h)
-constexpr int deepest_of_process = 8;   // more levels than /proc/PID/task/TID/map_files has
-
-Fd open_path(int directory, const char* path, int flags = 0, std::uint64_t resolve = 0) noexcept {
-  return sys::openat2(directory, path, static_cast<std::uint64_t>(O_PATH | flags), 0, resolve);
-}
-
-/// /proc/PID/NAME of the caller.
-sys::SmallText<64> process_file(pid_t pid, const char* name) noexcept {
-  sys::SmallText<64> path;
-  path.add("/proc/").add_number(static_cast<unsigned long>(pid)).add("/").add(name);
-  return path;
-}
-
-/// A string in the caller's memory. False with errno.
-bool read_string(pid_t pid, std::uint64_t address, char (&text)[PATH_MAX]) noexcept {
-  constexpr std::size_t page = 4096;
-  std::size_t size = 0;
-  while (size < sizeof text) {
-    // No further than the end of a page: the next one may not be there.
-    const std::size_t part = std::min(sizeof text - size, page - (address + size) % page);
-    iovec here{text + size, part};
-    iovec there{reinterpret_cast<void*>(address + size), part};
-    const auto count = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
-    if (count <= 0) return false;
-    if (std::memchr(text + size, '\0', static_cast<std::size_t>(count)) != nullptr) return true;
-    size += static_cast<std::size_t>(count);
-  }
-  errno = ENAMETOOLONG;
+/// Gives the caller the file. Not yet answered where the kernel can not do both at once (Linux 5.14).
+bool hand_over(const Waiting& waiting, Answer& answer) noexcept {
+  seccomp_notif_addfd addition{};
+  addition.id = waiting.id;
+  addition.flags = SECCOMP_ADDFD_FLAG_SEND;
+  addition.srcfd = static_cast<std::uint32_t>(answer.file.get());
+  addition.newfd_flags = answer.closes_on_exec ? O_CLOEXEC : 0;
+  if (::ioctl(waiting.listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addition) >= 0) return true;
+  addition.flags = 0;
+  const int fd = errno == EINVAL ? ::ioctl(waiting.listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addition) : -1;
+  answer.error = fd < 0 ? errno : 0;
+  answer.value = fd;
   return false;
-}
-
-bool same_file(int left, int right) noexcept {
-  struct stat a{};
-  struct stat b{};
-  return sys::own_fstat(left, a) == 0 && sys::own_fstat(right, b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-/// Whether the caller's root is this process's: the name of any other one is longer.
-bool shares_root(pid_t caller) noexcept {
-  char root[2];
-  return ::readlink(process_file(caller, "root").text(), root, sizeof root) == 1;
-}
-
-bool on_procfs(int file) noexcept {
-  struct statfs system{};
-  return ::fstatfs(file, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
-}
-
-/// The id of the process that a thread belongs to, as process 1 sees it; 0 when it is gone.
-unsigned long process_of(pid_t thread) noexcept {
-  const Fd file(::open(process_file(thread, "status").text(), O_RDONLY | O_CLOEXEC));
-  char text[1024];
-  const auto size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
-  if (size <= 0) return 0;
-  text[size] = '\0';
-  // A process can not put a line of its own into its name: the kernel escapes it.
-  constexpr const char* key = "\nTgid:\t";
-  const char* digit = std::strstr(text, key);
-  if (digit == nullptr) return 0;
-  unsigned long id = 0;
-  for (digit += std::strlen(key); *digit >= '0' && *digit <= '9'; ++digit)
-    id = id * 10 + static_cast<unsigned long>(*digit - '0');
-  return id;
-}
-
-/// Whether this lies below process 1's own directory in procfs. Its descriptors, root and memory are not what a caller
-/// may be led to: the kernel would refuse it, too (PTRACE_MODE_READ, proc(5)).
-bool belongs_to_this_process(int file) noexcept {
-  const Fd own = open_path(AT_FDCWD, "/proc/self", O_DIRECTORY);
-  if (!own) return true;
-  Fd at = open_path(file, ".");
-  for (int level = 0; at && level < deepest_of_process; ++level) {
-    struct stat status{};
-    if (sys::own_fstat(at.get(), status) != 0) return true;
-    if (status.st_ino == procfs_root_inode) return false;
-    if (same_file(at.get(), own.get())) return true;
-    at = open_path(at.get(), "..");
-  }
-  return true;
-}
-
-/// One resolution of one path.
-class Walk {
- public:
-  Walk(pid_t caller, bool follows) noexcept
-      : caller_(caller),
-        shares_root_(shares_root(caller)),
-        follows_(follows),
-        root_(open_path(AT_FDCWD, shares_root_ ? "/" : process_file(caller, "root").text())) {}
-
-  /// `start`: what a relative path begins at.
-  FoundFile run(Fd start, const char* path) noexcept {
-    if (!root_) return {Fd(), ESRCH};
-    at_ = std::move(start);
-    if (*path == '/') at_.reset();
-    if (!prepend(path, std::strlen(path))) return {Fd(), errno};
-    for (;;) {
-      rest_ += std::strspn(rest_, "/");
-      if (*rest_ == '\0') return {at_ ? std::move(at_) : std::move(root_)};
-      int error = 0;
-      if (std::exchange(may_leap_, false) && leap(error)) return {std::move(at_), error};
-      error = step();
-      if (error != 0) return {Fd(), error};
-    }
-  }
-
- private:
-  int here() const noexcept { return at_ ? at_.get() : root_.get(); }
-
-  /// Puts text before what is left of the path. The buffer is filled from its end.
-  bool prepend(const char* text, std::size_t length) noexcept {
-    if (length + 1 > static_cast<std::size_t>(rest_ - pending_)) return errno = ENAMETOOLONG, false;
-    if (*rest_ != '\0') *--rest_ = '/';
-    rest_ -= length;
-    std::memcpy(rest_, text, length);
-    return true;
-  }
-
-  /// Lets the kernel resolve all that is left. False when it can not; then it is not tried again in this mount.
-  bool leap(int& error) noexcept {
-    if (!shares_root_ || (at_ && on_procfs(at_.get()))) return false;
-    Fd file = open_path(here(), rest_, follows_ ? 0 : O_NOFOLLOW, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
-    error = file ? 0 : errno;
-    if (error == EXDEV || error == ELOOP) return false;
-    at_ = std::move(file);
-    return true;
-  }
-
-  int step() noexcept {
-    char name[NAME_MAX + 1];
-    const auto length = std::strcspn(rest_, "/");
-    if (length >= sizeof name) return ENAMETOOLONG;
-    std::memcpy(name, rest_, length);
-    name[length] = '\0';
-    rest_ += length;
-    // The kernel stops ".." at this process's root, which need not be the caller's.
-    if (!shares_root_ && std::strcmp(name, "..") == 0 && same_file(here(), root_.get())) return 0;
-    Fd next = open_path(here(), name, O_NOFOLLOW);
-    struct stat status{};
-    if (!next || sys::own_fstat(next.get(), status) != 0) return errno;
-    const bool must_be_directory = *rest_ == '/';
-    if (S_ISLNK(status.st_mode) && (follows_ || must_be_directory)) return follow(name, next);
-    return go(std::move(next));
-  }
-
-  int follow(const char* name, const Fd& link) noexcept {
-    if (++links_ > most_links) return ELOOP;
-    if (on_procfs(here())) {
-      const int answer = follow_in_procfs(name);
-      if (answer != is_plain_link) return answer;
-    }
-    char target[PATH_MAX];
-    const auto size = ::readlinkat(link.get(), "", target, sizeof target);
-    if (size < 0) return errno;
-    if (size == 0) return ENOENT;
-    if (static_cast<std::size_t>(size) == sizeof target) return ENAMETOOLONG;
-    if (!prepend(target, static_cast<std::size_t>(size))) return errno;
-    if (*target != '/') return 0;
-    at_.reset();
-    may_leap_ = true;
-    return 0;
-  }
-
-  /// The links of procfs that are no text but lead somewhere by themselves, and those whose text depends on the reader.
-  int follow_in_procfs(const char* name) noexcept {
-    struct stat directory{};
-    if (sys::own_fstat(here(), directory) != 0) return errno;
-    if (directory.st_ino == procfs_root_inode) {
-      const bool thread = std::strcmp(name, "thread-self") == 0;
-      if (thread || std::strcmp(name, "self") == 0) return follow_self(thread);
-    }
-    const Fd plain = open_path(here(), name, 0, RESOLVE_NO_MAGICLINKS);
-    if (plain || errno != ELOOP) return is_plain_link;
-    if (belongs_to_this_process(here())) return EACCES;
-    return go(open_path(here(), name));
-  }
-
-  int follow_self(bool thread) noexcept {
-    const auto process = process_of(caller_);
-    if (process == 0) return ESRCH;
-    sys::SmallText<64> target;
-    target.add_number(process);
-    if (thread) target.add("/task/").add_number(static_cast<unsigned long>(caller_));
-    return prepend(target.text(), target.size()) ? 0 : errno;
-  }
-
-  int go(Fd next) noexcept {
-    struct stat before{};
-    struct stat after{};
-    if (!next || sys::own_fstat(here(), before) != 0 || sys::own_fstat(next.get(), after) != 0) return errno;
-    if (*rest_ == '/' && !S_ISDIR(after.st_mode)) return ENOTDIR;
-    if (before.st_dev != after.st_dev) may_leap_ = true;
-    at_ = std::move(next);
-    return 0;
-  }
-
-  static constexpr int is_plain_link = -1;
-  pid_t caller_;
-  bool shares_root_;
-  bool follows_;
-  bool may_leap_ = false;  // `find_at_once` was tried first
-  int links_ = 0;
-  Fd root_;
-  Fd at_;  // none: at the root
-  char pending_[2 * PATH_MAX] = {};
-  char* rest_ = pending_ + sizeof pending_ - 1;
-};
-
-/// What the descriptor, or AT_FDCWD, stands for.
-FoundFile open_base(pid_t caller, int directory) noexcept {
-  auto path = process_file(caller, directory == AT_FDCWD ? "cwd" : "fd/");
-  if (directory != AT_FDCWD) path.add_number(static_cast<unsigned>(directory));
-  Fd base = open_path(AT_FDCWD, path.text());
-  const int error = base ? 0 : (errno == ENOENT ? EBADF : errno);
-  return {std::move(base), error};
-}
-
-constexpr int needs_a_walk = -1;
-
-/// Most paths stay in one mount, and relative ones below where they begin: these mean the same here, whatever the
-/// caller's root is. (What is found in procfs without its special links has no owner that could be recorded.)
-FoundFile find_at_once(pid_t caller, const Fd& base, const char* path, bool follows) noexcept {
-  if (!base && !shares_root(caller)) return {Fd(), needs_a_walk};
-  const std::uint64_t inside = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | (base ? RESOLVE_BENEATH : 0);
-  Fd file = open_path(base ? base.get() : AT_FDCWD, path, follows ? 0 : O_NOFOLLOW, inside);
-  if (file) return {std::move(file)};
-  const int error = errno;
-  const bool final = error != EXDEV && error != ELOOP && !(base && on_procfs(base.get()));
-  return {Fd(), final ? error : needs_a_walk};
 }
 
 }  // namespace
@@ -303,26 +99,16 @@ void OwnerTracker::answer() noexcept {
   Roomy<seccomp_notif> notification{};
   std::memset(&notification, 0, sizeof notification);
   if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0) return;
+  const Waiting waiting{static_cast<pid_t>(notification.message.pid), listener_, notification.message.id};
+  Answer answer = carry_out(waiting, notification.message.data, identities_);
+  if (answer.file && answer.error == 0 && hand_over(waiting, answer)) return;
   Roomy<seccomp_notif_resp> response{};
   std::memset(&response, 0, sizeof response);
-  response.message.id = notification.message.id;
-  const Answer answer = carry_out(notification.message, listener_);
+  response.message.id = waiting.id;
   response.message.error = -answer.error;
+  if (answer.error == 0) response.message.val = answer.value;
   if (answer.goes_on) response.message.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-FoundFile find_as(pid_t caller, const OwnerCall& call) noexcept {
-  if (call.path == 0) return open_base(caller, call.directory);
-  char path[PATH_MAX];
-  if (!read_string(caller, call.path, path)) return {Fd(), errno};
-  if (*path == '\0') return call.may_be_empty ? open_base(caller, call.directory) : FoundFile{Fd(), ENOENT};
-  FoundFile start;
-  if (*path != '/') start = open_base(caller, call.directory);
-  if (start.error != 0) return start;
-  FoundFile found = find_at_once(caller, start.file, path, call.follows);
-  if (found.error != needs_a_walk) return found;
-  return Walk(caller, call.follows).run(std::move(start.file), path);
 }
 
 }  // namespace karapace::init

@@ -39,7 +39,7 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
   int fd = -1;
   // RESOLVE_IN_ROOT answers EAGAIN when something was renamed meanwhile (openat2(2)).
   do {
-    fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
+    fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how, 0, own_call));
   } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
   return Fd(fd);
 }

@@ -15,6 +15,11 @@
 
 namespace karapace::sys {
 
+// Process 1 answers stat(2), openat2(2) and others for the other processes where owners are tracked, and the filter
+// applies to itself too. Its own calls carry this in the unused upper half of the flags, or in an argument that the
+// call does not have, which the filter lets pass and the kernel ignores.
+constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
+
 /// openat2(2). `resolve` is made of RESOLVE_* of <linux/openat2.h>.
 Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) noexcept;
 
@@ -65,9 +70,6 @@ int seccomp_load(const Filter& filter) noexcept;
 /// The same, with a descriptor on which SECCOMP_RET_USER_NOTIF calls are answered.
 Fd seccomp_load_with_listener(const Filter& filter) noexcept;
 
-// Process 1 answers stat(2) and its kin for the others where owners are tracked, and the filter applies to itself too.
-// Its own calls carry a bit in the unused upper half of the flags, which the filter lets pass and the kernel ignores.
-constexpr std::uint64_t own_call = std::uint64_t{1} << 32;
 /// fstat(2), also of an O_PATH descriptor.
 int own_fstat(int fd, struct stat& status) noexcept;
 /// statx(2) of a descriptor.
