@@ -141,9 +141,8 @@ void print_kept(const Context& context, const proof::Reproduction& reproduction)
 
 void print_advice(const Context& context, const proof::Reproduction& reproduction) {
   context.print(
-      "usual causes: the time of the build (write $SOURCE_DATE_EPOCH instead), random numbers and keys, the order of\n"
-      "files in a directory, results of parallel work. Let the command write the same each time, or remove the file in "
-      "it.\n");
+      "usual causes: the time of the build (write $SOURCE_DATE_EPOCH instead), random numbers and keys, results of\n"
+      "parallel work. Let the command write the same each time, or remove the file in it.\n");
   if (!reproduction.things.empty())
     context.print(
         "`--same clock` (or host, user, umask, locale, cpus) leaves one thing as it is, to see what it depends on.\n");

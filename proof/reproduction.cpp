@@ -114,6 +114,14 @@ VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
 }
 
+/// Every build reads directories in one order, so this is no circumstance but a question of whoever asks.
+VariedThing vary_order(const RebuildRequest& request, graph::Graph& graph) {
+  if (!request.other_order) return {"order", false, "directories are read in one order in every build; see --order"};
+  for (auto& edge : graph.edges)
+    if (runs_commands(edge)) edge.hints.push_back({"order", "other"});
+  return {"order", true, "order of directories"};
+}
+
 void write_graph(const RebuildRequest& request, const Elsewhere& place, const graph::Graph& graph) {
   project::BuildDirectory directory(place.build);
   store::GraphFiles files(store::Store::open(place.store, store::Store::Access::create), place.build, "build.ninja");
@@ -186,6 +194,7 @@ Rebuild rebuild(const RebuildRequest& request) {
   auto graph = request.graph.graph;
   silence_notes(graph);
   auto clock = vary_clock(request, graph);
+  auto order = vary_order(request, graph);
   write_graph(request, place, graph);
   Variation variation{.same = request.same,
                       .home = place.home,
@@ -197,6 +206,7 @@ Rebuild rebuild(const RebuildRequest& request) {
   });
   Rebuild result{place.store, run.status, std::move(run.things)};
   result.things.push_back(std::move(clock));
+  result.things.push_back(std::move(order));
   result.things.push_back({"directory", true, "directory"});
   std::sort(result.things.begin(), result.things.end(),
             [](const VariedThing& a, const VariedThing& b) { return place_of(a) < place_of(b); });

@@ -26,6 +26,7 @@ struct RebuildRequest {
   const RecordedGraph& graph;
   std::filesystem::path place;  // an empty directory: becomes the home of everything that is made
   std::set<std::string> same;   // of variation_names: what stays as it is
+  bool other_order = false;     // of directories, which is the same in every build otherwise
   std::optional<std::uint64_t> jobs;
   bool is_verbose = false;  // every command, as `ninja -v` shows it
 };

@@ -20,8 +20,8 @@
 namespace karapace::proof {
 
 /// What is varied, in the order in which it is told.
-inline constexpr std::array<std::string_view, 7> variation_names = {"clock", "directory", "host", "user",
-                                                                    "umask", "locale",    "cpus"};
+inline constexpr std::array<std::string_view, 8> variation_names = {"clock", "directory", "order",  "host",
+                                                                    "user",  "umask",     "locale", "cpus"};
 
 struct VariedThing {
   std::string name;  // of variation_names

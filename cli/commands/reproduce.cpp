@@ -36,6 +36,7 @@ struct Arguments {
   std::string against;
   std::string keep;
   std::vector<std::string> same;
+  bool order = false;
   std::optional<std::uint64_t> jobs;
   bool no_diffoscope = false;
 };
@@ -50,18 +51,21 @@ void declare(Options& options, Arguments& arguments) {
   options.value("--keep", "DIR", arguments.keep, "build in this new directory and leave it there");
   options.value("--same", "WHAT", arguments.same,
                 "leave one thing as it is: clock, host, user, umask, locale or cpus; may be repeated");
+  options.flag("--order", arguments.order,
+               "let directories be read in another order than every build does, to see what follows it");
   options.flag("--no-diffoscope", arguments.no_diffoscope, "do not run diffoscope, though it is installed");
 }
 
 void check(const Arguments& arguments) {
   if (arguments.all && !arguments.words.empty()) throw UsageError("reproduce: --all goes without names");
   bool builds_nothing = !arguments.against.empty();
-  if (builds_nothing && (!arguments.keep.empty() || !arguments.same.empty() || arguments.jobs))
-    throw UsageError("reproduce: with --against nothing is built, so --keep, --same and --jobs have no meaning");
+  if (builds_nothing && (!arguments.keep.empty() || !arguments.same.empty() || arguments.order || arguments.jobs))
+    throw UsageError(
+        "reproduce: with --against nothing is built, so --keep, --same, --order and --jobs have no meaning");
   for (const auto& word : arguments.same) {
     bool is_known =
         std::find(proof::variation_names.begin(), proof::variation_names.end(), word) != proof::variation_names.end();
-    if (!is_known || word == "directory")
+    if (!is_known || word == "directory" || word == "order")
       throw UsageError(fmt::format("reproduce: --same {}: it is one of clock, host, user, umask, locale, cpus", word));
   }
   if (arguments.jobs == 0u) throw UsageError("reproduce: --jobs must be at least 1");
@@ -154,6 +158,7 @@ int reproduce_in(const Context& context, const Arguments& arguments, const store
                                  .graph = graph,
                                  .place = place,
                                  .same = {arguments.same.begin(), arguments.same.end()},
+                                 .other_order = arguments.order,
                                  .jobs = arguments.jobs,
                                  .is_verbose = context.verbosity > 0});
   enter_for_trees();  // to read what any id owns, and to remove it, however this ends
@@ -221,6 +226,7 @@ Command reproduce_command() {
        .examples = {{"karapace reproduce", "the environment of ./karapace.toml"},
                     {"karapace reproduce 5ec34a7a", "one step, with what leads to it"},
                     {"karapace reproduce --same clock", "does it depend on anything but the clock?"},
+                    {"karapace reproduce --order", "does anything follow the order of directories?"},
                     {"karapace reproduce --against other.json", "is another machine's build the same?"}},
        .error_status = failed},
       declare, run);

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -70,9 +72,6 @@ bool on_procfs(int file) noexcept {
   struct statfs system{};
   return ::fstatfs(file, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
-
-/// The id of the process that a thread belongs to, as process 1 sees it; 0 when it is gone.
-unsigned long process_of(pid_t thread) noexcept { return status_number(thread, "Tgid", 10, 0); }
 
 /// Whether this lies below process 1's own directory in procfs. Its descriptors, root and memory are not what a caller
 /// may be led to: the kernel would refuse it, too (PTRACE_MODE_READ, proc(5)).
@@ -190,7 +189,7 @@ class Walk {
     const auto process = process_of(caller_);
     if (process == 0) return ESRCH;
     sys::SmallText<64> target;
-    target.add_number(process);
+    target.add_number(static_cast<unsigned long>(process));
     if (thread) target.add("/task/").add_number(static_cast<unsigned long>(caller_));
     return prepend(target.text(), target.size()) ? 0 : errno;
   }
@@ -275,6 +274,13 @@ bool read_link(const FoundPlace& place, char (&path)[PATH_MAX]) noexcept {
 }
 
 }  // namespace
+
+bool Waiting::still() const noexcept {
+  auto notification = id;
+  return ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notification) == 0;
+}
+
+pid_t process_of(pid_t thread) noexcept { return static_cast<pid_t>(status_number(thread, "Tgid", 10, 0)); }
 
 unsigned long status_number(pid_t thread, const char* name, unsigned base, unsigned long missing) noexcept {
   const Fd file(::open(process_file(thread, "status").text(), O_RDONLY | O_CLOEXEC));

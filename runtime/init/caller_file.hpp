@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding, from process 1, the file that another process means by a descriptor and a path.
+// A process that waits for process 1, and finding the file that it means by a descriptor and a path.
 //
 // The caller's root, working directory and descriptors count, and what its path says is resolved as the kernel would
 // for the caller: in procfs `self` and `thread-self` are the caller, and links such as /proc/self/fd/3 or /dev/fd/3
@@ -16,6 +16,15 @@
 #include "base/fd.hpp"
 
 namespace karapace::init {
+
+/// A caller that waits for its answer.
+struct Waiting {
+  pid_t caller = 0;
+  int listener = -1;
+  std::uint64_t id = 0;
+  /// Whether it is still the same one.
+  bool still() const noexcept;
+};
 
 /// What a call says about a file.
 struct CallerPath {
@@ -44,6 +53,9 @@ struct FoundPlace {
 
 /// As `find_as`, of a path whose last name may be missing. Links that dangle lead to where the kernel would make it.
 FoundPlace find_place_as(pid_t caller, const CallerPath& path) noexcept;
+
+/// The id of the process that a thread belongs to, as process 1 sees it; 0 when it is gone.
+pid_t process_of(pid_t thread) noexcept;
 
 /// A number of /proc/PID/status by its name ("Tgid", "Umask"), in the base that it stands there; `missing` when the
 /// process is gone.

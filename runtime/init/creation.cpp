@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/openat2.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -176,11 +175,6 @@ std::optional<CreationCall> decode_creation_call(pid_t caller, const seccomp_dat
     case Call::mknodat: return node(place, mode);
   }
   return std::nullopt;
-}
-
-bool Waiting::still() const noexcept {
-  auto notification = id;
-  return ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notification) == 0;
 }
 
 CreationAnswer create_for(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {

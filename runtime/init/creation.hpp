@@ -31,15 +31,6 @@ struct CreationCall {
 /// Nothing when nothing can be made by it. Reads what openat2(2) is asked in the caller's memory.
 std::optional<CreationCall> decode_creation_call(pid_t caller, const seccomp_data& call) noexcept;
 
-/// A caller that waits for its answer.
-struct Waiting {
-  pid_t caller = 0;
-  int listener = -1;
-  std::uint64_t id = 0;
-  /// Whether it is still the same one.
-  bool still() const noexcept;
-};
-
 struct CreationAnswer {
   bool goes_on = false;  // into the kernel
   int error = 0;         // or an errno value

@@ -289,6 +289,9 @@ void* mmap(void* address, std::size_t size, int protection, int flags, int fd, o
   return reinterpret_cast<void*>(call(SYS_mmap, address, size, protection, flags, fd, offset));
 }
 
+int munmap(void* address, std::size_t size) noexcept { return static_cast<int>(call(SYS_munmap, address, size)); }
+off_t lseek(int fd, off_t offset, int whence) noexcept { return call(SYS_lseek, fd, offset, whence); }
+
 ssize_t sendmsg(int socket, const msghdr* message, int flags) { return call(SYS_sendmsg, socket, message, flags); }
 
 ssize_t process_vm_readv(pid_t pid, const iovec* here, unsigned long here_count, const iovec* there,

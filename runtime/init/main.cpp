@@ -30,12 +30,13 @@ namespace karapace::init {
 namespace {
 
 // The seccomp filters: generated when Karapace is built (filter_generator.cpp), so that loading one costs one call.
-// The generated file defines real_filter, pretended_filter and tracked_filter.
+// The generated file defines real_filter, ordered_filter, pretended_filter and tracked_filter.
 #include "filters.inc"
 
 sys::Filter filter(OwnerCalls calls) noexcept {
   switch (calls) {
     case OwnerCalls::real: return {real_filter, std::size(real_filter)};
+    case OwnerCalls::real_ordered: return {ordered_filter, std::size(ordered_filter)};
     case OwnerCalls::pretended: return {pretended_filter, std::size(pretended_filter)};
     case OwnerCalls::tracked: return {tracked_filter, std::size(tracked_filter)};
   }
@@ -51,13 +52,14 @@ void become_private(const Reporter& reporter) noexcept {
   if (::poll(&end, 1, 0) > 0) ::_exit(1);
 }
 
-/// From here on nothing can be mounted, and no privilege won back. Returns the listener when owners are tracked.
+/// From here on nothing can be mounted, and no privilege won back. Returns the listener when calls are sent to this
+/// process.
 Fd shut(OwnerCalls owners, const Reporter& reporter) noexcept {
   if (!limit_capabilities()) reporter.fail("drop capabilities", "capset");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) reporter.fail("renounce new privileges", "prctl");
   if (!limit_scope()) reporter.fail("limit signals and sockets", "landlock");
   const auto rules = filter(owners);
-  if (owners != OwnerCalls::tracked) {
+  if (owners == OwnerCalls::real || owners == OwnerCalls::pretended) {
     if (sys::seccomp_load(rules) < 0) reporter.fail("load the filter of system calls", "seccomp");
     return Fd();
   }

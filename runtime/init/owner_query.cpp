@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/init/owner_query.hpp"
-
 #include <cerrno>
 
 #include <fcntl.h>
@@ -8,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "runtime/init/owner_call.hpp"
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::init {

@@ -9,12 +9,9 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 
-#include "base/fd.hpp"
-#include "runtime/init/caller_file.hpp"
 #include "runtime/init/creation.hpp"
 #include "runtime/init/identity.hpp"
 #include "runtime/init/owner_call.hpp"
-#include "runtime/init/owner_query.hpp"
 #include "runtime/init/owner_record.hpp"
 
 namespace karapace::init {
@@ -28,15 +25,7 @@ union Roomy {
   char room[512];
 };
 
-struct Answer {
-  bool goes_on = false;  // into the kernel, as if nobody had asked
-  int error = 0;
-  std::int64_t value = 0;
-  Fd file = Fd();  // what the caller gets for `value`
-  bool closes_on_exec = false;
-};
-
-Answer answer_query(const Waiting& waiting, const OwnerQuery& query) noexcept {
+CallAnswer answer_query(const Waiting& waiting, const OwnerQuery& query) noexcept {
   const FoundFile found = find_as(waiting.caller, query.file);
   if (found.error != 0) return {.goes_on = true};
   const Owner owner = recorded_owner(found.file.get());
@@ -45,7 +34,7 @@ Answer answer_query(const Waiting& waiting, const OwnerQuery& query) noexcept {
   return {.error = answer_owner_query(waiting.caller, query, found.file.get(), owner.uid, owner.gid)};
 }
 
-Answer change_owner(const Waiting& waiting, const OwnerCall& call, const Identity& identity) noexcept {
+CallAnswer change_owner(const Waiting& waiting, const OwnerCall& call, const Identity& identity) noexcept {
   const FoundFile found = find_as(waiting.caller, call.file);
   if (found.error != 0) return {.error = found.error};
   if (!may_change_owner(found.file.get(), identity, call.uid, call.gid)) return {.error = EPERM};
@@ -54,7 +43,7 @@ Answer change_owner(const Waiting& waiting, const OwnerCall& call, const Identit
   return {.error = record_owner(found.file.get(), call.uid, call.gid)};
 }
 
-Answer answer_identity(const Waiting& waiting, const IdentityCall& call, Identities& identities) noexcept {
+CallAnswer answer_identity(const Waiting& waiting, const IdentityCall& call, Identities& identities) noexcept {
   const Identity& before = identities.of(waiting.caller);
   Identity identity = before;
   auto [error, value, goes_on] = answer_identity_call(waiting.caller, call, identity);
@@ -64,22 +53,18 @@ Answer answer_identity(const Waiting& waiting, const IdentityCall& call, Identit
   return {.goes_on = goes_on && error == 0, .error = error, .value = value};
 }
 
-Answer create(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
+CallAnswer create(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
   auto [goes_on, error, file] = create_for(waiting, call, identity);
   return {goes_on, error, 0, std::move(file), (call.flags & O_CLOEXEC) != 0};
 }
 
-Answer carry_out(const Waiting& waiting, const seccomp_data& data, Identities& identities) noexcept {
-  if (const auto query = decode_owner_query(data)) return answer_query(waiting, *query);
-  if (const auto call = decode_creation_call(waiting.caller, data))
-    return create(waiting, *call, identities.of(waiting.caller));
-  if (const auto call = decode_owner_call(data)) return change_owner(waiting, *call, identities.of(waiting.caller));
-  if (const auto call = decode_identity_call(data)) return answer_identity(waiting, *call, identities);
-  return {.goes_on = true};  // a question in a foreign calling convention: the owner on disk
+CallAnswer read_directory(const Waiting& waiting, const DirectoryCall& call, OrderedDirectories& directories) noexcept {
+  const auto [goes_on, error, size] = directories.answer(waiting, call);
+  return {.goes_on = goes_on, .error = error, .value = size};
 }
 
 /// Gives the caller the file. Not yet answered where the kernel can not do both at once (Linux 5.14).
-bool hand_over(const Waiting& waiting, Answer& answer) noexcept {
+bool hand_over(const Waiting& waiting, CallAnswer& answer) noexcept {
   seccomp_notif_addfd addition{};
   addition.id = waiting.id;
   addition.flags = SECCOMP_ADDFD_FLAG_SEND;
@@ -95,12 +80,22 @@ bool hand_over(const Waiting& waiting, Answer& answer) noexcept {
 
 }  // namespace
 
+CallAnswer OwnerTracker::carry_out(const Waiting& waiting, const seccomp_data& data) noexcept {
+  if (const auto call = decode_directory_call(data)) return read_directory(waiting, *call, directories_);
+  if (const auto query = decode_owner_query(data)) return answer_query(waiting, *query);
+  if (const auto call = decode_creation_call(waiting.caller, data))
+    return create(waiting, *call, identities_.of(waiting.caller));
+  if (const auto call = decode_owner_call(data)) return change_owner(waiting, *call, identities_.of(waiting.caller));
+  if (const auto call = decode_identity_call(data)) return answer_identity(waiting, *call, identities_);
+  return {.goes_on = true};  // a question in a foreign calling convention: the owner on disk
+}
+
 void OwnerTracker::answer() noexcept {
   Roomy<seccomp_notif> notification{};
   std::memset(&notification, 0, sizeof notification);
   if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0) return;
   const Waiting waiting{static_cast<pid_t>(notification.message.pid), listener_, notification.message.id};
-  Answer answer = carry_out(waiting, notification.message.data, identities_);
+  CallAnswer answer = carry_out(waiting, notification.message.data);
   if (answer.file && answer.error == 0 && hand_over(waiting, answer)) return;
   Roomy<seccomp_notif_resp> response{};
   std::memset(&response, 0, sizeof response);
@@ -108,7 +103,8 @@ void OwnerTracker::answer() noexcept {
   response.message.error = -answer.error;
   if (answer.error == 0) response.message.val = answer.value;
   if (answer.goes_on) response.message.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response) != 0) directories_.take_back();
+  directories_.release();
 }
 
 }  // namespace karapace::init

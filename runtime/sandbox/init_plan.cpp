@@ -61,8 +61,9 @@ Fd init_plan_file(const init::Header& header, const std::vector<Command>& comman
 }
 
 OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept {
-  if (mode != IdMode::single) return OwnerCalls::real;
-  return purpose == Purpose::step ? OwnerCalls::tracked : OwnerCalls::pretended;
+  const bool step = purpose == Purpose::step;
+  if (mode != IdMode::single) return step ? OwnerCalls::real_ordered : OwnerCalls::real;
+  return step ? OwnerCalls::tracked : OwnerCalls::pretended;
 }
 
 }  // namespace karapace::sandbox

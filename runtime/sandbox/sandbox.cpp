@@ -147,6 +147,7 @@ init::Header init_header(const SandboxPlan& plan, const Supervisor& supervisor, 
   header.signal_mask = step ? 0 : supervisor.caller_mask();
   header.owners = owner_calls(plan.id_mode, plan.purpose);
   header.umask = step ? 022 : umask;
+  header.directory_order = plan.directory_order;
   header.has_output = plan.output >= 0 ? 1 : 0;
   header.terminal_streams = terminal ? terminal_streams() : 0;
   header.null_streams = !terminal && is_background_terminal(STDIN_FILENO) ? 1 : 0;

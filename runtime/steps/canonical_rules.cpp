@@ -17,6 +17,9 @@ namespace {
 
 using enum CanonicalAction;
 
+constexpr std::string_view create_clusters =
+    "for version in $(ls /usr/lib/postgresql); do pg_createcluster $version main; done";
+
 constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/machine-id", empty, "random; made at first entry"},
     {"var/lib/dbus/machine-id", drop, "random; a link to etc/machine-id is made by dbus"},
@@ -35,6 +38,10 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/iscsi/initiatorname.iscsi", remade, "echo InitiatorName=$(iscsi-iname) > /etc/iscsi/initiatorname.iscsi"},
     {"etc/ldap/slapd.d/**", remade, "dpkg-reconfigure slapd"},
     {"var/lib/ldap/**", remade, "dpkg-reconfigure slapd"},
+    {"etc/postgresql/**", remade, create_clusters},
+    {"var/lib/postgresql/**", remade, create_clusters},
+    {"etc/apt/apt.conf.d/02autoremove-postgresql", drop, "names the clusters; pg_createcluster makes it again"},
+    {"var/lib/mysql/**", remade, "mariadb-install-db --user=mysql --skip-test-db"},
     {"etc/munge/munge.key", remade, "dpkg-reconfigure munge"},
     {"etc/nvme/hostid", remade, "dpkg-reconfigure nvme-cli"},
     {"etc/nvme/hostnqn", remade, "dpkg-reconfigure nvme-cli"},
@@ -65,6 +72,10 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"var/lib/dpkg/available-old", drop, "backup of the state before"},
     {"var/lib/systemd/catalog/database", drop, "times; journalctl --update-catalog makes it again"},
     {"var/lib/texmf/**/*.log", drop, "times"},
+    {"var/lib/texmf/web2c/tex/*.fmt", drop, "the time; tex has mktexfmt make it when it is needed"},
+    {"var/lib/texmf/web2c/lua*/*.fmt", drop,
+     "hash tables in random order; luatex has mktexfmt make it when it is needed"},
+    {"var/log/postgresql/postgresql-*.log", drop, "the cluster's; pg_createcluster makes it again"},
     {"var/log/**", empty, "times"},
     {"root/.bash_history", drop, "history of the build"},
     {"dev/**", drop, "the sandbox makes its own"},

@@ -111,10 +111,12 @@ class Capture {
   /// A change of what is shipped is left out, and so that stays as it was; only its removal counts. A secret that was
   /// made anew is not the one of before, which is gone.
   void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
+    const bool is_file = entry.type == store::EntryType::regular;
     const bool is_remade = rule.action == CanonicalAction::remade;
-    if (is_remade && entry.type == store::EntryType::regular) captured_.left_out.push_back({entry.path, rule.reason});
+    if (is_remade && (is_file || entry.type == store::EntryType::directory))
+      captured_.left_out.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);
-    const bool is_replaced = is_remade && entry.type == store::EntryType::regular;
+    const bool is_replaced = is_remade && is_file;
     if (before && (is_replaced || entry.opaque || !is_of_one_type(*before, entry))) hide(entry.path);
     if (entry.type == store::EntryType::directory) left_out_.insert(entry.path);
   }

@@ -129,6 +129,7 @@ sandbox::SandboxPlan sandbox_plan(const StepContext& context, const trees::Layer
   sandbox.binds = plan.binds;
   sandbox.hostname = host_name;
   sandbox.id_mode = context.id_mode;
+  sandbox.directory_order = context.hints.contains("order") ? 1 : 0;
   sandbox.commands = plan.commands;
   sandbox.output = log;
   return sandbox;

@@ -58,6 +58,10 @@ pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept {
 
 Fd pidfd_open(pid_t pid) noexcept { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
+Fd pidfd_getfd(int pidfd, int descriptor) noexcept {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, descriptor, 0)));
+}
+
 int setns(int fd, int namespaces) noexcept { return ::setns(fd, namespaces); }
 
 int pidfd_send_signal(int pidfd, int signal) noexcept {
@@ -147,6 +151,10 @@ int own_fstat(int fd, struct stat& status) noexcept {
 
 int own_statx(int fd, unsigned mask, struct statx& status) noexcept {
   return static_cast<int>(::syscall(SYS_statx, fd, "", AT_EMPTY_PATH | own_call, mask, &status));
+}
+
+ssize_t own_getdents64(int fd, void* records, std::uint32_t size) noexcept {
+  return ::syscall(SYS_getdents64, fd, records, size | own_call);
 }
 
 }  // namespace karapace::sys

@@ -27,6 +27,8 @@ Fd openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t m
 /// CLONE_PARENT the child's parent is this process's.
 pid_t clone3(std::uint64_t flags, Fd& pidfd) noexcept;
 Fd pidfd_open(pid_t pid) noexcept;
+/// The other process's open file itself, not a file of its own at the same place.
+Fd pidfd_getfd(int pidfd, int descriptor) noexcept;
 /// setns(2) into the namespaces (CLONE_NEW*) of the process that `fd` is a pidfd of, or the one namespace that it is
 /// open of.
 int setns(int fd, int namespaces) noexcept;
@@ -74,5 +76,6 @@ Fd seccomp_load_with_listener(const Filter& filter) noexcept;
 int own_fstat(int fd, struct stat& status) noexcept;
 /// statx(2) of a descriptor.
 int own_statx(int fd, unsigned mask, struct statx& status) noexcept;
+ssize_t own_getdents64(int fd, void* records, std::uint32_t size) noexcept;
 
 }  // namespace karapace::sys

@@ -79,6 +79,15 @@ expect "what stayed" "[('cpus', 'as asked')]" "$(result '[(v["name"], v["how"]) 
 as "$1" KARAPACE_STORE="$PWD/store" karapace reproduce late --same clock >"$work/text" 2>"$work/log" || fail "--same clock"
 grep -q '^reproduced \([0-9]*\) of \1 steps of late: identical$' "$work/text" || { cat "$work/text"; fail "the summary"; }
 
+step "what follows the order of directories"
+project "$1" listed hello
+setup listed '"ls -U /usr/bin > /etc/listed", "ls /usr/bin > /etc/sorted"'
+build "$1" listed
+run 1 "$1" listed --order
+expect "the files" "['/etc/listed']" "$(result '[file["path"] for cause in r["causes"] for file in cause["files"]]')"
+expect "what was varied" True "$(result '[v["varied"] for v in r["variations"] if v["name"] == "order"][0]')"
+run 0 "$1" listed
+
 step "questions without an answer"
 run 2 "$1" nobody
 run 2 "$1" --against "$work/log"

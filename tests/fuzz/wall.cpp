@@ -7,8 +7,10 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "runtime/init/directory_order.hpp"
+#include "runtime/init/identity.hpp"
 #include "runtime/init/owner_call.hpp"
-#include "runtime/init/owner_query.hpp"
+#include "runtime/init/owner_record.hpp"
 #include "runtime/init/plan_reader.hpp"
 #include "runtime/sandbox/host_view.hpp"
 #include "runtime/sandbox/report_reader.hpp"
@@ -54,6 +56,11 @@ void decode_call(std::string_view bytes) {
   std::memcpy(&call, bytes.data(), std::min(bytes.size(), sizeof call));
   init::decode_owner_call(call);
   init::decode_owner_query(call);
+  init::decode_directory_call(call);
+  if (const auto change = init::decode_identity_call(call)) {
+    init::Identity identity;
+    init::answer_identity_call(0, *change, identity);
+  }
 }
 
 void fuzz(char kind, std::string_view bytes) {

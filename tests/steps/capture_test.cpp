@@ -131,6 +131,34 @@ TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {
   EXPECT_TRUE(told_.confined.empty());
 }
 
+TEST_F(Capturing, DatabasesAreLeftOutWithTheirDirectoriesAndToldOf) {
+  make("var/lib/postgresql/15/main/base/1/112", "random");
+  make("etc/postgresql/15/main/postgresql.conf", "of the cluster");
+  make("etc/apt/apt.conf.d/02autoremove-postgresql", "of the cluster");
+  make("var/lib/mysql/mysql/db.MAI", "random");
+  make("var/log/postgresql/postgresql-15-main.log", "of the cluster");
+  const auto layer = captured({});
+  std::vector<std::string> told;
+  for (const auto& one : told_.left_out) told.push_back(one.path);
+  EXPECT_EQ(told, (std::vector<std::string>{"etc/postgresql/15", "var/lib/mysql/mysql", "var/lib/postgresql/15"}));
+  for (const auto& path : told) EXPECT_EQ(layer.find(path), nullptr) << path;
+  for (const char* path : {"etc/apt/apt.conf.d/02autoremove-postgresql", "var/log/postgresql/postgresql-15-main.log"})
+    EXPECT_EQ(layer.find(path), nullptr) << path;
+  for (const char* path : {"etc/postgresql", "var/lib/mysql", "var/lib/postgresql"})
+    EXPECT_NE(layer.find(path), nullptr) << path;
+}
+
+TEST_F(Capturing, FormatsOfTeXAreLeftOutWhereTheirProgramsWriteDownTimeOrChance) {
+  make("var/lib/texmf/web2c/tex/tex.fmt", "time");
+  make("var/lib/texmf/web2c/luahbtex/lualatex.fmt", "random");
+  make("var/lib/texmf/web2c/pdftex/latex.fmt", "same");
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("var/lib/texmf/web2c/tex/tex.fmt"), nullptr);
+  EXPECT_EQ(layer.find("var/lib/texmf/web2c/luahbtex/lualatex.fmt"), nullptr);
+  EXPECT_NE(layer.find("var/lib/texmf/web2c/pdftex/latex.fmt"), nullptr);
+  EXPECT_TRUE(told_.left_out.empty());
+}
+
 TEST_F(Capturing, ASecretOfTheBaseThatWasMadeAnewIsNotThereAgain) {
   const auto below = base({{"etc/ssh/ssh_host_ed25519_key", "known to all"}, {"etc/aliases.db", "same"}});
   make("etc/ssh/ssh_host_ed25519_key", "new", 0600);
