@@ -274,7 +274,7 @@ void read_answers(Section& answers, Manifest& manifest) {
 void read_system(Section& system, Manifest& manifest) {
   for (auto& package : system.words("packages")) {
     if (package.text.empty()) continue;
-    if (system.pleases(package, "package", judge_package_name)) manifest.packages.push_back(std::move(package.text));
+    if (system.pleases(package, "package", judge_package_request)) manifest.packages.push_back(std::move(package.text));
   }
   sort_unique(manifest.packages);
   manifest.recommends = system.boolean("recommends");

@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/nearest_word.hpp"
+#include "base/words.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_file.hpp"
@@ -28,7 +29,7 @@ namespace {
 std::map<std::string, std::string> versions(const lock::Lock& lock) {
   std::map<std::string, std::string> all;
   for (const auto* list : {&lock.base, &lock.packages}) {
-    for (const auto& package : *list) all[package.name] = package.version;
+    for (const auto& package : *list) all[name_in(lock, package)] = package.version;
   }
   return all;
 }
@@ -48,6 +49,14 @@ std::vector<diff::PackageChange> package_changes(const lock::Lock& before, const
   for (auto& [name, change] : changes) {
     if (change.before != change.after) all.push_back(std::move(change));
   }
+  return all;
+}
+
+/// Those that stand behind a colon: "i386" of "libc6:i386".
+std::set<std::string> requested_architectures(const std::vector<std::string>& packages) {
+  std::set<std::string> all;
+  for (const auto& name : packages)
+    if (auto colon = name.find(':'); colon != name.npos) all.insert(name.substr(colon + 1));
   return all;
 }
 
@@ -83,9 +92,11 @@ class Renewal {
   }
 
   void adopt_resolution(lock::Lock& lock) const {
+    lock.format = old_->format;
     lock.distribution = old_->distribution;
     lock.suite = old_->suite;
     lock.architecture = old_->architecture;
+    lock.foreign_architectures = old_->foreign_architectures;
     lock.archive = old_->archive;
     lock.repositories = old_->repositories;
     lock.base = old_->base;
@@ -96,6 +107,7 @@ class Renewal {
     lock::Lock& lock = result.lock;
     lock.architecture = old_ ? old_->architecture : host_architecture();
     std::optional<std::string> status;
+    std::set<std::string> architectures = requested_architectures(lock.request.packages);
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
       const auto directory = project_.directory();
       lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
@@ -104,11 +116,14 @@ class Renewal {
       lock.distribution = std::move(contents.distribution);
       lock.suite = std::move(contents.suite);
       status = std::move(contents.dpkg_status);
+      for (auto name : lines(contents.architectures)) architectures.emplace(trimmed(name));
     } else {
       const auto& suite = std::get<manifest::BaseSuite>(project_.manifest.base);
       lock.distribution = suite.distribution;
       lock.suite = suite.suite;
     }
+    for (const auto& name : architectures)
+      if (!name.empty() && name != lock.architecture) lock.foreign_architectures.push_back(name);
     auto resolution = resolve::resolve(request(lock, std::move(status)));
     lock.repositories = std::move(resolution.repositories);
     lock.base = std::move(resolution.base);
@@ -121,6 +136,7 @@ class Renewal {
     request.distribution = lock.distribution;
     request.suite = lock.suite;
     request.architecture = lock.architecture;
+    request.foreign_architectures = lock.foreign_architectures;
     request.base_status = std::move(status);
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
@@ -175,7 +191,7 @@ std::optional<std::set<std::string>> package_names(const Project& project) {
   if (!lock) return std::nullopt;
   std::set<std::string> names(project.manifest.packages.begin(), project.manifest.packages.end());
   for (const auto* list : {&lock->base, &lock->packages}) {
-    for (const auto& package : *list) names.insert(package.name);
+    for (const auto& package : *list) names.insert({package.name, name_in(*lock, package)});
   }
   return names;
 }

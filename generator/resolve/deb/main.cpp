@@ -43,8 +43,10 @@ class Planner {
       : request_(request), session_(session), lists_(lists), prefix_(message_prefix(request)), keep_(request) {}
 
   resolve::Resolution run() {
-    resolve::Resolution resolution{
-        .repositories = lists_.repositories, .base = {}, .packages = {}, .notes = lists_.notes};
+    resolve::Resolution resolution{.repositories = {lists_.repositories.begin(), lists_.repositories.end()},
+                                   .base = {},
+                                   .packages = {},
+                                   .notes = lists_.notes};
     if (request_.base_status) {
       session_.set_installed(*request_.base_status);
     } else {
@@ -125,7 +127,7 @@ class Planner {
     return text;
   }
 
-  std::vector<std::string> components_of_distribution(const lock::LockedRepository& fallback) const {
+  std::vector<std::string> components_of_distribution(const lock::DebRepository& fallback) const {
     for (const auto& repository : lists_.repositories) {
       if (repository.archive == request_.distribution) return repository.components;
     }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <apt-pkg/algorithms.h>
+#include <apt-pkg/configuration.h>
 #include <apt-pkg/packagemanager.h>
 #include <fmt/format.h>
 
@@ -16,6 +17,11 @@ namespace karapace::resolve::deb {
 namespace {
 
 using Packages = std::vector<pkgCache::PkgIterator>;
+
+/// Packages for all architectures are native to apt.
+bool is_native(const pkgCache::PkgIterator& package) {
+  return std::string_view(package.Arch()) == _config->Find("APT::Architecture");
+}
 
 bool needs_completion(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   return cache[package].InstBroken() || cache[package].InstPolicyBroken();
@@ -124,13 +130,20 @@ bool is_unfinished(const pkgCache::PkgIterator& package) {
 using lock::LockedPackage;
 using resolve::Upgrade;
 
-bool stays(const resolve::Upgrade& upgrade, const std::string& name) {
+bool stays(const resolve::Upgrade& upgrade, const std::string& name, const std::string& full_name) {
   switch (upgrade.scope) {
     case resolve::Upgrade::Scope::none: return true;
     case resolve::Upgrade::Scope::everything: return false;
     case resolve::Upgrade::Scope::named: break;
   }
-  return std::find(upgrade.names.begin(), upgrade.names.end(), name) == upgrade.names.end();
+  return std::none_of(upgrade.names.begin(), upgrade.names.end(),
+                      [&](const std::string& wanted) { return wanted == name || wanted == full_name; });
+}
+
+/// What apt calls it, too: "libc6", "libc6:i386".
+std::string full_name(const lock::LockedPackage& package) {
+  const bool is_own = package.architecture == "all" || package.architecture == _config->Find("APT::Architecture");
+  return is_own ? package.name : package.name + ":" + package.architecture;
 }
 
 /// The same version in the same bytes, or the end iterator.
@@ -157,7 +170,7 @@ Packages bootstrap_set(pkgDepCache& cache, PackageIndex& index) {
   Packages packages;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     const auto candidate = cache[package].CandidateVerIter(cache);
-    if (candidate.end()) continue;
+    if (candidate.end() || !is_native(package)) continue;
     if (std::string_view(package.Name()) == "apt" || index.essential(package, candidate)) packages.push_back(package);
   }
   std::sort(packages.begin(), packages.end(), [](const auto& one, const auto& other) {
@@ -169,7 +182,7 @@ Packages bootstrap_set(pkgDepCache& cache, PackageIndex& index) {
 std::vector<std::string> removals(pkgDepCache& cache) {
   std::vector<std::string> names;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
-    if (cache[package].Delete() && package->CurrentVer != 0) names.emplace_back(package.Name());
+    if (cache[package].Delete() && package->CurrentVer != 0) names.emplace_back(package.FullName(true));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -197,7 +210,8 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const Packa
 Keep::Keep(const resolve::ResolveRequest& request) {
   for (const auto& package : request.keep) {
     // Later entries win: a base package and its upgrade on top are both in the lock there was.
-    if (stays(request.upgrade, package.name)) packages_.insert_or_assign(package.name, Kept{.package = package});
+    const auto name = full_name(package);
+    if (stays(request.upgrade, package.name, name)) packages_.insert_or_assign(name, Kept{.package = package});
   }
 }
 
@@ -212,8 +226,8 @@ void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
   }
 }
 
-bool Keep::release(const char* name) {
-  const auto found = packages_.find(std::string_view(name));
+bool Keep::release(const std::string& name) {
+  const auto found = packages_.find(name);
   if (found == packages_.end() || found->second.released) return false;
   found->second.released = true;
   return true;
@@ -223,30 +237,30 @@ bool Keep::release_broken(pkgDepCache& cache) {
   bool released = false;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     if (!cache[package].InstBroken()) continue;
-    released = release(package.Name()) || released;
+    released = release(package.FullName(true)) || released;
     const auto version = cache[package].InstVerIter(cache);
     if (version.end()) continue;
     for (auto dependency = version.DependsList(); !dependency.end(); ++dependency) {
       if ((cache[dependency] & pkgDepCache::DepInstall) == pkgDepCache::DepInstall) continue;
-      released = release(dependency.TargetPkg().Name()) || released;
+      released = release(dependency.TargetPkg().FullName(true)) || released;
     }
   }
   if (released) return true;
   // Nothing near the broken ones is kept: the reason lies deeper, so everything moves.
-  for (auto& [name, kept] : packages_) released = release(name.c_str()) || released;
+  for (auto& [name, kept] : packages_) released = release(name) || released;
   return released;
 }
 
 std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const {
   std::vector<std::string> notes;
   for (const auto& package : chosen) {
-    const auto found = packages_.find(package.name);
+    const auto found = packages_.find(full_name(package));
     if (found == packages_.end() || found->second.package.sha256 == package.sha256) continue;
     const auto& [kept, released] = found->second;
     notes.push_back(
-        released
-            ? fmt::format("{} {} could not stay with the other packages: {}", kept.name, kept.version, package.version)
-            : fmt::format("{} {} is no longer in {}: {}", kept.name, kept.version, where, package.version));
+        released ? fmt::format("{} {} could not stay with the other packages: {}", found->first, kept.version,
+                               package.version)
+                 : fmt::format("{} {} is no longer in {}: {}", found->first, kept.version, where, package.version));
   }
   std::sort(notes.begin(), notes.end());
   return notes;

@@ -21,7 +21,8 @@ namespace karapace::resolve::deb {
 /// False when packages stay broken; the cache keeps its marks for `unmet_dependencies`.
 bool solve(pkgDepCache& cache, const std::vector<pkgCache::PkgIterator>& wanted);
 
-/// What every system has: the distribution's Essential packages, those of priority required, and apt. Sorted by name.
+/// What every system has: the distribution's Essential packages, those of priority required, and apt, all of the
+/// system's own architecture. Sorted by name.
 std::vector<pkgCache::PkgIterator> bootstrap_set(pkgDepCache& cache, PackageIndex& index);
 
 /// Names of installed packages that the marks would remove, sorted.
@@ -52,9 +53,9 @@ class Keep {
     lock::LockedPackage package;
     bool released = false;
   };
-  bool release(const char* name);
+  bool release(const std::string& name);
 
-  std::map<std::string, Kept, std::less<>> packages_;
+  std::map<std::string, Kept, std::less<>> packages_;  // by what apt calls them: "libc6", "libc6:i386"
 };
 
 }  // namespace karapace::resolve::deb
