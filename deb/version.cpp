@@ -98,12 +98,13 @@ std::vector<std::string_view> parts(std::string_view text, char separator) {
 }
 
 Relation relation_from(std::string_view item) {
-  auto name = trimmed(item.substr(0, std::min(item.find('('), item.size())));
-  name = name.substr(0, std::min(name.find(':'), name.size()));
-  auto open = item.find('(');
-  if (open == std::string_view::npos) return {std::string(name), {}};
+  auto open = std::min(item.find('('), item.size());
+  auto name = trimmed(item.substr(0, open));
+  auto colon = std::min(name.find(':'), name.size());
+  auto architecture = name.substr(std::min(colon + 1, name.size()));
   auto close = std::min(item.find(')'), item.size());
-  return {std::string(name), std::string(trimmed(item.substr(open + 1, close - open - 1)))};
+  auto relation = open == item.size() ? std::string_view() : trimmed(item.substr(open + 1, close - open - 1));
+  return {std::string(name.substr(0, colon)), std::string(relation), std::string(architecture)};
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ std::strong_ordering compare_versions(std::string_view a, std::string_view b);
 
 /// "libfoo:any (<< 2)"
 struct Relation {
-  std::string name;      // without the architecture
-  std::string relation;  // "<< 2", "" for any version
+  std::string name;               // without the architecture
+  std::string relation;           // "<< 2", "" for any version
+  std::string architecture = {};  // "any", "i386", "" for that of the package whose field it is
   bool holds_for(std::string_view version) const;
 };
 

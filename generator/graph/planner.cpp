@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/escape.hpp"
 #include "base/json/text.hpp"
@@ -124,8 +125,8 @@ class Planner::Addition {
   StepKey package(const lock::LockedPackage& package) {
     auto [found, fresh] = planner_.packages_.try_emplace({package.sha256, package.size});
     auto& edges = found->second;
-    auto subject = package.name + " " + package.version;
-    Location location{package.archive, package.path};
+    auto subject = name_in(lock_, package) + " " + package.version;
+    Location location{package.archive(), package.path};
     if (fresh) {
       edges.fetch = fetch_sha256(package.sha256, package.size, subject, location);
       edges.unpack = unpack_package(planner_.edges_[edges.fetch].key, package, subject);
@@ -150,6 +151,8 @@ class Planner::Addition {
                                       {"base-layers", fmt::to_string(layers_.size())},
                                       {"distribution", lock_.distribution},
                                       rules_of(StepKind::install)};
+    if (!layers_.empty() && !lock_.foreign_architectures.empty())
+      parameters.push_back({"foreign-architectures", fmt::format("{}", fmt::join(lock_.foreign_architectures, ","))});
     if (!answers.empty()) parameters.push_back({"answers", answers_json(answers)});
     auto step = Step::normalised(StepKind::install, std::move(parameters), std::move(inputs));
     layers_.push_back(need(edge(std::move(step), std::move(subject), packages.size())));

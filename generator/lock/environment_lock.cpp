@@ -87,8 +87,8 @@ Bases bases_of_built(const store::Store& store) {
 
 std::vector<LockedPackage> packages_of(const Lock& lock) {
   std::map<std::string, LockedPackage> by_name;
-  for (const auto& package : lock.base) by_name.insert_or_assign(package.name, package);
-  for (const auto& package : lock.packages) by_name.insert_or_assign(package.name, package);
+  for (const auto& package : lock.base) by_name.insert_or_assign(name_in(lock, package), package);
+  for (const auto& package : lock.packages) by_name.insert_or_assign(name_in(lock, package), package);
   std::vector<LockedPackage> packages;
   packages.reserve(by_name.size());
   for (auto& [name, package] : by_name) packages.push_back(std::move(package));

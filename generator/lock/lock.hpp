@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/digest.hpp"
@@ -25,25 +26,38 @@ struct LockedIndex {
   auto operator<=>(const LockedIndex&) const = default;
 };
 
-struct LockedRepository {
+/// A suite of an apt archive.
+struct DebRepository {
   std::string archive;  // "debian", "debian-security", "ubuntu", or the manifest's name for an additional one
   std::string suite;    // as in dists/<suite>, "bookworm-security"
   std::vector<std::string> components;
   std::string date;                  // of the Release file, RFC 3339 UTC, "2026-07-11T10:16:37Z"
   std::vector<std::string> signers;  // fingerprints of valid signatures (VALIDSIG, primary key), sorted
   std::vector<LockedIndex> indexes;  // sorted by path
-  auto operator<=>(const LockedRepository&) const = default;
+  auto operator<=>(const DebRepository&) const = default;
+  std::string name() const { return archive + "/" + suite; }  // "debian-security/bookworm-security"
 };
+
+/// A source of packages, in the form of its family.
+using LockedRepository = std::variant<DebRepository>;
+/// What a package calls it.
+inline std::string name_of(const LockedRepository& repository) {
+  return std::visit([](const auto& one) { return one.name(); }, repository);
+}
 
 struct LockedPackage {
   std::string name;
   std::string version;
-  std::string architecture;  // "amd64" or "all"
-  std::uint64_t size = 0;    // of the .deb, bytes
+  std::string architecture;  // one of the lock's, or "all"
+  std::uint64_t size = 0;    // of the package's file, bytes
   Sha256 sha256;
-  std::string archive;  // LockedRepository::archive that it comes from
-  std::string path;     // below the archive's root: "pool/main/g/git/git_2.39.5-0+deb12u2_amd64.deb"
+  /// The name of the repository that it comes from, whose signers vouch for it: "debian/bookworm". Locks of format 1
+  /// name its archive only: "debian".
+  std::string repository;
+  std::string path;  // below the archive's root: "pool/main/g/git/git_2.39.5-0+deb12u2_amd64.deb"
   auto operator<=>(const LockedPackage&) const = default;
+  /// What mirrors are configured by: "debian".
+  std::string archive() const { return repository.substr(0, repository.find('/')); }
 };
 
 /// The base when it is a root file system archive.
@@ -82,14 +96,20 @@ struct LockedRequest {
   auto operator<=>(const LockedRequest&) const = default;
 };
 
+/// What is resolved is written in the newest format. A lock of an older one stays as it is, bytes and id, until a
+/// resolution: it does not know what the newer ones say.
+enum class LockFormat : std::uint8_t { one = 1, two = 2 };
+
 struct Lock {
+  LockFormat format = LockFormat::two;
   LockedRequest request;
   std::string distribution;  // "debian", "ubuntu"; "" for an archive without packages
   std::string suite;
-  std::string architecture;                    // "amd64", Debian's word
-  std::optional<LockedArchive> archive;        // base archive; else bootstrapped from `base`
-  std::vector<LockedRepository> repositories;  // sorted by archive, then suite
-  std::vector<LockedPackage> base;             // the bootstrapped base in install order; empty with an archive
+  std::string architecture;                        // the system's own: "amd64", Debian's word
+  std::vector<std::string> foreign_architectures;  // those besides, sorted: "i386"
+  std::optional<LockedArchive> archive;            // base archive; else bootstrapped from `base`
+  std::vector<LockedRepository> repositories;      // sorted by archive, then suite
+  std::vector<LockedPackage> base;                 // the bootstrapped base in install order; empty with an archive
   std::vector<LockedPackage> packages;  // what is installed on top, in install order; upgrades of base packages too
   std::map<std::string, std::string> answers;  // to the questions that `packages` ask of debconf
   std::vector<LockedFile> files;               // in the manifest's order
@@ -98,12 +118,14 @@ struct Lock {
   auto operator<=>(const Lock&) const = default;
 };
 
-/// Canonical JSON text, one package per line, final newline.
+/// Canonical JSON text of the lock's format, one package per line, final newline.
 std::string serialise(const Lock& lock);
 /// Strict: unknown, missing or mistyped fields, bad digests, paths with ".." and unsorted lists are LockErrors that
-/// begin with "name:line:column: ".
+/// begin with "name:line:column: ". So are formats and families of packages that only newer releases know.
 Lock parse_lock(std::string_view text, std::string_view name);
 /// BLAKE3 of the canonical text.
 EnvironmentId environment_id(const Lock& lock);
+/// What people call a package of this lock: "libc6", of a foreign architecture "libc6:i386". Of a name there is one.
+std::string name_in(const Lock& lock, const LockedPackage& package);
 
 }  // namespace karapace::lock

@@ -2,13 +2,16 @@
 // The canonical text of a lock: one thing per line, in a fixed order of fields, so that two locks diff well. The lists
 // of fields below are the format: they write it, and they read it strictly, each value by its rule.
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <variant>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.hpp"
 #include "base/json/record.hpp"
@@ -40,6 +43,8 @@ Complaint judge_version(std::string_view word) {
   return "is not a version";
 }
 
+constexpr std::string_view made_by_newer = "was made by a newer karapace: install that one";
+
 /// [a-z0-9][a-z0-9-]*: architectures, distributions and archives.
 Complaint judge_word(std::string_view word) {
   if (consists_of(word, "-", false) && word[0] != '-') return std::nullopt;
@@ -47,6 +52,15 @@ Complaint judge_word(std::string_view word) {
 }
 
 Complaint judge_optional_word(std::string_view word) { return word.empty() ? std::nullopt : judge_word(word); }
+
+/// "debian/bookworm"
+Complaint judge_repository(std::string_view word) {
+  auto slash = word.find('/');
+  bool fits =
+      slash != word.npos && !judge_word(word.substr(0, slash)) && !manifest::judge_suite(word.substr(slash + 1));
+  if (fits) return std::nullopt;
+  return "is not a repository, such as \"debian/bookworm\"";
+}
 
 /// "2026-07-11T10:16:37Z"
 Complaint judge_date(std::string_view word) {
@@ -172,39 +186,118 @@ constexpr auto request_fields = fields_of<LockedRequest>(
     member("recommends", &LockedRequest::recommends),
     member("repositories", &LockedRequest::repositories,
            sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")),
-    optional_member("hold", &LockedRequest::hold, sorted_words({manifest::judge_package_name}, Layout::lines)));
+    optional_member("hold", &LockedRequest::hold, sorted_words({manifest::judge_qualified_name}, Layout::lines)));
 
 constexpr auto index_fields = line_of<LockedIndex>(
     member("path", &LockedIndex::path, Word{manifest::judge_relative_path}), member("sha256", &LockedIndex::sha256));
 
-constexpr auto repository_fields = line_of<LockedRepository>(
-    member("archive", &LockedRepository::archive, Word{judge_word}),
-    member("suite", &LockedRepository::suite, Word{manifest::judge_suite}),
-    member("components", &LockedRepository::components, words({manifest::judge_suite})),
-    member("date", &LockedRepository::date, Word{judge_date}),
-    member("signers", &LockedRepository::signers, sorted_words({judge_fingerprint}, Layout::one_line)),
-    member("indexes", &LockedRepository::indexes, sorted(index_fields, &LockedIndex::path, "indexes")));
+/// The field "type", the first one: which family's fields the others are.
+struct TypeMember {
+  std::string_view word;
 
+  template <class Record>
+  void write(JsonWriter& json, const Record& /*record*/) const {
+    json.plain_name("type");
+    json.string(word);
+  }
+  template <class Record>
+  auto reading(JsonReader& json, Record& /*record*/) const {
+    return field("type", [this, &json] {
+      auto at = json.position();
+      if (auto found = json.string(); found != word)
+        json.fail_at(at, fmt::format("a repository of the type \"{}\" {}", found, made_by_newer));
+    });
+  }
+};
+
+template <class... First>
+constexpr auto deb_fields(First... first) {
+  return line_of<DebRepository>(
+      first..., member("archive", &DebRepository::archive, Word{judge_word}),
+      member("suite", &DebRepository::suite, Word{manifest::judge_suite}),
+      member("components", &DebRepository::components, words({manifest::judge_suite})),
+      member("date", &DebRepository::date, Word{judge_date}),
+      member("signers", &DebRepository::signers, sorted_words({judge_fingerprint}, Layout::one_line)),
+      member("indexes", &DebRepository::indexes, sorted(index_fields, &LockedIndex::path, "indexes")));
+}
+
+/// A repository as its family's list of fields has it. Format 1 knows one family, and does not name it.
+template <LockFormat format>
+struct RepositoryCodec {
+  static constexpr auto fields() {
+    if constexpr (format == LockFormat::one)
+      return deb_fields();
+    else
+      return deb_fields(TypeMember{"deb"});
+  }
+  static void write(JsonWriter& json, const LockedRepository& repository) {
+    std::visit([&](const DebRepository& deb) { fields().write(json, deb); }, repository);
+  }
+  static void read(JsonReader& json, LockedRepository& repository) {
+    auto at = json.position();
+    if (format != LockFormat::one && json.first_name() != "type")
+      json.fail_at(at, "the first field of a repository must be its type");
+    static constexpr auto list = fields();
+    list.read(json, repository.emplace<DebRepository>());
+  }
+};
+
+template <LockFormat format>
 constexpr auto package_fields = line_of<LockedPackage>(
     member("name", &LockedPackage::name, Word{manifest::judge_package_name}),
     member("version", &LockedPackage::version, Word{judge_version}),
     member("architecture", &LockedPackage::architecture, Word{judge_word}), member("size", &LockedPackage::size),
-    member("sha256", &LockedPackage::sha256), member("archive", &LockedPackage::archive, Word{judge_word}),
+    member("sha256", &LockedPackage::sha256),
+    format == LockFormat::one ? member("archive", &LockedPackage::repository, Word{judge_word})
+                              : member("repository", &LockedPackage::repository, Word{judge_repository}),
     member("path", &LockedPackage::path, Word{manifest::judge_relative_path}));
 
-/// Of a name there is one.
+/// Of a name and an architecture there is one.
+template <LockFormat format>
 struct PackagesCodec {
   static void write(JsonWriter& json, const std::vector<LockedPackage>& packages) {
-    list_of(package_fields).write(json, packages);
+    list_of(package_fields<format>).write(json, packages);
   }
   static void read(JsonReader& json, std::vector<LockedPackage>& packages) {
     std::unordered_set<std::string> names;
     json.array([&] {
       auto at = json.position();
-      package_fields.read(json, packages.emplace_back());
-      const auto& name = packages.back().name;
-      if (!names.insert(name).second) json.fail_at(at, fmt::format("package \"{}\" appears twice", name));
+      package_fields<format>.read(json, packages.emplace_back());
+      const auto& [name, version, architecture, size, sha256, repository, path] = packages.back();
+      if (!names.insert(name + ":" + architecture).second)
+        json.fail_at(at, fmt::format("package \"{}\" for {} appears twice", name, architecture));
     });
+  }
+};
+
+/// The system's own architecture, then the foreign ones.
+std::vector<std::string> architectures_of(const Lock& lock) {
+  auto all = lock.foreign_architectures;
+  all.insert(all.begin(), lock.architecture);
+  return all;
+}
+
+struct ArchitecturesMember {
+  static void write(JsonWriter& json, const Lock& lock) {
+    json.plain_name("architectures");
+    words({judge_word}).write(json, architectures_of(lock));
+  }
+  static auto reading(JsonReader& json, Lock& lock) {
+    return field("architectures", [&] {
+      auto at = json.position();
+      std::vector<std::string> all;
+      words({judge_word}).read(json, all);
+      if (all.empty()) json.fail_at(at, "there is no architecture");
+      lock.architecture = all.front();
+      lock.foreign_architectures.assign(all.begin() + 1, all.end());
+      require_foreign(json, at, lock);
+    });
+  }
+  static void require_foreign(const JsonReader& json, std::size_t at, const Lock& lock) {
+    const auto& foreign = lock.foreign_architectures;
+    const bool is_own = std::find(foreign.begin(), foreign.end(), lock.architecture) != foreign.end();
+    if (is_own || std::adjacent_find(foreign.begin(), foreign.end(), std::greater_equal<>()) != foreign.end())
+      json.fail_at(at, "architectures after the first must be sorted, none twice");
   }
 };
 
@@ -278,19 +371,39 @@ struct EpochMember {
 };
 
 constexpr auto suite_key = [](const LockedRepository& repository) {
-  return std::tie(repository.archive, repository.suite);
+  const auto& deb = std::get<DebRepository>(repository);
+  return std::tie(deb.archive, deb.suite);
 };
 
-constexpr auto lock_fields = fields_of<Lock>(
-    FormatMember{1, "lock format"}, member("request", &Lock::request, request_fields),
-    member("distribution", &Lock::distribution, Word{judge_optional_word}),
-    member("suite", &Lock::suite, Word{judge_optional_word}),
-    member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{},
-    optional_member("base_archive", &Lock::archive, archive_fields),
-    member("repositories", &Lock::repositories, sorted(repository_fields, suite_key, "repositories")),
-    member("base", &Lock::base, PackagesCodec{}), member("packages", &Lock::packages, PackagesCodec{}),
-    optional_member("answers", &Lock::answers, answers_codec), member("files", &Lock::files, list_of(file_fields)),
-    member("run", &Lock::run, list_of(Word{judge_command})), member("runtime", &Lock::runtime, runtime_fields));
+template <LockFormat format, class... AboutTheSystem>
+constexpr auto fields_of_format(AboutTheSystem... about_the_system) {
+  return fields_of<Lock>(
+      FormatMember{static_cast<std::uint64_t>(format), "lock format"},
+      member("request", &Lock::request, request_fields),
+      member("distribution", &Lock::distribution, Word{judge_optional_word}),
+      member("suite", &Lock::suite, Word{judge_optional_word}), about_the_system...,
+      optional_member("base_archive", &Lock::archive, archive_fields),
+      member("repositories", &Lock::repositories, sorted(RepositoryCodec<format>{}, suite_key, "repositories")),
+      member("base", &Lock::base, PackagesCodec<format>{}),
+      member("packages", &Lock::packages, PackagesCodec<format>{}),
+      optional_member("answers", &Lock::answers, answers_codec), member("files", &Lock::files, list_of(file_fields)),
+      member("run", &Lock::run, list_of(Word{judge_command})), member("runtime", &Lock::runtime, runtime_fields));
+}
+constexpr auto fields_one =
+    fields_of_format<LockFormat::one>(member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{});
+constexpr auto fields_two = fields_of_format<LockFormat::two>(ArchitecturesMember{});
+
+/// By the field that must come first, as all others depend on it.
+LockFormat format_of(JsonReader& json, std::string_view text) {
+  auto at = json.position();
+  if (json.first_name() != "format") json.fail_at(at, "the first field of a lock must be its format");
+  const auto digits = trimmed(text.substr(text.find(':') + 1));
+  std::uint64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (number > static_cast<std::uint64_t>(LockFormat::two))
+    json.fail_at(at, fmt::format("lock format {} {}", number, made_by_newer));
+  return number == 1 ? LockFormat::one : LockFormat::two;
+}
 
 // What git leaves in a file that two branches changed is not JSON: say what it is.
 void refuse_conflicts(const JsonReader& json, std::string_view text) {
@@ -302,19 +415,36 @@ void refuse_conflicts(const JsonReader& json, std::string_view text) {
   }
 }
 
+/// What packages may say that they come from: of each, somebody has signed the index.
+std::set<std::string> sources(const JsonReader& json, const Lock& lock, std::size_t at) {
+  std::set<std::string> all;
+  for (const auto& repository : lock.repositories) {
+    const auto& deb = std::get<DebRepository>(repository);
+    if (lock.format != LockFormat::one && deb.signers.empty())
+      json.fail_at(at, fmt::format("nobody has signed the repository \"{}\"", deb.name()));
+    all.insert(lock.format == LockFormat::one ? deb.archive : deb.name());
+  }
+  return all;
+}
+
 void check_packages(const JsonReader& json, const Lock& lock, std::size_t at) {
-  std::set<std::string_view> archives;
-  for (const auto& repository : lock.repositories) archives.insert(repository.archive);
+  const auto known = sources(json, lock, at);
+  const auto architectures = architectures_of(lock);
+  auto is_of_the_lock = [&](const std::string& architecture) {
+    return architecture == "all" ||
+           std::find(architectures.begin(), architectures.end(), architecture) != architectures.end();
+  };
   for (const auto* list : {&lock.base, &lock.packages}) {
+    std::set<std::string> names;
     for (const auto& package : *list) {
-      if (!archives.contains(package.archive)) {
-        json.fail_at(at, fmt::format("package \"{}\" comes from the archive \"{}\", which no repository has",
-                                     package.name, package.archive));
-      }
-      if (package.architecture != lock.architecture && package.architecture != "all") {
+      if (!known.contains(package.repository))
+        json.fail_at(at, fmt::format("package \"{}\" comes from \"{}\", which no repository is", package.name,
+                                     package.repository));
+      if (!is_of_the_lock(package.architecture))
         json.fail_at(at, fmt::format("package \"{}\" is for {}, the lock for {}", package.name, package.architecture,
-                                     lock.architecture));
-      }
+                                     fmt::join(architectures_of(lock), ", ")));
+      if (!names.insert(name_in(lock, package)).second)
+        json.fail_at(at, fmt::format("package \"{}\" appears twice", name_in(lock, package)));
     }
   }
 }
@@ -332,14 +462,22 @@ void check_whole(const JsonReader& json, const Lock& lock, std::size_t at) {
 
 }  // namespace
 
-std::string serialise(const Lock& lock) { return json_text(lock_fields, lock); }
+std::string name_in(const Lock& lock, const LockedPackage& package) {
+  const bool is_own = package.architecture == lock.architecture || package.architecture == "all";
+  return is_own ? package.name : package.name + ":" + package.architecture;
+}
+
+std::string serialise(const Lock& lock) {
+  return lock.format == LockFormat::one ? json_text(fields_one, lock) : json_text(fields_two, lock);
+}
 
 Lock parse_lock(std::string_view text, std::string_view name) {
   JsonReader json(text, name);
   refuse_conflicts(json, text);
   Lock lock;
   auto begin = json.position();
-  lock_fields.read(json, lock);
+  lock.format = format_of(json, text);
+  lock.format == LockFormat::one ? fields_one.read(json, lock) : fields_two.read(json, lock);
   json.finish();
   check_whole(json, lock, begin);
   return lock;

@@ -34,15 +34,18 @@ Complaint judge_rest(const PackageRequest& request, char mark) {
 }  // namespace
 
 Complaint judge_package_request(std::string_view word) {
-  auto request = package_request(word);
-  if (auto complaint = judge_package_name(request.name)) return complaint;
-  if (request.name.size() == word.size()) return std::nullopt;
-  return judge_rest(request, word[request.name.size()]);
+  auto mark = word.find_first_of("=/");
+  if (auto complaint = judge_qualified_name(word.substr(0, mark))) return complaint;
+  if (mark == std::string_view::npos) return std::nullopt;
+  return judge_rest(package_request(word), word[mark]);
 }
 
 PackageRequest package_request(std::string_view word) {
   auto mark = std::min(word.find_first_of("=/"), word.size());
-  PackageRequest request{.name = std::string(word.substr(0, mark))};
+  auto name = word.substr(0, mark);  // the versions behind a mark may have colons, too
+  auto colon = std::min(name.find(':'), name.size());
+  PackageRequest request{.name = std::string(name.substr(0, colon)),
+                         .architecture = std::string(name.substr(std::min(colon + 1, name.size())))};
   auto rest = word.substr(std::min(mark + 1, word.size()));
   if (mark < word.size()) (word[mark] == '=' ? request.version : request.suite) = rest;
   return request;

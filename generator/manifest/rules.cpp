@@ -39,11 +39,20 @@ Complaint judge_parts(std::string_view path) {
 
 Complaint judge_package_name(std::string_view word) {
   if (is_package_name(word)) return std::nullopt;
-  auto mark = word.find(':');
-  if (std::string_view name = word.substr(0, mark); mark != std::string_view::npos && is_package_name(name)) {
-    return fmt::format("asks for an architecture, which is not yet supported: write \"{}\"", name);
-  }
   return "is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", beginning with a letter or digit";
+}
+
+Complaint judge_qualified_name(std::string_view word) {
+  const auto colon = word.find(':');
+  const auto name = word.substr(0, colon);
+  if (colon == word.npos || !is_package_name(name)) return judge_package_name(word);
+  const auto architecture = word.substr(colon + 1);
+  if (architecture == "all" || architecture == "any" || architecture == "native")
+    return fmt::format("asks for \"{}\", which is no architecture of its own: write \"{}\"", architecture, name);
+  auto allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '-'; };
+  if (!architecture.empty() && architecture[0] != '-' && std::all_of(architecture.begin(), architecture.end(), allowed))
+    return std::nullopt;
+  return "asks for an architecture that is none: write one such as \"libc6:i386\"";
 }
 
 Complaint judge_question(std::string_view word) {

@@ -17,6 +17,8 @@ using Complaint = std::optional<std::string>;
 
 /// Debian policy 5.6.1: at least two of [a-z0-9+.-], the first [a-z0-9].
 Complaint judge_package_name(std::string_view word);
+/// Such a name, perhaps with an architecture: "libc6:i386".
+Complaint judge_qualified_name(std::string_view word);
 /// An absolute path, not "/", without ".", ".." or empty parts and without control characters.
 Complaint judge_inner_path(std::string_view word);
 /// Such a path, without a colon and none that belongs to the sandbox (store::reserved_place).

@@ -46,9 +46,9 @@ void read_answers(Section& answers, Manifest& manifest) {
 
 /// One of a name: two wishes for one package would be a riddle.
 void refuse_second(Section& system, const Word& package, const std::vector<Word>& before) {
-  auto name = package_request(package.text).name;
+  auto name = package_request(package.text).qualified_name();
   for (const auto& other : before) {
-    if (other.text == package.text || package_request(other.text).name != name) continue;
+    if (other.text == package.text || package_request(other.text).qualified_name() != name) continue;
     return system.problem(package.at, fmt::format("package \"{}\" is asked for as \"{}\", too: leave one of them out",
                                                   package.text, other.text));
   }
@@ -83,7 +83,7 @@ void read_system(Section& system, Manifest& manifest) {
   read_packages(system, manifest);
   manifest.recommends = system.boolean("recommends");
   for (const auto& package : system.words("hold")) {
-    if (system.pleases(package, "held package", judge_package_name)) manifest.hold.push_back(package.text);
+    if (system.pleases(package, "held package", judge_qualified_name)) manifest.hold.push_back(package.text);
   }
   sort_unique(manifest.hold);
   system.section("answers", [&](Section& section) { read_answers(section, manifest); });

@@ -179,8 +179,10 @@ ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::L
   Fd root = open_at(AT_FDCWD, store.layer_tree(record.layer().layer), O_PATH | O_DIRECTORY);
   auto release = read_inside(root.get(), "etc/os-release", largest_os_release);
   ArchiveContents contents{
-      resolve::os_release_value(release, "ID"), resolve::os_release_value(release, "VERSION_CODENAME"), {}};
+      resolve::os_release_value(release, "ID"), resolve::os_release_value(release, "VERSION_CODENAME"), {}, {}};
   contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status", largest_dpkg_status);
+  if (auto file = open_inside(root.get(), "var/lib/dpkg/arch"))
+    contents.architectures = read_all(file->get(), "the base archive's /var/lib/dpkg/arch", largest_os_release);
   if (resolve::archives_of(contents.distribution).empty() || contents.suite.empty()) {
     throw ManifestError(
         fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "

@@ -25,9 +25,10 @@ lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
                                    const std::filesystem::path& directory, const MachinePaths& paths);
 
 struct ArchiveContents {
-  std::string distribution;  // ID of etc/os-release
-  std::string suite;         // VERSION_CODENAME
-  std::string dpkg_status;   // var/lib/dpkg/status
+  std::string distribution;   // ID of etc/os-release
+  std::string suite;          // VERSION_CODENAME
+  std::string dpkg_status;    // var/lib/dpkg/status
+  std::string architectures;  // var/lib/dpkg/arch, "" when it knows its own only
 };
 
 /// Fetches and unpacks it into the store unless it is there. ManifestError when it is not of a Debian or Ubuntu system.

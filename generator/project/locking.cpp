@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/nearest_word.hpp"
+#include "base/words.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_file.hpp"
@@ -30,7 +31,7 @@ namespace {
 std::map<std::string, std::string> versions(const lock::Lock& lock) {
   std::map<std::string, std::string> all;
   for (const auto* list : {&lock.base, &lock.packages}) {
-    for (const auto& package : *list) all[package.name] = package.version;
+    for (const auto& package : *list) all[name_in(lock, package)] = package.version;
   }
   return all;
 }
@@ -49,6 +50,20 @@ std::vector<diff::PackageChange> package_changes(const lock::Lock& before, const
   std::vector<diff::PackageChange> all;
   for (auto& [name, change] : changes) {
     if (change.before != change.after) all.push_back(std::move(change));
+  }
+  return all;
+}
+
+/// Those that packages are asked for by, "i386" of "libc6:i386", and those of held ones that the lock there was has.
+std::set<std::string> requested_architectures(const lock::LockedRequest& request,
+                                              const std::optional<lock::Lock>& old) {
+  std::set<std::string> all;
+  for (const auto& word : request.packages) all.insert(manifest::package_request(word).architecture);
+  if (!old) return all;
+  const auto& before = old->foreign_architectures;
+  for (const auto& word : request.hold) {
+    auto architecture = manifest::package_request(word).architecture;
+    if (std::ranges::find(before, architecture) != before.end()) all.insert(std::move(architecture));
   }
   return all;
 }
@@ -85,9 +100,11 @@ class Renewal {
   }
 
   void adopt_resolution(lock::Lock& lock) const {
+    lock.format = old_->format;
     lock.distribution = old_->distribution;
     lock.suite = old_->suite;
     lock.architecture = old_->architecture;
+    lock.foreign_architectures = old_->foreign_architectures;
     lock.archive = old_->archive;
     lock.repositories = old_->repositories;
     lock.base = old_->base;
@@ -98,6 +115,7 @@ class Renewal {
     lock::Lock& lock = result.lock;
     lock.architecture = old_ ? old_->architecture : host_architecture();
     std::optional<std::string> status;
+    std::set<std::string> architectures = requested_architectures(lock.request, old_);
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
       const auto directory = project_.directory();
       lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
@@ -106,11 +124,14 @@ class Renewal {
       lock.distribution = std::move(contents.distribution);
       lock.suite = std::move(contents.suite);
       status = std::move(contents.dpkg_status);
+      for (auto name : lines(contents.architectures)) architectures.emplace(trimmed(name));
     } else {
       const auto& suite = std::get<manifest::BaseSuite>(project_.manifest.base);
       lock.distribution = suite.distribution;
       lock.suite = suite.suite;
     }
+    for (const auto& name : architectures)
+      if (!name.empty() && name != lock.architecture) lock.foreign_architectures.push_back(name);
     auto resolution = resolve::resolve(request(lock, std::move(status)));
     lock.repositories = std::move(resolution.repositories);
     lock.base = std::move(resolution.base);
@@ -122,11 +143,11 @@ class Renewal {
   void note_exact_upgrades(LockResult& result) const {
     for (const auto& word : intent_.request.packages) {
       auto wanted = manifest::package_request(word);
-      const auto& names = settings_.upgrade.names;
-      if (!wanted.is_exact() || std::find(names.begin(), names.end(), wanted.name) == names.end()) continue;
+      auto names_it = [&](const std::string& name) { return name == wanted.name || name == wanted.qualified_name(); };
+      if (!wanted.is_exact() || std::ranges::none_of(settings_.upgrade.names, names_it)) continue;
       result.notes.push_back(
           fmt::format("--upgrade {}: system.packages asks for exactly {}, so it stays; write another version there",
-                      wanted.name, wanted.version));
+                      wanted.qualified_name(), wanted.version));
     }
   }
 
@@ -135,6 +156,7 @@ class Renewal {
     request.distribution = lock.distribution;
     request.suite = lock.suite;
     request.architecture = lock.architecture;
+    request.foreign_architectures = lock.foreign_architectures;
     request.base_status = std::move(status);
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
@@ -189,9 +211,9 @@ std::optional<std::set<std::string>> package_names(const Project& project) {
   auto lock = lock::read_lock_if_exists(project.lock_path);
   if (!lock) return std::nullopt;
   std::set<std::string> names;
-  for (const auto& word : project.manifest.packages) names.insert(manifest::package_request(word).name);
+  for (const auto& word : project.manifest.packages) names.insert(manifest::package_request(word).qualified_name());
   for (const auto* list : {&lock->base, &lock->packages}) {
-    for (const auto& package : *list) names.insert(package.name);
+    for (const auto& package : *list) names.insert({package.name, name_in(*lock, package)});
   }
   return names;
 }

@@ -8,22 +8,32 @@
 namespace karapace::resolve {
 namespace {
 
-using lock::LockedIndex, lock::LockedPackage, lock::LockedRepository;
+using lock::DebRepository, lock::LockedIndex, lock::LockedPackage, lock::LockedRepository;
 
 constexpr auto package_fields =
     fields_of<LockedPackage>(member("name", &LockedPackage::name), member("version", &LockedPackage::version),
                              member("architecture", &LockedPackage::architecture), member("size", &LockedPackage::size),
-                             member("sha256", &LockedPackage::sha256), member("archive", &LockedPackage::archive),
+                             member("sha256", &LockedPackage::sha256), member("repository", &LockedPackage::repository),
                              member("path", &LockedPackage::path));
 
 constexpr auto index_fields =
     fields_of<LockedIndex>(member("path", &LockedIndex::path), member("sha256", &LockedIndex::sha256));
 
-constexpr auto repository_fields = fields_of<LockedRepository>(
-    member("archive", &LockedRepository::archive), member("suite", &LockedRepository::suite),
-    member("components", &LockedRepository::components), member("date", &LockedRepository::date),
-    member("signers", &LockedRepository::signers),
-    member("indexes", &LockedRepository::indexes, list_of(index_fields)));
+constexpr auto deb_fields = fields_of<DebRepository>(
+    member("archive", &DebRepository::archive), member("suite", &DebRepository::suite),
+    member("components", &DebRepository::components), member("date", &DebRepository::date),
+    member("signers", &DebRepository::signers), member("indexes", &DebRepository::indexes, list_of(index_fields)));
+
+/// The helper's family has one kind.
+struct RepositoryCodec {
+  static void write(JsonWriter& json, const LockedRepository& repository) {
+    deb_fields.write(json, std::get<DebRepository>(repository));
+  }
+  static void read(JsonReader& json, LockedRepository& repository) {
+    deb_fields.read(json, repository.emplace<DebRepository>());
+  }
+};
+constexpr RepositoryCodec repository_fields;
 
 constexpr auto additional_fields = fields_of<AdditionalRepository>(
     member("name", &AdditionalRepository::name), member("key", &AdditionalRepository::key),
@@ -58,6 +68,7 @@ constexpr auto mirrors_fields = fields_of<Mirrors>(member("archives", &Mirrors::
 constexpr auto request_fields = fields_of<ResolveRequest>(
     member("distribution", &ResolveRequest::distribution), member("suite", &ResolveRequest::suite),
     member("architecture", &ResolveRequest::architecture),
+    member("foreign_architectures", &ResolveRequest::foreign_architectures),
     // It may hold bytes that are no UTF-8 (a maintainer's name).
     optional_member("base_status", &ResolveRequest::base_status, escaped_bytes),
     member("packages", &ResolveRequest::packages), member("recommends", &ResolveRequest::recommends, recommends),

@@ -35,21 +35,23 @@ enum class Rollback { refuse, allow };
 struct Upgrade {
   enum class Scope { none, named, everything };
   Scope scope = Scope::none;
-  std::vector<std::string> names = {};  // of packages, with Scope::named
+  std::vector<std::string> names = {};  // of packages, "libc6" or "libc6:i386", with Scope::named
 };
 
 struct ResolveRequest {
   std::string distribution;  // "debian", "ubuntu"
   std::string suite;         // "bookworm", "trixie", "sid", "noble", ...
   std::string architecture;  // Debian's word: "amd64", "arm64"; any, whatever this machine is
+  std::vector<std::string> foreign_architectures = {};  // those that packages may have besides: "i386"
   /// Text of var/lib/dpkg/status of a base archive; without it a base is bootstrapped.
   std::optional<std::string> base_status = {};
-  std::vector<std::string> packages = {};  // manifest::PackageRequests, perhaps of virtual packages
+  /// manifest::PackageRequests, perhaps of virtual packages.
+  std::vector<std::string> packages = {};
   Recommends recommends = Recommends::no;
   std::vector<AdditionalRepository> repositories = {};
   /// Base and packages of the lock there was: preferred while the archive has them.
   std::vector<lock::LockedPackage> keep = {};
-  /// Names of packages that keep their version whatever `upgrade` says, and stay.
+  /// Names of packages, "libc6" or "libc6:i386", that keep their version whatever `upgrade` says, and stay.
   std::vector<std::string> hold = {};
   /// Repositories of the lock there was: how far each was seen.
   std::vector<lock::LockedRepository> known = {};

@@ -223,6 +223,9 @@ constexpr std::uint64_t low_half = 0xffffffff;
 void add_owner_queries(scmp_filter_ctx context) {
   constexpr const char* plain[] = {"stat", "lstat", "fstat"};
   for (const char* call : plain) add(context, SCMP_ACT_NOTIFY, call);
+  // Of 32-bit programs. Process 1 is none, so it does not ask this way.
+  constexpr const char* of_32_bits[] = {"stat64", "lstat64", "fstat64", "fstatat64"};
+  for (const char* call : of_32_bits) add(context, SCMP_ACT_NOTIFY, call);
   ask_others(context, "newfstatat", {3, SCMP_CMP_LE, low_half, 0});
   ask_others(context, "statx", {2, SCMP_CMP_LE, low_half, 0});
 }

@@ -26,7 +26,7 @@ std::optional<OwnerCall> decode_owner_call(const seccomp_data& call) noexcept;
 // Programs copy an owner from a file to its replacement (useradd does with /etc/shadow), so a recorded owner must also
 // be seen. Calls on files without a record, by far the most, go on into the kernel unchanged.
 struct OwnerQuery {
-  enum class Form { stat, statx };
+  enum class Form { stat, stat64, statx };  // stat64: that of 32-bit x86
   Form form = Form::stat;
   CallerPath file;
   std::uint64_t buffer = 0;  // address of the caller's struct stat or statx
@@ -34,7 +34,8 @@ struct OwnerQuery {
   int flags = 0;
 };
 
-/// Nothing when it is no such call. Covers the native calls of x86-64 and AArch64.
+/// Nothing when it is no such call. Covers the native calls of x86-64 and AArch64, and of 32-bit x86 all but the oldest,
+/// whose owners have 16 bits.
 std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept;
 
 /// Answers the query about the file behind the O_PATH descriptor with this owner, in the caller's memory. Returns 0 or

@@ -73,13 +73,13 @@ void add_merged_usr_links(trees::Composition& tree, std::string_view architectur
 }
 
 sandbox::Command preinst(const deb::DebPackage& package, const std::map<std::string, std::string>& variables,
-                         std::string_view dpkg_version) {
+                         std::string_view dpkg_version, std::size_t instances) {
   sandbox::Command command;
   command.argv = {"/var/lib/dpkg/info/" + package.info_name() + ".preinst", "install"};
-  command.title = "the preinst script of " + package.name;
+  command.title = "the preinst script of " + package.info_name();
   command.variables = variables;
   command.variables.insert({{"DPKG_MAINTSCRIPT_PACKAGE", package.name},
-                            {"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"},
+                            {"DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", fmt::to_string(instances)},
                             {"DPKG_MAINTSCRIPT_ARCH", package.architecture},
                             {"DPKG_MAINTSCRIPT_NAME", "preinst"},
                             {"DPKG_RUNNING_VERSION", std::string(dpkg_version)},
@@ -119,7 +119,7 @@ class Installation {
   void plan_waves() {
     std::vector<const deb::DebPackage*> all;
     for (const auto& package : packages_) all.push_back(&package);
-    waves_ = layers_.empty() ? std::vector<deb::Wave>{{{}, all}} : deb::waves(all, database_);
+    waves_ = layers_.empty() ? std::vector<deb::Wave>{{{}, all}} : deb::waves(all, database_, architecture());
     if (waves_.empty()) return;
     const deb::KnownOwners owners(lower_);
     for (const auto* package : std::exchange(waves_.front().packages, {})) {
@@ -129,12 +129,25 @@ class Installation {
   }
 
   void compose() {
-    if (layers_.empty()) add_merged_usr_links(tree_, context_.step.required("architecture"), plan_.epoch);
+    if (layers_.empty()) add_merged_usr_links(tree_, architecture(), plan_.epoch);
+    if (const auto foreign = context_.step.parameter("foreign-architectures")) add_architectures(*foreign);
     auto conffiles = layers_.empty() ? deb::Conffiles::in_place : deb::Conffiles::as_unpacked;
     const deb::PathFilters filters(lower_);
     deb::PackageMerge merge(tree_, database_, filters, conffiles, plan_.epoch);
     for (const auto* package : composed_) merge.add(*package);
     merge.finish();
+  }
+
+  std::string_view architecture() const { return context_.step.required("architecture"); }
+
+  void add_architectures(std::string_view foreign) {
+    std::vector<std::string> all{std::string(architecture())};
+    for (auto rest = foreign; !rest.empty();) {
+      const auto end = std::min(rest.find(','), rest.size());
+      all.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    database_.add_architectures(tree_, all, plan_.epoch);
   }
 
   std::string_view dpkg_version() const {
@@ -149,12 +162,14 @@ class Installation {
   void plan_commands() {
     answer_questions();
     auto version = dpkg_version();
+    std::map<std::string_view, std::size_t> instances;
     for (const auto* package : composed_) {
-      if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version));
+      const auto count = ++instances[package->name];
+      if (package->has_control("preinst")) plan_.commands.push_back(preinst(*package, variables_, version, count));
     }
     for (const auto& wave : waves_) {
       std::vector<std::string> names;
-      for (const auto* package : wave.configured_before) names.push_back(package->info_name());
+      for (const auto* package : wave.configured_before) names.push_back(package->full_name());
       if (!names.empty()) plan_.commands.push_back(configure(std::move(names)));
       for (const auto* package : wave.packages) plan_.commands.push_back(unpack(*package));
     }
@@ -192,7 +207,7 @@ class Installation {
     command.argv = {
         "/usr/bin/dpkg", "--auto-deconfigure", "--force-depends", "--force-confdef", "--force-confold", "--unpack",
         inside};
-    command.title = "dpkg --unpack of " + package.name;
+    command.title = "dpkg --unpack of " + package.info_name();
     command.variables = variables_;
     return command;
   }

@@ -154,8 +154,10 @@ TEST(GraphDiff, FoldsEverythingUnderAnotherBase) {
   Lock after = before;
   after.request.base_image = "debian/trixie";
   after.suite = "trixie";
-  after.repositories[0].suite = "trixie";
-  after.repositories[0].date = "2026-08-01T00:00:00Z";
+  std::get<lock::DebRepository>(after.repositories[0]).suite = "trixie";
+  std::get<lock::DebRepository>(after.repositories[0]).date = "2026-08-01T00:00:00Z";
+  for (auto* list : {&after.base, &after.packages})
+    for (auto& package : *list) package.repository = "debian/trixie";
   set_version(after, "libc6", "2.41-12");
   set_version(after, "dpkg", "1.22.21");
   set_version(after, "git", "1:2.47.3-0+deb13u1");
@@ -265,7 +267,7 @@ TEST(GraphDiff, KeepsSeveralCausesApart) {
   after.packages.push_back(sample_package("libpcre2-8-0"));
   set_version(after, "git", "1:2.39.5-0+deb12u2");
   set_version(after, "libc6", "2.36-9+deb12u14");
-  after.repositories[0].date = "2026-07-13T10:00:00Z";
+  std::get<lock::DebRepository>(after.repositories[0]).date = "2026-07-13T10:00:00Z";
   after.run = {"make", "make install"};
   after.runtime.variables["EDITOR"] = "vim";
   expect_corpus("several", {{"dev", before}}, {{"dev", after}, {"ci", sample_lock({"jq"})}});
@@ -287,10 +289,10 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   ASSERT_EQ(kinds(hold), std::vector<std::string>{"request"});
   EXPECT_EQ(headline(hold.causes.front().cause), "git: held now");
   Lock moved = before;
-  moved.repositories[0].indexes[0].sha256 = Sha256(blake3("another index"));
+  std::get<lock::DebRepository>(moved.repositories[0]).indexes[0].sha256 = Sha256(blake3("another index"));
   expect_corpus("archives-moved", before, moved);
   Lock dated = moved;
-  dated.repositories[0].date = "2026-08-01T00:00:00Z";
+  std::get<lock::DebRepository>(dated.repositories[0]).date = "2026-08-01T00:00:00Z";
   expect_corpus("archives-dated", before, dated);
   Lock located = before;
   located.packages[0].path = "pool/updates/main/libe/liberror-perl.deb";

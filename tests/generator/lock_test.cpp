@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "accept.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "sample_lock.hpp"
@@ -25,6 +27,7 @@ using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
+using karapace::testing::sample_package;
 using karapace::testing::tests_directory;
 
 Lock sample_lock_that_only_reads() {
@@ -66,6 +69,75 @@ TEST(Lock, LayoutAndOrderOfFieldsDoNotChangeTheEnvironment) {
   Lock parsed = parse_lock(other, "karapace.lock");
   EXPECT_EQ(parsed, lock);
   EXPECT_EQ(environment_id(parsed), environment_id(lock));
+}
+
+TEST(Lock, FormatOneIsReadAndKeepsItsBytesAndItsId) {
+  auto text = read_file(tests_directory() / "generator/golden/format-1.lock");
+  Lock lock = parse_lock(text, "karapace.lock");
+  EXPECT_EQ(lock.format, LockFormat::one);
+  EXPECT_EQ(serialise(lock), text);
+  EXPECT_EQ(environment_id(lock).hex(), "49ba769caad3255467f76fbed1c48b67ef9ab030b9bbf24cbbb4157b1e1b4f5c");
+  EXPECT_EQ(lock.packages[0].archive(), "debian");
+  EXPECT_EQ(intent_of(lock), intent_of(sample_lock_with_everything()));
+}
+
+std::string refusal(std::string_view text) {
+  try {
+    parse_lock(text, "l");
+  } catch (const LockError& error) {
+    return error.what();
+  }
+  return "read";
+}
+
+std::string with(std::string text, std::string_view what, std::string_view instead) {
+  auto at = text.find(what);
+  EXPECT_NE(at, text.npos) << what;
+  return text.replace(at, what.size(), instead);
+}
+
+TEST(Lock, WhatOnlyNewerReleasesKnowIsRefused) {
+  auto text = serialise(sample_lock({"git"}));
+  EXPECT_EQ(refusal(with(text, R"("format": 2)", R"("format": 3)")),
+            "l:1:1: lock format 3 was made by a newer karapace: install that one");
+  EXPECT_EQ(refusal(with(text, R"({"type": "deb", )", R"({"type": "rpm", "repomd": "x", )")),
+            "l:15:12: a repository of the type \"rpm\" was made by a newer karapace: install that one");
+  EXPECT_EQ(refusal(with(text, R"({"type": "deb", "archive": "debian")", R"({"archive": "debian", "type": "deb")")),
+            "l:15:3: the first field of a repository must be its type");
+  EXPECT_EQ(refusal(R"({"request": {}, "format": 2})"), "l:1:1: the first field of a lock must be its format");
+  EXPECT_EQ(refusal(R"({"format": 0})"), "l:1:12: lock format 0 is not supported: this Karapace reads 2");
+}
+
+TEST(Lock, EveryPackageIsOfARepositoryThatSomebodySigned) {
+  Lock lock = sample_lock({"git"});
+  lock.packages[0].repository = "debian/bookworm-updates";
+  EXPECT_EQ(refusal(serialise(lock)),
+            "l:1:1: package \"git\" comes from \"debian/bookworm-updates\", which no repository is");
+  lock.packages[0].repository = "debian";
+  EXPECT_THAT(refusal(serialise(lock)), ::testing::HasSubstr("is not a repository, such as \"debian/bookworm\""));
+  lock.packages[0].repository = "debian/bookworm";
+  std::get<DebRepository>(lock.repositories[0]).signers.clear();
+  EXPECT_EQ(refusal(serialise(lock)), "l:1:1: nobody has signed the repository \"debian/bookworm\"");
+}
+
+TEST(Lock, ANameMayStandOnceForEachArchitecture) {
+  Lock lock = sample_lock({"git", "libgit"});
+  lock.foreign_architectures = {"armhf", "i386"};
+  lock.packages.push_back(sample_package("libgit"));
+  lock.packages.back().architecture = "i386";
+  EXPECT_EQ(parse_lock(serialise(lock), "l"), lock);
+  EXPECT_EQ(name_in(lock, lock.packages[1]), "libgit");
+  EXPECT_EQ(name_in(lock, lock.packages[2]), "libgit:i386");
+  lock.packages.back().architecture = "all";
+  EXPECT_EQ(refusal(serialise(lock)), "l:1:1: package \"libgit\" appears twice");
+  lock.packages.back().architecture = "amd64";
+  EXPECT_THAT(refusal(serialise(lock)), ::testing::HasSubstr("package \"libgit\" for amd64 appears twice"));
+  lock.packages.back().architecture = "arm64";
+  EXPECT_EQ(refusal(serialise(lock)), "l:1:1: package \"libgit\" is for arm64, the lock for amd64, armhf, i386");
+  for (const auto& foreign : {std::vector<std::string>{"i386", "armhf"}, {"i386", "i386"}, {"amd64"}}) {
+    lock.foreign_architectures = foreign;
+    EXPECT_THAT(refusal(serialise(lock)), ::testing::HasSubstr("after the first must be sorted, none twice"));
+  }
 }
 
 TEST(Lock, EveryFieldIsPartOfTheIdentity) {

@@ -41,15 +41,15 @@ TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {
 TEST(Manifest, PackagesMayNameAVersionOrASuite) {
   Manifest manifest = parse(
       "[system]\npackages = [\"git=1:2.39.5-0+deb12u2\", \"cmake/bookworm-backports\", \"gcc=4:12*\", "
-      "\"tool/stable\"]\n"
+      "\"tool/stable\", \"gcc:i386=4:12*\", \"gcc:armhf\"]\n"
       "[repositories.tools]\nuri = \"http://mirror.invalid\"\nkey = \"a.gpg\"\nsuite = \"stable\"\n");
-  EXPECT_EQ(manifest.packages, (std::vector<std::string>{"cmake/bookworm-backports", "gcc=4:12*",
-                                                         "git=1:2.39.5-0+deb12u2", "tool/stable"}));
+  EXPECT_EQ(manifest.packages, (std::vector<std::string>{"cmake/bookworm-backports", "gcc:armhf", "gcc:i386=4:12*",
+                                                         "gcc=4:12*", "git=1:2.39.5-0+deb12u2", "tool/stable"}));
 }
 
 TEST(Manifest, HeldPackagesAreSortedNames) {
   EXPECT_EQ(parse("[system]\nhold = [\"git\", \"curl\", \" git\"]\n").hold, (std::vector<std::string>{"curl", "git"}));
-  EXPECT_EQ(message_of("manifest_version = 1\nbase.image = \"debian/sid\"\nsystem.hold = [\"git=1\"]\n"),
+  EXPECT_EQ(message_of("manifest_version = 1\nbase.image = \"debian/sid\"\nsystem.hold = [\"git=1\", \"git:i386\"]\n"),
             "m.toml:3:16: held package \"git=1\" is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", "
             "beginning with a letter or digit");
 }

@@ -16,25 +16,35 @@ LockedPackage sample_package(std::string_view name, std::string_view version) {
   package.architecture = "amd64";
   package.size = 1000 + 10 * name.size();
   package.sha256 = Sha256(blake3(fmt::format("{} {}", name, version)));
-  package.archive = "debian";
+  package.repository = "debian/bookworm";
   package.path = fmt::format("pool/main/{}/{}/{}_{}_amd64.deb", name[0], name, name, version);
   return package;
 }
 
 namespace {
 
-LockedRepository bookworm() {
-  return {.archive = "debian",
-          .suite = "bookworm",
-          .components = {"main"},
-          .date = "2026-07-11T10:16:37Z",
-          .signers = {"4CB50190207B4758A3F73A796ED0E7B82643E131", "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8"},
-          .indexes = {{"main/binary-amd64/Packages", Sha256(blake3("amd64"))},
-                      {"main/binary-all/Packages", Sha256(blake3("all"))}}};
+DebRepository bookworm() {
+  DebRepository repository{
+      .archive = "debian",
+      .suite = "bookworm",
+      .components = {"main"},
+      .date = "2026-07-11T10:16:37Z",
+      .signers = {"4CB50190207B4758A3F73A796ED0E7B82643E131", "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8"},
+      .indexes = {{"main/binary-amd64/Packages", Sha256(blake3("amd64"))},
+                  {"main/binary-all/Packages", Sha256(blake3("all"))}}};
+  std::sort(repository.indexes.begin(), repository.indexes.end());
+  return repository;
 }
 
 void request(Lock& lock, std::vector<std::string> packages) {
-  for (const auto& name : packages) lock.packages.push_back(sample_package(name));
+  for (const auto& name : packages) {
+    const auto colon = name.find(':');  // "libc6:i386"
+    lock.packages.push_back(sample_package(name.substr(0, colon)));
+    if (colon == name.npos) continue;
+    lock.packages.back().architecture = name.substr(colon + 1);
+    lock.foreign_architectures.push_back(lock.packages.back().architecture);
+  }
+  std::sort(lock.foreign_architectures.begin(), lock.foreign_architectures.end());
   std::sort(packages.begin(), packages.end());
   lock.request.packages = std::move(packages);
 }
@@ -48,7 +58,6 @@ Lock sample_lock(const std::vector<std::string>& packages) {
   lock.suite = "bookworm";
   lock.architecture = "amd64";
   lock.repositories = {bookworm()};
-  std::sort(lock.repositories[0].indexes.begin(), lock.repositories[0].indexes.end());
   lock.base = {sample_package("libc6", "2.36-9+deb12u13"), sample_package("dpkg", "1.21.22")};
   request(lock, packages);
   return lock;
@@ -60,12 +69,12 @@ Lock sample_lock_with_everything() {
   lock.packages[0].path = "pool/main/g/git/git_2.39.5-0+deb12u2~test_amd64.deb";
   lock.request.recommends = true;
   lock.request.repositories = {{"tools", "keys/tools.asc", blake3("key"), "stable", {"contrib", "main"}}};
-  lock.repositories.push_back({.archive = "tools",
-                               .suite = "stable",
-                               .components = {"contrib", "main"},
-                               .date = "2026-07-01T00:00:00Z",
-                               .signers = {"0123456789ABCDEF0123456789ABCDEF01234567"},
-                               .indexes = {{"main/binary-amd64/Packages", Sha256(blake3("tools"))}}});
+  lock.repositories.emplace_back(DebRepository{.archive = "tools",
+                                               .suite = "stable",
+                                               .components = {"contrib", "main"},
+                                               .date = "2026-07-01T00:00:00Z",
+                                               .signers = {"0123456789ABCDEF0123456789ABCDEF01234567"},
+                                               .indexes = {{"main/binary-amd64/Packages", Sha256(blake3("tools"))}}});
   lock.files = {{"etc/motd", "/etc/motd", 0644, blake3("hello\n"), 6},
                 {"bin/it's me", "/usr/local/bin/it's $me: \"x\" y", 0755, blake3("#!"), 2}};
   lock.run = {"echo \"$HOME\" 'quoted' > /root/out", "first line\nsecond\tline \\ §"};

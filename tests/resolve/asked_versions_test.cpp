@@ -53,6 +53,36 @@ TEST_F(Versions, OfAVirtualPackageAreNone) {
             "lock: debian/sid: the package \"mail-server\" is virtual and has no versions; did you mean \"exim\"?");
 }
 
+TEST_F(Versions, AreOfTheArchitectureThatIsAskedFor) {
+  suite.architectures = {"amd64", "i386"};
+  for (const char* architecture : {"amd64", "i386"}) {
+    for (const char* version : {"1.0", "1.1"})
+      archive.add(suite, {.name = "tool", .version = version, .architecture = architecture});
+  }
+  archive.publish(suite);
+  auto wanted = request({"tool:i386=1.0"});
+  wanted.foreign_architectures = {"i386"};
+  const auto resolution = resolve::resolve(wanted);
+  EXPECT_EQ(text(resolution.packages), "tool 1.0");
+  EXPECT_EQ(resolution.packages.front().architecture, "i386");
+  wanted.keep = resolution.packages;
+  wanted.packages = {"tool:i386=1.1"};
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "tool 1.1");
+  wanted.packages = {"tool:i386=1.*"};
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "tool 1.0");
+  wanted.packages = {"tool:i386=3"};
+  EXPECT_EQ(refusal<LockError>(wanted),
+            "lock: debian/sid: the package \"tool:i386\" has no version 3 in debian/sid main; did you mean "
+            "\"tool:i386=1.1\" or \"tool:i386=1.0\"?");
+}
+
+TEST_F(Versions, OfOnePackageAreAskedForOnce) {
+  add("tool", "1.0");
+  archive.publish(suite);
+  EXPECT_EQ(refusal<LockError>(request({"tool:amd64=1.0", "tool=1.1"})),
+            "lock: debian/sid: two entries of system.packages ask for versions of \"tool\": leave one of them out");
+}
+
 TEST_F(Versions, OfTheBaseAreInTheBase) {
   add("tzdata", "0.9", "Priority: required\n");
   archive.publish(suite);
@@ -161,7 +191,7 @@ TEST_F(Suites, AreFetchedOnlyWhenAPackageAsks) {
   EXPECT_EQ(resolve::resolve(request({"tool"})).repositories.size(), 3U);
   const auto resolution = resolve::resolve(request({"tool/bookworm-backports"}));
   ASSERT_EQ(resolution.repositories.size(), 4U);
-  EXPECT_EQ(resolution.repositories[1].suite, "bookworm-backports");
+  EXPECT_EQ(as_deb(resolution.repositories[1]).suite, "bookworm-backports");
   EXPECT_EQ(text(resolution.packages), "tool 2.0");
 }
 

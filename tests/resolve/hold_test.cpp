@@ -123,6 +123,30 @@ TEST_F(Holding, LeavesThePackagesOfABaseArchiveAlone) {
               HasSubstr("  tool depends on libtool (>= 1.0), but libtool 0.5 is to be installed\n"));
 }
 
+TEST_F(Holding, IsOfOneArchitecture) {
+  suite.architectures = {"amd64", "i386"};
+  for (const char* architecture : {"amd64", "i386"})
+    archive.add(suite, {.name = "tool", .version = "1.0", .architecture = architecture});
+  archive.add(suite, {.name = "lib", .version = "1.0", .architecture = "i386"});
+  archive.publish(suite);
+  auto wanted = request({"lib:i386", "tool"});
+  wanted.foreign_architectures = {"i386"};
+  wanted.keep = resolve::resolve(wanted).packages;
+  wanted.hold = {"lib:i386", "tool:amd64"};
+  wanted.upgrade = {everything, {}};
+  for (const char* architecture : {"amd64", "i386"})
+    archive.add(suite, {.name = "tool", .version = "1.1", .architecture = architecture});
+  archive.add(suite, {.name = "lib", .version = "1.1", .architecture = "i386"});
+  archive.publish(suite);
+  EXPECT_THAT(resolve::resolve(wanted).notes, ElementsAre("lib:i386 is held and stays at 1.0 (system.hold)",
+                                                          "tool is held and stays at 1.0 (system.hold)"));
+  wanted.hold = {"lib", "tool:i386"};
+  EXPECT_THAT(resolve::resolve(wanted).notes, IsEmpty());
+  wanted.packages = {"tool"};
+  wanted.hold = {"lib:i386"};
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "lib 1.0 tool 1.1");
+}
+
 TEST_F(Holding, OfAPackageThatNobodyLockedIsNothing) {
   add_tools("1.0");
   archive.publish(suite);

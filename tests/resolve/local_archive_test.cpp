@@ -37,7 +37,7 @@ TEST_F(Resolving, PinsEveryByteOfAPackage) {
   const LockedPackage& tool = resolution.packages.front();
   EXPECT_EQ(tool.version, "1:2.0-3");
   EXPECT_EQ(tool.architecture, "amd64");
-  EXPECT_EQ(tool.archive, "debian");
+  EXPECT_EQ(tool.archive(), "debian");
   EXPECT_EQ(tool.size, std::filesystem::file_size(archive.root() / tool.path));
   const auto sum = must_run({"sha256sum", (archive.root() / tool.path).string()});
   EXPECT_EQ(tool.sha256.hex(), sum.substr(0, 64));
@@ -48,7 +48,7 @@ TEST_F(Resolving, TellsTheRepositoryWithItsSignerDateAndIndexes) {
   archive.publish(suite);
   const auto resolution = resolve({});
   ASSERT_EQ(resolution.repositories.size(), 1U);
-  const auto& repository = resolution.repositories.front();
+  const auto& repository = as_deb(resolution.repositories.front());
   EXPECT_EQ(repository.archive, "debian");
   EXPECT_EQ(repository.suite, "sid");
   EXPECT_EQ(repository.components, std::vector<std::string>{"main"});
@@ -250,10 +250,43 @@ TEST_F(Resolving, WorksForAForeignArchitecture) {
   const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.packages.size(), 1U);
   EXPECT_EQ(resolution.packages.front().architecture, "arm64");
-  EXPECT_EQ(resolution.repositories.front().indexes.front().path, "main/binary-arm64/Packages");
+  EXPECT_EQ(as_deb(resolution.repositories.front()).indexes.front().path, "main/binary-arm64/Packages");
+}
+
+TEST_F(Resolving, TakesPackagesOfForeignArchitecturesWhereTheyAreAskedFor) {
+  suite.architectures = {"amd64", "i386"};
+  for (const char* architecture : {"amd64", "i386"}) {
+    archive.add(suite, {.name = "libx", .architecture = architecture, .fields = "Multi-Arch: same\n"});
+    archive.add(suite, {.name = "init",
+                        .architecture = architecture,
+                        .fields = "Essential: yes\nMulti-Arch: foreign\nProvides: starter\n"});
+    archive.add(suite, {.name = "game", .architecture = architecture, .fields = "Depends: libx, starter\n"});
+  }
+  archive.publish(suite);
+  auto wanted = request({"game:i386", "libx", "starter"});
+  wanted.foreign_architectures = {"i386"};
+  const auto resolution = resolve::resolve(wanted);
+  std::vector<std::string> names;
+  for (const auto& package : resolution.packages) names.push_back(package.name + ":" + package.architecture);
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("game:i386", "libx:amd64", "libx:i386"));
+  for (const auto& package : resolution.base) EXPECT_NE(package.architecture, "i386") << package.name;
+  EXPECT_EQ(as_deb(resolution.repositories.front()).indexes[1].path, "main/binary-i386/Packages");
+  wanted.keep = resolution.packages;
+  EXPECT_EQ(resolve::resolve(wanted).packages, resolution.packages);
+  wanted.packages = {"gaem:i386"};
+  EXPECT_EQ(refusal<LockError>(wanted),
+            "lock: debian/sid: the package \"gaem:i386\" is not in debian/sid main; did you mean \"game:i386\"?");
 }
 
 TEST_F(Resolving, RefusesAnArchitectureThatTheSuiteLacks) {
+  archive.publish(suite);
+  auto foreign = request({});
+  foreign.foreign_architectures = {"i386"};
+  EXPECT_EQ(refusal<LockError>(foreign),
+            "lock: debian/sid: it has no packages for the architecture i386; it has: amd64");
+}
+
+TEST_F(Resolving, RefusesAnOwnArchitectureThatTheSuiteLacks) {
   archive.publish(suite);
   auto wanted = request({});
   wanted.architecture = "s390x";
@@ -279,7 +312,7 @@ TEST_F(Resolving, DatesAStableReleaseByItsNewestPart) {
   wanted.mirrors.keyrings["debian-security"] = directory.path() / "archive.gpg";
   const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.repositories.size(), 3U);
-  EXPECT_EQ(resolution.repositories[2].archive, "debian-security");
+  EXPECT_EQ(as_deb(resolution.repositories[2]).archive, "debian-security");
   EXPECT_NE(text(resolution.base).find("tzdata 1.0+deb12u1"), std::string::npos);
 }
 
@@ -314,10 +347,10 @@ TEST_F(Resolving, ReadsUbuntusSuitesAndComponents) {
   wanted.mirrors.keyrings = {{"ubuntu", directory.path() / "archive.gpg"}};
   const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.repositories.size(), 3U);
-  EXPECT_EQ(resolution.repositories[1].suite, "noble-security");
-  EXPECT_EQ(resolution.repositories[1].components, (std::vector<std::string>{"main", "universe"}));
+  EXPECT_EQ(as_deb(resolution.repositories[1]).suite, "noble-security");
+  EXPECT_EQ(as_deb(resolution.repositories[1]).components, (std::vector<std::string>{"main", "universe"}));
   EXPECT_EQ(text(resolution.base), "apt 1.0+noble-updates");
-  EXPECT_EQ(resolution.base.front().archive, "ubuntu");
+  EXPECT_EQ(resolution.base.front().archive(), "ubuntu");
 }
 
 TEST_F(Resolving, WorksForAnOrdinaryUser) {

@@ -16,6 +16,7 @@ TEST(Protocol, CarriesARequestWhole) {
       .distribution = "debian",
       .suite = "bookworm",
       .architecture = "arm64",
+      .foreign_architectures = {"armhf"},
       .base_status = "Package: x\n",
       .packages = {"git", "curl"},
       .recommends = Recommends::yes,
@@ -26,15 +27,15 @@ TEST(Protocol, CarriesARequestWhole) {
                 .architecture = "arm64",
                 .size = 12345678901,
                 .sha256 = some_sha256(),
-                .archive = "debian",
+                .repository = "debian/bookworm",
                 .path = "pool/x.deb"}},
       .hold = {"libc6"},
-      .known = {{.archive = "debian",
-                 .suite = "bookworm",
-                 .components = {"main"},
-                 .date = "2026-07-11T10:16:37Z",
-                 .signers = {"AB"},
-                 .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
+      .known = {lock::DebRepository{.archive = "debian",
+                                    .suite = "bookworm",
+                                    .components = {"main"},
+                                    .date = "2026-07-11T10:16:37Z",
+                                    .signers = {"AB"},
+                                    .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
       .rollback = Rollback::allow,
       .upgrade = {.scope = Upgrade::Scope::named, .names = {"git"}},
       .mirrors = {.archives = {{"debian", {"http://mirror.invalid/debian"}}},
@@ -46,6 +47,7 @@ TEST(Protocol, CarriesARequestWhole) {
   EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
   EXPECT_EQ(parse_request(request_text(request)).hold, request.hold);
   EXPECT_EQ(parse_request(request_text(request)).known, request.known);
+  EXPECT_EQ(parse_request(request_text(request)).foreign_architectures, request.foreign_architectures);
   EXPECT_EQ(parse_request(request_text(request)).rollback, request.rollback);
   EXPECT_EQ(parse_request(request_text(request)).mirrors, request.mirrors);
 }
@@ -59,15 +61,16 @@ TEST(Protocol, CarriesAStatusThatIsNoUtf8) {
 TEST(Protocol, CarriesAResolutionWhole) {
   LockedPackage libc;
   libc.name = "libc6";
-  Resolution resolution{.repositories = {{.archive = "debian",
-                                          .suite = "sid",
-                                          .components = {"main"},
-                                          .date = "2026-07-11T10:16:37Z",
-                                          .signers = {"AB"},
-                                          .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
-                        .base = {libc},
-                        .packages = {libc, libc},
-                        .notes = {"a note"}};
+  Resolution resolution{
+      .repositories = {lock::DebRepository{.archive = "debian",
+                                           .suite = "sid",
+                                           .components = {"main"},
+                                           .date = "2026-07-11T10:16:37Z",
+                                           .signers = {"AB"},
+                                           .indexes = {{.path = "main/Packages", .sha256 = some_sha256()}}}},
+      .base = {libc},
+      .packages = {libc, libc},
+      .notes = {"a note"}};
   const auto back = parse_resolution(resolution_text(resolution));
   EXPECT_EQ(back.repositories, resolution.repositories);
   EXPECT_EQ(back.base, resolution.base);

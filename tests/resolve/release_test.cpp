@@ -39,7 +39,7 @@ TEST_F(Releases, OlderThanTheLocksIsRefusedUnlessTold) {
             "the mirror is out of date or somebody holds back updates; use another mirror, or accept the older one "
             "with --allow-rollback");
   wanted.rollback = Rollback::allow;
-  EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
+  EXPECT_EQ(as_deb(resolve::resolve(wanted).repositories.front()).date, "2026-07-10T23:59:59Z");
 }
 
 TEST_F(Releases, OlderThanTheLocksIsTakenWhenToldThoughTheCacheHasTheNewer) {
@@ -53,14 +53,14 @@ TEST_F(Releases, OlderThanTheLocksIsTakenWhenToldThoughTheCacheHasTheNewer) {
   wanted.packages = {"tool"};
   wanted.rollback = Rollback::allow;
   const auto resolution = resolve::resolve(wanted);
-  EXPECT_EQ(resolution.repositories.front().date, "2026-07-10T23:59:59Z");
+  EXPECT_EQ(as_deb(resolution.repositories.front()).date, "2026-07-10T23:59:59Z");
   EXPECT_EQ(text(resolution.packages), "tool 1.0");
 }
 
 TEST_F(Releases, AsOldAsTheLocksIsTaken) {
   suite.date = newer;
   const auto wanted = request_after_locking();
-  EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-11T00:00:00Z");
+  EXPECT_EQ(as_deb(resolve::resolve(wanted).repositories.front()).date, "2026-07-11T00:00:00Z");
 }
 
 TEST_F(Releases, IsComparedWithThatOfItsOwnRepository) {
@@ -69,8 +69,8 @@ TEST_F(Releases, IsComparedWithThatOfItsOwnRepository) {
   suite.date = older;
   archive.publish(suite);
   wanted.cache = fresh_cache();
-  wanted.known.front().suite = "trixie";
-  EXPECT_EQ(resolve::resolve(wanted).repositories.front().date, "2026-07-10T23:59:59Z");
+  std::get<lock::DebRepository>(wanted.known.front()).suite = "trixie";
+  EXPECT_EQ(as_deb(resolve::resolve(wanted).repositories.front()).date, "2026-07-10T23:59:59Z");
 }
 
 TEST_F(Releases, WithAFieldTwiceIsRefused) {

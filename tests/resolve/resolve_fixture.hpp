@@ -53,6 +53,10 @@ class ResolveFixture : public ::testing::Test {
     return resolve::resolve(request(std::move(packages)));
   }
 
+  static lock::DebRepository as_deb(const lock::LockedRepository& repository) {
+    return std::get<lock::DebRepository>(repository);
+  }
+
   /// "name version name version ...", in the order given.
   static std::string text(const std::vector<lock::LockedPackage>& packages) {
     std::string all;

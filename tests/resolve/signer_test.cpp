@@ -66,7 +66,7 @@ TEST_F(Signers, WithAKeyThatIsLargeEnoughAreTaken) {
   for (const std::string algorithm : {"rsa2048", "rsa3072", "dsa2048", "nistp256", "ed25519"}) {
     const auto key = keys.make(algorithm, {.algorithm = algorithm});
     sign({algorithm});
-    EXPECT_EQ(resolve::resolve(request_with_keys({algorithm})).repositories.front().signers,
+    EXPECT_EQ(as_deb(resolve::resolve(request_with_keys({algorithm})).repositories.front()).signers,
               std::vector<std::string>{key});
   }
 }
@@ -81,7 +81,7 @@ TEST_F(Signers, OfASubkeyAreJudgedByIt) {
 TEST_F(Signers, AreThoseWithLargeKeysAmongOthers) {
   keys.make("small", {.algorithm = "rsa1024"});
   sign({"small", "archive"});
-  EXPECT_EQ(resolve::resolve(request_with_keys({"small", "archive"})).repositories.front().signers,
+  EXPECT_EQ(as_deb(resolve::resolve(request_with_keys({"small", "archive"})).repositories.front()).signers,
             std::vector<std::string>{fingerprint});
 }
 

@@ -128,7 +128,7 @@ TEST_F(Trusting, RecordsEverySignerWhoseKeyIsKnown) {
   archive.publish(suite);
   std::vector<std::string> expected{fingerprint, second};
   std::sort(expected.begin(), expected.end());
-  EXPECT_EQ(resolve({}).repositories.front().signers, expected);
+  EXPECT_EQ(as_deb(resolve({}).repositories.front()).signers, expected);
 }
 
 TEST_F(Trusting, TakesPackagesFromAnAdditionalRepositoryWithAnArmoredKey) {
@@ -139,10 +139,10 @@ TEST_F(Trusting, TakesPackagesFromAnAdditionalRepositoryWithAnArmoredKey) {
   wanted.repositories = {add_extra(wanted, "extra", directory.path() / "extra.asc")};
   const auto resolution = resolve::resolve(wanted);
   ASSERT_EQ(resolution.packages.size(), 1U);
-  EXPECT_EQ(resolution.packages.front().archive, "extra");
+  EXPECT_EQ(resolution.packages.front().archive(), "extra");
   ASSERT_EQ(resolution.repositories.size(), 2U);
-  EXPECT_EQ(resolution.repositories[1].archive, "extra");
-  EXPECT_EQ(resolution.repositories[1].signers, std::vector<std::string>{own});
+  EXPECT_EQ(as_deb(resolution.repositories[1]).archive, "extra");
+  EXPECT_EQ(as_deb(resolution.repositories[1]).signers, std::vector<std::string>{own});
 }
 
 TEST_F(Trusting, RefusesAKeyThatIsNotTheOneThatWasHashed) {

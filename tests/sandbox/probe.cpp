@@ -2,12 +2,16 @@
 // Climbs out of a root inside a sandbox, or changes owners in every way. Prints what happened, a line each. What else a
 // program may try stands in probe/.
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -33,6 +37,46 @@ int make(const char* path, mode_t mode) {
   ::fchmod(fd, mode);
   return fd;
 }
+
+#ifdef __x86_64__
+/// One call of arch/x86/entry/syscalls/syscall_32.tbl.
+long call_32(long number, long first, long second, long third = 0, long fourth = 0, long fifth = 0) {
+  asm volatile("int $0x80"
+               : "+a"(number)
+               : "b"(first), "c"(second), "d"(third), "S"(fourth), "D"(fifth)
+               : "memory", "r8", "r9", "r10", "r11");
+  return static_cast<int>(number);
+}
+
+/// Gives a new file the owner that stat64(2) or statx(2) tells a 32-bit program of `path`. A kernel without such calls
+/// kills the child.
+void own_as_32_bit_programs_see_it(const char* path, const char* made, long number) {
+  const int file = make(made, 0640);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto* low = static_cast<char*>(
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+    std::strcpy(low + 1024, path);
+    const auto buffer = reinterpret_cast<long>(low);
+    const bool is_statx = number == 383;
+    const long result = is_statx ? call_32(number, AT_FDCWD, buffer + 1024, 0, STATX_BASIC_STATS, buffer)
+                                 : call_32(number, buffer + 1024, buffer);
+    std::uint32_t ids[2];
+    std::memcpy(ids, low + (is_statx ? offsetof(struct statx, stx_uid) : 24), sizeof ids);
+    ::_exit(result == 0 && ::fchown(file, ids[0], ids[1]) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) ::fchown(file, 0, 42);
+  ::close(file);
+}
+#else
+void own_as_32_bit_programs_see_it(const char*, const char* made, long) {
+  const int file = make(made, 0640);
+  ::fchown(file, 0, 42);
+  ::close(file);
+}
+#endif
 
 /// Every form of changing an owner; the test looks at what is left in /owned.
 int owners() {
@@ -67,6 +111,8 @@ int owners() {
   struct stat shown{};
   ::stat("/owned/shadow", &shown);
   tell("replacement", ::fchown(replacement, shown.st_uid, shown.st_gid));
+  own_as_32_bit_programs_see_it("/owned/shadow", "/owned/stat64", 195);
+  own_as_32_bit_programs_see_it("/owned/shadow", "/owned/statx", 383);
   tell("missing", ::chown("/owned/missing", 1, 1));
   tell("bad address", ::chown(reinterpret_cast<const char*>(8), 1, 1));
   tell("bad descriptor", ::fchown(999, 1, 1));

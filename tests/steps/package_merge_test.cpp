@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -45,6 +46,17 @@ class Merging : public Unpacking {
     composition.write_directory_times(tree());
     return composition.listing();
   }
+  /// The package "x" for an architecture, with these fields and files.
+  deb::DebPackage package_for(const std::string& architecture, const std::string& fields, const TarBuilder& data) {
+    locked_ = {{"architecture", architecture}, {"package", "x"}, {"version", "1"}};
+    const auto text = "Package: x\nVersion: 1\nArchitecture: " + architecture + "\n" + fields;
+    TarBuilder control_files;
+    control_files.add({.name = "./control", .content = text}).add({.name = "./conffiles", .content = conffiles_});
+    layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", control_files.finish()) +
+                        member("data.tar", data.finish()));
+    return loaded();
+  }
+  std::string conffiles_ = "/etc/x\n";
   std::string merged_file(const std::string& path) const { return read_file(tree() / path); }
 
   enum class Odd { fifo, link, text };
@@ -104,6 +116,52 @@ TEST_F(Merging, WritesTheStateOfConffilesAsDpkgDoes) {
     EXPECT_NE(listing.find(std::string("etc/") + name + ".dpkg-new"), nullptr) << name;
     EXPECT_EQ(listing.find(std::string("etc/") + name), nullptr) << name;
   }
+}
+
+/// What merging these packages says, "accepted" when nothing.
+std::string merging(const store::Store& store, const std::vector<const deb::DebPackage*>& packages,
+                    const std::filesystem::path& tree) {
+  const trees::LayerStack nothing(store, {});
+  const deb::DpkgDatabase database(nothing);
+  trees::Composition composition(nothing);
+  const deb::PathFilters filters(nothing);
+  deb::PackageMerge merge(composition, database, filters, deb::Conffiles::as_unpacked, 5);
+  try {
+    for (const auto* package : packages) merge.add(*package);
+  } catch (const StepError& error) {
+    return error.what();
+  }
+  merge.finish();
+  database.add_architectures(composition, {"amd64", "i386"}, 5);
+  composition.write(tree);
+  composition.write_directory_times(tree);
+  return "accepted";
+}
+
+TEST_F(Merging, OfTwoArchitecturesSharesWhatIsTheSame) {
+  const TarBuilder shared = TarBuilder().add({.name = "./etc/x", .content = "1"});
+  const auto one = package_for("amd64", "Multi-Arch: same\n", shared);
+  const auto other = package_for("i386", "Multi-Arch: same\n", shared);
+  EXPECT_EQ(merging(store(), {&one, &other}, tree()), "accepted");
+  EXPECT_EQ(merged_file("etc/x.dpkg-new"), "1");
+  EXPECT_EQ(merged_file("var/lib/dpkg/arch"), "amd64\ni386\n");
+  EXPECT_EQ(merged_file("var/lib/dpkg/info/x:amd64.list"), merged_file("var/lib/dpkg/info/x:i386.list"));
+  const auto status = merged_file("var/lib/dpkg/status");
+  EXPECT_NE(status.find("Architecture: amd64\n"), status.npos);
+  EXPECT_NE(status.find("Architecture: i386\n"), status.npos);
+}
+
+TEST_F(Merging, OfTwoArchitecturesRefusesWhatDiffersAndWhatCanNotBeBeside) {
+  const auto one = package_for("amd64", "Multi-Arch: same\n", TarBuilder().add({.name = "./x", .content = "1"}));
+  const auto other = package_for("i386", "Multi-Arch: same\n", TarBuilder().add({.name = "./x", .content = "2"}));
+  EXPECT_EQ(merging(store(), {&one, &other}, tree()),
+            "install: x:i386 1 has another \"/x\" than the same package of another architecture; tell who keeps it, or "
+            "leave one of them out");
+  const auto alone = package_for("i386", "", TarBuilder().add({.name = "./y", .content = "2"}));
+  EXPECT_EQ(
+      merging(store(), {&one, &alone}, tree()),
+      "install: x:amd64 and x:i386 can not be installed together, as not both are \"Multi-Arch: same\"; leave one "
+      "of them out");
 }
 
 TEST_F(Merging, KnowsWhichOwnersABaseHasUnderTheirNumbers) {

@@ -22,17 +22,19 @@ class PreDepending : public ::testing::Test {
   PreDepending() : store_(store::Store::open(directory_.path() / "store", store::Store::Access::create)) {}
 
   /// A package with these fields, "Depends: a\n...".
-  void add(const std::string& name, const std::string& fields = "", const std::string& version = "1") {
+  void add(const std::string& name, const std::string& fields = "", const std::string& version = "1",
+           const std::string& architecture = "amd64") {
     DebPackage package;
     package.name = name;
     package.version = version;
-    package.architecture = "amd64";
-    package.stanza =
-        karapace::deb::Stanza::parse(fmt::format("Package: {}\nVersion: {}\n{}", name, version, fields), name);
+    package.architecture = architecture;
+    package.stanza = karapace::deb::Stanza::parse(
+        fmt::format("Package: {}\nVersion: {}\nArchitecture: {}\n{}", name, version, architecture, fields), name);
     packages_.push_back(std::move(package));
   }
-  void add_installed(const std::string& name, const std::string& version) {
-    status_ += fmt::format("Package: {}\nStatus: install ok installed\nVersion: {}\n\n", name, version);
+  void add_installed(const std::string& name, const std::string& version, const std::string& fields = "") {
+    status_ += fmt::format("Package: {}\nStatus: install ok installed\nVersion: {}\nArchitecture: amd64\n{}\n", name,
+                           version, fields);
   }
 
   /// "a b; (a) c": the waves, with what is configured before each.
@@ -48,7 +50,7 @@ class PreDepending : public ::testing::Test {
     std::vector<const DebPackage*> all;
     for (const auto& package : packages_) all.push_back(&package);
     std::vector<std::string> texts;
-    for (const auto& wave : waves(all, DpkgDatabase(lower))) {
+    for (const auto& wave : waves(all, DpkgDatabase(lower), "amd64")) {
       std::vector<std::string> words;
       if (!wave.configured_before.empty()) words.push_back(fmt::format("({})", names(wave.configured_before)));
       words.push_back(names(wave.packages));
@@ -59,7 +61,8 @@ class PreDepending : public ::testing::Test {
 
   static std::string names(const std::vector<const DebPackage*>& packages) {
     std::vector<std::string> all;
-    for (const auto* package : packages) all.push_back(package->name);
+    for (const auto* package : packages)
+      all.push_back(package->architecture == "amd64" ? package->name : package->full_name());
     return fmt::format("{}", fmt::join(all, " "));
   }
 
@@ -107,6 +110,23 @@ TEST_F(PreDepending, OnAVirtualPackageMeansOneThatProvidesIt) {
   add("server", "Provides: service (= 2), more\n");
   add("client", "Pre-Depends: real | service\n");
   EXPECT_EQ(planned(), "server; (server) client");
+}
+
+TEST_F(PreDepending, MeansThePackageOfItsOwnArchitecture) {
+  add_installed("libc", "1", "Multi-Arch: same\n");
+  add_installed("tool", "1", "Multi-Arch: foreign\n");
+  add_installed("perl", "1", "Multi-Arch: allowed\n");
+  add("libc", "Multi-Arch: same\n", "1", "i386");
+  add("game", "Pre-Depends: libc, tool, perl:any\n", "1", "i386");
+  add("native", "Pre-Depends: libc, perl\n");
+  add("data", "Pre-Depends: libc\n", "1", "all");
+  EXPECT_EQ(planned(), "libc:i386 native data; (libc:i386) game:i386");
+}
+
+TEST_F(PreDepending, OnAnArchitectureThatIsNamedMeansThatOne) {
+  add("libc", "Multi-Arch: same\n", "1", "i386");
+  add("wine", "Pre-Depends: libc:i386\n");
+  EXPECT_EQ(planned(), "libc:i386; (libc:i386) wine");
 }
 
 TEST_F(PreDepending, InACircleLeavesItToDpkg) {

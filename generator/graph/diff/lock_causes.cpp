@@ -37,30 +37,43 @@ Variables mounts(const store::RuntimeConfiguration& runtime) {
   return all;
 }
 
-/// What happened to the archives that both locks use.
+std::string shown(const lock::DebRepository& repository) {
+  return fmt::format("{} {}", repository.archive, repository.suite);
+}
+
+/// What happened to a repository that both locks use, and that is another one now.
+std::string change_of(const lock::DebRepository& old, const lock::DebRepository& now) {
+  if (old.date != now.date) {
+    auto day = [](const std::string& date) { return date.substr(0, date.find('T')); };
+    bool days = day(old.date) != day(now.date);
+    return days ? fmt::format("{} {} → {}", shown(now), day(old.date), day(now.date))
+                : fmt::format("{} {} → {}", shown(now), old.date, now.date);
+  }
+  return old.signers != now.signers ? fmt::format("{} is signed by others", shown(now))
+                                    : fmt::format("{} has other indexes", shown(now));
+}
+
+const lock::LockedRepository* find_repository(const lock::Lock& lock, const lock::LockedRepository& wanted) {
+  auto same = [&](const lock::LockedRepository& one) { return name_of(one) == name_of(wanted); };
+  auto found = std::find_if(lock.repositories.begin(), lock.repositories.end(), same);
+  return found == lock.repositories.end() ? nullptr : &*found;
+}
+
 std::vector<std::string> moved_archives(const lock::Lock& before, const lock::Lock& after) {
   std::vector<std::string> all;
+  auto word = [](const lock::LockedRepository& one) {
+    return std::visit([](const auto& repository) { return shown(repository); }, one);
+  };
   for (const auto& now : after.repositories) {
-    auto same = [&](const lock::LockedRepository& old) { return old.archive == now.archive && old.suite == now.suite; };
-    auto old = std::find_if(before.repositories.begin(), before.repositories.end(), same);
-    auto name = fmt::format("{} {}", now.archive, now.suite);
-    if (old == before.repositories.end()) {
-      all.push_back(fmt::format("{} is new", name));
-    } else if (old->date != now.date) {
-      auto day = [](const std::string& date) { return date.substr(0, date.find('T')); };
-      bool days = day(old->date) != day(now.date);
-      all.push_back(days ? fmt::format("{} {} → {}", name, day(old->date), day(now.date))
-                         : fmt::format("{} {} → {}", name, old->date, now.date));
+    const auto* old = find_repository(before, now);
+    if (old == nullptr) {
+      all.push_back(fmt::format("{} is new", word(now)));
     } else if (*old != now) {
-      all.push_back(old->signers != now.signers ? fmt::format("{} is signed by others", name)
-                                                : fmt::format("{} has other indexes", name));
+      all.push_back(std::visit([](const auto& left, const auto& right) { return change_of(left, right); }, *old, now));
     }
   }
   for (const auto& old : before.repositories) {
-    auto same = [&](const lock::LockedRepository& now) { return old.archive == now.archive && old.suite == now.suite; };
-    if (std::none_of(after.repositories.begin(), after.repositories.end(), same)) {
-      all.push_back(fmt::format("{} {} is gone", old.archive, old.suite));
-    }
+    if (find_repository(after, old) == nullptr) all.push_back(fmt::format("{} is gone", word(old)));
   }
   return all;
 }

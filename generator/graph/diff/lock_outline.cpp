@@ -97,6 +97,11 @@ class Outline {
     auto space = fetch.subject.find(' ');
     package.name = fetch.subject.substr(0, space);
     if (space != std::string::npos) package.version = fetch.subject.substr(space + 1);
+    package.architecture = lock_.architecture;
+    if (auto colon = package.name.find(':'); colon != std::string::npos) {
+      package.architecture = package.name.substr(colon + 1);
+      package.name.resize(colon);
+    }
     package.size = fetch.weight;
     package.sha256 = digest_of<Sha256>(fetch, "sha256");
     return package;

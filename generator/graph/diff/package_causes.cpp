@@ -79,7 +79,11 @@ class PackageComparison {
 
   static Requests requests_of(const lock::Lock& lock) {
     Requests requests;
-    for (const auto& word : lock.request.packages) requests.emplace(manifest::package_request(word).name, word);
+    for (const auto& word : lock.request.packages) {
+      const auto asked = manifest::package_request(word);
+      const bool is_own = asked.architecture == lock.architecture;
+      requests.emplace(is_own ? asked.name : asked.qualified_name(), word);
+    }
     return requests;
   }
 
@@ -139,16 +143,16 @@ class PackageComparison {
 
   void compare_packages() {
     if (equal_lists(before_.base, after_.base) && equal_lists(before_.packages, after_.packages)) {
-      for (const auto& package : after_.base) present_.insert(package.name);
-      for (const auto& package : after_.packages) present_.insert(package.name);
+      for (const auto& package : after_.base) present_.insert(name_in(after_, package));
+      for (const auto& package : after_.packages) present_.insert(name_in(after_, package));
       compare_locations();
       return;
     }
     std::map<std::string, Both> all;
-    for (const auto& package : before_.base) all[package.name].before.base = &package;
-    for (const auto& package : before_.packages) all[package.name].before.top = &package;
-    for (const auto& package : after_.base) all[package.name].after.base = &package;
-    for (const auto& package : after_.packages) all[package.name].after.top = &package;
+    for (const auto& package : before_.base) all[name_in(before_, package)].before.base = &package;
+    for (const auto& package : before_.packages) all[name_in(before_, package)].before.top = &package;
+    for (const auto& package : after_.base) all[name_in(after_, package)].after.base = &package;
+    for (const auto& package : after_.packages) all[name_in(after_, package)].after.top = &package;
     for (const auto& [name, both] : all) {
       if (both.after) present_.insert(name);
       compare_package(name, both);
@@ -225,7 +229,7 @@ class PackageComparison {
             found->second->version != package.version) {
           continue;
         };
-        auto place = [](const lock::LockedPackage& one) { return fmt::format("{}:{}", one.archive, one.path); };
+        auto place = [](const lock::LockedPackage& one) { return fmt::format("{}:{}", one.repository, one.path); };
         add(CauseKind::location, Stage::environment, package.name, place(*found->second), place(package));
       }
     }

@@ -50,8 +50,10 @@ class Planner {
         asked_(request, prefix_, where()) {}
 
   resolve::Resolution run() {
-    resolve::Resolution resolution{
-        .repositories = lists_.repositories, .base = {}, .packages = {}, .notes = lists_.notes};
+    resolve::Resolution resolution{.repositories = {lists_.repositories.begin(), lists_.repositories.end()},
+                                   .base = {},
+                                   .packages = {},
+                                   .notes = lists_.notes};
     if (request_.base_status) {
       session_.set_installed(*request_.base_status);
     } else {
@@ -79,7 +81,7 @@ class Planner {
   Packages requested(pkgDepCache& cache) const {
     Packages packages;
     for (const auto& word : request_.packages)
-      packages.push_back(find_package(cache, manifest::package_request(word).name, prefix_, where()));
+      packages.push_back(find_package(cache, manifest::package_request(word).qualified_name(), prefix_, where()));
     const auto held = keep_.held(cache);
     packages.insert(packages.end(), held.begin(), held.end());
     return packages;
@@ -137,7 +139,7 @@ class Planner {
     return text;
   }
 
-  std::vector<std::string> components_of_distribution(const lock::LockedRepository& fallback) const {
+  std::vector<std::string> components_of_distribution(const lock::DebRepository& fallback) const {
     for (const auto& repository : lists_.repositories) {
       if (repository.archive == request_.distribution) return repository.components;
     }

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <string_view>
 
-#include <apt-pkg/configuration.h>
+#include <apt-pkg/aptconfiguration.h>
 #include <apt-pkg/progress.h>
 #include <fmt/format.h>
 
@@ -21,7 +21,7 @@ namespace karapace::resolve::deb {
 namespace {
 
 std::string named(const pkgCache::VerIterator& version) {
-  return fmt::format("{} {}", version.ParentPkg().Name(), version.VerStr());
+  return fmt::format("{} {}", version.ParentPkg().FullName(true), version.VerStr());
 }
 
 /// Fields that describe the archive's file, not the installed package.
@@ -47,7 +47,8 @@ std::optional<std::string> complaint_about(const pkgCache::VerIterator& version,
   if (const auto complaint = manifest::judge_package_name(name)) return fmt::format("\"{}\" {}", name, *complaint);
   if (!karapace::deb::is_version(version.VerStr()))
     return fmt::format("the version \"{}\" of {} is none", version.VerStr(), name);
-  if (const std::string_view word = version.Arch(); word != "all" && word != _config->Find("APT::Architecture"))
+  if (const std::string_view word = version.Arch();
+      word != "all" && !APT::Configuration::checkArchitecture(version.Arch()))
     return fmt::format("the architecture \"{}\" of {} is not the one that was asked for", word, name);
   if (const auto complaint = manifest::judge_relative_path(path))
     return fmt::format("the Filename \"{}\" of {} {}", path, name, *complaint);
@@ -155,8 +156,8 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
   const std::string path = plain_path(record.FileName());
   const auto size = size_in(stanza(source.file).value("Size"));
   auto complaint = complaint_about(version, path);
-  if (!complaint && !sha256) complaint = fmt::format("{} has no usable SHA256", version.ParentPkg().Name());
-  if (!complaint && !size) complaint = fmt::format("{} has no usable Size", version.ParentPkg().Name());
+  if (!complaint && !sha256) complaint = fmt::format("{} has no usable SHA256", version.ParentPkg().FullName(true));
+  if (!complaint && !size) complaint = fmt::format("{} has no usable Size", version.ParentPkg().FullName(true));
   if (complaint) {
     throw LockError(fmt::format("{}{}: {}; tell the repository's owner", source.repository->message_prefix(),
                                 place_of(source.file), escaped_utf8(*complaint)));
@@ -166,7 +167,7 @@ lock::LockedPackage PackageIndex::locked(const pkgCache::VerIterator& version) {
           .architecture = version.Arch(),
           .size = *size,
           .sha256 = *sha256,
-          .archive = source.repository->archive,
+          .repository = source.repository->label(),
           .path = path};
 }
 

@@ -22,12 +22,13 @@ bool has_candidate(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   return !package.end() && cache[package].CandidateVer != nullptr;
 }
 
-/// Names of packages whose candidate provides this virtual one, sorted.
+/// Names of packages of the same architecture whose candidate provides this virtual one, sorted.
 std::vector<std::string> providers_of(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   std::set<std::string> names;
   for (auto provides = package.ProvidesList(); !provides.end(); ++provides) {
     const auto owner = provides.OwnerPkg();
-    if (cache[owner].CandidateVer == provides.OwnerVer()) names.emplace(owner.Name());
+    if (std::string_view(owner.Arch()) != package.Arch()) continue;
+    if (cache[owner].CandidateVer == provides.OwnerVer()) names.emplace(owner.FullName(true));
   }
   return {names.begin(), names.end()};
 }
@@ -40,12 +41,12 @@ bool same_letters(std::string one, std::string other) {
 
 /// The nearest names: by edits, swapped letters before others, the same first letter before others, then by name.
 std::vector<std::string> suggestions(pkgDepCache& cache, const std::string& wanted) {
-  const std::size_t limit = std::clamp<std::size_t>(wanted.size() / 3, 1, 3);
+  const std::size_t limit = std::clamp<std::size_t>(wanted.substr(0, wanted.find(':')).size() / 3, 1, 3);
   using Rank = std::tuple<std::size_t, bool, bool, std::string>;
   std::set<Rank> ranked;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     if (!has_candidate(cache, package)) continue;
-    const std::string name = package.Name();
+    const std::string name = package.FullName(true);
     const std::size_t distance = edit_distance(wanted, name, limit);
     if (distance > limit) continue;
     ranked.emplace(distance, !same_letters(wanted, name), name.front() != wanted.front(), name);
@@ -70,7 +71,7 @@ std::string_view verb(const pkgCache::DepIterator& dependency) {
 }
 
 std::string target_text(const pkgCache::DepIterator& dependency) {
-  std::string text = dependency.TargetPkg().Name();
+  std::string text = dependency.TargetPkg().FullName(true);
   if (dependency.TargetVer() != nullptr) {
     text += fmt::format(" ({} {})", dependency.CompType(), dependency.TargetVer());
   }
@@ -82,19 +83,19 @@ std::string why_missing(pkgDepCache& cache, const pkgCache::DepIterator& depende
   const auto target = dependency.TargetPkg();
   auto& state = cache[target];
   if (state.Install() || (state.Keep() && target->CurrentVer != 0)) {
-    return fmt::format("{} {} is to be installed", target.Name(), state.InstVerIter(cache).VerStr());
+    return fmt::format("{} {} is to be installed", target.FullName(true), state.InstVerIter(cache).VerStr());
   }
   const auto candidate = state.CandidateVerIter(cache);
   if (!candidate.end()) {
     if (!dependency.IsSatisfied(candidate)) {
-      return fmt::format("these repositories have {} {}", target.Name(), candidate.VerStr());
+      return fmt::format("these repositories have {} {}", target.FullName(true), candidate.VerStr());
     }
-    return fmt::format("{} cannot be installed together with the others", target.Name());
+    return fmt::format("{} cannot be installed together with the others", target.FullName(true));
   }
   if (target->ProvidesList != 0) {
-    return fmt::format("{} is virtual and nothing that provides it is chosen", target.Name());
+    return fmt::format("{} is virtual and nothing that provides it is chosen", target.FullName(true));
   }
-  return fmt::format("{} is not in these repositories", target.Name());
+  return fmt::format("{} is not in these repositories", target.FullName(true));
 }
 
 /// "but ..." for a package that must not be there.
@@ -102,12 +103,12 @@ std::string why_present(pkgDepCache& cache, const pkgCache::DepIterator& depende
   const auto target = dependency.TargetPkg();
   const auto version = cache[target].InstVerIter(cache);
   if (!version.end() && dependency.IsSatisfied(version)) {
-    return fmt::format("{} {} is to be installed", target.Name(), version.VerStr());
+    return fmt::format("{} {} is to be installed", target.FullName(true), version.VerStr());
   }
   for (auto provides = target.ProvidesList(); !provides.end(); ++provides) {
     const auto owner = provides.OwnerPkg();
     if (cache[owner].InstallVer == provides.OwnerVer() && owner != dependency.ParentPkg()) {
-      return fmt::format("{}, which provides it, is to be installed", owner.Name());
+      return fmt::format("{}, which provides it, is to be installed", owner.FullName(true));
     }
   }
   return "it is to be installed";
@@ -125,7 +126,7 @@ std::string line_of(pkgDepCache& cache, const pkgCache::PkgIterator& package, pk
     reasons += (reasons.empty() ? "" : ", and ") + (negative ? why_present(cache, start) : why_missing(cache, start));
     if (start == end) break;
   }
-  return fmt::format("  {} {} {}, but {}\n", package.Name(), word, wanted, reasons);
+  return fmt::format("  {} {} {}, but {}\n", package.FullName(true), word, wanted, reasons);
 }
 
 void add_broken(pkgDepCache& cache, const pkgCache::PkgIterator& package, std::set<std::string>& lines) {

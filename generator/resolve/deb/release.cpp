@@ -56,15 +56,16 @@ void check_dates(const Release& release, const ResolveRequest& request, const st
 /// Few Releases say until when they are valid; the lock there was says what has been seen already.
 void check_rollback(const Release& release, const Repository& repository, const ResolveRequest& request) {
   if (request.rollback == Rollback::allow) return;
-  const auto known = std::find_if(request.known.begin(), request.known.end(), [&](const auto& before) {
-    return before.archive == repository.archive && before.suite == repository.suite;
-  });
+  const auto known = std::find_if(request.known.begin(), request.known.end(),
+                                  [&](const auto& before) { return name_of(before) == repository.label(); });
+  if (known == request.known.end()) return;
+  const auto& known_date = std::get<lock::DebRepository>(*known).date;
   const std::string date = date_text(release.date);
-  if (known == request.known.end() || known->date <= date) return;
+  if (known_date <= date) return;
   throw LockError(
       fmt::format("{}its Release file is of {}, that of the lock of {}: the mirror is out of date or somebody holds "
                   "back updates; use another mirror, or accept the older one with --allow-rollback",
-                  repository.message_prefix(), date, known->date));
+                  repository.message_prefix(), date, known_date));
 }
 
 /// The repositories beside a suite's own, which the same keys sign; the longer names first.

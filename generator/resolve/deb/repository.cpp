@@ -78,6 +78,7 @@ void require_plain(const resolve::ResolveRequest& request, std::string_view what
 void require_plain(const resolve::ResolveRequest& request) {
   require_plain(request, "suite", request.suite);
   require_plain(request, "architecture", request.architecture);
+  for (const auto& architecture : request.foreign_architectures) require_plain(request, "architecture", architecture);
   for (const auto& repository : request.repositories) {
     require_plain(request, "name", repository.name);
     for (const auto& component : repository.components) require_plain(request, "component", component);

@@ -30,6 +30,7 @@ std::string set_name(const resolve::ResolveRequest& request, const std::vector<R
   std::string identity;
   const auto add = [&identity](std::string_view field) { identity += fmt::format("{}:{};", field.size(), field); };
   add(request.architecture);
+  for (const auto& architecture : request.foreign_architectures) add(architecture);
   for (const auto& repository : repositories) {
     add(repository.archive);
     add(repository.suite);
@@ -93,11 +94,12 @@ void configure_acquisition(const resolve::Acquisition& acquisition) {
   _config->Set("Acquire::Languages::", "none");
 }
 
-void configure_choice(const std::string& architecture) {
+void configure_choice(const std::string& architecture, const std::vector<std::string>& foreign) {
   _config->Set("APT::System", "Debian dpkg interface");
   _config->Clear("APT::Architectures");
   _config->Set("APT::Architecture", architecture);
   _config->Set("APT::Architectures::", architecture);
+  for (const auto& other : foreign) _config->Set("APT::Architectures::", other);
   _config->Set("APT::Get::Always-Include-Phased-Updates", true);
   // The order is only written down: nothing here is configured at once.
   _config->Set("APT::Immediate-Configure", false);
@@ -125,10 +127,11 @@ std::string take_apt_messages() {
 
 Session::Session(const resolve::ResolveRequest& request, const std::vector<Repository>& repositories)
     : repositories_(repositories),
-      architecture_(request.architecture),
+      architectures_(request.architecture),
       directory_(
           made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" / set_name(request, repositories))),
       lock_(FileLock::acquire(directory_ / "lock", LOCK_EX)) {
+  for (const auto& architecture : request.foreign_architectures) architectures_ += " " + architecture;
   std::filesystem::last_write_time(directory_ / "lock", std::filesystem::file_time_type::clock::now());
   prune(directory_.parent_path());
   make_directories();
@@ -169,7 +172,7 @@ void Session::configure(const resolve::ResolveRequest& request) const {
   setenv("APT_CONFIG", configuration.c_str(), 1);
   if (!pkgInitConfig(*_config)) throw LockError("lock: libapt-pkg cannot be configured: " + take_apt_messages());
   configure_acquisition(request.mirrors.acquisition);
-  configure_choice(request.architecture);
+  configure_choice(request.architecture, request.foreign_architectures);
   if (!pkgInitSystem(*_config, _system)) throw LockError("lock: libapt-pkg cannot start: " + take_apt_messages());
 }
 
@@ -178,7 +181,7 @@ void Session::use_mirrors(std::size_t rank) const {
   for (const auto& repository : repositories_) {
     text += fmt::format("Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nArchitectures: {}\nSigned-By: {}\n\n",
                         mirror_of(repository, rank), repository.suite, fmt::join(repository.components, " "),
-                        architecture_, keyring(repository).string());
+                        architectures_, keyring(repository).string());
   }
   write_file_atomically(directory_ / "etc" / "sources.list.d" / "karapace.sources", text, Durable::no);
 }

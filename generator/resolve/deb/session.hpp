@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session: libapt-pkg set up to see nothing of the host, working in one directory of the cache.
 //
-// The directory is named after the architecture and the set of repositories, so lists are asked for again with
+// The directory is named after the architectures and the set of repositories, so lists are asked for again with
 // If-Modified-Since, and resolutions of different sets run side by side. It is locked while the session lives.
 #pragma once
 
@@ -39,7 +39,7 @@ class Session {
   void configure(const resolve::ResolveRequest& request) const;
 
   const std::vector<Repository>& repositories_;
-  std::string architecture_;
+  std::string architectures_;  // as a source names them: "amd64 i386"
   std::filesystem::path directory_;
   FileLock lock_;
 };

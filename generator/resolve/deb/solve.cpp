@@ -5,10 +5,12 @@
 #include <set>
 
 #include <apt-pkg/algorithms.h>
+#include <apt-pkg/configuration.h>
 #include <apt-pkg/packagemanager.h>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "generator/manifest/package_request.hpp"
 #include "generator/resolve/deb/session.hpp"
 
 namespace karapace::resolve::deb {
@@ -16,6 +18,11 @@ namespace karapace::resolve::deb {
 namespace {
 
 using Packages = std::vector<pkgCache::PkgIterator>;
+
+/// Packages for all architectures are native to apt.
+bool is_native(const pkgCache::PkgIterator& package) {
+  return std::string_view(package.Arch()) == _config->Find("APT::Architecture");
+}
 
 bool needs_completion(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   return cache[package].InstBroken() || cache[package].InstPolicyBroken();
@@ -124,14 +131,24 @@ bool is_unfinished(const pkgCache::PkgIterator& package) {
 using lock::LockedPackage;
 using resolve::Upgrade;
 
-bool stays(const resolve::Upgrade& upgrade, const std::string& name) {
+bool stays(const resolve::Upgrade& upgrade, const std::string& name, const std::string& full_name) {
   switch (upgrade.scope) {
     case resolve::Upgrade::Scope::none: return true;
     case resolve::Upgrade::Scope::everything: return false;
     case resolve::Upgrade::Scope::named: break;
   }
-  return std::find(upgrade.names.begin(), upgrade.names.end(), name) == upgrade.names.end();
+  return std::none_of(upgrade.names.begin(), upgrade.names.end(),
+                      [&](const std::string& wanted) { return wanted == name || wanted == full_name; });
 }
+
+/// What apt calls it, too: "libc6", "libc6:i386".
+std::string full_name(const std::string& name, const std::string& architecture) {
+  const bool is_own =
+      architecture.empty() || architecture == "all" || architecture == _config->Find("APT::Architecture");
+  return is_own ? name : name + ":" + architecture;
+}
+
+std::string full_name(const lock::LockedPackage& package) { return full_name(package.name, package.architecture); }
 
 /// The same version in the same bytes, or the end iterator.
 pkgCache::VerIterator same_version(pkgCache::PkgIterator package, PackageIndex& index,
@@ -157,7 +174,7 @@ Packages bootstrap_set(pkgDepCache& cache, PackageIndex& index) {
   Packages packages;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     const auto candidate = cache[package].CandidateVerIter(cache);
-    if (candidate.end()) continue;
+    if (candidate.end() || !is_native(package)) continue;
     if (std::string_view(package.Name()) == "apt" || index.essential(package, candidate)) packages.push_back(package);
   }
   std::sort(packages.begin(), packages.end(), [](const auto& one, const auto& other) {
@@ -169,7 +186,7 @@ Packages bootstrap_set(pkgDepCache& cache, PackageIndex& index) {
 std::vector<std::string> removals(pkgDepCache& cache) {
   std::vector<std::string> names;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
-    if (cache[package].Delete() && package->CurrentVer != 0) names.emplace_back(package.Name());
+    if (cache[package].Delete() && package->CurrentVer != 0) names.emplace_back(package.FullName(true));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -194,13 +211,17 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const Packa
   return order;
 }
 
-Keep::Keep(const resolve::ResolveRequest& request)
-    : hold_(request.hold), upgrade_(request.upgrade), prefix_(message_prefix(request)) {
+Keep::Keep(const resolve::ResolveRequest& request) : upgrade_(request.upgrade), prefix_(message_prefix(request)) {
+  for (const auto& word : request.hold) {
+    const auto held = manifest::package_request(word);
+    hold_.push_back(full_name(held.name, held.architecture));
+  }
   std::sort(hold_.begin(), hold_.end());
   for (const auto& package : request.keep) {
     // Later entries win: a base package and its upgrade on top are both in the lock there was.
-    if (is_held(package.name) || stays(upgrade_, package.name))
-      packages_.insert_or_assign(package.name, Kept{.package = package});
+    const auto name = full_name(package);
+    if (is_held(name) || stays(upgrade_, package.name, name))
+      packages_.insert_or_assign(name, Kept{.package = package});
   }
 }
 
@@ -215,12 +236,12 @@ std::vector<pkgCache::PkgIterator> Keep::held(pkgDepCache& cache) const {
   return packages;
 }
 
-void Keep::require_held(const Kept& kept) const {
-  if (!is_held(kept.package.name)) return;
+void Keep::require_held(const std::string& name, const Kept& kept) const {
+  if (!is_held(name)) return;
   throw LockError(fmt::format(
       "{}the package \"{}\" is held at {}, which the archive no longer has; take it from system.hold, or name "
       "a mirror that has it",
-      prefix_, kept.package.name, kept.package.version));
+      prefix_, name, kept.package.version));
 }
 
 void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
@@ -229,7 +250,7 @@ void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
     const auto package = cache.FindPkg(name);
     const auto version = package.end() ? pkgCache::VerIterator() : version_of(package, index);
     if (version.end()) {
-      require_held(kept);
+      require_held(name, kept);
     } else {
       cache.SetCandidateVersion(version);
     }
@@ -240,7 +261,7 @@ void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
 }
 
 pkgCache::VerIterator Keep::version_of(const pkgCache::PkgIterator& package, PackageIndex& index) const {
-  const auto found = packages_.find(std::string_view(package.Name()));
+  const auto found = packages_.find(package.FullName(true));
   if (found == packages_.end() || found->second.released) return pkgCache::VerIterator();
   return same_version(package, index, found->second.package);
 }
@@ -260,12 +281,12 @@ bool Keep::release_broken(pkgDepCache& cache) {
   bool released = false;
   for (auto package = cache.PkgBegin(); !package.end(); ++package) {
     if (!cache[package].InstBroken()) continue;
-    released = release(package.Name()) || released;
+    released = release(package.FullName(true)) || released;
     const auto version = cache[package].InstVerIter(cache);
     if (version.end()) continue;
     for (auto dependency = version.DependsList(); !dependency.end(); ++dependency) {
       if ((cache[dependency] & pkgDepCache::DepInstall) == pkgDepCache::DepInstall) continue;
-      released = release(dependency.TargetPkg().Name()) || released;
+      released = release(dependency.TargetPkg().FullName(true)) || released;
     }
   }
   if (released) return true;
@@ -277,15 +298,16 @@ bool Keep::release_broken(pkgDepCache& cache) {
 std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const {
   std::vector<std::string> notes;
   for (const auto& package : chosen) {
-    const auto found = packages_.find(package.name);
-    if (found != packages_.end() && is_held(package.name) && !stays(upgrade_, package.name))
-      notes.push_back(fmt::format("{} is held and stays at {} (system.hold)", package.name, package.version));
+    const auto name = full_name(package);
+    const auto found = packages_.find(name);
+    if (found != packages_.end() && is_held(name) && !stays(upgrade_, package.name, name))
+      notes.push_back(fmt::format("{} is held and stays at {} (system.hold)", name, package.version));
     if (found == packages_.end() || found->second.package.sha256 == package.sha256) continue;
     const auto& [kept, released] = found->second;
     notes.push_back(
-        released
-            ? fmt::format("{} {} could not stay with the other packages: {}", kept.name, kept.version, package.version)
-            : fmt::format("{} {} is no longer in {}: {}", kept.name, kept.version, where, package.version));
+        released ? fmt::format("{} {} could not stay with the other packages: {}", found->first, kept.version,
+                               package.version)
+                 : fmt::format("{} {} is no longer in {}: {}", found->first, kept.version, where, package.version));
   }
   std::sort(notes.begin(), notes.end());
   return notes;

@@ -21,7 +21,8 @@ namespace karapace::resolve::deb {
 /// False when packages stay broken; the cache keeps its marks for `unmet_dependencies`.
 bool solve(pkgDepCache& cache, const std::vector<pkgCache::PkgIterator>& wanted);
 
-/// What every system has: the distribution's Essential packages, those of priority required, and apt. Sorted by name.
+/// What every system has: the distribution's Essential packages, those of priority required, and apt, all of the
+/// system's own architecture. Sorted by name.
 std::vector<pkgCache::PkgIterator> bootstrap_set(pkgDepCache& cache, PackageIndex& index);
 
 /// Names of installed packages that the marks would remove, sorted.
@@ -33,7 +34,8 @@ std::vector<std::string> removals(pkgDepCache& cache);
 std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const PackageIndex& index);
 
 /// Keep: a new lock changes as little as possible. Versions of the lock there was stay the candidates as long as the
-/// archive still has exactly them. Held packages, of that lock or installed, never become others, nor go.
+/// archive still has exactly them. Held packages, of that lock or installed, never become others, nor go. Names are
+/// those that apt uses, too: "libc6", "libc6:i386".
 class Keep {
  public:
   /// The versions that `request.upgrade` lets stay, and those of held packages.
@@ -63,10 +65,10 @@ class Keep {
     bool released = false;
   };
 
-  void require_held(const Kept& kept) const;
+  void require_held(const std::string& name, const Kept& kept) const;
 
-  std::map<std::string, Kept, std::less<>> packages_;
-  std::vector<std::string> hold_;  // sorted
+  std::map<std::string, Kept, std::less<>> packages_;  // by what apt calls them: "libc6", "libc6:i386"
+  std::vector<std::string> hold_;                      // these names, too; sorted
   resolve::Upgrade upgrade_;
   std::string prefix_;
 };

@@ -171,7 +171,6 @@ void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& reposi
 }
 
 using lock::LockedIndex;
-using lock::LockedRepository;
 using resolve::ResolveRequest;
 
 Sha256 sha256_of_file(const std::filesystem::path& path) {
@@ -215,6 +214,12 @@ ReleaseFiles stored_release(const Session& session, const metaIndex& meta) {
                               fmt::join(architectures, ", ")));
 }
 
+/// An additional repository need not have packages of a foreign architecture.
+bool must_have(const Repository& repository, const std::string& architecture) {
+  if (architecture == "all") return false;
+  return repository.role == Role::distribution || architecture == _config->Find("APT::Architecture");
+}
+
 /// The index files that apt uses of this repository, each proved against the signed sums.
 std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Release& release,
                                              const Repository& repository, Lists& lists) {
@@ -223,8 +228,8 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
     if (target.Option(IndexTarget::CREATED_BY) != "Packages") continue;
     const std::filesystem::path file = target.Option(IndexTarget::FILENAME);
     const auto vouched = release.files.find(target.MetaKey);
-    const bool for_all = target.Option(IndexTarget::ARCHITECTURE) == "all";
-    if (vouched == release.files.end() && !for_all) refuse_missing_index(release, repository, target.MetaKey);
+    if (vouched == release.files.end() && must_have(repository, target.Option(IndexTarget::ARCHITECTURE)))
+      refuse_missing_index(release, repository, target.MetaKey);
     if (vouched == release.files.end() || !std::filesystem::exists(file)) continue;
     if (sha256_of_file(file) != vouched->second) {
       throw LockError(

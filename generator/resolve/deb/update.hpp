@@ -20,7 +20,7 @@ namespace karapace::resolve::deb {
 
 /// The lists of one session, proved.
 struct Lists {
-  std::vector<lock::LockedRepository> repositories;                // sorted by archive, then suite
+  std::vector<lock::DebRepository> repositories;                   // sorted by archive, then suite
   std::map<std::filesystem::path, const Repository*> index_files;  // an index on disk -> whose it is
   std::vector<std::string> notes;
 };

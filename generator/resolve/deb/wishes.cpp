@@ -40,7 +40,7 @@ void follow_suite(pkgDepCache& cache, const PackageIndex& index, Keep& keep, con
   Changes changes{{version, none}};  // apt wants to find the first one there
   cache.SetCandidateRelease(version, release_text(index.file_of(version, suite)), changes);
   for (auto changed = std::next(changes.begin()); changed != changes.end(); ++changed)
-    keep.release(changed->first.ParentPkg().Name());
+    keep.release(changed->first.ParentPkg().FullName(true));
 }
 
 }  // namespace
@@ -57,7 +57,13 @@ AskedVersions::AskedVersions(const resolve::ResolveRequest& request, std::string
     : prefix_(prefix), where_(where) {
   for (const auto& word : request.packages) {
     auto asked = manifest::package_request(word);
-    if (!asked.takes_any()) requests_.push_back(std::move(asked));
+    if (asked.architecture == request.architecture) asked.architecture.clear();
+    if (asked.takes_any()) continue;
+    const auto name = asked.qualified_name();
+    if (std::ranges::find(requests_, name, &PackageRequest::qualified_name) != requests_.end())
+      throw LockError(fmt::format("{}two entries of system.packages ask for versions of \"{}\": leave one of them out",
+                                  prefix, name));
+    requests_.push_back(std::move(asked));
   }
 }
 
@@ -73,17 +79,17 @@ void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep) c
 
 pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,
                                             const PackageRequest& request) const {
-  const auto package = cache.FindPkg(request.name);
+  const auto package = cache.FindPkg(request.qualified_name());
   if (package.end()) refuse(cache, index, request);
   const auto kept = keep.version_of(package, index);
   if (!kept.end() && fits(kept, index, request)) return kept;
-  if (!kept.end() && keep.is_held(request.name)) {
+  if (!kept.end() && keep.is_held(package.FullName(true))) {
     throw LockError(
         fmt::format("{}the package \"{}\" is held at {}, and system.packages asks for another one; take it "
                     "from system.hold",
-                    prefix_, request.name, kept.VerStr()));
+                    prefix_, request.qualified_name(), kept.VerStr()));
   }
-  keep.forget(package.Name());
+  keep.forget(package.FullName(true));
   auto version = package.VersionList();  // the newest first
   while (!version.end() && !fits(version, index, request)) ++version;
   if (version.end()) refuse(cache, index, request);
@@ -91,22 +97,22 @@ pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& in
 }
 
 void AskedVersions::refuse(pkgDepCache& cache, const PackageIndex& index, const PackageRequest& request) const {
-  const auto package = find_package(cache, request.name, prefix_, where_);
-  if (request.name != package.Name()) {
+  const auto name = request.qualified_name();
+  const auto package = find_package(cache, name, prefix_, where_);
+  if (package != cache.FindPkg(name)) {
     throw LockError(fmt::format("{}the package \"{}\" is virtual and has no versions; did you mean \"{}\"?", prefix_,
-                                request.name, package.Name()));
+                                name, package.FullName(true)));
   }
   std::vector<std::string> words;
   for (auto version = package.VersionList(); !version.end(); ++version) {
     if (!index.available(version)) continue;
     const auto there = request.suite.empty() ? std::vector<std::string>{version.VerStr()} : index.suites_of(version);
-    for (const auto& one : there)
-      words.push_back(fmt::format("{}{}{}", request.name, request.suite.empty() ? '=' : '/', one));
+    for (const auto& one : there) words.push_back(fmt::format("{}{}{}", name, request.suite.empty() ? '=' : '/', one));
   }
   const auto problem = request.suite.empty() ? fmt::format("has no version {} in {}", request.version, where_)
                                              : fmt::format("is not in {}", request.suite);
   throw LockError(
-      fmt::format("{}the package \"{}\" {}; did you mean {}?", prefix_, request.name, problem, alternatives(words)));
+      fmt::format("{}the package \"{}\" {}; did you mean {}?", prefix_, name, problem, alternatives(words)));
 }
 
 }  // namespace karapace::resolve::deb

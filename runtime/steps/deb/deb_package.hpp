@@ -24,6 +24,8 @@ struct DebPackage {
 
   /// "libc6:amd64" for `Multi-Arch: same`, else "git": how dpkg names its files.
   std::string info_name() const { return multi_arch_same ? name + ":" + architecture : name; }
+  /// "libc6:i386": which of those that share a name is meant.
+  std::string full_name() const { return architecture == "all" ? name : name + ":" + architecture; }
   bool has_control(std::string_view file) const { return listing.find("control/" + std::string(file)) != nullptr; }
   /// The control file's text, "" when there is none.
   std::string control(std::string_view file) const;

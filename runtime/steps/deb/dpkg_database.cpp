@@ -157,9 +157,17 @@ std::string DpkgDatabase::read(std::string_view name) const {
 
 const karapace::deb::Stanza* DpkgDatabase::known(std::string_view name) const {
   for (const auto& stanza : stanzas_) {
-    if (stanza.value("Package") == name && !stanza.value("Status").ends_with(" not-installed")) return &stanza;
+    if (stanza.value("Package") != name && info_name(stanza) != name) continue;
+    if (!stanza.value("Status").ends_with(" not-installed")) return &stanza;
   }
   return nullptr;
+}
+
+std::vector<const karapace::deb::Stanza*> DpkgDatabase::all_installed(std::string_view name) const {
+  std::vector<const karapace::deb::Stanza*> all;
+  for (const auto& stanza : stanzas_)
+    if (stanza.value("Package") == name && stanza.value("Status").ends_with(" installed")) all.push_back(&stanza);
+  return all;
 }
 
 const karapace::deb::Stanza* DpkgDatabase::unpacked(std::string_view name) const {
@@ -198,11 +206,22 @@ std::vector<std::string> DpkgDatabase::owners(std::string_view path, const trees
       // Packages may still list /bin/x for what stands in /usr/bin.
       if (!line.ends_with(path.substr(path.rfind('/') + 1))) continue;
       if (tree.resolve_parents(line) != path) continue;
-      result.emplace_back(stanza.value("Package"));
+      result.push_back(info_name(stanza));
       break;
     }
   }
   return result;
+}
+
+void DpkgDatabase::add_architectures(trees::Composition& tree, const std::vector<std::string>& architectures,
+                                     std::int64_t mtime) const {
+  const auto known = read("arch");
+  const auto names = lines(known);
+  std::string text = known.empty() || known.ends_with("\n") ? known : known + "\n";
+  const auto kept = text.size();
+  for (const auto& name : architectures)
+    if (std::find(names.begin(), names.end(), name) == names.end()) text += name + "\n";
+  if (text.size() != kept) tree.put_file(admin_path("arch"), std::move(text), mtime);
 }
 
 void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, std::string_view path,

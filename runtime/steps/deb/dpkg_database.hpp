@@ -60,8 +60,13 @@ class DpkgDatabase {
   /// it, or another thing in place of a file.
   explicit DpkgDatabase(const trees::LayerStack& lower);
 
+  // A name is the package's, or that with its architecture by which dpkg names its files ("libc6:i386"). Where
+  // there are several of a name, the first of them is found.
+
   /// The stanza of a package that is installed and configured, or null.
   const karapace::deb::Stanza* installed(std::string_view name) const;
+  /// The stanzas of all packages of this name, whatever their architecture, that are installed and configured.
+  std::vector<const karapace::deb::Stanza*> all_installed(std::string_view name) const;
   /// The stanza of a package whose files are there, also when it is only unpacked or half configured, or null.
   const karapace::deb::Stanza* unpacked(std::string_view name) const;
   /// The stanza of a package that has left anything, be it configuration files, or null.
@@ -69,8 +74,12 @@ class DpkgDatabase {
   /// Diversions by path as written ("/bin/sh").
   const std::map<std::string, Diversion>& diversions() const noexcept { return diversions_; }
   bool has_override(std::string_view absolute_path) const { return overrides_.contains(std::string(absolute_path)); }
-  /// The packages that list a path, by reading their lists: slow, for conflicts only.
+  /// The packages that list a path, as dpkg names their files, by reading their lists: slow, for conflicts only.
   std::vector<std::string> owners(std::string_view path, const trees::Composition& tree) const;
+
+  /// Has dpkg know these architectures, its own first: as `dpkg --add-architecture` writes them.
+  void add_architectures(trees::Composition& tree, const std::vector<std::string>& architectures,
+                         std::int64_t mtime) const;
 
   /// Takes a path out of an installed package's list, because another package replaces it.
   void disown(trees::Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;

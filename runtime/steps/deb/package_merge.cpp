@@ -25,6 +25,15 @@ std::set<std::string> conffiles_of(const DebPackage& package) {
   return paths;
 }
 
+/// As dpkg's tarobject_matches: what two architectures of a package share must be the same in both.
+void require_shared(const DebPackage& package, const store::Entry& entry, const store::Entry& existing) {
+  if (entry.type == existing.type && entry.content == existing.content && entry.target == existing.target) return;
+  throw StepError(fmt::format(
+      "install: {} {} has another \"/{}\" than the same package of another architecture; tell who keeps it, "
+      "or leave one of them out",
+      package.full_name(), package.version, entry.path));
+}
+
 }  // namespace
 
 PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& database, const PathFilters& filters,
@@ -36,6 +45,7 @@ PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& databas
 }
 
 void PackageMerge::add(const DebPackage& package) {
+  require_alone(package);
   merged_.push_back(&package);
   std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
   for (const auto& entry : package.listing.entries()) {
@@ -58,7 +68,7 @@ void PackageMerge::add(const DebPackage& package) {
     node.entry.path = diverted(package, std::move(path));
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
     node.source = package.tree / entry.path;
-    node.owner = package.name;
+    node.owner = package.info_name();
     if (conffiles.contains(std::string(absolute))) node.entry.path += ".dpkg-new";
     add_file(package, std::move(node));
   }
@@ -102,10 +112,29 @@ void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
     owners = database_.owners(path, tree_);
   }
   for (const auto& owner : owners) {
-    if (owner == package.name) continue;
-    if (!takes_over(package, owner, path)) return;
+    if (owner == package.info_name()) continue;
+    if (is_in_another_architecture(package, owner)) {
+      require_shared(package, node.entry, *existing);
+    } else if (!takes_over(package, owner, path)) {
+      return;
+    }
   }
   tree_.put(std::move(node));
+}
+
+void PackageMerge::require_alone(const DebPackage& package) const {
+  for (const auto* other : merged_) {
+    if (other->name != package.name || (other->multi_arch_same && package.multi_arch_same)) continue;
+    throw StepError(
+        fmt::format("install: {} and {} can not be installed together, as not both are \"Multi-Arch: same\"; leave one "
+                    "of them out",
+                    other->full_name(), package.full_name()));
+  }
+}
+
+bool PackageMerge::is_in_another_architecture(const DebPackage& package, const std::string& owner) const {
+  const auto* other = stanza_of(owner);
+  return package.multi_arch_same && other && other->value("Package") == package.name;
 }
 
 std::string PackageMerge::diverted(const DebPackage& package, std::string path) const {
@@ -116,7 +145,7 @@ std::string PackageMerge::diverted(const DebPackage& package, std::string path) 
 
 const karapace::deb::Stanza* PackageMerge::stanza_of(const std::string& package) const {
   for (const auto* merged : merged_) {
-    if (merged->name == package) return &merged->stanza;
+    if (merged->info_name() == package) return &merged->stanza;
   }
   return database_.unpacked(package);
 }
@@ -124,22 +153,23 @@ const karapace::deb::Stanza* PackageMerge::stanza_of(const std::string& package)
 bool PackageMerge::takes_over(const DebPackage& package, const std::string& owner, const std::string& path) {
   const auto* other = stanza_of(owner);
   if (!other) return true;
-  if (karapace::deb::names_package(package.stanza.value("Replaces"), owner, other->value("Version"))) {
+  const auto name = other->value("Package");
+  if (karapace::deb::names_package(package.stanza.value("Replaces"), name, other->value("Version"))) {
     disowned_[owner].insert(path);
     return true;
   }
   if (karapace::deb::names_package(other->value("Replaces"), package.name, package.version)) {
-    disowned_[package.name].insert(path);
+    disowned_[package.info_name()].insert(path);
     return false;
   }
   throw StepError(fmt::format("install: {} {} and {} {} both have \"/{}\", and neither replaces the other",
-                              package.name, package.version, owner, other->value("Version"), path));
+                              package.name, package.version, name, other->value("Version"), path));
 }
 
 void PackageMerge::finish() {
   database_.write(tree_, merged_, conffiles_, mtime_);
   for (const auto& [name, paths] : disowned_) {
-    auto is_it = [&](const DebPackage* package) { return package->name == name; };
+    auto is_it = [&](const DebPackage* package) { return package->info_name() == name; };
     auto merged = std::find_if(merged_.begin(), merged_.end(), is_it);
     if (merged == merged_.end()) {
       for (const auto& path : paths) database_.disown(tree_, name, path, mtime_);

@@ -20,7 +20,8 @@ using Packages = std::set<const DebPackage*>;
 /// What the packages of one installation need of each other.
 class Needs {
  public:
-  Needs(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database) : database_(database) {
+  Needs(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database, std::string_view architecture)
+      : database_(database), native_(architecture) {
     for (const auto* package : packages) {
       by_name_.emplace(package->name, package);
       for (const auto& group : karapace::deb::alternatives(package->stanza.value("Provides")))
@@ -32,7 +33,7 @@ class Needs {
   Packages named(const DebPackage& package, std::string_view field) const {
     Packages result;
     for (const auto& group : karapace::deb::alternatives(package.stanza.value(field)))
-      if (const auto* found = satisfier(group); found != nullptr && found != &package) result.insert(found);
+      if (const auto* found = satisfier(group, package); found != nullptr && found != &package) result.insert(found);
     return result;
   }
 
@@ -58,25 +59,55 @@ class Needs {
     return place->second;
   }
 
-  const DebPackage* satisfier(const std::vector<karapace::deb::Relation>& group) const {
+  using Names = std::multimap<std::string, const DebPackage*, std::less<>>;  // of one name in the order that was given
+
+  const DebPackage* satisfier(const std::vector<karapace::deb::Relation>& group, const DebPackage& asker) const {
     for (const auto& one : group) {
-      const auto found = by_name_.find(one.name);
-      if (found != by_name_.end() && one.holds_for(found->second->version)) return found->second;
-      if (is_installed(one)) return nullptr;
+      auto holds = [&](const DebPackage& found) { return one.holds_for(found.version); };
+      if (const auto* found = find(by_name_, one, asker, holds)) return found;
+      if (is_installed(one, asker)) return nullptr;
     }
     for (const auto& one : group)
-      if (const auto found = by_provided_.find(one.name); found != by_provided_.end()) return found->second;
+      if (const auto* found = find(by_provided_, one, asker, [](const DebPackage&) { return true; })) return found;
     return nullptr;
   }
 
-  bool is_installed(const karapace::deb::Relation& one) const {
-    const auto* stanza = database_.installed(one.name);
-    return stanza != nullptr && one.holds_for(stanza->value("Version"));
+  template <class Holds>
+  const DebPackage* find(const Names& names, const karapace::deb::Relation& one, const DebPackage& asker,
+                         Holds holds) const {
+    auto [begin, end] = names.equal_range(one.name);
+    auto found = std::find_if(begin, end, [&](const auto& entry) {
+      return is_meant(entry.second->stanza, one, asker) && holds(*entry.second);
+    });
+    return found == end ? nullptr : found->second;
+  }
+
+  bool is_installed(const karapace::deb::Relation& one, const DebPackage& asker) const {
+    const auto all = database_.all_installed(one.name);
+    return std::any_of(all.begin(), all.end(), [&](const auto* stanza) {
+      return is_meant(*stanza, one, asker) && one.holds_for(stanza->value("Version"));
+    });
+  }
+
+  /// Packages are meant in the architecture of who asks, unless one of both says otherwise (deb-control(5),
+  /// Multi-Arch).
+  bool is_meant(const karapace::deb::Stanza& package, const karapace::deb::Relation& one,
+                const DebPackage& asker) const {
+    const auto own = own_architecture(package.value("Architecture"));
+    const auto multi_arch = package.value("Multi-Arch");
+    if (!one.architecture.empty() && one.architecture != "any") return own == one.architecture;
+    return own == own_architecture(asker.architecture) || multi_arch == "foreign" ||
+           (one.architecture == "any" && multi_arch == "allowed");
+  }
+
+  std::string_view own_architecture(std::string_view architecture) const {
+    return architecture == "all" ? native_ : architecture;
   }
 
   const DpkgDatabase& database_;
-  std::map<std::string, const DebPackage*, std::less<>> by_name_;
-  std::map<std::string, const DebPackage*, std::less<>> by_provided_;  // the first of them
+  std::string_view native_;
+  Names by_name_;
+  Names by_provided_;
   std::map<const DebPackage*, Packages> direct_;
 };
 
@@ -95,8 +126,9 @@ std::map<const DebPackage*, Packages> requirements(const std::vector<const DebPa
 
 }  // namespace
 
-std::vector<Wave> waves(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database) {
-  auto required = requirements(packages, Needs(packages, database));
+std::vector<Wave> waves(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database,
+                        std::string_view architecture) {
+  auto required = requirements(packages, Needs(packages, database, architecture));
   std::vector<Wave> result;
   Packages unpacked, configured;
   auto can_be_unpacked = [&](const DebPackage* package) {

@@ -3,6 +3,7 @@
 // pre-depends on is configured, with all that this depends on (Debian Policy 7.2).
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "runtime/steps/deb/deb_package.hpp"
@@ -15,8 +16,9 @@ struct Wave {
   std::vector<const DebPackage*> packages;           // in the order that was given
 };
 
-/// The first wave configures nothing before. Packages that pre-depend on each other in a circle stand together, as what
-/// breaks such a circle is dpkg's affair.
-std::vector<Wave> waves(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database);
+/// `architecture` is dpkg's own, for which packages for all are. The first wave configures nothing before. Packages
+/// that pre-depend on each other in a circle stand together, as what breaks such a circle is dpkg's affair.
+std::vector<Wave> waves(const std::vector<const DebPackage*>& packages, const DpkgDatabase& database,
+                        std::string_view architecture);
 
 }  // namespace karapace::steps::deb

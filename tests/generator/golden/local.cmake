@@ -1,6 +1,6 @@
 # What belongs to this machine. Written by `karapace gen --cmake`; never compared.
 set(_karapace_name "dev")
-set(_karapace_id b2466c2a8572b7ba3f776d868bf1170b2106a235d82a41e3d13e05df325e8b3d)
+set(_karapace_id 55307821ac2bb6f0d07dc0b78e47c70f46f2bed0f2f33268dbb3ae3ba35c8787)
 set(_karapace_link environment-dev-0123456789abcdef)
 set(_karapace_store "/home/a b/store")
 set(_karapace_step_program "/usr/libexec/karapace/karapace-step")
