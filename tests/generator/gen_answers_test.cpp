@@ -176,6 +176,8 @@ TEST_F(Gen, NoSuggestionForAnotherWord) {
 }
 
 TEST_F(Gen, AnyEpochOfAnOldLockIsReadOver) {
+  lock_.format = lock::LockFormat::one;
+  write_lock(project_ / "karapace.lock", lock_);
   for (const char* epoch : {"9223372036854775807", "0"}) {
     auto text = read_file(project_ / "karapace.lock");
     auto at = text.find("\n \"architecture\"");
