@@ -26,10 +26,10 @@
 namespace karapace::sandbox {
 
 struct InstanceSecret {
-  std::string_view name;     // for people, and what a canonical rule calls it by: "munge.key"
-  std::string_view package;  // whose programs make it; only where it is installed
-  std::string_view paths;    // patterns of the shell, blanks between them; it is made when none of them exists
-  std::string_view command;  // for /bin/sh -e, as root and without network
+  std::string_view name;      // for people, and what a canonical rule calls it by: "munge.key"
+  std::string_view packages;  // whose programs make it, blanks between them; only where one is installed
+  std::string_view paths;     // patterns of the shell, blanks between them; it is made when none of them exists
+  std::string_view command;   // for /bin/sh -e, as root and without network
 };
 
 std::span<const InstanceSecret> instance_secrets();

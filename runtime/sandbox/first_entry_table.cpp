@@ -2,9 +2,11 @@
 // What an instance has of its own, and the scripts that judge and make it.
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/file.hpp"
 #include "runtime/sandbox/first_entry.hpp"
@@ -63,28 +65,25 @@ constexpr auto secrets = std::to_array<InstanceSecret>({
     {"openvswitch's authorities", "openvswitch-pki", "/var/lib/openvswitch/pki/*",
      "rm -rf /var/lib/openvswitch/pki && ovs-pki init"},
     {"mandos's client keys", "mandos-client", "/etc/keys/mandos/*key*", "mandos-keygen"},
-    {"PostgreSQL's cluster", "postgresql-13", "/etc/postgresql/13/* /var/lib/postgresql/13/*",
-     "pg_createcluster 13 main"},
-    {"PostgreSQL's cluster", "postgresql-14", "/etc/postgresql/14/* /var/lib/postgresql/14/*",
-     "pg_createcluster 14 main"},
-    {"PostgreSQL's cluster", "postgresql-15", "/etc/postgresql/15/* /var/lib/postgresql/15/*",
-     "pg_createcluster 15 main"},
-    {"PostgreSQL's cluster", "postgresql-16", "/etc/postgresql/16/* /var/lib/postgresql/16/*",
-     "pg_createcluster 16 main"},
-    {"PostgreSQL's cluster", "postgresql-17", "/etc/postgresql/17/* /var/lib/postgresql/17/*",
-     "pg_createcluster 17 main"},
-    {"PostgreSQL's cluster", "postgresql-18", "/etc/postgresql/18/* /var/lib/postgresql/18/*",
-     "pg_createcluster 18 main"},
-    {"MariaDB's database", "mariadb-server", "/var/lib/mysql/*", "mariadb-install-db --user=mysql --skip-test-db"},
-    {"MariaDB's database", "mysql-server-8.0", "/var/lib/mysql/*", "mysqld --initialize-insecure --user=mysql"},
+    {"PostgreSQL's cluster", "postgresql-13 postgresql-14 postgresql-15 postgresql-16 postgresql-17 postgresql-18",
+     "/etc/postgresql/* /var/lib/postgresql/*",
+     "for initdb in /usr/lib/postgresql/*/bin/initdb; do version=${initdb#/usr/lib/postgresql/}; "
+     "pg_createcluster ${version%%/*} main; done"},
+    {"MariaDB's database", "mariadb-server mysql-server-8.0", "/var/lib/mysql/*",
+     "if command -v mariadb-install-db; then mariadb-install-db --user=mysql --skip-test-db; "
+     "else mysqld --initialize-insecure --user=mysql; fi"},
     {"freeradius's parameters", "freeradius-config", "/etc/freeradius/3.0/certs/dh",
      "RANDFILE=/dev/urandom openssl dhparam -out /etc/freeradius/3.0/certs/dh 1024 && chmod 640 "
      "/etc/freeradius/3.0/certs/dh && chown freerad:freerad /etc/freeradius/3.0/certs/dh"},
 });
 
 /// A package that is installed has it, or another script that dpkg keeps; of one that was removed only postrm is left.
-std::string script_of(const InstanceSecret& secret) {
-  return fmt::format("/var/lib/dpkg/info/{}.postinst", secret.package);
+std::vector<std::string> scripts_of(const InstanceSecret& secret) {
+  std::vector<std::string> scripts;
+  std::istringstream packages{std::string(secret.packages)};
+  for (std::string package; packages >> package;)
+    scripts.push_back(fmt::format("/var/lib/dpkg/info/{}.postinst", package));
+  return scripts;
 }
 
 }  // namespace
@@ -103,8 +102,10 @@ std::vector<const InstanceSecret*> secrets_of_packages(const std::vector<std::fi
     if (auto root = open_if_exists(AT_FDCWD, tree, O_PATH | O_DIRECTORY)) roots.push_back(*std::move(root));
   std::vector<const InstanceSecret*> found;
   for (const auto& secret : secrets) {
+    const auto scripts = scripts_of(secret);
     const auto has_package = [&](const Fd& root) {
-      return open_in_root(root.get(), script_of(secret), O_PATH).has_value();
+      return std::any_of(scripts.begin(), scripts.end(),
+                         [&](const auto& script) { return open_in_root(root.get(), script, O_PATH).has_value(); });
     };
     if (std::any_of(roots.begin(), roots.end(), has_package)) found.push_back(&secret);
   }
@@ -112,8 +113,10 @@ std::vector<const InstanceSecret*> secrets_of_packages(const std::vector<std::fi
 }
 
 std::string judging_script(const InstanceSecret& secret) {
-  return fmt::format("[ -e {} ] || exit 1\nfor path in {}; do [ ! -e \"$path\" ] && [ ! -L \"$path\" ] || exit 1; done",
-                     script_of(secret), secret.paths);
+  return fmt::format(
+      "installed=\nfor script in {}; do [ ! -e $script ] || installed=yes; done\n[ -n \"$installed\" ] || exit 1\n"
+      "for path in {}; do [ ! -e \"$path\" ] && [ ! -L \"$path\" ] || exit 1; done",
+      fmt::join(scripts_of(secret), " "), secret.paths);
 }
 
 // A command that is interrupted or fails may leave half a key, which must not be taken for a whole one.

@@ -53,7 +53,7 @@ TEST(Rules, OfInstallationsStandForTheTableOfWhatIsCanonical) {
              std::string(rule.link_target) + '\n';
   EXPECT_EQ(rules(StepKind::install), "4");
   EXPECT_EQ(rules(StepKind::setup), "4");
-  EXPECT_EQ(blake3(table).hex(), "8bce25462ddd27bd35085fe043f08f9bd69525d20de1284c73bd2f78ea3c32ce");
+  EXPECT_EQ(blake3(table).hex(), "8d67dd5877ea7e500e0fe171b5586df87d8595b9254a84c0187258bf0c864441");
 }
 
 TEST(Rules, OfWhatIsLeftOutNameWhatMakesItAtTheFirstEntry) {
