@@ -114,9 +114,9 @@ VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
 }
 
-/// Every build reads directories in one order, so this is no circumstance but a question of whoever asks.
+/// A question of whoever asks: indexes of some packages are known to follow the order (docs/architecture.md).
 VariedThing vary_order(const RebuildRequest& request, graph::Graph& graph) {
-  if (!request.other_order) return {"order", false, "directories are read in one order in every build; see --order"};
+  if (!request.other_order) return {"order", false, "the file system's order; see --order"};
   for (auto& edge : graph.edges)
     if (runs_commands(edge)) edge.hints.push_back({"order", "other"});
   return {"order", true, "order of directories"};

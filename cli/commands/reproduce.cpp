@@ -52,7 +52,7 @@ void declare(Options& options, Arguments& arguments) {
   options.value("--same", "WHAT", arguments.same,
                 "leave one thing as it is: clock, host, user, umask, locale or cpus; may be repeated");
   options.flag("--order", arguments.order,
-               "let directories be read in another order than every build does, to see what follows it");
+               "let directories be read in another order than the file system's, to see what follows it");
   options.flag("--no-diffoscope", arguments.no_diffoscope, "do not run diffoscope, though it is installed");
 }
 

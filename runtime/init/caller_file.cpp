@@ -250,6 +250,11 @@ FoundFile open_start(pid_t caller, int directory, const char* path) noexcept {
   return *path == '/' ? FoundFile{} : open_base(caller, directory);
 }
 
+bool ends_in_slash(const char* path) noexcept {
+  const auto size = std::strlen(path);
+  return size > 0 && path[size - 1] == '/';
+}
+
 /// Cuts the last name off. False when there is none that something could be made under.
 bool take_name(char (&path)[PATH_MAX], char (&name)[NAME_MAX + 1]) noexcept {
   auto size = std::strlen(path);
@@ -314,6 +319,7 @@ FoundPlace find_place_as(pid_t caller, const CallerPath& wanted) noexcept {
   char path[PATH_MAX];
   if (!read_string(caller, wanted.path, path)) return place.error = errno, std::move(place);
   FoundFile start = open_start(caller, wanted.directory, path);
+  place.asks_for_directory = ends_in_slash(path);
   for (int links = 0; start.error == 0 && links <= most_links; ++links) {
     if (!take_name(path, place.name)) break;
     if (*path != '\0') start = find_text(caller, std::move(start.file), path, true);
@@ -322,6 +328,7 @@ FoundPlace find_place_as(pid_t caller, const CallerPath& wanted) noexcept {
     place.existing = open_path(place.directory.get(), place.name, O_NOFOLLOW);
     if (!place.existing && errno != ENOENT) break;
     if (!place.existing || !wanted.follows || !read_link(place, path)) return place;
+    place.asks_for_directory = place.asks_for_directory || ends_in_slash(path);
     start = *path == '/' ? FoundFile{} : FoundFile{std::move(place.directory)};
   }
   place.error = start.error != 0 ? start.error : ENOENT;

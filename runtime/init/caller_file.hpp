@@ -47,8 +47,9 @@ FoundFile find_as(pid_t caller, const CallerPath& path) noexcept;
 struct FoundPlace {
   Fd directory;  // O_PATH
   char name[NAME_MAX + 1] = {};
-  Fd existing;    // O_PATH: what has this name already
-  int error = 0;  // the kernel has its own words for what can not be found
+  bool asks_for_directory = false;  // the path, or a link on it, ends in "/"
+  Fd existing;                      // O_PATH: what has this name already
+  int error = 0;                    // the kernel has its own words for what can not be found
 };
 
 /// As `find_as`, of a path whose last name may be missing. Links that dangle lead to where the kernel would make it.

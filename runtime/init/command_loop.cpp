@@ -195,7 +195,7 @@ void run_commands(const ReadPlan& plan, const Reporter& reporter, int listener) 
   if (!signals) reporter.fail("receive signals", "signalfd");
   const Starter starter(plan, reporter);
   static constinit Identities identities;  // large, and empty for most sandboxes
-  OwnerTracker owners(listener, identities, plan.header->directory_order);
+  OwnerTracker owners(listener, identities, plan.header->directory_order - 1);
   const auto count = plan.header->commands;
   for (std::uint32_t index = 0; index < count; ++index) {
     const pid_t command = starter.start(index);

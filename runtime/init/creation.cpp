@@ -177,17 +177,21 @@ std::optional<CreationCall> decode_creation_call(pid_t caller, const seccomp_dat
   return std::nullopt;
 }
 
-CreationAnswer create_for(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
-  const bool unnamed = call.kind == CreationCall::Kind::unnamed_file;
+namespace {
+
+FoundPlace find_place(const Waiting& waiting, const CreationCall& call) noexcept {
+  if (call.kind != CreationCall::Kind::unnamed_file) return find_place_as(waiting.caller, call.place);
   FoundPlace place;
-  if (unnamed) {
-    place.directory = find_as(waiting.caller, call.place).file;
-    place.name[0] = '.';
-  } else {
-    place = find_place_as(waiting.caller, call.place);
-  }
+  place.directory = find_as(waiting.caller, call.place).file;
+  place.name[0] = '.';
+  return place;
+}
+
+CreationAnswer create_once(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
+  const FoundPlace place = find_place(waiting, call);
   // The kernel has its own words for what can not be found.
   if (place.error != 0 || !place.directory) return {.goes_on = true};
+  if (place.asks_for_directory && call.kind != CreationCall::Kind::directory) return {.goes_on = true};
   if (place.existing) return judge_existing(call, identity, place.existing.get());
   Owner owner;
   if (!owner_in(place.directory.get(), identity, owner)) return {.goes_on = true};
@@ -195,6 +199,18 @@ CreationAnswer create_for(const Waiting& waiting, const CreationCall& call, cons
   if (owner.uid == 0 && owner.gid == 0) return {.goes_on = true};
   if (call.has_limits) return {.error = ENOSYS};  // programs then use the older calls
   return make(waiting, call, place.directory.get(), place.name, owner);
+}
+
+}  // namespace
+
+CreationAnswer create_for(const Waiting& waiting, const CreationCall& call, const Identity& identity) noexcept {
+  const bool may_exist = call.kind == CreationCall::Kind::file && (call.flags & O_EXCL) == 0;
+  constexpr int most_attempts = 16;
+  CreationAnswer answer = create_once(waiting, call, identity);
+  // Somebody else was faster.
+  for (int attempt = 1; may_exist && answer.error == EEXIST && attempt < most_attempts; ++attempt)
+    answer = create_once(waiting, call, identity);
+  return answer;
 }
 
 bool may_change_owner(int file, const Identity& identity, std::uint32_t uid, std::uint32_t gid) noexcept {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of directories: in a build, names come in the same order on every file system.
+// Another order of directories: for builds that are to show what follows it (karapace reproduce --order).
 //
 // File systems tell a directory's names in orders of their own: ext4 by a hash with a secret of each file system, tmpfs
-// by age, the overlay by layers. Programs write that order into caches and indexes (info's dir, ghc's package.cache),
-// and a layer would depend on the disk that it was built on. So the filter sends getdents64(2) of a build's commands to
-// process 1 (seccomp_unotify(2)), which reads the whole directory through the caller's own open file and answers with
-// the next names in the order of a hash of the name: static programs and those of any language get it, too.
+// by age, the overlay by layers. Programs write that order into caches and indexes (info's dir, ghc's package.cache).
+// The filter sends getdents64(2) of commands to process 1 (seccomp_unotify(2)), which reads the whole directory through
+// the caller's own open file and answers with the next names in the order of a hash of the name: static programs and
+// those of any language get it, too. Not for every build: a signal that comes before process 1 has received the call
+// makes it fail with EINTR, and each call reads the whole directory.
 //
 // A name's position (d_off, and what lseek(2) sets) is its hash, so nothing has to be remembered between two calls,
 // telldir(3) works, and who removes names while reading misses none. Positions fit 31 bits, as some file systems and

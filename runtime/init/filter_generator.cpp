@@ -17,6 +17,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -250,6 +251,16 @@ void pretend(scmp_filter_ctx context) {
   for (const char* call : identity_changes) add(context, SCMP_ACT_ERRNO(0), call);
 }
 
+/// The limit that says which identity a process has (runtime/init/identity.hpp) is set by process 1 only: programs that
+/// put all limits back, as pam_limits(8) does, succeed without effect on it.
+void keep_identities(scmp_filter_ctx context) {
+  const scmp_arg_cmp by_old_call{0, SCMP_CMP_EQ, __RLIMIT_LOCKS, 0};
+  check(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &by_old_call), "setrlimit");
+  const scmp_arg_cmp by_others[] = {
+      {1, SCMP_CMP_EQ, __RLIMIT_LOCKS, 0}, {2, SCMP_CMP_NE, 0, 0}, {5, SCMP_CMP_NE, karapace::sys::own_call, 0}};
+  check(seccomp_rule_add_array(context, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 3, by_others), "prlimit64");
+}
+
 /// Process 1 answers (runtime/init/owner_tracker.hpp).
 void track(scmp_filter_ctx context) {
   for (const char* call : owner_changes) add(context, SCMP_ACT_NOTIFY, call);
@@ -257,6 +268,7 @@ void track(scmp_filter_ctx context) {
   for (const char* call : identity_questions) add(context, SCMP_ACT_NOTIFY, call);
   ask_others(context, "prctl", {0, SCMP_CMP_EQ, PR_SET_KEEPCAPS, 0});
   for (const char* call : {"execve", "execveat"}) add(context, SCMP_ACT_NOTIFY, call);
+  keep_identities(context);
   add_owner_queries(context);
   add_creations(context);
 }
@@ -284,6 +296,7 @@ int main() {
   write_filter("real_filter", Owners::real, Directories::as_they_are);
   write_filter("ordered_filter", Owners::real, Directories::ordered);
   write_filter("pretended_filter", Owners::pretended, Directories::as_they_are);
-  write_filter("tracked_filter", Owners::tracked, Directories::ordered);
+  write_filter("tracked_filter", Owners::tracked, Directories::as_they_are);
+  write_filter("tracked_ordered_filter", Owners::tracked, Directories::ordered);
   return std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/sys/syscalls.hpp"
+
 namespace karapace::init {
 
 namespace {
@@ -38,7 +40,7 @@ void follow_user(Identity& identity) noexcept {
 
 int prlimit(pid_t process, const rlimit64* next, rlimit64* before) noexcept {
   constexpr long unused_limit = 10;  // RLIMIT_LOCKS
-  return static_cast<int>(::syscall(SYS_prlimit64, process, unused_limit, next, before));
+  return static_cast<int>(::syscall(SYS_prlimit64, process, unused_limit, next, before, 0, sys::own_call));
 }
 
 }  // namespace

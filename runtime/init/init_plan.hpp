@@ -22,13 +22,11 @@ inline constexpr int terminal = 7;  // the slave of a new terminal (Header::term
 inline constexpr int lock = 8;      // what keeps the upper directory, held until the sandbox is gone
 }  // namespace descriptor
 
-/// How calls are answered that change owners or become another user, and whether directories are ordered, as in every
-/// step (directory_order.hpp).
+/// How calls are answered that change owners or become another user.
 enum class OwnerCalls : std::uint32_t {
-  real,          // the kernel decides: ids are mapped (sessions)
-  real_ordered,  // the same, and directories are ordered (steps)
-  pretended,     // they succeed without effect, as only one id is mapped (sessions)
-  tracked,       // changes of owner are sent to process 1, which records them; directories are ordered (steps)
+  real,       // the kernel decides: ids are mapped
+  pretended,  // they succeed without effect, as only one id is mapped (sessions)
+  tracked,    // they are sent to process 1, which records them (steps)
 };
 
 struct Header {
@@ -39,7 +37,7 @@ struct Header {
   std::uint32_t commands = 0;     // how many follow
   OwnerCalls owners = OwnerCalls::real;
   std::uint32_t umask = 022;           // of commands
-  std::uint32_t directory_order = 0;   // the seed of the order, where directories are ordered
+  std::uint32_t directory_order = 0;   // which order directories have (directory_order.hpp); 0: their own
   std::uint32_t has_output = 0;        // 1: descriptor::output is there, and standard input is empty
   std::uint32_t terminal_streams = 0;  // bit n: the terminal becomes descriptor n; 0: there is no terminal
   std::uint32_t null_streams = 0;      // bit n: /dev/null becomes descriptor n

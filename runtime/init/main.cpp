@@ -30,15 +30,19 @@ namespace karapace::init {
 namespace {
 
 // The seccomp filters: generated when Karapace is built (filter_generator.cpp), so that loading one costs one call.
-// The generated file defines real_filter, ordered_filter, pretended_filter and tracked_filter.
+// The generated file defines real_filter, ordered_filter, pretended_filter, tracked_filter and tracked_ordered_filter.
 #include "filters.inc"
 
-sys::Filter filter(OwnerCalls calls) noexcept {
-  switch (calls) {
-    case OwnerCalls::real: return {real_filter, std::size(real_filter)};
-    case OwnerCalls::real_ordered: return {ordered_filter, std::size(ordered_filter)};
+sys::Filter filter(const Header& header) noexcept {
+  const bool ordered = header.directory_order != 0;
+  switch (header.owners) {
+    case OwnerCalls::real:
+      if (ordered) return {ordered_filter, std::size(ordered_filter)};
+      return {real_filter, std::size(real_filter)};
     case OwnerCalls::pretended: return {pretended_filter, std::size(pretended_filter)};
-    case OwnerCalls::tracked: return {tracked_filter, std::size(tracked_filter)};
+    case OwnerCalls::tracked:
+      if (ordered) return {tracked_ordered_filter, std::size(tracked_ordered_filter)};
+      return {tracked_filter, std::size(tracked_filter)};
   }
   std::abort();
 }
@@ -54,12 +58,13 @@ void become_private(const Reporter& reporter) noexcept {
 
 /// From here on nothing can be mounted, and no privilege won back. Returns the listener when calls are sent to this
 /// process.
-Fd shut(OwnerCalls owners, const Reporter& reporter) noexcept {
+Fd shut(const Header& header, const Reporter& reporter) noexcept {
   if (!limit_capabilities()) reporter.fail("drop capabilities", "capset");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) reporter.fail("renounce new privileges", "prctl");
   if (!limit_scope()) reporter.fail("limit signals and sockets", "landlock");
-  const auto rules = filter(owners);
-  if (owners == OwnerCalls::real || owners == OwnerCalls::pretended) {
+  const auto rules = filter(header);
+  const bool answers = header.owners == OwnerCalls::tracked || header.directory_order != 0;
+  if (!answers) {
     if (sys::seccomp_load(rules) < 0) reporter.fail("load the filter of system calls", "seccomp");
     return Fd();
   }
@@ -78,7 +83,7 @@ extern "C" [[noreturn]] void karapace_init() noexcept {
   become_private(reporter);
   const auto plan = read_plan(descriptor::plan);
   if (!plan.header) reporter.fail("read the plan of", "process 1", plan.error);
-  const auto listener = shut(plan.header->owners, reporter);
+  const auto listener = shut(*plan.header, reporter);
   reporter.tell(Report::Kind::ready);
   run_commands(plan, reporter, listener.get());
 }

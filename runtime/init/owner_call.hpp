@@ -34,8 +34,8 @@ struct OwnerQuery {
   int flags = 0;
 };
 
-/// Nothing when it is no such call. Covers the native calls of x86-64 and AArch64, and of 32-bit x86 all but the oldest,
-/// whose owners have 16 bits.
+/// Nothing when it is no such call. Covers the native calls of x86-64 and AArch64, and of 32-bit x86 all but the
+/// oldest, whose owners have 16 bits.
 std::optional<OwnerQuery> decode_owner_query(const seccomp_data& call) noexcept;
 
 /// Answers the query about the file behind the O_PATH descriptor with this owner, in the caller's memory. Returns 0 or

@@ -206,6 +206,10 @@ void lock_mounts(const PreparedSandbox& sandbox, const Reporter& reporter) noexc
   if (sandbox.output)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) ::dup2(descriptor::null, fd);
   if (::setrlimit(RLIMIT_NOFILE, &sandbox.files) != 0) moved.fail("set the limit", "RLIMIT_NOFILE");
+  // What the caller had says nothing about who a process in here is (runtime/init/identity.hpp).
+  rlimit locks{};
+  if (::getrlimit(__RLIMIT_LOCKS, &locks) == 0) locks.rlim_cur = locks.rlim_max;
+  if (::setrlimit(__RLIMIT_LOCKS, &locks) != 0) moved.fail("set the limit", "RLIMIT_LOCKS");
   char nothing[] = "";  // the kernel wants one argument; everybody inside can read them
   char* const argv[] = {nothing, nullptr};
   char* const variables[] = {nullptr};

@@ -62,7 +62,7 @@ Fd init_plan_file(const init::Header& header, const std::vector<Command>& comman
 
 OwnerCalls owner_calls(IdMode mode, Purpose purpose) noexcept {
   const bool step = purpose == Purpose::step;
-  if (mode != IdMode::single) return step ? OwnerCalls::real_ordered : OwnerCalls::real;
+  if (mode != IdMode::single) return OwnerCalls::real;
   return step ? OwnerCalls::tracked : OwnerCalls::pretended;
 }
 

@@ -90,7 +90,7 @@ struct SandboxPlan {
   Purpose purpose = Purpose::step;
   Terminal terminal = Terminal::inherit;
   IdMode id_mode = IdMode::single;
-  std::uint32_t directory_order = 0;   // steps: the seed of the order of directories (runtime/init/directory_order.hpp)
+  std::uint32_t directory_order = 0;   // steps: which one (runtime/init/directory_order.hpp); 0: as they are
   bool volatile_overlay = true;        // steps: no fsync at all inside; what is kept is scanned and has a digest
   std::vector<Command> commands;       // run in order, until one fails
   std::vector<GivenFile> given_files;  // sessions: resolv.conf and hosts

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 class OrderOfDirectories : public EveryUser {
  protected:
-  Outcome read(std::uint32_t order = 0, Purpose purpose = Purpose::step) {
+  Outcome read(std::uint32_t order = 1, Purpose purpose = Purpose::step) {
     auto attempt = plan();
     attempt.binds.push_back({directory / "reader", "/reader", BindAccess::read_only});
     fs::copy_file(SANDBOX_DIRECTORY_READER, directory / "reader", fs::copy_options::overwrite_existing);
@@ -60,7 +60,7 @@ TEST_P(OrderOfDirectories, IsThatOfTheNamesInWhatLayersMerge) {
 }
 
 TEST_P(OrderOfDirectories, IsAnotherWhenAnotherIsAskedFor) {
-  const auto outcome = read(1);
+  const auto outcome = read(2);
   EXPECT_EQ(line(outcome, "library"), ". .. d c h b f e g a") << outcome.output;
   EXPECT_EQ(line(outcome, "library"), line(outcome, "thread"));
 }

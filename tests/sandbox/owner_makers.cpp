@@ -15,6 +15,7 @@
 #include <linux/openat2.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -105,6 +106,12 @@ void as_a_user() {
   tell("chown to another group", ::chown("relative", static_cast<uid_t>(-1), 9));
   tell("chown away", ::chown("relative", 9, static_cast<gid_t>(-1)));
   tell("chown root's", ::chown("/made/file", 5, 6));
+  tell("file with a slash", ::open("/made/open/slash/", O_CREAT | O_WRONLY, 0644));
+  // As pam_limits(8) does when somebody logs in.
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  tell("put limits back", ::setrlimit(__RLIMIT_LOCKS, &unlimited));
+  tell("and again", ::prlimit(0, __RLIMIT_LOCKS, &unlimited, nullptr));
+  tell_identity("still");
   tell("become root", ::setuid(0));
   tell("setgroups again", ::setgroups(0, nullptr));
 }
