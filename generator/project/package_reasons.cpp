@@ -82,9 +82,10 @@ class Stage {
     return all;
   }
 
-  /// The shortest way from each beginning to the node.
+  /// The shortest way from each beginning to the node, but those that lead through what every system has: that is
+  /// reason enough.
   std::vector<Reason> ways_to(std::size_t target, const std::multimap<std::size_t, Beginning>& beginnings) const {
-    const auto next = next_on_ways_to(target);
+    const auto next = next_on_ways_to(target, beginnings);
     std::vector<Reason> reasons;
     for (const auto& [node, beginning] : beginnings) {
       if (node != target && next[node] == nullptr) continue;
@@ -138,12 +139,15 @@ class Stage {
   }
 
   /// Of each node the need by which a shortest way goes on; null where none leads to the target.
-  std::vector<const Need*> next_on_ways_to(std::size_t target) const {
+  std::vector<const Need*> next_on_ways_to(std::size_t target,
+                                           const std::multimap<std::size_t, Beginning>& beginnings) const {
     std::vector<const Need*> next(nodes_.size(), nullptr);
     std::deque<std::size_t> queue{target};
     while (!queue.empty()) {
       const auto node = queue.front();
       queue.pop_front();
+      const auto beginning = beginnings.find(node);
+      if (node != target && beginning != beginnings.end() && beginning->second.kind == ReasonKind::base) continue;
       for (const auto& need : needs_[node]) {
         if (need.from == target || next[need.from] != nullptr) continue;
         next[need.from] = &need;

@@ -40,8 +40,9 @@ struct Reason {
 struct PackageReasons {
   std::string package;
   std::vector<lock::LockedPackage> locked;  // in the base, and on top of it
-  std::vector<Reason> reasons;              // the shortest way from each beginning, the shortest first
-  std::vector<std::string> unread;          // whose control files are not there: ways through them are not known
+  /// The shortest way from each beginning, the shortest first; none leads through what every system has.
+  std::vector<Reason> reasons;
+  std::vector<std::string> unread;  // whose control files are not there: ways through them are not known
 };
 
 /// `name` as people call it. Alternatives of a dependency count as far as the lock has them. LockError with the nearest

@@ -112,6 +112,7 @@ class LockReasons : public Locking {
     archive.add(suite, {.name = "other", .fields = "Depends: libb | liba\n"});
     archive.add(suite, {.name = "liba", .fields = "Pre-Depends: libb\n"});
     archive.add(suite, {.name = "libb"});
+    archive.add(suite, {.name = "shell", .fields = "Essential: yes\nDepends: base-files\n"});
     archive.add(suite, {.name = "exim", .fields = "Provides: mail-agent\n"});
     archive.publish(suite);
     write_text(home() / "karapace.toml",
