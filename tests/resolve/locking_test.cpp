@@ -79,6 +79,36 @@ TEST_F(Locking, SaysThatAnExactVersionStaysOnUpgrades) {
   EXPECT_EQ(karapace({"lock", "--check", home().string()}).status, 0);
 }
 
+TEST_F(Locking, IsNotChangedByAptsConfiguration) {
+  archive.add(suite, {.name = "tool", .version = "1.0"});
+  archive.add(suite, {.name = "tool", .version = "2.0", .fields = "Depends: libtool\nSuggests: other\n"});
+  archive.add(suite, {.name = "libtool"});
+  archive.add(suite, {.name = "other"});
+  archive.publish(suite);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\npackages = [\"tool\"]\n");
+  ASSERT_EQ(karapace({"lock", home().string()}).status, 0);
+  const auto lock = read_file(home() / "karapace.lock");
+  const std::string preferences = "Package: tool\nPin: version 1.0\nPin-Priority: 1001\n";
+  write_text(home() / "preferences", preferences);
+  const std::string hostile =
+      "APT::Solver \"none\";\nAPT::Default-Release \"nowhere\";\nAPT::Install-Suggests \"true\";\n"
+      "APT::Architectures { \"s390x\"; };\nDir::Etc::preferences \"" +
+      (home() / "preferences").string() + "\";\n";
+  write_text(home() / "apt.conf", hostile);
+  for (const auto& set : std::filesystem::directory_iterator(home() / "cache/karapace/resolve-deb")) {
+    write_text(set.path() / "etc/apt.conf.d/99hostile", hostile);
+    write_text(set.path() / "etc/preferences.d/hostile", preferences);
+  }
+  std::filesystem::remove(home() / "karapace.lock");
+  const auto again =
+      run({KARAPACE_PROGRAM, "--store", (home() / "store").string(), "lock", home().string()},
+          {"XDG_CONFIG_HOME=" + (home() / "config").string(), "XDG_CACHE_HOME=" + (home() / "cache").string(),
+           "APT_CONFIG=" + (home() / "apt.conf").string()});
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(read_file(home() / "karapace.lock"), lock);
+}
+
 TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
   const remote::FaultyServer server(directory.path(), "an archive");
   write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");
