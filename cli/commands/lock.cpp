@@ -8,8 +8,12 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/generate_arguments.hpp"
+#include "cli/reasons_report.hpp"
+#include "cli/store_access.hpp"
 #include "generator/graph/diff/diff_report.hpp"
+#include "generator/project/locked_controls.hpp"
 #include "generator/project/locking.hpp"
+#include "generator/project/package_reasons.hpp"
 #include "generator/project/project.hpp"
 
 namespace karapace::cli {
@@ -21,6 +25,7 @@ struct Arguments {
   std::optional<std::vector<std::string>> upgrade;
   bool allow_rollback = false;
   bool check = false;
+  std::optional<std::string> why;
 };
 
 void declare(Options& options, Arguments& arguments) {
@@ -28,6 +33,7 @@ void declare(Options& options, Arguments& arguments) {
   options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
   declare_rollback(options, arguments.allow_rollback);
   options.flag("--check", arguments.check, "change nothing; fail when a lock does not fit, and say what differs");
+  options.value("--why", "PACKAGE", arguments.why, "change nothing; say why the lock has this package");
 }
 
 std::string shown(const std::filesystem::path& path) {
@@ -63,7 +69,34 @@ nlohmann::json json_of(const project::Project& project, const project::LockResul
           {"notes", result.notes}};
 }
 
+/// Of the lock as it is, whether or not it fits the manifest.
+nlohmann::json explain(const Context& context, const project::Project& project, const std::string& package) {
+  auto settings = project::LockSettings{project::LockPolicy::frozen, {}, machine_paths(context), {}};
+  const auto lock = project::bring_lock_up_to_date(project, settings).lock;
+  const auto store = store_if_exists(context);
+  const auto controls = store ? project::locked_controls(lock, *store) : project::LockedControls();
+  const auto reasons = project::package_reasons(lock, controls, package);
+  if (auto unread = unread_text(reasons); !unread.empty()) context.warn(unread);
+  if (!context.json) context.print(reasons_text(reasons));
+  auto json = reasons_json(reasons);
+  json.update({{"manifest", path_json(project.manifest_path)}, {"lock_file", path_json(project.lock_path)}});
+  return json;
+}
+
+int run_why(const Context& context, const Arguments& arguments) {
+  if (arguments.check || arguments.upgrade || arguments.allow_rollback)
+    throw UsageError("lock: --why changes and compares nothing: leave out --check, --upgrade and --allow-rollback");
+  auto locks = nlohmann::json::array();
+  for (const auto& manifest : manifests_and_upgrade(arguments.manifests, std::nullopt).manifests) {
+    auto project = project::open_project(manifest, std::filesystem::current_path());
+    locks.push_back(explain(context, project, *arguments.why));
+  }
+  if (context.json) context.print_json("karapace.lock-why", {{"locks", std::move(locks)}});
+  return 0;
+}
+
 int run(const Context& context, const Arguments& arguments) {
+  if (arguments.why) return run_why(context, arguments);
   if (arguments.check && arguments.upgrade) throw UsageError("lock: --upgrade changes locks, which --check forbids");
   if (arguments.check && arguments.allow_rollback)
     throw UsageError("lock: --allow-rollback changes locks, which --check forbids");
@@ -96,7 +129,8 @@ Command lock_command() {
        .examples = {{"karapace lock", "make or update ./karapace.lock"},
                     {"karapace lock . --upgrade", "move every package to its newest version"},
                     {"karapace lock . --upgrade git curl", "move these, and what they need"},
-                    {"karapace lock --check", "say whether the lock fits the manifest"}}},
+                    {"karapace lock --check", "say whether the lock fits the manifest"},
+                    {"karapace lock --why libldap-2.5-0", "say what needs this package"}}},
       declare, run);
 }
 

@@ -23,8 +23,9 @@ WITHOUT = {"debug"}
 UNFILLED = {
     "karapace.build: environments/notes", "karapace.build: notes", "karapace.gen: environments/notes", "karapace.gen: notes",
     "karapace.graph-diff: causes/details", "karapace.graph-diff: notes", "karapace.inspect: packages",
-    "karapace.inspect-packages: packages", "karapace.lock: locks/notes", "karapace.reproduce: causes/failure",
-    "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
+    "karapace.inspect-packages: packages", "karapace.lock: locks/notes", "karapace.lock-why: locks/reasons/way/field",
+    "karapace.lock-why: locks/reasons/way/relation", "karapace.lock-why: locks/reasons/way/through",
+    "karapace.reproduce: causes/failure", "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
 }
 
 
@@ -125,6 +126,10 @@ class Documents(DocumentsTest):
         shutil.copy(LOCKS / "hello-git.lock", packages / "karapace.lock")
         checked = self.document("gen", "--check", status=1, directory=packages, name="karapace.gen-check")
         self.assertEqual(checked["locks"][0]["differences"][0]["key"], "packages")
+        why = self.document("lock", "--why", "git", directory=packages, name="karapace.lock-why")["locks"][0]
+        self.assertEqual([reason["word"] for reason in why["reasons"]], ["git"])
+        self.assertIn("git-man", why["unread"])
+        self.error("lock", "--why", "gti", directory=packages)
         self.document("graph", "diff", "build.ninja", "karapace.lock", status=1, directory=packages, name="karapace.graph-diff")
         graph = (packages / "build.ninja").read_text(encoding="utf-8")
         (packages / "build.ninja").write_text(graph.replace("size=", "size=7", 1), encoding="utf-8")

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `karapace lock` as people run it, on an archive that the test makes itself.
+#include <sstream>
+
 #include <gmock/gmock.h>
 
 #include "base/file.hpp"
@@ -77,6 +79,36 @@ TEST_F(Locking, SaysThatAnExactVersionStaysOnUpgrades) {
   EXPECT_EQ(karapace({"lock", "--check", home().string()}).status, 0);
 }
 
+TEST_F(Locking, IsNotChangedByAptsConfiguration) {
+  archive.add(suite, {.name = "tool", .version = "1.0"});
+  archive.add(suite, {.name = "tool", .version = "2.0", .fields = "Depends: libtool\nSuggests: other\n"});
+  archive.add(suite, {.name = "libtool"});
+  archive.add(suite, {.name = "other"});
+  archive.publish(suite);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\npackages = [\"tool\"]\n");
+  ASSERT_EQ(karapace({"lock", home().string()}).status, 0);
+  const auto lock = read_file(home() / "karapace.lock");
+  const std::string preferences = "Package: tool\nPin: version 1.0\nPin-Priority: 1001\n";
+  write_text(home() / "preferences", preferences);
+  const std::string hostile =
+      "APT::Solver \"none\";\nAPT::Default-Release \"nowhere\";\nAPT::Install-Suggests \"true\";\n"
+      "APT::Architectures { \"s390x\"; };\nDir::Etc::preferences \"" +
+      (home() / "preferences").string() + "\";\n";
+  write_text(home() / "apt.conf", hostile);
+  for (const auto& set : std::filesystem::directory_iterator(home() / "cache/karapace/resolve-deb")) {
+    write_text(set.path() / "etc/apt.conf.d/99hostile", hostile);
+    write_text(set.path() / "etc/preferences.d/hostile", preferences);
+  }
+  std::filesystem::remove(home() / "karapace.lock");
+  const auto again =
+      run({KARAPACE_PROGRAM, "--store", (home() / "store").string(), "lock", home().string()},
+          {"XDG_CONFIG_HOME=" + (home() / "config").string(), "XDG_CACHE_HOME=" + (home() / "cache").string(),
+           "APT_CONFIG=" + (home() / "apt.conf").string()});
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(read_file(home() / "karapace.lock"), lock);
+}
+
 TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
   const remote::FaultyServer server(directory.path(), "an archive");
   write_text(configuration(), "[acquisition]\nretries = 0\nhttp_proxy = \"" + server.url("") + "\"\n");
@@ -100,6 +132,103 @@ TEST_F(Locking, ListsComeThroughTheProxyButForDomainsWithout) {
   wanted.mirrors.acquisition.no_proxy = {"another.invalid"};
   refusal<RemoteError>(wanted);
   EXPECT_THAT(proxy.requests(), Contains(StartsWith("http://one.archive.invalid/debian/dists/sid/InRelease ")));
+}
+
+/// Why packages are in a lock: told from the packages themselves, unpacked in the store.
+class LockReasons : public Locking {
+ protected:
+  LockReasons() {
+    archive.add(suite, {.name = "tool", .fields = "Depends: liba (>= 0.5), mail-agent\nRecommends: libc\n"});
+    archive.add(suite, {.name = "other", .fields = "Depends: libb | liba\n"});
+    archive.add(suite, {.name = "liba", .fields = "Pre-Depends: libb\n"});
+    archive.add(suite, {.name = "libb"});
+    archive.add(suite, {.name = "shell", .fields = "Essential: yes\nDepends: base-files\n"});
+    archive.add(suite, {.name = "exim", .fields = "Provides: mail-agent\n"});
+    archive.publish(suite);
+    write_text(home() / "karapace.toml",
+               "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\n"
+               "packages = [\"tool=1.*\", \"other\"]\n");
+    const auto locked = karapace({"lock", home().string()});
+    EXPECT_EQ(locked.status, 0) << locked.output;
+  }
+  Outcome why(const std::string& package) const { return karapace({"lock", home().string(), "--why", package}); }
+  /// Fetches and unpacks all packages, and installs none: they have no dpkg.
+  void unpack() const {
+    const auto generated = karapace({"gen", home().string(), "-C", build().string()});
+    ASSERT_EQ(generated.status, 0) << generated.output;
+    std::vector<std::string> words{"ninja", "-C", build().string()};
+    std::istringstream targets(must_run({"ninja", "-C", build().string(), "-t", "targets", "rule", "unpack"}));
+    for (std::string target; std::getline(targets, target);)
+      if (target.starts_with('/')) words.push_back(target);
+    must_run(words,
+             {"XDG_CONFIG_HOME=" + (home() / "config").string(), "XDG_CACHE_HOME=" + (home() / "cache").string()});
+  }
+  std::filesystem::path build() const { return home() / "build"; }
+};
+
+TEST_F(LockReasons, AreWaysFromWhatTheManifestAsksFor) {
+  unpack();
+  EXPECT_EQ(why("libb").output,
+            "libb 1.0\n"
+            "  other (system.packages) → libb (Depends)\n"
+            "  tool (system.packages: tool=1.*) → liba (Depends: >= 0.5) → libb (Pre-Depends)\n");
+  EXPECT_EQ(why("exim").output, "exim 1.0\n  tool (system.packages: tool=1.*) → exim (Depends, through mail-agent)\n");
+  EXPECT_EQ(why("tool").output, "tool 1.0\n  tool (system.packages: tool=1.*)\n");
+}
+
+TEST_F(LockReasons, FitTheirSchema) {
+  unpack();
+  const auto document = karapace({"--json", "lock", home().string(), "--why", "exim"}).output;
+  EXPECT_THAT(document, HasSubstr("\"through\": \"mail-agent\""));
+  write_text(home() / "why.json", document);
+  const auto schemas = std::filesystem::path(KARAPACE_FAULTY_SERVER).parent_path().parent_path() / "json";
+  must_run({"/usr/bin/python3", "-c",
+            "import json, sys, documents\n"
+            "schema = documents.schemas()['karapace.lock-why']\n"
+            "documents.validator(schema).validate(json.load(open(sys.argv[1])))",
+            (home() / "why.json").string()},
+           {"PYTHONPATH=" + schemas.string(), "PYTHONDONTWRITEBYTECODE=1", "KARAPACE_TEST_BUILD=/none"});
+}
+
+TEST_F(LockReasons, OfABaseAreThoseOfEverySystem) {
+  unpack();
+  EXPECT_EQ(why("libc").output,
+            "libc 1.0\n"
+            "  apt (every system has it) → libc (Depends: >= 1.0)\n"
+            "  base-files (Essential) → libc (Pre-Depends)\n");
+  EXPECT_EQ(why("tzdata").output,
+            "tzdata 1.0\n"
+            "  tzdata (required)\n"
+            "  apt (every system has it) → tzdata (Depends)\n");
+}
+
+TEST_F(LockReasons, AreNotKnownOfWhatIsNotUnpacked) {
+  const auto told = why("libb");
+  EXPECT_EQ(told.status, 0);
+  EXPECT_THAT(told.output, HasSubstr("libb 1.0: nothing that is known leads to it\n"));
+  EXPECT_THAT(told.output,
+              HasSubstr("the store does not have the control files of 5 packages of the lock (libb, ...), so ways "
+                        "through them are not known; `karapace build` brings them"));
+}
+
+TEST_F(LockReasons, OfUnknownPackagesAreRefusedWithTheNearestNames) {
+  const auto told = why("libx");
+  EXPECT_EQ(told.status, 2);
+  EXPECT_THAT(told.output,
+              HasSubstr("the lock has no package \"libx\"; did you mean \"liba\" or \"libb\" or \"libc\"?"));
+  EXPECT_EQ(karapace({"lock", home().string(), "--why", "libb", "--check"}).status, 1);
+}
+
+TEST_F(LockReasons, OfADamagedStoreAreRefused) {
+  unpack();
+  for (const auto& entry : std::filesystem::directory_iterator(home() / "store/layers")) {
+    const auto control = entry.path() / "tree/control/control";
+    std::filesystem::permissions(control, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+    write_text(control, read_file(control) + "Depends: evil\n");
+  }
+  const auto told = why("libb");
+  EXPECT_NE(told.status, 0);
+  EXPECT_THAT(told.output, HasSubstr("is damaged in the store; run `karapace verify-store --repair`"));
 }
 
 }  // namespace

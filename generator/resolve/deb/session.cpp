@@ -101,6 +101,12 @@ void configure_choice(const std::string& architecture, const std::vector<std::st
   _config->Set("APT::Architectures::", architecture);
   for (const auto& other : foreign) _config->Set("APT::Architectures::", other);
   _config->Set("APT::Get::Always-Include-Phased-Updates", true);
+  // What decides is said here: releases of the library differ in their defaults.
+  _config->Set("APT::Solver", "internal");
+  _config->Set("APT::Solver::Strict-Pinning", true);
+  _config->Set("APT::Default-Release", "");
+  _config->Set("APT::Install-Suggests", false);
+  _config->Clear("pkgProblemResolver");
   // The order is only written down: nothing here is configured at once.
   _config->Set("APT::Immediate-Configure", false);
   _config->Set("PackageManager::Configure", "all");
@@ -141,8 +147,8 @@ Session::Session(const resolve::ResolveRequest& request, const std::vector<Repos
 }
 
 void Session::make_directories() const {
-  for (const char* name : {"lists/partial", "cache", "keyrings", "etc/apt.conf.d", "etc/preferences.d",
-                           "etc/sources.list.d", "etc/trusted.gpg.d", "etc/auth.conf.d", "archives/partial"}) {
+  for (const char* name : {"lists/partial", "cache", "keyrings", "etc/sources.list.d", "etc/trusted.gpg.d",
+                           "etc/auth.conf.d", "archives/partial"}) {
     made_directory(directory_ / name);
   }
 }
@@ -164,9 +170,10 @@ void Session::configure(const resolve::ResolveRequest& request) const {
       "Dir \"{0}/\";\nDir::State \"{0}/\";\nDir::State::lists \"{0}/lists/\";\nDir::State::status \"{0}/status\";\n"
       "Dir::State::extended_states \"{0}/extended_states\";\nDir::Cache \"{0}/cache/\";\n"
       "Dir::Cache::archives \"{0}/archives/\";\nDir::Cache::pkgcache \"\";\nDir::Etc \"{0}/etc/\";\n"
-      "Dir::Etc::main \"/dev/null\";\nDir::Etc::netrc \"/dev/null\";\nDir::Etc::sourcelist \"/dev/null\";\n"
+      "Dir::Etc::main \"/dev/null\";\nDir::Etc::parts \"/dev/null\";\n"
+      "Dir::Etc::netrc \"/dev/null\";\nDir::Etc::sourcelist \"/dev/null\";\n"
       "Dir::Etc::sourceparts \"{0}/etc/sources.list.d/\";\nDir::Etc::trusted \"/dev/null\";\n"
-      "Dir::Etc::preferences \"/dev/null\";\nDir::Log \"{0}/\";\n",
+      "Dir::Etc::preferences \"/dev/null\";\nDir::Etc::preferencesparts \"/dev/null\";\nDir::Log \"{0}/\";\n",
       directory_.string());
   write_file_atomically(configuration, text, Durable::no);
   setenv("APT_CONFIG", configuration.c_str(), 1);
