@@ -23,19 +23,20 @@ unmount() {
 }
 trap unmount EXIT
 
-on_image() { # NAME MKFS...: a file system in a file
+on_image() { # NAME MKFS...: a file system in a file, where the machine has loop devices
   local name=$1
   shift
   truncate -s 3G "$work/$name.image"
   "$@" "$work/$name.image" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }
   mkdir -p "$work/on/$name"
-  mount -o loop "$work/$name.image" "$work/on/$name" || fail "cannot mount $name: loop devices are needed"
+  mount -o loop "$work/$name.image" "$work/on/$name" || { rmdir "$work/on/$name"; echo "not tested: $name, no loop device"; }
 }
 
 has() { # NAME: kernel and tools
   type "mkfs.$1" >/dev/null 2>&1 && { grep -qw "$1" /proc/filesystems || modprobe "$1" 2>/dev/null; }
 }
 
+mkdir -p "$work/on/disk"
 on_image ext4 mkfs.ext4 -q -E hash_seed=11111111-1111-4111-8111-111111111111
 on_image ext4-again mkfs.ext4 -q -E hash_seed=22222222-2222-4222-8222-222222222222
 mkdir "$work/on/tmpfs"
@@ -60,17 +61,17 @@ build() { # NAME
 layer_of() { sed -n 's/.*"layer": "\(.*\)".*/\1/p' "$1"; }
 
 compare() { # NAME: with the first
-  local one=$work/on/ext4/store second=$work/on/$1/store record
+  local one=$work/on/disk/store second=$work/on/$1/store record
   diff -rq "$one/steps" "$second/steps" && diff -rq "$one/environments" "$second/environments" && return
   for record in $(cd "$one/steps" && grep -l '"kind": "\(install\|setup\)"' ./*); do
     diff "$one/layers/$(layer_of "$one/steps/$record")/listing" \
       "$second/layers/$(layer_of "$second/steps/$record")/listing" || true
   done 2>/dev/null | first 40
-  fail "layers on ext4 and on $1 differ"
+  fail "layers on the disk and on $1 differ"
 }
 
-build ext4
-for other in ext4-again tmpfs xfs btrfs; do
+build disk
+for other in ext4 ext4-again tmpfs xfs btrfs; do
   [ -d "$work/on/$other" ] || continue
   build $other
   compare $other

@@ -11,7 +11,10 @@ different() {
     grep -vE '^var/(log|cache/(apt|man|ldconfig|debconf)|lib/apt)(/|$| )|^etc/apt/(sources\.list|apt\.conf\.d/99mmdebstrap) ' |
     grep -vE '^etc/(passwd|group|shadow|gshadow|subuid|subgid)- |^var/lib/dpkg/(status-old|diversions-old|statoverride-old|arch) ' |
     # Random or secret.
-    grep -vE '^etc/(machine-id|ssh/ssh_host_[^ ]*) |^var/lib/dbus/machine-id ' |
+    grep -vE '^etc/(machine-id|ssh/ssh_host_[^ ]*) |^var/lib/dbus/machine-id |^etc/ssl/(certs|private)/[^ ]* .*ssl-cert-snakeoil' |
+    grep -vE '^etc/ssl/(certs|private)/ssl-cert-snakeoil|^etc/apt/apt\.conf\.d/02autoremove-postgresql ' |
+    # mmdebstrap extracts everything before any script runs, so this one is diverted out of its own way.
+    grep -vE '^usr/bin/pg_config\.libpq-dev ' |
     # Days of change; the order in which shells were registered.
     grep -vE '^etc/(shadow|shells) ' |
     # Python writes checked hashes instead of times under SOURCE_DATE_EPOCH.
@@ -21,11 +24,12 @@ different() {
 }
 
 # Runs inside either system. Owners by name: ids are given in the order in which packages are configured, which is the
-# installer's choice; for the same reason of the user tables only the names are compared, and of ucf's registers the sorted lines.
+# installer's choice; for the same reason of the user tables only the names are compared, and of the registers of triggers and of ucf the sorted lines.
 listing='cd /
 find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -printf "%P %y %m %u:%g %l\n"
 find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -type f -print0 | sort -z |
-  xargs -0 sha256sum | sed "s|^\([0-9a-f]*\)  \./\(.*\)|\2 content \1|" | grep -vE "^etc/(passwd|group|gshadow) |^var/lib/ucf/(hashfile|registry)"
+  xargs -0 sha256sum | sed "s|^\([0-9a-f]*\)  \./\(.*\)|\2 content \1|" | grep -vE "^etc/(passwd|group|gshadow) |^var/lib/(ucf/(hashfile|registry)|dpkg/triggers/File )"
+sort /var/lib/dpkg/triggers/File | sed "s|^|triggers has |"
 sort /var/lib/ucf/hashfile /var/lib/ucf/registry 2>/dev/null | sed "s|^|ucf has |"
 for table in passwd group gshadow; do cut -d: -f1 /etc/$table | sort | sed "s|^|etc/$table has |"; done'
 
