@@ -217,6 +217,32 @@ TEST_F(Suites, GiveDependenciesWhereNoOthersDo) {
   EXPECT_EQ(of_apt({"tool/bookworm-backports"}), "libdeep 2.0 libtool 2.0 tool 2.0");
 }
 
+TEST_F(Suites, DoNotMoveWhatIsAskedForOrHeldOtherwise) {
+  add(suite, "tool", "1.0");
+  add(suite, "libtool", "1.0");
+  add(backports, "tool", "2.0", "Depends: libtool (>= 2.0)\n");
+  add(backports, "libtool", "2.0");
+  for (const char* otherwise : {"libtool=1.0", "libtool/bookworm"})
+    EXPECT_THAT(refusal<LockError>(request({"tool/bookworm-backports", otherwise})), HasSubstr("libtool (>= 2.0)"))
+        << otherwise;
+  auto wanted = request({"libtool"});
+  wanted.hold = {"libtool"};
+  wanted.keep = resolve::resolve(wanted).packages;
+  EXPECT_EQ(text(wanted.keep), "libtool 1.0");
+  wanted.packages = {"libtool", "tool/bookworm-backports"};
+  EXPECT_THAT(refusal<LockError>(wanted), HasSubstr("libtool (>= 2.0)"));
+}
+
+TEST_F(Suites, LeaveTheBaseAsItIsWhereItIsEnough) {
+  add(suite, "libc", "1.5", "Essential: yes\n");
+  add(suite, "tool", "1.0");
+  add(backports, "libc", "1.4");
+  add(backports, "tool", "2.0", "Depends: libc (>= 1.2)\n");
+  const auto resolution = resolve::resolve(request({"tool/bookworm-backports"}));
+  EXPECT_THAT(text(resolution.base), HasSubstr("libc 1.5"));
+  EXPECT_EQ(text(resolution.packages), "tool 2.0");
+}
+
 TEST_F(Suites, ThatCallThemselvesAutomaticAreForThosePackagesOnlyThatAsk) {
   backports = {.name = "bookworm-proposed-updates"};
   add(suite, "tool", "1.0");

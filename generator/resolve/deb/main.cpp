@@ -99,7 +99,8 @@ class Planner {
       leave_asked_suites_alone(*file.GetPolicy(), *file.GetPkgCache(), index);
       pkgDepCache& cache = dep_cache_of(file);
       keep_.apply(cache, index);
-      asked_.apply(cache, index, keep_);
+      asked_.apply(cache, index, keep_,
+                   installed == Installed::becomes ? AskedVersions::Stage::base : AskedVersions::Stage::on_top);
       if (solve(cache, wanted(cache, index)) && removals(cache).empty()) return finish(cache, index, installed);
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
       if (!keep_.release_broken(cache)) refuse(cache);

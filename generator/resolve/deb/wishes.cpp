@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 #include <utility>
 
 #include <apt-pkg/versionmatch.h>
@@ -33,14 +34,15 @@ std::string release_text(const pkgCache::PkgFileIterator& file) {
   return text;
 }
 
-/// Lets what `version` depends on come from its suite, where no candidate would do.
-void follow_suite(pkgDepCache& cache, const PackageIndex& index, Keep& keep, const pkgCache::VerIterator& version,
-                  const std::string& suite) {
-  const pkgCache::VerIterator none(cache);
-  Changes changes{{version, none}};  // apt wants to find the first one there
-  cache.SetCandidateRelease(version, release_text(index.file_of(version, suite)), changes);
-  for (auto changed = std::next(changes.begin()); changed != changes.end(); ++changed)
-    keep.release(changed->first.ParentPkg().FullName(true));
+using Candidates = std::map<map_id_t, pkgCache::VerIterator>;  // by the id of the package
+
+Candidates candidates_of(pkgDepCache& cache) {
+  Candidates candidates;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    const auto candidate = cache[package].CandidateVerIter(cache);
+    if (!candidate.end()) candidates.emplace(package->ID, candidate);
+  }
+  return candidates;
 }
 
 }  // namespace
@@ -67,14 +69,35 @@ AskedVersions::AskedVersions(const resolve::ResolveRequest& request, std::string
   }
 }
 
-void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep) const {
+void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, Stage stage) const {
   pkgDepCache::ActionGroup group(cache);
   std::vector<pkgCache::VerIterator> chosen;
   for (const auto& request : requests_) chosen.push_back(choose(cache, index, keep, request));
   for (const auto& version : chosen) cache.SetCandidateVersion(version);
+  const auto before = candidates_of(cache);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    if (!requests_[i].suite.empty()) follow_suite(cache, index, keep, chosen[i], requests_[i].suite);
+    // What only the packages on top need is no reason for another base.
+    const bool matters = stage == Stage::on_top || index.essential(chosen[i].ParentPkg(), chosen[i]);
+    if (requests_[i].suite.empty() || !matters) continue;
+    const pkgCache::VerIterator none(cache);
+    Changes changes{{chosen[i], none}};  // apt wants to find the first one there
+    cache.SetCandidateRelease(chosen[i], release_text(index.file_of(chosen[i], requests_[i].suite)), changes);
+    for (auto changed = std::next(changes.begin()); changed != changes.end(); ++changed) {
+      const auto package = changed->first.ParentPkg();
+      const auto other = before.find(package->ID);
+      if (other != before.end() && stays(package, keep)) {
+        cache.SetCandidateVersion(other->second);
+      } else {
+        keep.release(package.FullName(true));
+      }
+    }
   }
+}
+
+/// What another request or `hold` names does not follow somebody else's suite. Where it must, solving says so.
+bool AskedVersions::stays(const pkgCache::PkgIterator& package, const Keep& keep) const {
+  const auto name = package.FullName(true);
+  return keep.is_held(name) || std::ranges::find(requests_, name, &PackageRequest::qualified_name) != requests_.end();
 }
 
 pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,

@@ -31,9 +31,11 @@ class AskedVersions {
 
   /// Of versions that fit, a kept one is taken before a newer one; what else was kept gives way. LockError, with what
   /// the archive has instead, when no version fits.
-  void apply(pkgDepCache& cache, PackageIndex& index, Keep& keep) const;
+  enum class Stage { base, on_top };
+  void apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, Stage stage) const;
 
  private:
+  bool stays(const pkgCache::PkgIterator& package, const Keep& keep) const;
   pkgCache::VerIterator choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,
                                const manifest::PackageRequest& request) const;
   [[noreturn]] void refuse(pkgDepCache& cache, const PackageIndex& index,
