@@ -101,7 +101,10 @@ class Planner {
       keep_.apply(cache, index);
       asked_.apply(cache, index, keep_,
                    installed == Installed::becomes ? AskedVersions::Stage::base : AskedVersions::Stage::on_top);
-      if (solve(cache, wanted(cache, index)) && removals(cache).empty()) return finish(cache, index, installed);
+      if (solve(cache, wanted(cache, index)) && removals(cache).empty()) {
+        asked_.require(cache, index, keep_);
+        return finish(cache, index, installed);
+      }
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
       if (!keep_.release_broken(cache)) refuse(cache);
     }

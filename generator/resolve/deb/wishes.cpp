@@ -34,6 +34,10 @@ std::string release_text(const pkgCache::PkgFileIterator& file) {
   return text;
 }
 
+std::string asked_text(const PackageRequest& request) {
+  return request.qualified_name() + (request.suite.empty() ? "=" + request.version : "/" + request.suite);
+}
+
 using Candidates = std::map<map_id_t, pkgCache::VerIterator>;  // by the id of the package
 
 Candidates candidates_of(pkgDepCache& cache) {
@@ -98,6 +102,27 @@ void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, S
 bool AskedVersions::stays(const pkgCache::PkgIterator& package, const Keep& keep) const {
   const auto name = package.FullName(true);
   return keep.is_held(name) || std::ranges::find(requests_, name, &PackageRequest::qualified_name) != requests_.end();
+}
+
+void AskedVersions::require(pkgDepCache& cache, PackageIndex& index, const Keep& keep) const {
+  for (const auto& request : requests_) {
+    const auto package = cache.FindPkg(request.qualified_name());
+    const auto version = package.end() ? pkgCache::VerIterator() : cache[package].InstVerIter(cache);
+    if (version.end() || fits(version, index, request)) continue;
+    throw LockError(
+        fmt::format("{}\"{}\" does not go together with the other packages, which need version {}; ask for versions "
+                    "or suites that fit each other",
+                    prefix_, asked_text(request), version.VerStr()));
+  }
+  for (const auto& package : keep.held(cache)) {
+    const auto kept = keep.version_of(package, index);
+    const auto version = cache[package].InstVerIter(cache);
+    if (kept.end() || version.end() || kept == version) continue;
+    throw LockError(
+        fmt::format("{}the package \"{}\" is held at {}, and the others need version {}; take it from system.hold, or "
+                    "leave out what needs that",
+                    prefix_, package.FullName(true), kept.VerStr(), version.VerStr()));
+  }
 }
 
 pkgCache::VerIterator AskedVersions::choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,

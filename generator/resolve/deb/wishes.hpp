@@ -34,6 +34,10 @@ class AskedVersions {
   enum class Stage { base, on_top };
   void apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, Stage stage) const;
 
+  /// LockError when another version was chosen than a request or `hold` names: apt has its own ways to another
+  /// candidate.
+  void require(pkgDepCache& cache, PackageIndex& index, const Keep& keep) const;
+
  private:
   bool stays(const pkgCache::PkgIterator& package, const Keep& keep) const;
   pkgCache::VerIterator choose(pkgDepCache& cache, PackageIndex& index, Keep& keep,
