@@ -90,10 +90,10 @@ struct SandboxPlan {
   Purpose purpose = Purpose::step;
   Terminal terminal = Terminal::inherit;
   IdMode id_mode = IdMode::single;
-  std::uint32_t directory_order = 0;   // steps: which one (runtime/init/directory_order.hpp); 0: as they are
-  bool volatile_overlay = true;        // steps: no fsync at all inside; what is kept is scanned and has a digest
-  std::vector<Command> commands;       // run in order, until one fails
-  std::vector<GivenFile> given_files;  // sessions: resolv.conf and hosts
+  std::uint32_t directory_order = 0;     // steps: which one (runtime/init/directory_order.hpp); 0: as they are
+  bool volatile_overlay = true;          // steps: no fsync at all inside; what is kept is scanned and has a digest
+  std::vector<Command> commands;         // run in order, until one fails
+  std::vector<GivenFile> given_files;    // sessions: resolv.conf and hosts
   std::vector<FilledFile> filled_files;  // sessions: machine-id
   std::vector<HostOperation> host;       // on the host's file system as the binds show it (host_view.hpp)
   /// Process 1 of a running sandbox, as a pidfd: its root, network and names are joined instead of making new ones, in
