@@ -135,6 +135,9 @@ int memcmp(const void* left, const void* right, std::size_t size) noexcept {
   return 0;
 }
 
+/// What clang makes of a memcmp(3) that asks for equality only.
+int bcmp(const void* left, const void* right, std::size_t size) noexcept { return memcmp(left, right, size); }
+
 // The header has two overloads of C++ of this one, both under the name of the C function.
 const void* found_byte(const void* bytes, int value, std::size_t size) noexcept asm("memchr");
 const void* found_byte(const void* bytes, int value, std::size_t size) noexcept {
