@@ -190,7 +190,7 @@ void require_whole_body(const TarHeaders& headers, archive_entry* entry, const R
 }  // namespace
 
 std::span<const char> RecentBytes::next_block() {
-  const std::span<char> slot(ring_.data() + given_ % ring_.size(), block_size);
+  const std::span<char> slot(ring_.get() + given_ % ring_size, block_size);
   std::size_t filled = 0;
   while (filled < slot.size()) {
     const auto count = source_(slot.subspan(filled));
@@ -206,7 +206,7 @@ void RecentBytes::copy(std::uint64_t position, std::span<char> to) const {
   const auto kept = block_size * (kept_blocks - 1);
   if (position + to.size() > given_ || (last_block > kept && position < last_block - kept))
     throw StepError(fmt::format("its headers are longer than {} KiB", kept / 1024));
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = ring_[(position + i) % ring_.size()];
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = ring_[(position + i) % ring_size];
 }
 
 TarHeaders read_tar_headers(const RecentBytes& bytes, std::uint64_t position) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ class RecentBytes {
  private:
   static constexpr std::size_t block_size = 256 * 1024;
   static constexpr std::size_t kept_blocks = 16;  // libarchive takes headers of 1 MiB
+  static constexpr std::size_t ring_size = block_size * kept_blocks;
   ByteSource source_;
-  std::vector<char> ring_ = std::vector<char>(block_size * kept_blocks);
+  // Not zeroed: most archives are smaller.
+  std::unique_ptr<char[]> ring_ = std::make_unique_for_overwrite<char[]>(ring_size);
   std::uint64_t given_ = 0;
 };
 
