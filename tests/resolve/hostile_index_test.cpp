@@ -103,25 +103,26 @@ class HostileIndexes : public ResolveFixture {
   /// Of each, the Release is as edited, and signed.
   void expect_releases(const std::vector<Case>& cases) {
     archive.publish(suite);
-    const auto good = read_file(archive.release(suite));
-    for (const auto& one : cases) {
-      auto text = good;
-      one.edit(text);
-      write_text(archive.release(suite), text);
+    expect_edited(cases, archive.release(suite), [this] {
       std::filesystem::remove(archive.in_release(suite));
       keys.clearsign(suite.signers, archive.release(suite), archive.in_release(suite), "");
-      expect(one);
-    }
+    });
   }
 
   /// Of each, the InRelease is edited after it was signed.
   void expect_signed(const std::vector<Case>& cases) {
     archive.publish(suite);
-    const auto good = read_file(archive.in_release(suite));
+    expect_edited(cases, archive.in_release(suite), [] {});
+  }
+
+  void expect_edited(const std::vector<Case>& cases, const std::filesystem::path& file,
+                     const std::function<void()>& publish) {
+    const auto good = read_file(file);
     for (const auto& one : cases) {
       auto text = good;
       one.edit(text);
-      write_text(archive.in_release(suite), text);
+      write_text(file, text);
+      publish();
       expect(one);
     }
   }
