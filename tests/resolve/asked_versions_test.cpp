@@ -276,6 +276,31 @@ TEST_F(Suites, ThatAreLeftAgainGiveTheirVersionsBack) {
   EXPECT_EQ(text(resolve::resolve(wanted).packages), "tool 1.0");
 }
 
+TEST_F(Suites, ThatAreStillAskedForByOthersGiveTheirVersionsBackToo) {
+  for (const char* name : {"tool", "libtool", "other"}) add(suite, name, "1.0");
+  add(backports, "tool", "2.0", "Depends: libtool (>= 2.0)\n");
+  add(backports, "libtool", "2.0");
+  add(backports, "other", "2.0");
+  const auto keep = resolve::resolve(request({"tool/bookworm-backports", "other/bookworm-backports"})).packages;
+  EXPECT_EQ(text(keep), "libtool 2.0 other 2.0 tool 2.0");
+  add(backports, "libtool", "2.1");
+  auto wanted = request({"tool/bookworm-backports", "other"});
+  wanted.keep = keep;
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "libtool 2.0 other 1.0 tool 2.0");
+}
+
+TEST_F(Suites, OfWhatIsHeldAreThereThoughNobodyAsks) {
+  add(suite, "tool", "1.0");
+  add(suite, "other", "1.0");
+  add(backports, "tool", "2.0");
+  add(backports, "other", "2.0");
+  const auto keep = resolve::resolve(request({"tool/bookworm-backports"})).packages;
+  auto wanted = request({"tool", "other"});
+  wanted.keep = keep;
+  wanted.hold = {"tool"};
+  EXPECT_EQ(text(resolve::resolve(wanted).packages), "other 1.0 tool 2.0");
+}
+
 TEST_F(Suites, WithoutThePackageAreToldWithThoseThatHaveIt) {
   add(suite, "tool", "1.0");
   EXPECT_EQ(

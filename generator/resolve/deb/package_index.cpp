@@ -98,6 +98,14 @@ bool PackageIndex::available(const pkgCache::VerIterator& version) const {
   return source_of(version).repository != nullptr;
 }
 
+bool PackageIndex::only_if_asked(const pkgCache::VerIterator& version) const {
+  for (auto file = version.FileList(); !file.end(); ++file) {
+    const auto* owner = owner_of(file.File());
+    if (owner != nullptr && owner->role != Role::asked) return false;
+  }
+  return true;
+}
+
 pkgCache::PkgFileIterator PackageIndex::file_of(const pkgCache::VerIterator& version, std::string_view suite) const {
   const auto source = first_source(version, [&](const Repository& repository) { return repository.suite == suite; });
   return source.repository == nullptr ? pkgCache::PkgFileIterator() : source.file.File();

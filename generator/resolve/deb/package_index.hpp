@@ -31,6 +31,8 @@ class PackageIndex {
   pkgCache::PkgFileIterator file_of(const pkgCache::VerIterator& version, std::string_view suite) const;
   /// The suites that have the version.
   std::vector<std::string> suites_of(const pkgCache::VerIterator& version) const;
+  /// Whether nobody but suites that packages ask for have the version.
+  bool only_if_asked(const pkgCache::VerIterator& version) const;
   /// Whose an index is; nullptr: it is what is installed.
   const Repository* owner_of(const pkgCache::PkgFileIterator& file) const { return owners_.at(file->ID); }
   /// Whether every system has this package: the distribution's own repositories call it essential or required. What an

@@ -102,6 +102,19 @@ std::set<std::string> asked_suites(const resolve::ResolveRequest& request) {
   return suites;
 }
 
+/// Those that packages ask for, and those of packages that stay because they are held.
+std::set<std::string> wanted_suites(const resolve::ResolveRequest& request) {
+  auto suites = asked_suites(request);
+  for (const auto& word : request.hold) {
+    const auto held = manifest::package_request(word);
+    for (const auto& kept : request.keep) {
+      const auto slash = kept.repository.find('/');
+      if (kept.name == held.name && slash != std::string::npos) suites.insert(kept.repository.substr(slash + 1));
+    }
+  }
+  return suites;
+}
+
 /// A manifest with a suite as its base said so itself; which suites belong to an archive is known only now.
 void require_known_suites(const resolve::ResolveRequest& request) {
   std::vector<std::string> additional;
@@ -150,13 +163,13 @@ std::vector<Repository> repositories_of(const resolve::ResolveRequest& request) 
   require_plain(request);
   const Distribution& distribution = distribution_of(request);
   require_known_suites(request);
-  const auto asked = asked_suites(request);
+  const auto wanted = wanted_suites(request);
   std::vector<Repository> repositories;
   for (const auto& part : manifest::suites_of(distribution.name, request.suite)) {
-    if (part.use == Use::always || asked.contains(part.suite))
+    if (part.use == Use::always || wanted.contains(part.suite))
       repositories.push_back(part_of(request, distribution, part));
   }
-  for (const auto& wanted : request.repositories) repositories.push_back(additional(request, wanted));
+  for (const auto& other : request.repositories) repositories.push_back(additional(request, other));
   return repositories;
 }
 

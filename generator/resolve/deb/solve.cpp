@@ -251,7 +251,7 @@ void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
     const auto version = package.end() ? pkgCache::VerIterator() : version_of(package, index);
     if (version.end()) {
       require_held(name, kept);
-    } else {
+    } else if (is_held(name) || !index.only_if_asked(version)) {  // others: only where they are asked for again
       cache.SetCandidateVersion(version);
     }
   }

@@ -91,6 +91,11 @@ void AskedVersions::apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, S
       const auto other = before.find(package->ID);
       if (other != before.end() && stays(package, keep)) {
         cache.SetCandidateVersion(other->second);
+        continue;
+      }
+      const auto kept = keep.version_of(package, index);
+      if (!kept.end() && !index.file_of(kept, requests_[i].suite).end()) {
+        cache.SetCandidateVersion(kept);
       } else {
         keep.release(package.FullName(true));
       }
