@@ -7,6 +7,13 @@
 namespace karapace::tests {
 namespace {
 
+/// For a shell: waits for the server's port, and has the project stand on the archive that it serves.
+const std::string manifest_of_served_base = R"sh(while ! [ -s ../port ]; do sleep 0.05; done
+rm karapace.lock
+printf 'manifest_version = 1\n[base]\nimage = "http://127.0.0.1:%s/base.tar"\nsha256 = "%s"\n' "$(cat ../port)" \
+  "$(sha256sum ../served/base.tar | cut -d' ' -f1)" > karapace.toml
+)sh";
+
 TEST_F(Gen, AGraphThatGitIgnoresIsComparedWithTheLocksItIsMadeFrom) {
   fs::create_directories(project_ / "app");
   fs::copy_file(project_ / "karapace.toml", project_ / "app/karapace.toml");
@@ -100,11 +107,8 @@ handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="../
 server = http.server.HTTPServer(("127.0.0.1", 0), handler)
 print(server.server_port)
 server.serve_forever()' >../port 2>../requests & server=$!
-while ! [ -s ../port ]; do sleep 0.05; done
-rm karapace.lock
-printf 'manifest_version = 1\n[base]\nimage = "http://127.0.0.1:%s/base.tar"\nsha256 = "%s"\n' "$(cat ../port)" \
-  "$(sha256sum ../served/base.tar | cut -d' ' -f1)" > karapace.toml
-cp karapace.toml ../second
+)sh" + manifest_of_served_base +
+                      R"sh(cp karapace.toml ../second
 karapace lock; first=$?
 karapace lock ../second; second=$?
 kill $server
@@ -133,11 +137,8 @@ handler = functools.partial(Handler, directory="../served")
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 print(server.server_port)
 server.serve_forever()' >../port 2>../requests & server=$!
-while ! [ -s ../port ]; do sleep 0.05; done
-rm karapace.lock
-printf 'manifest_version = 1\n[base]\nimage = "http://127.0.0.1:%s/base.tar"\nsha256 = "%s"\n' "$(cat ../port)" \
-  "$(sha256sum ../served/base.tar | cut -d' ' -f1)" > karapace.toml
-for i in 1 2 3 4 5 6 7 8; do
+)sh" + manifest_of_served_base +
+                      R"sh(for i in 1 2 3 4 5 6 7 8; do
   mkdir ../project-$i && cp karapace.toml ../project-$i
   karapace lock ../project-$i >../said-$i 2>&1 & others="$others $!"
 done
