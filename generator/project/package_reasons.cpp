@@ -74,11 +74,12 @@ class Stage {
     if (found == nodes_.end()) return std::nullopt;
     return static_cast<std::size_t>(found - nodes_.begin());
   }
-  /// The node of this name, else those that provide it.
+  /// The node of this name, else those that provide it: the same package of another architecture is another one.
   std::vector<std::size_t> meant_by(const std::string& name) const {
     if (auto node = find(name)) return {*node};
     std::vector<std::size_t> all;
-    for (auto [offer, end] = offers_.equal_range(name); offer != end; ++offer) all.push_back(offer->second.node);
+    for (auto [offer, end] = offers_.equal_range(name); offer != end; ++offer)
+      if (offer->second.is_provided) all.push_back(offer->second.node);
     return all;
   }
 
