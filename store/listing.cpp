@@ -112,7 +112,11 @@ const Entry* Listing::find(std::string_view path) const noexcept {
   return found != entries_.end() && found->path == path ? &*found : nullptr;
 }
 
-LayerId Listing::id() const { return LayerId(blake3(text())); }
+LayerId Listing::id() const {
+  Blake3 hasher;
+  write_text([&](std::string_view part) { hasher.update(part); });
+  return LayerId(hasher.finish());
+}
 
 std::uint64_t Listing::content_size() const noexcept {
   std::uint64_t sum = 0;

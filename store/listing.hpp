@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,8 @@ class Listing {
   const Entry* find(std::string_view path) const noexcept;
   /// The canonical text (docs/hash-contract.md).
   std::string text() const;
+  /// The same in parts of about a megabyte: of a large tree it is tens of them.
+  void write_text(const std::function<void(std::string_view part)>& write) const;
   LayerId id() const;
   /// Strict inverse of `text`. StoreError naming `what` and the line.
   static Listing parse(std::string_view text, std::string_view what);

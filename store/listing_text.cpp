@@ -190,12 +190,24 @@ Entry parse_entry(std::string_view line) {
 }  // namespace
 
 std::string Listing::text() const {
-  std::string text(header);
+  std::string text;
   std::size_t estimate = header.size();
   for (const auto& entry : entries_) estimate += entry.path.size() + entry.target.size() + 112;
   text.reserve(estimate);
-  for (const auto& entry : entries_) append_entry(text, entry);
+  write_text([&](std::string_view part) { text += part; });
   return text;
+}
+
+void Listing::write_text(const std::function<void(std::string_view)>& write) const {
+  constexpr std::size_t most = 1 << 20;
+  std::string part(header);
+  for (const auto& entry : entries_) {
+    append_entry(part, entry);
+    if (part.size() < most) continue;
+    write(part);
+    part.clear();
+  }
+  write(part);
 }
 
 Listing Listing::parse(std::string_view text, std::string_view what) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -94,22 +95,34 @@ Fd Store::open_blob(const BlobId& id) const {
 
 bool Store::has_layer(const LayerId& id) const { return is_there(root_ / "layers" / id.hex()); }
 
+namespace {
+
+/// The directory of a layer without its tree.
+void write_unfinished_layer(const std::filesystem::path& directory, const Listing& listing) {
+  make_directory(directory);
+  const auto path = directory / "listing";
+  const auto file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
+  // The mode is asked for exactly: a person's umask must not show in what we write.
+  if (::fchmod(file.get(), 0444) != 0)
+    throw StoreError(errno_message("cannot set the mode of " + path.string(), errno));
+  listing.write_text([&](std::string_view part) { write_all(file.get(), part, path.string()); });
+}
+
+}  // namespace
+
 LayerId Store::add_layer(const std::filesystem::path& tree, const Listing& listing, const Staging& staging) const {
-  auto text = listing.text();
-  LayerId id(blake3(text));
+  const auto id = listing.id();
   auto unfinished = staging.path() / fmt::format(".layer-{}", id.hex());
   if (!has_layer(id)) {
     remove_tree(unfinished);
-    make_directory(unfinished);
-    write_file_atomically(unfinished / "listing", text, Durable::no, 0444);
+    write_unfinished_layer(unfinished, listing);
   }
   auto lock = lock_contents(LOCK_SH);
   pin(staging_path(), staging.path() / "layer", "layers", id.hex());
   if (has_layer(id)) return id;
   // gc may have taken the layer between the two questions.
   if (!is_there(unfinished)) {
-    make_directory(unfinished);
-    write_file_atomically(unfinished / "listing", text, Durable::no, 0444);
+    write_unfinished_layer(unfinished, listing);
   }
   rename_new(tree, unfinished / "tree");
   if (!rename_new(unfinished, root_ / "layers" / id.hex())) rename_new(unfinished / "tree", tree);

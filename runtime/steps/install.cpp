@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // install: unpacked packages of one family, in the lock's order, on top of base layers or of nothing.
-#include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "runtime/steps/layer_build.hpp"
 #include "runtime/steps/package_family.hpp"
@@ -20,11 +19,12 @@ StepOutput install(const StepContext& context) {
   trees::Composition tree(lower);
   Installation installation{context, lower, tree, {}, lower.newest_time()};
   for (auto i = layers.size(); i < context.step.inputs.size(); ++i) {
-    installation.packages.push_back(load_package(context.store, context.step.inputs[i], family.name));
-    installation.epoch = trees::newest_time(installation.packages.back().listing, installation.epoch);
+    auto package = load_package(context.store, context.step.inputs[i], family.name);
+    installation.epoch = trees::newest_time(context.store.listing(package.layer), installation.epoch);
+    installation.packages.push_back(std::move(package));
   }
   const auto plan = family.install(std::move(installation));
-  return LayerOutput{build_layer(context, tree, lower, plan)};
+  return LayerOutput{build_layer(context, std::move(tree), lower, plan)};
 }
 
 }  // namespace karapace::steps

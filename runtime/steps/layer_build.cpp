@@ -196,7 +196,7 @@ std::map<std::string, std::string> build_variables(std::int64_t epoch) {
   return variables;
 }
 
-LayerId build_layer(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
+LayerId build_layer(const StepContext& context, trees::Composition tree, const trees::LayerStack& lower,
                     const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   for (const char* name : {"tree", "upper", "work"}) make_directory(staging / name);
@@ -207,7 +207,7 @@ LayerId build_layer(const StepContext& context, trees::Composition& tree, const 
   if (!plan.commands.empty()) run_commands(context, tree, lower, plan);
   scaffold.take_off(staging / "tree");
   tree.write_directory_times(staging / "tree");
-  auto layer = context.store.add_layer(staging / "tree", tree.listing(), context.staging);
+  auto layer = context.store.add_layer(staging / "tree", std::move(tree).listing(), context.staging);
   sandbox::drop_debug_state(context.store, context.key, staging);
   return layer;
 }

@@ -41,7 +41,7 @@ std::map<std::string, std::string> build_variables(std::int64_t epoch);
 
 /// Runs the plan and stores the layer. StepError with the end of the commands' output, the place of the log and the
 /// way to a shell in that state, when a command fails.
-LayerId build_layer(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
+LayerId build_layer(const StepContext& context, trees::Composition tree, const trees::LayerStack& lower,
                     const LayerBuildPlan& plan);
 
 }  // namespace karapace::steps

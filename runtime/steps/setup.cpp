@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // setup: the manifest's own files and commands, on top of everything else.
+#include <utility>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -52,7 +54,8 @@ void put_file(trees::Composition& tree, const store::Store& store, const SetupFi
   node.entry.mtime = epoch;
   node.entry.size = blob.size;
   node.entry.content = blob.blob.digest();
-  node.source = store.blob_path(blob.blob);
+  const auto path = store.blob_path(blob.blob);
+  node.source = {tree.shared(path.parent_path()), path.filename()};
   node.copy = true;
   tree.put(std::move(node));
 }
@@ -81,7 +84,7 @@ StepOutput setup(const StepContext& context) {
     command.variables = build_variables(plan.epoch);
     plan.commands.push_back(std::move(command));
   }
-  return LayerOutput{build_layer(context, tree, lower, plan)};
+  return LayerOutput{build_layer(context, std::move(tree), lower, plan)};
 }
 
 }  // namespace karapace::steps

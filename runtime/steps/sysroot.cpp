@@ -50,7 +50,7 @@ trees::Composition merged(const trees::LayerStack& layers, const trees::LayerSta
     trees::Node node;
     node.entry = entry;
     node.entry.opaque = false;
-    node.source = layer / entry.path;
+    node.source.directory = tree.shared(layer);
     if (entry.type == store::EntryType::symlink) links.push_back(entry);
     tree.put(std::move(node));
   });

@@ -41,12 +41,16 @@ constexpr auto meta_fields = fields_of<PackageMeta>(
     member("scripts", &PackageMeta::scripts, list_of(script_fields)),
     member("triggers", &PackageMeta::triggers, list_of(trigger_fields)));
 
-std::string read_below(const std::filesystem::path& tree, const std::string& path) {
+std::optional<std::string> read_below(const std::filesystem::path& tree, const std::string& path) {
   auto root = open_at(AT_FDCWD, tree, O_PATH | O_DIRECTORY);
   auto file = open_regular(root.get(), path, Links::refused);
-  if (!file)
-    throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
+  if (!file) return std::nullopt;
   return read_all(file->get(), path, std::size_t{64} << 20);
+}
+
+std::string require_below(const std::filesystem::path& tree, const std::string& path) {
+  if (auto text = read_below(tree, path)) return std::move(*text);
+  throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
 }
 
 }  // namespace
@@ -69,12 +73,12 @@ const Script* UnpackedPackage::script(ScriptPhase phase) const noexcept {
   return found == scripts.end() ? nullptr : &*found;
 }
 
-bool UnpackedPackage::has(std::string_view file) const {
-  return listing.find(fmt::format("meta/{}/{}", family, file)) != nullptr;
+std::string UnpackedPackage::read(std::string_view file) const {
+  return require_below(tree, fmt::format("meta/{}/{}", family, file));
 }
 
-std::string UnpackedPackage::read(std::string_view file) const {
-  return has(file) ? read_below(tree, fmt::format("meta/{}/{}", family, file)) : std::string();
+std::optional<std::string> UnpackedPackage::read_if_there(std::string_view file) const {
+  return read_below(tree, fmt::format("meta/{}/{}", family, file));
 }
 
 UnpackedPackage load_package(const store::Store& store, const StepKey& key, std::string_view family) {
@@ -82,13 +86,12 @@ UnpackedPackage load_package(const store::Store& store, const StepKey& key, std:
   if (record.step.kind != StepKind::unpack || record.step.parameter("format") != family)
     throw StepError(
         fmt::format("install: the input {} is no unpacked package of the family {}", key.short_hex(), family));
-  const auto& layer = record.layer().layer;
-  const auto tree = store.layer_tree(layer);
   UnpackedPackage package;
+  package.layer = record.layer().layer;
+  package.tree = store.layer_tree(package.layer);
+  const std::string meta = "meta/package.json";
   static_cast<PackageMeta&>(package) =
-      PackageMeta::parse(read_below(tree, "meta/package.json"), (tree / "meta/package.json").string());
-  package.tree = tree;
-  package.listing = store.listing(layer);
+      PackageMeta::parse(require_below(package.tree, meta), (package.tree / meta).string());
   package.archive = store.input_record(record.step.inputs.at(0)).blob().blob;
   package.family = family;
   return package;

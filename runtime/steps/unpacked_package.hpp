@@ -8,11 +8,12 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "store/listing.hpp"
+#include "store/identifiers.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {
@@ -76,19 +77,20 @@ struct PackageMeta : PackageIdentity {
 };
 
 struct UnpackedPackage : PackageMeta {
-  std::filesystem::path tree;
-  store::Listing listing;
-  BlobId archive;
   std::string family;
+  std::filesystem::path tree;
+  LayerId layer{};
+  BlobId archive{};
 
   const Script* script(ScriptPhase phase) const noexcept;
-  /// Whether there is a file of its family's of this name.
-  bool has(std::string_view file) const;
-  /// Its text, "" when there is none.
+  /// The text of a file of its family's, below `meta/FAMILY/`; StoreError when there is none of this name.
   std::string read(std::string_view file) const;
+  /// The same, or nothing.
+  std::optional<std::string> read_if_there(std::string_view file) const;
 };
 
-/// Loads what the `unpack` step `key` made of a package of this family. StepError when it made something else.
+/// Loads what the `unpack` step `key` made of a package of this family, without the listing of its layer: those of a
+/// thousand packages would be a hundred megabytes. StepError when it made something else.
 UnpackedPackage load_package(const store::Store& store, const StepKey& key, std::string_view family);
 
 }  // namespace karapace::steps

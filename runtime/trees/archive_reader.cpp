@@ -23,7 +23,7 @@ namespace karapace::trees {
 namespace {
 
 constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;  // as libarchive
-constexpr std::uint64_t most_for_threads = std::uint64_t{256} << 20;
+constexpr std::uint64_t most_for_threads = std::uint64_t{44} << 20;
 constexpr unsigned most_threads = 4;  // more gain little, and many packages are unpacked at once
 
 /// Beyond this fewer threads are used. ninja unpacks as many packages at once as there are processors.

@@ -42,15 +42,20 @@ std::vector<std::string> parts_of(std::string_view path) {
   throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
 }
 
+std::filesystem::path source_path(const Node& node) {
+  return *node.source.directory / (node.source.path.empty() ? node.entry.path : node.source.path);
+}
+
 void copy_regular(const Node& node, int tree) {
-  auto from = open_at(AT_FDCWD, node.source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  require_regular(from.get(), node.source);
+  const auto source = source_path(node);
+  auto from = open_at(AT_FDCWD, source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  require_regular(from.get(), source);
   auto to = open_at(tree, node.entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   std::vector<char> buffer(256 * 1024);
   for (;;) {
     ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("read", node.source.string());
+    if (count < 0) fail("read", source.string());
     if (count == 0) break;
     write_all(to.get(), {buffer.data(), static_cast<std::size_t>(count)}, node.entry.path);
   }
@@ -82,11 +87,11 @@ void write_node(const Node& node, int tree) {
       return;
     default: break;
   }
-  if (node.source.empty()) {
+  if (node.source.directory == nullptr) {
     return entry.type == store::EntryType::symlink ? write_symlink(entry, tree) : write_content(node, tree);
   }
   if (node.copy) return copy_regular(node, tree);
-  if (::linkat(AT_FDCWD, node.source.c_str(), tree, entry.path.c_str(), 0) == 0) return;
+  if (::linkat(AT_FDCWD, source_path(node).c_str(), tree, entry.path.c_str(), 0) == 0) return;
   // A file can have 65,000 names on ext4, and none across file systems.
   bool can_copy = errno == EMLINK || errno == EXDEV || errno == EPERM;
   if (can_copy && entry.type == store::EntryType::regular) return copy_regular(node, tree);
@@ -200,31 +205,36 @@ void Composition::erase(std::string_view path) {
   if (found != nodes_.end()) nodes_.erase(found);
 }
 
-store::Listing Composition::listing() const {
+store::Listing Composition::listing() && {
   std::vector<store::Entry> entries;
   entries.reserve(nodes_.size());
   std::unordered_map<std::uint64_t, std::string> first;  // group -> its first path
-  for (const auto& [path, node] : nodes_) {
+  for (auto place = nodes_.begin(); place != nodes_.end(); place = nodes_.erase(place)) {
+    auto& [path, node] = *place;
     if (node.group != 0) {
-      auto [place, is_first] = first.emplace(node.group, path);
+      auto [group, is_first] = first.emplace(node.group, path);
       if (!is_first) {
         store::Entry link;
         link.path = path;
         link.type = store::EntryType::hardlink;
-        link.target = place->second;
+        link.target = group->second;
         entries.push_back(std::move(link));
         continue;
       }
     }
-    entries.push_back(node.entry);
+    entries.push_back(std::move(node.entry));
   }
   return store::Listing(std::move(entries));
 }
 
-void Composition::write(const std::filesystem::path& tree) const {
+void Composition::write(const std::filesystem::path& tree) {
   auto root = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
   apply_metadata(root.get(), nodes_.begin()->second.entry);
-  for (const auto& [path, node] : nodes_) write_node(node, root.get());
+  for (auto& [path, node] : nodes_) {
+    write_node(node, root.get());
+    node.source = Source();
+    node.content = std::string();
+  }
 }
 
 void Composition::write_directory_times(const std::filesystem::path& tree) const {

@@ -8,9 +8,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/trees/layer_stack.hpp"
@@ -18,13 +19,19 @@
 
 namespace karapace::trees {
 
+/// A file on disk. A tree has a hundred thousand, so what many share is kept once (Composition::shared).
+struct Source {
+  const std::filesystem::path* directory = nullptr;  // null: there is none
+  std::string path;                                  // below it; "": that of the entry
+};
+
 struct Node {
-  store::Entry entry;            // never a hardlink: names of one file share a group
-  std::uint64_t group = 0;       // 0: not a hard link
-  std::filesystem::path source;  // the file on disk that `write` links; empty: made anew from `content`
-  bool copy = false;             // the source is copied, because it has other metadata (a blob)
-  std::string content;           // of a regular file without source
-  std::string owner;             // the package that ships it, for conflicts; "" otherwise
+  store::Entry entry;                  // never a hardlink: names of one file share a group
+  std::uint64_t group = 0;             // 0: not a hard link
+  Source source;                       // what `write` links; none: made anew from `content`
+  bool copy = false;                   // the source is copied, because it has other metadata (a blob)
+  std::string content;                 // of a regular file without source
+  const std::string* owner = nullptr;  // the package that ships it, for conflicts; null: none
 };
 
 class Composition {
@@ -48,18 +55,24 @@ class Composition {
   void erase(std::string_view path);
 
   std::map<std::string, Node, std::less<>>& nodes() noexcept { return nodes_; }
+  /// The same as what nodes can point to; it lives as long as the composition.
+  const std::filesystem::path* shared(std::filesystem::path path) { return &*paths_.insert(std::move(path)).first; }
+  const std::string* shared(std::string name) { return &*names_.insert(std::move(name)).first; }
   /// A number for a new hard-link group.
   std::uint64_t new_group() noexcept { return ++groups_; }
-  /// The canonical listing of the tree.
-  store::Listing listing() const;
-  /// Makes the tree below the empty directory `tree`; directories' times are left to `write_directory_times`.
-  void write(const std::filesystem::path& tree) const;
+  /// The canonical listing of the tree, which is taken apart for it: both together would be memory twice.
+  store::Listing listing() &&;
+  /// Makes the tree below the empty directory `tree`; directories' times are left to `write_directory_times`. What the
+  /// nodes were made from is forgotten.
+  void write(const std::filesystem::path& tree);
   void write_directory_times(const std::filesystem::path& tree) const;
 
  private:
   void ensure_parents(std::string_view path);
   const LayerStack& lower_;
   std::map<std::string, Node, std::less<>> nodes_;
+  std::set<std::filesystem::path> paths_;
+  std::set<std::string> names_;
   std::uint64_t groups_ = 0;
 };
 

@@ -52,7 +52,7 @@ class Capturing : public ::testing::Test {
     fs::create_directory(staging.path() / "tree");
     tree.write(staging.path() / "tree");
     tree.write_directory_times(staging.path() / "tree");
-    return store_->add_layer(staging.path() / "tree", tree.listing(), staging);
+    return store_->add_layer(staging.path() / "tree", std::move(tree).listing(), staging);
   }
 
   /// Moves what was made into a layer.
@@ -82,7 +82,7 @@ class Capturing : public ::testing::Test {
     tree.write(path_ / "tree");
     told_ = capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch, .secrets = secrets_});
     tree.write_directory_times(path_ / "tree");
-    const auto listing = tree.listing();
+    const auto listing = std::move(tree).listing();
     if (::geteuid() == 0) {  // an ordinary user's files are not 0:0 outside of a user namespace
       const auto disk = open_at(AT_FDCWD, path_ / "tree", O_RDONLY | O_DIRECTORY);
       EXPECT_EQ(store::scan(disk.get(), store::ScanOptions()).text(), listing.text());

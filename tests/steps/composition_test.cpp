@@ -44,7 +44,7 @@ class Composing : public ::testing::Test {
     std::filesystem::create_directory(path);
     tree.write(path);
     tree.write_directory_times(path);
-    return store_->add_layer(path, tree.listing(), staging);
+    return store_->add_layer(path, std::move(tree).listing(), staging);
   }
 
   std::filesystem::path path_;
@@ -96,7 +96,7 @@ TEST_F(Composing, WritesOwnersAsListedAlsoInDirectoriesThatHandTheirGroupOn) {
   tree.put(node("srv/link", store::EntryType::symlink, "new"));
   auto id = add_layer(tree);
   auto disk = open_at(AT_FDCWD, store_->layer_tree(id), O_RDONLY | O_DIRECTORY);
-  EXPECT_EQ(store::scan(disk.get(), store::ScanOptions()).text(), tree.listing().text());
+  EXPECT_EQ(store::scan(disk.get(), store::ScanOptions()).text(), store_->listing(id).text());
 }
 
 TEST_F(Composing, KeepsTheMetadataOfDirectoriesBelow) {
@@ -114,18 +114,17 @@ TEST_F(Composing, KeepsTheMetadataOfDirectoriesBelow) {
 TEST_F(Composing, ReplacingOneOfTwoHardLinksLeavesTheOther) {
   trees::LayerStack nothing(*store_, {});
   trees::Composition tree(nothing);
-  auto source = path_ / "source";
-  write_file_atomically(source, "x", Durable::no);
+  write_file_atomically(path_ / "source", "x", Durable::no);
   for (const char* name : {"a", "b", "c"}) {
     auto file = node(name, store::EntryType::regular);
     file.entry.size = 1;
     file.entry.content = blake3("x");
-    file.source = source;
+    file.source = {tree.shared(path_), "source"};
     file.group = 1;
     tree.put(std::move(file));
   }
   tree.put_file("a", "other", 5);
-  auto listing = tree.listing();
+  auto listing = std::move(tree).listing();
   EXPECT_EQ(listing.find("b")->type, store::EntryType::regular);
   EXPECT_EQ(listing.find("c")->target, "b");
 }

@@ -31,27 +31,9 @@ class Answering : public ::testing::Test {
     package.family = "deb";
     package.tree = directory_.path() / name;
     make_directory(package.tree);
-    std::vector<store::Entry> entries{directory_entry("")};
-    for (const std::string path : {"meta", "meta/deb", "meta/deb/control"}) {
-      make_directory(package.tree / path);
-      entries.push_back(directory_entry(path));
-    }
-    if (!templates.empty()) {
-      write_file_atomically(package.tree / "meta/deb/control/templates", templates, Durable::no);
-      store::Entry file;
-      file.path = "meta/deb/control/templates";
-      file.mode = 0644;
-      entries.push_back(file);
-    }
-    package.listing = store::Listing(entries);
+    for (const char* path : {"meta", "meta/deb", "meta/deb/control"}) make_directory(package.tree / path);
+    if (!templates.empty()) write_file_atomically(package.tree / "meta/deb/control/templates", templates, Durable::no);
     packages_.push_back(std::move(package));
-  }
-  static store::Entry directory_entry(const std::string& path) {
-    store::Entry entry;
-    entry.path = path;
-    entry.type = store::EntryType::directory;
-    entry.mode = 0755;
-    return entry;
   }
   std::string refusal(std::string_view answers) const {
     try {

@@ -40,11 +40,11 @@ class Merging : public Unpacking {
     trees::Composition composition(nothing);
     const deb::PathFilters filters(nothing);
     deb::PackageMerge merge(composition, database, filters, deb::Conffiles::as_unpacked, 5);
-    merge.add(package);
+    merge.add(package, listing());
     merge.finish();
     composition.write(tree());
     composition.write_directory_times(tree());
-    return composition.listing();
+    return std::move(composition).listing();
   }
   /// The package "x" for an architecture, with these fields and files.
   deb::DebPackage package_for(const std::string& architecture, const std::string& fields, const TarBuilder& data) {
@@ -127,7 +127,7 @@ std::string merging(const store::Store& store, const std::vector<const deb::DebP
   const deb::PathFilters filters(nothing);
   deb::PackageMerge merge(composition, database, filters, deb::Conffiles::as_unpacked, 5);
   try {
-    for (const auto* package : packages) merge.add(*package);
+    for (const auto* package : packages) merge.add(*package, store.listing(package->layer));
   } catch (const StepError& error) {
     return error.what();
   }
@@ -173,7 +173,8 @@ TEST_F(Merging, KnowsWhichOwnersABaseHasUnderTheirNumbers) {
   base.write_directory_times(tree());
   auto staging = store().stage();
   std::filesystem::rename(tree(), staging.path() / "tree");
-  const trees::LayerStack lower(store(), {store().add_layer(staging.path() / "tree", base.listing(), staging)});
+  const trees::LayerStack lower(store(),
+                                {store().add_layer(staging.path() / "tree", std::move(base).listing(), staging)});
   const deb::KnownOwners owners(lower);
   const auto agree = [](const deb::KnownOwners& known, std::vector<NamedOwner> users, std::vector<NamedOwner> groups) {
     PackageMeta package;

@@ -36,7 +36,8 @@ class Filtering : public ::testing::Test {
     make_directory(staging.path() / "tree");
     base.write(staging.path() / "tree");
     base.write_directory_times(staging.path() / "tree");
-    const trees::LayerStack lower(store_, {store_.add_layer(staging.path() / "tree", base.listing(), staging)});
+    const trees::LayerStack lower(store_,
+                                  {store_.add_layer(staging.path() / "tree", std::move(base).listing(), staging)});
     return PathFilters(lower);
   }
 

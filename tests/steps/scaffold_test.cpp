@@ -38,7 +38,7 @@ class Scaffolding : public ::testing::Test {
     make_directory(staging.path() / "tree");
     base_.write(staging.path() / "tree");
     base_.write_directory_times(staging.path() / "tree");
-    return trees::LayerStack(store_, {store_.add_layer(staging.path() / "tree", base_.listing(), staging)});
+    return trees::LayerStack(store_, {store_.add_layer(staging.path() / "tree", std::move(base_).listing(), staging)});
   }
 
   /// What is in a file of `tree`; nothing when it does not show one.

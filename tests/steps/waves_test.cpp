@@ -46,7 +46,8 @@ class PreDepending : public ::testing::Test {
     make_directory(staging.path() / "tree");
     base.write(staging.path() / "tree");
     base.write_directory_times(staging.path() / "tree");
-    const trees::LayerStack lower(store_, {store_.add_layer(staging.path() / "tree", base.listing(), staging)});
+    const trees::LayerStack lower(store_,
+                                  {store_.add_layer(staging.path() / "tree", std::move(base).listing(), staging)});
     std::vector<const DebPackage*> all;
     for (const auto& package : packages_) all.push_back(&package);
     std::vector<std::string> texts;

@@ -30,14 +30,19 @@ namespace karapace::steps::deb {
 
 namespace {
 
-bool needs_dpkg(const DebPackage& package, const DpkgDatabase& database, const KnownOwners& owners) {
-  if (database.known(package.name)) return true;
-  if (!owners.agree(package)) return true;
-  if (package.control("preinst").find("dpkg-divert") != std::string::npos) return true;
-  const auto& entries = package.listing.entries();
-  return std::any_of(entries.begin(), entries.end(), [&](const store::Entry& entry) {
+bool has_override(const store::Listing& listing, const DpkgDatabase& database) {
+  return std::any_of(listing.entries().begin(), listing.entries().end(), [&](const store::Entry& entry) {
     return entry.path.starts_with("data/") && database.has_override(std::string_view(entry.path).substr(4));
   });
+}
+
+bool needs_dpkg(const DebPackage& package, const store::Store& store, const DpkgDatabase& database,
+                const KnownOwners& owners) {
+  if (database.known(package.name)) return true;
+  if (!owners.agree(package)) return true;
+  const auto* preinst = package.script(ScriptPhase::before_install);
+  if (preinst && package.read(preinst->file).find("dpkg-divert") != std::string::npos) return true;
+  return database.has_overrides() && has_override(store.listing(package.layer), database);
 }
 
 // /bin and its like are links in every suite that is supported; those before trixie leave making them to whoever
@@ -131,7 +136,7 @@ class Installer {
     if (waves_.empty()) return;
     const KnownOwners owners(lower_);
     for (const auto* package : std::exchange(waves_.front().packages, {})) {
-      const bool compose = is_bootstrap() || !needs_dpkg(*package, database_, owners);
+      const bool compose = is_bootstrap() || !needs_dpkg(*package, context_.store, database_, owners);
       (compose ? composed_ : waves_.front().packages).push_back(package);
     }
   }
@@ -142,7 +147,7 @@ class Installer {
     auto conffiles = is_bootstrap() ? Conffiles::in_place : Conffiles::as_unpacked;
     const PathFilters filters(lower_);
     PackageMerge merge(tree_, database_, filters, conffiles, plan_.epoch);
-    for (const auto* package : composed_) merge.add(*package);
+    for (const auto* package : composed_) merge.add(*package, context_.store.listing(package->layer));
     merge.finish();
   }
 

@@ -22,7 +22,9 @@ struct DebPackage : UnpackedPackage {
   /// "libc6:i386": which of those that share a name is meant.
   std::string full_name() const { return architecture == "all" ? name : name + ":" + architecture; }
   /// The text of a control file, "" when there is none.
-  std::string control(std::string_view file) const { return read("control/" + std::string(file)); }
+  std::string control(std::string_view file) const {
+    return read_if_there("control/" + std::string(file)).value_or("");
+  }
 };
 
 /// StepError when its stanza is none.

@@ -80,16 +80,14 @@ bool is_below(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
-// Whether one of the packages has something at or below `directory` ("/usr/share/man").
-bool ships_below(const std::vector<const DebPackage*>& packages, std::string_view directory) {
-  std::string prefix = "data" + std::string(directory);
-  for (const auto* package : packages) {
-    const auto& entries = package->listing.entries();
-    auto by_path = [](const store::Entry& entry, const std::string& path) { return entry.path < path; };
-    auto found = std::lower_bound(entries.begin(), entries.end(), prefix, by_path);
-    for (; found != entries.end() && found->path.starts_with(prefix); ++found) {
-      if (is_below(found->path, prefix) && found->type != store::EntryType::directory) return true;
-    }
+// Whether the package has something at or below `directory` ("/usr/share/man").
+bool ships_below(const store::Listing& listing, std::string_view directory) {
+  const std::string prefix = "data" + std::string(directory);
+  const auto& entries = listing.entries();
+  auto by_path = [](const store::Entry& entry, const std::string& path) { return entry.path < path; };
+  auto found = std::lower_bound(entries.begin(), entries.end(), prefix, by_path);
+  for (; found != entries.end() && found->path.starts_with(prefix); ++found) {
+    if (is_below(found->path, prefix) && found->type != store::EntryType::directory) return true;
   }
   return false;
 }
@@ -105,24 +103,6 @@ std::string_view info_file(std::string_view path) {
   return is_kept ? path.substr(control.size()) : std::string_view();
 }
 
-// Control files may be hard links of each other: preinst and postinst that are one program.
-void add_info_files(trees::Composition& tree, const DebPackage& package) {
-  std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
-  for (const auto& entry : package.listing.entries())
-    if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree.new_group());
-  for (const auto& entry : package.listing.entries()) {
-    const auto name = info_file(entry.path);
-    if (name.empty()) continue;
-    const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
-    trees::Node node;
-    node.entry = *package.listing.find(first);
-    node.entry.path = admin_path(fmt::format("info/{}.{}", package.info_name(), name));
-    if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
-    node.source = package.tree / entry.path;
-    tree.put(std::move(node));
-  }
-}
-
 }  // namespace
 
 bool is_read_by_dpkg(std::string_view path) noexcept {
@@ -133,6 +113,7 @@ DpkgDatabase::DpkgDatabase(const trees::LayerStack& lower) : lower_(lower) {
   require_no_pipes();
   status_ = read("status");
   stanzas_ = karapace::deb::parse_stanzas(status_, "/var/lib/dpkg/status of the base");
+  file_triggers_ = read("triggers/File");
   read_diversions();
   read_overrides();
 }
@@ -239,12 +220,38 @@ void DpkgDatabase::disown(trees::Composition& tree, std::string_view package, st
   tree.put_file(list_path, std::move(kept), mtime);
 }
 
-void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
-                         std::int64_t mtime) const {
+// Control files may be hard links of each other: preinst and postinst that are one program.
+void DpkgDatabase::add_info_files(trees::Composition& tree, const DebPackage& package,
+                                  const store::Listing& listing) const {
+  std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
+  for (const auto& entry : listing.entries())
+    if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree.new_group());
+  for (const auto& entry : listing.entries()) {
+    const auto name = info_file(entry.path);
+    if (name.empty()) continue;
+    const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
+    trees::Node node;
+    node.entry = *listing.find(first);
+    node.entry.path = admin_path(fmt::format("info/{}.{}", package.info_name(), name));
+    if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
+    node.source = {tree.shared(package.tree), entry.path};
+    tree.put(std::move(node));
+  }
+}
+
+void DpkgDatabase::activate_triggers(const store::Listing& listing, std::set<std::string>& activated) const {
+  for (auto line : lines(file_triggers_)) {
+    const auto parts = words(line);
+    if (parts.size() == 2 && !activated.contains(std::string(parts[0])) && ships_below(listing, parts[0]))
+      activated.emplace(parts[0]);
+  }
+}
+
+void DpkgDatabase::write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
+                         const std::set<std::string>& activated, Conffiles conffiles, std::int64_t mtime) const {
   if (!tree.visible(admin_path("info/format"))) tree.put_file(admin_path("info/format"), "1\n", mtime);
-  for (const auto* package : unpacked) add_info_files(tree, *package);
   write_status(tree, unpacked, conffiles, mtime);
-  write_triggers(tree, unpacked, mtime);
+  write_triggers(tree, unpacked, activated, mtime);
 }
 
 void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
@@ -261,13 +268,8 @@ void DpkgDatabase::write_status(trees::Composition& tree, const std::vector<cons
 // triggers/File holds "PATH PACKAGE" lines, triggers/NAME the packages interested in an explicit trigger, and
 // triggers/Unincorp what was activated and is not yet noted in the status: "TRIGGER -".
 void DpkgDatabase::write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
-                                  std::int64_t mtime) const {
-  std::string file = read("triggers/File");
-  std::set<std::string> activated;
-  for (auto line : lines(file)) {
-    auto parts = words(line);
-    if (parts.size() == 2 && ships_below(unpacked, parts[0])) activated.emplace(parts[0]);
-  }
+                                  const std::set<std::string>& activated, std::int64_t mtime) const {
+  std::string file = file_triggers_;
   std::map<std::string, std::string> named;
   for (const auto* package : unpacked) {
     for (const auto& interest : interests_of(*package)) {

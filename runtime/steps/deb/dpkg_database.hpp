@@ -73,6 +73,7 @@ class DpkgDatabase {
   const karapace::deb::Stanza* known(std::string_view name) const;
   /// Diversions by path as written ("/bin/sh").
   const std::map<std::string, Diversion>& diversions() const noexcept { return diversions_; }
+  bool has_overrides() const noexcept { return !overrides_.empty(); }
   bool has_override(std::string_view absolute_path) const { return overrides_.contains(std::string(absolute_path)); }
   /// The packages that list a path, as dpkg names their files, by reading their lists: slow, for conflicts only.
   std::vector<std::string> owners(std::string_view path, const trees::Composition& tree) const;
@@ -84,9 +85,14 @@ class DpkgDatabase {
   /// Takes a path out of an installed package's list, because another package replaces it.
   void disown(trees::Composition& tree, std::string_view package, std::string_view path, std::int64_t mtime) const;
 
-  /// Adds the database files of newly unpacked packages to the tree.
-  void write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
-             std::int64_t mtime) const;
+  /// Adds the files `info/NAME.*` of a newly unpacked package to the tree.
+  void add_info_files(trees::Composition& tree, const DebPackage& package, const store::Listing& listing) const;
+  /// Adds to `activated` the directories and files that installed packages wait for, and below which this package has
+  /// something ("/usr/share/man").
+  void activate_triggers(const store::Listing& listing, std::set<std::string>& activated) const;
+  /// Adds the database's other files to the tree.
+  void write(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
+             const std::set<std::string>& activated, Conffiles conffiles, std::int64_t mtime) const;
 
  private:
   void require_no_pipes() const;
@@ -97,13 +103,14 @@ class DpkgDatabase {
   void write_status(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked, Conffiles conffiles,
                     std::int64_t mtime) const;
   void write_triggers(trees::Composition& tree, const std::vector<const DebPackage*>& unpacked,
-                      std::int64_t mtime) const;
+                      const std::set<std::string>& activated, std::int64_t mtime) const;
 
   const trees::LayerStack& lower_;
   std::string status_;
   std::vector<karapace::deb::Stanza> stanzas_;  // of all packages, whatever their state
   std::map<std::string, Diversion> diversions_;
   std::set<std::string> overrides_;
+  std::string file_triggers_;
 };
 
 }  // namespace karapace::steps::deb

@@ -42,16 +42,18 @@ PackageMerge::PackageMerge(trees::Composition& tree, const DpkgDatabase& databas
   }
 }
 
-void PackageMerge::add(const DebPackage& package) {
+void PackageMerge::add(const DebPackage& package, const store::Listing& listing) {
   require_alone(package);
   merged_.push_back(&package);
   std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
-  for (const auto& entry : package.listing.entries()) {
+  for (const auto& entry : listing.entries()) {
     if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree_.new_group());
   }
   std::set<std::string> conffiles;
   if (conffiles_ == Conffiles::as_unpacked) conffiles = conffiles_of(package);
-  for (const auto& entry : package.listing.entries()) {
+  const auto* data = tree_.shared(package.tree / "data");
+  const auto* owner = tree_.shared(package.info_name());
+  for (const auto& entry : listing.entries()) {
     if (!entry.path.starts_with(data_prefix)) continue;
     const auto absolute = std::string_view(entry.path).substr(data_prefix.size() - 1);
     if (filters_.leave_out(absolute, entry.type)) continue;
@@ -62,14 +64,17 @@ void PackageMerge::add(const DebPackage& package) {
     }
     const auto& first = entry.type == store::EntryType::hardlink ? entry.target : entry.path;
     trees::Node node;
-    node.entry = *package.listing.find(first);
+    node.entry = *listing.find(first);
     node.entry.path = diverted(package, std::move(path));
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
-    node.source = package.tree / entry.path;
-    node.owner = package.info_name();
     if (conffiles.contains(std::string(absolute))) node.entry.path += ".dpkg-new";
+    node.source.directory = data;
+    if (absolute.substr(1) != node.entry.path) node.source.path = absolute.substr(1);
+    node.owner = owner;
     add_file(package, std::move(node));
   }
+  database_.add_info_files(tree_, package, listing);
+  database_.activate_triggers(listing, activated_);
 }
 
 void PackageMerge::add_directory(const DebPackage& package, const store::Entry& entry, const std::string& path) {
@@ -105,7 +110,7 @@ void PackageMerge::add_file(const DebPackage& package, trees::Node node) {
   }
   std::vector<std::string> owners;
   if (const auto* here = tree_.find(path)) {
-    if (!here->owner.empty()) owners.push_back(here->owner);
+    if (here->owner) owners.push_back(*here->owner);
   } else {
     owners = database_.owners(path, tree_);
   }
@@ -165,7 +170,7 @@ bool PackageMerge::takes_over(const DebPackage& package, const std::string& owne
 }
 
 void PackageMerge::finish() {
-  database_.write(tree_, merged_, conffiles_, mtime_);
+  database_.write(tree_, merged_, activated_, conffiles_, mtime_);
   for (const auto& [name, paths] : disowned_) {
     auto is_it = [&](const DebPackage* package) { return package->info_name() == name; };
     auto merged = std::find_if(merged_.begin(), merged_.end(), is_it);

@@ -23,8 +23,8 @@ class PackageMerge {
                std::int64_t mtime);
 
   /// Merges a package's files. StepError naming path and both packages on a conflict, and when a package of this name
-  /// is there that this one can not be beside. `package` must outlive this.
-  void add(const DebPackage& package);
+  /// is there that this one can not be beside. `package` must outlive this; `listing` is that of its layer.
+  void add(const DebPackage& package, const store::Listing& listing);
   /// Adds dpkg's database files for all merged packages.
   void finish();
 
@@ -46,6 +46,7 @@ class PackageMerge {
   Conffiles conffiles_;
   std::int64_t mtime_;
   std::vector<const DebPackage*> merged_;
+  std::set<std::string> activated_;              // file triggers
   std::map<std::string, Diversion> diversions_;  // by resolved path
   std::map<std::string, std::set<std::string>>
       disowned_;  // merged package, as dpkg names its files -> resolved paths it lost
