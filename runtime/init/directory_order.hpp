@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another order of directories: for builds that are to show what follows it (karapace reproduce --order).
+// Another order of directories: for files that are to be the same on every file system (steps/remade_files.hpp), and
+// for builds that are to show what else follows it (karapace reproduce --order).
 //
 // File systems tell a directory's names in orders of their own: ext4 by a hash with a secret of each file system, tmpfs
 // by age, the overlay by layers. Programs write that order into caches and indexes (info's dir, ghc's package.cache).

@@ -68,6 +68,7 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/gshadow-", drop, "backup of the state before"},
     {"etc/subuid-", drop, "backup of the state before"},
     {"etc/subgid-", drop, "backup of the state before"},
+    {"usr/share/info/dir.old", drop, "backup of the state before"},
     {"var/cache/ldconfig/aux-cache", drop, "inode numbers and times"},
     {"var/cache/man/**", drop, "times in the index; mandb makes it again"},
     {"var/cache/fontconfig/**", drop, "times; fc-cache makes it again"},
