@@ -3,13 +3,17 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 
 #include "base/directory.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::steps {
 
@@ -31,18 +35,39 @@ rm -r "$before")",
      "install-info adds the entries and sections of one file after another"},
     {"var/lib/ghc/package.conf.d/package.cache", "ghc-pkg", "ghc-pkg recache --global",
      "it holds the packages in the order of their files"},
+    {"usr/lib/*/vlc/plugins/plugins.dat", "${1%/plugins/*}/vlc-cache-gen",
+     R"("${1%/plugins/*}/vlc-cache-gen" "${1%/*}")", "it holds the plugins in the order of their files"},
 });
 
-bool was_touched(int upper, const RemadeFile& file) {
-  return try_open_regular(upper, file.path, Links::refused).fd.has_value();
+bool is_file(int upper, const std::string& path) {
+  return try_open_regular(upper, path, Links::refused).fd.has_value();
 }
 
-sandbox::Command command_for(const RemadeFile& file, const sandbox::Command& last) {
+/// The paths of the upper directory that the pattern stands for, sorted. No link is followed.
+std::vector<std::string> touched(int upper, std::string_view pattern) {
+  const auto star = pattern.find("/*/");
+  std::vector<std::string> paths;
+  if (star == pattern.npos) {
+    paths.emplace_back(pattern);
+  } else {
+    const std::string above(pattern.substr(0, star));
+    const auto directory =
+        sys::openat2(upper, above.c_str(), O_RDONLY | O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    if (!directory) return {};
+    for (const auto& name : names_in(directory.get(), above))
+      paths.push_back(fmt::format("{}/{}/{}", above, name, pattern.substr(star + 3)));
+  }
+  std::erase_if(paths, [upper](const auto& path) { return !is_file(upper, path); });
+  return paths;
+}
+
+sandbox::Command command_for(const RemadeFile& file, const std::string& path, const sandbox::Command& last) {
   sandbox::Command command;
   command.argv = {"/bin/sh", "-ec",
-                  fmt::format("command -v {} >/dev/null || exit 0\n{}\n", file.program, file.command)};
+                  fmt::format("command -v \"{}\" >/dev/null || exit 0\n{}\n", file.program, file.command), "sh",
+                  "/" + path};
   command.variables = last.variables;
-  command.title = fmt::format("making /{} again", file.path);
+  command.title = fmt::format("making /{} again", printable_word(path));
   return command;
 }
 
@@ -55,7 +80,8 @@ std::optional<sandbox::SandboxPlan> remaking(const sandbox::SandboxPlan& done) {
   sandbox::SandboxPlan plan = done;
   plan.commands.clear();
   for (const auto& file : files)
-    if (was_touched(upper.get(), file)) plan.commands.push_back(command_for(file, done.commands.back()));
+    for (const auto& path : touched(upper.get(), file.pattern))
+      plan.commands.push_back(command_for(file, path, done.commands.back()));
   if (plan.commands.empty()) return std::nullopt;
   plan.binds.clear();
   plan.directory_order = order;

@@ -21,9 +21,9 @@
 namespace karapace::steps {
 
 struct RemadeFile {
-  std::string_view path;     // relative to the root
-  std::string_view program;  // where it is not installed, or no longer, the file stays as it is
-  std::string_view command;  // for /bin/sh -e, as root; status 0 when the file is whole
+  std::string_view pattern;  // path from the root; "*" stands for one name, at most once
+  std::string_view program;  // as a word of the shell; where it is not installed, or no longer, the file stays as it is
+  std::string_view command;  // for /bin/sh -e, as root; $1 is the file. Status 0 when it is whole
   std::string_view reason;
 };
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -70,6 +71,17 @@ TEST_F(RemadeFiles, OnlyWhatWasTouchedIsMadeAgain) {
   EXPECT_EQ(remaking(done())->commands.size(), 2u);
 }
 
+TEST_F(RemadeFiles, APatternStandsForEachDirectoryThatHasTheFile) {
+  for (const char* name : {"x86_64-linux-gnu", "i386-linux-gnu"})
+    touch(fmt::format("usr/lib/{}/vlc/plugins/plugins.dat", name));
+  touch("usr/lib/aarch64-linux-gnu/vlc/plugins/plugin.so");
+  const auto plan = remaking(done());
+  ASSERT_TRUE(plan);
+  ASSERT_EQ(plan->commands.size(), 2u);
+  EXPECT_EQ(plan->commands[0].argv.back(), "/usr/lib/i386-linux-gnu/vlc/plugins/plugins.dat");
+  EXPECT_EQ(plan->commands[1].argv.back(), "/usr/lib/x86_64-linux-gnu/vlc/plugins/plugins.dat");
+}
+
 TEST_F(RemadeFiles, AreMadeInAnOrderOfTheirOwnOverWhatTheCommandsLeft) {
   touch(info);
   const auto before = done();
@@ -102,16 +114,18 @@ TEST_F(RemadeFiles, WhatWasRemovedOrIsNoFileStaysSo) {
 
 TEST_F(RemadeFiles, ALinkOnTheWayLeadsNowhere) {
   fs::create_directories(path_ / "host/info");
+  fs::create_directories(path_ / "host/x86_64-linux-gnu/vlc/plugins");
   std::ofstream(path_ / "host/info/dir") << "of the host";
+  std::ofstream(path_ / "host/x86_64-linux-gnu/vlc/plugins/plugins.dat") << "of the host";
   fs::create_directories(path_ / "upper/usr");
-  fs::create_directory_symlink(path_ / "host", path_ / "upper/usr/share");
+  for (const char* name : {"share", "lib"}) fs::create_directory_symlink(path_ / "host", path_ / "upper/usr" / name);
   EXPECT_FALSE(remaking(done()));
 }
 
 TEST_F(RemadeFiles, NoneIsLeftOutOfLayers) {
   for (const auto& file : remade_files()) {
-    EXPECT_EQ(rule_for(file.path), nullptr) << file.path;
-    EXPECT_FALSE(file.reason.empty()) << file.path;
+    EXPECT_EQ(rule_for(file.pattern), nullptr) << file.pattern;
+    EXPECT_FALSE(file.reason.empty()) << file.pattern;
   }
 }
 
