@@ -38,6 +38,10 @@ struct DirectoryCall {
 /// Nothing when it is no call of getdents64(2).
 std::optional<DirectoryCall> decode_directory_call(const seccomp_data& call) noexcept;
 
+/// What a plan asks for (Header::directory_order): 0 is the file system's own order, this one that of what is to be the
+/// same everywhere. The seed is one less.
+inline constexpr std::uint32_t order_of_names = 1;
+
 /// Where a name stands in the order that `seed` chooses: 0 and 1 for "." and "..", else up to `end_of_directory`.
 std::uint32_t directory_position(const char* name, std::uint32_t seed) noexcept;
 inline constexpr std::uint32_t end_of_directory = 0x7fff'ffff;

@@ -13,13 +13,12 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "runtime/init/directory_order.hpp"
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::steps {
 
 namespace {
-
-constexpr std::uint32_t order = 1;
 
 constexpr auto files = std::to_array<RemadeFile>({
     // update-info-dir knows what is below /usr/share/info only. Where somebody added other entries, or another
@@ -95,7 +94,7 @@ std::optional<sandbox::SandboxPlan> remaking(const sandbox::SandboxPlan& done) {
       plan.commands.push_back(command_for(file, path, done.commands.back()));
   if (plan.commands.empty()) return std::nullopt;
   plan.binds.clear();
-  plan.directory_order = order;
+  plan.directory_order = init::order_of_names;
   // The kernel mounts no volatile overlay again with the same one.
   plan.work += "-again";
   make_directory(plan.work);
