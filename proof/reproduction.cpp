@@ -114,7 +114,7 @@ VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   return {"clock", true, fmt::format("clock +{} days", clock_offset / 86400)};
 }
 
-/// A question of whoever asks: indexes of some packages are known to follow the order (docs/architecture.md).
+/// A question of whoever asks: a call that a signal interrupts may fail then (runtime/init/directory_order.hpp).
 VariedThing vary_order(const RebuildRequest& request, graph::Graph& graph) {
   if (!request.other_order) return {"order", false, "the file system's order; see --order"};
   for (auto& edge : graph.edges)

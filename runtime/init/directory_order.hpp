@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another order of directories: for builds that are to show what follows it (karapace reproduce --order).
+// Another order of directories: for files that are to be the same on every file system (steps/remade_files.hpp), and
+// for builds that are to show what else follows it (karapace reproduce --order).
 //
 // File systems tell a directory's names in orders of their own: ext4 by a hash with a secret of each file system, tmpfs
 // by age, the overlay by layers. Programs write that order into caches and indexes (info's dir, ghc's package.cache).
@@ -36,6 +37,10 @@ struct DirectoryCall {
 
 /// Nothing when it is no call of getdents64(2).
 std::optional<DirectoryCall> decode_directory_call(const seccomp_data& call) noexcept;
+
+/// What a plan asks for (Header::directory_order): 0 is the file system's own order, this one that of what is to be the
+/// same everywhere. The seed is one less.
+inline constexpr std::uint32_t order_of_names = 1;
 
 /// Where a name stands in the order that `seed` chooses: 0 and 1 for "." and "..", else up to `end_of_directory`.
 std::uint32_t directory_position(const char* name, std::uint32_t seed) noexcept;

@@ -68,6 +68,7 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"etc/gshadow-", drop, "backup of the state before"},
     {"etc/subuid-", drop, "backup of the state before"},
     {"etc/subgid-", drop, "backup of the state before"},
+    {"usr/share/info/dir.old", drop, "backup of the state before"},
     {"var/cache/ldconfig/aux-cache", drop, "inode numbers and times"},
     {"var/cache/man/**", drop, "times in the index; mandb makes it again"},
     {"var/cache/fontconfig/**", drop, "times; fc-cache makes it again"},
@@ -83,6 +84,8 @@ constexpr auto rules = std::to_array<CanonicalRule>({
     {"var/lib/texmf/web2c/tex/*.fmt", drop, "the time; tex has mktexfmt make it when it is needed"},
     {"var/lib/texmf/web2c/lua*/*.fmt", drop,
      "hash tables in random order; luatex has mktexfmt make it when it is needed"},
+    {"usr/share/emacs/site-lisp/elpa/*/Install.log.gz", drop, "the log of its compilation, with a time"},
+    {"usr/share/octave/octave_packages", no_maker, "when and by whom it was made"},
     {"var/log/postgresql/postgresql-*.log", drop, "the cluster's; pg_createcluster makes it again"},
     {"var/log/**", empty, "times"},
     {"root/.bash_history", drop, "history of the build"},
@@ -205,6 +208,11 @@ std::string with_shadow_days(std::string_view text, std::int64_t epoch) {
     result += '\n';
   }
   return result;
+}
+
+std::string without_maker(std::string_view text) {
+  if (text.starts_with("# Created by ")) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return std::string(text);
 }
 
 std::string with_epoch_dates(std::string_view store, std::int64_t epoch) {

@@ -18,6 +18,7 @@ enum class CanonicalAction {
   empty,        // kept with its mode, without content
   shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
   key_store,    // a Java key store: moments after the epoch become the epoch
+  no_maker,     // a text of Octave's: without the comment that says when and by whom it was created
   known,        // kept; only its owner can read it, and there is nothing to tell of
 };
 
@@ -38,6 +39,9 @@ bool matches(std::string_view pattern, std::string_view path);
 
 /// The shadow file with no last change later than `epoch` (seconds).
 std::string with_shadow_days(std::string_view text, std::int64_t epoch);
+
+/// The text without a first line "# Created by Octave VERSION, TIME <USER@HOST>", which its readers do not need.
+std::string without_maker(std::string_view text);
 
 // Java key stores of the format JKS, which hold the moment at which each certificate was added.
 //

@@ -237,6 +237,7 @@ class Capture {
     }
     if (action == CanonicalAction::shadow_days) content = with_shadow_days(content, options_.epoch);
     if (action == CanonicalAction::key_store) content = with_epoch_dates(content, options_.epoch);
+    if (action == CanonicalAction::no_maker) content = without_maker(content);
     // As a file of its own: other names of the old one keep what it holds.
     if (::unlinkat(disk_.get(), entry.path.c_str(), 0) != 0) fail("replace", entry.path);
     auto file = open_at(disk_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);

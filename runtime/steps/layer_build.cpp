@@ -26,6 +26,7 @@
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/steps/capture.hpp"
 #include "runtime/steps/package_family.hpp"
+#include "runtime/steps/remade_files.hpp"
 #include "runtime/steps/scaffold.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
@@ -167,8 +168,12 @@ void run_commands(const StepContext& context, trees::Composition& tree, const tr
   auto log = open_at(AT_FDCWD, log_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644);
   auto sandbox = sandbox_plan(context, lower, plan, log.get());
   auto started = std::time(nullptr);
-  auto result = sandbox::run(sandbox);
-  if (result.status != 0) fail_command(context, sandbox, result, log_path, plan.failed_packages);
+  auto run = [&](const sandbox::SandboxPlan& session) {
+    auto result = sandbox::run(session);
+    if (result.status != 0) fail_command(context, session, result, log_path, plan.failed_packages);
+  };
+  run(sandbox);
+  if (auto again = remaking(sandbox)) run(*again);
   tell(context, capture(staging / "upper", tree, staging / "tree", lower,
                         {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The same lock gives the same layers on every file system: ext4 with two hash seeds, tmpfs, and xfs and btrfs where kernel
-# and tools know them. (But for indexes that follow the order of directories: docs/architecture.md.) Mounting needs root: elsewhere the test is
-# skipped, but in CI it fails.
+# and tools know them. Among them are indexes that programs write in the order of directories (info's, ghc's). Mounting needs root:
+# elsewhere the test is skipped, but in CI it fails.
 source "$(dirname "$0")/lib.sh"
 if [ "$(id -u)" != 0 ]; then
   [ -z "${CI-}" ] || fail "mounting file systems needs root"
@@ -26,7 +26,7 @@ trap unmount EXIT
 on_image() { # NAME MKFS...: a file system in a file, where the machine has loop devices
   local name=$1
   shift
-  truncate -s 3G "$work/$name.image"
+  truncate -s 5G "$work/$name.image"
   "$@" "$work/$name.image" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }
   mkdir -p "$work/on/$name"
   mount -o loop "$work/$name.image" "$work/on/$name" || { rmdir "$work/on/$name"; echo "not tested: $name, no loop device"; }
@@ -40,17 +40,25 @@ mkdir -p "$work/on/disk"
 on_image ext4 mkfs.ext4 -q -E hash_seed=11111111-1111-4111-8111-111111111111
 on_image ext4-again mkfs.ext4 -q -E hash_seed=22222222-2222-4222-8222-222222222222
 mkdir "$work/on/tmpfs"
-mount -t tmpfs -o size=3G none "$work/on/tmpfs"
+mount -t tmpfs -o size=5G none "$work/on/tmpfs"
 for name in xfs btrfs; do
   if has $name; then on_image $name mkfs.$name -q; else echo "not tested: $name"; fi
 done
 
-packages="hello ed wget time man-db openssh-server ca-certificates busybox-static"
+packages="hello ed wget time man-db openssh-server ca-certificates busybox-static info gawk ghc libghc-split-dev libghc-random-dev"
+
+# An entry of a document that update-info-dir does not know.
+setup='[setup]
+run = [
+  "printf \"INFO-DIR-SECTION Own\\nSTART-INFO-DIR-ENTRY\\n* own: (/opt/own).  Own.\\nEND-INFO-DIR-ENTRY\\n\" >/opt/own.info",
+  "install-info /opt/own.info /usr/share/info/dir",
+]'
 
 build() { # NAME
   local place=$work/on/$1
   step "$1"
   project root "$place/project" $packages
+  cat >>"$place/project/karapace.toml" <<<"$setup"
   [ ! -e "$work/lock" ] || cp "$work/lock" "$place/project/karapace.lock"
   warm root "$place/store"
   as root KARAPACE_STORE="$place/store" karapace build "$place/project" >"$work/log" 2>&1 ||
@@ -71,6 +79,15 @@ compare() { # NAME: with the first
 }
 
 build disk
+step "what its indexes hold"
+inside() { as root KARAPACE_STORE="$work/on/disk/store" karapace exec --ephemeral "$work/on/disk/project" -- sh -ec "$1"; }
+inside 'names() { sed -n "s/^\(\* [^:]*:\).*/\1/p" "$1" | LC_ALL=C sort -u; }
+  names /usr/share/info/dir >/tmp/here
+  update-info-dir
+  names /usr/share/info/dir | cat - /tmp/here | sort | uniq -u >/tmp/different
+  [ "$(cat /tmp/different)" = "* own:" ] || { cat /tmp/different; exit 1; }
+  [ "$(wc -l </tmp/here)" -gt 100 ]' || fail "other entries than update-info-dir makes, and the own one"
+inside 'ghc-pkg check --global && ghc-pkg list --global | grep random- >/dev/null' || fail "ghc-pkg is not content"
 for other in ext4 ext4-again tmpfs xfs btrfs; do
   [ -d "$work/on/$other" ] || continue
   build $other

@@ -111,9 +111,11 @@ TEST_F(Capturing, LeavesOutWhatCommandsAddAndKeepsWhatABaseHas) {
   const auto below = base({{"etc/passwd-", "of the base"}, {"etc/group", "group"}});
   make("etc/passwd-", "of the commands");
   make("etc/ssh/ssh_host_ed25519_key", "secret");
+  make("usr/share/info/dir.old", "the directory of before");
   make("etc/motd", "hello");
   const auto layer = captured({below});
   EXPECT_EQ(layer.find("etc/passwd-"), nullptr);
+  EXPECT_EQ(layer.find("usr/share/info/dir.old"), nullptr);
   EXPECT_EQ(layer.find("etc/ssh/ssh_host_ed25519_key"), nullptr);
   EXPECT_EQ(content_of(layer, "etc/motd"), hash("hello"));
 }

@@ -74,6 +74,14 @@ TEST(CanonicalRules, SetLaterDaysOfTheShadowFileToTheEpochs) {
             "root:*:20000:0:99999:7:::\nold:!:100:0:::::\nlocked:*::0:::::\n");
 }
 
+TEST(CanonicalRules, OctavesRegisterDoesNotSayWhoMadeItAndWhen) {
+  const std::string rest = "# name: global_packages\n# type: cell\n";
+  EXPECT_EQ(without_maker("# Created by Octave 7.3.0, Sun Nov 22 21:11:20 2026 UTC <root@karapace>\n" + rest), rest);
+  EXPECT_EQ(without_maker(rest), rest);
+  EXPECT_EQ(without_maker("# Created by nobody"), "");
+  EXPECT_EQ(without_maker(""), "");
+}
+
 // One trusted certificate "a" of type "X.509" with the content "c", added at 2,000,000 ms, and its digest by Java's
 // rule.
 std::string key_store(std::string_view date, std::string_view digest) {
