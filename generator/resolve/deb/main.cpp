@@ -110,7 +110,7 @@ class Planner {
         return all;
       }
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
-      if (!keep.release_broken(cache)) refuse(cache, index);
+      if (!keep.release_broken(cache)) refuse(cache, index, policy);
     }
   }
 
@@ -131,14 +131,14 @@ class Planner {
     return packages;
   }
 
-  [[noreturn]] void refuse(pkgDepCache& cache, const PackageIndex& index) const {
+  [[noreturn]] void refuse(pkgDepCache& cache, const PackageIndex& index, Policy& policy) const {
     if (const auto removed = removals(cache); !removed.empty()) {
       throw LockError(
           fmt::format("{}the packages {} cannot be installed without removing {} from the base; leave out "
                       "what conflicts with the base",
                       prefix_, fmt::join(request_.packages, ", "), fmt::join(removed, ", ")));
     }
-    const auto words = remedies(cache, index);
+    const auto words = remedies(cache, index, policy);
     throw LockError(fmt::format(
         "{}the packages cannot be installed together:\n{}{}leave one of them out, or add the "
         "repository that has what is missing",

@@ -50,12 +50,13 @@ Candidates candidates_of(pkgDepCache& cache) {
 
 }  // namespace
 
-std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index) {
+std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index, Policy& policy) {
   std::set<std::string> words;
   const auto add = [&](const pkgCache::DepIterator& dependency) {
     for (auto version = dependency.TargetPkg().VersionList(); !version.end(); ++version) {
       if (!index.available(version) || !dependency.IsSatisfied(version)) continue;
-      if (cache[dependency.TargetPkg()].CandidateVerIter(cache) == version) return;
+      // Not the cache's: solving gives candidates up, each release of the library in its own way.
+      if (policy.GetCandidateVer(dependency.TargetPkg()) == version) return;
       words.insert(fmt::format("{}/{}", dependency.TargetPkg().FullName(true), index.suites_of(version).front()));
       return;
     }

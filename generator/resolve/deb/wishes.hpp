@@ -18,7 +18,7 @@ namespace karapace::resolve::deb {
 
 /// What packages whose dependencies the present marks leave unmet could have from suites and repositories that they may
 /// not be taken from, as system.packages would ask for it: "golang-src/bookworm-backports". Sorted.
-std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index);
+std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index, Policy& policy);
 
 /// The requests that say more than a name: "git=1:2.39*", "cmake/bookworm-backports". What they mean becomes the
 /// candidate: for a suite, also what its package depends on comes from there, but only where no other candidate would
