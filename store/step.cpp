@@ -84,9 +84,9 @@ std::string_view text(StepKind kind) noexcept { return kinds.text(kind); }
 
 std::string_view rules(StepKind kind) noexcept {
   switch (kind) {
-    case StepKind::unpack: return "3";
-    case StepKind::install: return "4";
-    case StepKind::setup: return "4";
+    case StepKind::unpack: return "4";
+    case StepKind::install: return "5";
+    case StepKind::setup: return "5";
     default: return "";
   }
 }

@@ -107,7 +107,7 @@ class Planner::Addition {
   std::size_t unpack_package(const StepKey& blob, const lock::LockedPackage& package, std::string subject) {
     auto step = Step::normalised(StepKind::unpack,
                                  {{"architecture", package.architecture},
-                                  {"format", "deb"},
+                                  {"format", std::string(lock::package_family(lock_))},
                                   {"package", package.name},
                                   rules_of(StepKind::unpack),
                                   {"version", package.version}},
@@ -150,6 +150,7 @@ class Planner::Addition {
     std::vector<Parameter> parameters{{"architecture", lock_.architecture},
                                       {"base-layers", fmt::to_string(layers_.size())},
                                       {"distribution", lock_.distribution},
+                                      {"format", std::string(lock::package_family(lock_))},
                                       rules_of(StepKind::install)};
     if (!layers_.empty() && !lock_.foreign_architectures.empty())
       parameters.push_back({"foreign-architectures", fmt::format("{}", fmt::join(lock_.foreign_architectures, ","))});

@@ -5,6 +5,7 @@
 // is `serialise(lock)`; the environment's id is the BLAKE3 of that text.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -28,6 +29,7 @@ struct LockedIndex {
 
 /// A suite of an apt archive.
 struct DebRepository {
+  static constexpr std::string_view family = "deb";
   std::string archive;  // "debian", "debian-security", "ubuntu", or the manifest's name for an additional one
   std::string suite;    // as in dists/<suite>, "bookworm-security"
   std::vector<std::string> components;
@@ -38,7 +40,8 @@ struct DebRepository {
   std::string name() const { return archive + "/" + suite; }  // "debian-security/bookworm-security"
 };
 
-/// A source of packages, in the form of its family.
+/// A source of packages, in the form of its family. Every form has an archive, a suite or what stands for it, and
+/// signers.
 using LockedRepository = std::variant<DebRepository>;
 /// What a package calls it.
 inline std::string name_of(const LockedRepository& repository) {
@@ -126,6 +129,10 @@ std::string serialise(const Lock& lock);
 Lock parse_lock(std::string_view text, std::string_view name);
 /// BLAKE3 of the canonical text.
 EnvironmentId environment_id(const Lock& lock);
+/// The family of its packages, as the steps that unpack and install them are told it: "deb".
+std::string_view package_family(const Lock& lock);
+/// How a family of packages orders versions.
+std::strong_ordering compare_versions(std::string_view family, std::string_view a, std::string_view b);
 /// What people call a package of this lock: "libc6", of a foreign architecture "libc6:i386". Of a name there is one.
 std::string name_in(const Lock& lock, const LockedPackage& package);
 

@@ -230,7 +230,7 @@ struct RepositoryCodec {
     if constexpr (format == LockFormat::one)
       return deb_fields();
     else
-      return deb_fields(TypeMember{"deb"});
+      return deb_fields(TypeMember{DebRepository::family});
   }
   static void write(JsonWriter& json, const LockedRepository& repository) {
     std::visit([&](const DebRepository& deb) { fields().write(json, deb); }, repository);
@@ -373,8 +373,7 @@ struct EpochMember {
 };
 
 constexpr auto suite_key = [](const LockedRepository& repository) {
-  const auto& deb = std::get<DebRepository>(repository);
-  return std::tie(deb.archive, deb.suite);
+  return std::visit([](const auto& one) { return std::tie(one.archive, one.suite); }, repository);
 };
 
 template <LockFormat format, class... AboutTheSystem>
@@ -421,10 +420,13 @@ void refuse_conflicts(const JsonReader& json, std::string_view text) {
 std::set<std::string> sources(const JsonReader& json, const Lock& lock, std::size_t at) {
   std::set<std::string> all;
   for (const auto& repository : lock.repositories) {
-    const auto& deb = std::get<DebRepository>(repository);
-    if (lock.format != LockFormat::one && deb.signers.empty())
-      json.fail_at(at, fmt::format("nobody has signed the repository \"{}\"", deb.name()));
-    all.insert(lock.format == LockFormat::one ? deb.archive : deb.name());
+    std::visit(
+        [&](const auto& one) {
+          if (lock.format != LockFormat::one && one.signers.empty())
+            json.fail_at(at, fmt::format("nobody has signed the repository \"{}\"", one.name()));
+          all.insert(lock.format == LockFormat::one ? one.archive : one.name());
+        },
+        repository);
   }
   return all;
 }

@@ -16,7 +16,7 @@ namespace karapace::project {
 
 namespace {
 
-constexpr std::string_view control_path = "control/control";
+constexpr std::string_view control_path = "meta/deb/control/control";
 
 /// The file in the layer of an unpacked package, if it is there, proved by the layer's listing.
 std::optional<std::string> control_text(const store::Store& store, const StepKey& unpack) {
@@ -43,7 +43,7 @@ LockedControls locked_controls(const lock::Lock& lock, const store::Store& store
   for (const auto& edge : graph.edges) {
     if (auto sha256 = edge.step.parameter("sha256"); sha256 && edge.step.kind == StepKind::fetch)
       fetched.emplace(edge.key, *Sha256::from_hex(*sha256));
-    if (edge.step.kind != StepKind::unpack || edge.step.parameter("format") != "deb") continue;
+    if (edge.step.kind != StepKind::unpack || edge.step.parameter("format") != lock::DebRepository::family) continue;
     if (auto text = control_text(store, edge.key))
       controls.emplace(fetched.at(edge.step.inputs.front()), deb::Stanza::parse(*text, edge.subject + ": control"));
   }

@@ -21,11 +21,11 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
-#include "deb/control_file.hpp"
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/sandbox/first_entry.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/steps/capture.hpp"
+#include "runtime/steps/package_family.hpp"
 #include "runtime/steps/scaffold.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
@@ -62,22 +62,8 @@ std::string last_lines(std::string_view text) {
   return result;
 }
 
-// dpkg closes with "Errors were encountered while processing:" and one package a line.
-std::vector<std::string> failed_packages(std::string_view text) {
-  constexpr std::string_view heading = "Errors were encountered while processing:\n";
-  auto place = text.rfind(heading);
-  std::vector<std::string> packages;
-  if (place == std::string_view::npos) return packages;
-  for (auto line : lines(text.substr(place + heading.size()))) {
-    if (line.front() != ' ') break;
-    packages.emplace_back(line.substr(1));
-  }
-  return packages;
-}
-
-std::string what_failed(const sandbox::Command& command, int status, std::string_view output) {
+std::string what_failed(const sandbox::Command& command, int status, const std::vector<std::string>& packages) {
   auto title = command.title.empty() ? command.argv.front() : command.title;
-  auto packages = failed_packages(output);
   if (!packages.empty()) return fmt::format("{} failed for {}", title, fmt::join(packages, ", "));
   if (status > 128) return fmt::format("{} was killed by signal {}", title, status - 128);
   return fmt::format("{} failed with status {}", title, status);
@@ -88,13 +74,14 @@ std::string what_failed(const sandbox::Command& command, int status, std::string
 /// Keeps the state for `karapace debug STEP` and throws the StepError that shows the end of the output, the package or
 /// command that failed, the whole log's place, and how to get a shell.
 void fail_command(const StepContext& context, const sandbox::SandboxPlan& plan, const sandbox::SandboxResult& result,
-                  const std::filesystem::path& log) {
+                  const std::filesystem::path& log, FailedPackages* failed_packages) {
   auto output = read_file_if_exists(log).value_or("");
+  const auto packages = failed_packages ? failed_packages(output) : std::vector<std::string>();
   sandbox::keep_debug_state(context.store, context.key, plan, result, context.staging.path());
   throw StepError(fmt::format("{}: {}\n{}the whole output: {}\na shell in this state: karapace debug {}",
                               text(context.step.kind),
-                              what_failed(plan.commands.at(result.command), result.status, output), last_lines(output),
-                              log.string(), context.key.short_hex()));
+                              what_failed(plan.commands.at(result.command), result.status, packages),
+                              last_lines(output), log.string(), context.key.short_hex()));
 }
 
 // The overlay shows the upper directory's own metadata as the root's.
@@ -181,7 +168,7 @@ void run_commands(const StepContext& context, trees::Composition& tree, const tr
   auto sandbox = sandbox_plan(context, lower, plan, log.get());
   auto started = std::time(nullptr);
   auto result = sandbox::run(sandbox);
-  if (result.status != 0) fail_command(context, sandbox, result, log_path);
+  if (result.status != 0) fail_command(context, sandbox, result, log_path, plan.failed_packages);
   tell(context, capture(staging / "upper", tree, staging / "tree", lower,
                         {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
 }
@@ -189,7 +176,7 @@ void run_commands(const StepContext& context, trees::Composition& tree, const tr
 }  // namespace
 
 std::map<std::string, std::string> build_variables(std::int64_t epoch) {
-  return {
+  std::map<std::string, std::string> variables{
       {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
       {"HOME", "/root"},
       {"USER", "root"},
@@ -199,14 +186,14 @@ std::map<std::string, std::string> build_variables(std::int64_t epoch) {
       {"LANG", "C.UTF-8"},
       {"TZ", "UTC"},
       {"TERM", "dumb"},
-      {"DEBIAN_FRONTEND", "noninteractive"},
-      {"DEBCONF_NONINTERACTIVE_SEEN", "true"},
       {"SOURCE_DATE_EPOCH", std::to_string(epoch)},
       {"FORCE_SOURCE_DATE", "1"},
       // Hash tables must not come out in another order each time.
       {"PERL_HASH_SEED", "0"},
       {"PYTHONHASHSEED", "0"},
   };
+  for (const auto& family : package_families()) variables.insert(family.variables.begin(), family.variables.end());
+  return variables;
 }
 
 LayerId build_layer(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
@@ -21,15 +23,20 @@
 
 namespace karapace::steps {
 
+/// The packages that failed, by what the commands wrote; none when it does not tell.
+using FailedPackages = std::vector<std::string>(std::string_view output);
+
 struct LayerBuildPlan {
   std::vector<sandbox::Command> commands;
   std::vector<sandbox::Bind> binds;
   std::vector<ScaffoldFile> scaffold;  // beside the names of hosts, which every build has
   std::int64_t epoch = 0;              // SOURCE_DATE_EPOCH, seconds
   Secrets secrets = Secrets::left_out;
+  FailedPackages* failed_packages = nullptr;  // null: no packages are installed
 };
 
-/// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds.
+/// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds, and those of
+/// all families of packages.
 std::map<std::string, std::string> build_variables(std::int64_t epoch);
 
 /// Runs the plan and stores the layer. StepError with the end of the commands' output, the place of the log and the

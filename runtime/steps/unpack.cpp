@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // unpack: one blob into one layer.
 //
-// A root file system archive becomes the layer's tree as it is. A Debian package becomes `data/`, `control/` and
-// `dpkg/` (deb/deb_unpacker.hpp).
+// A root file system archive becomes the layer's tree as it is, a package `data/` and `meta/` (unpacked_package.hpp).
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -18,9 +17,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "runtime/steps/deb/deb_unpacker.hpp"
-#include "runtime/steps/deb/dpkg_database.hpp"
+#include "runtime/steps/package_family.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/steps/unpacked_package.hpp"
 #include "runtime/trees/archive_reader.hpp"
 #include "runtime/trees/tree_writer.hpp"
 #include "store/identifiers.hpp"
@@ -77,7 +76,7 @@ class VerifiedBlob {
   Blake3 hasher_;
 };
 
-/// What every program of the system reads, and dpkg's database: who opens a FIFO there waits for ever.
+/// What every program of the system reads, and what installs packages: who opens a FIFO there waits for ever.
 void require_no_pipes(const trees::TreeWriter& writer, const std::string& label) {
   constexpr std::array<std::string_view, 7> read_by_all = {"etc/passwd",        "etc/group",       "etc/shadow",
                                                            "etc/nsswitch.conf", "etc/ld.so.cache", "etc/ld.so.preload",
@@ -85,7 +84,7 @@ void require_no_pipes(const trees::TreeWriter& writer, const std::string& label)
   for (const auto& entry : writer.entries()) {
     const auto is_it = [&](std::string_view path) { return entry.path == path; };
     if (entry.type != store::EntryType::fifo) continue;
-    if (!deb::is_read_by_dpkg(entry.path) && std::none_of(read_by_all.begin(), read_by_all.end(), is_it)) continue;
+    if (!is_opened_by_a_family(entry.path) && std::none_of(read_by_all.begin(), read_by_all.end(), is_it)) continue;
     throw StepError(
         fmt::format("{}: refused: \"/{}\" is a FIFO, and whoever reads it would wait for ever: make it a file in the "
                     "archive, or leave it out",
@@ -115,10 +114,12 @@ void require_usable_root(const trees::TreeWriter& writer, const std::string& lab
   require_no_pipes(writer, label);
 }
 
-void read_package(const Step& step, VerifiedBlob& blob, trees::TreeWriter& writer, int tree, const std::string& label) {
-  const deb::PackageIdentity locked{std::string(step.required("package")), std::string(step.required("version")),
-                                    std::string(step.required("architecture"))};
-  deb::unpack_deb(writer, tree, blob.source(), locked, label);
+void read_package(const PackageFamily& family, const Step& step, VerifiedBlob& blob, trees::TreeWriter& writer,
+                  int tree, const std::string& label) {
+  const PackageIdentity locked{std::string(step.required("package")), std::string(step.required("version")),
+                               std::string(step.required("architecture"))};
+  const auto meta = family.unpack({writer, tree, blob.source(), locked, label});
+  writer.add_file("meta/package.json", meta.text(), writer.find("meta")->mtime);
 }
 
 void read_root(VerifiedBlob& blob, trees::TreeWriter& writer, const std::string& label) {
@@ -130,8 +131,8 @@ void read_root(VerifiedBlob& blob, trees::TreeWriter& writer, const std::string&
 }  // namespace
 
 StepOutput unpack(const StepContext& context) {
-  auto format = context.step.required("format");
-  if (format != "deb" && format != "tar") throw StepError(fmt::format("unpack: unknown format \"{}\"", format));
+  const auto format = context.step.required("format");
+  const auto* family = format == "tar" ? nullptr : &package_family(format);
   if (context.step.inputs.size() != 1) throw StepError("unpack: exactly one input is expected");
   auto blob = context.store.input_record(context.step.inputs.front()).blob();
   auto label = "unpack " + context.hint("title", "blob " + blob.blob.short_hex());
@@ -139,15 +140,14 @@ StepOutput unpack(const StepContext& context) {
   auto path = context.staging.path() / "tree";
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
   auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-  bool deb = format == "deb";
   trees::TreeWriter writer(tree.get(),
-                           {.devices = deb ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
+                           {.devices = family ? trees::DeviceNodes::refuse : trees::DeviceNodes::leave_out_below_dev,
                             .byte_limit = byte_limit()});
   VerifiedBlob verified(context.store, blob.blob);
   store::Listing listing;
   try {
-    if (deb) read_package(context.step, verified, writer, tree.get(), label);
-    if (!deb) read_root(verified, writer, label);
+    if (family) read_package(*family, context.step, verified, writer, tree.get(), label);
+    if (!family) read_root(verified, writer, label);
     listing = writer.finish();
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.

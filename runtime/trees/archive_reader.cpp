@@ -112,11 +112,11 @@ struct ArchiveReader::Source {
 
 ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label, Compression compression)
     : source_(std::make_unique<Source>(std::move(source), label,
-                                       format == ArchiveFormat::deb ? Compression::none : compression)),
+                                       format == ArchiveFormat::ar ? Compression::none : compression)),
       format_(format),
       archive_(archive_read_new()),
       label_(std::move(label)) {
-  if (format == ArchiveFormat::deb)
+  if (format == ArchiveFormat::ar)
     archive_read_support_format_ar(archive_);
   else
     archive_read_support_format_tar(archive_);
@@ -142,7 +142,7 @@ archive_entry* ArchiveReader::next() {
   if (result == ARCHIVE_EOF) return nullptr;
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
   if (result == ARCHIVE_WARN) require_harmless_warning();
-  if (format_ != ArchiveFormat::deb) require_exact(entry, result == ARCHIVE_WARN);
+  if (format_ != ArchiveFormat::ar) require_exact(entry, result == ARCHIVE_WARN);
   return entry;
 }
 

@@ -22,7 +22,7 @@ struct archive_entry;
 namespace karapace::trees {
 
 enum class ArchiveFormat {
-  deb,      // ar(5), not compressed
+  ar,       // ar(5), not compressed
   tar,      // ustar, pax or GNU
   old_tar,  // ustar or GNU without sparse files and what else extends them; other types of entries are refused
 };
@@ -59,8 +59,8 @@ class ArchiveReader {
 
 /// What is in an xz file, decompressed by several processors at once.
 ///
-/// Debian's packages are compressed in blocks of 24 MB that do not depend on each other, so a large one is unpacked in
-/// half the time by two processors, as dpkg-deb does it. For small ones it would only cost memory: those are left to
+/// Packages are compressed in blocks of some 24 MB that do not depend on each other, so a large one is unpacked in half
+/// the time by two processors. For small ones it would only cost memory: those are left to
 /// libarchive.
 class XzReader {
  public:

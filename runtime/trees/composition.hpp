@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Composition: the tree that a layer will be, as data: which entry stands where and which file on disk it comes from.
 //
-// Packages are merged into it by dpkg's rules (links to directories are followed, existing directories keep their
-// owner and mode, diversions are honoured), files that an installation made are added, and `write` makes the tree:
-// directories anew, everything else as hard links to the packages' layers.
+// Packages are merged into it by the rules of their family, files that an installation made are added, and `write`
+// makes the tree: directories anew, everything else as hard links to the packages' layers.
 #pragma once
 
 #include <cstdint>

@@ -15,6 +15,8 @@ different() {
     grep -vE '^etc/ssl/(certs|private)/ssl-cert-snakeoil|^etc/apt/apt\.conf\.d/02autoremove-postgresql ' |
     # mmdebstrap extracts everything before any script runs, so this one is diverted out of its own way.
     grep -vE '^usr/bin/pg_config\.libpq-dev ' |
+    # Made by fontconfig-config where /usr/local is there, which is made later when all is configured at once.
+    grep -vE '^usr/local/share/fonts ' |
     # Days of change; the order in which shells were registered.
     grep -vE '^etc/(shadow|shells) ' |
     # Python writes checked hashes instead of times under SOURCE_DATE_EPOCH.
@@ -24,9 +26,11 @@ different() {
 }
 
 # Runs inside either system. Owners by name: ids are given in the order in which packages are configured, which is the
-# installer's choice; for the same reason of the user tables only the names are compared, and of the registers of triggers and of ucf the sorted lines.
+# installer's choice. Numbers without a name (of who built a package) count for files only: links that dpkg unpacks are root's, as with a
+# single id nothing could keep another owner, and mmdebstrap's tar(1) gives directories that exist to the last package. For the first reason of the user tables only the names are compared, and of the registers of triggers and of ucf the sorted lines.
 listing='cd /
-find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -printf "%P %y %m %u:%g %l\n"
+find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -printf "%P %y %m %u:%g %l\n" |
+  sed -E "s/^(.* [dl] [0-7]+) [0-9]+:[0-9]+ /\1 root:root /"
 find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -type f -print0 | sort -z |
   xargs -0 sha256sum | sed "s|^\([0-9a-f]*\)  \./\(.*\)|\2 content \1|" | grep -vE "^etc/(passwd|group|gshadow) |^var/lib/(ucf/(hashfile|registry)|dpkg/triggers/File )"
 sort /var/lib/dpkg/triggers/File | sed "s|^|triggers has |"

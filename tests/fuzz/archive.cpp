@@ -36,5 +36,5 @@ void read_all_entries(ArchiveFormat format, std::string_view bytes) {
 
 void karapace::fuzz_one(std::string_view bytes) {
   read_all_entries(ArchiveFormat::tar, bytes);
-  read_all_entries(ArchiveFormat::deb, bytes);
+  read_all_entries(ArchiveFormat::ar, bytes);
 }

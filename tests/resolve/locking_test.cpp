@@ -293,7 +293,7 @@ TEST_F(LockReasons, OfAForeignPackageAreNoneOfItsNamesake) {
 TEST_F(LockReasons, OfADamagedStoreAreRefused) {
   unpack();
   for (const auto& entry : std::filesystem::directory_iterator(home() / "store/layers")) {
-    const auto control = entry.path() / "tree/control/control";
+    const auto control = entry.path() / "tree/meta/deb/control/control";
     std::filesystem::permissions(control, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
     write_text(control, read_file(control) + "Depends: evil\n");
   }

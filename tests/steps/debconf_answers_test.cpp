@@ -28,14 +28,18 @@ class Answering : public ::testing::Test {
   void add(const std::string& name, const std::string& templates) {
     DebPackage package;
     package.name = name;
+    package.family = "deb";
     package.tree = directory_.path() / name;
     make_directory(package.tree);
-    make_directory(package.tree / "control");
-    std::vector<store::Entry> entries{directory_entry(""), directory_entry("control")};
+    std::vector<store::Entry> entries{directory_entry("")};
+    for (const std::string path : {"meta", "meta/deb", "meta/deb/control"}) {
+      make_directory(package.tree / path);
+      entries.push_back(directory_entry(path));
+    }
     if (!templates.empty()) {
-      write_file_atomically(package.tree / "control/templates", templates, Durable::no);
+      write_file_atomically(package.tree / "meta/deb/control/templates", templates, Durable::no);
       store::Entry file;
-      file.path = "control/templates";
+      file.path = "meta/deb/control/templates";
       file.mode = 0644;
       entries.push_back(file);
     }

@@ -95,7 +95,7 @@ TEST_F(HostileArchives, OfPackagesAreReadInTheTimeThatTheirSizeNeeds) {
   ASSERT_EQ(unpacking("deb", "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", files.finish()) +
                                  member("data.tar", data.finish())),
             "accepted");
-  EXPECT_EQ(file("dpkg/list").substr(0, 9), "/.\n/f\n/h0");
+  EXPECT_EQ(file("meta/deb/list").substr(0, 9), "/.\n/f\n/h0");
 }
 
 TEST_F(HostileArchives, WithOwnersThatNoFileCanHaveAreRefused) {
@@ -321,7 +321,7 @@ TEST_F(HostileArchives, OfPackagesWithControlFilesThatDpkgRefusesAreRefused) {
           {"nothing", with_text(""), "unpack x: control: its last line has no newline"},
       });
   layer_of("deb", with_text(good + "Conffiles:\n /etc/a d41d8cd98f00b204e9800998ecf8427e\n"));
-  EXPECT_EQ(file("dpkg/stanza").find("Conffiles"), std::string::npos) << "as dpkg leaves it out";
+  EXPECT_EQ(file("meta/deb/stanza").find("Conffiles"), std::string::npos) << "as dpkg leaves it out";
 }
 
 TEST_F(HostileArchives, OfPackagesWithBadConffilesAreRefusedAsDpkgDoes) {
@@ -384,7 +384,7 @@ TEST_F(HostileArchives, OfPackagesWithValuesThatDpkgDoesNotKnowAreRefused) {
              {"a priority, as dpkg", with_field("Priority: weird"), "accepted"},
          });
   layer_of("deb", with_field("Multi-Arch: Foreign"));
-  EXPECT_NE(file("dpkg/stanza").find("Multi-Arch: foreign\n"), std::string::npos) << "as dpkg writes it";
+  EXPECT_NE(file("meta/deb/stanza").find("Multi-Arch: foreign\n"), std::string::npos) << "as dpkg writes it";
 }
 
 TEST_F(HostileArchives, OfPackagesWithTriggersThatDpkgRefusesAreRefused) {

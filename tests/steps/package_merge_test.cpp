@@ -175,13 +175,19 @@ TEST_F(Merging, KnowsWhichOwnersABaseHasUnderTheirNumbers) {
   std::filesystem::rename(tree(), staging.path() / "tree");
   const trees::LayerStack lower(store(), {store().add_layer(staging.path() / "tree", base.listing(), staging)});
   const deb::KnownOwners owners(lower);
-  EXPECT_TRUE(owners.agree(""));
-  EXPECT_TRUE(owners.agree("group staff 50\nuser games 5\n"));
-  EXPECT_FALSE(owners.agree("group staff 50\nuser games 6\n")) << "the first counts";
-  EXPECT_FALSE(owners.agree("user bob 1000\n")) << "a group is no user";
-  EXPECT_FALSE(owners.agree("user nobody-here 77\n")) << "its preinst may make it";
-  EXPECT_FALSE(owners.agree("user root 1000\n"));
-  EXPECT_FALSE(deb::KnownOwners(nothing).agree("group staff 50\n"));
+  const auto agree = [](const deb::KnownOwners& known, std::vector<NamedOwner> users, std::vector<NamedOwner> groups) {
+    PackageMeta package;
+    package.users = std::move(users);
+    package.groups = std::move(groups);
+    return known.agree(package);
+  };
+  EXPECT_TRUE(agree(owners, {}, {}));
+  EXPECT_TRUE(agree(owners, {{"games", 5}}, {{"staff", 50}}));
+  EXPECT_FALSE(agree(owners, {{"games", 6}}, {{"staff", 50}})) << "the first counts";
+  EXPECT_FALSE(agree(owners, {{"bob", 1000}}, {})) << "a group is no user";
+  EXPECT_FALSE(agree(owners, {{"nobody-here", 77}}, {})) << "its preinst may make it";
+  EXPECT_FALSE(agree(owners, {{"root", 1000}}, {}));
+  EXPECT_FALSE(agree(deb::KnownOwners(nothing), {}, {{"staff", 50}}));
 }
 
 TEST_F(Merging, InstallsControlFilesThatAreHardLinks) {

@@ -87,7 +87,7 @@ class Unpacking : public ::testing::Test {
   /// The package that the last unpacking made, as an installation is given it.
   deb::DebPackage loaded() {
     store_->add_record({step_, made_});
-    return deb::load_package(*store_, step_.key());
+    return deb::as_deb_package(load_package(*store_, step_.key(), "deb"));
   }
   const std::filesystem::path& directory() const noexcept { return path_; }
   const store::Store& store() const { return *store_; }

@@ -108,7 +108,7 @@ TEST_F(UnpackingMemory, OfALargeConfigurationFileIsSmall) {
   const auto deb = "!<arch>\n" + member("debian-binary", "2.0\n") + member("control.tar", info);
   EXPECT_LT(growth("deb", deb + member("data.tar.zst", data)), bound);
   EXPECT_EQ(listing().find("data/etc/large")->size, size);
-  EXPECT_NE(file("dpkg/stanza").find(" /etc/large "), std::string::npos);
+  EXPECT_NE(file("meta/deb/stanza").find(" /etc/large "), std::string::npos);
 }
 
 TEST_F(UnpackingMemory, OfManyEntriesIsThatOfTheirListing) {

@@ -91,13 +91,13 @@ TEST_F(Unpacking, WritesTheDigestsOfAPackageThatHasNone) {
                               .add({.name = "./etc/link", .type = '2', .link = "a"})
                               .add({.name = "./etc/empty"});
   layer_of("deb", package("data.tar", data.finish()));
-  EXPECT_EQ(file("dpkg/md5sums"),
+  EXPECT_EQ(file("meta/deb/md5sums"),
             "c4ca4238a0b923820dcc509a6f75849b  etc/b\n"
             "c4ca4238a0b923820dcc509a6f75849b  etc/a\n"
             "d41d8cd98f00b204e9800998ecf8427e  etc/empty\n");
   EXPECT_EQ(refusal(TarBuilder().add({.name = "./control", .content = control}).add({.name = "./md5sums"})),
             "accepted");
-  EXPECT_EQ(listing().find("dpkg/md5sums"), nullptr);
+  EXPECT_EQ(listing().find("meta/deb/md5sums"), nullptr);
 }
 
 TEST_F(Unpacking, KeepsTheNamesOfOwnersThatAreNotRoot) {
@@ -105,15 +105,18 @@ TEST_F(Unpacking, KeepsTheNamesOfOwnersThatAreNotRoot) {
     TarBuilder data;
     for (const auto& entry : entries) data.add(entry);
     layer_of("deb", package("data.tar", data.finish()));
-    return listing().find("dpkg/owners") ? file("dpkg/owners") : "(none)";
+    std::string text;
+    for (const auto& [kind, owners] : {std::pair{"user", loaded().users}, std::pair{"group", loaded().groups}})
+      for (const auto& owner : owners) text += fmt::format("{} {} {}\n", kind, owner.name, owner.id);
+    return text;
   };
-  EXPECT_EQ(with({{.name = "a", .user = "root", .group = "root"}, {.name = "b"}}), "(none)");
+  EXPECT_EQ(with({{.name = "a", .user = "root", .group = "root"}, {.name = "b"}}), "");
   EXPECT_EQ(with({{.name = "a", .uid = 5, .gid = 50, .user = "games", .group = "staff"},
                   {.name = "b", .gid = 50, .user = "root", .group = "staff"},
                   {.name = "c", .uid = 1000, .user = "root"},
                   {.name = "d", .uid = 1001, .user = "no name"},
                   {.name = "e", .uid = 1001, .user = "x\ny:z"}}),
-            "group staff 50\nuser games 5\nuser root 1000\n");
+            "user games 5\nuser root 1000\ngroup staff 50\n");
 }
 
 TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
@@ -130,7 +133,7 @@ TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
                                                 .add({.name = "./conffiles", .content = conffiles})
                                                 .finish()) +
                       member("data.tar", etc));
-  EXPECT_EQ(file("dpkg/stanza"),
+  EXPECT_EQ(file("meta/deb/stanza"),
             "Package: x\nStatus: install ok unpacked\nVersion: 1\nArchitecture: all\nConffiles:\n"
             " /etc/a c4ca4238a0b923820dcc509a6f75849b\n"
             " /etc/b c c4ca4238a0b923820dcc509a6f75849b\n"
@@ -138,6 +141,48 @@ TEST_F(Unpacking, ReadsConffilesAsDpkgDoes) {
             " /etc/soft newconffile\n"
             " /etc/gone newconffile\n"
             " /etc/old newconffile remove-on-upgrade\n");
+}
+
+/// What every family's packages have, in one form.
+TEST_F(Unpacking, DescribesAPackageInTheNormalForm) {
+  const auto script = [](const char* name) { return TarEntry{.name = name, .mode = 0755, .content = "#!/bin/sh\n"}; };
+  layer_of("deb", "!<arch>\n" + member("debian-binary", "2.0\n") +
+                      member("control.tar", TarBuilder()
+                                                .add({.name = "./control", .content = control})
+                                                .add({.name = "./conffiles", .content = "/etc/\xff\n"})
+                                                .add({.name = "./triggers", .content = "interest-noawait /usr/x\n"})
+                                                .add(script("./postrm"))
+                                                .add(script("./preinst"))
+                                                .add({.name = "./shlibs", .content = "x"})
+                                                .finish()) +
+                      member("data.tar", TarBuilder().add({.name = "a", .gid = 50, .group = "staff"}).finish()));
+  const std::string text = file("meta/package.json");
+  EXPECT_EQ(text, R"({
+ "name": "x",
+ "version": "1",
+ "architecture": "all",
+ "users": [],
+ "groups": [
+  {"name": "staff", "id": 50}
+ ],
+ "configuration-files": [
+  {"path": "/etc/\\xff", "policy": "kept"}
+ ],
+ "scripts": [
+  {"phase": "before-install", "file": "control/preinst"},
+  {"phase": "after-removal", "file": "control/postrm"}
+ ],
+ "triggers": [
+  {"directive": "interest-noawait", "name": "/usr/x"}
+ ]
+}
+)");
+  EXPECT_EQ(PackageMeta::parse(text, "x"), static_cast<const PackageMeta&>(loaded()));
+  EXPECT_THROW(PackageMeta::parse("{}", "x"), StoreError);
+}
+
+TEST_F(Unpacking, RefusesAFormatThatNoFamilyHas) {
+  EXPECT_EQ(unpacking("rpm", "x"), "packages of the format \"rpm\" are not known to this release");
 }
 
 TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
@@ -155,7 +200,7 @@ TEST_F(Unpacking, TellsADamagedOrTruncatedLargePackage) {
 /// A change of what is made of the same bytes is a change of rules: raise rules(StepKind::unpack) (store/step.cpp), say
 /// it in docs/hash-contract.md, and put number and digest here.
 TEST_F(Unpacking, MakesWhatTheNumberOfItsRulesStandsFor) {
-  EXPECT_EQ(rules(StepKind::unpack), "3");
+  EXPECT_EQ(rules(StepKind::unpack), "4");
   EXPECT_EQ(layer_of("tar", TarBuilder()
                                 .add({.name = "./", .type = '5', .mode = 0755})
                                 .add({.name = "./usr/", .type = '5', .mode = 02755, .uid = 5, .gid = 6})

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "deb/version.hpp"
 #include "generator/graph/diff/lock_causes.hpp"
 #include "generator/manifest/package_request.hpp"
 
@@ -204,8 +203,8 @@ class PackageComparison {
     const auto& old = both.before.final();
     const auto& now = both.after.final();
     if (old.version != now.version) {
-      auto kind = deb::compare_versions(old.version, now.version) > 0 ? CauseKind::package_downgraded
-                                                                      : CauseKind::package_upgraded;
+      const auto order = lock::compare_versions(lock::package_family(after_), old.version, now.version);
+      const auto kind = order > 0 ? CauseKind::package_downgraded : CauseKind::package_upgraded;
       add(kind, stage, change.name, change.before, change.after);
     } else if (!same_content(&old, &now)) {
       auto& cause = add(CauseKind::package_rebuilt, stage, change.name, change.before, change.after);

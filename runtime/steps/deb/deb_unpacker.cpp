@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/deb/deb_unpacker.hpp"
-
+// A .deb into a tree: deb_package.hpp has its form. What dpkg refuses is refused, and what would make dpkg wait for
+// ever; docs/packages-compared.md has the table.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -22,9 +22,9 @@
 #include "base/regular_file.hpp"
 #include "base/words.hpp"
 #include "deb/control_file.hpp"
-#include "runtime/steps/deb/conffile_list.hpp"
+#include "runtime/steps/deb/control_lists.hpp"
+#include "runtime/steps/deb/deb_family.hpp"
 #include "runtime/steps/deb/owner_names.hpp"
-#include "runtime/steps/deb/trigger_list.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/listing.hpp"
 
@@ -92,6 +92,9 @@ bool is_file(const store::Entry* entry) {
   return entry && (entry->type == store::EntryType::regular || entry->type == store::EntryType::hardlink);
 }
 
+constexpr std::string_view control_files = "meta/deb/control/";
+std::string control_path(std::string_view name) { return std::string(control_files).append(name); }
+
 /// One .deb on its way into a layer.
 class DebUnpacker {
  public:
@@ -100,35 +103,39 @@ class DebUnpacker {
 
   // As dpkg-deb: what stands after the data does not matter.
   void read(trees::ByteSource source) {
-    trees::ArchiveReader outer(trees::ArchiveFormat::deb, std::move(source), label_);
+    trees::ArchiveReader outer(trees::ArchiveFormat::ar, std::move(source), label_);
     require_format(outer);
     extract_member(outer, "control");
     extract_member(outer, "data");
   }
 
-  void write_database_files(const PackageIdentity& locked) {
+  PackageMeta write_database_files(const PackageIdentity& locked) {
     auto stanza = karapace::deb::Stanza::parse_package(control_text("control"), label_ + ": control");
-    require_identity(stanza, locked);
-    parse_triggers(control_text("triggers"), label_);
+    PackageMeta meta;
+    static_cast<PackageIdentity&>(meta) = identity(stanza, locked);
+    meta.users = owners_.users();
+    meta.groups = owners_.groups();
+    meta.configuration_files = parse_conffiles(control_text("conffiles"), label_);
+    meta.scripts = scripts();
+    meta.triggers = parse_triggers(control_text("triggers"), label_);
     stanza.set("Status", "install ok unpacked");
-    std::string text = stanza.text() + conffiles_field();
-    writer_.add_directory("dpkg", 0755, mtime_);
-    writer_.add_file("dpkg/list", list_, mtime_);
-    if (!writer_.find("control/md5sums")) writer_.add_file("dpkg/md5sums", md5sums(), mtime_);
-    if (auto owners = owners_.text(); !owners.empty()) writer_.add_file("dpkg/owners", owners, mtime_);
-    writer_.add_file("dpkg/stanza", text, mtime_);
+    std::string text = stanza.text() + conffiles_field(meta.configuration_files);
+    writer_.add_file("meta/deb/list", list_, mtime_);
+    if (!has_control("md5sums")) writer_.add_file("meta/deb/md5sums", md5sums(), mtime_);
+    writer_.add_file("meta/deb/stanza", text, mtime_);
+    return meta;
   }
 
  private:
-  void require_identity(const karapace::deb::Stanza& stanza, const PackageIdentity& locked) const {
-    const PackageIdentity found{std::string(stanza.value("Package")), std::string(stanza.value("Version")),
-                                std::string(stanza.value("Architecture"))};
+  PackageIdentity identity(const karapace::deb::Stanza& stanza, const PackageIdentity& locked) const {
+    PackageIdentity found{std::string(stanza.value("Package")), std::string(stanza.value("Version")),
+                          std::string(stanza.value("Architecture"))};
     if (found.name.empty() || found.version.empty() || found.architecture.empty())
       throw StepError(fmt::format("{}: its control file lacks Package, Version or Architecture", label_));
     if (!is_word(found.name, "+-._") || !is_word(found.architecture, "-"))
       throw StepError(
           fmt::format("{}: refused: it calls itself {}, which is no name of a package", label_, found.text()));
-    if (found == locked) return;
+    if (found == locked) return found;
     throw StepError(fmt::format(
         "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
         "its package do not agree; tell who keeps it, or lock another version",
@@ -178,18 +185,24 @@ class DebUnpacker {
       bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
       compression = Compression::none;
     }
+    const bool is_data = prefix == "data";
     // dpkg has tar(1) read the control files, and reads the data itself, without pax.
-    const auto format = prefix == "data" ? trees::ArchiveFormat::old_tar : trees::ArchiveFormat::tar;
+    const auto format = is_data ? trees::ArchiveFormat::old_tar : trees::ArchiveFormat::tar;
     trees::ArchiveReader inner(format, std::move(bytes), label, compression);
-    writer_.add_directory(std::string(prefix), 0755, mtime_);
-    writer_.extract(inner, prefix, [&](const store::Entry& entry, const trees::OwnersByName& names) {
+    const std::string directory = is_data ? "data" : "meta/deb/control";
+    if (!is_data) {
+      writer_.add_directory("meta", 0755, mtime_);
+      writer_.add_directory("meta/deb", 0755, mtime_);
+    }
+    writer_.add_directory(directory, 0755, mtime_);
+    writer_.extract(inner, directory, [&](const store::Entry& entry, const trees::OwnersByName& names) {
       require_one_line(label, entry.path);
-      if (prefix != "data") return;
+      if (!is_data) return;
       remember_in_list(entry.path);
       owners_.add_user(names.user, entry.uid);
       owners_.add_group(names.group, entry.gid);
     });
-    if (prefix == "control") require_control_files();
+    if (!is_data) require_control_files();
   }
 
   static void require_one_line(const std::string& label, std::string_view path) {
@@ -209,9 +222,9 @@ class DebUnpacker {
   /// dpkg refuses directories among them, would wait for a FIFO, and would read what a link leads to, of the host.
   void require_control_files() const {
     for (const auto& entry : writer_.entries()) {
-      if (!entry.path.starts_with("control/") || is_file(&entry)) continue;
-      throw StepError(
-          fmt::format("{}: refused: \"{}\" is not a regular file", label_, escaped_utf8(entry.path.substr(0, 80))));
+      if (!entry.path.starts_with(control_files) || is_file(&entry)) continue;
+      throw StepError(fmt::format("{}: refused: \"control/{}\" is not a regular file", label_,
+                                  escaped_utf8(entry.path.substr(control_files.size(), 80))));
     }
   }
 
@@ -221,9 +234,11 @@ class DebUnpacker {
     return std::move(*file);
   }
 
-  std::string control_text(const std::string& name) const {
-    auto path = "control/" + name;
-    if (!writer_.find(path)) return {};
+  bool has_control(std::string_view name) const { return writer_.find(control_path(name)) != nullptr; }
+
+  std::string control_text(std::string_view name) const {
+    if (!has_control(name)) return {};
+    const auto path = control_path(name);
     auto file = open_file(path);
     return read_all(file.get(), path, std::size_t{16} << 20);
   }
@@ -247,17 +262,30 @@ class DebUnpacker {
     return text;
   }
 
-  std::string conffiles_field() {
+  /// Those that dpkg runs, in the order of ScriptPhase.
+  std::vector<Script> scripts() const {
+    constexpr std::pair<ScriptPhase, std::string_view> all[] = {
+        {ScriptPhase::questions, "config"},       {ScriptPhase::before_install, "preinst"},
+        {ScriptPhase::after_install, "postinst"}, {ScriptPhase::before_removal, "prerm"},
+        {ScriptPhase::after_removal, "postrm"},
+    };
+    std::vector<Script> scripts;
+    for (const auto& [phase, name] : all)
+      if (has_control(name)) scripts.push_back({phase, fmt::format("control/{}", name)});
+    return scripts;
+  }
+
+  std::string conffiles_field(const std::vector<ConfigurationFile>& conffiles) {
     std::string field;
-    for (const auto& conffile : parse_conffiles(control_text("conffiles"), label_))
+    for (const auto& conffile : conffiles)
       field.append(" ").append(conffile.path).append(" ").append(conffile_state(conffile)).append("\n");
     return field.empty() ? field : "Conffiles:\n" + field;
   }
 
   /// What stands after its path in the status: a digest, or dpkg's words for none.
-  std::string conffile_state(const Conffile& conffile) {
+  std::string conffile_state(const ConfigurationFile& conffile) {
     const auto* entry = writer_.find("data" + conffile.path);
-    const bool gone = conffile.kind == Conffile::Kind::remove_on_upgrade;
+    const bool gone = conffile.policy == ConfigurationPolicy::removed;
     if (gone && entry)
       throw StepError(fmt::format("{}: refused: conffiles: \"{}\" is to be removed on upgrade, and is in the package",
                                   label_, conffile.path));
@@ -279,13 +307,10 @@ class DebUnpacker {
 
 }  // namespace
 
-std::string PackageIdentity::text() const { return fmt::format("{} {} ({})", name, version, architecture); }
-
-void unpack_deb(trees::TreeWriter& writer, int tree, trees::ByteSource source, const PackageIdentity& locked,
-                const std::string& label) {
-  DebUnpacker unpacker(writer, tree, label);
-  unpacker.read(std::move(source));
-  unpacker.write_database_files(locked);
+PackageMeta unpack_deb(PackageArchive archive) {
+  DebUnpacker unpacker(archive.writer, archive.tree, archive.label);
+  unpacker.read(std::move(archive.source));
+  return unpacker.write_database_files(archive.locked);
 }
 
 }  // namespace karapace::steps::deb

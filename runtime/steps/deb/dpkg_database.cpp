@@ -8,7 +8,6 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
-#include "runtime/steps/deb/trigger_list.hpp"
 #include "store/listing.hpp"
 
 namespace karapace::steps::deb {
@@ -51,11 +50,11 @@ struct Interest {
 
 std::vector<Interest> interests_of(const DebPackage& package) {
   std::vector<Interest> interests;
-  for (auto& line : parse_triggers(package.control("triggers"), "install: " + package.name)) {
-    if (!line.directive.starts_with("interest")) continue;
+  for (const auto& trigger : package.triggers) {
+    if (!trigger.directive.starts_with("interest")) continue;
     std::string name = package.info_name();
-    if (line.directive == "interest-noawait") name += "/noawait";
-    interests.push_back({std::move(line.name), std::move(name)});
+    if (trigger.directive == "interest-noawait") name += "/noawait";
+    interests.push_back({trigger.name, std::move(name)});
   }
   return interests;
 }
@@ -98,8 +97,10 @@ bool ships_below(const std::vector<const DebPackage*>& packages, std::string_vie
 /// What a file of an unpacked package is called in the database after the package's name and a dot; "" when it is not
 /// there. dpkg leaves a "list" among the control files out, too.
 std::string_view info_file(std::string_view path) {
-  constexpr std::string_view control = "control/";
-  if (path == "dpkg/list" || path == "dpkg/md5sums") return path.substr(std::string_view("dpkg/").size());
+  constexpr std::string_view meta = "meta/deb/", control = "control/";
+  if (!path.starts_with(meta)) return {};
+  path.remove_prefix(meta.size());
+  if (path == "list" || path == "md5sums") return path;
   const bool is_kept = path.starts_with(control) && path != "control/control" && path != "control/list";
   return is_kept ? path.substr(control.size()) : std::string_view();
 }

@@ -6,10 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/words.hpp"
 #include "deb/version.hpp"
-#include "runtime/steps/deb/conffile_list.hpp"
 #include "store/listing.hpp"
 
 namespace karapace::steps::deb {
@@ -20,8 +18,8 @@ constexpr std::string_view data_prefix = "data/";
 
 std::set<std::string> conffiles_of(const DebPackage& package) {
   std::set<std::string> paths;
-  for (auto& conffile : parse_conffiles(package.control("conffiles"), "install: " + package.name))
-    if (conffile.kind == Conffile::Kind::shipped) paths.insert(std::move(conffile.path));
+  for (const auto& file : package.configuration_files)
+    if (file.policy == ConfigurationPolicy::kept) paths.insert(file.path);
   return paths;
 }
 
@@ -176,7 +174,7 @@ void PackageMerge::finish() {
       continue;
     }
     std::string kept;
-    auto list = read_file((*merged)->tree / "dpkg/list");
+    const auto list = (*merged)->read("list");
     for (auto line : lines(list)) {
       if (!paths.contains(tree_.resolve_parents(line))) kept.append(line).append("\n");
     }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/unpacked_package.hpp"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/json/record.hpp"
+#include "base/regular_file.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+constexpr auto policy_words = words_of<ConfigurationPolicy>(
+    "is no policy", {{ConfigurationPolicy::kept, "kept"}, {ConfigurationPolicy::removed, "removed"}});
+constexpr auto phase_words = words_of<ScriptPhase>("is no phase", {{ScriptPhase::questions, "questions"},
+                                                                   {ScriptPhase::before_install, "before-install"},
+                                                                   {ScriptPhase::after_install, "after-install"},
+                                                                   {ScriptPhase::before_removal, "before-removal"},
+                                                                   {ScriptPhase::after_removal, "after-removal"}});
+
+// Names and paths in packages are bytes.
+constexpr auto owner_fields =
+    line_of<NamedOwner>(member("name", &NamedOwner::name, escaped_bytes), member("id", &NamedOwner::id));
+constexpr auto configuration_fields =
+    line_of<ConfigurationFile>(member("path", &ConfigurationFile::path, escaped_bytes),
+                               member("policy", &ConfigurationFile::policy, policy_words));
+constexpr auto script_fields =
+    line_of<Script>(member("phase", &Script::phase, phase_words), member("file", &Script::file));
+constexpr auto trigger_fields =
+    line_of<Trigger>(member("directive", &Trigger::directive), member("name", &Trigger::name));
+constexpr auto meta_fields = fields_of<PackageMeta>(
+    member("name", &PackageMeta::name), member("version", &PackageMeta::version),
+    member("architecture", &PackageMeta::architecture), member("users", &PackageMeta::users, list_of(owner_fields)),
+    member("groups", &PackageMeta::groups, list_of(owner_fields)),
+    member("configuration-files", &PackageMeta::configuration_files, list_of(configuration_fields)),
+    member("scripts", &PackageMeta::scripts, list_of(script_fields)),
+    member("triggers", &PackageMeta::triggers, list_of(trigger_fields)));
+
+std::string read_below(const std::filesystem::path& tree, const std::string& path) {
+  auto root = open_at(AT_FDCWD, tree, O_PATH | O_DIRECTORY);
+  auto file = open_regular(root.get(), path, Links::refused);
+  if (!file)
+    throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
+  return read_all(file->get(), path, std::size_t{64} << 20);
+}
+
+}  // namespace
+
+std::string PackageIdentity::text() const { return fmt::format("{} {} ({})", name, version, architecture); }
+
+std::string PackageMeta::text() const { return json_text(meta_fields, *this); }
+
+PackageMeta PackageMeta::parse(std::string_view text, std::string_view what) {
+  try {
+    return parse_json(meta_fields, text, what);
+  } catch (const LockError& error) {
+    throw StoreError(fmt::format("{}; run `karapace verify-store --repair`", error.what()));
+  }
+}
+
+const Script* UnpackedPackage::script(ScriptPhase phase) const noexcept {
+  const auto found =
+      std::find_if(scripts.begin(), scripts.end(), [&](const Script& one) { return one.phase == phase; });
+  return found == scripts.end() ? nullptr : &*found;
+}
+
+bool UnpackedPackage::has(std::string_view file) const {
+  return listing.find(fmt::format("meta/{}/{}", family, file)) != nullptr;
+}
+
+std::string UnpackedPackage::read(std::string_view file) const {
+  return has(file) ? read_below(tree, fmt::format("meta/{}/{}", family, file)) : std::string();
+}
+
+UnpackedPackage load_package(const store::Store& store, const StepKey& key, std::string_view family) {
+  const auto record = store.input_record(key);
+  if (record.step.kind != StepKind::unpack || record.step.parameter("format") != family)
+    throw StepError(
+        fmt::format("install: the input {} is no unpacked package of the family {}", key.short_hex(), family));
+  const auto& layer = record.layer().layer;
+  const auto tree = store.layer_tree(layer);
+  UnpackedPackage package;
+  static_cast<PackageMeta&>(package) =
+      PackageMeta::parse(read_below(tree, "meta/package.json"), (tree / "meta/package.json").string());
+  package.tree = tree;
+  package.listing = store.listing(layer);
+  package.archive = store.input_record(record.step.inputs.at(0)).blob().blob;
+  package.family = family;
+  return package;
+}
+
+}  // namespace karapace::steps
