@@ -15,6 +15,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Locking : public ResolveFixture {
@@ -107,6 +108,32 @@ TEST_F(Locking, IsNotChangedByAptsConfiguration) {
            "APT_CONFIG=" + (home() / "apt.conf").string()});
   EXPECT_EQ(again.status, 0) << again.output;
   EXPECT_EQ(read_file(home() / "karapace.lock"), lock);
+}
+
+TEST_F(Locking, KeepsWhatIsHeldOverABaseArchiveThoughNothingIsAskedForAnyMore) {
+  archive.add(suite, {.name = "tool"});
+  archive.publish(suite);
+  write_text(home() / "root/etc/os-release", "ID=debian\nVERSION_CODENAME=sid\n");
+  write_text(home() / "root/var/lib/dpkg/status",
+             "Package: libc\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\nMaintainer: x\n"
+             "Description: x\n\n");
+  must_run({"tar", "-C", (home() / "root").string(), "-cf", (home() / "base.tar").string(), "."});
+  const auto sum = must_run({"sha256sum", (home() / "base.tar").string()}).substr(0, 64);
+  const std::string begin = "manifest_version = 1\n[base]\nimage = \"base.tar\"\nsha256 = \"" + sum + "\"\n[system]\n";
+  write_text(home() / "karapace.toml", begin + "packages = [\"tool\"]\n");
+  const auto first = karapace({"lock", home().string()});
+  ASSERT_EQ(first.status, 0) << first.output;
+  write_text(home() / "karapace.toml", begin + "hold = [\"tool\"]\n");
+  const auto held = karapace({"lock", home().string()});
+  EXPECT_EQ(held.status, 0) << held.output;
+  EXPECT_THAT(read_file(home() / "karapace.lock"), HasSubstr("{\"name\": \"tool\", \"version\": \"1.0\""));
+  write_text(home() / "karapace.toml", begin + "hold = [\"tol\"]\n");
+  EXPECT_THAT(karapace({"lock", home().string()}).output,
+              HasSubstr("held package \"tol\" is neither in the lock nor in "
+                        "debian/sid main; did you mean \"tool\"?"));
+  write_text(home() / "karapace.toml", begin);
+  EXPECT_EQ(karapace({"lock", home().string()}).status, 0);
+  EXPECT_THAT(read_file(home() / "karapace.lock"), Not(HasSubstr("tool")));
 }
 
 TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
