@@ -11,6 +11,7 @@
 #include "cli/reasons_report.hpp"
 #include "cli/store_access.hpp"
 #include "generator/graph/diff/diff_report.hpp"
+#include "generator/manifest/rules.hpp"
 #include "generator/project/locked_controls.hpp"
 #include "generator/project/locking.hpp"
 #include "generator/project/package_reasons.hpp"
@@ -83,9 +84,27 @@ nlohmann::json explain(const Context& context, const project::Project& project, 
   return json;
 }
 
+/// "--why git=1:2.39*" and "--why git curl" are what people write who know --upgrade and apt.
+void require_one_name(const Arguments& arguments) {
+  const auto& word = *arguments.why;
+  if (const auto mark = word.find_first_of("=/"); mark != std::string::npos)
+    throw UsageError(
+        fmt::format("lock: --why \"{}\": a lock has one version of a package: write its name alone, \"{}\"", word,
+                    word.substr(0, mark)));
+  for (const auto& manifest : arguments.manifests) {
+    std::error_code error;
+    if (manifest::judge_qualified_name(manifest) || std::filesystem::exists(manifest, error)) continue;
+    throw UsageError(
+        fmt::format("lock: --why takes one package, and there is no manifest \"{}\": ask for one after the "
+                    "other",
+                    manifest));
+  }
+}
+
 int run_why(const Context& context, const Arguments& arguments) {
   if (arguments.check || arguments.upgrade || arguments.allow_rollback)
     throw UsageError("lock: --why changes and compares nothing: leave out --check, --upgrade and --allow-rollback");
+  require_one_name(arguments);
   auto locks = nlohmann::json::array();
   for (const auto& manifest : manifests_and_upgrade(arguments.manifests, std::nullopt).manifests) {
     auto project = project::open_project(manifest, std::filesystem::current_path());

@@ -58,6 +58,12 @@ std::string said(const manifest::Place& place, std::string_view what) {
   return place.text.empty() ? std::string(what) : fmt::format("{}: {}", place.text, what);
 }
 
+std::vector<std::string> texts(const std::vector<manifest::PlacedWord>& words) {
+  std::vector<std::string> all;
+  for (const auto& word : words) all.push_back(word.text);
+  return all;
+}
+
 using Change = Difference::Change;
 
 class Differences {
@@ -83,6 +89,13 @@ class Differences {
     }
     for (const auto& [gone, value] : old) all_.push_back({key, Change::removed, gone});
     all_.insert(all_.end(), later.begin(), later.end());
+  }
+  /// The same of words whose order counts.
+  void ordered(const std::string& key, const std::vector<std::string>& before, const std::vector<std::string>& after,
+               const std::string& otherwise) {
+    const auto known = all_.size();
+    lists(key, before, after, [](const std::string& word) { return word; });
+    if (all_.size() == known && before != after) all_.push_back({key, Change::reordered, otherwise});
   }
   bool empty() const noexcept { return all_.empty(); }
   std::size_t size() const noexcept { return all_.size(); }
@@ -115,7 +128,12 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
 
 Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory) {
   Intent intent;
-  intent.request = {text(manifest.base), manifest.packages, manifest.recommends, {}, manifest.hold};
+  intent.request = {.base_image = text(manifest.base),
+                    .packages = manifest.packages,
+                    .recommends = manifest.recommends,
+                    .repositories = {},
+                    .hold = texts(manifest.hold),
+                    .prefer = texts(manifest.prefer)};
   for (const auto& repository : manifest.repositories) {
     auto key = content_of(directory, repository.key,
                           said(repository.key_place, fmt::format("repositories.{}.key", repository.name)));
@@ -163,15 +181,13 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   all.lists("repositories", locked.request.repositories, wanted.request.repositories,
             [](const LockedRepositoryRequest& repository) { return repository.name; });
   all.lists("hold", locked.request.hold, wanted.request.hold, itself);
+  all.ordered("prefer", locked.request.prefer, wanted.request.prefer, "in another order");
   compare_maps(all, "answers", locked.answers, wanted.answers);
   std::size_t before_files = all.size();
   all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
   if (all.size() == before_files && locked.files != wanted.files)
     all.add({"files", Change::reordered, "in another order"});
-  std::size_t before_run = all.size();
-  all.lists("run", locked.run, wanted.run, itself);
-  if (all.size() == before_run && locked.run != wanted.run)
-    all.add({"run", Change::reordered, "other commands or another order"});
+  all.ordered("run", locked.run, wanted.run, "other commands or another order");
   compare_runtime(all, locked.runtime, wanted.runtime);
   return all.take();
 }

@@ -96,6 +96,7 @@ struct LockedRequest {
   bool recommends = false;
   std::vector<LockedRepositoryRequest> repositories;  // sorted by name
   std::vector<std::string> hold = {};                 // names of packages, sorted, unique
+  std::vector<std::string> prefer = {};               // manifest::Preferences, the best first
   auto operator<=>(const LockedRequest&) const = default;
 };
 

@@ -18,6 +18,7 @@
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/package_request.hpp"
+#include "generator/manifest/preference.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
@@ -186,7 +187,8 @@ constexpr auto request_fields = fields_of<LockedRequest>(
     member("recommends", &LockedRequest::recommends),
     member("repositories", &LockedRequest::repositories,
            sorted(repository_request_fields, &LockedRepositoryRequest::name, "repositories")),
-    optional_member("hold", &LockedRequest::hold, sorted_words({manifest::judge_qualified_name}, Layout::lines)));
+    optional_member("hold", &LockedRequest::hold, sorted_words({manifest::judge_qualified_name}, Layout::lines)),
+    optional_member("prefer", &LockedRequest::prefer, list_of(Word{manifest::judge_preference})));
 
 constexpr auto index_fields = line_of<LockedIndex>(
     member("path", &LockedIndex::path, Word{manifest::judge_relative_path}), member("sha256", &LockedIndex::sha256));

@@ -262,10 +262,11 @@ void read_setup(Section& setup, Manifest& manifest) {
 }
 
 void read_repository(Section& section, const Word& name, Manifest& manifest) {
-  RepositoryRequest repository{.name = name.text, .uri = {}, .key = {}, .suite = {}, .components = {}, .key_place = {}};
+  RepositoryRequest repository{.name = name.text, .uri = {}, .key = {}, .suite = {}, .components = {}};
   section.pleases(name, "repository", judge_repository_name);
   if (auto uri = section.required("uri", "\"https://...\"")) {
     repository.uri = uri->text;
+    repository.uri_place = section.problems().place(uri->at);
     while (repository.uri.ends_with('/')) repository.uri.pop_back();
     if (!is_url(uri->text) || uri->text.find_first_of(" \"\\\n\t") != std::string::npos) {
       section.problem(uri->at, fmt::format("{} \"{}\" must be an http or https URL", section.path("uri"), uri->text));

@@ -44,6 +44,13 @@ struct Place {
   friend bool operator==(const Place&, const Place&) noexcept { return true; }
 };
 
+/// A word of which only the archives tell whether it means something.
+struct PlacedWord {
+  std::string text;
+  Place place = {};
+  auto operator<=>(const PlacedWord&) const = default;
+};
+
 /// `[repositories.NAME]`: an additional signed apt repository.
 struct RepositoryRequest {
   std::string name;
@@ -51,6 +58,7 @@ struct RepositoryRequest {
   std::string key;  // path of its keyring, relative to the manifest's directory
   std::string suite;
   std::vector<std::string> components;  // sorted, unique
+  Place uri_place = {};
   Place key_place = {};
   auto operator<=>(const RepositoryRequest&) const = default;
 };
@@ -68,7 +76,8 @@ struct Manifest {
   Base base;
   std::vector<std::string> packages;  // PackageRequests, sorted, one of a name
   bool recommends = false;
-  std::vector<std::string> hold;                // names of packages, sorted, unique
+  std::vector<PlacedWord> hold;                 // names of packages, sorted, unique
+  std::vector<PlacedWord> prefer;               // Preferences, the best first, unique
   std::map<std::string, std::string> answers;   // to debconf's questions
   std::vector<RepositoryRequest> repositories;  // sorted by name
   std::vector<SetupFile> files;                 // in the manifest's order

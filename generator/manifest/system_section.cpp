@@ -10,6 +10,7 @@
 
 #include "generator/manifest/manifest.hpp"
 #include "generator/manifest/package_request.hpp"
+#include "generator/manifest/preference.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/section.hpp"
 #include "generator/manifest/suites.hpp"
@@ -55,13 +56,17 @@ void refuse_second(Section& system, const Word& package, const std::vector<Word>
 }
 
 /// Of an archive only its own files say which suites belong to it: then the resolver judges.
-void judge_suite_of(Section& system, const Word& package, const Manifest& manifest) {
-  auto wanted = package_request(package.text).suite;
+Complaint judge_source(std::string_view source, const Manifest& manifest) {
   const auto* base = std::get_if<BaseSuite>(&manifest.base);
-  if (wanted.empty() || base == nullptr || base->suite.empty()) return;
+  if (source.empty() || base == nullptr || base->suite.empty()) return std::nullopt;
   std::vector<std::string> additional;
-  for (const auto& repository : manifest.repositories) additional.push_back(repository.suite);
-  if (auto complaint = judge_known_suite(wanted, *base, additional))
+  for (const auto& repository : manifest.repositories)
+    additional.insert(additional.end(), {repository.suite, repository.name});
+  return judge_known_suite(source, *base, additional);
+}
+
+void judge_suite_of(Section& system, const Word& package, const Manifest& manifest) {
+  if (auto complaint = judge_source(package_request(package.text).suite, manifest))
     system.problem(package.at, fmt::format("package \"{}\": {}", package.text, *complaint));
 }
 
@@ -77,15 +82,43 @@ void read_packages(Section& system, Manifest& manifest) {
   sort_unique(manifest.packages);
 }
 
+void read_hold(Section& system, Manifest& manifest) {
+  auto& hold = manifest.hold;
+  for (auto& package : system.words("hold")) {
+    if (system.pleases(package, "held package", judge_qualified_name))
+      hold.push_back({std::move(package.text), system.problems().place(package.at)});
+  }
+  std::ranges::stable_sort(hold, {}, &PlacedWord::text);
+  const auto repeated = std::ranges::unique(hold);
+  hold.erase(repeated.begin(), repeated.end());
+}
+
+void read_preference(Section& system, Word word, Manifest& manifest) {
+  if (word.text.starts_with("*/")) word.text.erase(0, 2);
+  if (!system.pleases(word, "preference", judge_preference)) return;
+  const auto wanted = preference(word.text);
+  if (auto complaint = judge_source(wanted.source, manifest)) {
+    const auto hint = wanted.pattern.empty()
+                          ? fmt::format("; a package is preferred as \"{0}/SUITE\" or \"{0}=VERSION\"", word.text)
+                          : std::string();
+    return system.problem(word.at, fmt::format("preference \"{}\": {}{}", word.text, *complaint, hint));
+  }
+  PlacedWord placed{std::move(word.text), system.problems().place(word.at)};
+  if (std::ranges::find(manifest.prefer, placed) == manifest.prefer.end()) manifest.prefer.push_back(std::move(placed));
+}
+
+void read_preferences(Section& system, Manifest& manifest) {
+  for (auto& word : system.words("prefer"))
+    if (!word.text.empty()) read_preference(system, std::move(word), manifest);
+}
+
 }  // namespace
 
 void read_system(Section& system, Manifest& manifest) {
   read_packages(system, manifest);
   manifest.recommends = system.boolean("recommends");
-  for (const auto& package : system.words("hold")) {
-    if (system.pleases(package, "held package", judge_qualified_name)) manifest.hold.push_back(package.text);
-  }
-  sort_unique(manifest.hold);
+  read_hold(system, manifest);
+  read_preferences(system, manifest);
   system.section("answers", [&](Section& section) { read_answers(section, manifest); });
 }
 

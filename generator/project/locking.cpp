@@ -68,6 +68,11 @@ std::set<std::string> requested_architectures(const lock::LockedRequest& request
   return all;
 }
 
+/// Nothing is asked of the archives: what is there then is the base archive's matter alone.
+bool resolves_nothing(const lock::LockedRequest& request) {
+  return request.packages.empty() && request.hold.empty() && request.prefer.empty();
+}
+
 // The making of a new lock, with the old one's versions kept.
 class Renewal {
  public:
@@ -119,7 +124,7 @@ class Renewal {
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
       const auto directory = project_.directory();
       lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
-      if (lock.request.packages.empty()) return;
+      if (resolves_nothing(lock.request)) return;
       auto contents = read_archive(*archive, *lock.archive, directory, settings_.paths);
       lock.distribution = std::move(contents.distribution);
       lock.suite = std::move(contents.suite);
@@ -160,7 +165,8 @@ class Renewal {
     request.base_status = std::move(status);
     request.packages = lock.request.packages;
     request.recommends = lock.request.recommends ? resolve::Recommends::yes : resolve::Recommends::no;
-    request.hold = lock.request.hold;
+    request.hold = project_.manifest.hold;
+    request.prefer = project_.manifest.prefer;
     request.upgrade = settings_.upgrade;
     request.rollback = settings_.rollback;
     if (old_) request.known = old_->repositories;
@@ -171,10 +177,14 @@ class Renewal {
                                     .additional = {},
                                     .configuration = settings_.paths.configuration,
                                     .cache = settings_.paths.cache};
-    for (const auto& repository : project_.manifest.repositories) mirrors.additional[repository.name] = repository.uri;
+    std::map<std::string, manifest::Place> places;
+    for (const auto& repository : project_.manifest.repositories) {
+      mirrors.additional[repository.name] = repository.uri;
+      places[repository.name] = repository.uri_place;
+    }
     for (const auto& repository : lock.request.repositories) {
       request.repositories.push_back({repository.name, project_.directory() / repository.key, repository.key_content,
-                                      repository.suite, repository.components});
+                                      repository.suite, repository.components, places[repository.name]});
     }
     request.mirrors = resolve::find_mirrors(mirrors);
     return request;

@@ -236,6 +236,8 @@ class Search {
       names_.insert(node.name);
       if (target && node.control == nullptr) result_.unread.push_back(node.name);
     }
+    if (!target)
+      for (const auto provider : stage.meant_by(name_)) providers_.insert(stage.nodes()[provider].name);
     if (target) result_.locked.push_back(*stage.nodes()[*target].package);
     return target;
   }
@@ -255,6 +257,9 @@ class Search {
   }
 
   [[noreturn]] void refuse() const {
+    if (!providers_.empty())
+      throw LockError(fmt::format("lock: \"{}\" is a virtual package, which the lock has as {}: ask for that", name_,
+                                  fmt::join(providers_, ", ")));
     constexpr std::size_t most = 3;
     const std::size_t limit = std::clamp<std::size_t>(name_.size() / 3, 1, 3);
     std::set<std::pair<std::size_t, std::string>> near;
@@ -274,6 +279,7 @@ class Search {
   std::string name_;
   PackageReasons result_;
   std::set<std::string> names_;
+  std::set<std::string> providers_;  // of what is asked about, when that is a virtual package
 };
 
 }  // namespace

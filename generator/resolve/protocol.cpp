@@ -35,10 +35,15 @@ struct RepositoryCodec {
 };
 constexpr RepositoryCodec repository_fields;
 
+struct PlaceCodec {
+  static void write(JsonWriter& json, const manifest::Place& place) { escaped_bytes.write(json, place.text); }
+  static void read(JsonReader& json, manifest::Place& place) { escaped_bytes.read(json, place.text); }
+};
 constexpr auto additional_fields = fields_of<AdditionalRepository>(
     member("name", &AdditionalRepository::name), member("key", &AdditionalRepository::key),
     member("key_content", &AdditionalRepository::key_content), member("suite", &AdditionalRepository::suite),
-    member("components", &AdditionalRepository::components));
+    member("components", &AdditionalRepository::components),
+    member("uri_place", &AdditionalRepository::uri_place, PlaceCodec{}));
 
 constexpr auto scopes = words_of<Upgrade::Scope>(
     "is no scope",
@@ -65,6 +70,9 @@ constexpr auto mirrors_fields = fields_of<Mirrors>(member("archives", &Mirrors::
                                                    member("acquisition", &Mirrors::acquisition, acquisition_fields),
                                                    member("keyrings", &Mirrors::keyrings));
 
+constexpr auto placed_fields = fields_of<manifest::PlacedWord>(
+    member("text", &manifest::PlacedWord::text), member("place", &manifest::PlacedWord::place, PlaceCodec{}));
+
 constexpr auto request_fields = fields_of<ResolveRequest>(
     member("distribution", &ResolveRequest::distribution), member("suite", &ResolveRequest::suite),
     member("architecture", &ResolveRequest::architecture),
@@ -73,7 +81,9 @@ constexpr auto request_fields = fields_of<ResolveRequest>(
     optional_member("base_status", &ResolveRequest::base_status, escaped_bytes),
     member("packages", &ResolveRequest::packages), member("recommends", &ResolveRequest::recommends, recommends),
     member("repositories", &ResolveRequest::repositories, list_of(additional_fields)),
-    member("keep", &ResolveRequest::keep, list_of(package_fields)), member("hold", &ResolveRequest::hold),
+    member("keep", &ResolveRequest::keep, list_of(package_fields)),
+    member("hold", &ResolveRequest::hold, list_of(placed_fields)),
+    member("prefer", &ResolveRequest::prefer, list_of(placed_fields)),
     member("known", &ResolveRequest::known, list_of(repository_fields)),
     member("rollback", &ResolveRequest::rollback, rollback),
     member("upgrade", &ResolveRequest::upgrade, upgrade_fields),

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "generator/lock/lock.hpp"
+#include "generator/manifest/manifest.hpp"
 #include "generator/resolve/mirrors.hpp"
 
 namespace karapace::resolve {
@@ -24,6 +25,7 @@ struct AdditionalRepository {
   Digest key_content;         // what the file must hold: BLAKE3
   std::string suite;
   std::vector<std::string> components;
+  manifest::Place uri_place = {};
 };
 
 enum class Recommends { no, yes };
@@ -52,7 +54,9 @@ struct ResolveRequest {
   /// Base and packages of the lock there was: preferred while the archive has them.
   std::vector<lock::LockedPackage> keep = {};
   /// Names of packages, "libc6" or "libc6:i386", that keep their version whatever `upgrade` says, and stay.
-  std::vector<std::string> hold = {};
+  std::vector<manifest::PlacedWord> hold = {};
+  /// manifest::Preferences: which versions come before others, the best first. What the base has stays as it is.
+  std::vector<manifest::PlacedWord> prefer = {};
   /// Repositories of the lock there was: how far each was seen.
   std::vector<lock::LockedRepository> known = {};
   Rollback rollback = Rollback::refuse;

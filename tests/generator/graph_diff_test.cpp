@@ -288,6 +288,21 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   const auto hold = diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", held}}));
   ASSERT_EQ(kinds(hold), std::vector<std::string>{"request"});
   EXPECT_EQ(headline(hold.causes.front().cause), "git: held now");
+  Lock preferring = before;
+  preferring.request.prefer = {"bookworm-backports", "git=1:2.39*"};
+  const auto words_of = [](const Lock& old, const Lock& now) {
+    std::vector<std::string> all;
+    for (const auto& one : diff_graphs(side_of("a", {{"x", old}}), side_of("b", {{"x", now}})).causes)
+      all.push_back(headline(one.cause));
+    return all;
+  };
+  EXPECT_EQ(words_of(before, preferring),
+            (std::vector<std::string>{"bookworm-backports: preferred now", "git=1:2.39*: preferred now"}));
+  Lock otherwise = preferring;
+  std::swap(otherwise.request.prefer[0], otherwise.request.prefer[1]);
+  EXPECT_EQ(words_of(preferring, otherwise), std::vector<std::string>{"system.prefer: in another order"});
+  otherwise.request.prefer = {"git=1:2.39*"};
+  EXPECT_EQ(words_of(preferring, otherwise), std::vector<std::string>{"bookworm-backports: no longer preferred"});
   Lock moved = before;
   std::get<lock::DebRepository>(moved.repositories[0]).indexes[0].sha256 = Sha256(blake3("another index"));
   expect_corpus("archives-moved", before, moved);
@@ -312,6 +327,20 @@ TEST(GraphDiff, NamesWhatOnlyTheLockTells) {
   ASSERT_EQ(kinds(diff), std::vector<std::string>{"recommends"});
   EXPECT_EQ(diff.causes.front().cause.follows, (std::vector<PackageChange>{{"less", std::nullopt, "1.0-1"}}));
   EXPECT_EQ(diff.causes.front().cause.stage, Stage::packages);
+}
+
+TEST(GraphDiff, LocksOfAnotherFormatHaveTheSamePackages) {
+  const Lock now = lock_with_git();
+  Lock old = now;
+  old.format = lock::LockFormat::one;
+  for (auto* packages : {&old.base, &old.packages})
+    for (auto& package : *packages) package.repository = package.archive();
+  auto diff = diff_graphs(side_of("a", {{"x", old}}), side_of("b", {{"x", now}}));
+  ASSERT_EQ(kinds(diff), std::vector<std::string>{"lock"});
+  EXPECT_EQ(headline(diff.causes.front().cause), "the lock's format: 1 → 2");
+  old.packages[0].path = "pool/updates/main/libe/liberror-perl.deb";
+  EXPECT_EQ(kinds(diff_graphs(side_of("a", {{"x", old}}), side_of("b", {{"x", now}}))),
+            std::vector<std::string>{"location"});
 }
 
 TEST(GraphDiff, NamesRepositoriesAndVirtualPackages) {

@@ -246,7 +246,15 @@ TEST(Intent, AnotherVersionOrSuiteOfAPackageIsADifference) {
   wanted.request.hold = {"git"};
   EXPECT_EQ(words(differences(intent_of(lock), wanted)), std::vector<std::string>{"hold: + git"});
   lock.request.packages = {"cmake/bookworm-backports", "git=1:2.39*"};
+  wanted = intent_of(lock);
+  wanted.request.prefer = {"bookworm-backports", "git=1:2.39*"};
+  EXPECT_EQ(words(differences(intent_of(lock), wanted)),
+            (std::vector<std::string>{"prefer: + bookworm-backports", "prefer: + git=1:2.39*"}));
+  auto before = wanted;
+  std::swap(wanted.request.prefer[0], wanted.request.prefer[1]);
+  EXPECT_EQ(words(differences(before, wanted)), std::vector<std::string>{"prefer: in another order"});
   lock.request.hold = {"curl", "git"};
+  lock.request.prefer = wanted.request.prefer;
   EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
 }
 

@@ -48,10 +48,60 @@ TEST(Manifest, PackagesMayNameAVersionOrASuite) {
 }
 
 TEST(Manifest, HeldPackagesAreSortedNames) {
-  EXPECT_EQ(parse("[system]\nhold = [\"git\", \"curl\", \" git\"]\n").hold, (std::vector<std::string>{"curl", "git"}));
+  const auto hold = parse("[system]\nhold = [\"git\", \"curl\", \" git\"]\n").hold;
+  EXPECT_EQ(hold, (std::vector<PlacedWord>{{"curl"}, {"git"}}));
+  EXPECT_EQ(hold.front().place.text, "m.toml:5:16");
   EXPECT_EQ(message_of("manifest_version = 1\nbase.image = \"debian/sid\"\nsystem.hold = [\"git=1\", \"git:i386\"]\n"),
             "m.toml:3:16: held package \"git=1\" is not a package name: two or more of a-z, 0-9, \"+\", \".\", \"-\", "
             "beginning with a letter or digit");
+}
+
+constexpr const char* tools =
+    "[repositories.tools]\nuri = \"http://mirror.invalid\"\nkey = \"a.gpg\"\nsuite = \"stable\"\n";
+
+TEST(Manifest, PreferencesKeepTheirOrderAndCountOnce) {
+  const auto prefer =
+      parse(
+          "[system]\nprefer = [\"linux-*/bookworm-backports\", \"\", \"git=1:2.39*\", \"*/bookworm\", \"bookworm\", "
+          "\"git=1:2.39*\", \"node[a-j]s:i386/tools\", \"tools\", \"lib?/stable\"]\n" +
+          std::string(tools))
+          .prefer;
+  EXPECT_EQ(prefer, (std::vector<PlacedWord>{{"linux-*/bookworm-backports"},
+                                             {"git=1:2.39*"},
+                                             {"bookworm"},
+                                             {"node[a-j]s:i386/tools"},
+                                             {"tools"},
+                                             {"lib?/stable"}}));
+  EXPECT_EQ(prefer[1].place.text, "m.toml:5:45");
+}
+
+TEST(Manifest, PreferencesThatMeanNothingAreRefused) {
+  const auto said = [](const std::string& word) {
+    const auto message =
+        message_of("manifest_version = 1\nbase.image = \"debian/bookworm\"\nsystem.prefer = [\"" + word + "\"]\n");
+    return message.substr(message.find("m.toml:3:18: preference \"" + word + "\"") == 0 ? word.size() + 26 : 0);
+  };
+  EXPECT_EQ(
+      said("git"),
+      ": the suite \"git\" does not belong to debian/bookworm; there are bookworm, bookworm-updates, "
+      "bookworm-security, bookworm-backports, bookworm-backports-sloppy, bookworm-proposed-updates; others need a "
+      "repository in [repositories]; a package is preferred as \"git/SUITE\" or \"git=VERSION\"");
+  EXPECT_EQ(said("git/bokworm-backports"),
+            ": the suite \"bokworm-backports\" does not belong to debian/bookworm; did you "
+            "mean \"bookworm-backports\"?");
+  EXPECT_EQ(said("src:linux/bookworm"),
+            " names a source package: write a pattern of the packages that are made from it");
+  EXPECT_EQ(said("/bookworm"), " has no package before its mark; a suite for all packages is written alone");
+  EXPECT_EQ(
+      said("Git/bookworm"),
+      " is no pattern of package names: a-z, 0-9, \"+\", \".\", \"-\", and \"*\", \"?\" and \"[...]\" as in a shell");
+  EXPECT_EQ(said("li[b/bookworm"), " has a \"[\" without its \"]\"");
+  EXPECT_EQ(said("git=*"), " prefers any version, which says nothing: remove it");
+  EXPECT_EQ(said("git="), " prefers any version, which says nothing: remove it");
+  EXPECT_EQ(said("git/"), " has no suite behind \"/\"");
+  EXPECT_EQ(said("git=1 2"), " asks for the version \"1 2\", which has characters that no version has");
+  EXPECT_EQ(said("git:any/bookworm"), " has \":any\", which is no architecture of its own: leave it out");
+  EXPECT_EQ(said("git:I386/bookworm"), " asks for an architecture that is none: write one such as \"libc6:i386\"");
 }
 
 TEST(Manifest, SuitesOfPackagesAreThoseOfTheBase) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that say more than a name: versions and suites.
-#include <sstream>
-
 #include <gmock/gmock.h>
 
 #include "base/file.hpp"
-#include "tests/resolve/resolve_fixture.hpp"
+#include "tests/resolve/backports_fixture.hpp"
 
 namespace karapace::testing {
 namespace {
@@ -125,65 +123,7 @@ TEST_F(Versions, ThatDoNotGoTogetherAreRefused) {
               HasSubstr("  tool depends on libtool (>= 2.0), but libtool 1.0 is to be installed\n"));
 }
 
-/// A stable release with backports beside it, and, where a test wants it, proposed updates.
-class Suites : public ResolveFixture {
- protected:
-  Suites() {
-    suite.name = "bookworm";
-    for (const auto& [name, fields] : {std::pair("base-files", "Essential: yes\nPriority: required\n"), {"apt", ""}})
-      archive.add(suite, {.name = name, .fields = fields});
-    archive.publish({.name = "bookworm-updates"});
-    archive.publish({.name = "bookworm-security"});
-  }
-
-  void add(const TestSuite& to, const std::string& name, const std::string& version, const std::string& fields = "") {
-    archive.add(to, {.name = name, .version = version, .fields = fields});
-  }
-
-  ResolveRequest request(std::vector<std::string> packages) {
-    archive.publish(suite);
-    archive.publish(backports);
-    auto wanted = ResolveFixture::request(std::move(packages));
-    wanted.cache = cache = fresh_cache();
-    wanted.mirrors.archives["debian-security"] = {archive.url()};
-    wanted.mirrors.keyrings["debian-security"] = directory.path() / "archive.gpg";
-    return wanted;
-  }
-
-  std::string chosen(std::vector<std::string> packages) {
-    return text(resolve::resolve(request(std::move(packages))).packages);
-  }
-
-  /// What apt-get would install on the same lists and base, "name version name version ...", in its order.
-  std::string of_apt(std::vector<std::string> packages) const {
-    const auto session = std::filesystem::directory_iterator(cache / "resolve-deb")->path();
-    std::vector<std::string> words{"apt-get",
-                                   "--simulate",
-                                   "--quiet=2",
-                                   "-o",
-                                   "APT::Architecture=amd64",
-                                   "-o",
-                                   "APT::Architectures=amd64",
-                                   "-o",
-                                   "Debug::NoLocking=true",
-                                   "-o",
-                                   "APT::Install-Recommends=false",
-                                   "install"};
-    words.insert(words.end(), packages.begin(), packages.end());
-    std::istringstream lines(must_run(words, {"APT_CONFIG=" + (session / "etc" / "apt.conf").string()}));
-    std::string all;
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("Conf ")) continue;
-      const auto open = line.find('(');
-      all += (all.empty() ? "" : " ") + line.substr(5, line.find(' ', 5) - 5) + " " +
-             line.substr(open + 1, line.find(' ', open) - open - 1);
-    }
-    return all;
-  }
-
-  TestSuite backports{.name = "bookworm-backports", .more_fields = "NotAutomatic: yes\nButAutomaticUpgrades: yes\n"};
-  std::filesystem::path cache;
-};
+class Suites : public BackportsFixture {};
 
 TEST_F(Suites, AreFetchedOnlyWhenAPackageAsks) {
   add(suite, "tool", "1.0");
@@ -226,7 +166,7 @@ TEST_F(Suites, DoNotMoveWhatIsAskedForOrHeldOtherwise) {
     EXPECT_THAT(refusal<LockError>(request({"tool/bookworm-backports", otherwise})), HasSubstr("libtool (>= 2.0)"))
         << otherwise;
   auto wanted = request({"libtool"});
-  wanted.hold = {"libtool"};
+  wanted.hold = {{"libtool"}};
   wanted.keep = resolve::resolve(wanted).packages;
   EXPECT_EQ(text(wanted.keep), "libtool 1.0");
   wanted.packages = {"libtool", "tool/bookworm-backports"};
@@ -297,7 +237,7 @@ TEST_F(Suites, OfWhatIsHeldAreThereThoughNobodyAsks) {
   const auto keep = resolve::resolve(request({"tool/bookworm-backports"})).packages;
   auto wanted = request({"tool", "other"});
   wanted.keep = keep;
-  wanted.hold = {"tool"};
+  wanted.hold = {{"tool"}};
   EXPECT_EQ(text(resolve::resolve(wanted).packages), "other 1.0 tool 2.0");
 }
 

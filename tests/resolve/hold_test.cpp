@@ -24,7 +24,7 @@ class Holding : public ResolveFixture {
     auto wanted = request(std::move(packages));
     wanted.keep = before.base;
     wanted.keep.insert(wanted.keep.end(), before.packages.begin(), before.packages.end());
-    wanted.hold = {"libtool"};
+    wanted.hold = {{"libtool"}};
     return wanted;
   }
   void add_tools(const std::string& version) {
@@ -99,7 +99,7 @@ TEST_F(Holding, IsOfThePackagesOfABaseToo) {
   archive.publish(suite);
   auto wanted = request({});
   wanted.keep = resolve::resolve(wanted).base;
-  wanted.hold = {"tzdata"};
+  wanted.hold = {{"tzdata"}};
   wanted.upgrade = {everything, {}};
   archive.add(suite, {.name = "tzdata", .version = "2.0", .fields = "Priority: required\n"});
   archive.publish(suite);
@@ -118,7 +118,7 @@ TEST_F(Holding, LeavesThePackagesOfABaseArchiveAlone) {
       "Package: libtool\nStatus: install ok installed\nVersion: 0.5\nArchitecture: all\nMaintainer: x\n"
       "Description: x\n\n";
   EXPECT_EQ(text(resolve::resolve(wanted).packages), "libtool 1.0 tool 1.0");
-  wanted.hold = {"libtool"};
+  wanted.hold = {{"libtool"}};
   EXPECT_THAT(refusal<LockError>(wanted),
               HasSubstr("  tool depends on libtool (>= 1.0), but libtool 0.5 is to be installed\n"));
 }
@@ -132,7 +132,7 @@ TEST_F(Holding, IsOfOneArchitecture) {
   auto wanted = request({"lib:i386", "tool"});
   wanted.foreign_architectures = {"i386"};
   wanted.keep = resolve::resolve(wanted).packages;
-  wanted.hold = {"lib:i386", "tool:amd64"};
+  wanted.hold = {{"lib:i386"}, {"tool:amd64"}};
   wanted.upgrade = {everything, {}};
   for (const char* architecture : {"amd64", "i386"})
     archive.add(suite, {.name = "tool", .version = "1.1", .architecture = architecture});
@@ -140,10 +140,10 @@ TEST_F(Holding, IsOfOneArchitecture) {
   archive.publish(suite);
   EXPECT_THAT(resolve::resolve(wanted).notes, ElementsAre("lib:i386 is held and stays at 1.0 (system.hold)",
                                                           "tool is held and stays at 1.0 (system.hold)"));
-  wanted.hold = {"lib", "tool:i386"};
+  wanted.hold = {{"lib"}, {"tool:i386"}};
   EXPECT_THAT(resolve::resolve(wanted).notes, IsEmpty());
   wanted.packages = {"tool"};
-  wanted.hold = {"lib:i386"};
+  wanted.hold = {{"lib:i386"}};
   EXPECT_EQ(text(resolve::resolve(wanted).packages), "lib 1.0 tool 1.1");
 }
 
@@ -151,8 +151,26 @@ TEST_F(Holding, OfAPackageThatNobodyLockedIsNothing) {
   add_tools("1.0");
   archive.publish(suite);
   auto wanted = request({});
-  wanted.hold = {"libtool", "unheard-of"};
+  wanted.hold = {{"libtool"}, {"tool:i386"}};
   EXPECT_THAT(resolve::resolve(wanted).packages, IsEmpty());
+}
+
+TEST_F(Holding, OfWhatNobodyHasIsRefusedWithTheNearestName) {
+  add_tools("1.0");
+  add("exim", "1.0", "Provides: mail-agent\n");
+  archive.publish(suite);
+  auto wanted = request({"tool"});
+  wanted.hold = {{"libtol", {"karapace.toml:5:9"}}};
+  EXPECT_EQ(refusal<ManifestError>(wanted),
+            "karapace.toml:5:9: held package \"libtol\" is neither in the lock nor in debian/sid main; did you mean "
+            "\"libtool\"?");
+  wanted.hold = {{"unheard-of"}};
+  EXPECT_EQ(refusal<ManifestError>(wanted),
+            "lock: debian/sid: held package \"unheard-of\" is neither in the lock nor in debian/sid main; correct the "
+            "name, or leave it out");
+  wanted.hold = {{"mail-agent"}};
+  EXPECT_EQ(refusal<ManifestError>(wanted),
+            "lock: debian/sid: held package \"mail-agent\" is virtual; hold one of those that provide it: \"exim\"");
 }
 
 }  // namespace

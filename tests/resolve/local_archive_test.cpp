@@ -180,7 +180,7 @@ TEST_F(Resolving, SaysWhichKeptVersionsVanished) {
   archive.publish(suite);
   const auto resolution = resolve::resolve(wanted);
   EXPECT_EQ(text(resolution.packages), "tool 1.1");
-  EXPECT_EQ(resolution.notes, std::vector<std::string>{"tool 1.0 is no longer in sid: 1.1"});
+  EXPECT_EQ(resolution.notes, std::vector<std::string>{"tool 1.0 is no longer in debian/sid: 1.1"});
 }
 
 TEST_F(Resolving, LetsAKeptVersionGoWhenANewPackageNeedsAnother) {

@@ -15,6 +15,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Locking : public ResolveFixture {
@@ -107,6 +108,32 @@ TEST_F(Locking, IsNotChangedByAptsConfiguration) {
            "APT_CONFIG=" + (home() / "apt.conf").string()});
   EXPECT_EQ(again.status, 0) << again.output;
   EXPECT_EQ(read_file(home() / "karapace.lock"), lock);
+}
+
+TEST_F(Locking, KeepsWhatIsHeldOverABaseArchiveThoughNothingIsAskedForAnyMore) {
+  archive.add(suite, {.name = "tool"});
+  archive.publish(suite);
+  write_text(home() / "root/etc/os-release", "ID=debian\nVERSION_CODENAME=sid\n");
+  write_text(home() / "root/var/lib/dpkg/status",
+             "Package: libc\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\nMaintainer: x\n"
+             "Description: x\n\n");
+  must_run({"tar", "-C", (home() / "root").string(), "-cf", (home() / "base.tar").string(), "."});
+  const auto sum = must_run({"sha256sum", (home() / "base.tar").string()}).substr(0, 64);
+  const std::string begin = "manifest_version = 1\n[base]\nimage = \"base.tar\"\nsha256 = \"" + sum + "\"\n[system]\n";
+  write_text(home() / "karapace.toml", begin + "packages = [\"tool\"]\n");
+  const auto first = karapace({"lock", home().string()});
+  ASSERT_EQ(first.status, 0) << first.output;
+  write_text(home() / "karapace.toml", begin + "hold = [\"tool\"]\n");
+  const auto held = karapace({"lock", home().string()});
+  EXPECT_EQ(held.status, 0) << held.output;
+  EXPECT_THAT(read_file(home() / "karapace.lock"), HasSubstr("{\"name\": \"tool\", \"version\": \"1.0\""));
+  write_text(home() / "karapace.toml", begin + "hold = [\"tol\"]\n");
+  EXPECT_THAT(karapace({"lock", home().string()}).output,
+              HasSubstr("held package \"tol\" is neither in the lock nor in "
+                        "debian/sid main; did you mean \"tool\"?"));
+  write_text(home() / "karapace.toml", begin);
+  EXPECT_EQ(karapace({"lock", home().string()}).status, 0);
+  EXPECT_THAT(read_file(home() / "karapace.lock"), Not(HasSubstr("tool")));
 }
 
 TEST_F(Locking, FetchesBaseArchivesThroughTheConfiguredProxy) {
@@ -217,6 +244,77 @@ TEST_F(LockReasons, OfUnknownPackagesAreRefusedWithTheNearestNames) {
   EXPECT_THAT(told.output,
               HasSubstr("the lock has no package \"libx\"; did you mean \"liba\" or \"libb\" or \"libc\"?"));
   EXPECT_EQ(karapace({"lock", home().string(), "--why", "libb", "--check"}).status, 1);
+}
+
+TEST_F(LockReasons, OfAVirtualPackageAreThoseOfWhatProvidesIt) {
+  unpack();
+  const auto told = why("mail-agent");
+  EXPECT_EQ(told.status, 2);
+  EXPECT_THAT(told.output,
+              HasSubstr("lock: \"mail-agent\" is a virtual package, which the lock has as exim: ask for that"));
+}
+
+TEST_F(LockReasons, AreOfOnePackageWithoutAVersion) {
+  const auto version = why("libb=1*");
+  EXPECT_EQ(version.status, 1);
+  EXPECT_THAT(version.output, HasSubstr("lock: --why \"libb=1*\": a lock has one version of a package: write its name "
+                                        "alone, \"libb\""));
+  const auto two = karapace({"lock", "--why", "libb", "exim"});
+  EXPECT_EQ(two.status, 1);
+  EXPECT_THAT(two.output, HasSubstr("lock: --why takes one package, and there is no manifest \"exim\": ask for one "
+                                    "after the other"));
+}
+
+TEST_F(Locking, TellsWhereThePreferenceStandsThatItCanNotHonour) {
+  archive.add(suite, {.name = "tool"});
+  archive.publish(suite);
+  const std::string begin = "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\npackages = [\"tool\"]\n";
+  write_text(home() / "karapace.toml", begin + "prefer = [\"tool=1.*\", \"toll=1.*\"]\n");
+  const auto refused = karapace({"lock", home().string()});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.output, HasSubstr("karapace.toml:6:23: preference \"toll=1.*\": the package is not in "
+                                        "debian/sid main; did you mean \"tool\"?"));
+  write_text(home() / "karapace.toml", begin + "hold = [\"toll\"]\n");
+  EXPECT_THAT(karapace({"lock", home().string()}).output,
+              HasSubstr("karapace.toml:6:9: held package \"toll\" is neither in the lock nor in debian/sid main; did "
+                        "you mean \"tool\"?"));
+  write_text(home() / "karapace.toml", begin + "prefer = [\"tool=1.*\"]\n");
+  EXPECT_EQ(karapace({"lock", home().string()}).status, 0);
+  EXPECT_THAT(read_file(home() / "karapace.lock"), HasSubstr("\"tool=1.*\""));
+  EXPECT_EQ(karapace({"lock", "--check", home().string()}).status, 0);
+  write_text(home() / "karapace.toml", begin);
+  EXPECT_THAT(karapace({"lock", "--check", home().string()}).output, HasSubstr("  prefer: - tool=1.*"));
+}
+
+TEST_F(Locking, RefusesARepositoryAtTheDistributionsOwnAddress) {
+  archive.publish(suite);
+  std::filesystem::copy(directory.path() / "archive.gpg", home() / "key.gpg");
+  write_text(configuration(), "[mirrors]\ndebian = \"http://mirror.invalid/debian\"\n[keyrings]\ndebian = \"" +
+                                  (directory.path() / "archive.gpg").string() + "\"\n");
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[repositories.own]\n"
+             "uri = \"http://mirror.invalid/debian/\"\nkey = \"key.gpg\"\nsuite = \"sid\"\n");
+  const auto refused = karapace({"lock", home().string()});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.output, HasSubstr("karapace.toml:5:7: repositories.own: http://mirror.invalid/debian is where "
+                                        "debian/sid comes from, too: leave the repository out, or name another mirror "
+                                        "when it is for other components"));
+}
+
+TEST_F(LockReasons, OfAForeignPackageAreNoneOfItsNamesake) {
+  suite.architectures = {"amd64", "i386"};
+  for (const char* architecture : {"amd64", "i386"}) {
+    archive.add(suite, {.name = "zlib", .architecture = architecture, .fields = "Multi-Arch: same\n"});
+    archive.add(suite, {.name = "user", .architecture = architecture, .fields = "Depends: zlib\n"});
+  }
+  archive.publish(suite);
+  write_text(home() / "karapace.toml",
+             "manifest_version = 1\n[base]\nimage = \"debian/sid\"\n[system]\n"
+             "packages = [\"zlib\", \"user:i386\"]\n");
+  ASSERT_EQ(karapace({"lock", home().string()}, "another-cache").status, 0);
+  unpack();
+  EXPECT_EQ(why("zlib:i386").output, "zlib:i386 1.0\n  user:i386 (system.packages) → zlib:i386 (Depends)\n");
+  EXPECT_EQ(why("zlib").output, "zlib 1.0\n  zlib (system.packages)\n");
 }
 
 TEST_F(LockReasons, OfADamagedStoreAreRefused) {

@@ -29,7 +29,8 @@ TEST(Protocol, CarriesARequestWhole) {
                 .sha256 = some_sha256(),
                 .repository = "debian/bookworm",
                 .path = "pool/x.deb"}},
-      .hold = {"libc6"},
+      .hold = {{"libc6", {"karapace.toml:7:9"}}},
+      .prefer = {{"bookworm-backports", {"karapace.toml:8:11"}}},
       .known = {lock::DebRepository{.archive = "debian",
                                     .suite = "bookworm",
                                     .components = {"main"},
@@ -46,6 +47,8 @@ TEST(Protocol, CarriesARequestWhole) {
   EXPECT_EQ(request_text(parse_request(request_text(request))), request_text(request));
   EXPECT_EQ(parse_request(request_text(request)).keep, request.keep);
   EXPECT_EQ(parse_request(request_text(request)).hold, request.hold);
+  EXPECT_EQ(parse_request(request_text(request)).hold.front().place.text, "karapace.toml:7:9");
+  EXPECT_EQ(parse_request(request_text(request)).prefer, request.prefer);
   EXPECT_EQ(parse_request(request_text(request)).known, request.known);
   EXPECT_EQ(parse_request(request_text(request)).foreign_architectures, request.foreign_architectures);
   EXPECT_EQ(parse_request(request_text(request)).rollback, request.rollback);

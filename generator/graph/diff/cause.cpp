@@ -122,6 +122,7 @@ std::string line_of(const Cause& cause) {
     case CauseKind::network: return fmt::format("network: {} → {}", *cause.before, *cause.after);
     case CauseKind::project: return fmt::format("project directory: {} → {}", *cause.before, *cause.after);
     case CauseKind::lock:
+      if (!cause.subject.empty()) return cause.subject;
       return "the lock changed where the graph alone does not tell: what was asked for, or the archives' state";
     case CauseKind::planner: return "the same lock gives other steps: another version of Karapace wrote the graph";
   }

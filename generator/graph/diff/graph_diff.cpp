@@ -66,6 +66,14 @@ std::string contents_text(const lock::Lock& lock) {
   return fmt::format("{}, {} packages", base, lock.base.size() + lock.packages.size());
 }
 
+/// What locks say that no cause is about.
+std::string unseen_change(const Analysis& analysis) {
+  const bool knows = analysis.before.knowledge == Knowledge::whole && analysis.after.knowledge == Knowledge::whole;
+  const auto before = static_cast<int>(analysis.before.lock->format);
+  const auto after = static_cast<int>(analysis.after.lock->format);
+  return knows && before != after ? fmt::format("the lock's format: {} → {}", before, after) : "";
+}
+
 /// Fills in the causes of one pair.
 void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std::string& name, Analysis& analysis) {
   const auto& [before, after] = analysis.pair;
@@ -84,7 +92,8 @@ void analyse(const GraphIndex& old_graph, const GraphIndex& new_graph, const std
   } else {
     causes =
         lock_causes({*analysis.before.lock, *analysis.after.lock, analysis.before.knowledge, analysis.after.knowledge});
-    if (causes.empty()) causes.push_back({CauseKind::lock, Stage::environment, "", {}, {}, {}, {}});
+    if (causes.empty())
+      causes.push_back({CauseKind::lock, Stage::environment, unseen_change(analysis), {}, {}, {}, {}});
   }
 }
 

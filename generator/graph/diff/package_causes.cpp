@@ -106,7 +106,26 @@ class PackageComparison {
     }
     compare_holds(after_.request.hold, before_.request.hold, "held now");
     compare_holds(before_.request.hold, after_.request.hold, "no longer held");
+    compare_preferences();
     compare_repositories();
+  }
+
+  void compare_preferences() {
+    const auto& before = before_.request.prefer;
+    const auto& after = after_.request.prefer;
+    const auto known = found_.size();
+    auto tell = [&](const std::vector<std::string>& here, const std::vector<std::string>& there,
+                    std::string_view word) {
+      for (const auto& preference : here) {
+        if (std::find(there.begin(), there.end(), preference) != there.end()) continue;
+        add(CauseKind::request, Stage::environment, preference, std::nullopt, std::nullopt).details.emplace_back(word);
+      }
+    };
+    tell(after, before, "preferred now");
+    tell(before, after, "no longer preferred");
+    if (found_.size() == known && before != after)
+      add(CauseKind::request, Stage::environment, "system.prefer", std::nullopt, std::nullopt)
+          .details.emplace_back("in another order");
   }
 
   /// What only one of two sorted lists has.
@@ -224,7 +243,7 @@ class PackageComparison {
     for (const auto* list : {&after_.base, &after_.packages}) {
       for (const auto& package : *list) {
         auto found = old.find(package.sha256);
-        if (found == old.end() || *found->second == package || found->second->name != package.name ||
+        if (found == old.end() || same_place(*found->second, package) || found->second->name != package.name ||
             found->second->version != package.version) {
           continue;
         };
@@ -232,6 +251,12 @@ class PackageComparison {
         add(CauseKind::location, Stage::environment, package.name, place(*found->second), place(package));
       }
     }
+  }
+
+  /// Locks of format 1 know the archive alone.
+  bool same_place(const lock::LockedPackage& old, const lock::LockedPackage& now) const {
+    const bool both_know = before_.format == after_.format;
+    return old.path == now.path && (both_know ? old.repository == now.repository : old.archive() == now.archive());
   }
 
   /// Names that were asked for anew or no more without a package of that name that came or went.

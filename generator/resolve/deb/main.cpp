@@ -4,8 +4,10 @@
 //
 //   karapace-resolve-deb resolve   a ResolveRequest on standard input, a Resolution on standard output
 //   karapace-resolve-deb mirrors   the host's own package sources on standard output
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -22,6 +24,7 @@
 #include "generator/resolve/deb/host_sources.hpp"
 #include "generator/resolve/deb/package_index.hpp"
 #include "generator/resolve/deb/package_names.hpp"
+#include "generator/resolve/deb/preferences.hpp"
 #include "generator/resolve/deb/session.hpp"
 #include "generator/resolve/deb/solve.hpp"
 #include "generator/resolve/deb/update.hpp"
@@ -46,8 +49,8 @@ class Planner {
         session_(session),
         lists_(lists),
         prefix_(message_prefix(request)),
-        keep_(request),
-        asked_(request, prefix_, where()) {}
+        asked_(request, prefix_, where()),
+        preferences_(request, prefix_, where()) {}
 
   resolve::Resolution run() {
     resolve::Resolution resolution{.repositories = {lists_.repositories.begin(), lists_.repositories.end()},
@@ -59,10 +62,9 @@ class Planner {
     } else {
       resolution.base = base();
     }
-    if (!request_.packages.empty() || !request_.hold.empty()) resolution.packages = on_top();
-    for (const auto* chosen : {&resolution.base, &resolution.packages}) {
-      for (auto& note : keep_.notes(*chosen, request_.suite)) resolution.notes.push_back(std::move(note));
-    }
+    if (!request_.packages.empty() || !request_.hold.empty() || !request_.prefer.empty())
+      resolution.packages = on_top();
+    resolution.notes.insert(resolution.notes.end(), notes_.begin(), notes_.end());
     return resolution;
   }
 
@@ -70,68 +72,77 @@ class Planner {
   /// The bootstrapped base, which counts as installed afterwards.
   std::vector<lock::LockedPackage> base() {
     _config->Set("APT::Install-Recommends", false);
-    return chosen([](auto& cache, auto& index) { return bootstrap_set(cache, index); }, Installed::becomes);
+    return chosen([](auto& cache, auto& index, auto&) { return bootstrap_set(cache, index); }, Stage::base);
   }
 
   std::vector<lock::LockedPackage> on_top() {
     _config->Set("APT::Install-Recommends", request_.recommends == resolve::Recommends::yes);
-    return chosen([this](auto& cache, auto&) { return requested(cache); }, Installed::stays);
+    return chosen([this](auto& cache, auto&, auto& keep) { return requested(cache, keep); }, Stage::on_top);
   }
 
-  Packages requested(pkgDepCache& cache) const {
+  Packages requested(pkgDepCache& cache, const Keep& keep) const {
     Packages packages;
     for (const auto& word : request_.packages)
       packages.push_back(find_package(cache, manifest::package_request(word).qualified_name(), prefix_, where()));
-    const auto held = keep_.held(cache);
+    const auto held = keep.held(cache);
     packages.insert(packages.end(), held.begin(), held.end());
     return packages;
   }
 
-  enum class Installed { stays, becomes };
-
   /// Solves; kept versions that are in the way are given up, some at a time, before the request is.
   template <class Wanted>
-  std::vector<lock::LockedPackage> chosen(const Wanted& wanted, Installed installed) {
+  std::vector<lock::LockedPackage> chosen(const Wanted& wanted, Stage stage) {
+    Keep keep(request_, stage);
     while (true) {
       pkgCacheFile file;
-      open_cache(file);
-      PackageIndex index(*file.GetPkgCache(), lists_.index_files);
-      leave_asked_suites_alone(*file.GetPolicy(), *file.GetPkgCache(), index);
-      pkgDepCache& cache = dep_cache_of(file);
-      keep_.apply(cache, index);
-      asked_.apply(cache, index, keep_,
-                   installed == Installed::becomes ? AskedVersions::Stage::base : AskedVersions::Stage::on_top);
-      if (solve(cache, wanted(cache, index)) && removals(cache).empty()) {
-        asked_.require(cache, index, keep_);
-        return finish(cache, index, installed);
+      pkgCache& packages = open_cache(file);
+      PackageIndex index(packages, lists_.index_files);
+      Policy policy(packages, index, stage == Stage::base ? Preferences() : preferences_);
+      pkgDepCache cache(&packages, &policy);
+      choose_candidates(cache);
+      if (stage == Stage::on_top) require_words(cache, index, keep);
+      keep.apply(cache, index, policy);
+      asked_.apply(cache, index, keep, stage);
+      if (solve(cache, wanted(cache, index, keep)) && removals(cache).empty()) {
+        asked_.require(cache, index, keep);
+        auto all = finish(cache, index, stage);
+        std::ranges::move(keep.notes(all), std::back_inserter(notes_));
+        return all;
       }
       take_apt_messages();  // "held broken packages": the next attempt or `refuse` says it better
-      if (!keep_.release_broken(cache)) refuse(cache);
+      if (!keep.release_broken(cache)) refuse(cache, index, policy);
     }
   }
 
-  std::vector<lock::LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Installed installed) const {
+  /// What the manifest says of versions must mean something.
+  void require_words(pkgDepCache& cache, const PackageIndex& index, const Keep& keep) const {
+    keep.require_known(cache, where());
+    preferences_.require(cache, index);
+  }
+
+  std::vector<lock::LockedPackage> finish(pkgDepCache& cache, PackageIndex& index, Stage stage) const {
     std::vector<lock::LockedPackage> packages;
     std::string status;
     for (const auto& version : install_order(cache, index)) {
       packages.push_back(index.locked(version));
-      if (installed == Installed::becomes) status += index.status_stanza(version);
+      if (stage == Stage::base) status += index.status_stanza(version);
     }
-    if (installed == Installed::becomes) session_.set_installed(status);
+    if (stage == Stage::base) session_.set_installed(status);
     return packages;
   }
 
-  [[noreturn]] void refuse(pkgDepCache& cache) const {
+  [[noreturn]] void refuse(pkgDepCache& cache, const PackageIndex& index, Policy& policy) const {
     if (const auto removed = removals(cache); !removed.empty()) {
       throw LockError(
           fmt::format("{}the packages {} cannot be installed without removing {} from the base; leave out "
                       "what conflicts with the base",
                       prefix_, fmt::join(request_.packages, ", "), fmt::join(removed, ", ")));
     }
-    throw LockError(
-        fmt::format("{}the packages cannot be installed together:\n{}leave one of them out, or add the "
-                    "repository that has what is missing",
-                    prefix_, unmet_dependencies(cache)));
+    const auto words = remedies(cache, index, policy);
+    throw LockError(fmt::format(
+        "{}the packages cannot be installed together:\n{}{}leave one of them out, or add the "
+        "repository that has what is missing",
+        prefix_, unmet_dependencies(cache), words.empty() ? "" : fmt::format("ask for {} too, ", enumeration(words))));
   }
 
   /// "debian/bookworm main", and the additional repositories.
@@ -154,8 +165,9 @@ class Planner {
   const Session& session_;
   const Lists& lists_;
   std::string prefix_;
-  Keep keep_;
   AskedVersions asked_;
+  Preferences preferences_;
+  std::vector<std::string> notes_;
 };
 
 // Plan: the whole way from a request to a resolution.

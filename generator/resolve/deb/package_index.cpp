@@ -107,7 +107,9 @@ bool PackageIndex::only_if_asked(const pkgCache::VerIterator& version) const {
 }
 
 pkgCache::PkgFileIterator PackageIndex::file_of(const pkgCache::VerIterator& version, std::string_view suite) const {
-  const auto source = first_source(version, [&](const Repository& repository) { return repository.suite == suite; });
+  const auto source = first_source(version, [&](const Repository& repository) {
+    return repository.suite == suite || (repository.role == Role::additional && repository.archive == suite);
+  });
   return source.repository == nullptr ? pkgCache::PkgFileIterator() : source.file.File();
 }
 
@@ -117,6 +119,12 @@ std::vector<std::string> PackageIndex::suites_of(const pkgCache::VerIterator& ve
     if (const auto* repository = owners_.at(file.File()->ID)) suites.push_back(repository->suite);
   }
   return suites;
+}
+
+bool PackageIndex::has_repository(std::string_view name) const {
+  return std::ranges::any_of(owners_, [&](const Repository* owner) {
+    return owner != nullptr && (owner->label() == name || owner->archive == name);
+  });
 }
 
 bool PackageIndex::in_additional(const pkgCache::PkgIterator& package) const {
@@ -190,16 +198,16 @@ std::string PackageIndex::status_stanza(const pkgCache::VerIterator& version) {
   return text + "\n";
 }
 
-void open_cache(pkgCacheFile& file) {
+pkgCache& open_cache(pkgCacheFile& file) {
   OpProgress silence;
-  if (!file.BuildCaches(&silence, false) || !file.BuildPolicy(&silence))
+  if (!file.BuildCaches(&silence, false))
     throw LockError("lock: apt cannot read the package lists: " + take_apt_messages());
+  return *file.GetPkgCache();
 }
 
-pkgDepCache& dep_cache_of(pkgCacheFile& file) {
+void choose_candidates(pkgDepCache& cache) {
   OpProgress silence;
-  if (!file.BuildDepCache(&silence)) throw LockError("lock: apt cannot choose candidates: " + take_apt_messages());
-  return *file.GetDepCache();
+  if (!cache.Init(&silence)) throw LockError("lock: apt cannot choose candidates: " + take_apt_messages());
 }
 
 }  // namespace karapace::resolve::deb

@@ -27,12 +27,14 @@ class PackageIndex {
   lock::LockedPackage locked(const pkgCache::VerIterator& version);
   /// Nothing when the version is in no index (it is only installed).
   bool available(const pkgCache::VerIterator& version) const;
-  /// The index of this suite that has the version, or the end iterator.
+  /// The index of this suite, or of the additional repository of this name, that has the version, or the end iterator.
   pkgCache::PkgFileIterator file_of(const pkgCache::VerIterator& version, std::string_view suite) const;
   /// The suites that have the version.
   std::vector<std::string> suites_of(const pkgCache::VerIterator& version) const;
   /// Whether nobody but suites that packages ask for have the version.
   bool only_if_asked(const pkgCache::VerIterator& version) const;
+  /// Whether there is an index of this repository, as a lock names it: "debian/bookworm", in old ones "debian".
+  bool has_repository(std::string_view name) const;
   /// Whose an index is; nullptr: it is what is installed.
   const Repository* owner_of(const pkgCache::PkgFileIterator& file) const { return owners_.at(file->ID); }
   /// Whether every system has this package: the distribution's own repositories call it essential or required. What an
@@ -61,10 +63,9 @@ class PackageIndex {
   std::vector<const Repository*> owners_;  // by the number that apt gave the index; nullptr: it is none of ours
 };
 
-/// Opens apt's cache on the session's lists and status, without a choice of candidates yet: that is made, by the policy
-/// as it is then, when the dependency cache is first asked for. LockError when apt cannot.
-void open_cache(pkgCacheFile& file);
+/// Opens apt's cache on the session's lists and status, without a choice of candidates. LockError when apt cannot.
+pkgCache& open_cache(pkgCacheFile& file);
 /// Chooses the candidates. LockError when apt cannot.
-pkgDepCache& dep_cache_of(pkgCacheFile& file);
+void choose_candidates(pkgDepCache& cache);
 
 }  // namespace karapace::resolve::deb

@@ -22,42 +22,19 @@ bool has_candidate(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
   return !package.end() && cache[package].CandidateVer != nullptr;
 }
 
-/// Names of packages of the same architecture whose candidate provides this virtual one, sorted.
-std::vector<std::string> providers_of(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
-  std::set<std::string> names;
-  for (auto provides = package.ProvidesList(); !provides.end(); ++provides) {
-    const auto owner = provides.OwnerPkg();
-    if (std::string_view(owner.Arch()) != package.Arch()) continue;
-    if (cache[owner].CandidateVer == provides.OwnerVer()) names.emplace(owner.FullName(true));
-  }
-  return {names.begin(), names.end()};
-}
-
 bool same_letters(std::string one, std::string other) {
   std::sort(one.begin(), one.end());
   std::sort(other.begin(), other.end());
   return one == other;
 }
 
-/// The nearest names: by edits, swapped letters before others, the same first letter before others, then by name.
-std::vector<std::string> suggestions(pkgDepCache& cache, const std::string& wanted) {
-  const std::size_t limit = std::clamp<std::size_t>(wanted.substr(0, wanted.find(':')).size() / 3, 1, 3);
-  using Rank = std::tuple<std::size_t, bool, bool, std::string>;
-  std::set<Rank> ranked;
-  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
-    if (!has_candidate(cache, package)) continue;
-    const std::string name = package.FullName(true);
-    const std::size_t distance = edit_distance(wanted, name, limit);
-    if (distance > limit) continue;
-    ranked.emplace(distance, !same_letters(wanted, name), name.front() != wanted.front(), name);
+std::string joined(const std::vector<std::string>& names, std::string_view last) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? last : ", ";
+    text += fmt::format("\"{}\"", names[i]);
   }
-  std::vector<std::string> names;
-  for (const auto& [distance, letters, first, name] : ranked) {
-    // Swapped letters are hardly ever meant as something else.
-    if (names.size() == most_suggestions || (!names.empty() && letters && same_letters(wanted, names.front()))) break;
-    names.push_back(name);
-  }
-  return names;
+  return text;
 }
 
 std::string_view verb(const pkgCache::DepIterator& dependency) {
@@ -144,14 +121,39 @@ void add_broken(pkgDepCache& cache, const pkgCache::PkgIterator& package, std::s
 
 }  // namespace
 
-std::string alternatives(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
-    text += fmt::format("\"{}\"", names[i]);
+std::vector<std::string> providers_of(pkgDepCache& cache, const pkgCache::PkgIterator& package) {
+  std::set<std::string> names;
+  for (auto provides = package.ProvidesList(); !provides.end(); ++provides) {
+    const auto owner = provides.OwnerPkg();
+    if (std::string_view(owner.Arch()) != package.Arch()) continue;
+    if (cache[owner].CandidateVer == provides.OwnerVer()) names.emplace(owner.FullName(true));
   }
-  return text;
+  return {names.begin(), names.end()};
 }
+
+// By edits, swapped letters before others, the same first letter before others, then by name.
+std::vector<std::string> similar_names(pkgDepCache& cache, const std::string& wanted) {
+  const std::size_t limit = std::clamp<std::size_t>(wanted.substr(0, wanted.find(':')).size() / 3, 1, 3);
+  using Rank = std::tuple<std::size_t, bool, bool, std::string>;
+  std::set<Rank> ranked;
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    if (!has_candidate(cache, package)) continue;
+    const std::string name = package.FullName(true);
+    const std::size_t distance = edit_distance(wanted, name, limit);
+    if (distance > limit) continue;
+    ranked.emplace(distance, !same_letters(wanted, name), name.front() != wanted.front(), name);
+  }
+  std::vector<std::string> names;
+  for (const auto& [distance, letters, first, name] : ranked) {
+    // Swapped letters are hardly ever meant as something else.
+    if (names.size() == most_suggestions || (!names.empty() && letters && same_letters(wanted, names.front()))) break;
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::string alternatives(const std::vector<std::string>& names) { return joined(names, " or "); }
+std::string enumeration(const std::vector<std::string>& names) { return joined(names, " and "); }
 
 pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, std::string_view prefix,
                                    std::string_view where) {
@@ -163,7 +165,7 @@ pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, 
     throw LockError(fmt::format("{}the package \"{}\" is virtual; name one of those that provide it: {}", prefix, name,
                                 alternatives(providers)));
   }
-  const auto near = suggestions(cache, name);
+  const auto near = similar_names(cache, name);
   throw LockError(fmt::format("{}the package \"{}\" is not in {}; {}", prefix, name, where,
                               near.empty() ? "check its name" : "did you mean " + alternatives(near) + "?"));
 }

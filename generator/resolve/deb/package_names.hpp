@@ -17,8 +17,16 @@ namespace karapace::resolve::deb {
 pkgCache::PkgIterator find_package(pkgDepCache& cache, const std::string& name, std::string_view prefix,
                                    std::string_view where);
 
+/// Names of packages of the same architecture whose candidate provides this virtual one, sorted.
+std::vector<std::string> providers_of(pkgDepCache& cache, const pkgCache::PkgIterator& package);
+
+/// Names of packages that somebody may have meant who wrote this one, the nearest first.
+std::vector<std::string> similar_names(pkgDepCache& cache, const std::string& name);
+
 /// `"git"`, `"git" or "gio"`, `"a", "b" or "c"`.
 std::string alternatives(const std::vector<std::string>& names);
+/// The same with "and".
+std::string enumeration(const std::vector<std::string>& names);
 
 // Explain: why a set of packages cannot be installed, in apt's terms.
 

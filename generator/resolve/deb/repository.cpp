@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "generator/manifest/package_request.hpp"
+#include "generator/manifest/preference.hpp"
 #include "generator/manifest/suites.hpp"
 
 namespace karapace::resolve::deb {
@@ -98,6 +99,7 @@ Repository part_of(const resolve::ResolveRequest& request, const Distribution& d
 std::set<std::string> asked_suites(const resolve::ResolveRequest& request) {
   std::set<std::string> suites;
   for (const auto& word : request.packages) suites.insert(manifest::package_request(word).suite);
+  for (const auto& word : request.prefer) suites.insert(manifest::preference(word.text).source);
   suites.erase("");
   return suites;
 }
@@ -106,7 +108,7 @@ std::set<std::string> asked_suites(const resolve::ResolveRequest& request) {
 std::set<std::string> wanted_suites(const resolve::ResolveRequest& request) {
   auto suites = asked_suites(request);
   for (const auto& word : request.hold) {
-    const auto held = manifest::package_request(word);
+    const auto held = manifest::package_request(word.text);
     for (const auto& kept : request.keep) {
       const auto slash = kept.repository.find('/');
       if (kept.name == held.name && slash != std::string::npos) suites.insert(kept.repository.substr(slash + 1));
@@ -118,10 +120,35 @@ std::set<std::string> wanted_suites(const resolve::ResolveRequest& request) {
 /// A manifest with a suite as its base said so itself; which suites belong to an archive is known only now.
 void require_known_suites(const resolve::ResolveRequest& request) {
   std::vector<std::string> additional;
-  for (const auto& repository : request.repositories) additional.push_back(repository.suite);
+  for (const auto& repository : request.repositories)
+    additional.insert(additional.end(), {repository.suite, repository.name});
+  const manifest::BaseSuite base{request.distribution, request.suite};
+  for (const auto& [word, place] : request.prefer) {
+    const auto source = manifest::preference(word).source;
+    const auto complaint = source.empty() ? std::nullopt : manifest::judge_known_suite(source, base, additional);
+    if (complaint)
+      throw ManifestError(fmt::format("{}preference \"{}\": {}",
+                                      place.text.empty() ? message_prefix(request) : place.text + ": ", word,
+                                      *complaint));
+  }
   for (const auto& suite : asked_suites(request)) {
-    const auto complaint = manifest::judge_known_suite(suite, {request.distribution, request.suite}, additional);
+    const auto complaint = manifest::judge_known_suite(suite, base, additional);
     if (complaint) throw LockError(message_prefix(request) + *complaint);
+  }
+}
+
+/// Of one address and suite apt knows one source, with one keyring.
+void require_another(const resolve::AdditionalRepository& wanted, const Repository& repository,
+                     const std::vector<Repository>& others) {
+  for (const auto& other : others) {
+    const auto same = [&](const std::string& url) { return std::ranges::find(other.urls, url) != other.urls.end(); };
+    const auto found = std::ranges::find_if(repository.urls, same);
+    if (other.suite != repository.suite || found == repository.urls.end()) continue;
+    const auto& place = wanted.uri_place.text;
+    throw ManifestError(fmt::format(
+        "{}repositories.{}: {} is where {} comes from, too: leave the repository out, or name another mirror "
+        "when it is for other components",
+        place.empty() ? "lock: " : place + ": ", wanted.name, *found, other.label()));
   }
 }
 
@@ -169,7 +196,11 @@ std::vector<Repository> repositories_of(const resolve::ResolveRequest& request) 
     if (part.use == Use::always || wanted.contains(part.suite))
       repositories.push_back(part_of(request, distribution, part));
   }
-  for (const auto& other : request.repositories) repositories.push_back(additional(request, other));
+  for (const auto& other : request.repositories) {
+    auto repository = additional(request, other);
+    require_another(other, repository, repositories);
+    repositories.push_back(std::move(repository));
+  }
   return repositories;
 }
 

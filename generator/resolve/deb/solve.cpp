@@ -2,15 +2,19 @@
 #include "generator/resolve/deb/solve.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <apt-pkg/algorithms.h>
 #include <apt-pkg/configuration.h>
 #include <apt-pkg/packagemanager.h>
+#include <apt-pkg/pkgsystem.h>
+#include <apt-pkg/version.h>
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "generator/manifest/package_request.hpp"
+#include "generator/resolve/deb/package_names.hpp"
 #include "generator/resolve/deb/session.hpp"
 
 namespace karapace::resolve::deb {
@@ -109,7 +113,7 @@ class OrderRecorder : public pkgPackageManager {
  public:
   explicit OrderRecorder(pkgDepCache* cache) : pkgPackageManager(cache) {
     // Files without a name count as not downloaded, and are left out.
-    std::fill_n(FileNames, cache->Head().PackageCount, std::string("present"));
+    std::fill_n(&FileNames[0], cache->Head().PackageCount, std::string("present"));
   }
   std::vector<pkgCache::PkgIterator> configured;
 
@@ -139,6 +143,11 @@ bool stays(const resolve::Upgrade& upgrade, const std::string& name, const std::
   }
   return std::none_of(upgrade.names.begin(), upgrade.names.end(),
                       [&](const std::string& wanted) { return wanted == name || wanted == full_name; });
+}
+
+bool is_older_than_installed(const pkgCache::VerIterator& version) {
+  const auto installed = version.ParentPkg().CurrentVer();
+  return !installed.end() && _system->VS->CmpVersion(version.VerStr(), installed.VerStr()) < 0;
 }
 
 /// What apt calls it, too: "libc6", "libc6:i386".
@@ -211,17 +220,19 @@ std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const Packa
   return order;
 }
 
-Keep::Keep(const resolve::ResolveRequest& request) : upgrade_(request.upgrade), prefix_(message_prefix(request)) {
+Keep::Keep(const resolve::ResolveRequest& request, Stage stage)
+    : held_words_(request.hold), upgrade_(request.upgrade), prefix_(message_prefix(request)) {
   for (const auto& word : request.hold) {
-    const auto held = manifest::package_request(word);
+    const auto held = manifest::package_request(word.text);
     hold_.push_back(full_name(held.name, held.architecture));
   }
   std::sort(hold_.begin(), hold_.end());
   for (const auto& package : request.keep) {
-    // Later entries win: a base package and its upgrade on top are both in the lock there was.
     const auto name = full_name(package);
-    if (is_held(name) || stays(upgrade_, package.name, name))
-      packages_.insert_or_assign(name, Kept{.package = package});
+    if (!is_held(name) && !stays(upgrade_, package.name, name)) continue;
+    // A base package and its upgrade on top are both in the lock there was, in this order.
+    const auto [entry, fresh] = packages_.try_emplace(name, Kept{.package = package});
+    if (!fresh && stage == Stage::on_top) entry->second.package = package;
   }
 }
 
@@ -244,19 +255,47 @@ void Keep::require_held(const std::string& name, const Kept& kept) const {
       prefix_, name, kept.package.version));
 }
 
-void Keep::apply(pkgDepCache& cache, PackageIndex& index) const {
+void Keep::apply(pkgDepCache& cache, PackageIndex& index, Policy& policy) {
   pkgDepCache::ActionGroup group(cache);
-  for (const auto& [name, kept] : packages_) {
+  for (auto& [name, kept] : packages_) {
     const auto package = cache.FindPkg(name);
     const auto version = package.end() ? pkgCache::VerIterator() : version_of(package, index);
     if (version.end()) {
       require_held(name, kept);
-    } else if (is_held(name) || !index.only_if_asked(version)) {  // others: only where they are asked for again
+      kept.gone = !kept.released && index.has_repository(kept.package.repository);
+    } else if (is_held(name) || (!policy.gives_way(version, cache[package].CandidateVerIter(cache)) &&
+                                 !is_older_than_installed(version))) {
       cache.SetCandidateVersion(version);
     }
   }
   for (const auto& package : held(cache)) {
     if (package->CurrentVer != 0) cache.SetCandidateVersion(package.CurrentVer());
+  }
+}
+
+void Keep::require_known(pkgDepCache& cache, std::string_view where) const {
+  for (const auto& [word, place] : held_words_) {
+    const auto held = manifest::package_request(word);
+    // An architecture that nothing else asks for has no index here.
+    const auto group = cache.FindGrp(held.name);
+    const auto name = full_name(held.name, held.architecture);
+    bool found = packages_.contains(name);
+    std::vector<std::string> providers;
+    for (auto package = group.end() ? pkgCache::PkgIterator() : group.PackageList(); !package.end();
+         package = group.NextPkg(package)) {
+      found = found || package->VersionList != 0;
+      std::ranges::move(providers_of(cache, package), std::back_inserter(providers));
+    }
+    if (found) continue;
+    const auto prefix =
+        fmt::format("{}held package \"{}\" is ", place.text.empty() ? prefix_ : place.text + ": ", word);
+    if (!providers.empty())
+      throw ManifestError(
+          fmt::format("{}virtual; hold one of those that provide it: {}", prefix, alternatives(providers)));
+    const auto near = similar_names(cache, held.name);
+    throw ManifestError(
+        fmt::format("{}neither in the lock nor in {}; {}", prefix, where,
+                    near.empty() ? "correct the name, or leave it out" : "did you mean " + alternatives(near) + "?"));
   }
 }
 
@@ -295,7 +334,7 @@ bool Keep::release_broken(pkgDepCache& cache) {
   return released;
 }
 
-std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const {
+std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& chosen) const {
   std::vector<std::string> notes;
   for (const auto& package : chosen) {
     const auto name = full_name(package);
@@ -303,11 +342,14 @@ std::vector<std::string> Keep::notes(const std::vector<lock::LockedPackage>& cho
     if (found != packages_.end() && is_held(name) && !stays(upgrade_, package.name, name))
       notes.push_back(fmt::format("{} is held and stays at {} (system.hold)", name, package.version));
     if (found == packages_.end() || found->second.package.sha256 == package.sha256) continue;
-    const auto& [kept, released] = found->second;
-    notes.push_back(
-        released ? fmt::format("{} {} could not stay with the other packages: {}", found->first, kept.version,
-                               package.version)
-                 : fmt::format("{} {} is no longer in {}: {}", found->first, kept.version, where, package.version));
+    const auto& [kept, released, gone] = found->second;
+    if (released) {
+      notes.push_back(
+          fmt::format("{} {} could not stay with the other packages: {}", name, kept.version, package.version));
+    } else if (gone) {
+      notes.push_back(
+          fmt::format("{} {} is no longer in {}: {}", name, kept.version, kept.repository, package.version));
+    }
   }
   std::sort(notes.begin(), notes.end());
   return notes;

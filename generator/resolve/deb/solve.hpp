@@ -11,6 +11,7 @@
 #include <apt-pkg/pkgcache.h>
 
 #include "generator/resolve/deb/package_index.hpp"
+#include "generator/resolve/deb/preferences.hpp"
 #include "generator/resolve/resolve.hpp"
 
 namespace karapace::resolve::deb {
@@ -33,16 +34,23 @@ std::vector<std::string> removals(pkgDepCache& cache);
 /// cycle. LockError when apt finds no order.
 std::vector<pkgCache::VerIterator> install_order(pkgDepCache& cache, const PackageIndex& index);
 
+/// What is resolved: the bootstrapped base, or what stands on top of a base.
+enum class Stage { base, on_top };
+
 /// Keep: a new lock changes as little as possible. Versions of the lock there was stay the candidates as long as the
 /// archive still has exactly them. Held packages, of that lock or installed, never become others, nor go. Names are
 /// those that apt uses, too: "libc6", "libc6:i386".
 class Keep {
  public:
-  /// The versions that `request.upgrade` lets stay, and those of held packages.
-  explicit Keep(const resolve::ResolveRequest& request);
+  /// The versions that `request.upgrade` lets stay, and those of held packages. Of a package of the base with an
+  /// upgrade on top, each stage has its own.
+  Keep(const resolve::ResolveRequest& request, Stage stage);
 
-  /// Makes the kept versions candidates, but for the released names. LockError when that of a held package is gone.
-  void apply(pkgDepCache& cache, PackageIndex& index) const;
+  /// Makes the kept versions candidates, but for the released names and those that give way by the policy. LockError
+  /// when that of a held package is gone.
+  void apply(pkgDepCache& cache, PackageIndex& index, Policy& policy);
+  /// ManifestError, with the nearest names, when `hold` names a package that nobody has.
+  void require_known(pkgDepCache& cache, std::string_view where) const;
   bool is_held(std::string_view name) const;
   /// Those of the lock there was, and those that are installed.
   std::vector<pkgCache::PkgIterator> held(pkgDepCache& cache) const;
@@ -57,18 +65,20 @@ class Keep {
   bool release_broken(pkgDepCache& cache);
   /// One note for each kept package that `chosen` has in another version, and for each that an upgrade named and hold
   /// kept, sorted.
-  std::vector<std::string> notes(const std::vector<lock::LockedPackage>& chosen, std::string_view where) const;
+  std::vector<std::string> notes(const std::vector<lock::LockedPackage>& chosen) const;
 
  private:
   struct Kept {
     lock::LockedPackage package;
     bool released = false;
+    bool gone = false;  // from the repository that it came from
   };
 
   void require_held(const std::string& name, const Kept& kept) const;
 
   std::map<std::string, Kept, std::less<>> packages_;  // by what apt calls them: "libc6", "libc6:i386"
   std::vector<std::string> hold_;                      // these names, too; sorted
+  std::vector<manifest::PlacedWord> held_words_;       // the same in the manifest
   resolve::Upgrade upgrade_;
   std::string prefix_;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <list>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <apt-pkg/versionmatch.h>
@@ -15,8 +16,6 @@
 namespace karapace::resolve::deb {
 
 namespace {
-
-constexpr short automatic_upgrades_only = 100;
 
 using manifest::PackageRequest;
 using Changes = std::list<std::pair<pkgCache::VerIterator, pkgCache::VerIterator>>;
@@ -51,12 +50,26 @@ Candidates candidates_of(pkgDepCache& cache) {
 
 }  // namespace
 
-void leave_asked_suites_alone(pkgPolicy& policy, pkgCache& cache, const PackageIndex& index) {
-  for (auto file = cache.FileBegin(); !file.end(); ++file) {
-    const auto* owner = index.owner_of(file);
-    if (owner == nullptr || owner->role != Role::asked) continue;
-    if (policy.GetPriority(file) > automatic_upgrades_only) policy.SetPriority(file, automatic_upgrades_only);
+std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index, Policy& policy) {
+  std::set<std::string> words;
+  const auto add = [&](const pkgCache::DepIterator& dependency) {
+    for (auto version = dependency.TargetPkg().VersionList(); !version.end(); ++version) {
+      if (!index.available(version) || !dependency.IsSatisfied(version)) continue;
+      // Not the cache's: solving gives candidates up, each release of the library in its own way.
+      if (policy.GetCandidateVer(dependency.TargetPkg()) == version) return;
+      words.insert(fmt::format("{}/{}", dependency.TargetPkg().FullName(true), index.suites_of(version).front()));
+      return;
+    }
+  };
+  for (auto package = cache.PkgBegin(); !package.end(); ++package) {
+    const auto version = cache[package].InstVerIter(cache);
+    if (!cache[package].InstBroken() || version.end()) continue;
+    for (auto dependency = version.DependsList(); !dependency.end(); ++dependency) {
+      const bool is_met = (cache[dependency] & pkgDepCache::DepGInstall) == pkgDepCache::DepGInstall;
+      if (!is_met && dependency.IsCritical() && !dependency.IsNegative()) add(dependency);
+    }
   }
+  return {words.begin(), words.end()};
 }
 
 AskedVersions::AskedVersions(const resolve::ResolveRequest& request, std::string_view prefix, std::string_view where)

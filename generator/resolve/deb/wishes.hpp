@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <apt-pkg/depcache.h>
-#include <apt-pkg/policy.h>
 
 #include "generator/manifest/package_request.hpp"
 #include "generator/resolve/deb/package_index.hpp"
@@ -17,9 +16,9 @@
 
 namespace karapace::resolve::deb {
 
-/// A suite that is there because packages name it is a candidate for no other: as if its Release said NotAutomatic and
-/// ButAutomaticUpgrades, which backports do and proposed-updates do not.
-void leave_asked_suites_alone(pkgPolicy& policy, pkgCache& cache, const PackageIndex& index);
+/// What packages whose dependencies the present marks leave unmet could have from suites and repositories that they may
+/// not be taken from, as system.packages would ask for it: "golang-src/bookworm-backports". Sorted.
+std::vector<std::string> remedies(pkgDepCache& cache, const PackageIndex& index, Policy& policy);
 
 /// The requests that say more than a name: "git=1:2.39*", "cmake/bookworm-backports". What they mean becomes the
 /// candidate: for a suite, also what its package depends on comes from there, but only where no other candidate would
@@ -31,7 +30,6 @@ class AskedVersions {
 
   /// Of versions that fit, a kept one is taken before a newer one; what else was kept gives way. LockError, with what
   /// the archive has instead, when no version fits.
-  enum class Stage { base, on_top };
   void apply(pkgDepCache& cache, PackageIndex& index, Keep& keep, Stage stage) const;
 
   /// LockError when another version was chosen than a request or `hold` names: apt has its own ways to another
