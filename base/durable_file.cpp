@@ -102,6 +102,24 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
   return bytes;
 }
 
+std::string read_end_of_file(const std::filesystem::path& path, std::size_t most) {
+  const auto file = open_regular(AT_FDCWD, path, Links::followed);
+  if (!file) return {};
+  const auto size = ::lseek(file->get(), 0, SEEK_END);
+  ::lseek(file->get(), size > static_cast<off_t>(most) ? size - static_cast<off_t>(most) : 0, SEEK_SET);
+  std::string bytes(most, '\0');
+  std::size_t count = 0;
+  for (;;) {
+    const auto got = ::read(file->get(), bytes.data() + count, most - count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw StoreError(errno_message(fmt::format("cannot read \"{}\"", path.string()), errno));
+    if (got == 0) break;
+    count += static_cast<std::size_t>(got);
+  }
+  bytes.resize(count);
+  return bytes;
+}
+
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path) {
   auto fd = open_regular(AT_FDCWD, path, Links::followed);
   if (!fd) return std::nullopt;

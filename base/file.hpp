@@ -31,6 +31,8 @@ std::string read_all(int fd, std::string_view what, std::size_t limit = std::siz
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 /// The same; StoreError when it does not exist.
 std::string read_file(const std::filesystem::path& path);
+/// At most its last `most` bytes; "" when it does not exist. For logs, which may be of any size.
+std::string read_end_of_file(const std::filesystem::path& path, std::size_t most = std::size_t{1} << 20);
 /// When it was last changed, in nanoseconds since 1970.
 std::int64_t modified_ns(const struct stat& status) noexcept;
 /// The same of what `path` leads to; nothing when there is nothing.

@@ -10,7 +10,7 @@
 namespace karapace::lock {
 
 std::string_view package_family(const Lock& lock) {
-  if (lock.repositories.empty()) return DebRepository::family;  // the only one that locks without any may be of
+  if (lock.repositories.empty()) return DebRepository::family;  // what is read back from a graph has none
   return std::visit([](const auto& one) { return one.family; }, lock.repositories.front());
 }
 

@@ -27,7 +27,7 @@ Kind kind_of(const graph::Edge& edge) {
     case StepKind::fetch: return Kind::files;
     case StepKind::unpack: break;
   }
-  return edge.step.parameter("format") == "deb" ? Kind::packages : Kind::archive;
+  return edge.step.parameter("format") == "tar" ? Kind::archive : Kind::packages;
 }
 
 template <class Of>

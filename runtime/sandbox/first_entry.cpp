@@ -143,7 +143,7 @@ class Making {
     failed_ = true;
     tell(notices_.warn,
          fmt::format("{} could not be made for this instance; the next session tries again, as would, inside: {}{}",
-                     secret.name, secret.command, last_lines(read_file_if_exists(log_).value_or(""))));
+                     secret.name, secret.command, last_lines(read_end_of_file(log_))));
   }
 
   int run(std::string script) {

@@ -13,19 +13,19 @@
 namespace karapace::steps {
 
 enum class CanonicalAction {
-  drop,         // left out of the layer
-  remade,       // the same, and told of: each instance has its own, made when it is first entered
-  empty,        // kept with its mode, without content
-  shadow_days,  // shadow(5): last-change days after the epoch become the epoch's day
-  key_store,    // a Java key store: moments after the epoch become the epoch
-  no_maker,     // a text of Octave's: without the comment that says when and by whom it was created
-  known,        // kept; only its owner can read it, and there is nothing to tell of
+  drop,            // left out of the layer
+  at_first_entry,  // the same, and told of: each instance has its own, made then
+  empty,           // kept with its mode, without content
+  shadow_days,     // shadow(5): last-change days after the epoch become the epoch's day
+  key_store,       // a Java key store: moments after the epoch become the epoch
+  no_maker,        // a text of Octave's: without the comment that says when and by whom it was created
+  known,           // kept; only its owner can read it, and there is nothing to tell of
 };
 
 struct CanonicalRule {
   std::string_view pattern;  // path; "*" stands for any part of one name, a final "/**" for everything below
   CanonicalAction action;
-  std::string_view reason;            // of `remade`: the name of an instance's secret (sandbox/first_entry.hpp)
+  std::string_view reason;            // of `at_first_entry`: the name of an instance's secret (sandbox/first_entry.hpp)
   std::string_view link_target = {};  // only a symbolic link to this
 };
 
@@ -33,7 +33,7 @@ std::span<const CanonicalRule> canonical_rules();
 /// The first rule for this path, or null. `link_target` is empty unless a symbolic link is there.
 const CanonicalRule* rule_for(std::string_view path, std::string_view link_target = {});
 inline bool leaves_out(const CanonicalRule* rule) noexcept {
-  return rule && (rule->action == CanonicalAction::drop || rule->action == CanonicalAction::remade);
+  return rule && (rule->action == CanonicalAction::drop || rule->action == CanonicalAction::at_first_entry);
 }
 bool matches(std::string_view pattern, std::string_view path);
 

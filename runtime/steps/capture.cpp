@@ -113,7 +113,7 @@ class Capture {
   /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
   const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
     const auto* rule = rule_for(entry.path, entry.target);
-    if (rule && rule->action == CanonicalAction::remade && options_.secrets == Secrets::kept) return nullptr;
+    if (rule && rule->action == CanonicalAction::at_first_entry && options_.secrets == Secrets::kept) return nullptr;
     const auto* before = rule ? shipped(entry.path) : nullptr;
     if (!before || !is_of_one_type(*before, entry)) return rule;
     if (entry.type == store::EntryType::directory) return entry.opaque ? rule : nullptr;
@@ -125,7 +125,7 @@ class Capture {
   /// made anew is not the one of before, which is gone.
   void leave_out(const store::Entry& entry, const CanonicalRule& rule) {
     const bool is_file = entry.type == store::EntryType::regular;
-    const bool is_remade = rule.action == CanonicalAction::remade;
+    const bool is_remade = rule.action == CanonicalAction::at_first_entry;
     if (is_remade && (is_file || entry.type == store::EntryType::directory))
       captured_.left_out.push_back({entry.path, rule.reason});
     const auto* before = shipped(entry.path);

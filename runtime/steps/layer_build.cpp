@@ -21,6 +21,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
+#include "runtime/init/directory_order.hpp"
 #include "runtime/sandbox/debug_state.hpp"
 #include "runtime/sandbox/first_entry.hpp"
 #include "runtime/sandbox/sandbox.hpp"
@@ -76,7 +77,7 @@ std::string what_failed(const sandbox::Command& command, int status, const std::
 /// command that failed, the whole log's place, and how to get a shell.
 void fail_command(const StepContext& context, const sandbox::SandboxPlan& plan, const sandbox::SandboxResult& result,
                   const std::filesystem::path& log, FailedPackages* failed_packages) {
-  auto output = read_file_if_exists(log).value_or("");
+  const auto output = read_end_of_file(log);
   const auto packages = failed_packages ? failed_packages(output) : std::vector<std::string>();
   sandbox::keep_debug_state(context.store, context.key, plan, result, context.staging.path());
   throw StepError(fmt::format("{}: {}\n{}the whole output: {}\na shell in this state: karapace debug {}",
@@ -118,7 +119,7 @@ sandbox::SandboxPlan sandbox_plan(const StepContext& context, const trees::Layer
   sandbox.binds = plan.binds;
   sandbox.hostname = host_name;
   sandbox.id_mode = context.id_mode;
-  sandbox.directory_order = context.hints.contains("order") ? 1 : 0;
+  sandbox.directory_order = context.hints.contains("order") ? init::order_of_names : 0;
   sandbox.commands = plan.commands;
   sandbox.output = log;
   return sandbox;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PackageFamily: what the packages of one family have to themselves: how an archive becomes an unpacked package, and
-// how unpacked packages become part of a system. A family is a row of a table; everything else in runtime/ is the same
-// for all of them.
+// how unpacked packages become part of a system. A family is a row of a table; the rest of runtime/ is the same for all
+// of them, but for rows of tables: what is canonical, remade, or made at first entry is a path of some package.
 #pragma once
 
 #include <span>
@@ -25,7 +25,6 @@ struct PackageArchive {
   trees::TreeWriter& writer;
   int tree;
   trees::ByteSource source;
-  PackageIdentity locked;
   std::string label;  // for messages
 };
 
@@ -44,7 +43,7 @@ struct PackageFamily {
   std::span<const std::pair<std::string_view, std::string_view>> variables;
 
   /// Writes `data/` and `meta/` and returns what becomes meta/package.json. StepError with the label for what the
-  /// family's own tools refuse, and when it is another package than the lock says.
+  /// family's own tools refuse.
   PackageMeta (*unpack)(PackageArchive archive);
   /// Composes into the tree what can be composed, by the family's rules for files that several packages have, and
   /// returns the commands that do the rest. Where some packages must be ready before others are unpacked, the commands

@@ -118,8 +118,13 @@ void read_package(const PackageFamily& family, const Step& step, VerifiedBlob& b
                   int tree, const std::string& label) {
   const PackageIdentity locked{std::string(step.required("package")), std::string(step.required("version")),
                                std::string(step.required("architecture"))};
-  const auto meta = family.unpack({writer, tree, blob.source(), locked, label});
-  writer.add_file("meta/package.json", meta.text(), writer.find("meta")->mtime);
+  const auto meta = family.unpack({writer, tree, blob.source(), label});
+  if (static_cast<const PackageIdentity&>(meta) != locked)
+    throw StepError(fmt::format(
+        "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
+        "its package do not agree; tell who keeps it, or lock another version",
+        label, locked.text(), meta.text()));
+  writer.add_file("meta/package.json", meta.json(), writer.find("meta")->mtime);
 }
 
 void read_root(VerifiedBlob& blob, trees::TreeWriter& writer, const std::string& label) {

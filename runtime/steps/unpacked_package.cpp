@@ -57,7 +57,7 @@ std::string require_below(const std::filesystem::path& tree, const std::string& 
 
 std::string PackageIdentity::text() const { return fmt::format("{} {} ({})", name, version, architecture); }
 
-std::string PackageMeta::text() const { return json_text(meta_fields, *this); }
+std::string PackageMeta::json() const { return json_text(meta_fields, *this); }
 
 PackageMeta PackageMeta::parse(std::string_view text, std::string_view what) {
   try {

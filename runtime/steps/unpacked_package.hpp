@@ -71,7 +71,7 @@ struct PackageMeta : PackageIdentity {
   bool operator==(const PackageMeta&) const = default;
 
   /// The text of meta/package.json.
-  std::string text() const;
+  std::string json() const;
   /// StoreError naming `what` when it is not one.
   static PackageMeta parse(std::string_view text, std::string_view what);
 };

@@ -38,6 +38,7 @@ class Composition {
  public:
   /// An empty tree above `lower`, which must outlive it.
   explicit Composition(const LayerStack& lower);
+  Composition(Composition&&) = default;  // nodes point to what it holds, so it can not be copied
 
   /// The path with links in its parent directories followed, here and in the layers below: "bin/ls" → "usr/bin/ls".
   std::string resolve_parents(std::string_view path) const;

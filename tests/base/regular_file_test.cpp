@@ -85,5 +85,15 @@ TEST_F(RegularFileTest, NoLinksAreFollowedWhereThereCanBeNone) {
               "\"" + std::string(name) + "\" cannot be opened: Too many levels of symbolic links");
 }
 
+TEST_F(RegularFileTest, ItsEndIsReadAlone) {
+  const auto log = directory_ / "log";
+  write_file_atomically(log, "beginning and end", Durable::no);
+  EXPECT_EQ(read_end_of_file(log, 3), "end");
+  EXPECT_EQ(read_end_of_file(log, 100), "beginning and end");
+  EXPECT_EQ(read_end_of_file(directory_ / "missing", 3), "");
+  std::filesystem::resize_file(log, std::uintmax_t{2} << 30);  // beyond what read_file takes
+  EXPECT_EQ(read_end_of_file(log, 3), std::string(3, '\0'));
+}
+
 }  // namespace
 }  // namespace karapace

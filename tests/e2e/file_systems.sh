@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The same lock gives the same layers on every file system: ext4 with two hash seeds, tmpfs, and xfs and btrfs where kernel
+# The same lock gives the same layers on every file system, and with KARAPACE_PLACE_SETS (default 0) so many random sets of packages do, for every user
+# besides; KARAPACE_PLACE_SEED (default 1) says which, and more than five fill the images: ext4 with two hash seeds, tmpfs, and xfs and btrfs where kernel
 # and tools know them. Among them are indexes that programs write in the order of directories (info's, ghc's). Mounting needs root:
 # elsewhere the test is skipped, but in CI it fails.
 source "$(dirname "$0")/lib.sh"
@@ -54,16 +55,58 @@ run = [
   "install-info /opt/own.info /usr/share/info/dir",
 ]'
 
-build() { # NAME
+user_mode() { # NAME: of a place
+  case $1 in subid | single) echo "$1" ;; *) echo root ;; esac
+}
+
+at() { # NAME COMMAND...
+  as "$(user_mode "$1")" KARAPACE_STORE="$work/on/$1/store" "${@:2}"
+}
+
+build() { # NAME PROJECT: with the lock that another place has made, if one has
   local place=$work/on/$1
+  [ ! -e "$work/$2.lock" ] || install -o "$(user_of "$(user_mode "$1")")" "$work/$2.lock" "$place/$2/karapace.lock"
+  at "$1" karapace build "$place/$2" >"$work/log" 2>&1 || { tail -30 "$work/log"; fail "build of $2 on $1"; }
+  cp "$place/$2/karapace.lock" "$work/$2.lock"
+}
+
+build_all() { # NAME
+  local mode round
+  mode=$(user_mode "$1")
   step "$1"
-  project root "$place/project" $packages
-  cat >>"$place/project/karapace.toml" <<<"$setup"
-  [ ! -e "$work/lock" ] || cp "$work/lock" "$place/project/karapace.lock"
-  warm root "$place/store"
-  as root KARAPACE_STORE="$place/store" karapace build "$place/project" >"$work/log" 2>&1 ||
-    { tail -30 "$work/log"; fail "build on $1"; }
-  cp "$place/project/karapace.lock" "$work/lock"
+  make_user "$mode"
+  warm "$mode" "$work/on/$1/store"
+  project "$mode" "$work/on/$1/project" $packages
+  cat >>"$work/on/$1/project/karapace.toml" <<<"$setup"
+  build "$1" project
+  for round in "${!sets[@]}"; do
+    # shellcheck disable=SC2086  # a word for each package
+    project "$mode" "$work/on/$1/$round" ${sets[round]}
+    build "$1" "$round"
+  done
+}
+
+# Sets of up to four packages that go together and are not large, from the names that the resolver knows.
+choose_sets() { # NUMBER
+  local tried=0 set
+  project root "$work/names"
+  (cd "$work/names" && at disk karapace lock) >/dev/null 2>&1
+  cat "$work"/home-root/.cache/karapace/resolve-deb/*/lists/*_main_*_Packages | sed -n 's/^Package: //p' | LC_ALL=C sort -u >"$work/random"
+  while [ ${#sets[@]} -lt "$1" ]; do
+    tried=$((tried + 1))
+    [ $tried -le $((20 + 10 * $1)) ] || fail "hardly any set can be installed"
+    set=$(python3 -c 'import random, sys
+choice = random.Random(" ".join(sys.argv[1:3]))
+print(" ".join(choice.sample(open(sys.argv[3]).read().split(), choice.randint(1, 4))))' "${KARAPACE_PLACE_SEED:-1}" $tried "$work/random")
+    rm -rf "$work/names"
+    # shellcheck disable=SC2086
+    project root "$work/names" $set
+    (cd "$work/names" && at disk karapace lock) >/dev/null 2>&1 || continue
+    python3 -c 'import json, sys
+sys.exit(sum(p["size"] for p in json.load(open(sys.argv[1]))["packages"]) > 100_000_000)' "$work/names/karapace.lock" || continue
+    echo "set: $set"
+    sets+=("$set")
+  done
 }
 
 layer_of() { sed -n 's/.*"layer": "\(.*\)".*/\1/p' "$1"; }
@@ -78,9 +121,11 @@ compare() { # NAME: with the first
   fail "layers on the disk and on $1 differ"
 }
 
-build disk
+sets=()
+[ "${KARAPACE_PLACE_SETS:-0}" = 0 ] || choose_sets "$KARAPACE_PLACE_SETS"
+build_all disk
 step "what its indexes hold"
-inside() { as root KARAPACE_STORE="$work/on/disk/store" karapace exec --ephemeral "$work/on/disk/project" -- sh -ec "$1"; }
+inside() { at disk karapace exec --ephemeral "$work/on/disk/project" -- sh -ec "$1"; }
 inside 'names() { sed -n "s/^\(\* [^:]*:\).*/\1/p" "$1" | LC_ALL=C sort -u; }
   names /usr/share/info/dir >/tmp/here
   update-info-dir
@@ -88,9 +133,16 @@ inside 'names() { sed -n "s/^\(\* [^:]*:\).*/\1/p" "$1" | LC_ALL=C sort -u; }
   [ "$(cat /tmp/different)" = "* own:" ] || { cat /tmp/different; exit 1; }
   [ "$(wc -l </tmp/here)" -gt 100 ]' || fail "other entries than update-info-dir makes, and the own one"
 inside 'ghc-pkg check --global && ghc-pkg list --global | grep random- >/dev/null' || fail "ghc-pkg is not content"
-for other in ext4 ext4-again tmpfs xfs btrfs; do
+others="ext4 ext4-again tmpfs xfs btrfs"
+if [ ${#sets[@]} -gt 0 ]; then
+  others+=" subid single"
+  mkdir "$work/on/subid" "$work/on/single"
+  for mode in subid single; do make_user $mode; chown "$(user_of $mode)" "$work/on/$mode"; done
+fi
+for other in $others; do
   [ -d "$work/on/$other" ] || continue
-  build $other
+  build_all $other
   compare $other
-  umount "$work/on/$other"
+  umount "$work/on/$other" 2>/dev/null || true
 done
+echo "runs: $((1 + ${#sets[@]}))"

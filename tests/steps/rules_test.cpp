@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "runtime/sandbox/first_entry.hpp"
 #include "runtime/steps/canonical_rules.hpp"
+#include "runtime/steps/layer_build.hpp"
 #include "runtime/steps/remade_files.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/layer_stack.hpp"
@@ -54,15 +55,16 @@ TEST(Rules, OfInstallationsStandForTheTablesOfWhatIsCanonical) {
              std::string(rule.link_target) + '\n';
   for (const auto& file : remade_files())
     table += std::string(file.pattern) + ' ' + std::string(file.program) + ' ' + std::string(file.command) + '\n';
+  for (const auto& [name, value] : build_variables(0)) table += name + '=' + value + '\n';
   EXPECT_EQ(rules(StepKind::install), "5");
   EXPECT_EQ(rules(StepKind::setup), "5");
-  EXPECT_EQ(blake3(table).hex(), "c09150e6ba5d92c1faa5ab1fe2db03f128d87fb24d28dce42b2856d2d57421ec");
+  EXPECT_EQ(blake3(table).hex(), "5fb520d35f6623d8c50c6e5416db641e8e57a70445da30524ece22c5a3c7045f");
 }
 
 TEST(Rules, OfWhatIsLeftOutNameWhatMakesItAtTheFirstEntry) {
   std::set<std::string_view> named;
   for (const auto& rule : canonical_rules())
-    if (rule.action == CanonicalAction::remade) named.insert(rule.reason);
+    if (rule.action == CanonicalAction::at_first_entry) named.insert(rule.reason);
   for (const auto name : named) EXPECT_NE(sandbox::find_instance_secret(name), nullptr) << name;
   for (const auto& secret : sandbox::instance_secrets()) EXPECT_TRUE(named.contains(secret.name)) << secret.name;
 }

@@ -109,10 +109,10 @@ class DebUnpacker {
     extract_member(outer, "data");
   }
 
-  PackageMeta write_database_files(const PackageIdentity& locked) {
+  PackageMeta write_database_files() {
     auto stanza = karapace::deb::Stanza::parse_package(control_text("control"), label_ + ": control");
     PackageMeta meta;
-    static_cast<PackageIdentity&>(meta) = identity(stanza, locked);
+    static_cast<PackageIdentity&>(meta) = identity(stanza);
     meta.users = owners_.users();
     meta.groups = owners_.groups();
     meta.configuration_files = parse_conffiles(control_text("conffiles"), label_);
@@ -127,7 +127,7 @@ class DebUnpacker {
   }
 
  private:
-  PackageIdentity identity(const karapace::deb::Stanza& stanza, const PackageIdentity& locked) const {
+  PackageIdentity identity(const karapace::deb::Stanza& stanza) const {
     PackageIdentity found{std::string(stanza.value("Package")), std::string(stanza.value("Version")),
                           std::string(stanza.value("Architecture"))};
     if (found.name.empty() || found.version.empty() || found.architecture.empty())
@@ -135,11 +135,7 @@ class DebUnpacker {
     if (!is_word(found.name, "+-._") || !is_word(found.architecture, "-"))
       throw StepError(
           fmt::format("{}: refused: it calls itself {}, which is no name of a package", label_, found.text()));
-    if (found == locked) return found;
-    throw StepError(fmt::format(
-        "{}: refused: the lock says that it is {}, and its control file says {}: the repository's index and "
-        "its package do not agree; tell who keeps it, or lock another version",
-        label_, locked.text(), found.text()));
+    return found;
   }
 
   void require_format(trees::ArchiveReader& outer) {
@@ -310,7 +306,7 @@ class DebUnpacker {
 PackageMeta unpack_deb(PackageArchive archive) {
   DebUnpacker unpacker(archive.writer, archive.tree, archive.label);
   unpacker.read(std::move(archive.source));
-  return unpacker.write_database_files(archive.locked);
+  return unpacker.write_database_files();
 }
 
 }  // namespace karapace::steps::deb
