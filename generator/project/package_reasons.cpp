@@ -269,9 +269,14 @@ class Search {
     std::vector<std::string> words;
     for (const auto& [distance, name] : near)
       if (words.size() < most) words.push_back(fmt::format("\"{}\"", name));
+    const auto packages = lock_.base.size() + lock_.packages.size();
+    const auto unread = packages - std::min(packages, controls_.size());
     throw LockError(
-        fmt::format("lock: the lock has no package \"{}\"{}", name_,
-                    words.empty() ? std::string() : fmt::format("; did you mean {}?", fmt::join(words, " or "))));
+        fmt::format("lock: the lock has no package \"{}\"{}{}", name_,
+                    words.empty() ? std::string() : fmt::format("; did you mean {}?", fmt::join(words, " or ")),
+                    unread == 0 ? std::string()
+                                : fmt::format("; virtual names of {} are not known: `karapace build` brings them",
+                                              counted(unread, "package"))));
   }
 
   const lock::Lock& lock_;

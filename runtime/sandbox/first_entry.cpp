@@ -40,7 +40,13 @@ class Progress {
 
   int fd() const noexcept { return file_.get(); }
   bool is_done() const { return text() == done_; }
-  bool was_making(const InstanceSecret& secret) const { return text() == making(secret); }
+  /// The one whose making was interrupted, or null.
+  const InstanceSecret* interrupted(const std::vector<const InstanceSecret*>& secrets) const {
+    const auto now = text();
+    const auto found =
+        std::find_if(secrets.begin(), secrets.end(), [&](const auto* one) { return now == making(*one); });
+    return found == secrets.end() ? nullptr : *found;
+  }
   void set_making(const InstanceSecret& secret) const { write(making(secret)); }
   void set_open() const { write(""); }
   /// For ever: what was made must not be lost when this is not.
@@ -127,8 +133,11 @@ class Making {
       : plan_(std::move(plan)), log_(std::move(log)), progress_(progress), notices_(notices) {}
 
   void make_all(const std::vector<const InstanceSecret*>& secrets) {
+    // The first: the file that says so is written over by the next one.
+    const auto* interrupted = progress_.interrupted(secrets);
+    if (interrupted) make(*interrupted);
     for (const auto* secret : secrets)
-      if (progress_.was_making(*secret) || run(judging_script(*secret)) == 0) make(*secret);
+      if (secret != interrupted && run(judging_script(*secret)) == 0) make(*secret);
     if (!made_.empty()) tell(notices_.made, fmt::format("{}", fmt::join(made_, ", ")));
     if (failed_)
       progress_.set_open();
@@ -192,6 +201,15 @@ void make_missing(const store::Store& store, const store::Environment& environme
   }
 }
 
+void make_missing_if_any(const store::Store& store, const store::Environment& environment,
+                         const store::Instance& instance, const Progress& progress, const FirstEntryNotices& notices) {
+  std::vector<fs::path> trees;
+  for (const auto& layer : environment.layers) trees.push_back(store.layer_tree(layer));
+  const auto secrets = secrets_of_packages(trees);
+  if (secrets.empty()) return progress.set_done(false);
+  make_missing(store, environment, instance, secrets, progress, notices);
+}
+
 }  // namespace
 
 void make_first_entry(const store::Store& store, const store::Environment& environment, const store::Instance& instance,
@@ -202,11 +220,11 @@ void make_first_entry(const store::Store& store, const store::Environment& envir
   if (!lock_patiently(progress.fd(), LOCK_EX, waiting))
     throw SandboxError("sandbox: for ten minutes another session has made this instance's keys; end it and try again");
   if (progress.is_done() || running_session(instance.directory)) return;
-  std::vector<fs::path> trees;
-  for (const auto& layer : environment.layers) trees.push_back(store.layer_tree(layer));
-  const auto secrets = secrets_of_packages(trees);
-  if (secrets.empty()) return progress.set_done(false);
-  make_missing(store, environment, instance, secrets, progress, notices);
+  try {
+    make_missing_if_any(store, environment, instance, progress, notices);
+  } catch (const StoreError& error) {
+    tell(notices.warn, fmt::format("what this instance should have of its own was not made: {}", error.what()));
+  }
 }
 
 }  // namespace karapace::sandbox

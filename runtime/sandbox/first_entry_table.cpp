@@ -2,14 +2,17 @@
 // What an instance has of its own, and the scripts that judge and make it.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <sstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/openat2.h>
 
 #include "base/file.hpp"
 #include "runtime/sandbox/first_entry.hpp"
+#include "runtime/sys/syscalls.hpp"
 
 namespace karapace::sandbox {
 namespace {
@@ -96,6 +99,16 @@ const InstanceSecret* find_instance_secret(std::string_view name) {
   return found == secrets.end() ? nullptr : &*found;
 }
 
+namespace {
+
+/// Whether a layer may have the file: it may be hidden from whoever looks from outside of the user namespace.
+bool may_have(int layer, const std::string& path) {
+  if (sys::openat2(layer, path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)) return true;
+  return errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG;
+}
+
+}  // namespace
+
 std::vector<const InstanceSecret*> secrets_of_packages(const std::vector<std::filesystem::path>& trees) {
   std::vector<Fd> roots;
   for (const auto& tree : trees)
@@ -105,7 +118,7 @@ std::vector<const InstanceSecret*> secrets_of_packages(const std::vector<std::fi
     const auto scripts = scripts_of(secret);
     const auto has_package = [&](const Fd& root) {
       return std::any_of(scripts.begin(), scripts.end(),
-                         [&](const auto& script) { return open_in_root(root.get(), script, O_PATH).has_value(); });
+                         [&](const auto& script) { return may_have(root.get(), script); });
     };
     if (std::any_of(roots.begin(), roots.end(), has_package)) found.push_back(&secret);
   }

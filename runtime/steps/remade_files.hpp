@@ -20,17 +20,25 @@
 
 namespace karapace::steps {
 
+enum class Contents {
+  lines,  // somebody may have written more into it: where a line would be lost, the file stays as it was
+  index,  // of what is there, and nothing else
+};
+
 struct RemadeFile {
   std::string_view pattern;  // path from the root; "*" stands for one name, at most once
   std::string_view program;  // as a word of the shell; where it is not installed, or no longer, the file stays as it is
   std::string_view command;  // for /bin/sh -e, as root; $1 is the file. Status 0 when it is whole
+  Contents contents;
   std::string_view reason;
 };
 
 std::span<const RemadeFile> remade_files();
 
 /// What is to run after the commands of `done` ended well: nothing when they touched none of these files. Makes a
-/// directory beside `done.work`. The commands have the variables of `done`'s last one.
+/// directory beside `done.work`. The commands have the variables of `done`'s last one; one that can not be started
+/// (126, 127: its program or the shell is gone) leaves the file as it is. StoreError when the upper directory can not
+/// be looked at.
 std::optional<sandbox::SandboxPlan> remaking(const sandbox::SandboxPlan& done);
 
 }  // namespace karapace::steps

@@ -22,7 +22,7 @@ namespace karapace::trees {
 
 namespace {
 
-constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;  // as libarchive
+constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;
 constexpr std::uint64_t most_for_threads = std::uint64_t{44} << 20;
 constexpr unsigned most_threads = 4;  // more gain little, and many packages are unpacked at once
 
@@ -202,7 +202,7 @@ struct XzReader::State {
   }
 };
 
-XzReader::XzReader(ByteSource source, std::string label) : state_(std::make_unique<State>()) {
+XzReader::XzReader(ByteSource source, std::string label, Threads threads) : state_(std::make_unique<State>()) {
   state_->source = std::move(source);
   state_->label = std::move(label);
   lzma_mt options{};
@@ -210,7 +210,9 @@ XzReader::XzReader(ByteSource source, std::string label) : state_(std::make_uniq
   options.threads = std::min(most_threads, available_threads());
   options.memlimit_threading = memory_for_threads();
   options.memlimit_stop = most_memory;
-  if (auto result = lzma_stream_decoder_mt(&state_->stream, &options); result != LZMA_OK) state_->fail(result);
+  const auto result = threads == Threads::one ? ::lzma_stream_decoder(&state_->stream, most_memory, LZMA_CONCATENATED)
+                                              : ::lzma_stream_decoder_mt(&state_->stream, &options);
+  if (result != LZMA_OK) state_->fail(result);
 }
 
 XzReader::~XzReader() { lzma_end(&state_->stream); }

@@ -59,13 +59,15 @@ class ArchiveReader {
 
 /// What is in an xz file, decompressed by several processors at once.
 ///
+enum class Threads { one, several };
+
 /// Packages are compressed in blocks of some 24 MB that do not depend on each other, so a large one is unpacked in half
-/// the time by two processors. For small ones it would only cost memory: those are left to
-/// libarchive.
+/// the time by two processors. For small ones threads would only cost memory. libarchive reads xz, too, but gives a
+/// dictionary of 4 GiB the memory that it asks for.
 class XzReader {
  public:
   /// `label`: for messages.
-  XzReader(ByteSource source, std::string label);
+  XzReader(ByteSource source, std::string label, Threads threads);
   ~XzReader();
 
   /// As ByteSource. StepError with the label when the file is damaged or cut off, or wants more than 1 GiB of memory.

@@ -339,6 +339,7 @@ void TreeWriter::extract_regular(ArchiveReader& archive, std::uint64_t size, sto
   entry.type = store::EntryType::regular;
   require_parent(archive, entry.path);
   require_new(archive, entry.path);
+  if (written_ > options_.byte_limit || size > options_.byte_limit - written_) refuse_length(archive);
   std::string name(base_name(entry.path));
   auto file = open_at(parent_of(entry.path), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   Blake3 hasher;

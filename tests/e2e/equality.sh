@@ -18,3 +18,14 @@ as root KARAPACE_STORE="$store" karapace build >"$work/build.log" || { tail -40 
 step "the same packages by mmdebstrap"
 same_as_dpkg || fail "the systems differ"
 dpkg_is_content || fail "dpkg --audit or --verify"
+
+step "a preinst that makes the link below which its package's files are to be"
+project root "$work/q" libc6-i386
+as root KARAPACE_STORE="$store" karapace build "$work/q" >"$work/build.log" || { tail -40 "$work/build.log"; fail "build"; }
+expect "where /lib32 leads" usr/lib32 "$(as root KARAPACE_STORE="$store" karapace exec "$work/q" -- readlink /lib32)"
+
+step "an environment without dpkg's database can be entered"
+project root "$work/r"
+printf '[setup]\nrun = ["rm -r /var/lib/dpkg"]\n' >>"$work/r/karapace.toml"
+as root KARAPACE_STORE="$store" karapace build "$work/r" >"$work/build.log" || { tail -40 "$work/build.log"; fail "build"; }
+as root KARAPACE_STORE="$store" karapace exec "$work/r" -- true || fail "entering it"

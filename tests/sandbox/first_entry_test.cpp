@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/directory.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "session_fixture.hpp"
 
@@ -30,6 +31,24 @@ TEST(InstanceSecrets, HaveNamesOfTheirOwnAndAbsolutePaths) {
     EXPECT_FALSE(secret.command.empty());
   }
   EXPECT_EQ(find_instance_secret("none"), nullptr);
+}
+
+/// An environment must be enterable whatever layers have in place of dpkg's database.
+TEST(InstanceSecrets, AreNoneWhereTheDatabaseIsSomethingElse) {
+  const TemporaryDirectory directory;
+  const auto& tree = directory.path();
+  const auto found = [&] { return secrets_of_packages({tree}).size(); };
+  fs::create_directories(tree / "var/lib/dpkg/info");
+  EXPECT_EQ(found(), 0U);
+  std::ofstream(tree / "var/lib/dpkg/info/munge.postinst").flush();
+  EXPECT_EQ(found(), 1U);
+  fs::remove_all(tree / "var/lib/dpkg");
+  EXPECT_EQ(found(), 0U);
+  std::ofstream(tree / "var/lib/dpkg").flush();
+  EXPECT_EQ(found(), 0U) << "a file, or a whiteout";
+  fs::remove(tree / "var/lib/dpkg");
+  fs::create_symlink("dpkg", tree / "var/lib/dpkg");
+  EXPECT_EQ(found(), 0U) << "a link to itself";
 }
 
 /// `munge_program` is what `su munge -s /bin/sh -c 'mungekey -c'` runs.
@@ -105,6 +124,15 @@ class HangingOnce : public FirstEntries {
   }
 };
 
+/// With ssh's keys missing, which nothing here can make, and which come before munge's in the table.
+class HangingAfterAFailure : public HangingOnce {
+ protected:
+  void furnish() override {
+    HangingOnce::furnish();
+    fs::remove(lower / "etc/ssh/ssh_host_rsa_key");
+  }
+};
+
 class WithoutPackage : public FirstEntries {
  protected:
   bool has_package() const override { return false; }
@@ -120,6 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Users, FirstEntries, every_user, name_of);
 INSTANTIATE_TEST_SUITE_P(Users, MakingTakesTime, every_user, name_of);
 INSTANTIATE_TEST_SUITE_P(Users, FailingOnce, every_user, name_of);
 INSTANTIATE_TEST_SUITE_P(Users, HangingOnce, every_user, name_of);
+INSTANTIATE_TEST_SUITE_P(Users, HangingAfterAFailure, every_user, name_of);
 INSTANTIATE_TEST_SUITE_P(Users, WithoutPackage, every_user, name_of);
 
 TEST_P(FirstEntries, MakeWhatIsMissingBeforeTheFirstCommandAndNeverAgain) {
@@ -167,6 +196,15 @@ TEST_P(HangingOnce, WhatWasInterruptedIsMadeAnew) {
   EXPECT_EQ(read_file(instance() / "first-entry"), "making munge.key\n");
   EXPECT_EQ(enter("[ $(cat /etc/munge/munge.key) = whole ]"), 0);
   EXPECT_EQ(read_file(instance() / "first-entry"), done());
+}
+
+TEST_P(HangingAfterAFailure, WhatWasInterruptedIsMadeAnewAsWell) {
+  const auto first = start("true", told_request());
+  while (!fs::exists(instance() / "upper/etc/munge/tried")) std::this_thread::sleep_for(10ms);
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(first, nullptr, 0), first);
+  EXPECT_EQ(read_file(instance() / "first-entry"), "making munge.key\n");
+  EXPECT_EQ(enter("[ $(cat /etc/munge/munge.key) = whole ]"), 0);
 }
 
 TEST_P(WithoutPackage, NothingIsMade) {

@@ -208,6 +208,18 @@ TEST_F(Merging, InstallsControlFilesThatAreHardLinks) {
   EXPECT_EQ(store::scan(disk.get(), options).text(), listing.text());
 }
 
+TEST_F(Merging, MakesAPreinstExecutableAsDpkgDoes) {
+  const auto script = [](const char* name) { return TarEntry{.name = name, .mode = 0644, .content = "#!/bin/sh\n"}; };
+  const auto listing = merged(TarBuilder().add(control_file).add(script("./preinst")).add(script("./postrm")),
+                              TarBuilder().add({.name = "./", .type = '5', .mode = 0755}));
+  EXPECT_EQ(listing.find("var/lib/dpkg/info/x.preinst")->mode, 0755U);
+  EXPECT_EQ(listing.find("var/lib/dpkg/info/x.postrm")->mode, 0644U);
+  const auto disk = open_at(AT_FDCWD, tree(), O_RDONLY | O_DIRECTORY);
+  store::ScanOptions options;
+  if (::geteuid() != 0) options.owners = store::Owners::ignore;
+  EXPECT_EQ(store::scan(disk.get(), options).text(), listing.text());
+}
+
 TEST_F(Merging, RefusesWhatIsNoFileWhereDpkgReadsOne) {
   EXPECT_EQ(refusal_of_base("var/lib/dpkg/status"),
             "install: \"/var/lib/dpkg/status\" of the base is a FIFO, for which dpkg would wait for ever");

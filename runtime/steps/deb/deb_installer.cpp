@@ -5,8 +5,9 @@
 // (package_merge.hpp, dpkg_database.hpp). What must run per environment runs in the sandbox: each package's preinst,
 // then `dpkg --configure -a`, which runs the postinst scripts and triggers. Packages that need dpkg for unpacking go
 // through it: those that it knows already, be it by their configuration files alone, those that divert files, those
-// below a stat override, those whose owners have other numbers in the system (owner_names.hpp), and those that
-// pre-depend on others of the installation, which are configured before (waves.hpp).
+// below a stat override, those with a preinst that ship a directory of the root which is new, those whose owners have
+// other numbers in the system (owner_names.hpp), and those that pre-depend on others of the installation, which are
+// configured before (waves.hpp).
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -36,13 +37,26 @@ bool has_override(const store::Listing& listing, const DpkgDatabase& database) {
   });
 }
 
-bool needs_dpkg(const DebPackage& package, const store::Store& store, const DpkgDatabase& database,
-                const KnownOwners& owners) {
+/// dpkg runs a preinst before the package's files are there, so it may make the link below which they are to be:
+/// libc6-i386 makes /lib32 one to /usr/lib32 unless there is a directory.
+bool ships_new_directory_of_root(const store::Listing& listing, const trees::LayerStack& lower) {
+  return std::any_of(listing.entries().begin(), listing.entries().end(), [&](const store::Entry& entry) {
+    constexpr std::string_view data = "data/";
+    if (entry.type != store::EntryType::directory || !entry.path.starts_with(data)) return false;
+    const auto name = std::string_view(entry.path).substr(data.size());
+    return name.find('/') == name.npos && !lower.find(name);
+  });
+}
+
+bool needs_dpkg(const DebPackage& package, const store::Store& store, const trees::LayerStack& lower,
+                const DpkgDatabase& database, const KnownOwners& owners) {
   if (database.known(package.name)) return true;
   if (!owners.agree(package)) return true;
   const auto* preinst = package.script(ScriptPhase::before_install);
   if (preinst && package.read(preinst->file).find("dpkg-divert") != std::string::npos) return true;
-  return database.has_overrides() && has_override(store.listing(package.layer), database);
+  if (!preinst && !database.has_overrides()) return false;
+  const auto listing = store.listing(package.layer);
+  return (preinst && ships_new_directory_of_root(listing, lower)) || has_override(listing, database);
 }
 
 // /bin and its like are links in every suite that is supported; those before trixie leave making them to whoever
@@ -136,7 +150,7 @@ class Installer {
     if (waves_.empty()) return;
     const KnownOwners owners(lower_);
     for (const auto* package : std::exchange(waves_.front().packages, {})) {
-      const bool compose = is_bootstrap() || !needs_dpkg(*package, context_.store, database_, owners);
+      const bool compose = is_bootstrap() || !needs_dpkg(*package, context_.store, lower_, database_, owners);
       (compose ? composed_ : waves_.front().packages).push_back(package);
     }
   }

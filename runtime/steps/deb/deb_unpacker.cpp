@@ -176,8 +176,8 @@ class DebUnpacker {
     auto label = fmt::format("{}: {}.tar", label_, prefix);
     trees::ByteSource bytes = [&](std::span<char> buffer) { return outer.read(buffer); };
     std::optional<trees::XzReader> xz;
-    if (compression == Compression::xz && size >= large_member) {
-      xz.emplace(std::move(bytes), label);
+    if (compression == Compression::xz) {
+      xz.emplace(std::move(bytes), label, size >= large_member ? trees::Threads::several : trees::Threads::one);
       bytes = [&](std::span<char> buffer) { return xz->read(buffer); };
       compression = Compression::none;
     }

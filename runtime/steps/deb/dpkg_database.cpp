@@ -226,6 +226,7 @@ void DpkgDatabase::add_info_files(trees::Composition& tree, const DebPackage& pa
   std::map<std::string, std::uint64_t> groups;  // path of the first name -> group
   for (const auto& entry : listing.entries())
     if (entry.type == store::EntryType::hardlink) groups.try_emplace(entry.target, tree.new_group());
+  const auto* package_tree = tree.shared(package.tree);
   for (const auto& entry : listing.entries()) {
     const auto name = info_file(entry.path);
     if (name.empty()) continue;
@@ -234,7 +235,12 @@ void DpkgDatabase::add_info_files(trees::Composition& tree, const DebPackage& pa
     node.entry = *listing.find(first);
     node.entry.path = admin_path(fmt::format("info/{}.{}", package.info_name(), name));
     if (auto group = groups.find(first); group != groups.end()) node.group = group->second;
-    node.source = {tree.shared(package.tree), entry.path};
+    node.source = {package_tree, entry.path};
+    if (name == "preinst" && (node.entry.mode & 0555) != 0555) {  // as dpkg makes it before it runs it
+      node.entry.mode = 0755;
+      node.copy = true;
+      node.group = 0;
+    }
     tree.put(std::move(node));
   }
 }
