@@ -401,11 +401,20 @@ TEST(OpenStoreTest, AFullDiskIsToldAndNothingFinishedIsLost) {
 
 TEST_F(StoreTest, AKillAtAnyMomentLeavesOnlyWholeThings) {
   for (unsigned round = 0; round < 25; ++round) {
+    int begun[2];
+    ASSERT_EQ(::pipe(begun), 0);
     pid_t child = fork_child([&] {
-      for (unsigned i = 0;; ++i) environment_of(store_, fmt::format("{} {}", round, i));
+      for (unsigned i = 0;; ++i) {
+        environment_of(store_, fmt::format("{} {}", round, i));
+        if (i == 0 && ::write(begun[1], "", 1) != 1) return 1;
+      }
       return 0;
     });
-    ::usleep(2000 + 1777 * round);
+    char byte = 0;
+    EXPECT_EQ(::read(begun[0], &byte, 1), 1);  // a busy machine takes its time
+    ::close(begun[0]);
+    ::close(begun[1]);
+    ::usleep(1777 * round);
     ::kill(child, SIGKILL);
     wait_for(child);
   }
