@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "store/file_attributes.hpp"
 
 namespace karapace::trees {
 
@@ -33,10 +34,10 @@ void apply_metadata(int fd, const store::Entry& entry) {
   if (::fchown(fd, entry.uid, entry.gid) != 0) {
     if (!is_unmapped(errno)) fail("give to its owner", entry.path);
     if (entry.uid != 0 || entry.gid != 0)
-      set_xattr(fd, "user.karapace.owner", fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
+      set_xattr(fd, store::owner_xattr, fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
   }
   for (const auto& xattr : entry.xattrs) set_xattr(fd, xattr.name.c_str(), xattr.value, entry.path);
-  if (entry.opaque) set_xattr(fd, "user.overlay.opaque", "y", entry.path);
+  if (entry.opaque) set_xattr(fd, store::opaque_xattr, "y", entry.path);
   if (::fchmod(fd, entry.mode) != 0) fail("set the mode of", entry.path);
   timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
   if (::futimens(fd, times) != 0) fail("set the time of", entry.path);
