@@ -188,9 +188,7 @@ class Walk {
       take_attributes(fd, entry, label());
       sink_.file(fd, before, entry, here.place, part.buffer);
       if (::fstat(fd, &after) != 0) fail("read", path, errno);
-      if (!unchanged(before, after)) continue;
-      sink_.finish_file(entry, here.place);
-      return entry;
+      if (unchanged(before, after)) return entry;
     }
     fail_as_changed(path);
   }

@@ -47,8 +47,6 @@ class TreeSink {
   /// An open regular file: reads `status.st_size` bytes and sets size and content. Called again when the file changed
   /// meanwhile.
   virtual void file(int fd, const struct stat& status, Entry& entry, int place, std::vector<char>& buffer) = 0;
-  /// Calls `file`'s entry its own: it did not change.
-  virtual void finish_file(const Entry&, int) {}
   /// A link, FIFO or whiteout.
   virtual void other(const Entry& entry, int place) = 0;
 };
