@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fcntl.h>
@@ -85,6 +86,7 @@ class Finding {
   Changes run() {
     const unsigned count = std::max(1u, options_.threads);
     std::vector<Part> parts(count);
+    untouched_ = untouched_scaffold(upper_, options_.scaffold);
     compare_roots(parts[0]);
     WorkList<Item> list({"", stack_.roots()});
     list.run(count, [&](Item& item, unsigned thread) { list.add(directory(item, parts[thread])); });
@@ -95,7 +97,6 @@ class Finding {
     }
     std::sort(found_.changes.begin(), found_.changes.end(), by_path);
     std::sort(found_.left_out.begin(), found_.left_out.end());
-    leave_out_scaffold();
     find_renames();
     return std::move(found_);
   }
@@ -132,6 +133,7 @@ class Finding {
       const auto path = child_path(item.path, name);
       if (auto complaint = length_complaint(path))
         throw StoreError(fmt::format("{}: {}", label_of(options_), *complaint));
+      if (std::binary_search(untouched_.begin(), untouched_.end(), path)) continue;
       if (auto layers = compare(here.get(), below, name, part))
         directories.push_back({path, *std::move(layers), hides});
     }
@@ -195,36 +197,6 @@ class Finding {
     auto place = std::lower_bound(found_.changes.begin(), found_.changes.end(), path,
                                   [](const Change& change, const std::string& wanted) { return change.path < wanted; });
     return place != found_.changes.end() && place->path == path ? place : found_.changes.end();
-  }
-
-  void leave_out_scaffold() {
-    auto scaffold = options_.scaffold;
-    // What is in a directory before the directory.
-    std::sort(scaffold.begin(), scaffold.end(), [](auto& a, auto& b) { return a.path > b.path; });
-    for (const auto& item : scaffold) {
-      const auto change = change_at(item.path);
-      if (change != found_.changes.end() && is_untouched(item, *change)) found_.changes.erase(change);
-    }
-  }
-
-  bool is_untouched(const ScaffoldItem& item, const Change& change) const {
-    if (change.kind != ChangeKind::added && change.kind != ChangeKind::modified) return false;
-    if (item.kind != ScaffoldKind::directory && change.type != EntryType::regular) return false;
-    switch (item.kind) {
-      case ScaffoldKind::directory: return change.type == EntryType::directory && is_alone(change);
-      case ScaffoldKind::file: return change.size == 0;
-      case ScaffoldKind::filled: return hash(upper_, change.path) == item.content;
-    }
-    return false;
-  }
-
-  /// Nothing changed below it.
-  bool is_alone(const Change& directory) const {
-    if (directory.kind != ChangeKind::added) return false;
-    const auto prefix = directory.path + "/";
-    const auto next = std::lower_bound(found_.changes.begin(), found_.changes.end(), prefix,
-                                       [](const Change& change, auto& wanted) { return change.path < wanted; });
-    return next == found_.changes.end() || !next->path.starts_with(prefix);
   }
 
   // Renames.
@@ -343,11 +315,50 @@ class Finding {
   TreeStack stack_;
   ScanOptions scan_;
   TreeComparison comparison_;
+  std::vector<std::string> untouched_;
   Changes found_;
   std::vector<Removed> removed_;
 };
 
+class ScaffoldCheck {
+ public:
+  explicit ScaffoldCheck(int upper) : upper_(upper) {}
+
+  std::vector<std::string> run(Scaffold scaffold) {
+    // What is in a directory before the directory.
+    std::sort(scaffold.begin(), scaffold.end(), [](auto& a, auto& b) { return a.path > b.path; });
+    for (const auto& item : scaffold)
+      if (is_untouched(item)) untouched_.insert(item.path);
+    return {untouched_.begin(), untouched_.end()};
+  }
+
+ private:
+  bool is_untouched(const ScaffoldItem& item) const {
+    const int kind = item.kind == ScaffoldKind::directory ? O_DIRECTORY : O_NONBLOCK;
+    const Fd fd = open_beneath(upper_, item.path, O_RDONLY | kind);
+    struct stat status{};
+    if (!fd || ::fstat(fd.get(), &status) != 0) return false;
+    if (item.kind == ScaffoldKind::directory) return holds_nothing_else(fd.get(), item.path);
+    if (!S_ISREG(status.st_mode)) return false;
+    return item.kind == ScaffoldKind::file ? status.st_size == 0
+                                           : blake3_of_file(fd.get(), escaped_utf8(item.path)) == item.content;
+  }
+
+  bool holds_nothing_else(int directory, const std::string& path) const {
+    const auto names = names_in(directory, path);
+    return std::all_of(names.begin(), names.end(),
+                       [&](const auto& name) { return untouched_.contains(child_path(path, name)); });
+  }
+
+  int upper_;
+  std::set<std::string> untouched_;
+};
+
 }  // namespace
+
+std::vector<std::string> untouched_scaffold(int upper, const Scaffold& scaffold) {
+  return ScaffoldCheck(upper).run(scaffold);
+}
 
 std::string_view text(ChangeKind kind) noexcept {
   switch (kind) {

@@ -34,6 +34,9 @@ struct ScaffoldItem {
 
 using Scaffold = std::vector<ScaffoldItem>;
 
+/// The paths of what is in the open directory `upper` as it was put there, sorted.
+std::vector<std::string> untouched_scaffold(int upper, const Scaffold& scaffold);
+
 enum class ChangeKind { added, modified, removed, renamed };
 std::string_view text(ChangeKind kind) noexcept;
 
