@@ -7,6 +7,7 @@
 namespace karapace::cli {
 
 Command build_command();
+Command completions_command();
 Command debug_command();
 Command destroy_command();
 Command doctor_command();
@@ -21,6 +22,7 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
+Command man_pages_command();
 Command new_command();
 Command records_export_command();
 Command reproduce_command();

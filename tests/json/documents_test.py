@@ -72,6 +72,10 @@ class Documents(DocumentsTest):
         self.run_program("--json", "doctor")  # status 0 or 1, as the machine is
         self.checked(self.run_program("--json", "doctor", KARAPACE_ID_MODE="nonsense").stdout, "doctor", "karapace.doctor")
         self.assertEqual(self.document("list")["environments"], [])
+        self.document("completions", "bash", name="karapace.completions")
+        self.document("completions", "zsh", "--", "verify", name="karapace.completion")
+        pages = self.document("man-pages", str(self.scratch / "man"), name="karapace.man-pages")["page_files"]
+        self.assertEqual(len(pages), len(self.commands()) + 1)
 
     def makes(self):
         made = self.document("new", str(self.directory), name="karapace.new")
