@@ -104,11 +104,8 @@ class LiveBlock {
 /// A build whose progress is shown.
 class ShownBuild {
  public:
-  ShownBuild(const Context& context, std::filesystem::path directory)
-      : context_(context),
-        directory_(std::move(directory)),
-        fd_(context.json ? STDERR_FILENO : STDOUT_FILENO),
-        block_(fd_) {}
+  ShownBuild(const Context& context, std::filesystem::path directory, int fd)
+      : context_(context), directory_(std::move(directory)), block_(fd) {}
 
   int run(const std::vector<std::string>& arguments) {
     const project::NinjaOutput::Reader reader{.status = [this](const project::NinjaStatus& status) { note(status); },
@@ -162,7 +159,6 @@ class ShownBuild {
 
   const Context& context_;
   std::filesystem::path directory_;
-  int fd_;
   LiveBlock block_;
   std::optional<store::Store> store_;
   std::optional<BuildProgress> progress_;
@@ -170,17 +166,20 @@ class ShownBuild {
   Clock::time_point next_;
 };
 
-bool shows_progress(const Context& context) {
-  if (context.verbosity > 0 || ::isatty(context.json ? STDERR_FILENO : STDOUT_FILENO) != 1) return false;
+bool shows_progress(const Context& context, int fd) {
+  if (context.verbosity > 0 || ::isatty(fd) != 1) return false;
   const char* terminal = std::getenv("TERM");
   return terminal != nullptr && std::string_view(terminal) != "dumb" && project::ninja_tells_edges();
 }
 
-int run_ninja(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory) {
+int run_ninja(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory,
+              BuildOutput to) {
+  const int fd = to == BuildOutput::errors ? STDERR_FILENO : STDOUT_FILENO;
   const auto words = ninja_arguments(context, arguments);
   if (arguments.quiet) return project::run_ninja_quietly(words, directory);
-  if (shows_progress(context)) return ShownBuild(context, directory).run(words);
-  return project::run_ninja(words, directory, context.json ? ChildOutput::to_stderr : ChildOutput::inherit);
+  if (shows_progress(context, fd)) return ShownBuild(context, directory, fd).run(words);
+  return project::run_ninja(words, directory,
+                            to == BuildOutput::errors ? ChildOutput::to_stderr : ChildOutput::inherit);
 }
 
 }  // namespace
@@ -190,8 +189,9 @@ void declare_building(Options& options, BuildingArguments& arguments) {
   options.flag("-q,--quiet", arguments.quiet, "say nothing of steps, unless one fails");
 }
 
-int run_building(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory) {
-  const int status = run_ninja(context, arguments, directory);
+int run_building(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory,
+                 BuildOutput output) {
+  const int status = run_ninja(context, arguments, directory, context.json ? BuildOutput::errors : output);
   if (status == 0 || status > 128) return status;
   throw StepError(fmt::format(
       "ninja ended with status {} (see above); once that is mended, `karapace build` goes on where it stopped, and "

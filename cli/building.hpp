@@ -21,7 +21,11 @@ struct BuildingArguments {
 
 void declare_building(Options& options, BuildingArguments& arguments);
 
+/// Where ninja's words go, and the block: to standard error when a command's output follows on the other.
+enum class BuildOutput { standard, errors };
+
 /// Runs ninja in `directory`. 0, or 128 + the signal that ended it; StepError when a step failed.
-int run_building(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory);
+int run_building(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory,
+                 BuildOutput output = BuildOutput::standard);
 
 }  // namespace karapace::cli

@@ -24,6 +24,8 @@ Command list_command();
 Command lock_command();
 Command man_pages_command();
 Command new_command();
+Command pin_command();
+Command quick_command();
 Command records_export_command();
 Command reproduce_command();
 Command toolchain_command();

@@ -94,10 +94,13 @@ std::string usage_line(const Command& command) {
   const auto& options = command.options.all();
   if (std::any_of(options.begin(), options.end(), [](const auto& option) { return option.is_named(); }))
     line += " [OPTION]...";
+  const bool takes_many = std::any_of(options.begin(), options.end(), [](const auto& option) {
+    return option.shape == Option::Shape::positional && option.repeats();
+  });
   for (const auto& option : options) {
     if (option.is_named()) continue;
     auto word = option.names;
-    if (option.shape == Option::Shape::rest) word = "[--] " + word + " [ARGUMENT]...";
+    if (option.shape == Option::Shape::rest) word = (takes_many ? "-- " : "[--] ") + word + " [ARGUMENT]...";
     if (option.shape == Option::Shape::positional && option.repeats()) word += "...";
     line += option.presence == Option::Presence::required ? " " + word : " [" + word + "]";
   }

@@ -33,10 +33,14 @@ struct Split {
   std::vector<std::string> rest;
 };
 
-/// Parts a command's own words from the command line that it passes on.
+/// Parts a command's own words from the command line that it passes on. Where a positional takes all words that there
+/// are, only "--" ends them.
 Split split_rest(const Options& options, std::span<const std::string> words) {
   auto is_positional = [](const Option& option) { return option.shape == Option::Shape::positional; };
   auto expected = std::count_if(options.all().begin(), options.all().end(), is_positional);
+  if (std::any_of(options.all().begin(), options.all().end(),
+                  [&](const Option& option) { return is_positional(option) && option.repeats(); }))
+    expected = std::ssize(words);
   auto end = words.begin();
   for (std::ptrdiff_t seen = 0; end != words.end(); ++end) {
     if (*end == "--") return {{words.begin(), end}, {end + 1, words.end()}};

@@ -75,7 +75,8 @@ class Options {
     add({Option::Shape::positional, name, name, std::move(help), presence, &target, std::move(choices)});
   }
   /// Everything after the positionals (and an optional "--"), untouched: `exec ENV [--] COMMAND [ARGUMENT...]`. It
-  /// begins at "--" or at the first word after the positionals that does not begin with "-". Declare it last.
+  /// begins at "--" or at the first word after the positionals that does not begin with "-"; only at "--" when one of
+  /// them takes many words. Declare it last.
   void rest(std::string name, std::vector<std::string>& target, std::string help,
             Presence presence = Presence::optional);
 

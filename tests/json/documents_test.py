@@ -85,6 +85,7 @@ class Documents(DocumentsTest):
         self.write_manifest('[setup]\nrun = ["stamp"]\n[[setup.files]]\nsource = "motd"\ntarget = "/etc/motd"\n'
                             f'[environment]\nA = "\\u0085\\"b\\\\"\n[mounts]\ndata = "./data:/data:ro"\n')
         self.document("lock", name="karapace.lock")
+        self.document("pin", "--check", name="karapace.lock")
         self.document("gen", "-C", "out", name="karapace.gen")
         self.document("build", "--name", "first", name="karapace.build")
         self.document("build", "--name", "other", name="karapace.build")
