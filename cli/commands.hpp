@@ -7,6 +7,7 @@
 namespace karapace::cli {
 
 Command build_command();
+Command completions_command();
 Command debug_command();
 Command destroy_command();
 Command doctor_command();
@@ -22,8 +23,14 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
+<<<<<<< HEAD
 Command migrate_command();
+=======
+Command man_pages_command();
+>>>>>>> window
 Command new_command();
+Command pin_command();
+Command quick_command();
 Command records_export_command();
 Command rename_command();
 Command reproduce_command();
