@@ -132,7 +132,17 @@ bool is_a_files_own(std::string_view name) {
   return (name == "security.capability" || name.starts_with("user.")) && !store::is_bookkeeping(name);
 }
 
-bool is_acl(std::string_view name) { return name == "system.posix_acl_access" || name == "system.posix_acl_default"; }
+/// Marks that an overlay inside has, as the kernel puts them away, mean nothing to the one that has the layer.
+bool is_of_changes(std::string_view name) {
+  return is_a_files_own(name) || name.starts_with("user.overlay.overlay.") || store::put_away_acl(name) != nullptr;
+}
+
+void require_of_changes(const ArchiveReader& archive, const store::Entry& entry, const store::Xattr& xattr) {
+  if (!is_of_changes(xattr.name)) refuse_attribute(archive, entry.path, xattr.name, "is none that a layer holds");
+  if (store::put_away_acl(xattr.name) == nullptr) return;
+  if (auto complaint = store::acl_complaint(xattr.name, xattr.value, entry.mode))
+    refuse_attribute(archive, entry.path, xattr.name, *complaint);
+}
 
 /// Those that a layer holds, as it holds them.
 std::vector<store::Xattr> layer_xattrs(const ArchiveReader& archive, std::string_view path,
@@ -245,9 +255,7 @@ void TreeWriter::take_attributes(const ArchiveReader& archive, archive_entry* he
       return xattr.name == "user.overlay.opaque" && xattr.value == "y" && is_directory && !entry.path.empty();
     };
     entry.opaque = std::erase_if(xattrs, is_opaque) > 0;
-    for (const auto& [name, value] : xattrs)
-      if (!is_a_files_own(name) && !is_acl(name))
-        refuse_attribute(archive, entry.path, name, "is none that a layer holds");
+    for (const auto& xattr : xattrs) require_of_changes(archive, entry, xattr);
   }
   entry.xattrs = layer_xattrs(archive, entry.path, std::move(xattrs));
 }

@@ -84,6 +84,7 @@ TEST_F(Commit, MakesTheTreeThatWasPacked) {
   set_xattr("etc/file", "user.a=b %", std::string("\0\n=\xff", 4));
   set_xattr("etc/file", "user.empty", "");
   set_xattr("etc/empty", "user.of.a.directory", "x");
+  set_xattr("etc/empty", "user.overlay.overlay.opaque", "y");  // of an overlay inside
   set_xattr("usr/opaque", "user.overlay.opaque", "y");
   set_xattr("usr/opaque", "user.overlay.origin", "something");
   const timespec times[2] = {{-5, 999'999'999}, {-5, 999'999'999}};
@@ -200,6 +201,32 @@ TEST_F(Commit, OfMarksThatAreNoneIsRefused) {
                            "user.karapace.owner", "trusted.overlay.opaque", "security.selinux"})
     EXPECT_EQ(with(name, "y", directory),
               fmt::format("{}the attribute {} of \"d\" is none that a layer holds", refused, name));
+}
+
+TEST_F(Commit, OfListsThatSayNothingIsRefused) {
+  const auto with = [&](const std::string& value, unsigned mode) {
+    TarBuilder tar;
+    tar.add(top).add_pax({{"SCHILY.xattr.system.posix_acl_access", value}}).add({.name = "f", .mode = mode});
+    return committing(tar.finish());
+  };
+  const auto entry = [](char tag, char permissions, const std::string& id) {
+    return std::string{tag, 0, permissions, 0} + id;
+  };
+  const std::string version("\2\0\0\0", 4), nobody(4, '\xff'), somebody("\1\0\1\0", 4);  // 65537
+  const auto owner = entry(1, 6, nobody), user = entry(2, 6, somebody), group = entry(4, 4, nobody),
+             mask = entry(16, 6, nobody), other = entry(32, 4, nobody);
+  const auto said = refused + "the attribute system.posix_acl_access of \"f\" ";
+  EXPECT_EQ(with(version + owner + user + group + mask + other, 0664), "accepted");
+  EXPECT_EQ(scanned().text(), listing().text());
+  EXPECT_EQ(with(version + owner + user + group + mask + other, 0644), said + "is not what the mode says");
+  EXPECT_EQ(with(version + owner + user + group + other, 0664), said + "is an access control list that lacks an entry");
+  EXPECT_EQ(with(version + owner + group + other, 0644), said + "says no more than the mode: leave it out");
+  EXPECT_EQ(with(version + user + owner + group + mask + other, 0664), said + "is no access control list");
+  EXPECT_EQ(with(version + owner + entry(2, 9, somebody) + group + mask + other, 0664),
+            said + "is no access control list");
+  EXPECT_EQ(with(version + owner + entry(2, 6, nobody) + group + mask + other, 0664),
+            said + "is no access control list");
+  EXPECT_EQ(with("text", 0664), said + "is no access control list");
 }
 
 TEST_F(Commit, BelievesMarksOfChangesAlone) {
