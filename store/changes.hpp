@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "store/tree_walk.hpp"
 
 namespace karapace::store {
@@ -79,5 +81,8 @@ struct PathQuestion {
 std::vector<std::string> differing_paths(const std::vector<std::filesystem::path>& first,
                                          const std::vector<std::filesystem::path>& second,
                                          const std::vector<PathQuestion>& questions, const ChangesOptions& options);
+
+/// Opens the regular file that the layers show at a path, for reading; nothing when they show none there.
+std::optional<Fd> open_shown(const std::vector<std::filesystem::path>& layers, const std::string& path);
 
 }  // namespace karapace::store

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What two stacks of layers show differently, path by path.
+#include <cerrno>
 #include <map>
 #include <optional>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "store/changes.hpp"
 #include "store/tree_comparison.hpp"
 #include "store/tree_stack.hpp"
@@ -149,6 +153,15 @@ std::vector<std::string> differing_paths(const std::vector<std::filesystem::path
   for (const auto& question : questions)
     if (all.differs(question)) paths.push_back(question.path);
   return paths;
+}
+
+std::optional<Fd> open_shown(const std::vector<std::filesystem::path>& layers, const std::string& path) {
+  Side side(layers);
+  const auto place = side.find(path);
+  if (!place.found || !S_ISREG(place.found->status.st_mode)) return std::nullopt;
+  Fd fd(::openat(place.directory, place.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) throw StoreError(errno_message(fmt::format("cannot open \"/{}\"", escaped_utf8(path)), errno));
+  return fd;
 }
 
 }  // namespace karapace::store
