@@ -26,5 +26,6 @@ Command records_export_command();
 Command reproduce_command();
 Command toolchain_command();
 Command verify_store_command();
+Command why_command();
 
 }  // namespace karapace::cli

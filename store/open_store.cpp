@@ -20,7 +20,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "store/power_failure.hpp"
 #include "store/store.hpp"
+#include "store/trash.hpp"
 
 namespace karapace::store {
 
@@ -191,7 +193,7 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
 
 }  // namespace
 
-Store Store::open(const std::filesystem::path& root, Access access) {
+Store Store::open(const std::filesystem::path& root, Access access, AfterPowerFailure after) {
   auto at = absolute_path(root);
   auto not_found = [&] {
     return NotFoundError(
@@ -210,7 +212,11 @@ Store Store::open(const std::filesystem::path& root, Access access) {
     require_private(*status, at);
     refuse_links(at);
     require_parts(at);
-    if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
+    if (access != Access::read_only) {
+      require_access(at, R_OK | W_OK | X_OK, "writable");
+      prepare_trash(at);
+    }
+    if (after == AfterPowerFailure::check) check_after_power_failure(at);
     return Store(at);
   }
   if (access != Access::create) {
@@ -218,6 +224,8 @@ Store Store::open(const std::filesystem::path& root, Access access) {
     throw not_found();
   }
   fill(at);
+  prepare_trash(at);
+  begin_sync_mark(at);
   return Store(at);
 }
 

@@ -24,6 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -90,7 +91,7 @@ class Scan {
 
   [[noreturn]] void fail(std::string_view verb, std::string_view path, int errno_value) const {
     auto what = fmt::format("{}: cannot {} \"/{}\"", label(), verb, escaped_utf8(path));
-    throw StoreError(errno_message(what, errno_value));
+    throw CallError(what, errno_value);
   }
 
   std::string label(std::string_view path) const { return fmt::format("{}: \"/{}\"", label(), escaped_utf8(path)); }
@@ -189,6 +190,8 @@ class Scan {
     FileAttributes attributes;
     try {
       attributes = read_file_attributes(fd);
+    } catch (const CallError&) {
+      throw;
     } catch (const StoreError& error) {
       throw StoreError(fmt::format("{}: {}", label(entry.path), error.what()));
     }

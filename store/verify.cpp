@@ -6,13 +6,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <system_error>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
@@ -20,7 +25,9 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "store/environment.hpp"
+#include "store/listing_comparison.hpp"
 #include "store/repair.hpp"
+#include "store/toolchain.hpp"
 
 namespace karapace::store {
 
@@ -30,24 +37,45 @@ struct Kind {
   ObjectKind kind;
   const char* directory;
 };
-constexpr std::array<Kind, 6> kinds = {{{ObjectKind::blob, "blobs"},
+constexpr std::array<Kind, 8> kinds = {{{ObjectKind::blob, "blobs"},
                                         {ObjectKind::layer, "layers"},
                                         {ObjectKind::record, "steps"},
                                         {ObjectKind::environment, "environments"},
                                         {ObjectKind::root, "roots"},
-                                        {ObjectKind::instance, "instances"}}};
+                                        {ObjectKind::instance, "instances"},
+                                        {ObjectKind::sysroot, "sysroots"},
+                                        {ObjectKind::toolchain, "toolchains"}}};
+constexpr std::string_view listing_suffix = ".listing";
+/// What stat(2) shows for ids that the user namespace does not map (proc(5), overflowuid).
+constexpr std::uint32_t unmapped_id = 65534;
 
 struct Object {
   Kind kind;
   std::string name;
 };
 
-/// Why an object is damaged.
-struct Damage {
+/// What is wrong with an object.
+struct Fault {
+  Trouble trouble{};
   std::string reason;
-  std::vector<DamagedPath> paths;
+  std::vector<DamagedPath> paths = {};
 };
-using Finding = std::optional<Damage>;
+using Finding = std::optional<Fault>;
+
+Fault damage(std::string reason) { return {Trouble::damaged, std::move(reason)}; }
+
+/// A link or a directory where a file should be is damage; that a file can not be read is none.
+Fault refusal(const CallError& error) {
+  const auto number = error.number();
+  const bool is_other = number == ELOOP || number == ENOTDIR || number == EISDIR || number == ENXIO;
+  return {is_other ? Trouble::damaged : Trouble::unchecked, error.what()};
+}
+
+bool is_since(const std::filesystem::path& path, const timespec& since) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return false;
+  return std::tie(status.st_mtim.tv_sec, status.st_mtim.tv_nsec) >= std::tie(since.tv_sec, since.tv_nsec);
+}
 
 bool has_name(const std::filesystem::path& path) {
   struct stat status{};
@@ -77,9 +105,23 @@ class Verification {
   std::vector<Object> all_objects() const {
     std::vector<Object> objects;
     for (const auto& kind : kinds) {
-      for (auto& name : names_in(store_.root() / kind.directory)) objects.push_back({kind, std::move(name)});
+      for (auto& name : names_in(store_.root() / kind.directory)) {
+        if (kind.kind == ObjectKind::sysroot && is_listing(name)) continue;
+        Object object{kind, std::move(name)};
+        if (is_asked_for(object)) objects.push_back(std::move(object));
+      }
     }
     return objects;
+  }
+
+  /// Of a sysroot, which is checked with it.
+  static bool is_listing(std::string_view name) {
+    return name.ends_with(listing_suffix) && Digest::from_hex(name.substr(0, name.size() - listing_suffix.size()));
+  }
+
+  bool is_asked_for(const Object& object) const {
+    if (!options_.changed_since || is_since(path_of(object), *options_.changed_since)) return true;
+    return object.kind.kind == ObjectKind::layer && is_since(path_of(object) / "listing", *options_.changed_since);
   }
 
   std::filesystem::path path_of(const Object& object) const {
@@ -94,8 +136,12 @@ class Verification {
     if (small) lock = lock_if_writable();
     finding = examine(object);
     if (!finding || !has_name(path_of(object))) return;
-    Problem problem{object.kind.kind, fmt::format("{} {}", text(object.kind.kind), escaped_utf8(object.name)),
-                    object.name, std::move(finding->reason), std::move(finding->paths)};
+    Problem problem{object.kind.kind,
+                    finding->trouble,
+                    fmt::format("{} {}", text(object.kind.kind), escaped_utf8(object.name)),
+                    object.name,
+                    std::move(finding->reason),
+                    std::move(finding->paths)};
     if (!belongs(object)) {
       problem.kind = ObjectKind::stray;
       problem.name = fmt::format("{}/{}", object.kind.directory, object.name);
@@ -115,46 +161,102 @@ class Verification {
   }
 
   Finding examine(const Object& object) {
-    if (!belongs(object)) return Damage{"it does not belong into a store", {}};
+    if (!belongs(object)) return damage("it does not belong into a store");
     try {
-      switch (object.kind.kind) {
-        case ObjectKind::blob: return examine_blob(object.name);
-        case ObjectKind::layer: return examine_layer(*LayerId::from_hex(object.name));
-        case ObjectKind::record: return examine_record(*StepKey::from_hex(object.name));
-        case ObjectKind::environment: return examine_environment(*EnvironmentId::from_hex(object.name));
-        case ObjectKind::root: check_root(store_, object.name); return std::nullopt;
-        case ObjectKind::instance: check_instance(store_, object.name); return std::nullopt;
-        case ObjectKind::stray: break;
-      }
-      return std::nullopt;
+      return examine_known(object);
+    } catch (const CallError& error) {
+      return refusal(error);
     } catch (const StoreError& error) {
-      return Damage{error.what(), {}};
+      return damage(error.what());
+    } catch (const std::bad_alloc&) {
+      return Fault{Trouble::unchecked, "there is not enough memory to read it"};
+    } catch (const std::system_error& error) {
+      return Fault{Trouble::unchecked, error.what()};
     }
+  }
+
+  Finding examine_known(const Object& object) {
+    switch (object.kind.kind) {
+      case ObjectKind::blob: return examine_blob(object.name);
+      case ObjectKind::layer: return examine_layer(*LayerId::from_hex(object.name));
+      case ObjectKind::record: return examine_record(*StepKey::from_hex(object.name));
+      case ObjectKind::environment: return examine_environment(*EnvironmentId::from_hex(object.name));
+      case ObjectKind::root: check_root(store_, object.name); return std::nullopt;
+      case ObjectKind::instance: check_instance(store_, object.name); return std::nullopt;
+      case ObjectKind::sysroot: return examine_sysroot(*EnvironmentId::from_hex(object.name));
+      case ObjectKind::toolchain: return examine_toolchain(object.name);
+      case ObjectKind::stray: break;
+    }
+    return std::nullopt;
   }
 
   Finding examine_blob(const std::string& name) {
     auto fd = open_if_exists(AT_FDCWD, store_.root() / "blobs" / name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) return std::nullopt;
     struct stat status{};
-    if (::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) return Damage{"it is not a file", {}};
+    if (::fstat(fd->get(), &status) != 0) throw CallError("cannot look at it", errno);
+    if (!S_ISREG(status.st_mode)) return damage("it is not a file");
     bytes_ += static_cast<std::uint64_t>(status.st_size);
     auto found = blake3_of_file(fd->get(), "blob " + name).hex();
     if (found == name) return std::nullopt;
-    return Damage{fmt::format("its content has the digest {}", found), {}};
+    return damage(fmt::format("its content has the digest {}", found));
   }
 
   Finding examine_layer(const LayerId& id) {
     if (!store_.has_layer(id)) return std::nullopt;
     auto expected = store_.listing(id);
-    auto tree = open_if_exists(AT_FDCWD, store_.layer_tree(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!tree) return Damage{"its tree is missing", {}};
-    ScanOptions options{options_.owners, "layer " + id.hex(), scan_threads_, {}};
-    auto found = scan(tree->get(), options);
+    return examine_tree(store_.layer_tree(id), expected, "layer " + id.hex());
+  }
+
+  Finding examine_tree(const std::filesystem::path& path, const Listing& expected, const std::string& label) {
+    auto tree = open_if_exists(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!tree) return Fault{Trouble::missing, "its tree is missing"};
+    auto found =
+        scan(tree->get(), {.owners = options_.owners, .label = label, .threads = scan_threads_, .include = {}});
     bytes_ += found.content_size();
+    auto foreign = foreign_owners(tree->get(), expected, found);
     auto paths = differences(expected, found);
-    if (paths.empty()) return std::nullopt;
-    return Damage{fmt::format("{} of its {} paths differ from its listing", paths.size(), expected.entries().size()),
-                  std::move(paths)};
+    std::erase_if(paths, [&](const DamagedPath& one) { return foreign.contains(one.path); });
+    if (!paths.empty())
+      return Fault{Trouble::damaged,
+                   fmt::format("{} of its {} paths differ from its listing", paths.size(), expected.entries().size()),
+                   std::move(paths)};
+    if (foreign.empty()) return std::nullopt;
+    return Fault{
+        Trouble::unchecked,
+        fmt::format("the owners of {} of its paths are ids that this process does not have: check the store in "
+                    "the id mode in which it was filled (see `karapace doctor`)",
+                    foreign.size())};
+  }
+
+  /// Paths (as DamagedPath has them) that differ by their owner alone, while the owner on disk can not be told.
+  static std::set<std::string> foreign_owners(int tree, const Listing& expected, const Listing& found) {
+    const std::vector<std::string_view> only_owner = {"owner"};
+    std::set<std::string> paths;
+    for (const auto& difference : compare(expected, found)) {
+      if (!difference.first || !difference.second || difference.aspects != only_owner) continue;
+      struct stat status{};
+      const auto& path = difference.path();
+      if (::fstatat(tree, path.empty() ? "." : path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      const bool is_unmapped = status.st_uid == unmapped_id || status.st_gid == unmapped_id;
+      if (is_unmapped) paths.insert(path.empty() ? "/" : escaped_utf8(path));
+    }
+    return paths;
+  }
+
+  Finding examine_sysroot(const EnvironmentId& id) {
+    auto text = read_file_if_exists(store_.sysroot_listing_path(id));
+    if (!text) return std::nullopt;  // its maker was killed, or is of an older version: it is not used, but made anew
+    const auto end = std::min(text->find('\n'), text->size() - 1);
+    const auto listing = std::string_view(*text).substr(end + 1);
+    if (blake3(listing).hex() != std::string_view(*text).substr(0, end))
+      return damage("its listing has another digest than it says");
+    return examine_tree(store_.sysroot_path(id), Listing::parse(listing, "its listing"), "sysroot " + id.hex());
+  }
+
+  Finding examine_toolchain(const std::string& name) const {
+    if (is_whole_toolchain(store_, name) || !has_name(store_.root() / "toolchains" / name)) return std::nullopt;
+    return damage("its files have another digest");
   }
 
   Finding examine_record(const StepKey& key) const {
@@ -162,17 +264,17 @@ class Verification {
     if (!record) return std::nullopt;
     auto missing = missing_output(store_, *record);
     if (missing.empty()) return std::nullopt;
-    return Damage{fmt::format("its output, the {}, is missing", missing), {}};
+    return Fault{Trouble::missing, fmt::format("its output, the {}, is missing", missing)};
   }
 
   Finding examine_environment(const EnvironmentId& id) const {
     auto environment = find_environment(store_, id);
     if (!environment) return std::nullopt;
     if (!store_.has_blob(environment->lock)) {
-      return Damage{fmt::format("its lock, the blob {}, is missing", environment->lock.hex()), {}};
+      return Fault{Trouble::missing, fmt::format("its lock, the blob {}, is missing", environment->lock.hex())};
     }
     for (const auto& layer : environment->layers) {
-      if (!store_.has_layer(layer)) return Damage{fmt::format("its layer {} is missing", layer.hex()), {}};
+      if (!store_.has_layer(layer)) return Fault{Trouble::missing, fmt::format("its layer {} is missing", layer.hex())};
     }
     return std::nullopt;
   }
@@ -195,9 +297,35 @@ std::string_view text(ObjectKind kind) noexcept {
     case ObjectKind::environment: return "environment";
     case ObjectKind::root: return "root";
     case ObjectKind::instance: return "instance";
+    case ObjectKind::sysroot: return "sysroot";
+    case ObjectKind::toolchain: return "toolchain";
     case ObjectKind::stray: return "stray";
   }
   return "stray";
+}
+
+std::string_view text(Trouble trouble) noexcept {
+  switch (trouble) {
+    case Trouble::damaged: return "damaged";
+    case Trouble::missing: return "missing";
+    case Trouble::unchecked: return "unchecked";
+  }
+  return "unchecked";
+}
+
+ObjectClass class_of(ObjectKind kind) noexcept {
+  const bool is_persons = kind == ObjectKind::instance || kind == ObjectKind::stray;
+  return is_persons ? ObjectClass::irreplaceable : ObjectClass::rebuildable;
+}
+
+std::string_view text(ObjectClass object_class) noexcept {
+  return object_class == ObjectClass::rebuildable ? "rebuildable" : "irreplaceable";
+}
+
+std::size_t count(const VerifyReport& report, Trouble trouble) {
+  return static_cast<std::size_t>(
+      std::count_if(report.problems.begin(), report.problems.end(),
+                    [&](const Problem& problem) { return problem.trouble == trouble && !problem.repaired; }));
 }
 
 VerifyReport verify_store(const Store& store, const VerifyOptions& options) {

@@ -4,11 +4,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
 #include "generator/project/ninja.hpp"
 #include "generator/project/project.hpp"
+#include "store/repair.hpp"
+#include "store/root.hpp"
 
 namespace karapace::cli {
 
@@ -38,6 +41,17 @@ std::vector<std::string> ninja_arguments(const Context& context, const Arguments
   return words;
 }
 
+/// Ninja knows records only: one whose output was lost must go, or nothing would make that again.
+void forget_lost(const Context& context, const project::Generated& generated) {
+  const auto store = context.open_store(store::Store::Access::update);
+  std::size_t lost = 0;
+  for (const auto& environment : generated.environments) {
+    if (const auto root = store::find_root(store, environment.manifest))
+      lost += store::forget_lost_outputs(store, root->steps).size();
+  }
+  if (lost > 0) context.tell(fmt::format("the store has lost what {} made: made again", counted(lost, "step")));
+}
+
 void report(const Context& context, const project::Generated& generated, const std::filesystem::path& directory) {
   if (context.json) return context.print_json("karapace.build", generated_json(generated, directory));
   for (const auto& environment : generated.environments) {
@@ -51,6 +65,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto generated = project::generate(request);
   project::note_regenerated(generated, request.directory);
   report_notes(context, generated);
+  forget_lost(context, generated);
   auto output = context.json ? ChildOutput::to_stderr : ChildOutput::inherit;
   int status = project::run_ninja(ninja_arguments(context, arguments), request.directory, output);
   if (status > 128) return status;
