@@ -19,6 +19,7 @@
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/power_failure.hpp"
 #include "store/repair.hpp"
@@ -67,7 +68,7 @@ void run_step(const EdgeCommand& edge) {
   auto store = store::Store::open(edge.store, store::Store::Access::create);
   auto lock = store.lock_output(edge.key.hex());
   if (store.record(edge.key)) return;  // somebody else made it while we waited
-  auto ids = sandbox::plan_ids();
+  auto ids = sandbox::plan_ids_for(store);
   if (edge.step.kind != StepKind::environment) sandbox::enter_user_namespace(ids);
   auto staging = store.stage(edge.step);
   steps::StepContext context{.store = store,

@@ -153,7 +153,8 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
   }
   for (const auto& [name, record] : contents.salvage.roots) marking.all_of(record.digests);
   marking.know_all();  // roots list every step themselves
-  for (const auto& instance : contents.instances) marking.environment(instance.environment);
+  for (const auto& instance : contents.instances)
+    for (const auto& id : environments_of(instance)) marking.environment(id);
   for (const auto& id : reasons.environments) marking.environment(id);
   for (const auto& key : reasons.steps) marking.step(key);
   for (const auto& key : reasons.pins.steps) marking.step(key);

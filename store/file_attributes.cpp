@@ -31,17 +31,20 @@ std::optional<std::string> read_growing(Call call) {
   }
 }
 
+/// What the kernel notes at files of an upper directory, for itself: nothing shows or hides by it.
+bool is_kernel_note(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 4> notes = {"user.overlay.origin", "user.overlay.impure", "user.overlay.nlink",
+                                                     "user.overlay.uuid"};
+  return std::find(notes.begin(), notes.end(), name) != notes.end();
+}
+
 bool counts(std::string_view name) noexcept {
   constexpr std::array<std::string_view, 3> kept = {"security.capability", "system.posix_acl_access",
                                                     "system.posix_acl_default"};
   if (std::find(kept.begin(), kept.end(), name) != kept.end()) return true;
   // security.* else is the host's policy; system.* else belongs to the file system; trusted.* can not be had in a
   // user namespace.
-  return name.starts_with("user.") && !is_bookkeeping(name);
-}
-
-bool opaque_mark(std::string_view name) noexcept {
-  return name == "user.overlay.opaque" || name == "user.fuseoverlayfs.opaque";
+  return name.starts_with("user.") && !name.starts_with("user.karapace.") && !is_kernel_note(name);
 }
 
 std::string read_value(int fd, const char* name) {
@@ -66,6 +69,14 @@ bool is_bookkeeping(std::string_view attribute) noexcept {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](auto prefix) { return attribute.starts_with(prefix); });
 }
 
+bool is_foreign_mark(std::string_view attribute) noexcept {
+  if (attribute.starts_with("user.overlay."))
+    return !attribute.starts_with("user.overlay.overlay.") && !is_kernel_note(attribute);
+  return attribute.starts_with("user.fuseoverlayfs.") || attribute.starts_with("user.containers.");
+}
+
+bool in_format_1(std::string_view attribute) noexcept { return !is_bookkeeping(attribute); }
+
 // Little-endian; the version is the highest byte of the first word, and the lowest bit of that the only flag.
 std::optional<std::string> plain_capability(std::string value) {
   constexpr std::size_t size_v2 = 20;
@@ -87,6 +98,7 @@ std::optional<Owner> Owner::parse(std::string_view text) noexcept {
   if (first.ec != std::errc{} || first.ptr == end || *first.ptr != ':') return std::nullopt;
   auto second = std::from_chars(first.ptr + 1, end, owner.gid);
   if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
+  if (owner.uid > largest_id || owner.gid > largest_id) return std::nullopt;
   return owner;
 }
 
@@ -98,7 +110,10 @@ FileAttributes read_file_attributes(int fd) {
   for (std::string_view rest = *names; !rest.empty();) {
     auto name = rest.substr(0, rest.find('\0'));
     rest.remove_prefix(name.size() + 1);
-    if (opaque_mark(name)) attributes.opaque |= read_value(fd, name.data()) == "y";
+    if (name == opaque_xattr && read_value(fd, name.data()) == "y") {
+      attributes.opaque = true;
+      continue;
+    }
     if (name == owner_xattr) attributes.owner = read_owner(fd);
     if (!counts(name)) continue;
     auto value = read_value(fd, name.data());

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,8 @@ FileLock lock_mark(const std::filesystem::path& root) { return FileLock::acquire
 [[noreturn]] void run_detached(const Store& store) noexcept {
   ::setsid();
   if (::fork() != 0) ::_exit(0);
+  // Locks of the step would be held until the end.
+  ::syscall(SYS_close_range, 3U, ~0U, 0U);
   const int null = ::open("/dev/null", O_RDWR);
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
   try {

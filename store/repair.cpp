@@ -17,6 +17,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "store/environment.hpp"
+#include "store/identity.hpp"
 #include "store/salvage.hpp"
 
 namespace karapace::store {
@@ -148,6 +149,7 @@ const char* directory_of(ObjectKind kind) {
     case ObjectKind::instance: return "instances";
     case ObjectKind::sysroot: return "sysroots";
     case ObjectKind::toolchain: return "toolchains";
+    case ObjectKind::version:
     case ObjectKind::stray: return "";
   }
   return "";
@@ -168,15 +170,28 @@ class Repairing {
     remove_states_of_gone_layers();
     for (auto& problem : report_.problems) {
       if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked)
-        problem.repaired = restore_instance(store_, problem.name);
+        problem.repaired = restore(problem.name);
     }
     std::sort(report_.to_be_remade.begin(), report_.to_be_remade.end());
     std::sort(report_.derived.begin(), report_.derived.end());
   }
 
  private:
+  /// What is damaged in a snapshot's tree stays so, and told.
+  bool restore(const std::string& name) const {
+    const auto instance = store_.instances_path() / name;
+    const bool records = restore_instance(store_, name);
+    const bool copies = restore_instance_copies(instance);
+    return records && copies && damaged_parts(instance, report_.scan_options).empty();
+  }
+
   void take_out(Problem& problem) {
     if (problem.trouble == Trouble::unchecked || problem.kind == ObjectKind::instance) return;
+    if (problem.kind == ObjectKind::version) {
+      write_identity(store_.root(), read_identity(store_.root()));
+      problem.repaired = true;
+      return;
+    }
     problem.repaired = set_aside(store_, directory_of(problem.kind), problem.name);
     if (problem.kind == ObjectKind::sysroot) set_aside(store_, "sysroots", problem.name + ".listing");
     if (problem.kind == ObjectKind::record) remade(problem.name);

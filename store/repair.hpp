@@ -27,6 +27,12 @@ std::string missing_output(const Store& store, const StepRecord& record);
 void check_root(const Store& store, const std::string& name);
 void check_instance(const Store& store, const std::string& name);
 
+/// What is damaged of an instance's records, their second copies and its snapshots, as paths below it. `options` are
+/// those of the scans of snapshots.
+std::vector<DamagedPath> damaged_parts(const std::filesystem::path& instance, const ScanOptions& options);
+/// Makes the two copies of each of its records equal again; false where both are damaged.
+bool restore_instance_copies(const std::filesystem::path& instance);
+
 /// Writes the damaged record of the instance anew from what the environments and roots tell. False when they do not
 /// tell which environment it was.
 bool restore_instance(const Store& store, const std::string& name);

@@ -27,7 +27,7 @@
 
 namespace karapace::store {
 
-enum class ObjectKind { blob, layer, record, environment, root, instance, sysroot, toolchain, stray };
+enum class ObjectKind { blob, layer, record, environment, root, instance, sysroot, toolchain, version, stray };
 std::string_view text(ObjectKind kind) noexcept;
 
 enum class Trouble {
@@ -84,6 +84,7 @@ struct VerifyReport {
   std::vector<Problem> problems;      // by kind, then name
   std::vector<Derived> derived;       // by kind, then name
   std::vector<StepKey> to_be_remade;  // records that a repair took away: ninja runs these steps again
+  ScanOptions scan_options;           // of the check, for looking again
 };
 
 /// How many problems are of this kind and not repaired.

@@ -106,7 +106,8 @@ class Needs {
       for (const auto& key : root.steps) add(needer, step(key));
     }
     for (const auto& instance : contents_.instances)
-      add({KeptKind::instance, instance.id, {}}, environment(instance.environment));
+      for (const auto& id : environments_of(instance))
+        add({KeptKind::instance, instance.id, instance.name}, environment(id));
     for (const auto& [name, record] : contents_.salvage.roots)
       add_digests({KeptKind::quarantine, name.hex(), {}}, record);
     for (const auto& [name, record] : contents_.salvage.steps) add_digests(step(StepKey(name)), record);

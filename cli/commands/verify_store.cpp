@@ -128,7 +128,7 @@ int run(const Context& context, const Arguments& arguments) {
   const bool writes = arguments.repair || arguments.since_sync;
   auto access = writes ? store::Store::Access::update : store::Store::Access::read_only;
   auto store = context.open_store(access, store::Store::AfterPowerFailure::leave);
-  auto mode = enter_for_trees();
+  auto mode = enter_for_trees(store);
   store::VerifyOptions options;
   options.repair = arguments.repair ? store::Repair::yes : store::Repair::no;
   options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;

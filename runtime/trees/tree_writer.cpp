@@ -131,7 +131,7 @@ std::vector<store::Xattr> xattrs_of(const ArchiveReader& archive, archive_entry*
 
 /// chown(2) takes the last number as "leave it as it is".
 std::uint32_t id_of(std::int64_t id, const ArchiveReader& archive, std::string_view path) {
-  constexpr std::int64_t last = 4'294'967'294;
+  constexpr std::int64_t last = store::largest_id;
   if (id >= 0 && id <= last) return static_cast<std::uint32_t>(id);
   throw StepError(
       fmt::format("{}: refused: the owner or the group of \"{}\" is {}, which no file can have ({} is the last)",
@@ -200,7 +200,7 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
           fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), beginning(name)));
     }
     // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
-    if (part.starts_with(".wh.")) {
+    if (part.starts_with(store::whiteout_prefix)) {
       throw StepError(
           fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
                       "archive of a container's file system (`podman export`), not of one of its layers",
