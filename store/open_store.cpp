@@ -32,8 +32,8 @@ namespace {
 
 constexpr std::array<const char*, 9> directories = {"blobs",     "layers", "steps", "environments", "roots",
                                                     "instances", "logs",   "locks", "staging"};
-constexpr std::array<const char*, 7> later_directories = {"failed", "fetch",      "graphs",  "links",
-                                                          "names",  "quarantine", "sysroots"};
+constexpr std::array<const char*, 8> later_directories = {"failed", "fetch",      "graphs",   "links",
+                                                          "names",  "quarantine", "sysroots", "trash"};
 constexpr std::size_t longest_version = 4096;
 constexpr const char* lock_name = "lock";
 
@@ -237,7 +237,7 @@ Store Store::open(const std::filesystem::path& root, Access access, AfterPowerFa
   if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
   if (access != Access::read_only) prepare_trash(at);
   if (is_new) begin_sync_mark(at);
-  if (after == AfterPowerFailure::check) check_after_power_failure(at);
+  if (after == AfterPowerFailure::check) check_after_power_failure(at, access);
   return Store(at, std::move(use));
 }
 

@@ -30,8 +30,8 @@ namespace {
 constexpr const char* mark_name = "synced";
 constexpr std::string_view heading = "karapace sync 1";
 constexpr std::size_t longest_mark = 4096;
-/// Times of files come from a clock that is read a few times a second.
-constexpr time_t coarse = 1;
+/// Between the last write to a thing and its name.
+constexpr time_t until_named = 5;
 
 timespec now() {
   timespec time{};
@@ -63,6 +63,14 @@ std::optional<SyncMark> mark_from(std::string_view text) {
 
 bool is_writable(const std::filesystem::path& root) {
   return ::faccessat(AT_FDCWD, root.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+/// On a full disk the next who opens the store does it.
+void begin_unknown_mark(const std::filesystem::path& root, const std::string& boot) noexcept {
+  try {
+    write_sync_mark(root, {boot, {}});
+  } catch (const std::exception&) {
+  }
 }
 
 FileLock lock_mark(const std::filesystem::path& root) { return FileLock::acquire(root / "locks" / "sync", LOCK_EX); }
@@ -110,11 +118,16 @@ void begin_sync_mark(const std::filesystem::path& root) {
   if (auto boot = this_boot(); !boot.empty()) write_sync_mark(root, {boot, now()});
 }
 
-void check_after_power_failure(const std::filesystem::path& root) {
+void note_verified(const Store& store, const timespec& begun) {
+  auto only_one = lock_mark(store.root());
+  if (auto boot = this_boot(); !boot.empty()) write_sync_mark(store.root(), {boot, begun});
+}
+
+void check_after_power_failure(const std::filesystem::path& root, Store::Access access) {
   const auto boot = this_boot();
   const auto mark = read_sync_mark(root);
   if (!is_writable(root) || boot.empty()) return;
-  if (!mark) return write_sync_mark(root, {boot, {}});
+  if (!mark) return begin_unknown_mark(root, boot);
   // A clock that was set back would make new things look old.
   if (mark->boot == boot && !is_before(now(), mark->synced)) return;
   if (auto program = find_program_if_there("karapace")) {
@@ -123,6 +136,8 @@ void check_after_power_failure(const std::filesystem::path& root) {
                                   .output = ChildOutput::to_stderr});
     if (status == 0) return;
   }
+  // It has said what is wrong, and looking does no harm.
+  if (access == Store::Access::read_only) return;
   throw StoreError(fmt::format(
       "the machine was restarted since the store \"{}\" was written, and what is in it could not be checked: "
       "run `karapace verify-store --repair`",
@@ -141,7 +156,7 @@ std::optional<VerifyReport> verify_since_sync(const Store& store, VerifyOptions 
     write_sync_mark(store.root(), {boot, {}});
     return std::nullopt;
   }
-  options.changed_since = timespec{std::max<time_t>(0, mark.synced.tv_sec - coarse), 0};
+  options.changed_since = timespec{std::max<time_t>(0, mark.synced.tv_sec - until_named), 0};
   options.repair = Repair::yes;
   auto report = verify_store(store, options);
   const bool all_checked = count(report, Trouble::unchecked) == 0;
@@ -150,11 +165,10 @@ std::optional<VerifyReport> verify_since_sync(const Store& store, VerifyOptions 
 }
 
 void sync_store(const Store& store) {
-  auto only_one = lock_mark(store.root());
   const auto begun = now();
   auto root = open_at(AT_FDCWD, store.root(), O_RDONLY | O_DIRECTORY);
   if (::syncfs(root.get()) != 0) throw StoreError(errno_message("cannot sync the store's file system", errno));
-  if (auto boot = this_boot(); !boot.empty()) write_sync_mark(store.root(), {boot, begun});
+  note_verified(store, begun);
 }
 
 void sync_store_in_background(const Store& store) noexcept {

@@ -39,7 +39,10 @@ void begin_sync_mark(const std::filesystem::path& root);
 
 /// Called when a store is opened. In the boot that it was last written in this reads two small files. In another one
 /// `karapace verify-store --since-sync` is run, which is inside the user namespace and tells what it took out.
-void check_after_power_failure(const std::filesystem::path& root);
+/// StoreError when that can not be done and the store is opened for more than reading.
+void check_after_power_failure(const std::filesystem::path& root, Store::Access access);
+/// After everything was verified, from `begun` on.
+void note_verified(const Store& store, const timespec& begun);
 
 /// The check itself, and the new mark. Nothing when another process has done it meanwhile. Runs inside the user
 /// namespace.

@@ -62,7 +62,7 @@ void make_file(const std::filesystem::path& path) noexcept {
 
 void prepare_trash(const std::filesystem::path& root) noexcept {
   if (::faccessat(AT_FDCWD, root.c_str(), W_OK, AT_EACCESS) != 0) return;
-  ::mkdir((root / trash_name).c_str(), 0700);
+  for (const char* name : {trash_name, "quarantine"}) ::mkdir((root / name).c_str(), 0700);
   for (const char* name : {"contents", "gc"}) make_file(root / "locks" / name);
   make_reserve(root);
 }

@@ -86,7 +86,8 @@ void print_report(const Context& context, const store::GcReport& report, const A
 
 int run(const Context& context, const Arguments& arguments) {
   auto mode = arguments.dry_run ? store::Store::Access::read_only : store::Store::Access::update;
-  auto store = context.open_store(mode);
+  // On a full disk nothing can be repaired before something is removed; a damaged record stops gc in any case.
+  auto store = context.open_store(mode, store::Store::AfterPowerFailure::leave);
   store::GcOptions options;
   for (const auto& word : arguments.keep) options.keep.insert(find_reference(store, word).environment);
   options.dry_run = arguments.dry_run ? store::DryRun::yes : store::DryRun::no;

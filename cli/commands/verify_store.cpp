@@ -134,7 +134,10 @@ int run(const Context& context, const Arguments& arguments) {
   options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
   options.threads = available_threads();
   if (arguments.since_sync) return check_since_sync(context, store, options);
+  timespec begun{};
+  ::clock_gettime(CLOCK_REALTIME, &begun);
   auto report = store::verify_store(store, options);
+  if (arguments.repair && count(report, store::Trouble::unchecked) == 0) store::note_verified(store, begun);
   if (context.json) {
     context.print_json("karapace.verify-store", json_of(report));
   } else {
