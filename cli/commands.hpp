@@ -23,14 +23,12 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
-<<<<<<< HEAD
 Command migrate_command();
-=======
 Command man_pages_command();
->>>>>>> window
 Command new_command();
 Command pin_command();
 Command quick_command();
+Command rebuild_command();
 Command records_export_command();
 Command rename_command();
 Command reproduce_command();
@@ -39,5 +37,6 @@ Command toolchain_command();
 Command undo_command();
 Command unfreeze_command();
 Command verify_store_command();
+Command why_command();
 
 }  // namespace karapace::cli
