@@ -8,6 +8,7 @@ namespace karapace::cli {
 
 Command build_command();
 Command commit_command();
+Command completions_command();
 Command debug_command();
 Command destroy_command();
 Command diff_command();
@@ -26,7 +27,10 @@ Command inspect_command();
 Command list_command();
 Command lock_command();
 Command migrate_command();
+Command man_pages_command();
 Command new_command();
+Command pin_command();
+Command quick_command();
 Command records_export_command();
 Command rename_command();
 Command reproduce_command();

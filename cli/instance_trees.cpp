@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "cli/store_access.hpp"
+#include "store/conflicts.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::cli {
@@ -21,13 +22,9 @@ constexpr std::size_t most_told = 10;
 
 std::vector<std::filesystem::path> layer_trees(const store::Store& store, const store::Instance& instance) {
   const auto& id = instance.current.environment;
-  const auto environment = store::find_environment(store, id);
-  if (!environment)
-    throw NotFoundError(
-        fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
-  std::vector<std::filesystem::path> trees;
-  for (const auto& layer : environment->layers) trees.push_back(store.layer_tree(layer));
-  return trees;
+  if (const auto environment = store::find_environment(store, id)) return store::trees_of(store, *environment);
+  throw NotFoundError(
+      fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
 }
 
 }  // namespace
@@ -53,7 +50,8 @@ InstanceTrees hold_trees(const store::Store& store, const std::string& word) {
 store::Changes find_changes(const InstanceTrees& trees, std::string_view command) {
   const store::ChangesOptions options{.owners = trees.owners,
                                       .label = std::string(command),
-                                      .threads = available_threads()};
+                                      .threads = available_threads(),
+                                      .scaffold = store::read_scaffold(trees.instance().current)};
   return store::find_changes(trees.open_upper().get(), trees.layers, options);
 }
 

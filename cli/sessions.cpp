@@ -168,6 +168,9 @@ fs::path current_directory() {
 fs::path bind_path(const std::string& path) {
   if (path.empty()) throw UsageError("--bind: the path is empty");
   auto absolute = fs::absolute(path);
+  // "." and "here/" are directories that the caller may stand in.
+  while (absolute.has_relative_path() && (absolute.filename() == "." || !absolute.has_filename()))
+    absolute = absolute.parent_path();
   struct stat status{};
   const auto colon = path.find(':');
   // As container engines write it.
@@ -231,6 +234,7 @@ sandbox::SessionRequest session_request(const Context& context, const store::Sto
     return control_files(store, shown, writable, begins);
   };
   request.notice = [&context](const std::string& message) { context.warn(message); };
+  request.moved = [&context](const std::string& message) { context.tell(message); };
   request.made = [&context](const std::string& names) { context.tell("made for this instance: " + names); };
   request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};

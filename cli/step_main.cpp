@@ -54,10 +54,11 @@ StepOutput perform(const steps::StepContext& context) {
     case StepKind::unpack: return steps::unpack(context);
     case StepKind::install: return steps::install(context);
     case StepKind::setup: return steps::setup(context);
+    case StepKind::commit: return steps::commit(context);
     case StepKind::environment: return steps::environment(context);
-    default: break;
+    case StepKind::fetch: break;
   }
-  throw StepError(fmt::format("steps of the kind \"{}\" are not yet supported", text(context.step.kind)));
+  throw StepError("a step of the kind \"fetch\" is another program's");  // run_fetch
 }
 
 void tell(const std::string& line) { fmt::print(stderr, "karapace-step: note: {}\n", printable(line)); }

@@ -27,6 +27,15 @@ void set_xattr(int fd, const char* name, std::string_view value, const std::stri
 // The kernel's answers for an id that the user namespace does not map.
 bool is_unmapped(int errno_value) { return errno_value == EINVAL || errno_value == EPERM; }
 
+/// An access control list that names ids which are not mapped is put away, as an owner is.
+void set_listed(int fd, const Xattr& xattr, const std::string& path) {
+  const char* elsewhere = put_away_acl(xattr.name);
+  if (elsewhere == nullptr) return set_xattr(fd, xattr.name.c_str(), xattr.value, path);
+  if (::fsetxattr(fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) == 0) return;
+  if (!is_unmapped(errno)) fail(fmt::format("set {} of", xattr.name), path);
+  set_xattr(fd, elsewhere, xattr.value, path);
+}
+
 }  // namespace
 
 void apply_metadata(int fd, const Entry& entry) {
@@ -36,7 +45,7 @@ void apply_metadata(int fd, const Entry& entry) {
     if (entry.uid != 0 || entry.gid != 0)
       set_xattr(fd, owner_xattr, fmt::format("{}:{}", entry.uid, entry.gid), entry.path);
   }
-  for (const auto& xattr : entry.xattrs) set_xattr(fd, xattr.name.c_str(), xattr.value, entry.path);
+  for (const auto& xattr : entry.xattrs) set_listed(fd, xattr, entry.path);
   if (entry.opaque) set_xattr(fd, opaque_xattr, "y", entry.path);
   if (::fchmod(fd, entry.mode) != 0) fail("set the mode of", entry.path);
   const timespec time{entry.mtime, static_cast<long>(entry.nanoseconds)};

@@ -15,8 +15,11 @@
 // | `user.overlay.overlay.*` | a nested overlay's own | left out | kept | listed (format 2) |
 // | other `user.overlay.*` | nothing of ours | left out | refused | listed (format 2), so that it is noticed |
 // | file `.wh.NAME`, `.wh..wh..opq` | a file; to fuse-overlayfs and in images a mark | refused | refused | file |
-// | `user.fuseoverlayfs.*`, `user.containers.*` | an attribute; to fuse-overlayfs a mark | left out | refused | listed
-// (2) | | `user.karapace.*` | owners of single-id mode | left out | left out | the owner |
+// | `user.fuseoverlayfs.*`, `user.containers.*` | to fuse-overlayfs a mark | left out | refused | listed (2) |
+// | `user.karapace.*` | owners and ACLs that could not be given | left out | left out | the owner, the ACL |
+//
+// In an archive of changes, and nowhere else in archives, the first two are believed, the fourth is kept, and all
+// others are refused (runtime/trees/tree_writer.hpp).
 //
 // An upper directory that fuse-overlayfs wrote is translated before anybody reads it (sandbox/fuse_server.hpp).
 #pragma once
@@ -46,6 +49,10 @@ struct Owner {
   static std::optional<Owner> parse(std::string_view text) noexcept;
 };
 
+/// The attribute in which an access control list stands that names ids which are not mapped here, or null for what is
+/// no access control list.
+const char* put_away_acl(std::string_view attribute) noexcept;
+
 struct FileAttributes {
   std::vector<Xattr> xattrs;   // those that a listing holds, sorted
   std::optional<Owner> owner;  // from user.karapace.owner
@@ -60,6 +67,11 @@ bool is_foreign_mark(std::string_view attribute) noexcept;
 
 /// Whether a listing of format 1 can hold it: the names that overlays use are those that it always left out.
 bool in_format_1(std::string_view attribute) noexcept;
+
+/// What is wrong with a value of system.posix_acl_access or system.posix_acl_default at a file of this mode, so that
+/// the kernel would refuse it or change it, as the end of a sentence; nothing when it is fine (acl(5),
+/// linux/posix_acl_xattr.h).
+std::optional<std::string> acl_complaint(std::string_view attribute, std::string_view value, std::uint32_t mode);
 
 /// A value of security.capability as an initial user namespace knows it: version 3 carries the namespace's root id,
 /// version 2 does not (linux/capability.h), and both mean the same in a layer. Nothing when it is neither.

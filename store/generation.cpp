@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/directory.hpp"
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -24,6 +25,19 @@ namespace {
 constexpr const char* record_name = "generation.json";
 constexpr auto generation_fields = fields_of<Generation>(member("environment", &Generation::environment),
                                                          FormatMember{1}, member("number", &Generation::number));
+
+constexpr const char* scaffold_name = "scaffold.json";
+constexpr auto kind_words = words_of<ScaffoldKind>(
+    "is no kind of scaffold",
+    {{ScaffoldKind::directory, "directory"}, {ScaffoldKind::file, "file"}, {ScaffoldKind::filled, "filled"}});
+constexpr auto item_fields =
+    line_of<ScaffoldItem>(member("content", &ScaffoldItem::content), member("kind", &ScaffoldItem::kind, kind_words),
+                          member("path", &ScaffoldItem::path, escaped_bytes));
+struct ScaffoldRecord {
+  Scaffold items;
+};
+constexpr auto scaffold_fields =
+    fields_of<ScaffoldRecord>(FormatMember{1}, member("items", &ScaffoldRecord::items, list_of(item_fields)));
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
@@ -83,6 +97,28 @@ void make_generation(const std::filesystem::path& directory, std::uint64_t numbe
 void set_environment(const Generation& generation, const EnvironmentId& environment) {
   write_kept_record(generation.directory / record_name,
                     json_text(generation_fields, {generation.number, environment, {}}));
+}
+
+Scaffold read_scaffold(const Generation& generation) {
+  const auto text = read_file_if_exists(generation.directory / scaffold_name);
+  if (!text) return {};
+  try {
+    return parse_json(scaffold_fields, unsealed_in_place(*text), scaffold_name).items;
+  } catch (const std::exception&) {
+    return {};  // then it counts as a person's
+  }
+}
+
+void add_scaffold(const Generation& generation, const Scaffold& scaffold) {
+  auto all = read_scaffold(generation);
+  const auto known = all.size();
+  for (const auto& item : scaffold) {
+    const auto same_path = [&](const ScaffoldItem& other) { return other.path == item.path; };
+    if (std::none_of(all.begin(), all.end(), same_path)) all.push_back(item);
+  }
+  if (all.size() == known) return;
+  std::sort(all.begin(), all.end());
+  write_file_atomically(generation.directory / scaffold_name, sealed(json_text(scaffold_fields, {all})), Durable::no);
 }
 
 std::uint64_t next_number(const std::filesystem::path& instance) {

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "store/changes.hpp"
 #include "store/identifiers.hpp"
 #include "store/store.hpp"
 
@@ -36,6 +37,10 @@ std::optional<Generation> read_generation(const std::filesystem::path& directory
 void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment);
 /// Puts it above another environment, its changes as they are.
 void set_environment(const Generation& generation, const EnvironmentId& environment);
+/// What sessions put into its upper directory; nothing when that is not known.
+Scaffold read_scaffold(const Generation& generation);
+/// Adds to it: of a path that is there already what stood there counts.
+void add_scaffold(const Generation& generation, const Scaffold& scaffold);
 /// What one that is made now is numbered in this instance.
 std::uint64_t next_number(const std::filesystem::path& instance_directory);
 

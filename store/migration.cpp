@@ -18,9 +18,9 @@
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
-#include "store/identity.hpp"
 #include "store/instance.hpp"
 #include "store/root.hpp"
+#include "store/store_identity.hpp"
 
 namespace karapace::store {
 

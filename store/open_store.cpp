@@ -21,8 +21,8 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "store/identity.hpp"
 #include "store/store.hpp"
+#include "store/store_identity.hpp"
 
 namespace karapace::store {
 

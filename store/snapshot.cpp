@@ -247,6 +247,9 @@ void restore_snapshot(const Store& store, const Instance& instance, const Snapsh
   TreeCopyOptions copying{.scan = scan_options(label_of(snapshot), options), .expected = &listing};
   copy_tree(open_tree(snapshot.tree()).get(), open_tree(made / "upper").get(), copying);
   write_parent(made, snapshot.id);
+  Generation generation;
+  generation.directory = made;
+  add_scaffold(generation, read_scaffold(instance.current));
   replace_generation(store, instance.directory, made);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Store: one directory per user that holds what steps made (docs/store.md).
 //
-//   version            "karapace store 2", and what the store is (identity.hpp)
+//   version            "karapace store 2", and what the store is (store_identity.hpp)
 //   lock               held shared by every process that uses the store, exclusively by `migrate`
 //   blobs/<blob>       immutable byte strings
 //   layers/<layer>/    tree/ and listing: immutable directory trees

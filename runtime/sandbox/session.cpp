@@ -25,6 +25,7 @@
 #include "base/file_lock.hpp"
 #include "base/waiting.hpp"
 #include "runtime/sandbox/first_entry.hpp"
+#include "runtime/sandbox/following.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
@@ -324,6 +325,7 @@ SandboxResult run_first(const InstanceSession& session, SandboxPlan plan, int up
   sight.list(list_of_shown(session.instance));
   plan.id_mode = enter_namespace_for(session.store);
   plan.fresh_upper = is_untouched(plan.upper);
+  store::add_scaffold(session.instance.current, scaffold_of(plan));
   plan.upper_lock = upper_lock;
   plan.ending = Ending::at_once;
   plan.when_ready = [&](pid_t process) {
@@ -376,52 +378,6 @@ bool is_built(const store::Store& store, const EnvironmentId& id) {
   return store::find_environment(store, id).has_value();
 }
 
-void tell(const Notice& notice, const std::string& message) {
-  if (notice) notice(message);
-}
-
-/// Those of the instance's changes that are to what the two environments have differently.
-std::vector<std::string> changes_in_conflict(const store::Instance& instance) { return names_in(instance.upper()); }
-
-/// Why it stays where it is; "" when it moved. The caller holds the list of sessions, so none begins.
-std::string move_to(const store::Instance& instance, const EnvironmentId& environment, const SessionList& sessions,
-                    const SessionRequest& request) {
-  if (sessions.find_running()) return "sessions still run in it: end them to move it";
-  const auto upper_lock = lock_upper(instance.work(), request.notice);
-  if (const auto conflicts = changes_in_conflict(instance); !conflicts.empty())
-    return fmt::format(
-        "changes of yours are in conflict with it (\"/{}\"{}): `karapace rebuild --keep-changes` keeps "
-        "them, `karapace rebuild` begins afresh",
-        escaped_utf8(conflicts.front()),
-        conflicts.size() == 1 ? "" : fmt::format(" and {} more", conflicts.size() - 1));
-  store::set_environment(instance.current, environment);
-  return {};
-}
-
-/// Moves the instance along when its project has been built anew, unless changes would be in conflict: the list of
-/// sessions is held meanwhile, so that of many that begin at once all find it moved. The instance as it is afterwards.
-store::HeldInstance follow_project(const store::Store& store, store::HeldInstance held,
-                                   const store::Reference& reference, const SessionRequest& request) {
-  const auto& wanted = reference.environment;
-  if (held.instance.current.environment == wanted || held.instance.frozen) return held;
-  const auto stay = [&](std::string_view reason) {
-    tell(request.notice, fmt::format("this session is in the earlier environment {}, not in {}: {}",
-                                     held.instance.current.environment.short_hex(), wanted.short_hex(), reason));
-    return std::move(held);
-  };
-  if (!is_built(store, wanted)) {
-    if (!is_built(store, held.instance.current.environment)) refuse_unbuilt(wanted, held.instance.manifest);
-    return stay("that is not built yet");
-  }
-  const SessionList sessions(held.instance.directory, request.notice);
-  held.instance = store::find_instance(store, held.instance.id).value();
-  if (held.instance.current.environment == wanted) return held;
-  const auto reason = move_to(held.instance, wanted, sessions, request);
-  if (!reason.empty()) return stay(reason);
-  held.instance = store::find_instance(store, held.instance.id).value();
-  return held;
-}
-
 SandboxResult run_joined_or_first(const InstanceSession& session) {
   const auto& [store, environment, instance, request] = session;
   SessionList sessions(instance.directory, request.notice);
@@ -467,7 +423,10 @@ SandboxResult run_in_instance(const store::Store& store, const store::Reference&
                               const SessionRequest& request) {
   auto held = hold_instance(store, reference);
   refuse_archived(held.instance, request.name);
-  held = follow_project(store, std::move(held), reference, request);
+  const bool can_stay = is_built(store, held.instance.current.environment);
+  if (!can_stay && !is_built(store, reference.environment))
+    refuse_unbuilt(reference.environment, manifest_of(reference));
+  held = follow_project(store, std::move(held), reference, {.moved = request.moved, .stays = request.notice});
   const auto held_environment = hold_environment(store, held.instance.current.environment, manifest_of(reference));
   const InstanceSession session{store, held_environment.environment, held.instance, request};
   if (held.instance.frozen) return run_frozen(session);

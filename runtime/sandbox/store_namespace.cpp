@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "store/identity.hpp"
+#include "store/store_identity.hpp"
 
 namespace karapace::sandbox {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The user namespace for work on a store's trees: of the one id mode that the store is for (store/identity.hpp).
+// The user namespace for work on a store's trees: of the one id mode that the store is for (store/store_identity.hpp).
 #pragma once
 
 #include "runtime/sandbox/id_mode.hpp"

@@ -73,6 +73,10 @@ class Documents(DocumentsTest):
         self.run_program("--json", "doctor")  # status 0 or 1, as the machine is
         self.checked(self.run_program("--json", "doctor", KARAPACE_ID_MODE="nonsense").stdout, "doctor", "karapace.doctor")
         self.assertEqual(self.document("list")["environments"], [])
+        self.document("completions", "bash", name="karapace.completions")
+        self.document("completions", "zsh", "--", "verify", name="karapace.completion")
+        pages = self.document("man-pages", str(self.scratch / "man"), name="karapace.man-pages")["page_files"]
+        self.assertEqual(len(pages), len(self.commands()) + 1)
 
     def makes(self):
         made = self.document("new", str(self.directory), name="karapace.new")
@@ -82,6 +86,7 @@ class Documents(DocumentsTest):
         self.write_manifest('[setup]\nrun = ["stamp"]\n[[setup.files]]\nsource = "motd"\ntarget = "/etc/motd"\n'
                             f'[environment]\nA = "\\u0085\\"b\\\\"\n[mounts]\ndata = "./data:/data:ro"\n')
         self.document("lock", name="karapace.lock")
+        self.document("pin", "--check", name="karapace.lock")
         self.document("gen", "-C", "out", name="karapace.gen")
         self.document("build", "--name", "first", name="karapace.build")
         self.document("build", "--name", "other", name="karapace.build")

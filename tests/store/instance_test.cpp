@@ -9,8 +9,8 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "store/gc.hpp"
-#include "store/identity.hpp"
 #include "store/instance_names.hpp"
+#include "store/store_identity.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
 

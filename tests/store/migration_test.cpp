@@ -10,9 +10,9 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "base/json/seal.hpp"
-#include "store/identity.hpp"
 #include "store/instance.hpp"
 #include "store/instance_names.hpp"
+#include "store/store_identity.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/identity.hpp"
+#include "store/store_identity.hpp"
 
 #include <algorithm>
 #include <array>
