@@ -3,15 +3,19 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
@@ -62,7 +66,8 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
   return pointers;
 }
 
-pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
+/// `mask`: the signals that it blocks; else ours.
+pid_t start(const ChildCommand& command, FileActions& actions, int& error, const sigset_t* mask = nullptr) {
   auto argv = pointers_to(command.argv);
   auto variables = command.variables ? pointers_to(*command.variables) : std::vector<char*>();
   posix_spawnattr_t attributes;
@@ -72,12 +77,109 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error) {
   sigaddset(&defaults, SIGINT);
   sigaddset(&defaults, SIGQUIT);
   ::posix_spawnattr_setsigdefault(&attributes, &defaults);
-  if (command.interrupts == Interrupts::for_child) ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  short flags = command.interrupts == Interrupts::for_child ? POSIX_SPAWN_SETSIGDEF : 0;
+  if (mask != nullptr) {
+    ::posix_spawnattr_setsigmask(&attributes, mask);
+    flags |= POSIX_SPAWN_SETSIGMASK;
+  }
+  ::posix_spawnattr_setflags(&attributes, flags);
   pid_t pid = -1;
   error = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(),
                          command.variables ? variables.data() : environ);
   ::posix_spawnattr_destroy(&attributes);
   return pid;
+}
+
+/// Signals that end a program, taken from a descriptor while the value lives.
+class TakenSignals {
+ public:
+  TakenSignals() {
+    sigset_t taken;
+    sigemptyset(&taken);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&taken, signal);
+    ::pthread_sigmask(SIG_BLOCK, &taken, &before_);
+    fd_ = Fd(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  ~TakenSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  TakenSignals(const TakenSignals&) = delete;
+  TakenSignals& operator=(const TakenSignals&) = delete;
+
+  int fd() const noexcept { return fd_.get(); }
+  const sigset_t& before() const noexcept { return before_; }
+  /// The next, given on to `pid` unless the terminal sent it to both.
+  std::optional<int> take(pid_t pid) const {
+    struct signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
+    if (info.ssi_code != SI_KERNEL) ::kill(pid, static_cast<int>(info.ssi_signo));
+    return static_cast<int>(info.ssi_signo);
+  }
+
+ private:
+  sigset_t before_{};
+  Fd fd_;
+};
+
+/// A terminal that changes nothing: its two ends.
+struct Terminal {
+  Fd ours;
+  Fd childs;
+};
+
+Terminal open_terminal() {
+  Terminal terminal{Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)), Fd()};
+  if (terminal.ours && ::unlockpt(terminal.ours.get()) == 0)
+    terminal.childs = Fd(::ioctl(terminal.ours.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  struct termios settings{};
+  if (!terminal.childs || ::tcgetattr(terminal.childs.get(), &settings) != 0)
+    throw Error(errno_message("cannot make a terminal", errno));
+  ::cfmakeraw(&settings);
+  ::tcsetattr(terminal.childs.get(), TCSANOW, &settings);
+  return terminal;
+}
+
+/// Hands over what there is to read.
+void drain(const Fd& fd, const ChildWatch& watch) {
+  char buffer[16384];
+  for (ssize_t got; (got = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+    watch.output({buffer, static_cast<std::size_t>(got)});
+}
+
+int wait_for(pid_t pid, const std::string& name) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) throw Error(errno_message(fmt::format("cannot wait for {}", name), errno));
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/// Until it ends: processes that it leaves behind may keep the terminal open.
+std::optional<int> follow(pid_t pid, const Fd& terminal, const TakenSignals& signals, const ChildWatch& watch) {
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  std::optional<int> taken;
+  auto next = std::chrono::steady_clock::now();
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(next - std::chrono::steady_clock::now()).count();
+    if (left <= 0) {
+      watch.tick();
+      next = std::chrono::steady_clock::now() + watch.every;
+      continue;
+    }
+    struct pollfd events[] = {{process.get(), POLLIN, 0}, {signals.fd(), POLLIN, 0}, {terminal.get(), POLLIN, 0}};
+    ::poll(events, 3, static_cast<int>(left));
+    if (events[1].revents != 0) {
+      if (auto signal = signals.take(pid)) taken = signal;
+    }
+    drain(terminal, watch);
+    if (events[0].revents != 0) break;
+    // Nobody has it open any more, which poll(2) would tell for ever.
+    if ((events[2].revents & (POLLHUP | POLLIN)) == POLLHUP) {
+      struct pollfd ended{process.get(), POLLIN, 0};
+      ::poll(&ended, 1, static_cast<int>(watch.every.count()));
+    }
+  }
+  drain(terminal, watch);
+  return taken;
 }
 
 /// Whether it ends in time.
@@ -111,12 +213,8 @@ int run(const ChildCommand& command, FileActions& actions) {
   if (error != 0) throw Error(errno_message(fmt::format("cannot run {}", command.argv[0]), error));
   const bool in_time = !command.patience || ends_within(pid, *command.patience);
   if (!in_time) ::kill(pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) throw Error(errno_message(fmt::format("cannot wait for {}", command.argv[0]), errno));
-  }
-  if (!in_time) return out_of_patience;
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  const int status = wait_for(pid, command.argv[0]);
+  return in_time ? status : out_of_patience;
 }
 
 /// A file in memory: unlike a pipe it never makes the other side wait.
@@ -141,6 +239,24 @@ int run_child(const ChildCommand& command) {
     ::posix_spawn_file_actions_adddup2(actions.get(), 1, 2);
   }
   return run(command, actions);
+}
+
+WatchedEnd watch_child(const ChildCommand& command, const ChildWatch& watch) {
+  auto terminal = open_terminal();
+  FileActions actions;
+  for (int fd : {1, 2}) ::posix_spawn_file_actions_adddup2(actions.get(), terminal.childs.get(), fd);
+  if (!command.working_directory.empty())
+    ::posix_spawn_file_actions_addchdir_np(actions.get(), command.working_directory.c_str());
+  const TakenSignals signals;
+  int error = 0;
+  const pid_t pid = start(command, actions, error, &signals.before());
+  if (error == ENOENT) return {127, std::nullopt};
+  if (error != 0) throw Error(errno_message(fmt::format("cannot run {}", command.argv[0]), error));
+  terminal.childs = Fd();
+  WatchedEnd end;
+  end.signal = follow(pid, terminal.ours, signals, watch);
+  end.status = wait_for(pid, command.argv[0]);
+  return end;
 }
 
 Captured capture_child(const ChildCommand& command, std::string_view input, ChildErrors errors_to) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,20 @@ inline constexpr int out_of_patience = 124;
 /// Its exit status; 128 + signal when it was killed. 127 when there is no such program; Error when it can not be
 /// started otherwise.
 int run_child(const ChildCommand& command);
+
+struct ChildWatch {
+  std::function<void(std::string_view)> output;  // what it wrote, as it comes
+  std::function<void()> tick;                    // now and then, also while it writes nothing
+  std::chrono::milliseconds every{100};
+};
+struct WatchedEnd {
+  int status = 0;  // as of run_child
+  /// SIGINT, SIGTERM or SIGHUP reached us meanwhile; the child was given it, too, and waited for.
+  std::optional<int> signal;
+};
+/// Runs it with a terminal of its own as its standard output and error, so that it tells at once what it does. Nothing
+/// is changed on its way: no carriage returns are added. Without lines and columns: nothing is cut.
+WatchedEnd watch_child(const ChildCommand& command, const ChildWatch& watch);
 
 struct Captured {
   int status = 0;  // as of run_child

@@ -14,6 +14,25 @@ constexpr std::size_t indent = 2;
 constexpr std::size_t widest_term = 28;
 constexpr std::size_t name_width = 14;
 
+constexpr Term of_most[] = {{"0", "Success."},
+                            {"1", "It failed, or the command line is wrong."},
+                            {"2", "The manifest, the lock or the graph is wrong."},
+                            {"3", "The store is damaged, full, or can not be read."}};
+constexpr Term of_answers[] = {
+    {"0", "The answer is that nothing differs."}, {"1", "Something differs."}, {"2", "An error."}};
+constexpr Term of_sessions[] = {{"the command's", "The command ran; 128 + N when signal N killed it."},
+                                {"125", "Karapace itself failed, and said why."},
+                                {"126", "The command can not be executed."},
+                                {"127", "The command does not exist."}};
+constexpr Term all_variables[] = {
+    {"KARAPACE_STORE", "the store, when --store is not given"},
+    {"XDG_DATA_HOME, HOME", "where the store is by default: $XDG_DATA_HOME/karapace, else ~/.local/share/karapace"},
+    {"XDG_CONFIG_HOME", "where karapace/config.toml is: mirrors, acquisition, keyrings"},
+    {"XDG_CACHE_HOME", "where karapace keeps what can be fetched again"},
+    {"KARAPACE_ID_MODE", "root, subid or single: asks for an id mode instead of choosing one"},
+    {"NINJA", "the ninja that karapace build runs"},
+    {"NO_COLOR", "no colours, also on a terminal"}};
+
 std::string_view heading(Group group) {
   switch (group) {
     case Group::making: return "Making environments";
@@ -30,18 +49,6 @@ std::string spaced(std::string_view names) {
   return text;
 }
 
-std::string term(const Option& option) {
-  if (option.value_name.empty() || option.value_name == option.names) return spaced(option.names);
-  return fmt::format("{} {}", spaced(option.names), option.value_name);
-}
-
-bool is_named(const Option& option) {
-  return option.shape == Option::Shape::flag || option.shape == Option::Shape::value ||
-         option.shape == Option::Shape::words;
-}
-
-bool repeats(const Option& option) { return std::holds_alternative<std::vector<std::string>*>(option.target); }
-
 std::string entry(std::string_view left, std::string_view right, std::size_t width) {
   if (left.size() > width) return fmt::format("{0:{1}}{2}\n{0:{3}}{4}\n", "", indent, left, indent + width + 2, right);
   return fmt::format("{:{}}{:<{}}  {}\n", "", indent, left, width, right);
@@ -50,28 +57,14 @@ std::string entry(std::string_view left, std::string_view right, std::size_t wid
 std::string option_list(const std::vector<Option>& options, bool named) {
   std::size_t width = 0;
   for (const auto& option : options) {
-    if (is_named(option) == named) width = std::max(width, term(option).size());
+    if (option.is_named() == named) width = std::max(width, term(option).size());
   }
   width = std::min(width, widest_term);
   std::string text;
   for (const auto& option : options) {
-    if (is_named(option) == named) text += entry(term(option), option.help, width);
+    if (option.is_named() == named) text += entry(term(option), option.help, width);
   }
   return text;
-}
-
-std::string usage_line(const Command& command) {
-  std::string line = "karapace " + command.text.name;
-  const auto& options = command.options.all();
-  if (std::any_of(options.begin(), options.end(), is_named)) line += " [OPTION]...";
-  for (const auto& option : options) {
-    if (is_named(option)) continue;
-    auto word = option.names;
-    if (option.shape == Option::Shape::rest) word = "[--] " + word + " [ARGUMENT]...";
-    if (option.shape == Option::Shape::positional && repeats(option)) word += "...";
-    line += option.presence == Option::Presence::required ? " " + word : " [" + word + "]";
-  }
-  return line;
 }
 
 std::string group_text(Group group, const std::vector<Command>& commands) {
@@ -91,8 +84,39 @@ std::string global_options() {
 
 }  // namespace
 
+std::string term(const Option& option) {
+  if (option.value_name.empty() || option.value_name == option.names) return spaced(option.names);
+  return fmt::format("{} {}", spaced(option.names), option.value_name);
+}
+
+std::string usage_line(const Command& command) {
+  std::string line = "karapace " + command.text.name;
+  const auto& options = command.options.all();
+  if (std::any_of(options.begin(), options.end(), [](const auto& option) { return option.is_named(); }))
+    line += " [OPTION]...";
+  const bool takes_many = std::any_of(options.begin(), options.end(), [](const auto& option) {
+    return option.shape == Option::Shape::positional && option.repeats();
+  });
+  for (const auto& option : options) {
+    if (option.is_named()) continue;
+    auto word = option.names;
+    if (option.shape == Option::Shape::rest) word = (takes_many ? "-- " : "[--] ") + word + " [ARGUMENT]...";
+    if (option.shape == Option::Shape::positional && option.repeats()) word += "...";
+    line += option.presence == Option::Presence::required ? " " + word : " [" + word + "]";
+  }
+  return line;
+}
+
+std::span<const Term> variables() noexcept { return all_variables; }
+
+std::vector<Term> exit_statuses(const CommandText& text) {
+  if (!text.error_status) return {std::begin(of_most), std::end(of_most)};
+  if (*text.error_status == 2) return {std::begin(of_answers), std::end(of_answers)};
+  return {std::begin(of_sessions), std::end(of_sessions)};
+}
+
 void declare_globals(Options& options, GlobalArguments& arguments) {
-  options.value("--store", "PATH", arguments.store, "the store (else KARAPACE_STORE, $XDG_DATA_HOME/karapace)");
+  options.value("--store", "DIR", arguments.store, "the store (else KARAPACE_STORE, $XDG_DATA_HOME/karapace)");
   options.flag("--json", arguments.json, "print one JSON document, errors too");
   options.counter("-v,--verbose", arguments.verbosity, "say more on standard error; repeat for more");
   options.flag("-h,--help", arguments.help, "show this help");
@@ -107,7 +131,9 @@ std::string program_help() {
   for (auto group : {Group::making, Group::using_, Group::store, Group::understanding}) {
     text += group_text(group, commands);
   }
-  return text + global_options() + "\nkarapace COMMAND --help tells more about a command.\n";
+  text += global_options() + "\nVariables:\n";
+  for (const auto& [name, explanation] : variables()) text += entry(name, explanation, 19);
+  return text + "\nkarapace COMMAND --help tells more about a command.\n";
 }
 
 std::string word_help(std::string_view word) {

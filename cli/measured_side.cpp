@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "generator/graph/graph_reader.hpp"
 #include "generator/project/graph_side.hpp"
 #include "generator/project/own_directory.hpp"
 #include "generator/project/project.hpp"
@@ -178,6 +179,32 @@ MeasuredSide measured_side(const Context& context, const MeasuredArguments& argu
   auto name = name_of(side, arguments.what);
   auto names = names_of(side);
   return {timing::measure(std::move(side.graph), std::move(names), evidence), std::move(name), std::move(newest)};
+}
+
+MeasuredBuild measured_build(const fs::path& directory, const fs::path& store) {
+  const auto path = directory / "build.ninja";
+  auto graph = graph::read_graph(read_file(path), path.native());
+  std::vector<Log> logs;
+  for (const auto& log : logs_in(std::vector<fs::path>{directory})) {
+    try {
+      logs.push_back(read_log(log));
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  std::set<StepKey> known;
+  for (const auto& edge : graph.edges) known.insert(edge.key);
+  MeasuredBuild build;
+  for (const auto& log : logs) {
+    for (const auto& entry : log.content.entries) {
+      const auto key = StepKey::from_hex(std::string_view(entry.output).substr(entry.output.rfind('/') + 1));
+      if (!key || !known.insert(*key).second) continue;
+      if (modified(store / "steps" / key->hex()) == entry.stamp) build.earlier.emplace_back(*key, entry.duration());
+    }
+  }
+  auto evidence = read_evidence(graph, store, std::move(logs));
+  build.measured = timing::measure(std::move(graph), {}, evidence);
+  return build;
 }
 
 }  // namespace karapace::cli

@@ -16,13 +16,8 @@ namespace karapace::cli {
 namespace {
 
 bool has_name(const Option& option, std::string_view word) {
-  std::string_view rest = option.names;
-  while (!rest.empty()) {
-    auto comma = rest.find(',');
-    if (rest.substr(0, comma) == word) return true;
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
-  }
-  return false;
+  const auto names = option.all_names();
+  return std::find(names.begin(), names.end(), word) != names.end();
 }
 
 /// Whether `word` is an option whose value is the next word.
@@ -38,10 +33,14 @@ struct Split {
   std::vector<std::string> rest;
 };
 
-/// Parts a command's own words from the command line that it passes on.
+/// Parts a command's own words from the command line that it passes on. Where a positional takes all words that there
+/// are, only "--" ends them.
 Split split_rest(const Options& options, std::span<const std::string> words) {
   auto is_positional = [](const Option& option) { return option.shape == Option::Shape::positional; };
   auto expected = std::count_if(options.all().begin(), options.all().end(), is_positional);
+  if (std::any_of(options.all().begin(), options.all().end(),
+                  [&](const Option& option) { return is_positional(option) && option.repeats(); }))
+    expected = std::ssize(words);
   auto end = words.begin();
   for (std::ptrdiff_t seen = 0; end != words.end(); ++end) {
     if (*end == "--") return {{words.begin(), end}, {end + 1, words.end()}};
@@ -90,15 +89,12 @@ struct Assign {
   void operator()(int*) const {}
 };
 
-bool takes_many(const Option& option) { return std::holds_alternative<std::vector<std::string>*>(option.target); }
-
+/// The long ones.
 std::vector<std::string_view> names_of(const Options& options) {
   std::vector<std::string_view> names;
   for (const auto& option : options.all()) {
-    for (std::string_view rest = option.names; rest.starts_with('-');) {
-      auto comma = std::min(rest.find(','), rest.size());
-      if (rest.substr(0, comma).starts_with("--")) names.push_back(rest.substr(0, comma));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    for (auto name : option.all_names()) {
+      if (name.starts_with("--")) names.push_back(name);
     }
   }
   return names;
@@ -215,7 +211,7 @@ class Parser {
     }
     if (value->empty()) refuse_without_value(option);
     bool is_first = seen_.insert(&option).second;
-    if (!is_first && !takes_many(option))
+    if (!is_first && !option.repeats())
       throw UsageError(fmt::format("{} is given more than once", display_name(option)));
     assign(option, *value);
   }
@@ -223,7 +219,7 @@ class Parser {
   void take_positional(const std::string& word) {
     for (const auto& option : options_.all()) {
       if (option.shape != Option::Shape::positional) continue;
-      if (!seen_.insert(&option).second && !takes_many(option)) continue;
+      if (!seen_.insert(&option).second && !option.repeats()) continue;
       // As a rule a variable that is not set.
       if (word.empty()) throw UsageError(fmt::format("{} is an empty word", option.names));
       return assign(option, word);
@@ -256,6 +252,16 @@ class Parser {
 };
 
 }  // namespace
+
+std::vector<std::string_view> Option::all_names() const {
+  std::vector<std::string_view> found;
+  for (std::string_view rest = names; !rest.empty();) {
+    const auto name = rest.substr(0, rest.find(','));
+    found.push_back(name);
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+  }
+  return found;
+}
 
 void Options::flag(std::string names, bool& target, std::string help) {
   add({Option::Shape::flag, std::move(names), {}, std::move(help), Presence::optional, &target});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options: what a command accepts on its command line, as data bound to the fields that receive it.
 //
-// One declaration yields the parser, the help text and docs/commands.md's check.
+// One declaration yields the parser, the help text, docs/commands.md's check, what shells complete and the man pages.
 //
 // -x, -xy (both), -xVALUE, -x VALUE, --word, --word=VALUE, --word VALUE; after "--" nothing is an option. What may be
 // given once is refused the second time, a flag takes no value, and an option is never taken for another's value.
@@ -33,10 +33,18 @@ struct Option {
   enum class Presence { optional, required };
   Shape shape{};
   std::string names;       // "-n,--dry-run", "--store"; for positionals the upper-case name
-  std::string value_name;  // "PATH"; empty for flags
+  std::string value_name;  // "PATH"; empty for flags. cli/completion.cpp knows what completes ENVIRONMENT, FILE, ...
   std::string help;
   Presence presence = Presence::optional;
   OptionTarget target;
+  std::vector<std::string> choices = {};  // every value there is, for who completes a command line; empty: others, too
+
+  /// A flag, or what takes values after its name.
+  bool is_named() const noexcept { return shape == Shape::flag || shape == Shape::value || shape == Shape::words; }
+  /// A list of values, one for each time that it is given.
+  bool repeats() const noexcept { return std::holds_alternative<std::vector<std::string>*>(target); }
+  /// "-n", "--dry-run"; one for positionals.
+  std::vector<std::string_view> all_names() const;
 };
 
 class Options {
@@ -49,8 +57,10 @@ class Options {
   /// `target`: std::string, std::optional<std::string>, std::uint64_t, std::optional<std::uint64_t>, or
   /// std::vector<std::string> for an option that may be repeated.
   template <class T>
-  void value(std::string names, std::string value_name, T& target, std::string help) {
-    add({Option::Shape::value, std::move(names), std::move(value_name), std::move(help), Presence::optional, &target});
+  void value(std::string names, std::string value_name, T& target, std::string help,
+             std::vector<std::string> choices = {}) {
+    add({Option::Shape::value, std::move(names), std::move(value_name), std::move(help), Presence::optional, &target,
+         std::move(choices)});
   }
   /// `target`: absent without the option, empty when no word follows it.
   void words(std::string names, std::string value_name, std::optional<std::vector<std::string>>& target,
@@ -60,11 +70,13 @@ class Options {
   }
   /// `target` as for `value`; a vector takes all remaining words.
   template <class T>
-  void positional(std::string name, T& target, std::string help, Presence presence = Presence::optional) {
-    add({Option::Shape::positional, name, name, std::move(help), presence, &target});
+  void positional(std::string name, T& target, std::string help, Presence presence = Presence::optional,
+                  std::vector<std::string> choices = {}) {
+    add({Option::Shape::positional, name, name, std::move(help), presence, &target, std::move(choices)});
   }
   /// Everything after the positionals (and an optional "--"), untouched: `exec ENV [--] COMMAND [ARGUMENT...]`. It
-  /// begins at "--" or at the first word after the positionals that does not begin with "-". Declare it last.
+  /// begins at "--" or at the first word after the positionals that does not begin with "-"; only at "--" when one of
+  /// them takes many words. Declare it last.
   void rest(std::string name, std::vector<std::string>& target, std::string help,
             Presence presence = Presence::optional);
 

@@ -18,26 +18,6 @@ namespace karapace::cli {
 
 namespace {
 
-/// The command's place in `words`: the first word that is neither a global option nor its value.
-std::size_t command_index(std::span<const std::string> words) {
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "--store") {
-      ++i;
-    } else if (!words[i].starts_with('-')) {
-      return i;
-    }
-  }
-  return words.size();
-}
-
-/// Whether `word` begins commands of two words.
-bool is_first_word(std::string_view word) {
-  auto table = command_table();
-  auto first = fmt::format("{} ", word);
-  return std::any_of(table.begin(), table.end(),
-                     [&](const CommandEntry& entry) { return entry.name.starts_with(first); });
-}
-
 /// What other programs call it.
 constexpr std::pair<std::string_view, std::string_view> foreign_names[] = {
     {"init", "new"},     {"run", "exec"},           {"shell", "enter"},     {"ls", "list"},
@@ -59,9 +39,7 @@ std::optional<std::string_view> meant_command(std::string_view name) {
 }
 
 const CommandEntry& find_command(std::string_view name) {
-  auto table = command_table();
-  auto found = std::find_if(table.begin(), table.end(), [&](const CommandEntry& entry) { return entry.name == name; });
-  if (found != table.end()) return *found;
+  if (const auto* found = find_entry(name)) return *found;
   auto meant = meant_command(name);
   auto hint = meant ? fmt::format("did you mean \"{}\"?", *meant) : std::string("see karapace --help");
   throw UsageError(fmt::format("there is no command \"{}\"; {}", escaped_utf8(name), hint));
@@ -173,6 +151,29 @@ int fail(const Context& context, std::string_view code, std::string_view message
 }
 
 }  // namespace
+
+const CommandEntry* find_entry(std::string_view name) noexcept {
+  const auto table = command_table();
+  const auto found = std::find_if(table.begin(), table.end(), [&](const auto& entry) { return entry.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+bool is_first_word(std::string_view word) {
+  const auto table = command_table();
+  const auto first = fmt::format("{} ", word);
+  return std::any_of(table.begin(), table.end(), [&](const auto& entry) { return entry.name.starts_with(first); });
+}
+
+std::size_t command_index(std::span<const std::string> words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--store") {
+      ++i;
+    } else if (!words[i].starts_with('-')) {
+      return i;
+    }
+  }
+  return words.size();
+}
 
 int run_program(std::span<const std::string> words) noexcept {
   Context context;

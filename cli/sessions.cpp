@@ -168,6 +168,9 @@ fs::path current_directory() {
 fs::path bind_path(const std::string& path) {
   if (path.empty()) throw UsageError("--bind: the path is empty");
   auto absolute = fs::absolute(path);
+  // "." and "here/" are directories that the caller may stand in.
+  while (absolute.has_relative_path() && (absolute.filename() == "." || !absolute.has_filename()))
+    absolute = absolute.parent_path();
   struct stat status{};
   const auto colon = path.find(':');
   // As container engines write it.

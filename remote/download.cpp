@@ -186,7 +186,7 @@ BlobOutput download(const store::Store& store, const DownloadRequest& request) {
 }
 
 BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging) {
-  PartialFile file(staging.path() / "download", request.size);
+  PartialFile file(staging.path() / download_name, request.size);
   auto digests = Download(store.root(), request, file).run();
   BlobOutput output{BlobId(digests.blake3), digests.sha256, request.size};
   store.add_blob(output.blob, file.path());

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,11 @@ struct DownloadRequest {
 BlobOutput download(const store::Store& store, const DownloadRequest& request);
 /// The same in the caller's staging directory: gc keeps the blob while that lives, so a record can still be written.
 BlobOutput download(const store::Store& store, const DownloadRequest& request, const store::Staging& staging);
+
+/// What arrived so far of a fetch step, in its staging directory.
+constexpr const char* download_name = "download";
+/// The fetch steps that are under way in the store, and how many bytes each has: for who tells of progress.
+std::map<StepKey, std::uint64_t> downloads_under_way(const store::Store& store);
 
 // Plain download: a URL's bytes into a file, when neither their size nor where they belong is known yet.
 //

@@ -69,6 +69,12 @@ void pin_step(const std::filesystem::path& staging, const Step& step) {
   write_file_atomically(pins_directory(staging) / inputs_name, text, Durable::no, 0600);
 }
 
+std::optional<StepKey> step_made_in(const std::filesystem::path& staging) {
+  std::set<StepKey> made;
+  for (const auto& name : names_in(staging / directory_name)) take(name, "making-", made);
+  return made.empty() ? std::nullopt : std::optional(*made.begin());
+}
+
 Pins read_pins(const std::filesystem::path& staging_root) {
   Pins pins;
   for (const auto& name : names_in(staging_root)) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ void pin(const std::filesystem::path& staging_root, const std::filesystem::path&
 
 /// Pins a step and its inputs in `staging`. The caller holds the contents lock.
 void pin_step(const std::filesystem::path& staging, const Step& step);
+
+/// The step that the owner of the staging directory performs; nothing when none is pinned there.
+std::optional<StepKey> step_made_in(const std::filesystem::path& staging);
 
 struct Pins {
   std::set<StepKey> steps;   // read by somebody

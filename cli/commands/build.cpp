@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/error.hpp"
+#include "cli/building.hpp"
 #include "cli/commands.hpp"
 #include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
@@ -16,12 +16,12 @@ namespace {
 
 struct Arguments {
   GenerateArguments generate;
-  std::optional<std::uint64_t> jobs;
+  BuildingArguments building;
 };
 
 void declare(Options& options, Arguments& arguments) {
   declare_generate(options, arguments.generate);
-  options.value("-j,--jobs", "N", arguments.jobs, "how many steps run at once (default: ninja's)");
+  declare_building(options, arguments.building);
 }
 
 /// .karapace/build beside the first manifest.
@@ -29,13 +29,6 @@ std::filesystem::path build_directory(const project::GenerateRequest& request) {
   auto first = (request.working_directory / request.manifests.front()).lexically_normal();
   if (!std::filesystem::is_directory(first)) first = first.parent_path();
   return first / ".karapace/build";
-}
-
-std::vector<std::string> ninja_arguments(const Context& context, const Arguments& arguments) {
-  std::vector<std::string> words;
-  if (arguments.jobs) words.insert(words.end(), {"-j", fmt::to_string(*arguments.jobs)});
-  if (context.verbosity > 0) words.push_back("-v");
-  return words;
 }
 
 void report(const Context& context, const project::Generated& generated, const std::filesystem::path& directory) {
@@ -51,15 +44,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto generated = project::generate(request);
   project::note_regenerated(generated, request.directory);
   report_notes(context, generated);
-  auto output = context.json ? ChildOutput::to_stderr : ChildOutput::inherit;
-  int status = project::run_ninja(ninja_arguments(context, arguments), request.directory, output);
-  if (status > 128) return status;
-  if (status != 0) {
-    throw StepError(fmt::format(
-        "ninja ended with status {} (see above); once that is mended, `karapace build` goes on where it stopped, and "
-        "`ninja -C {}` too",
-        status, request.directory.native()));
-  }
+  if (const int status = run_building(context, arguments.building, request.directory); status != 0) return status;
   report(context, generated, request.directory);
   return 0;
 }
@@ -72,7 +57,10 @@ Command build_command() {
        .group = Group::making,
        .summary = "Build environments: gen and ninja in one",
        .description = "Writes the graph into .karapace/build beside the manifest, runs ninja there and prints\n"
-                      "the environment's name and id. NINJA in the environment chooses another ninja.",
+                      "the environment's name and id. NINJA in the environment chooses another ninja.\n\n"
+                      "On a terminal it shows how far it is: steps, bytes, packages, the time that is probably\n"
+                      "left, and the step that the end waits for longest. Elsewhere, with -v, and with another\n"
+                      "ninja than Ninja, each step is a line.",
        .examples = {{"karapace build", "build the environment of ./karapace.toml"},
                     {"karapace build --locked -j4", "exactly what is locked, four steps at once"},
                     {"karapace build ci.toml --name ci", "another manifest, under a name"}}},

@@ -35,7 +35,7 @@ constexpr int no_such_program = 127;
 void declare(Options& options, Arguments& arguments) {
   declare_measured(options, arguments.measured);
   options.value("--format", "FORMAT", arguments.format,
-                "svg, dot or json (default: what FILE ends in, else svg; with --json: json)");
+                "svg, dot or json (default: what FILE ends in, else svg; with --json: json)", {"svg", "dot", "json"});
   options.value("-o,--output", "FILE", arguments.output, "where to write; - is standard output");
   options.flag("--full", arguments.full, "draw every step, instead of folding those of packages");
 }

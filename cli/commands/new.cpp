@@ -104,15 +104,18 @@ struct Arguments {
   bool force = false;
 };
 
-std::string template_names() {
-  std::vector<std::string_view> names;
-  for (const auto& one : manifest_templates()) names.push_back(one.name);
-  return fmt::format("{}", fmt::join(names, ", "));
+std::vector<std::string> template_list() {
+  std::vector<std::string> names;
+  for (const auto& one : manifest_templates()) names.emplace_back(one.name);
+  return names;
 }
+
+std::string template_names() { return fmt::format("{}", fmt::join(template_list(), ", ")); }
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("NAME", arguments.directory, "the project's directory, made when missing (default: .)");
-  options.value("-t,--template", "NAME", arguments.wanted, "one of " + template_names() + " (default: minimal)");
+  options.value("-t,--template", "NAME", arguments.wanted, "one of " + template_names() + " (default: minimal)",
+                template_list());
   options.flag("-f,--force", arguments.force, "replace a manifest that is there");
 }
 

@@ -50,7 +50,8 @@ void declare(Options& options, Arguments& arguments) {
   options.value("-j,--jobs", "N", arguments.jobs, "how many steps run at once (default: as many as there are CPUs)");
   options.value("--keep", "DIR", arguments.keep, "build in this new directory and leave it there");
   options.value("--same", "WHAT", arguments.same,
-                "leave one thing as it is: clock, host, user, umask, locale or cpus; may be repeated");
+                "leave one thing as it is: clock, host, user, umask, locale or cpus; may be repeated",
+                {"clock", "host", "user", "umask", "locale", "cpus"});
   options.flag("--order", arguments.order,
                "let directories be read in another order than the file system's, to see what follows it");
   options.flag("--no-diffoscope", arguments.no_diffoscope, "do not run diffoscope, though it is installed");

@@ -70,5 +70,52 @@ TEST(Child, HasTheVariablesThatItIsGivenAndNoOthers) {
   EXPECT_EQ(capture_child(command).output, "ONE=1\nTWO=a b\n");
 }
 
+struct Watched {
+  std::string text;
+  int ticks = 0;
+  ChildWatch watch() {
+    return {.output = [this](std::string_view bytes) { text += bytes; },
+            .tick = [this] { ++ticks; },
+            .every = milliseconds(20)};
+  }
+};
+
+TEST(Child, ThatIsWatchedHasATerminalWhichChangesNothing) {
+  Watched watched;
+  const auto end = watch_child(
+      {.argv = {"sh", "-c", "test -t 1 && test -t 2 && printf 'a\nb' && sleep 0.2; exit 3"}, .working_directory = {}},
+      watched.watch());
+  EXPECT_EQ(end.status, 3);
+  EXPECT_EQ(watched.text, "a\nb");
+  EXPECT_GE(watched.ticks, 3);
+}
+
+TEST(Child, ThatIsWatchedIsOverWhenItEndsThoughOthersKeepTheTerminal) {
+  Watched watched;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto end =
+      watch_child({.argv = {"sh", "-c", "sleep 30 & echo done"}, .working_directory = {}}, watched.watch());
+  EXPECT_EQ(end.status, 0);
+  EXPECT_EQ(watched.text, "done\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
+TEST(Child, ThatIsWatchedIsGivenTheSignalsThatWouldEndUs) {
+  Watched watched;
+  const auto self = std::to_string(::getpid());
+  const auto end = watch_child(
+      {.argv = {"sh", "-c", "trap 'echo told; exit 5' TERM; kill -TERM " + self + "; while :; do sleep 0.1; done"},
+       .working_directory = {}},
+      watched.watch());
+  EXPECT_EQ(end.status, 5);
+  EXPECT_EQ(end.signal, std::optional(SIGTERM));
+  EXPECT_EQ(watched.text, "told\n");
+}
+
+TEST(Child, ThatDoesNotExistIsNotWatched) {
+  Watched watched;
+  EXPECT_EQ(watch_child({.argv = {"/not/there"}, .working_directory = {}}, watched.watch()).status, 127);
+}
+
 }  // namespace
 }  // namespace karapace

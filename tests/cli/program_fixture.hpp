@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 
+#include <fmt/format.h>
 #include <sys/wait.h>
 
 #include "tests/store/store_fixture.hpp"
@@ -19,7 +20,7 @@ class ProgramTest : public store::StoreTest {
     std::string output;  // standard output and error
   };
   Result karapace(const std::string& arguments) const {
-    auto command = std::string(KARAPACE_PROGRAM) + " --store '" + store_.root().native() + "' " + arguments + " 2>&1";
+    const auto command = fmt::format("{} --store '{}' {} 2>&1", KARAPACE_PROGRAM, store_.root().native(), arguments);
     auto* stream = ::popen(command.c_str(), "r");
     std::string text;
     std::array<char, 4096> buffer{};

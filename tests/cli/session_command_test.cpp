@@ -76,6 +76,12 @@ TEST_F(SessionCommand, TellsWhoDecidesEachVariable) {
   EXPECT_THAT(text, Not(HasSubstr("secret")));
 }
 
+TEST_F(SessionCommand, StaysInADirectoryThatIsBoundHoweverItIsWritten) {
+  const auto here = fs::current_path();
+  for (const auto& path : std::vector<std::string>{".", "./", here.string(), here.string() + "/"})
+    EXPECT_EQ(explained("exec --ephemeral --bind '" + path + "'").at("working_directory"), here.string()) << path;
+}
+
 TEST_F(SessionCommand, TellsTheSessionThatItWouldJoin) {
   const auto instance = store::open_instance(store_, store::resolve_reference(store_, "demo", "/"));
   // Process 1 of a pid namespace below this one's, as that of a session is.

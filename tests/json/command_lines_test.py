@@ -13,7 +13,7 @@ class CommandLines(DocumentsTest):
         """Flags, options with a value, and the number of words that the command needs."""
         text = self.run_program(*command.split(), "--help").stdout.decode()
         usage = re.search(r"^Usage: karapace (.*)$", text, re.M).group(1)
-        needed = [word for word in usage.split() if word.isupper() and word[0] not in "[-" and word != "COMMAND"]
+        needed = [word for word in usage.split() if word.isupper() and word[0] not in "[-" and word not in {"COMMAND", "WORD"}]
         named = re.findall(r"^  (-[a-zA-Z-]+(?:, --?[a-z-]+)*)((?: \S+)?)(?:  |$)", text, re.M)
         flags = [names.split(", ")[-1] for names, value in named if not value]
         valued = [(names.split(", ")[-1], value.strip()) for names, value in named if value]

@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import shutil
+import socket
 import subprocess
 import tarfile
 import unittest
@@ -72,6 +73,10 @@ class Documents(DocumentsTest):
         self.run_program("--json", "doctor")  # status 0 or 1, as the machine is
         self.checked(self.run_program("--json", "doctor", KARAPACE_ID_MODE="nonsense").stdout, "doctor", "karapace.doctor")
         self.assertEqual(self.document("list")["environments"], [])
+        self.document("completions", "bash", name="karapace.completions")
+        self.document("completions", "zsh", "--", "verify", name="karapace.completion")
+        pages = self.document("man-pages", str(self.scratch / "man"), name="karapace.man-pages")["page_files"]
+        self.assertEqual(len(pages), len(self.commands()) + 1)
 
     def makes(self):
         made = self.document("new", str(self.directory), name="karapace.new")
@@ -81,6 +86,7 @@ class Documents(DocumentsTest):
         self.write_manifest('[setup]\nrun = ["stamp"]\n[[setup.files]]\nsource = "motd"\ntarget = "/etc/motd"\n'
                             f'[environment]\nA = "\\u0085\\"b\\\\"\n[mounts]\ndata = "./data:/data:ro"\n')
         self.document("lock", name="karapace.lock")
+        self.document("pin", "--check", name="karapace.lock")
         self.document("gen", "-C", "out", name="karapace.gen")
         self.document("build", "--name", "first", name="karapace.build")
         self.document("build", "--name", "other", name="karapace.build")
@@ -158,9 +164,36 @@ class Documents(DocumentsTest):
         self.assertEqual(self.error("gen", directory=broken)["code"], "lock")
         self.error("debug", "0000")
 
+    def keeps(self):
+        """What a person changed: as with the overlay of a session, with names that are no text."""
+        upper = next((self.scratch / "store/instances").glob("*/current/upper"))
+        (upper / "etc").mkdir(exist_ok=True)
+        (upper / "etc/issue").write_bytes(b"mine\n")
+        (upper / os.fsdecode(b"odd \xff")).write_bytes(b"x")
+        os.link(upper / "etc/issue", upper / "second")
+        with socket.socket(socket.AF_UNIX) as bound:
+            # A path of a socket is short.
+            os.symlink(upper, self.scratch.parent / "kp", target_is_directory=True)
+            bound.bind(str(self.scratch.parent / "kp/socket"))
+            os.unlink(self.scratch.parent / "kp")
+        changes = self.document("diff", ".", "--patch", name="karapace.diff")["changes"]
+        self.assertIn("+mine", next(change for change in changes if change["path"] == "/etc/issue")["patch"])
+        self.assertIn("/odd \\xff", [change["path"] for change in changes])
+        first = self.document("commit", ".", "-m", "a \"message\"", name="karapace.commit")
+        self.assertTrue(first["is_new"])
+        self.assertFalse(self.document("commit", ".")["is_new"])
+        (upper / "third").write_text("3", encoding="utf-8")
+        self.assertEqual(self.document("commit", ".")["snapshot"]["parent"], first["snapshot"]["snapshot"])
+        self.assertEqual(len(self.document("snapshots", ".", name="karapace.snapshots")["snapshots"]), 2)
+        self.document("restore", ".", first["snapshot"]["snapshot"][:8], name="karapace.instance")
+        self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
+        self.error("export", ".", str(self.scratch / "exported"))
+        self.error("restore", ".", "0000")
+
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
         self.assertEqual(self.document("inspect", ".")["instances"][0].keys(), {"instance", "instance_directory"})
+        self.keeps()
         self.document("verify-store", name="karapace.verify-store")
         layer = self.document("inspect", ".")["layers"][0]["layer"]
         damaged = next((self.scratch / "store/layers" / layer).glob("**/etc/issue"))
