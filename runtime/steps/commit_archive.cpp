@@ -148,7 +148,10 @@ class Proposing {
       : upper_(upper), layers_(layers), kept_(kept) {
     for (const auto& entry : kept.entries()) {
       if (entry.type == EntryType::hardlink) linked_.insert(entry.target);
-      if (entry.type == EntryType::regular) with_files_.insert(entry.path.substr(0, entry.path.rfind('/')));
+      if (entry.type != EntryType::regular) continue;
+      for (auto slash = entry.path.rfind('/'); slash != std::string::npos && slash > 0;
+           slash = entry.path.rfind('/', slash - 1))
+        if (!with_files_.insert(entry.path.substr(0, slash)).second) break;
     }
   }
 
@@ -241,7 +244,7 @@ class Proposing {
   const store::Listing& kept_;
   std::set<std::string, std::less<>> of_packages_;
   std::set<std::string> linked_;      // files that have other names
-  std::set<std::string> with_files_;  // directories
+  std::set<std::string> with_files_;  // directories above files
   bool has_new_packages_ = false;
   Proposal proposal_;
 };
