@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,6 +62,13 @@ std::int64_t modified_ns(const struct stat& status) noexcept {
 std::optional<std::int64_t> modified_ns(const std::filesystem::path& path) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? std::optional(modified_ns(status)) : std::nullopt;
+}
+
+bool still_named(int fd, const std::filesystem::path& path) {
+  struct stat held{};
+  struct stat named{};
+  if (::fstat(fd, &held) != 0 || ::lstat(path.c_str(), &named) != 0) return false;
+  return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 }  // namespace karapace

@@ -37,6 +37,8 @@ std::string read_end_of_file(const std::filesystem::path& path, std::size_t most
 std::int64_t modified_ns(const struct stat& status) noexcept;
 /// The same of what `path` leads to; nothing when there is nothing.
 std::optional<std::int64_t> modified_ns(const std::filesystem::path& path);
+/// Whether `path`, a last link not followed, is a name of what is open.
+bool still_named(int fd, const std::filesystem::path& path);
 /// Writes everything or throws StoreError (a full disk is told as such).
 void write_all(int fd, std::string_view bytes, std::string_view what);
 

@@ -14,6 +14,7 @@ Command doctor_command();
 Command enter_command();
 Command exec_command();
 Command explain_command();
+Command freeze_command();
 Command gc_command();
 Command gen_command();
 Command graph_diff_command();
@@ -22,13 +23,21 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
+<<<<<<< HEAD
+Command migrate_command();
+=======
 Command man_pages_command();
+>>>>>>> window
 Command new_command();
 Command pin_command();
 Command quick_command();
 Command records_export_command();
+Command rename_command();
 Command reproduce_command();
+Command stop_command();
 Command toolchain_command();
+Command undo_command();
+Command unfreeze_command();
 Command verify_store_command();
 
 }  // namespace karapace::cli

@@ -234,6 +234,7 @@ sandbox::SessionRequest session_request(const Context& context, const store::Sto
     return control_files(store, shown, writable, begins);
   };
   request.notice = [&context](const std::string& message) { context.warn(message); };
+  request.moved = [&context](const std::string& message) { context.tell(message); };
   request.made = [&context](const std::string& names) { context.tell("made for this instance: " + names); };
   request.shows_control_files_writable = arguments.writable_manifest;
   if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};

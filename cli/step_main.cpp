@@ -19,6 +19,7 @@
 #include "cli/edge_command.hpp"
 #include "cli/step_link.hpp"
 #include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/store.hpp"
 
@@ -53,10 +54,11 @@ StepOutput perform(const steps::StepContext& context) {
     case StepKind::unpack: return steps::unpack(context);
     case StepKind::install: return steps::install(context);
     case StepKind::setup: return steps::setup(context);
+    case StepKind::commit: return steps::commit(context);
     case StepKind::environment: return steps::environment(context);
-    default: break;
+    case StepKind::fetch: break;
   }
-  throw StepError(fmt::format("steps of the kind \"{}\" are not yet supported", text(context.step.kind)));
+  throw StepError("a step of the kind \"fetch\" is another program's");  // run_fetch
 }
 
 void tell(const std::string& line) { fmt::print(stderr, "karapace-step: note: {}\n", printable(line)); }
@@ -65,7 +67,7 @@ void run_step(const EdgeCommand& edge) {
   auto store = store::Store::open(edge.store, store::Store::Access::create);
   auto lock = store.lock_output(edge.key.hex());
   if (store.record(edge.key)) return;  // somebody else made it while we waited
-  auto ids = sandbox::plan_ids();
+  auto ids = sandbox::plan_ids_for(store);
   if (edge.step.kind != StepKind::environment) sandbox::enter_user_namespace(ids);
   auto staging = store.stage(edge.step);
   steps::StepContext context{.store = store,

@@ -7,11 +7,7 @@
 
 namespace karapace::cli {
 
-sandbox::IdMode enter_for_trees() {
-  auto plan = sandbox::plan_ids();
-  sandbox::enter_user_namespace(plan);
-  return plan.mode;
-}
+sandbox::IdMode enter_for_trees(const store::Store& store) { return sandbox::enter_namespace_for(store); }
 
 store::Reference find_reference(const store::Store& store, const std::string& word) {
   return store::resolve_reference(store, word, std::filesystem::current_path());

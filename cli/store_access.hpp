@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "cli/context.hpp"
-#include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 #include "store/reference.hpp"
 
 namespace karapace::cli {
 
 /// Trees in the store may hold files of subordinate ids: whoever removes or reads them all must be root of the user
 /// namespace in which they were made. Call it before any thread starts.
-sandbox::IdMode enter_for_trees();
+sandbox::IdMode enter_for_trees(const store::Store& store);
 
 /// The environment and the project for what a person wrote, relative to the current directory.
 store::Reference find_reference(const store::Store& store, const std::string& word);

@@ -11,7 +11,7 @@
 #include "base/escape.hpp"
 #include "base/inherited_state.hpp"
 #include "base/path_error.hpp"
-#include "runtime/sandbox/id_mode.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 #include "runtime/steps/sysroot.hpp"
 #include "store/environment.hpp"
 #include "store/identifiers.hpp"
@@ -28,7 +28,7 @@ int run(const char* root, const char* hex) {
   auto in_use = store::use_environment(store, *id);
   auto environment = store::find_environment(store, *id);
   auto lock = store.lock_output("sysroot-" + id->hex());
-  if (!store.has_sysroot(*id)) sandbox::enter_user_namespace(sandbox::plan_ids());
+  if (!store.has_sysroot(*id)) sandbox::enter_namespace_for(store);
   fmt::print("{}\n", steps::make_sysroot(store, environment.value()).native());
   return 0;
 }

@@ -109,7 +109,8 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
     for (const auto& key : root.steps) marking.step(key);
     marking.environment(root.environment);
   }
-  for (const auto& instance : contents.instances) marking.environment(instance.environment);
+  for (const auto& instance : contents.instances)
+    for (const auto& id : environments_of(instance)) marking.environment(id);
   for (const auto& id : reasons.environments) marking.environment(id);
   for (const auto& key : reasons.steps) marking.step(key);
   for (const auto& key : reasons.pins.steps) marking.step(key);

@@ -3,7 +3,7 @@
 #include "store/instance.hpp"
 
 #include <cerrno>
-#include <set>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -15,12 +15,11 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "base/file_lock.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
 #include "base/remove_tree.hpp"
-#include "store/environment.hpp"
-#include "store/reference.hpp"
+#include "store/instance_names.hpp"
+#include "store/kept_record.hpp"
 #include "store/repair.hpp"
 #include "store/root.hpp"
 
@@ -29,109 +28,102 @@ namespace karapace::store {
 namespace {
 
 constexpr const char* record_name = "instance.json";
+constexpr const char* lock_name = "lock";
+constexpr std::size_t id_digits = 16;
 
-std::string project_digits(const std::filesystem::path& manifest) {
-  return blake3(manifest.native()).hex().substr(0, 8);
-}
-
-std::string id_of(const Reference& reference) {
-  auto id = reference.environment.short_hex();
-  return reference.root ? id + '-' + project_digits(reference.root->manifest) : id;
-}
-
-constexpr auto instance_fields = fields_of<Instance>(member("environment", &Instance::environment), FormatMember{1},
-                                                     member("manifest", &Instance::manifest));
-
-Instance instance_from(std::string_view text, const std::filesystem::path& directory) {
-  auto instance = parse_json(instance_fields, unsealed_in_place(text), record_name);
-  instance.id = directory.filename();
-  instance.directory = directory;
-  if (!instance.id.starts_with(instance.environment.short_hex())) throw std::invalid_argument("not its environment");
-  return instance;
-}
-
-bool still_named(int fd, const std::filesystem::path& path) {
-  struct stat held{};
-  struct stat named{};
-  if (::fstat(fd, &held) != 0 || ::lstat(path.c_str(), &named) != 0) return false;
-  return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
-}
+constexpr auto instance_fields = fields_of<Instance>(
+    member("archived", &Instance::archived), member("created", &Instance::created), FormatMember{2},
+    member("frozen", &Instance::frozen), member("manifest", &Instance::manifest), member("name", &Instance::name));
 
 /// Nothing when there is no instance. One that is made or removed meanwhile is there whole or not at all: directory and
 /// record are opened as one, and a directory is without a record only if it has its name still when that is known.
 std::optional<Instance> read_instance(const std::filesystem::path& directory) {
-  auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
+  const auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
+  constexpr auto remedy = "run `karapace verify-store --repair`; its changes are in \"current/upper\"";
   for (;;) {
-    auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) return std::nullopt;
-    auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW);
+    const auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!record && !still_named(opened->get(), directory)) continue;
-    auto text = record ? read_all(record->get(), what) : std::string();
-    return read_or_damaged(what, "its changes are in \"upper\": save them, then remove the directory",
-                           [&] { return instance_from(text, directory); });
+    const auto text = record ? read_all(record->get(), what) : std::string();
+    auto instance = read_or_damaged(what, remedy,
+                                    [&] { return parse_json(instance_fields, unsealed_in_place(text), record_name); });
+    auto current = read_generation(directory / "current");
+    if (!current && !still_named(opened->get(), directory)) continue;
+    if (!current) refuse_damaged(what, remedy, "its directory \"current\" is missing");
+    instance.id = directory.filename();
+    instance.directory = directory;
+    instance.current = *std::move(current);
+    instance.previous = read_generation(directory / "previous");
+    instance.next = read_generation(directory / "next");
+    return instance;
   }
 }
 
 void make_instance(const Store& store, const Reference& reference, const std::filesystem::path& directory) {
-  auto staging = store.stage();
-  auto made = staging.path() / "instance";
+  const auto staging = store.stage();
+  const auto made = staging.path() / "instance";
   make_directory(made);
-  make_directory(made / "upper");
-  make_directory(made / "work");
+  make_directory(made / "snapshots");
+  make_generation(made / "current", 1, reference.environment);
   Instance instance;
-  instance.environment = reference.environment;
+  instance.directory = made;
+  instance.created = std::time(nullptr);
   if (reference.root) instance.manifest = reference.root->manifest;
-  write_file_atomically(made / record_name, sealed(json_text(instance_fields, instance)), Durable::yes, 0444);
-  auto lock = store.lock_contents(LOCK_SH);
+  write_instance(instance);
+  write_file_atomically(made / lock_name, "", Durable::no, 0600);
+  const auto lock = store.lock_contents(LOCK_SH);
   if (::rename(made.c_str(), directory.c_str()) == 0 || errno == EEXIST || errno == ENOTEMPTY) return;
   throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
 }
 
-/// The only environment, of those that the store knows, whose id begins with these digits.
-std::optional<EnvironmentId> only_environment(const std::set<EnvironmentId>& known, std::string_view digits) {
-  std::optional<EnvironmentId> found;
-  for (const auto& id : known) {
-    if (id.short_hex() != digits) continue;
-    if (found) return std::nullopt;
-    found = id;
-  }
-  return found;
+std::string id_for(const Reference& reference) { return reference.instance.value_or(instance_id(reference)); }
+
+std::optional<HeldInstance> held(const Instance& instance, std::optional<FileLock> lock) {
+  if (!lock) return std::nullopt;
+  auto now = read_instance(instance.directory);
+  if (!now) return std::nullopt;
+  return HeldInstance{*std::move(now), *std::move(lock)};
 }
 
 }  // namespace
 
+std::string instance_id(const Reference& reference) {
+  if (!reference.root) return blake3("environment " + reference.environment.hex()).hex().substr(0, id_digits);
+  return blake3(reference.root->manifest.native()).hex().substr(0, id_digits);
+}
+
 void check_instance(const Store& store, const std::string& name) { read_instance(store.instances_path() / name); }
 
 bool restore_instance(const Store& store, const std::string& name) {
-  auto dash = name.find('-');
-  std::set<EnvironmentId> known;
-  Instance instance;
-  for (const auto& environment : environments(store)) known.insert(environment.id);
-  for (const auto& root : roots(store)) {
-    known.insert(root.environment);
-    if (dash != name.npos && project_digits(root.manifest) == name.substr(dash + 1)) instance.manifest = root.manifest;
-  }
-  auto environment = only_environment(known, name.substr(0, dash));
-  if (!environment || (dash != name.npos && !instance.manifest)) return false;
-  instance.environment = *environment;
-  auto path = store.instances_path() / name / record_name;
-  publish_file(store.staging_path(), path, sealed(json_text(instance_fields, instance)), Durable::yes);
-  return true;
+  const auto directory = store.instances_path() / name;
+  bool restored = true;
+  const auto restore_unless = [&](auto&& readable, auto&& restore) {
+    try {
+      readable();
+    } catch (const StoreError&) {
+      restored = restore() && restored;
+    }
+  };
+  for (const auto* generation : {"current", "previous", "next"})
+    restore_unless([&] { read_generation(directory / generation); },
+                   [&] { return restore_generation(directory / generation); });
+  restore_unless([&] { read_instance(directory); }, [&] { return restore_kept_record(directory / record_name); });
+  return restored;
+}
+
+std::optional<Instance> find_instance(const Store& store, const std::string& id) {
+  return read_instance(store.instances_path() / id);
 }
 
 std::optional<Instance> find_instance(const Store& store, const Reference& reference) {
-  auto instance = read_instance(store.instances_path() / id_of(reference));
-  if (!instance || instance->environment == reference.environment) return instance;
-  throw StoreError(
-      fmt::format("the instance {} belongs to the environment {}, not to {}, which begins alike; destroy it "
-                  "first",
-                  instance->id, instance->environment.hex(), reference.environment.hex()));
+  return find_instance(store, id_for(reference));
 }
 
 Instance open_instance(const Store& store, const Reference& reference) {
   for (;;) {
     if (auto instance = find_instance(store, reference)) return *std::move(instance);
-    make_instance(store, reference, store.instances_path() / id_of(reference));
+    make_instance(store, reference, store.instances_path() / id_for(reference));
   }
 }
 
@@ -143,20 +135,38 @@ std::vector<Instance> instances(const Store& store) {
   return found;
 }
 
-std::optional<FileLock> use_instance(const Instance& instance) {
-  return FileLock::acquire_existing(instance.directory / record_name, LOCK_SH);
+std::vector<EnvironmentId> environments_of(const Instance& instance) {
+  std::vector<EnvironmentId> all = {instance.current.environment};
+  for (const auto& other : {instance.previous, instance.next})
+    if (other) all.push_back(other->environment);
+  return all;
+}
+
+std::optional<HeldInstance> use_instance(const Instance& instance) {
+  return held(instance, FileLock::acquire_existing(instance.directory / lock_name, LOCK_SH));
+}
+
+std::optional<HeldInstance> own_instance(const Store& store, const Instance& instance) {
+  auto lock = FileLock::try_acquire_existing(instance.directory / lock_name, LOCK_EX);
+  if (lock) settle_generations(store, instance.directory);
+  return held(instance, std::move(lock));
 }
 
 bool instance_in_use(const Instance& instance) {
-  bool lockable = FileLock::try_acquire_existing(instance.directory / record_name, LOCK_EX).has_value();
-  return !lockable && ::access((instance.directory / record_name).c_str(), F_OK) == 0;
+  const auto path = instance.directory / lock_name;
+  return !FileLock::try_acquire_existing(path, LOCK_EX) && ::access(path.c_str(), F_OK) == 0;
+}
+
+void write_instance(const Instance& instance) {
+  write_kept_record(instance.directory / record_name, json_text(instance_fields, instance));
 }
 
 bool remove_instance(const Store& store, const Instance& instance) {
-  auto lock = FileLock::try_acquire_existing(instance.directory / record_name, LOCK_EX);
+  const auto lock = FileLock::try_acquire_existing(instance.directory / lock_name, LOCK_EX);
   if (!lock) return ::access(instance.directory.c_str(), F_OK) != 0;
-  auto staging = store.stage();
-  auto removed = staging.path() / "instance";
+  forget_instance_name(store, instance);
+  const auto staging = store.stage();
+  const auto removed = staging.path() / "instance";
   if (::rename(instance.directory.c_str(), removed.c_str()) != 0 && errno != ENOENT) {
     throw StoreError(
         errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(instance.directory.native())), errno));

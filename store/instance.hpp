@@ -1,42 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instances: named, mutable uses of an environment, `instances/<id>/`.
+// Instances: people's mutable uses of environments, `instances/<id>/`.
+//
+//   instance.json      what it is called and whose it is (a kept record, kept_record.hpp)
+//   lock               empty, never replaced: sessions hold it shared, whoever replaces or removes something
+//   exclusively current/, previous/  generations (generation.hpp): the environment and the changes to it
+//   snapshots/<id>/    changes that were committed (snapshot.hpp)
+//   session, shown     the running sessions, and what their mounts show
+//
+// An instance belongs to a project, or to an environment that was named by its id, and stays at its environment until
+// it is moved: a build never touches it. What is in it can not be made again: it is forced to the disk before it gets
+// its name, and nothing but `destroy` removes it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file_lock.hpp"
+#include "store/generation.hpp"
 #include "store/identifiers.hpp"
 #include "store/reference.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {
 
-/// `instances/<id>/`: the upper directory that sessions of one project write to.
 struct Instance {
-  std::string id;  // "<environment, 12 digits>" or "<environment, 12 digits>-<project, 8 digits>"
-  EnvironmentId environment;
+  std::string id;                                 // 16 hexadecimal digits
+  std::string name;                               // what a person called it (instance_names.hpp); empty: as its project
   std::optional<std::filesystem::path> manifest;  // the project it belongs to
-  std::filesystem::path directory;                // absolute: instances/<id>
-  std::filesystem::path upper() const { return directory / "upper"; }
-  std::filesystem::path work() const { return directory / "work"; }
+  std::int64_t created = 0;                       // seconds since 1970
+  bool frozen = false;                            // sessions change nothing
+  bool archived = false;                          // no sessions
+  Generation current;
+  std::optional<Generation> previous;
+  std::optional<Generation> next;   // what a killed process left; ended by own_instance
+  std::filesystem::path directory;  // absolute: instances/<id>
+  std::filesystem::path upper() const { return current.upper(); }
+  std::filesystem::path work() const { return current.work(); }
 };
-/// The instance of this environment and project; nothing when it was never used (or was destroyed). Only looks: works
-/// in a store that can not be written.
+
+/// An instance that can not be replaced or removed meanwhile; or that only the holder uses.
+struct HeldInstance {
+  Instance instance;
+  FileLock lock;
+};
+
+/// The id of the project's, or of the environment's own instance.
+std::string instance_id(const Reference& reference);
+/// The instance that the reference names, else the project's, else the environment's own; nothing when it was never
+/// used (or was destroyed). Only looks: works in a store that can not be written.
 std::optional<Instance> find_instance(const Store& store, const Reference& reference);
-/// The same, made on first use (an empty upper and work directory, both of mode 0755 whatever the umask). It appears
-/// whole, also when several processes ask for it first.
+std::optional<Instance> find_instance(const Store& store, const std::string& id);
+/// The same, made on first use. It appears whole, also when several processes ask for it first.
 Instance open_instance(const Store& store, const Reference& reference);
 /// All instances, sorted by id. A damaged one throws: it must not make its environment look unused.
 std::vector<Instance> instances(const Store& store);
-/// For sessions: a shared lock on the instance, so that `destroy` refuses. Works in a read-only store. Nothing when the
-/// instance is gone (destroyed since it was opened: open it again). Destroying takes the exclusive lock: see
-/// `remove_instance`.
-std::optional<FileLock> use_instance(const Instance& instance);
+/// Of all its generations. gc keeps them.
+std::vector<EnvironmentId> environments_of(const Instance& instance);
+
+/// For sessions: shared, so that `destroy` refuses. Works in a read-only store. Nothing when the instance is gone
+/// (destroyed since it was opened: open it again). What it returns was read under the lock.
+std::optional<HeldInstance> use_instance(const Instance& instance);
+/// Exclusively, after what a killed process had begun is ended. Nothing when sessions run in it, or it is gone.
+std::optional<HeldInstance> own_instance(const Store& store, const Instance& instance);
 /// Whether a session runs in it now.
 bool instance_in_use(const Instance& instance);
+/// Writes what changed in name, manifest, frozen and archived. The caller holds it.
+void write_instance(const Instance& instance);
 /// Removes the instance with a person's changes. False when a session runs in it. Runs inside the user namespace.
 bool remove_instance(const Store& store, const Instance& instance);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "store/file_attributes.hpp"
 #include "store/path_limit.hpp"
 
 namespace karapace::store {
@@ -50,6 +51,7 @@ void normalise(Entry& entry) {
   if (entry.type == EntryType::whiteout || entry.type == EntryType::hardlink) {
     entry.mode = entry.uid = entry.gid = 0;
     entry.mtime = 0;
+    entry.nanoseconds = 0;
     entry.xattrs.clear();
   }
   std::sort(entry.xattrs.begin(), entry.xattrs.end());
@@ -70,12 +72,19 @@ void sort_by_path(std::vector<Entry>& entries) {
 
 void check_attributes(const Entry& entry) {
   if (entry.mode > 07777) refuse(entry.path, "its mode has bits that are no permissions");
+  if (entry.uid > largest_id || entry.gid > largest_id) refuse(entry.path, "its owner is a number that is no id");
+  if (entry.nanoseconds > 999'999'999) refuse(entry.path, "its time has more than a second's nanoseconds");
   if (entry.type == EntryType::symlink && entry.target.empty()) refuse(entry.path, "it is a link to nothing");
   if (entry.target.find('\0') != std::string::npos) refuse(entry.path, "its target holds a NUL");
   for (std::size_t i = 0; i < entry.xattrs.size(); ++i) {
     if (entry.xattrs[i].name.empty()) refuse(entry.path, "it has an attribute without a name");
     if (i > 0 && entry.xattrs[i].name == entry.xattrs[i - 1].name) refuse(entry.path, "it has an attribute twice");
   }
+}
+
+bool needs_format_2(const Entry& entry) noexcept {
+  if (entry.nanoseconds != 0) return true;
+  return std::any_of(entry.xattrs.begin(), entry.xattrs.end(), [](auto& xattr) { return !in_format_1(xattr.name); });
 }
 
 }  // namespace
@@ -104,6 +113,7 @@ Listing::Listing(std::vector<Entry> entries) : entries_(std::move(entries)) {
     if (first == nullptr || first->type != EntryType::regular)
       refuse(entry.path, "its first name is not a file before it");
   }
+  if (std::any_of(entries_.begin(), entries_.end(), needs_format_2)) format_ = 2;
 }
 
 const Entry* Listing::find(std::string_view path) const noexcept {

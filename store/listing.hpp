@@ -36,18 +36,22 @@ struct Xattr {
   auto operator<=>(const Xattr&) const = default;
 };
 
+/// The last number that an owner can have: chown(2) takes the one after it as "leave it as it is".
+inline constexpr std::uint32_t largest_id = 4'294'967'294;
+
 struct Entry {
   std::string path;  // relative, no leading slash, no "." or ".." parts; the root itself is ""
   EntryType type{};
   std::uint32_t mode = 0;  // permission bits, set-id and sticky (07777); 0777 for links, 0 for whiteouts and hardlinks
-  std::uint32_t uid = 0;   // the true owner, in every id mode
+  std::uint32_t uid = 0;   // the true owner, in every id mode; at most `largest_id`
   std::uint32_t gid = 0;
-  std::int64_t mtime = 0;       // whole seconds; 0 for whiteouts and hardlinks
-  std::uint64_t size = 0;       // regular files, in bytes
-  Digest content{};             // regular files: BLAKE3
-  std::string target{};         // symlink: its text; hardlink: path of the first name
-  std::vector<Xattr> xattrs{};  // sorted by name; security.capability in its plain (v2) form
-  bool opaque = false;          // directories: nothing of the layers below shows through
+  std::int64_t mtime = 0;         // seconds, rounded down; 0 for whiteouts and hardlinks
+  std::uint32_t nanoseconds = 0;  // of the modification time; layers that steps make have whole seconds
+  std::uint64_t size = 0;         // regular files, in bytes
+  Digest content{};               // regular files: BLAKE3
+  std::string target{};           // symlink: its text; hardlink: path of the first name
+  std::vector<Xattr> xattrs{};    // sorted by name; security.capability in its plain (v2) form
+  bool opaque = false;            // directories: nothing of the layers below shows through
   auto operator<=>(const Entry&) const = default;
 };
 
@@ -58,11 +62,14 @@ class Listing {
  public:
   Listing() = default;
   /// Sorts; throws StoreError when a path is not relative and clean, appears twice or lacks its parent directory, when
-  /// the root is missing, or when a hard link's target is not a regular file that sorts before it.
+  /// the root is missing, when an owner is no id, or when a hard link's target is not a regular file that sorts before
+  /// it.
   explicit Listing(std::vector<Entry> entries);
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// The entry at `path`, or null.
   const Entry* find(std::string_view path) const noexcept;
+  /// The format of its text: 1 wherever that can say everything, so that what was listed before keeps its id, else 2.
+  int format() const noexcept { return format_; }
   /// The canonical text (docs/hash-contract.md).
   std::string text() const;
   /// The same in parts of about a megabyte: of a large tree it is tens of them.
@@ -75,6 +82,7 @@ class Listing {
 
  private:
   std::vector<Entry> entries_;
+  int format_ = 1;
 };
 
 }  // namespace karapace::store

@@ -15,7 +15,7 @@ std::vector<std::string_view> differing_aspects(const Entry& first, const Entry&
   add(first.target != second.target, "target");
   add(first.mode != second.mode, "mode");
   add(first.uid != second.uid || first.gid != second.gid, "owner");
-  add(first.mtime != second.mtime, "time");
+  add(first.mtime != second.mtime || first.nanoseconds != second.nanoseconds, "time");
   add(first.xattrs != second.xattrs, "attributes");
   add(first.opaque != second.opaque, "opaqueness");
   return aspects;

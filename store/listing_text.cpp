@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of a listing, byte for byte as docs/hash-contract.md has it: writer and strict reader.
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -14,7 +15,8 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::string_view header = "karapace listing 1\n";
+constexpr std::string_view headers[] = {"karapace listing 1\n", "karapace listing 2\n"};
+constexpr std::size_t digits_of_nanoseconds = 9;
 
 template <class Number>
 void append_number(std::string& text, Number number) {
@@ -33,6 +35,12 @@ void append_owner_and_time(std::string& text, const Entry& entry) {
   append_number(text, entry.uid);
   append_number(text, entry.gid);
   append_number(text, entry.mtime);
+  if (entry.nanoseconds == 0) return;
+  char digits[digits_of_nanoseconds + 1] = ".";
+  auto rest = entry.nanoseconds;
+  for (auto place = digits_of_nanoseconds; place > 0; --place, rest /= 10)
+    digits[place] = static_cast<char>('0' + rest % 10);
+  text.append(digits, sizeof digits);
 }
 
 void append_digest(std::string& text, const Digest& digest) {
@@ -97,14 +105,22 @@ class Fields {
 
   template <class Number>
   Number number() {
+    return number_in<Number>(next());
+  }
+
+  /// Seconds, and nine digits of a second where they are not all zero.
+  void time(Entry& entry) {
     auto field = next();
-    Number value{};
-    auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    bool whole = error == std::errc{} && end == field.data() + field.size();
-    auto digits = field.substr(field.front() == '-' ? 1 : 0);
-    bool canonical = !digits.starts_with('0') || field == "0";
-    if (!whole || !canonical) throw Malformed{"a number is malformed"};
-    return value;
+    auto dot = field.find('.');
+    entry.mtime = number_in<std::int64_t>(field.substr(0, dot));
+    if (dot == field.npos) return;
+    auto digits = field.substr(dot + 1);
+    if (digits.size() != digits_of_nanoseconds) throw Malformed{"a time does not have nine digits after its dot"};
+    for (char c : digits) {
+      if (c < '0' || c > '9') throw Malformed{"a time is malformed"};
+      entry.nanoseconds = entry.nanoseconds * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    if (entry.nanoseconds == 0) throw Malformed{"a time has a dot and no part of a second"};
   }
 
   std::uint32_t mode() {
@@ -147,6 +163,18 @@ class Fields {
   }
 
  private:
+  template <class Number>
+  static Number number_in(std::string_view field) {
+    Number value{};
+    if (field.empty()) throw Malformed{"a number is malformed"};
+    auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+    bool whole = error == std::errc{} && end == field.data() + field.size();
+    auto digits = field.substr(field.front() == '-' ? 1 : 0);
+    bool canonical = !digits.starts_with('0') || field == "0";
+    if (!whole || !canonical) throw Malformed{"a number is malformed"};
+    return value;
+  }
+
   static std::string decoded(std::string_view field, char also = 0) {
     auto value = unescaped(field, also);
     if (!value) throw Malformed{"an escape is malformed"};
@@ -170,7 +198,7 @@ Entry parse_entry(std::string_view line) {
   if (has_mode || entry.type == EntryType::symlink) {
     entry.uid = fields.number<std::uint32_t>();
     entry.gid = fields.number<std::uint32_t>();
-    entry.mtime = fields.number<std::int64_t>();
+    fields.time(entry);
   }
   if (entry.type == EntryType::regular) {
     entry.size = fields.number<std::uint64_t>();
@@ -191,7 +219,7 @@ Entry parse_entry(std::string_view line) {
 
 std::string Listing::text() const {
   std::string text;
-  std::size_t estimate = header.size();
+  std::size_t estimate = headers[0].size();
   for (const auto& entry : entries_) estimate += entry.path.size() + entry.target.size() + 112;
   text.reserve(estimate);
   write_text([&](std::string_view part) { text += part; });
@@ -200,7 +228,7 @@ std::string Listing::text() const {
 
 void Listing::write_text(const std::function<void(std::string_view)>& write) const {
   constexpr std::size_t most = 1 << 20;
-  std::string part(header);
+  std::string part(headers[format_ - 1]);
   for (const auto& entry : entries_) {
     append_entry(part, entry);
     if (part.size() < most) continue;
@@ -215,8 +243,10 @@ Listing Listing::parse(std::string_view text, std::string_view what) {
     return StoreError(
         fmt::format("{} is damaged: line {}: {}; run `karapace verify-store --repair`", what, line, reason));
   };
-  if (!text.starts_with(header)) throw damaged(1, "this is not a listing of format 1");
-  text.remove_prefix(header.size());
+  const auto* header =
+      std::find_if(std::begin(headers), std::end(headers), [&](auto& h) { return text.starts_with(h); });
+  if (header == std::end(headers)) throw damaged(1, "this is not a listing of format 1 or 2");
+  text.remove_prefix(header->size());
   std::vector<Entry> entries;
   entries.reserve(text.size() / 120);
   for (std::size_t line = 2; !text.empty(); ++line) {
@@ -233,7 +263,9 @@ Listing Listing::parse(std::string_view text, std::string_view what) {
     text.remove_prefix(end + 1);
   }
   try {
-    return Listing(std::move(entries));
+    Listing listing(std::move(entries));
+    if (headers[listing.format_ - 1] != *header) throw StoreError("it is not written in the format that it needs");
+    return listing;
   } catch (const StoreError& error) {
     throw StoreError(fmt::format("{} is damaged: {}; run `karapace verify-store --repair`", what, error.what()));
   }

@@ -8,10 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
+#include <memory>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,42 +22,45 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "store/store.hpp"
+#include "store/store_identity.hpp"
 
 namespace karapace::store {
 
 namespace {
 
-constexpr std::string_view version_prefix = "karapace store ";
-constexpr int version = 1;
 constexpr std::array<const char*, 9> directories = {"blobs",     "layers", "steps", "environments", "roots",
                                                     "instances", "logs",   "locks", "staging"};
-constexpr std::array<const char*, 6> later_directories = {"failed", "fetch",      "graphs",
-                                                          "links",  "quarantine", "sysroots"};
+constexpr std::array<const char*, 7> later_directories = {"failed", "fetch",      "graphs",  "links",
+                                                          "names",  "quarantine", "sysroots"};
 constexpr std::size_t longest_version = 4096;
+constexpr const char* lock_name = "lock";
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
-std::string version_text() { return fmt::format("{}{}\n", version_prefix, version); }
+[[noreturn]] void refuse_version(const std::filesystem::path& root) {
+  throw StoreError(
+      fmt::format("{} is not a karapace store: its file \"version\" is damaged; choose another store with "
+                  "--store, or write the line \"karapace store {}\" into it",
+                  in_quotes(root), store_version));
+}
 
 void check_version(const std::filesystem::path& root, std::string_view text) {
-  if (text == version_text()) return;
-  int found = 0;
-  bool numbered = text.starts_with(version_prefix) && text.ends_with('\n');
-  if (numbered) {
-    auto number = text.substr(version_prefix.size());
-    auto [end, error] = std::from_chars(number.data(), number.data() + number.size() - 1, found);
-    numbered = error == std::errc{} && end == number.data() + number.size() - 1;
-  }
-  if (!numbered) {
+  const auto found = version_of(text);
+  if (!found) refuse_version(root);
+  const auto migration = *found == store_version ? read_identity(root).migration : std::string();
+  if (!migration.empty())
+    throw StoreError(fmt::format("the migration of the store {} {} was interrupted: run `karapace migrate{}` to end it",
+                                 in_quotes(root), migration, migration == "to 1" ? " --back" : ""));
+  if (*found == store_version) return;
+  if (*found < store_version)
     throw StoreError(
-        fmt::format("{} is not a karapace store: its file \"version\" is damaged; choose another store with "
-                    "--store, or write the line \"karapace store 1\" into it",
-                    in_quotes(root)));
-  }
+        fmt::format("the store {} is of version {}, and this karapace uses version {}: run `karapace migrate`, which "
+                    "moves it over (`karapace migrate --back` is the way back)",
+                    in_quotes(root), *found, store_version));
   throw StoreError(
       fmt::format("the store {} is of version {}, and this karapace reads version {}; use a newer karapace, "
                   "or another store with --store",
-                  in_quotes(root), found, version));
+                  in_quotes(root), *found, store_version));
 }
 
 /// What is at `path`, a last link followed; nothing when there is nothing.
@@ -135,7 +139,7 @@ bool has_most_parts(const std::filesystem::path& root) {
 /// A directory that holds anything but the parts of a store is somebody's, not ours.
 void refuse_foreign(const std::filesystem::path& root) {
   for (const auto& name : names_in(root)) {
-    bool ours = std::find(directories.begin(), directories.end(), name) != directories.end();
+    bool ours = name == lock_name || std::find(directories.begin(), directories.end(), name) != directories.end();
     bool unfinished = name.starts_with(".version.");
     if (ours || unfinished || name == "version") continue;
     if (read_version(root)) return;  // another process has just finished it, and begun to use it
@@ -143,7 +147,7 @@ void refuse_foreign(const std::filesystem::path& root) {
       throw StoreError(
           fmt::format("the store {} has lost its file \"version\": write the line \"karapace store {}\" into it, or "
                       "choose another store with --store",
-                      in_quotes(root), version));
+                      in_quotes(root), store_version));
     }
     throw StoreError(
         fmt::format("{} is not a karapace store: it holds {}; choose an empty or new directory with --store",
@@ -170,7 +174,8 @@ void fill(const std::filesystem::path& root) {
         errno_message(fmt::format("cannot close the store's directory {} to others", in_quotes(root)), errno));
   }
   for (const char* name : directories) make_directory_if_missing(root / name);
-  write_file_atomically(root / "version", version_text(), Durable::yes);
+  write_file_atomically(root / lock_name, "", Durable::no, 0600);
+  write_identity(root, read_identity(root));
 }
 
 void require_access(const std::filesystem::path& root, int mode, std::string_view word) {
@@ -189,6 +194,14 @@ std::filesystem::path absolute_path(const std::filesystem::path& path) {
   return normal.has_filename() ? normal : normal.parent_path();
 }
 
+/// Held as long as somebody works with the store. One whose file is gone has it made again, where that can be.
+std::shared_ptr<const FileLock> share(const std::filesystem::path& root) {
+  const auto path = root / lock_name;
+  auto lock = FileLock::acquire_existing(path, LOCK_SH);
+  if (!lock && ::faccessat(AT_FDCWD, root.c_str(), W_OK, AT_EACCESS) == 0) lock = FileLock::acquire(path, LOCK_SH);
+  return lock ? std::make_shared<const FileLock>(*std::move(lock)) : nullptr;
+}
+
 }  // namespace
 
 Store Store::open(const std::filesystem::path& root, Access access) {
@@ -205,20 +218,21 @@ Store Store::open(const std::filesystem::path& root, Access access) {
   }
   require_directory(*status, at);
   require_owner(*status, at);
-  if (auto found = read_version(at)) {
-    check_version(at, *found);
-    require_private(*status, at);
-    refuse_links(at);
-    require_parts(at);
-    if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
-    return Store(at);
-  }
-  if (access != Access::create) {
+  require_local_file_system(at);
+  if (!read_version(at)) {
     refuse_foreign(at);
-    throw not_found();
+    if (access != Access::create) throw not_found();
+    fill(at);
+    status = status_of(at).value();
   }
-  fill(at);
-  return Store(at);
+  auto use = share(at);
+  // What another process migrates is looked at when that is done.
+  check_version(at, read_version(at).value_or(""));
+  require_private(*status, at);
+  refuse_links(at);
+  require_parts(at);
+  if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
+  return Store(at, std::move(use));
 }
 
 bool Store::writable() const {

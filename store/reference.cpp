@@ -13,6 +13,7 @@
 #include "base/escape.hpp"
 #include "base/nearest_word.hpp"
 #include "store/instance.hpp"
+#include "store/instance_names.hpp"
 #include "store/root.hpp"
 #include "store/root_index.hpp"
 
@@ -21,6 +22,8 @@ namespace karapace::store {
 namespace {
 
 constexpr std::size_t shortest_prefix = 4;
+
+bool is_hexadecimal(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 bool is_path(std::string_view word) noexcept { return word == "." || word == ".." || word.find('/') != word.npos; }
 
@@ -99,17 +102,29 @@ std::optional<Reference> reference_by_name(const Store& store, const IndexedRoot
       fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(), candidates));
 }
 
+/// What it was used with last, in its project as that is now.
+Reference reference_to(const Store& store, const Instance& instance) {
+  Reference reference{instance.current.environment, std::nullopt, instance.id};
+  if (instance.manifest) reference.root = find_root(store, *instance.manifest, RootSteps::left_out);
+  if (reference.root) reference.environment = reference.root->environment;
+  if (reference.root && !instance.name.empty()) reference.root->name = instance.name;
+  return reference;
+}
+
+bool is_instance_id(std::string_view word) {
+  return word.size() == 16 && std::all_of(word.begin(), word.end(), is_hexadecimal);
+}
+
 std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, const std::vector<IndexedRoot>& roots) {
   std::set<EnvironmentId> found;
-  bool hex =
-      std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool hex = std::all_of(word.begin(), word.end(), is_hexadecimal);
   if (!hex || word.size() < shortest_prefix) return found;
   for (const auto& name : names_in(store.root() / "environments")) {
     auto id = EnvironmentId::from_hex(name);
     if (id && name.starts_with(word)) found.insert(*id);
   }
   for (const auto& instance : instances(store)) {
-    if (instance.environment.hex().starts_with(word)) found.insert(instance.environment);
+    if (instance.current.environment.hex().starts_with(word)) found.insert(instance.current.environment);
   }
   for (const auto& root : roots) {
     if (root.environment.hex().starts_with(word)) found.insert(root.environment);
@@ -140,6 +155,9 @@ Reference resolve_reference(const Store& store, std::string_view word, const std
   if (named.size() == 1) {
     if (auto reference = reference_by_name(store, named.front(), word)) return *std::move(reference);
   }
+  if (const auto instance = find_named_instance(store, word)) return reference_to(store, *instance);
+  if (is_instance_id(word))
+    if (const auto instance = find_instance(store, std::string(word))) return reference_to(store, *instance);
   const auto known = index.all();
   auto ids = by_prefix(store, word, known);
   if (ids.size() == 1) return by_id(store, *ids.begin(), known);

@@ -2,32 +2,17 @@
 // Scanning: the listing of a tree as it is on disk.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <string_view>
-
 #include "store/listing.hpp"
+#include "store/tree_walk.hpp"
 
 namespace karapace::store {
 
-enum class Owners {
-  from_disk,  // owners are those on disk, unless `user.karapace.owner` says otherwise
-  ignore,     // single-id stores: every entry without the xattr counts as 0:0
-};
-
-struct ScanOptions {
-  Owners owners = Owners::from_disk;
-  std::string label{};  // for messages
-  unsigned threads = 1;
-  /// Called for each path but the root, from `threads` threads; false leaves the entry (and what is below it) out.
-  std::function<bool(std::string_view path)> include{};
-};
-
-/// Lists a tree as it is on disk: whiteouts and `user.overlay.opaque` translated, other `user.overlay.*`,
-/// `user.karapace.*`, `security.*` but capabilities, and `trusted.*` left out, ACLs kept; sockets left out, device
-/// nodes refused (StoreError), as are paths of more than `longest_path` bytes, at the first one. Reads and hashes every
-/// file, each hard-link group once. Never follows a link. Runs inside the user namespace, where every file can be read;
-/// an error names the path.
+/// Lists a tree as it is on disk, by the table in file_attributes.hpp: the kernel's whiteouts and opaque directories
+/// translated, its notes and `user.karapace.*`, `security.*` but capabilities, and `trusted.*` left out, ACLs kept;
+/// sockets left out and told of (ScanOptions::left_out), device nodes refused (StoreError), as are paths of more than
+/// `longest_path` bytes, at the first one. Reads and hashes every file, each hard-link group once, and notices when one
+/// changes meanwhile. Never follows a link. Runs inside the user namespace, where every file can be read; an error
+/// names the path.
 Listing scan(int tree, const ScanOptions& options);
 
 }  // namespace karapace::store

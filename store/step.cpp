@@ -87,6 +87,7 @@ std::string_view rules(StepKind kind) noexcept {
     case StepKind::unpack: return "4";
     case StepKind::install: return "5";
     case StepKind::setup: return "5";
+    case StepKind::commit: return "1";
     default: return "";
   }
 }

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Store: one directory per user that holds what steps made (docs/store.md).
 //
-//   version            "karapace store 1"
+//   version            "karapace store 2", and what the store is (store_identity.hpp)
+//   lock               held shared by every process that uses the store, exclusively by `migrate`
 //   blobs/<blob>       immutable byte strings
 //   layers/<layer>/    tree/ and listing: immutable directory trees
 //   steps/<key>        step records: Ninja's outputs
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for
-//   `list` instances/<id>/    named, mutable uses of an environment: instance.json, upper/, work/ graphs/<hash>/ what
-//   the edges of a graph read besides their inputs (graph_files.hpp) links/<name>       links to step records: outputs
-//   of build systems that remove their outputs logs/<key>         what a step printed, for people failed/<key>/ what a
-//   failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp) fetch/<name>/      the socket of a running
-//   karapace-transfer (remote/shared_transfers.hpp) locks/<name>       flock(2) files, one per output staging/<random>/
-//   work in progress; garbage when nobody holds its lock
+//                      `list`
+//   instances/<id>/    named, mutable uses of an environment (instance.hpp); names/<name>: their names
+//   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
+//   links/<name>       links to step records: outputs of build systems that remove their outputs
+//   logs/<key>         what a step printed, for people
+//   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
+//   fetch/<name>/      the socket of a running karapace-transfer (remote/shared_transfers.hpp)
+//   locks/<name>       flock(2) files, one per output
+//   staging/<random>/  work in progress; garbage when nobody holds its lock
 //
 // Contents appear by rename(2), whole or not at all; a crash leaves garbage only in staging/. The store's directory
 // is its owner's alone (mode 0700): trees in it may hold set-id files.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +47,8 @@ class Store {
   /// for `update` and `create`); with `read_only` and `update`, NotFoundError when there is none. Right inside and
   /// outside our user namespaces. `read_only` is enough for sessions (find_instance, use_environment, use_instance).
   static Store open(const std::filesystem::path& root, Access access);
+  /// Of whatever version and without a look, for who holds it exclusively (migration.hpp).
+  static Store unchecked(const std::filesystem::path& root) { return Store(root, nullptr); }
   /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
   static std::filesystem::path default_root(std::string_view option = {});
 
@@ -100,8 +107,10 @@ class Store {
   FileLock lock_contents(int mode) const;
 
  private:
-  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+  Store(std::filesystem::path root, std::shared_ptr<const FileLock> use)
+      : root_(std::move(root)), use_(std::move(use)) {}
   std::filesystem::path root_;
+  std::shared_ptr<const FileLock> use_;  // kept from being migrated
 };
 
 }  // namespace karapace::store

@@ -148,10 +148,19 @@ class Verification {
     auto expected = store_.listing(id);
     auto tree = open_if_exists(AT_FDCWD, store_.layer_tree(id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!tree) return Damage{"its tree is missing", {}};
-    ScanOptions options{options_.owners, "layer " + id.hex(), scan_threads_, {}};
+    std::mutex mutex;
+    std::vector<DamagedPath> sockets;
+    ScanOptions options{options_.owners, "layer " + id.hex(), scan_threads_};
+    if (expected.format() > 1) options.times = Times::nanoseconds;
+    options.left_out = [&](std::string_view path) {
+      std::lock_guard guard(mutex);
+      sockets.push_back({escaped_utf8(path), "a socket, not in the listing"});
+    };
     auto found = scan(tree->get(), options);
     bytes_ += found.content_size();
     auto paths = differences(expected, found);
+    paths.insert(paths.end(), sockets.begin(), sockets.end());
+    std::sort(paths.begin(), paths.end());
     if (paths.empty()) return std::nullopt;
     return Damage{fmt::format("{} of its {} paths differ from its listing", paths.size(), expected.entries().size()),
                   std::move(paths)};

@@ -56,7 +56,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto state = sandbox::find_debug_state(store, arguments.step);
   const auto staging = store.stage();
   const auto in_use = sandbox::use_debug_state(store, state, staging);
-  const auto plan = debug_plan(state, staging, arguments, enter_for_trees());
+  const auto plan = debug_plan(state, staging, arguments, enter_for_trees(store));
   if (!context.json)
     context.warn(fmt::format("this failed in step {}: {}\nwhat you change here is dropped at the end",
                              state.step.short_hex(), fmt::join(state.failed.argv, " ")));

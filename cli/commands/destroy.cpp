@@ -26,13 +26,18 @@ void declare(Options& options, Arguments& arguments) {
                      Options::Presence::required);
 }
 
-/// A project's instances, of whatever environment; or, for a bare id, those whose project is gone or that had none.
+/// The one that was named; a project's, of whatever environment; or, for a bare id, those whose project is gone or that
+/// had none.
 std::vector<store::Instance> instances_of(const store::Store& store, const store::Reference& reference) {
+  if (reference.instance) {
+    auto instance = store::find_instance(store, *reference.instance);
+    return instance ? std::vector{*std::move(instance)} : std::vector<store::Instance>();
+  }
   std::vector<store::Instance> found;
   for (auto& instance : store::instances(store)) {
     bool orphan = !instance.manifest || !store::find_root(store, *instance.manifest);
     bool same = reference.root ? instance.manifest == reference.root->manifest
-                               : instance.environment == reference.environment && orphan;
+                               : instance.current.environment == reference.environment && orphan;
     if (same) found.push_back(std::move(instance));
   }
   return found;
@@ -91,12 +96,17 @@ int run(const Context& context, const Arguments& arguments) {
   refuse_project_above(reference, arguments.environment);
   auto instances = instances_of(store, reference);
   refuse_named(store, reference, instances.size());
-  enter_for_trees();
+  enter_for_trees(store);
   remove_instances(store, instances);
-  if (reference.root) store::remove_root(store, reference.root->manifest);
+  const bool is_whole = !reference.instance;
+  if (is_whole && reference.root) store::remove_root(store, reference.root->manifest);
 
   if (context.json) {
     context.print_json("karapace.destroy", json_of(reference, instances));
+    return 0;
+  }
+  if (!is_whole) {
+    context.print(fmt::format("removed the instance {}\n", escaped_utf8(arguments.environment)));
     return 0;
   }
   auto name = reference.root
@@ -115,9 +125,10 @@ Command destroy_command() {
        .group = Group::using_,
        .summary = "Forget an environment and remove its instances",
        .description =
-           "Removes the instances of the project with everything that was changed in them, and the store's note\n"
-           "that the project exists. Layers, downloads and the project's own files stay; `karapace gc` removes\n"
-           "the layers that nothing else needs. Refused while a session is running.",
+           "Removes the instances of the project with everything that was changed in them and their snapshots, and\n"
+           "the store's note that the project exists; of an instance's own name only that instance. Layers,\n"
+           "downloads and the project's own files stay; `karapace gc` removes the layers that nothing else needs.\n"
+           "Refused while a session is running.",
        .examples = {{"karapace destroy .", "the environment of the manifest here"},
                     {"karapace destroy hello && karapace gc", "and free the space"}}},
       declare, run);

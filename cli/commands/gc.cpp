@@ -68,7 +68,7 @@ int run(const Context& context, const Arguments& arguments) {
   for (const auto& word : arguments.keep) options.keep.insert(find_reference(store, word).environment);
   options.dry_run = arguments.dry_run ? store::DryRun::yes : store::DryRun::no;
   options.threads = available_threads();
-  enter_for_trees();
+  enter_for_trees(store);
   auto report = store::collect_garbage(store, options);
   if (context.json) {
     context.print_json("karapace.gc", json_of(report, arguments));

@@ -9,6 +9,7 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/instance_report.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "store/environment.hpp"
@@ -76,6 +77,12 @@ std::vector<Step> steps_of(const store::Store& store, const Description& descrip
   return steps;
 }
 
+/// The project's instances, in whatever environment they are, and those that are in this one.
+bool is_of(const store::Instance& instance, const store::Reference& reference) {
+  const bool same_project = reference.root && instance.manifest == reference.root->manifest;
+  return same_project || instance.current.environment == reference.environment;
+}
+
 Description describe(const store::Store& store, store::Reference reference) {
   Description description{std::move(reference), {}, {}, {}, {}, {}};
   description.environment = store::find_environment(store, description.reference.environment);
@@ -88,7 +95,7 @@ Description describe(const store::Store& store, store::Reference reference) {
   }
   description.steps = steps_of(store, description);
   for (auto& instance : store::instances(store)) {
-    if (instance.environment == description.reference.environment) description.instances.push_back(std::move(instance));
+    if (is_of(instance, description.reference)) description.instances.push_back(std::move(instance));
   }
   return description;
 }
@@ -158,7 +165,7 @@ nlohmann::json json_of(const Description& description) {
     json["steps"].push_back(std::move(item));
   }
   for (const auto& instance : description.instances) {
-    json["instances"].push_back({{"instance", instance.id}, {"instance_directory", path_json(instance.directory)}});
+    json["instances"].push_back(instance_json(instance));
   }
   return json;
 }
@@ -203,7 +210,11 @@ void print_description(const Context& context, const Description& description) {
   if (description.environment) print_runtime(context, description.environment->runtime);
   print_steps(context, description.steps);
   for (const auto& instance : description.instances) {
-    context.print(fmt::format("instance   {}  {}\n", instance.id, escaped_utf8(instance.directory.native())));
+    const bool is_earlier = instance.current.environment != description.reference.environment;
+    context.print(
+        fmt::format("instance   {}  {}{}{}\n", instance.id, instance.name.empty() ? "" : instance.name + ", ",
+                    instance_state(instance),
+                    is_earlier ? ", in the environment " + instance.current.environment.short_hex() : std::string()));
   }
 }
 

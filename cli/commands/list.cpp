@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
-#include <set>
 #include <span>
-#include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "base/directory.hpp"
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/instance_report.hpp"
 #include "cli/store_access.hpp"
 #include "cli/table.hpp"
 #include "generator/lock/environment_lock.hpp"
@@ -34,21 +32,16 @@ struct Row {
   EnvironmentId id;
   bool built = false;
   std::optional<std::string> base;  // when it is built
-  std::size_t instances = 0;
+  std::vector<store::Instance> instances;
   std::optional<std::filesystem::path> manifest;
 };
-
-/// Of the project's instances, which have the digits of its record in their names (store/instance.cpp).
-std::string instance_id(const store::IndexedRoot& root) {
-  return fmt::format("{}-{}", root.environment.short_hex(), std::string_view(root.record).substr(0, 8));
-}
 
 class Rows {
  public:
   explicit Rows(const store::Store& store) : bases_(lock::bases_of_built(store)) {
     for (const auto& [id, base] : bases_) nameless_.emplace(id, row_of({}, id, std::nullopt));
     for (auto& root : store::RootIndex::read(store).all()) {
-      projects_.emplace(instance_id(root), rows_.size());
+      projects_.emplace(root.manifest, rows_.size());
       rows_.push_back(row_of(store::names(root), root.environment, std::move(root.manifest)));
       nameless_.erase(root.environment);
     }
@@ -65,49 +58,28 @@ class Rows {
              std::optional<std::filesystem::path> manifest) const {
     auto base = bases_.find(id);
     bool built = base != bases_.end();
-    return {std::move(names), id, built, built ? base->second : std::nullopt, 0, std::move(manifest)};
+    return {std::move(names), id, built, built ? base->second : std::nullopt, {}, std::move(manifest)};
   }
 
-  /// Names of instances say enough, as a rule: records are read only when one's environment is not built (any more).
   void count_instances(const store::Store& store) {
-    auto built = environments_by_digits();
-    std::set<std::string> unknown;
-    for (const auto& name : names_in(store.instances_path())) {
-      auto environment = built.find(name.substr(0, name.find('-')));
-      if (auto row = projects_.find(name); row != projects_.end()) {
-        ++rows_[row->second].instances;
-      } else if (environment != built.end() && environment->second) {
-        add_orphan(*environment->second);
-      } else {
-        unknown.insert(name);
-      }
-    }
-    if (unknown.empty()) return;
-    for (const auto& instance : store::instances(store)) {
-      if (unknown.contains(instance.id)) add_orphan(instance.environment);
+    for (auto& instance : store::instances(store)) {
+      const auto row = instance.manifest ? projects_.find(*instance.manifest) : projects_.end();
+      auto& instances =
+          row == projects_.end() ? orphan(instance.current.environment).instances : rows_[row->second].instances;
+      instances.push_back(std::move(instance));
     }
   }
 
-  /// Nothing for those whose digits another has, too.
-  std::unordered_map<std::string, std::optional<EnvironmentId>> environments_by_digits() const {
-    std::unordered_map<std::string, std::optional<EnvironmentId>> found;
-    for (const auto& [id, base] : bases_) {
-      auto [place, fresh] = found.emplace(id.short_hex(), id);
-      if (!fresh) place->second.reset();
-    }
-    return found;
-  }
-
-  void add_orphan(const EnvironmentId& environment) {
-    auto [orphan, fresh] = nameless_.try_emplace(environment);
-    if (fresh) orphan->second = row_of({}, environment, std::nullopt);
-    ++orphan->second.instances;
+  Row& orphan(const EnvironmentId& environment) {
+    auto [row, fresh] = nameless_.try_emplace(environment);
+    if (fresh) row->second = row_of({}, environment, std::nullopt);
+    return row->second;
   }
 
   std::map<EnvironmentId, std::optional<std::string>> bases_;
   std::vector<Row> rows_;
   std::map<EnvironmentId, Row> nameless_;
-  std::unordered_map<std::string, std::size_t> projects_;  // by the name of their instance
+  std::map<std::filesystem::path, std::size_t> projects_;  // by their manifest
 };
 
 /// Of a row that has a manifest.
@@ -130,17 +102,34 @@ std::string base_text(const Row& row) {
   return escaped_utf8(*row.base);
 }
 
+/// "2: running, work frozen", "1, earlier environment"; "-" without any.
+std::string instances_text(const Row& row) {
+  if (row.instances.empty()) return "-";
+  std::vector<std::string> notable;
+  for (const auto& instance : row.instances) {
+    std::vector<std::string> words;
+    if (!instance.name.empty()) words.push_back(instance.name);
+    if (const auto state = instance_state(instance); state != "idle") words.emplace_back(state);
+    if (instance.current.environment != row.id) words.emplace_back("in an earlier environment");
+    if (!words.empty()) notable.push_back(fmt::format("{}", fmt::join(words, " ")));
+  }
+  auto text = std::to_string(row.instances.size());
+  return notable.empty() ? text : fmt::format("{}: {}", text, fmt::join(notable, ", "));
+}
+
 nlohmann::json json_of(const std::vector<Row>& rows) {
   auto environments = nlohmann::json::array();
   for (const auto& row : rows) {
     nlohmann::json item = {{"base", nullptr},
                            {"environment", row.id.hex()},
                            {"environment_state", row.built ? "built" : "not-built"},
-                           {"instance_count", row.instances},
+                           {"instance_count", row.instances.size()},
+                           {"instances", nlohmann::json::array()},
                            {"manifest", nullptr},
                            {"manifest_exists", nullptr},
                            {"name", nullptr},
                            {"names", nlohmann::json::array()}};
+    for (const auto& instance : row.instances) item["instances"].push_back(instance_json(instance));
     if (row.base) item["base"] = escaped_utf8(*row.base);
     if (row.manifest) {
       item["manifest"] = path_json(*row.manifest);
@@ -156,7 +145,7 @@ nlohmann::json json_of(const std::vector<Row>& rows) {
 void print_rows(const Context& context, const std::vector<Row>& rows) {
   std::vector<TableRow> table = {{"NAME", "ID", "STATE", "BASE", "INSTANCES", "MANIFEST"}};
   for (const auto& row : rows) {
-    table.push_back({name_text(row), row.id.short_hex(), state_of(row), base_text(row), std::to_string(row.instances),
+    table.push_back({name_text(row), row.id.short_hex(), state_of(row), base_text(row), instances_text(row),
                      row.manifest ? escaped_utf8(row.manifest->native()) : "-"});
   }
   const auto lines = table_lines(table, {4, 12, 9, 4, 9}, 2);

@@ -162,7 +162,7 @@ int reproduce_in(const Context& context, const Arguments& arguments, const store
                                  .other_order = arguments.order,
                                  .jobs = arguments.jobs,
                                  .is_verbose = context.verbosity > 0});
-  enter_for_trees();  // to read what any id owns, and to remove it, however this ends
+  enter_for_trees(store);  // to read what any id owns, and to remove it, however this ends
   if (rebuilt.status > 128) return rebuilt.status;
   auto second = store::Store::open(rebuilt.store, store::Store::Access::read_only);
   proof::Reproduction result;

@@ -83,7 +83,7 @@ void print_report(const Context& context, const store::VerifyReport& report, con
 int run(const Context& context, const Arguments& arguments) {
   auto access = arguments.repair ? store::Store::Access::update : store::Store::Access::read_only;
   auto store = context.open_store(access);
-  auto mode = enter_for_trees();
+  auto mode = enter_for_trees(store);
   store::VerifyOptions options;
   options.repair = arguments.repair ? store::Repair::yes : store::Repair::no;
   options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;

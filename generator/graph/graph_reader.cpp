@@ -218,7 +218,9 @@ class Reader {
     switch (edge.step.kind) {
       case StepKind::fetch: return required_number(edge, "size");
       case StepKind::unpack:
-        if (edge.step.inputs.size() != 1) refuse("a step of kind \"unpack\" has one input");
+      case StepKind::commit:
+        if (edge.step.inputs.size() != 1)
+          refuse(fmt::format("a step of kind \"{}\" has one input", text(edge.step.kind)));
         return graph_.edges[*places_.find(edge.step.inputs[0])].weight;
       case StepKind::install: {
         auto layers = required_number(edge, "base-layers");
@@ -226,7 +228,6 @@ class Reader {
         return edge.step.inputs.size() - layers;
       }
       case StepKind::setup: return command_count(edge);
-      case StepKind::commit:
       case StepKind::environment: return 0;
     }
     return 0;

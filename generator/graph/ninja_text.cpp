@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/graph/ninja_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <set>
@@ -20,8 +21,12 @@ struct Rule {
   std::string_view pool;
 };
 
-constexpr std::array<Rule, 5> rules = {
-    {{"fetch", "fetch"}, {"unpack", ""}, {"install", "install"}, {"setup", "install"}, {"environment", ""}}};
+constexpr std::array<Rule, 6> rules = {{{"fetch", "fetch"},
+                                        {"unpack", ""},
+                                        {"install", "install"},
+                                        {"setup", "install"},
+                                        {"commit", ""},
+                                        {"environment", ""}}};
 
 enum class Arguments { in_command, in_file };
 
@@ -49,7 +54,10 @@ class Writer {
         "ninja_required_version = 1.5\ninclude ";
     text_ += local_file;
     text_ += '\n';
-    for (const auto& rule : rules) append_rule(text_, rule, Arguments::in_command);
+    for (const auto& rule : rules) {
+      // Few graphs have such a step: the text of all others stays what it was before there were any.
+      if (rule.name != text(StepKind::commit) || has_commits()) append_rule(text_, rule, Arguments::in_command);
+    }
     for (const auto& edge : graph_.edges) append_edge(edge);
     append_defaults();
     auto seal = blake3(text_).hex();
@@ -57,6 +65,11 @@ class Writer {
   }
 
  private:
+  bool has_commits() const {
+    return std::any_of(graph_.edges.begin(), graph_.edges.end(),
+                       [](const Edge& edge) { return edge.step.kind == StepKind::commit; });
+  }
+
   std::size_t estimate() const {
     std::size_t size = 8192;
     for (const auto& edge : graph_.edges) {

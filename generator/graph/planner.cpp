@@ -69,6 +69,7 @@ class Planner::Addition {
     }
     if (!lock_.packages.empty()) install(lock_.packages, counted(lock_.packages.size(), "package"), lock_.answers);
     if (!lock_.files.empty() || !lock_.run.empty()) setup();
+    for (const auto& layer : lock_.layers) commit(layer);
     environment(canonical);
     return std::move(steps_);
   }
@@ -170,6 +171,14 @@ class Planner::Addition {
                                   {"run", run_json(lock_.run)}},
                                  std::move(inputs));
     layers_.push_back(need(edge(std::move(step), setup_subject(lock_), lock_.run.size())));
+  }
+
+  /// What a layer changes, its archive says alone: whoever has the same one on top of something else shares it.
+  void commit(const lock::LockedLayer& layer) {
+    const auto subject = printable(layer.name());
+    auto step = Step::normalised(StepKind::commit, {rules_of(StepKind::commit)},
+                                 {fetch_blake3(layer.content, layer.size, "layer " + subject)});
+    layers_.push_back(need(edge(std::move(step), subject, layer.size)));
   }
 
   void environment(std::string_view canonical) {

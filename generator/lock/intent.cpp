@@ -97,8 +97,13 @@ class Differences {
     lists(key, before, after, [](const std::string& word) { return word; });
     if (all_.size() == known && before != after) all_.push_back({key, Change::reordered, otherwise});
   }
-  bool empty() const noexcept { return all_.empty(); }
-  std::size_t size() const noexcept { return all_.size(); }
+  /// The same of things with a name.
+  template <class T, class Name>
+  void ordered_things(const std::string& key, const std::vector<T>& before, const std::vector<T>& after, Name name) {
+    const auto known = all_.size();
+    lists(key, before, after, name);
+    if (all_.size() == known && before != after) add({key, Change::reordered, "in another order"});
+  }
   std::vector<Difference> take() { return std::move(all_); }
 
  private:
@@ -144,6 +149,10 @@ Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path
     auto content = content_of(directory, file.source, said(file.source_place, "setup.files: source"));
     intent.files.push_back({file.source, file.target, file.mode, content.digest, content.size});
   }
+  for (const auto& layer : manifest.layers) {
+    auto content = content_of(directory, layer.archive, said(layer.archive_place, "layers: archive"));
+    intent.layers.push_back({layer.archive, layer.title, content.size, content.digest});
+  }
   intent.answers = manifest.answers;
   intent.run = manifest.run;
   intent.runtime = manifest.runtime;
@@ -170,7 +179,9 @@ std::string text(const Difference& difference) {
   return fmt::format("{}: {}{}", difference.key, sign, difference.subject);
 }
 
-Intent intent_of(const Lock& lock) { return {lock.request, lock.answers, lock.files, lock.run, lock.runtime}; }
+Intent intent_of(const Lock& lock) {
+  return {lock.request, lock.answers, lock.files, lock.run, lock.layers, lock.runtime};
+}
 
 std::vector<Difference> differences(const Intent& locked, const Intent& wanted) {
   Differences all;
@@ -183,11 +194,9 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   all.lists("hold", locked.request.hold, wanted.request.hold, itself);
   all.ordered("prefer", locked.request.prefer, wanted.request.prefer, "in another order");
   compare_maps(all, "answers", locked.answers, wanted.answers);
-  std::size_t before_files = all.size();
-  all.lists("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
-  if (all.size() == before_files && locked.files != wanted.files)
-    all.add({"files", Change::reordered, "in another order"});
+  all.ordered_things("files", locked.files, wanted.files, [](const LockedFile& file) { return file.target; });
   all.ordered("run", locked.run, wanted.run, "other commands or another order");
+  all.ordered_things("layers", locked.layers, wanted.layers, [](const LockedLayer& layer) { return layer.archive; });
   compare_runtime(all, locked.runtime, wanted.runtime);
   return all.take();
 }

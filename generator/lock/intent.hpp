@@ -22,12 +22,13 @@ struct Intent {
   std::map<std::string, std::string> answers;
   std::vector<LockedFile> files;
   std::vector<std::string> run;
+  std::vector<LockedLayer> layers;
   store::RuntimeConfiguration runtime;
   auto operator<=>(const Intent&) const = default;
 };
 
-/// Reads and hashes the setup files and keyrings that the manifest names, below `directory`. ManifestError naming the
-/// file when one is missing, not a regular file, larger than 16 GiB, or outside the directory by a link.
+/// Reads and hashes the setup files, layers and keyrings that the manifest names, below `directory`. ManifestError
+/// naming the file when one is missing, not a regular file, larger than 16 GiB, or outside the directory by a link.
 Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory);
 /// What the lock was made for.
 Intent intent_of(const Lock& lock);

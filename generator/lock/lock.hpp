@@ -79,6 +79,17 @@ struct LockedFile {
   auto operator<=>(const LockedFile&) const = default;
 };
 
+/// An archive that becomes a layer of its own, on top of everything else.
+struct LockedLayer {
+  std::string archive;  // relative to the manifest's directory, as written there
+  std::string title;    // for people; may be empty
+  std::uint64_t size = 0;
+  Digest content;  // BLAKE3
+  auto operator<=>(const LockedLayer&) const = default;
+  /// What people call it.
+  const std::string& name() const { return title.empty() ? archive : title; }
+};
+
 /// An additional repository as the manifest asks for it.
 struct LockedRepositoryRequest {
   std::string name;
@@ -118,6 +129,7 @@ struct Lock {
   std::map<std::string, std::string> answers;  // to the questions that `packages` ask of debconf
   std::vector<LockedFile> files;               // in the manifest's order
   std::vector<std::string> run;                // in the manifest's order
+  std::vector<LockedLayer> layers = {};        // in the manifest's order, the lowest first
   store::RuntimeConfiguration runtime;
   auto operator<=>(const Lock&) const = default;
 };

@@ -17,6 +17,7 @@
 #include "base/json/record.hpp"
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/manifest/manifest.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/manifest/preference.hpp"
 #include "generator/manifest/rules.hpp"
@@ -312,6 +313,23 @@ constexpr auto file_fields =
                         member("mode", &LockedFile::mode, ModeCodec{}), member("size", &LockedFile::size),
                         member("content", &LockedFile::content));
 
+constexpr auto layer_fields =
+    line_of<LockedLayer>(member("archive", &LockedLayer::archive, Word{manifest::judge_relative_path}),
+                         optional_member("title", &LockedLayer::title, Word{judge_label}),
+                         member("size", &LockedLayer::size), member("content", &LockedLayer::content));
+
+/// Of an archive there is one layer.
+struct DistinctLayers {
+  void operator()(const JsonReader& json, std::size_t at, const std::vector<LockedLayer>& before,
+                  const LockedLayer& layer) const {
+    auto same = [&](const LockedLayer& other) { return other.archive == layer.archive; };
+    if (std::any_of(before.begin(), before.end(), same))
+      json.fail_at(at, fmt::format("two layers have the archive \"{}\"", layer.archive));
+    if (before.size() == manifest::most_layers)
+      json.fail_at(at, fmt::format("there are more than {} layers", manifest::most_layers));
+  }
+};
+
 /// Names and what they stand for; of a name there is one.
 struct NamedTexts {
   std::string_view what;
@@ -388,7 +406,9 @@ constexpr auto fields_of_format(AboutTheSystem... about_the_system) {
       member("base", &Lock::base, PackagesCodec<format>{}),
       member("packages", &Lock::packages, PackagesCodec<format>{}),
       optional_member("answers", &Lock::answers, answers_codec), member("files", &Lock::files, list_of(file_fields)),
-      member("run", &Lock::run, list_of(Word{judge_command})), member("runtime", &Lock::runtime, runtime_fields));
+      member("run", &Lock::run, list_of(Word{judge_command})),
+      optional_member("layers", &Lock::layers, checked(layer_fields, DistinctLayers{})),
+      member("runtime", &Lock::runtime, runtime_fields));
 }
 constexpr auto fields_one =
     fields_of_format<LockFormat::one>(member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{});

@@ -236,23 +236,46 @@ void read_file(Section& section, Manifest& manifest) {
   manifest.files.push_back(std::move(file));
 }
 
-void read_files(Section& setup, Manifest& manifest) {
-  const auto* node = setup.find("files");
+/// The tables of an array of them, `[[setup.files]]`.
+void read_tables(Section& section, std::string_view key, Manifest& manifest, void (*read)(Section&, Manifest&)) {
+  const auto* node = section.find(key);
   if (!node) return;
+  const auto path = section.path(key);
+  const auto wanted = fmt::format("[[{}]] tables", path);
   const auto* array = node->as_array();
-  if (!array) return setup.expect(*node, "setup.files", "[[setup.files]] tables");
+  if (!array) return section.expect(*node, path, wanted);
   for (const auto& element : *array) {
     if (const auto* table = element.as_table()) {
-      Section file(*table, "setup.files", element.source().begin, setup.problems());
-      read_file(file, manifest);
+      Section inner(*table, path, element.source().begin, section.problems());
+      read(inner, manifest);
     } else {
-      setup.expect(element, "setup.files", "[[setup.files]] tables");
+      section.expect(element, path, wanted);
     }
   }
 }
 
+void read_layer(Section& section, Manifest& manifest) {
+  LayerRequest layer;
+  if (auto archive = project_path(section, "archive", "\"layers/NAME-1.tar.zst\"")) {
+    layer.archive = archive->text;
+    layer.archive_place = section.problems().place(archive->at);
+  }
+  if (auto title = section.word("title")) {
+    if (title->text.empty()) section.problem(title->at, fmt::format("{} is empty: remove it", section.path("title")));
+    layer.title = title->text;
+  }
+  auto same = [&](const LayerRequest& other) { return !layer.archive.empty() && other.archive == layer.archive; };
+  if (std::any_of(manifest.layers.begin(), manifest.layers.end(), same))
+    section.problem(section.at(), fmt::format("two layers have the archive \"{}\"", layer.archive));
+  if (manifest.layers.size() == most_layers)
+    section.problem(section.at(), fmt::format("there are more than {} layers: make one of several with `karapace "
+                                              "commit --to-manifest`",
+                                              most_layers));
+  manifest.layers.push_back(std::move(layer));
+}
+
 void read_setup(Section& setup, Manifest& manifest) {
-  read_files(setup, manifest);
+  read_tables(setup, "files", manifest, read_file);
   for (auto& command : setup.texts("run")) {
     if (trimmed(command.text).empty()) {
       setup.problem(command.at, "setup.run has an empty command: remove it");
@@ -310,6 +333,7 @@ void read_manifest(Section& top, Manifest& manifest) {
   top.section("repositories", [&](Section& section) { read_repositories(section, manifest); });
   top.section("system", [&](Section& section) { read_system(section, manifest); });
   top.section("setup", [&](Section& section) { read_setup(section, manifest); });
+  read_tables(top, "layers", manifest, read_layer);
   top.section("environment", [&](Section& section) { read_variables(section, manifest); });
   top.section("mounts", [&](Section& section) { read_mounts(section, manifest); });
   top.section("runtime", [&](Section& section) { read_runtime(section, manifest); });

@@ -72,6 +72,16 @@ struct SetupFile {
   auto operator<=>(const SetupFile&) const = default;
 };
 
+/// `[[layers]]`: an archive of what somebody changed in an environment, laid on top of everything else.
+struct LayerRequest {
+  std::string archive;  // relative to the manifest's directory
+  std::string title;    // for people; may be empty
+  Place archive_place = {};
+  auto operator<=>(const LayerRequest&) const = default;
+};
+/// More could not be mounted together with what else an environment consists of.
+inline constexpr std::size_t most_layers = 200;
+
 struct Manifest {
   Base base;
   std::vector<std::string> packages;  // PackageRequests, sorted, one of a name
@@ -82,6 +92,7 @@ struct Manifest {
   std::vector<RepositoryRequest> repositories;  // sorted by name
   std::vector<SetupFile> files;                 // in the manifest's order
   std::vector<std::string> run;                 // shell commands, in the manifest's order
+  std::vector<LayerRequest> layers;             // in the manifest's order, the lowest first
   store::RuntimeConfiguration runtime;
   auto operator<=>(const Manifest&) const = default;
 };

@@ -145,6 +145,7 @@ class Generation {
       times.emplace(path, modified_ns(path).value_or(0));
     };
     for (const auto& file : project.manifest.files) note(file.source);
+    for (const auto& layer : project.manifest.layers) note(layer.archive);
     for (const auto& repository : project.manifest.repositories) note(repository.key);
     return times;
   }
@@ -299,13 +300,14 @@ class Generation {
   void add_sources(const Project& project, const lock::Lock& lock, const Times& read_at) {
     believe(project.manifest_path, read_at);
     believe(project.lock_path, read_at);
-    for (const auto& file : lock.files) {
-      auto path = (project.directory() / file.source).lexically_normal();
-      auto& places = files_[file.content.hex()];
-      auto place = place_in_project(project.directory(), file.source);
+    auto fetched = [&](const std::string& name, const Digest& content) {
+      auto& places = files_[content.hex()];
+      auto place = place_in_project(project.directory(), name);
       if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
-      add_source(std::move(path), read_at);
-    }
+      add_source((project.directory() / name).lexically_normal(), read_at);
+    };
+    for (const auto& file : lock.files) fetched(file.source, file.content);
+    for (const auto& layer : lock.layers) fetched(layer.archive, layer.content);
     for (const auto& repository : lock.request.repositories) {
       believe((project.directory() / repository.key).lexically_normal(), read_at);
     }

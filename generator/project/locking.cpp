@@ -101,6 +101,7 @@ class Renewal {
     lock.files = intent_.files;
     lock.answers = intent_.answers;
     lock.run = intent_.run;
+    lock.layers = intent_.layers;
     lock.runtime = intent_.runtime;
   }
 

@@ -107,6 +107,8 @@ void build_root(const PreparedSandbox& sandbox, const Reporter& reporter) noexce
   executor.take_from_store(sandbox.mounts);
   change_host_view(sandbox.host, Covered::not_yet, reporter);
   executor.run(sandbox.mounts);
+  if (sandbox.plan->read_only && sys::mount_setattr(root.get(), MOUNT_ATTR_RDONLY, sys::Recursive::no) != 0)
+    reporter.fail("make read-only", "/");
   if (::fchdir(root.get()) != 0) reporter.fail("enter the root", "/");
   if (sys::pivot_root_here() != 0) reporter.fail("pivot_root", "/");
   if (::umount2(".", MNT_DETACH) != 0) reporter.fail("leave the old root", "/");

@@ -20,6 +20,7 @@
 #include "base/words.hpp"
 #include "runtime/sandbox/sandbox.hpp"
 #include "runtime/sandbox/session_list.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 
 namespace karapace::sandbox {
 namespace {
@@ -31,12 +32,11 @@ std::string done(const store::Environment& environment) { return fmt::format("do
 
 constexpr std::size_t shown_lines = 5;
 
-/// `instance/first-entry`, open. Written in place, as it is the lock as well.
+/// The generation's `first-entry`, open. Written in place, as it is the lock as well.
 class Progress {
  public:
-  Progress(const fs::path& directory, const store::Environment& environment)
-      : file_(open_at(AT_FDCWD, directory / "first-entry", O_RDWR | O_CREAT | O_NOFOLLOW, 0644)),
-        done_(done(environment)) {}
+  Progress(const fs::path& file, const store::Environment& environment)
+      : file_(open_at(AT_FDCWD, file, O_RDWR | O_CREAT | O_NOFOLLOW, 0644)), done_(done(environment)) {}
 
   int fd() const noexcept { return file_.get(); }
   bool is_done() const { return text() == done_; }
@@ -73,8 +73,8 @@ class Progress {
   std::string done_;
 };
 
-bool was_done(const fs::path& directory, const store::Environment& environment) {
-  return read_file_if_exists(directory / "first-entry") == done(environment);
+bool was_done(const fs::path& file, const store::Environment& environment) {
+  return read_file_if_exists(file) == done(environment);
 }
 
 void tell(const Notice& notice, const std::string& message) {
@@ -172,13 +172,12 @@ class Making {
 };
 
 /// The child's whole life.
-[[noreturn]] void make_and_exit(SandboxPlan plan, const fs::path& log, const Progress& progress,
-                                const std::vector<const InstanceSecret*>& secrets, const FirstEntryNotices& notices) {
+[[noreturn]] void make_and_exit(const store::Store& store, SandboxPlan plan, const fs::path& log,
+                                const Progress& progress, const std::vector<const InstanceSecret*>& secrets,
+                                const FirstEntryNotices& notices) {
   try {
-    const auto ids = plan_ids();
-    enter_user_namespace(ids);
+    plan.id_mode = enter_namespace_for(store);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    plan.id_mode = ids.mode;
     Making(std::move(plan), log, progress, notices).make_all(secrets);
   } catch (const std::exception& error) {
     tell(notices.warn, fmt::format("what this instance should have of its own was not made: {}", error.what()));
@@ -196,7 +195,7 @@ void make_missing(const store::Store& store, const store::Environment& environme
   plan.upper_lock = lock.get();
   const pid_t child = ::fork();
   if (child < 0) throw SandboxError(errno_message("sandbox: cannot start a process", errno));
-  if (child == 0) make_and_exit(std::move(plan), staging.path() / "log", progress, secrets, notices);
+  if (child == 0) make_and_exit(store, std::move(plan), staging.path() / "log", progress, secrets, notices);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -214,8 +213,8 @@ void make_missing_if_any(const store::Store& store, const store::Environment& en
 
 void make_first_entry(const store::Store& store, const store::Environment& environment, const store::Instance& instance,
                       const FirstEntryNotices& notices) {
-  if (was_done(instance.directory, environment)) return;
-  const Progress progress(instance.directory, environment);
+  if (was_done(instance.current.first_entry(), environment)) return;
+  const Progress progress(instance.current.first_entry(), environment);
   Waiting waiting(std::chrono::minutes(10), "the first session of this instance, which makes its keys", notices.warn);
   if (!lock_patiently(progress.fd(), LOCK_EX, waiting))
     throw SandboxError("sandbox: for ten minutes another session has made this instance's keys; end it and try again");

@@ -6,10 +6,10 @@
 // rules leave them out of it, by the same table (first_entry_table.cpp). Paths and commands are ours: no layer decides
 // what is run; whether the paths are missing is judged inside, where a link of the image leads nowhere else.
 //
-// `instance/first-entry` says how far it came, and is its lock: who enters meanwhile waits. "done" with the step that
-// built the environment: a look at the file is all that later entries pay. "making NAME": NAME was interrupted, and
-// what is there of it is half made. What fails is told and tried again at the next entry. Everything made belongs to
-// the instance and to no layer.
+// `first-entry` in the current generation says how far it came, and is its lock: who enters meanwhile waits. "done"
+// with the step that built the environment: a look at the file is all that later entries pay. "making NAME": NAME was
+// interrupted, and what is there of it is half made. What fails is told and tried again at the next entry. Everything
+// made belongs to the instance and to no layer.
 #pragma once
 
 #include <filesystem>

@@ -18,11 +18,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "runtime/sandbox/id_helpers.hpp"
 #include "runtime/sys/small_text.hpp"
 #include "runtime/sys/syscalls.hpp"
+#include "store/file_attributes.hpp"
 
 namespace karapace::sandbox {
 namespace {
@@ -69,30 +71,45 @@ struct CloseDirectory {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
 
+/// Whether the kernel's overlay may have marked directories of the upper one before.
+enum class KernelMarks { none, some };
+
 void make_opaque(int directory) {
-  if (::fsetxattr(directory, "user.overlay.opaque", "y", 1, 0) != 0)
+  if (::fsetxattr(directory, store::opaque_xattr, "y", 1, 0) != 0)
     throw SandboxError(errno_message("sandbox: cannot mark a directory as opaque", errno));
 }
 
-void drop_own_attributes(const char* path) {
-  char names[4096];
-  const auto size = ::llistxattr(path, names, sizeof names);
-  for (const char* name = names; size > 0 && name < names + size; name += std::strlen(name) + 1)
-    if (std::string_view(name).starts_with("user.fuseoverlayfs.")) ::lremovexattr(path, name);
+/// The server's own marks, and what it let commands set that the kernel would believe. It hides both.
+bool goes(std::string_view name, KernelMarks before) {
+  if (name == store::opaque_xattr) return before == KernelMarks::none;
+  return store::is_foreign_mark(name);
+}
+
+void drop_marks(const char* path, KernelMarks before) {
+  std::string names(1024, '\0');
+  ssize_t size = 0;
+  while ((size = ::llistxattr(path, names.data(), names.size())) < 0 && errno == ERANGE) names.resize(4 * names.size());
+  if (size < 0 && errno == ENOTSUP) return;
+  if (size < 0) throw SandboxError(errno_message("sandbox: cannot list attributes in the upper layer", errno));
+  const char* end = names.data() + size;
+  for (const char* name = names.data(); name < end; name += std::strlen(name) + 1)
+    if (goes(name, before)) ::lremovexattr(path, name);
 }
 
 /// ".wh.NAME" stands for a whiteout of NAME.
 void make_whiteout(int directory, const char* mark) {
   ::unlinkat(directory, mark, 0);
-  const char* name = mark + 4;
+  const char* name = mark + store::whiteout_prefix.size();
   if (::mknodat(directory, name, S_IFCHR, 0) != 0 && errno != EEXIST)
     throw SandboxError(errno_message(fmt::format("sandbox: cannot make a whiteout of {}", name), errno));
 }
 
-void translate_entry(int directory, const char* name);
+void translate_entry(int directory, const char* name, KernelMarks before);
 
-void translate_directory(int directory) {
-  if (::fgetxattr(directory, "user.fuseoverlayfs.opaque", nullptr, 0) > 0) make_opaque(directory);
+void translate_directory(int directory, KernelMarks before) {
+  const bool is_opaque = ::fgetxattr(directory, "user.fuseoverlayfs.opaque", nullptr, 0) > 0;
+  drop_marks(sys::descriptor_path(directory).text(), before);
+  if (is_opaque) make_opaque(directory);
   std::unique_ptr<DIR, CloseDirectory> stream(
       ::fdopendir(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!stream) throw SandboxError(errno_message("sandbox: cannot read a directory of the upper layer", errno));
@@ -103,24 +120,23 @@ void translate_directory(int directory) {
     if (name == ".wh..wh..opq" || name == ".wh..opq") {
       make_opaque(directory);
       ::unlinkat(directory, name.c_str(), 0);
-    } else if (name.starts_with(".wh.")) {
+    } else if (name.starts_with(store::whiteout_prefix)) {
       make_whiteout(directory, name.c_str());
     } else {
-      translate_entry(directory, name.c_str());
+      translate_entry(directory, name.c_str(), before);
     }
   }
 }
 
-void translate_entry(int directory, const char* name) {
+void translate_entry(int directory, const char* name, KernelMarks before) {
   const Fd entry(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (!entry || ::fstat(entry.get(), &status) != 0) return;
-  if (S_ISDIR(status.st_mode)) {
-    const Fd inner(::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (inner) translate_directory(inner.get());
-  }
   // Links and special files can not have such attributes.
-  if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) drop_own_attributes(sys::descriptor_path(entry.get()).text());
+  if (S_ISREG(status.st_mode)) return drop_marks(sys::descriptor_path(entry.get()).text(), before);
+  if (!S_ISDIR(status.st_mode)) return;
+  const Fd inner(::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (inner) translate_directory(inner.get(), before);
 }
 
 }  // namespace
@@ -156,15 +172,17 @@ void serve(const RootFileSystem& root, const std::string& program, int device) {
   }
 }
 
-void translate(const std::string& upper) {
-  if (!upper.empty()) translate_fuse_marks(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY).get());
+void translate(const std::string& upper, KernelMarks before) {
+  if (!upper.empty()) translate_directory(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY).get(), before);
 }
 
 [[noreturn]] void keep(const RootFileSystem& root, const std::string& program, int device, int lock) noexcept {
   try {
     leave_caller(device, lock);
+    // In a new upper directory, a step's, every mark of the kernel's was made by a command.
+    const bool is_new = !root.upper.empty() && names_in(root.upper).empty();
     serve(root, program, device);
-    translate(root.upper);
+    translate(root.upper, is_new ? KernelMarks::none : KernelMarks::some);
     ::_exit(0);
   } catch (const std::exception&) {
     ::_exit(1);
@@ -195,9 +213,7 @@ void FuseServer::wait() {
   }
   ::kill(-keeper_, SIGKILL);
   ::waitpid(keeper_, nullptr, 0);
-  translate(upper_);
+  translate(upper_, KernelMarks::some);
 }
-
-void translate_fuse_marks(int upper) { translate_directory(upper); }
 
 }  // namespace karapace::sandbox

@@ -3,8 +3,9 @@
 //
 // It runs outside the sandbox, on the connection that process 1 mounted, so nothing inside can reach it. A keeper waits
 // for it: several sessions may share the mount, and whoever ends last ends the server, so it belongs to no session. The
-// server's own marks for deleted and replaced directories are turned into those of the kernel's overlay afterwards, so
-// that an upper directory reads the same whoever wrote it; until then the keeper holds the lock on the upper directory.
+// server's own marks for deleted and replaced directories are turned into those of the kernel's overlay afterwards
+// (store/file_attributes.hpp), so that an upper directory reads the same whoever wrote it; what the server let commands
+// set that the kernel would believe is dropped. Until then the keeper holds the lock on the upper directory.
 #pragma once
 
 #include <sys/types.h>
@@ -26,9 +27,5 @@ class FuseServer {
   std::string upper_;
   pid_t keeper_ = -1;
 };
-
-/// Turns fuse-overlayfs's marks below the open directory `upper` into the kernel's: opaque directories, whiteouts;
-/// drops its other attributes. Links are not followed.
-void translate_fuse_marks(int upper);
 
 }  // namespace karapace::sandbox

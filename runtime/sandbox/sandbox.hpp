@@ -83,6 +83,7 @@ struct SandboxPlan {
   /// A directory that the sandbox does not need: changes are kept in memory, in a file system mounted on it, and are
   /// gone at the end. Upper and work are empty then.
   std::filesystem::path memory;
+  bool read_only = false;    // the root can not be written to, once the places for binds are made in it
   bool fresh_upper = false;  // the root gets the mode and owner of the topmost layer's
   std::vector<Bind> binds;
   Network network = Network::none;

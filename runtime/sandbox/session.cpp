@@ -25,8 +25,10 @@
 #include "base/file_lock.hpp"
 #include "base/waiting.hpp"
 #include "runtime/sandbox/first_entry.hpp"
+#include "runtime/sandbox/following.hpp"
 #include "runtime/sandbox/session_list.hpp"
 #include "runtime/sandbox/session_mounts.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
 #include "runtime/sys/syscalls.hpp"
 #include "store/environment.hpp"
 #include "store/instance.hpp"
@@ -258,25 +260,34 @@ std::string working_directory(const SessionPlace& place, const SessionRequest& r
 }
 
 /// The instance, kept from being destroyed while the lock lives.
-struct HeldInstance {
-  store::Instance instance;
-  FileLock lock;
-};
-
-HeldInstance hold_instance(const store::Store& store, const store::Reference& reference) {
-  while (true) {
-    auto instance = store::open_instance(store, reference);
-    if (auto lock = store::use_instance(instance)) return {std::move(instance), std::move(*lock)};
-  }
+store::HeldInstance hold_instance(const store::Store& store, const store::Reference& reference) {
+  while (true)
+    if (auto held = store::use_instance(store::open_instance(store, reference))) return *std::move(held);
 }
 
-store::Environment built_environment(const store::Store& store, const store::Reference& reference) {
-  if (auto environment = store::find_environment(store, reference.environment)) return *std::move(environment);
-  const auto where = reference.root ? reference.root->manifest.parent_path().string() : std::string("its project");
+[[noreturn]] void refuse_unbuilt(const EnvironmentId& environment, const std::optional<fs::path>& manifest) {
+  const auto where = manifest ? manifest->parent_path().string() : std::string("its project");
   throw NotFoundError(
       fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja (of "
                   "a CMake project: `cmake --build`), or `karapace build` in {}",
-                  reference.environment.short_hex(), where));
+                  environment.short_hex(), where));
+}
+
+/// What is known of the environment, kept from gc while the lock lives.
+struct HeldEnvironment {
+  store::Environment environment;
+  FileLock lock;
+};
+
+HeldEnvironment hold_environment(const store::Store& store, const EnvironmentId& id,
+                                 const std::optional<fs::path>& manifest) {
+  auto environment = store::find_environment(store, id);
+  if (!environment) refuse_unbuilt(id, manifest);
+  return {*std::move(environment), store::use_environment(store, id)};
+}
+
+std::optional<fs::path> manifest_of(const store::Reference& reference) {
+  return reference.root ? std::optional(reference.root->manifest) : std::nullopt;
 }
 
 SandboxPlan session_plan(const store::Store& store, const store::Environment& environment, const SessionPlace& place,
@@ -298,21 +309,23 @@ SandboxPlan session_plan(const store::Store& store, const store::Environment& en
   return plan;
 }
 
-/// Enters a user namespace of the mode that fits this user.
-IdMode enter() {
-  const auto ids = plan_ids();
-  enter_user_namespace(ids);
-  return ids.mode;
-}
-
 bool is_untouched(const fs::path& upper) { return names_in(upper).empty(); }
 
+/// What a session in an instance needs, whichever way it begins.
+struct InstanceSession {
+  const store::Store& store;
+  const store::Environment& environment;
+  const store::Instance& instance;
+  const SessionRequest& request;
+};
+
 /// The first session mounts.
-SandboxResult run_first(const store::Instance& instance, SandboxPlan plan, int upper_lock, SessionList& sessions,
+SandboxResult run_first(const InstanceSession& session, SandboxPlan plan, int upper_lock, SessionList& sessions,
                         Sight& sight) {
-  sight.list(list_of_shown(instance));
-  plan.id_mode = enter();
+  sight.list(list_of_shown(session.instance));
+  plan.id_mode = enter_namespace_for(session.store);
   plan.fresh_upper = is_untouched(plan.upper);
+  store::add_scaffold(session.instance.current, scaffold_of(plan));
   plan.upper_lock = upper_lock;
   plan.ending = Ending::at_once;
   plan.when_ready = [&](pid_t process) {
@@ -334,14 +347,6 @@ SandboxResult run_joined(const SessionList::Joinable& running, SandboxPlan plan,
   return run(plan);
 }
 
-/// What a session in an instance needs, whichever way it begins.
-struct InstanceSession {
-  const store::Store& store;
-  const store::Environment& environment;
-  const store::Instance& instance;
-  const SessionRequest& request;
-};
-
 /// Joins the running session, or makes the first. Nobody else is kept waiting for what this one waits for: graphs are
 /// held when nothing but the sandbox is left to be made.
 SandboxResult run_beside(const std::optional<SessionList::Joinable>& running, const InstanceSession& session,
@@ -353,7 +358,7 @@ SandboxResult run_beside(const std::optional<SessionList::Joinable>& running, co
   auto plan =
       session_plan(store, environment, {instance.upper(), instance.work(), project_of(instance.manifest)}, request);
   sight.hold(plan);
-  if (!running) return run_first(instance, std::move(plan), upper_lock.get(), sessions, sight);
+  if (!running) return run_first(session, std::move(plan), upper_lock.get(), sessions, sight);
   sight.hold_as_well(list_of_shown(instance));
   return run_joined(*running, std::move(plan), sessions, sight);
 }
@@ -369,12 +374,13 @@ bool refuse_joining(const SessionList::Joinable& running, const SessionRequest& 
                   own_mounts));
 }
 
-SandboxResult run_in_instance(const store::Store& store, const store::Environment& environment,
-                              const store::Reference& reference, const SessionRequest& request) {
-  const auto held = hold_instance(store, reference);
-  const InstanceSession session{store, environment, held.instance, request};
-  make_first_entry(store, environment, held.instance, {.made = request.made, .warn = request.notice});
-  SessionList sessions(held.instance.directory, request.notice);
+bool is_built(const store::Store& store, const EnvironmentId& id) {
+  return store::find_environment(store, id).has_value();
+}
+
+SandboxResult run_joined_or_first(const InstanceSession& session) {
+  const auto& [store, environment, instance, request] = session;
+  SessionList sessions(instance.directory, request.notice);
   while (true) {
     const auto running = sessions.find_running();
     if (running && refuse_joining(*running, request, sessions)) continue;
@@ -386,6 +392,46 @@ SandboxResult run_in_instance(const store::Store& store, const store::Environmen
       sessions.strike(*running);
     }
   }
+}
+
+/// Nothing of it is kept, and nothing written to: any number of them run at once, each with mounts of its own.
+SandboxResult run_frozen(const InstanceSession& session) {
+  const auto& [store, environment, instance, request] = session;
+  SessionList sessions(instance.directory, request.notice);
+  Sight sight(store, request.notice);
+  auto plan = session_plan(store, environment, {{}, {}, project_of(instance.manifest)}, request);
+  plan.lowers.push_back(instance.upper());
+  plan.memory = store.root() / "locks";
+  plan.read_only = true;
+  plan.ending = Ending::at_once;
+  sight.hold(plan);
+  plan.when_ready = [&](pid_t process) {
+    sight.stands();
+    sessions.add_and_unlock(process, plan.id_mode);
+  };
+  plan.id_mode = enter_namespace_for(store);
+  return run(plan);
+}
+
+void refuse_archived(const store::Instance& instance, const std::string& name) {
+  if (!instance.archived) return;
+  throw SandboxError(fmt::format("the instance {} is archived: `karapace unarchive {}` brings it back", instance.id,
+                                 escaped_utf8(name)));
+}
+
+SandboxResult run_in_instance(const store::Store& store, const store::Reference& reference,
+                              const SessionRequest& request) {
+  auto held = hold_instance(store, reference);
+  refuse_archived(held.instance, request.name);
+  const bool can_stay = is_built(store, held.instance.current.environment);
+  if (!can_stay && !is_built(store, reference.environment))
+    refuse_unbuilt(reference.environment, manifest_of(reference));
+  held = follow_project(store, std::move(held), reference, {.moved = request.moved, .stays = request.notice});
+  const auto held_environment = hold_environment(store, held.instance.current.environment, manifest_of(reference));
+  const InstanceSession session{store, held_environment.environment, held.instance, request};
+  if (held.instance.frozen) return run_frozen(session);
+  make_first_entry(store, held_environment.environment, held.instance, {.made = request.made, .warn = request.notice});
+  return run_joined_or_first(session);
 }
 
 std::optional<fs::path> project_of(const store::Reference& reference) {
@@ -402,7 +448,7 @@ SandboxResult run_ephemeral(const store::Store& store, const store::Environment&
   auto plan = session_plan(store, environment, place, request);
   sight.hold(plan);
   plan.when_ready = [&](pid_t) { sight.stands(); };
-  plan.id_mode = enter();
+  plan.id_mode = enter_namespace_for(store);
   plan.fresh_upper = true;
   return run(plan);
 }
@@ -413,7 +459,8 @@ SandboxPlan plan_in_memory(const store::Store& store, const store::Environment& 
   auto plan = session_plan(store, environment, {{}, {}, project_of(reference)}, request);
   plan.memory = store.root() / "locks";
   if (request.persistence == Persistence::ephemeral) return plan;
-  if (const auto instance = store::find_instance(store, reference)) plan.lowers.push_back(instance->upper());
+  const auto instance = store::find_instance(store, reference);
+  if (instance && instance->current.environment == environment.id) plan.lowers.push_back(instance->upper());
   return plan;
 }
 
@@ -425,8 +472,16 @@ SandboxResult run_in_memory(const store::Store& store, const store::Environment&
   auto plan = plan_in_memory(store, environment, reference, request);
   sight.hold(plan);
   plan.when_ready = [&](pid_t) { sight.stands(); };
-  plan.id_mode = enter();
+  plan.id_mode = enter_namespace_for(store);
   return run(plan);
+}
+
+/// What is as it was built is the project's; changes that can not be moved along are shown where they were made.
+EnvironmentId environment_without_moving(const store::Store& store, const store::Reference& reference,
+                                         Changes changes) {
+  if (changes == Changes::in_staging || is_built(store, reference.environment)) return reference.environment;
+  const auto instance = store::find_instance(store, reference);
+  return instance ? instance->current.environment : reference.environment;
 }
 
 Changes where_changes_go(const store::Store& store, const SessionRequest& request) {
@@ -444,22 +499,21 @@ std::string_view option_with_own_mounts(const SessionRequest& request) {
 }
 
 SandboxResult run_session(const store::Store& store, const store::Reference& reference, const SessionRequest& request) {
+  const auto changes = where_changes_go(store, request);
+  if (changes == Changes::in_instance) return run_in_instance(store, reference, request);
   // gc keeps the environment from here on, and then it is looked at.
-  const auto environment = built_environment(store, reference);
-  const auto in_use = store::use_environment(store, environment.id);
-  switch (where_changes_go(store, request)) {
-    case Changes::in_instance: return run_in_instance(store, environment, reference, request);
-    case Changes::in_staging: return run_ephemeral(store, environment, reference, request);
-    case Changes::in_memory: return run_in_memory(store, environment, reference, request);
-  }
-  std::abort();
+  const auto held =
+      hold_environment(store, environment_without_moving(store, reference, changes), manifest_of(reference));
+  if (changes == Changes::in_staging) return run_ephemeral(store, held.environment, reference, request);
+  return run_in_memory(store, held.environment, reference, request);
 }
 
 PlannedSession plan_session(const store::Store& store, const store::Reference& reference,
                             const SessionRequest& request) {
-  const auto environment = built_environment(store, reference);
   PlannedSession planned;
   planned.changes = where_changes_go(store, request);
+  const auto id = environment_without_moving(store, reference, planned.changes);
+  const auto environment = hold_environment(store, id, manifest_of(reference)).environment;
   planned.plan = planned.changes == Changes::in_memory
                      ? plan_in_memory(store, environment, reference, request)
                      : session_plan(store, environment, {{}, {}, project_of(reference)}, request);

@@ -57,6 +57,7 @@ struct SessionRequest {
   std::function<ControlFiles(const std::vector<std::filesystem::path>& shown)> control_files = {};
   bool shows_control_files_writable = false;  // some are left out above, so other sessions' mounts would not do
   Notice notice = {};                         // told what is waited for
+  Notice moved = {};                          // told that the instance went to another environment
   Notice made = {};                           // told what the instance's first entry made
 };
 

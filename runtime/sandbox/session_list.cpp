@@ -151,6 +151,15 @@ std::optional<SessionList::Joinable> SessionList::find_running() const {
   return std::nullopt;
 }
 
+std::vector<SessionList::Joinable> SessionList::all_running() const {
+  std::vector<Joinable> running;
+  for (const auto& session : sessions_) {
+    Fd process = sys::pidfd_open(session.process);
+    if (process && runs(proc_.get(), session)) running.push_back({std::move(process), session.process, session.mode});
+  }
+  return running;
+}
+
 bool SessionList::forget_within(const Joinable& ended, int milliseconds) {
   pollfd end{ended.process.get(), POLLIN, 0};
   int count = 0;

@@ -38,6 +38,7 @@ class SessionList {
     IdMode mode{};
   };
   std::optional<Joinable> find_running() const;
+  std::vector<Joinable> all_running() const;
   /// Waits a moment for a session that has told its result to be gone; false when it goes on.
   bool forget_if_ending(const Joinable& running);
   /// Waits until this process is gone, mounts and all, and forgets it. SandboxError when that takes longer than half a

@@ -20,6 +20,7 @@
 #include "base/remove_tree.hpp"
 #include "runtime/steps/canonical_rules.hpp"
 #include "runtime/trees/file_metadata.hpp"
+#include "store/file_attributes.hpp"
 #include "store/listing.hpp"
 #include "store/scan.hpp"
 
@@ -46,6 +47,9 @@ class Capture {
   Captured run() {
     store::ScanOptions options;
     options.label = "what the commands made";
+    options.left_out = [&](std::string_view path) {
+      if (!rule_for(path, {})) captured_.sockets.emplace_back(path);
+    };
     auto listing = store::scan(upper_.get(), options);
     for (const auto& entry : listing.entries()) {
       if (entry.type == store::EntryType::hardlink) group_of(entry.target);
@@ -72,7 +76,7 @@ class Capture {
     node.entry.path = listed.path;
     const auto* rule = rule_that_applies(node.entry);
     if (leaves_out(rule)) return leave_out(node.entry, *rule);
-    require_no_whiteout(listed.path);
+    require_no_mark(node.entry);
     if (auto group = groups_.find(first); group != groups_.end()) node.group = group->second;
     drop_acls(node.entry);
     // A clock that runs behind the epoch must not show either.
@@ -82,14 +86,21 @@ class Capture {
     merge_file(std::move(node), rule);
   }
 
-  /// A file here, and a whiteout to fuse-overlayfs and in every image that is made of the layer.
-  static void require_no_whiteout(const std::string& path) {
-    const auto name = std::string_view(path).substr(path.rfind('/') + 1);
-    if (!name.starts_with(".wh.")) return;
-    throw StepError(
-        fmt::format("the commands made \"/{}\", whose name stands for the removal of a file in layers: give "
-                    "it another name, or remove it at the end of the step",
-                    escaped_utf8(path)));
+  /// A file or an attribute here, and a mark to fuse-overlayfs and in every image that is made of the layer
+  /// (store/file_attributes.hpp).
+  static void require_no_mark(const store::Entry& entry) {
+    const auto name = std::string_view(entry.path).substr(entry.path.rfind('/') + 1);
+    if (name.starts_with(store::whiteout_prefix))
+      throw StepError(
+          fmt::format("the commands made \"/{}\", whose name stands for the removal of a file in layers: give "
+                      "it another name, or remove it at the end of the step",
+                      escaped_utf8(entry.path)));
+    for (const auto& xattr : entry.xattrs)
+      if (store::is_foreign_mark(xattr.name))
+        throw StepError(
+            fmt::format("the commands gave \"/{}\" the attribute {}, by which an overlay may hide files of the "
+                        "layers below: remove it at the end of the step",
+                        escaped_utf8(entry.path), escaped_utf8(xattr.name)));
   }
 
   /// What is shipped at this path and shows through, in this tree or below it: a file or directory, or null.
@@ -150,6 +161,7 @@ class Capture {
       if (is_acl(xattr) && ::fremovexattr(file.get(), xattr.name.c_str()) != 0) fail("remove the ACL of", entry.path);
     }
     std::erase_if(entry.xattrs, is_acl);
+    captured_.acls.push_back(entry.path);
   }
 
   // The path is gone: here, and by a whiteout when the layers below have it.

@@ -33,6 +33,8 @@ struct Captured {
   };
   std::vector<LeftOut> left_out;      // secrets and random names, by a rule
   std::vector<std::string> confined;  // kept: new files that not everybody can read, and private keys
+  std::vector<std::string> sockets;   // left out: nothing without the process that made them
+  std::vector<std::string> acls;      // whose ACL is left out, which layers do not hold
 };
 
 /// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk

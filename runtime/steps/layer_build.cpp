@@ -135,6 +135,17 @@ std::string shown_secret(std::string_view name, const std::vector<std::string>& 
   return fmt::format("\n  {}: {}", shown_list(paths), secret ? secret->command : name);
 }
 
+void tell_paths(const StepContext& context, std::string_view what, const std::vector<std::string>& paths) {
+  if (paths.empty()) return;
+  std::vector<std::string> shown;
+  for (const auto& path : paths) shown.push_back("/" + printable_word(path));
+  std::sort(shown.begin(), shown.end());
+  const auto more = shown.size() > most_told ? shown.size() - most_told : 0;
+  shown.resize(shown.size() - more);
+  context.note(
+      fmt::format("{}: {}{}", what, fmt::join(shown, ", "), more == 0 ? "" : fmt::format(" and {} more", more)));
+}
+
 /// What is not in the layer although a command made it, and what is and perhaps should not be.
 void tell(const StepContext& context, const Captured& captured) {
   if (!context.note) return;
@@ -147,13 +158,11 @@ void tell(const StepContext& context, const Captured& captured) {
         "what is secret or random does not belong in a layer that many share; the first session of each instance makes "
         "its own, as these commands would:{}",
         fmt::join(shown, "")));
-  if (captured.confined.empty()) return;
-  std::vector<std::string> confined;
-  for (const auto& path : captured.confined) confined.push_back("/" + printable_word(path));
-  const auto more = confined.size() > most_told ? confined.size() - most_told : 0;
-  confined.resize(confined.size() - more);
-  context.note(fmt::format("these files are not for everybody, but whoever gets the environment gets them, too: {}{}",
-                           fmt::join(confined, ", "), more == 0 ? "" : fmt::format(" and {} more", more)));
+  tell_paths(context, "these files are not for everybody, but whoever gets the environment gets them, too",
+             captured.confined);
+  tell_paths(context, "sockets are nothing without the process that made them, so no layer has them", captured.sockets);
+  tell_paths(context, "the access control lists of these files are left out, as not every machine could keep them",
+             captured.acls);
 }
 
 void put_scaffold(Scaffold& scaffold, const LayerBuildPlan& plan) {

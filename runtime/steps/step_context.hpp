@@ -45,6 +45,7 @@ struct StepContext {
 StepOutput unpack(const StepContext& context);
 StepOutput install(const StepContext& context);
 StepOutput setup(const StepContext& context);
+StepOutput commit(const StepContext& context);
 StepOutput environment(const StepContext& context);
 
 /// The value of a parameter that is a decimal number; StepError when it is not.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Giving a file on disk the metadata of its listing entry.
+// The metadata that every file system holds, and giving it to files (store/entry_metadata.hpp).
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
-#include "store/listing.hpp"
+#include "store/entry_metadata.hpp"
 
 namespace karapace::trees {
 
@@ -17,12 +17,8 @@ inline constexpr std::int64_t latest_time = std::numeric_limits<std::int32_t>::m
 /// The nearest of them: what the kernel does with a time that its file system does not hold, here the same on all.
 constexpr std::int64_t nearest_time(std::int64_t time) noexcept { return std::clamp(time, earliest_time, latest_time); }
 
-/// Owner (as the xattr user.karapace.owner when the id is not mapped), xattrs, the opaque mark, then mode and time of
-/// an open file or directory. Throws StoreError.
-void apply_metadata(int fd, const store::Entry& entry);
-/// Owner (left as it is when the id is not mapped) and time of a link or fifo, and a fifo's mode.
-void apply_link_metadata(int directory, const char* name, const store::Entry& entry);
-/// Sets both times; links are not followed.
-void set_mtime(int directory, const char* path, std::int64_t mtime);
+using store::apply_link_metadata;
+using store::apply_metadata;
+using store::set_mtime;
 
 }  // namespace karapace::trees

@@ -83,6 +83,17 @@ std::string beginning(std::string_view path) {
   throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path), errno_value));
 }
 
+constexpr std::size_t page = 4096;
+
+std::size_t to_page_end(std::uint64_t offset) { return page - offset % page; }
+
+bool is_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == bytes.npos; }
+
+void write_at(int file, std::string_view bytes, std::uint64_t offset, const std::string& path) {
+  if (::lseek(file, static_cast<off_t>(offset), SEEK_SET) < 0) fail_writing(path, errno);
+  write_all(file, bytes, path);
+}
+
 [[noreturn]] void refuse_attribute(const ArchiveReader& archive, std::string_view path, std::string_view name,
                                    std::string_view reason) {
   throw StepError(fmt::format("{}: refused: the attribute {} of \"{}\" {}", archive.label(), beginning(name),
@@ -105,20 +116,40 @@ void require_settable(const ArchiveReader& archive, std::string_view path, std::
   if (size > longest_value) refuse_attribute(archive, path, name, "has a value of more than 64 KiB");
 }
 
-std::vector<store::Xattr> xattrs_of(const ArchiveReader& archive, archive_entry* header, std::string_view path) {
+std::vector<store::Xattr> all_xattrs(archive_entry* header) {
   std::vector<store::Xattr> xattrs;
   archive_entry_xattr_reset(header);
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
-  while (archive_entry_xattr_next(header, &name, &value, &size) == ARCHIVE_OK) {
-    std::string_view text = name;
-    // The others belong to the machine that the archive was made on (SELinux labels, overlay bookkeeping).
-    if (text != "security.capability" && !text.starts_with("user.")) continue;
-    if (store::is_bookkeeping(text)) continue;
-    require_settable(archive, path, text, size);
-    auto plain = plain_value(archive, path, text, std::string(static_cast<const char*>(value), size));
-    xattrs.push_back({std::string(text), std::move(plain)});
+  while (archive_entry_xattr_next(header, &name, &value, &size) == ARCHIVE_OK)
+    xattrs.push_back({name, std::string(static_cast<const char*>(value), size)});
+  return xattrs;
+}
+
+/// The others belong to the machine that the archive was made on (SELinux labels, overlay bookkeeping).
+bool is_a_files_own(std::string_view name) {
+  return (name == "security.capability" || name.starts_with("user.")) && !store::is_bookkeeping(name);
+}
+
+/// Marks that an overlay inside has, as the kernel puts them away, mean nothing to the one that has the layer.
+bool is_of_changes(std::string_view name) {
+  return is_a_files_own(name) || name.starts_with("user.overlay.overlay.") || store::put_away_acl(name) != nullptr;
+}
+
+void require_of_changes(const ArchiveReader& archive, const store::Entry& entry, const store::Xattr& xattr) {
+  if (!is_of_changes(xattr.name)) refuse_attribute(archive, entry.path, xattr.name, "is none that a layer holds");
+  if (store::put_away_acl(xattr.name) == nullptr) return;
+  if (auto complaint = store::acl_complaint(xattr.name, xattr.value, entry.mode))
+    refuse_attribute(archive, entry.path, xattr.name, *complaint);
+}
+
+/// Those that a layer holds, as it holds them.
+std::vector<store::Xattr> layer_xattrs(const ArchiveReader& archive, std::string_view path,
+                                       std::vector<store::Xattr> xattrs) {
+  for (auto& [name, value] : xattrs) {
+    require_settable(archive, path, name, value.size());
+    value = plain_value(archive, path, name, std::move(value));
   }
   std::sort(xattrs.begin(), xattrs.end());
   // bsdtar writes each twice, in its own way and in star's.
@@ -131,7 +162,7 @@ std::vector<store::Xattr> xattrs_of(const ArchiveReader& archive, archive_entry*
 
 /// chown(2) takes the last number as "leave it as it is".
 std::uint32_t id_of(std::int64_t id, const ArchiveReader& archive, std::string_view path) {
-  constexpr std::int64_t last = 4'294'967'294;
+  constexpr std::int64_t last = store::largest_id;
   if (id >= 0 && id <= last) return static_cast<std::uint32_t>(id);
   throw StepError(
       fmt::format("{}: refused: the owner or the group of \"{}\" is {}, which no file can have ({} is the last)",
@@ -150,7 +181,6 @@ store::Entry entry_of(const ArchiveReader& archive, archive_entry* header, std::
   entry.uid = id_of(archive_entry_uid(header), archive, path);
   entry.gid = id_of(archive_entry_gid(header), archive, path);
   entry.mtime = nearest_time(archive_entry_mtime(header));
-  entry.xattrs = xattrs_of(archive, header, path);
   entry.path = std::move(path);
   return entry;
 }
@@ -200,7 +230,7 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
           fmt::format("{}: refused: the path \"{}\" leads outside with \"..\"", archive.label(), beginning(name)));
     }
     // Of overlays and of the layers of containers; fuse-overlayfs would hide what lies below it by them.
-    if (part.starts_with(".wh.")) {
+    if (part.starts_with(store::whiteout_prefix)) {
       throw StepError(
           fmt::format("{}: refused: the path \"{}\" is a whiteout, which no whole file system has; make the "
                       "archive of a container's file system (`podman export`), not of one of its layers",
@@ -215,9 +245,27 @@ std::string TreeWriter::relative_path(const ArchiveReader& archive, std::string_
   return path;
 }
 
+void TreeWriter::take_attributes(const ArchiveReader& archive, archive_entry* header, store::Entry& entry) const {
+  auto xattrs = all_xattrs(header);
+  if (!holds_changes()) {
+    std::erase_if(xattrs, [](const auto& xattr) { return !is_a_files_own(xattr.name); });
+  } else {
+    const bool is_directory = archive_entry_filetype(header) == AE_IFDIR && !archive_entry_hardlink(header);
+    const auto is_opaque = [&](const auto& xattr) {
+      return xattr.name == "user.overlay.opaque" && xattr.value == "y" && is_directory && !entry.path.empty();
+    };
+    entry.opaque = std::erase_if(xattrs, is_opaque) > 0;
+    for (const auto& xattr : xattrs) require_of_changes(archive, entry, xattr);
+  }
+  entry.xattrs = layer_xattrs(archive, entry.path, std::move(xattrs));
+}
+
 void TreeWriter::require_parent(const ArchiveReader& archive, const std::string& path) {
   std::string parent(parent_path(path));
   const auto* entry = find(parent);
+  if (!entry && holds_changes())
+    throw StepError(fmt::format("{}: refused: the directory \"{}\" of \"{}\" does not stand before it", archive.label(),
+                                beginning(parent), beginning(path)));
   if (!entry) {
     // Archives may leave directories out; they get what mkdir would give.
     if (++implied_ > most_implied) refuse_implied(archive);
@@ -258,6 +306,7 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const 
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
     require_length(archive);
     auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
+    take_attributes(archive, header, entry);
     seen(entry, names_of(header));
     if (const char* link = archive_entry_hardlink(header)) {
       entry.target = relative_path(archive, link, prefix);
@@ -285,6 +334,11 @@ void TreeWriter::extract_entry(ArchiveReader& archive, archive_entry* header, st
       require_parent(archive, entry.path);
       require_new(archive, entry.path);
       return extract_fifo(std::move(entry));
+    case AE_IFCHR:
+      if (!holds_changes() || archive_entry_rdev(header) != 0) break;
+      require_parent(archive, entry.path);
+      require_new(archive, entry.path);
+      return extract_whiteout(std::move(entry));
     default: break;
   }
   bool below_dev = entry.path.starts_with("dev/");
@@ -304,6 +358,7 @@ void TreeWriter::extract_directory(const ArchiveReader& archive, store::Entry en
     remember(std::move(entry));
     return;
   }
+  if (holds_changes() && !entry.path.empty()) require_new(archive, entry.path);
   entries_[index_.at(entry.path)] = std::move(entry);
 }
 
@@ -347,16 +402,36 @@ void TreeWriter::extract_regular(ArchiveReader& archive, std::uint64_t size, sto
     count_bytes(archive, count);
     const std::string_view bytes(buffer_.data(), count);
     hasher.update(bytes);
-    write_all(file.get(), bytes, entry.path);
-    entry.size += count;
+    entry.size = append_bytes(file.get(), bytes, entry);
   };
   while (std::size_t count = archive.read(buffer_)) append(count);
   // libarchive gives zeros for the holes of a sparse file, but not for one at its end.
   if (entry.size < size) std::fill(buffer_.begin(), buffer_.end(), '\0');
   while (entry.size < size) append(std::min<std::uint64_t>(buffer_.size(), size - entry.size));
   entry.content = hasher.finish();
+  if (holds_changes() && ::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0) fail_writing(entry.path, errno);
   apply_metadata(file.get(), entry);
   remember(std::move(entry));
+}
+
+/// Answers the size then. What is changed may be the image of a disk: pages of zeros are left as holes, whatever the
+/// archive makes of them, so that the same bytes take the same room everywhere.
+std::uint64_t TreeWriter::append_bytes(int file, std::string_view bytes, const store::Entry& entry) const {
+  const auto end = entry.size + bytes.size();
+  if (!holds_changes()) {
+    write_all(file, bytes, entry.path);
+    return end;
+  }
+  std::size_t begin = 0;
+  while (begin < bytes.size()) {
+    const auto is_hole = is_zero(bytes.substr(begin, to_page_end(entry.size + begin)));
+    auto stop = begin;
+    while (stop < bytes.size() && is_zero(bytes.substr(stop, to_page_end(entry.size + stop))) == is_hole)
+      stop = std::min(bytes.size(), stop + to_page_end(entry.size + stop));
+    if (!is_hole) write_at(file, bytes.substr(begin, stop - begin), entry.size + begin, entry.path);
+    begin = stop;
+  }
+  return end;
 }
 
 void TreeWriter::add_file(std::string path, std::string_view bytes, std::int64_t mtime) {
@@ -385,6 +460,15 @@ void TreeWriter::extract_symlink(store::Entry entry) {
   remember(std::move(entry));
 }
 
+void TreeWriter::extract_whiteout(store::Entry entry) {
+  store::Entry whiteout;
+  whiteout.path = std::move(entry.path);
+  whiteout.type = store::EntryType::whiteout;
+  std::string name(base_name(whiteout.path));
+  if (::mknodat(parent_of(whiteout.path), name.c_str(), S_IFCHR, 0) != 0) fail_writing(whiteout.path, errno);
+  remember(std::move(whiteout));
+}
+
 void TreeWriter::extract_fifo(store::Entry entry) {
   entry.type = store::EntryType::fifo;
   entry.xattrs.clear();
@@ -399,7 +483,7 @@ void TreeWriter::extract_fifo(store::Entry entry) {
 // tell from the outside.
 void TreeWriter::extract_hardlink(const ArchiveReader& archive, store::Entry entry) {
   const auto* target = find(entry.target);
-  if (!target || target->type == store::EntryType::directory) {
+  if (!target || target->type == store::EntryType::directory || target->type == store::EntryType::whiteout) {
     throw StepError(fmt::format("{}: refused: the hard link \"{}\" points to \"{}\", which is no file of this archive",
                                 archive.label(), beginning(entry.path), beginning(entry.target)));
   }

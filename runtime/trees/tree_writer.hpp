@@ -7,6 +7,10 @@
 // (directories may repeat), device nodes (those below dev/ of a root file system are left out: the sandbox makes its
 // own /dev), paths that are too long (store/path_limit.hpp), owners that are no id, and more bytes than the limit.
 // Times that not every file system holds become the nearest that all do.
+//
+// Of an archive of changes (trees/changes_archive.hpp) more is believed, and more is asked: character devices 0:0 are
+// whiteouts, `user.overlay.opaque` = "y" marks opaque directories, and ACLs count. Other marks of overlays, attributes
+// that no layer holds, a directory that appears twice or is left out are refused there: it says exactly what changes.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +28,14 @@ namespace karapace::trees {
 
 enum class DeviceNodes { refuse, leave_out_below_dev };
 
+enum class ArchiveOf {
+  whole_tree,
+  changes,  // of what lies below
+};
+
 struct TreeWriterOptions {
   DeviceNodes devices = DeviceNodes::refuse;
+  ArchiveOf archive_of = ArchiveOf::whole_tree;
   std::uint64_t byte_limit = 0;  // of file contents in all, and of the archive itself
 };
 
@@ -64,6 +74,10 @@ class TreeWriter {
   void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
   void link_file(store::Entry entry);
   void extract_fifo(store::Entry entry);
+  void extract_whiteout(store::Entry entry);
+  bool holds_changes() const noexcept { return options_.archive_of == ArchiveOf::changes; }
+  void take_attributes(const ArchiveReader& archive, archive_entry* header, store::Entry& entry) const;
+  std::uint64_t append_bytes(int file, std::string_view bytes, const store::Entry& entry) const;
   void require_parent(const ArchiveReader& archive, const std::string& path);
   [[noreturn]] static void refuse_implied(const ArchiveReader& archive);
   void require_length(const ArchiveReader& archive) const;

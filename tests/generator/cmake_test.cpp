@@ -19,6 +19,7 @@ using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
+using karapace::testing::sample_lock_with_layers;
 using karapace::testing::tests_directory;
 
 CMakeLocal sample_local() {
@@ -38,6 +39,7 @@ CMakeLocal sample_local() {
 TEST(CMakeText, IsTheGoldenOne) {
   auto golden = tests_directory() / "generator/golden";
   expect_golden(golden / "everything.cmake", cmake_text(plan(std::vector{sample_lock_with_everything()})));
+  expect_golden(golden / "layers.cmake", cmake_text(plan(std::vector{sample_lock_with_layers()})));
   expect_golden(golden / "archive.cmake", cmake_text(plan(std::vector{sample_archive_lock({"jq"})})));
   expect_golden(golden / "local.cmake", cmake_local_text(sample_local()));
 }

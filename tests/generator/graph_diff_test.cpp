@@ -207,6 +207,27 @@ TEST(GraphDiff, NamesCommands) {
   expect_corpus("setup-goes", before, none);
 }
 
+TEST(GraphDiff, NamesLayers) {
+  Lock before = sample_lock({"git"});
+  before.layers = {{"layers/one.tar.zst", "tools", 500, blake3("one")}, {"layers/two.tar.zst", "", 600, blake3("two")}};
+  Lock after = before;
+  after.layers = {{"layers/one.tar.zst", "tools", 501, blake3("one more")},
+                  {"layers/three.tar.zst", "", 700, blake3("three")}};
+  expect_corpus("layers", before, after);
+  const auto kinds_to = [&](const Lock& other) {
+    return kinds(diff_graphs(side_of("a", {{"x", before}}), side_of("b", {{"x", other}})));
+  };
+  Lock order = before;
+  std::swap(order.layers[0], order.layers[1]);
+  EXPECT_EQ(kinds_to(order), std::vector<std::string>{"layer-order"});
+  Lock renamed = before;
+  renamed.layers[1].title = "other tools";
+  EXPECT_EQ(kinds_to(renamed), std::vector<std::string>{"layer-changed"});
+  Lock none = before;
+  none.layers = {};
+  EXPECT_EQ(kinds_to(none), (std::vector<std::string>{"layer-removed", "layer-removed"}));
+}
+
 TEST(GraphDiff, NamesTheRuntimeConfiguration) {
   Lock before = sample_lock_with_everything();
   Lock after = before;

@@ -27,7 +27,10 @@ std::vector<Lock> all_kinds_of_locks() {
   Lock many = sample_lock(names);
   many.run = {"it's " + std::string(3000, '\'') + "\n$HOME $$ ${x} $", " leading"};
   many.files = sample_lock_with_everything().files;
-  return {many, sample_lock_with_everything(), sample_archive_lock({"jq"}), sample_lock({}), sample_lock({"git"})};
+  auto layers = sample_lock({"git"});
+  layers.layers = {{"layers/it's $me.tar", "it's \"x\" of $me: y", 500, blake3("one")}, {"b", "", 6, blake3("b")}};
+  return {
+      many, layers, sample_lock_with_everything(), sample_archive_lock({"jq"}), sample_lock({}), sample_lock({"git"})};
 }
 
 std::string text_of(const std::vector<Lock>& locks) { return ninja_text(plan(locks)); }

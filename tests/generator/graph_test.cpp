@@ -26,6 +26,7 @@ using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
+using karapace::testing::sample_lock_with_layers;
 using karapace::testing::tests_directory;
 
 std::vector<std::string> descriptions(const Graph& graph) {
@@ -45,6 +46,7 @@ TEST(Graph, TextIsTheGoldenOne) {
   auto golden = tests_directory() / "generator/golden";
   expect_golden(golden / "plain.ninja", text_of({sample_lock({"git", "curl"})}));
   expect_golden(golden / "everything.ninja", text_of({sample_lock_with_everything()}));
+  expect_golden(golden / "layers.ninja", text_of({sample_lock_with_layers()}));
   expect_golden(golden / "archive.ninja", text_of({sample_archive_lock({"jq"})}));
   expect_golden(golden / "two.ninja", text_of({sample_lock({"git", "curl"}), sample_lock({"git", "jq"})}));
 }
@@ -102,6 +104,31 @@ TEST(Graph, EnvironmentReadsItsLayersAndItsLock) {
                               [&](const Edge& edge) { return edge.key == environment.step.inputs[3]; });
   EXPECT_EQ(fetched->step.required("blake3"), environment_id(lock).hex());
   EXPECT_EQ(fetched->step.required("size"), std::to_string(serialise(lock).size()));
+}
+
+TEST(Graph, LayersLieOnTopAndStandOnNothing) {
+  Lock lock = sample_lock_with_everything();
+  lock.layers = {{"layers/one.tar.zst", "tools", 500, blake3("one")}, {"layers/two.tar.zst", "", 600, blake3("two")}};
+  Graph graph = plan(std::vector{lock});
+  const auto edge = [&](const StepKey& key) {
+    return *std::find_if(graph.edges.begin(), graph.edges.end(), [&](const Edge& one) { return one.key == key; });
+  };
+  const Edge& environment = edge_of(graph, StepKind::environment);
+  ASSERT_EQ(environment.step.inputs.size(), 6u);
+  const auto one = edge(environment.step.inputs[3]), two = edge(environment.step.inputs[4]);
+  EXPECT_EQ(description(one), "commit tools");
+  EXPECT_EQ(description(two), "commit layers/two.tar.zst");
+  EXPECT_EQ(one.step.parameters, std::vector<Parameter>{rules_of(StepKind::commit)});
+  ASSERT_EQ(one.step.inputs.size(), 1u);
+  EXPECT_EQ(description(edge(one.step.inputs[0])), "fetch layer tools");
+  EXPECT_EQ(edge(one.step.inputs[0]).step.required("blake3"), blake3("one").hex());
+  EXPECT_EQ(edge(one.step.inputs[0]).step.required("size"), "500");
+  Lock other = sample_lock({"curl"});
+  other.layers = {lock.layers[0]};
+  const Graph shared = plan(std::vector{lock, other});
+  EXPECT_EQ(std::count_if(shared.edges.begin(), shared.edges.end(),
+                          [](const Edge& any) { return any.step.kind == StepKind::commit; }),
+            2);
 }
 
 TEST(Graph, EmptyRequestIsTheBaseAlone) {

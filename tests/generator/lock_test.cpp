@@ -27,6 +27,7 @@ using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
+using karapace::testing::sample_lock_with_layers;
 using karapace::testing::sample_package;
 using karapace::testing::tests_directory;
 
@@ -48,6 +49,7 @@ TEST(Lock, TextIsTheGoldenOne) {
   expect_golden(golden / "plain.lock", serialise(sample_lock({"git", "curl"})));
   expect_golden(golden / "everything.lock", serialise(sample_lock_with_everything()));
   expect_golden(golden / "archive.lock", serialise(sample_archive_lock({"jq"})));
+  expect_golden(golden / "layers.lock", serialise(sample_lock_with_layers()));
   expect_golden(golden / "read-only.lock", serialise(sample_lock_that_only_reads()));
 }
 
@@ -271,6 +273,39 @@ TEST(Intent, HashesTheFilesThatTheManifestNames) {
   manifest.files = {{".", "/etc/directory", 0600}};
   EXPECT_THROW(intent_of(manifest, directory), ManifestError);
   std::filesystem::remove_all(directory);
+}
+
+TEST(Intent, HashesTheLayersThatTheManifestNames) {
+  auto directory = std::filesystem::path(::testing::TempDir()) / "karapace-intent-layers";
+  std::filesystem::create_directories(directory);
+  write_file_atomically(directory / "a.tar", "a", Durable::no);
+  write_file_atomically(directory / "b.tar", "bb", Durable::no);
+  Manifest manifest;
+  manifest.base = BaseSuite{"debian", "bookworm"};
+  manifest.layers = {{"b.tar", "tools"}, {"a.tar", ""}};
+  const auto intent = intent_of(manifest, directory);
+  EXPECT_EQ(intent.layers,
+            (std::vector<LockedLayer>{{"b.tar", "tools", 2, blake3("bb")}, {"a.tar", "", 1, blake3("a")}}));
+  auto changed = intent;
+  write_file_atomically(directory / "a.tar", "other", Durable::no);
+  EXPECT_EQ(words(differences(intent, intent_of(manifest, directory))), std::vector<std::string>{"layers: ~ a.tar"});
+  std::swap(changed.layers[0], changed.layers[1]);
+  EXPECT_EQ(words(differences(intent, changed)), std::vector<std::string>{"layers: in another order"});
+  manifest.layers = {{"gone.tar", ""}};
+  EXPECT_THROW(intent_of(manifest, directory), ManifestError);
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Lock, WithLayersIsReadAsItIsWritten) {
+  auto lock = sample_lock({"git"});
+  const auto id = environment_id(lock);
+  EXPECT_EQ(serialise(lock).find("layers"), std::string::npos);
+  lock.layers = {{"layers/dev-1.tar.zst", "tools", 5, blake3("a")}, {"layers/dev-2.tar.zst", "", 6, blake3("b")}};
+  EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
+  EXPECT_NE(environment_id(lock), id);
+  const auto with = environment_id(lock);
+  std::swap(lock.layers[0], lock.layers[1]);
+  EXPECT_NE(environment_id(lock), with);
 }
 
 class ForeignProject : public ::testing::Test {

@@ -32,6 +32,13 @@ TEST(Manifest, SmallestManifestHasDefaults) {
   EXPECT_FALSE(manifest.runtime.network_isolation);
 }
 
+TEST(Manifest, LayersStayInOrder) {
+  Manifest manifest = parse(
+      "[[layers]]\narchive = \"./layers/b.tar.zst\"\ntitle = \" tools of ours \"\n"
+      "[[layers]]\narchive = \"a.tar\"\n");
+  EXPECT_EQ(manifest.layers, (std::vector<LayerRequest>{{"layers/b.tar.zst", "tools of ours"}, {"a.tar", ""}}));
+}
+
 TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {
   Manifest manifest = parse("[system]\npackages = [\" git\", \"curl\", \"\", \"git \", \"g++\"]\nrecommends = true\n");
   EXPECT_EQ(manifest.packages, (std::vector<std::string>{"curl", "g++", "git"}));

@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 using karapace::testing::sample_archive_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
+using karapace::testing::sample_lock_with_layers;
 
 class Ninja : public ::testing::Test {
  protected:
@@ -91,7 +92,8 @@ printf '%s\n' "$@" > "$2"
 
 TEST_F(Ninja, BuildsEveryEdgeOnceAndIsThenDone) {
   write_program();
-  std::vector<Lock> locks = {sample_lock_with_everything(), sample_archive_lock({"jq"}), sample_lock({"git"})};
+  std::vector<Lock> locks = {sample_lock_with_everything(), sample_lock_with_layers(), sample_archive_lock({"jq"}),
+                             sample_lock({"git"})};
   write_graph(locks);
   auto first = shell("ninja");
   EXPECT_EQ(first.status, 0) << first.output;

@@ -86,6 +86,13 @@ Lock sample_lock_with_everything() {
   return lock;
 }
 
+Lock sample_lock_with_layers() {
+  Lock lock = sample_lock({"git"});
+  lock.layers = {{"layers/dev-1.tar.zst", "it's $my: \"tools\"", 5000, blake3("one")},
+                 {"layers/dev-2.tar.zst", "", 6000, blake3("two")}};
+  return lock;
+}
+
 Lock sample_archive_lock(const std::vector<std::string>& packages) {
   Lock lock = sample_lock(packages);
   lock.archive = LockedArchive{Sha256(blake3("rootfs")), 123456};

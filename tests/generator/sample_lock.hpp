@@ -16,6 +16,8 @@ lock::LockedPackage sample_package(std::string_view name, std::string_view versi
 lock::Lock sample_lock(const std::vector<std::string>& packages);
 /// The same base, and one of everything a lock can hold.
 lock::Lock sample_lock_with_everything();
+/// Git, and two layers on top.
+lock::Lock sample_lock_with_layers();
 /// A root file system archive with `packages` on top.
 lock::Lock sample_archive_lock(const std::vector<std::string>& packages);
 

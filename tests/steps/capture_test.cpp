@@ -8,7 +8,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -136,6 +138,57 @@ TEST_F(Capturing, AFileWithTheNameOfAWhiteoutIsRefusedAtAnyDepth) {
     fs::remove_all(path_ / "tree");
     fs::create_directory(path_ / "tree");
   }
+}
+
+TEST_F(Capturing, MarksOfOtherOverlaysHideNothingAndAreRefused) {
+  const auto below = base({{"etc/passwd", "of the base"}});
+  const auto refused = [&](const std::string& what) {
+    try {
+      captured({below});
+      ADD_FAILURE() << what;
+    } catch (const StepError& error) {
+      EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+    }
+    fs::remove_all(upper());
+    fs::create_directory(upper());
+    fs::remove_all(path_ / "tree");
+    fs::create_directory(path_ / "tree");
+  };
+  make("etc/.wh..wh..opq", "");
+  refused("the commands made \"/etc/.wh..wh..opq\"");
+  for (const char* name : {"user.fuseoverlayfs.opaque", "user.containers.override_stat", "user.overlay.whiteout"}) {
+    make("etc/motd", "hello");
+    ASSERT_EQ(::setxattr((upper() / "etc").c_str(), name, "y", 1, 0), 0) << name;
+    refused(std::string("the commands gave \"/etc\" the attribute ") + name);
+  }
+  make("etc/motd", "hello");
+  ASSERT_EQ(::setxattr((upper() / "etc").c_str(), "user.overlay.overlay.opaque", "y", 1, 0), 0);
+  const auto layer = captured({below});
+  EXPECT_FALSE(layer.find("etc")->opaque);
+  EXPECT_EQ(layer.find("etc")->xattrs, (std::vector<store::Xattr>{{"user.overlay.overlay.opaque", "y"}}));
+}
+
+TEST_F(Capturing, SocketsAndAccessControlListsAreLeftOutAndToldOf) {
+  make("srv/data", "x");
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto place = (upper() / "srv/socket").native();
+  ASSERT_LT(place.size(), sizeof address.sun_path);
+  place.copy(address.sun_path, place.size());
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  // Version 2: the owner may do all, user 0 may read, the group and others nothing (linux/posix_acl_xattr.h).
+  const std::string acl(
+      "\2\0\0\0\1\0\7\0\xff\xff\xff\xff\2\0\4\0\0\0\0\0\4\0\0\0\xff\xff\xff\xff"
+      "\20\0\7\0\xff\xff\xff\xff\40\0\0\0\xff\xff\xff\xff",
+      44);
+  if (::setxattr((upper() / "srv/data").c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) != 0)
+    GTEST_SKIP() << "no access control lists here";
+  const auto layer = captured({});
+  EXPECT_EQ(layer.find("srv/socket"), nullptr);
+  EXPECT_TRUE(layer.find("srv/data")->xattrs.empty());
+  EXPECT_EQ(told_.sockets, std::vector<std::string>{"srv/socket"});
+  EXPECT_EQ(told_.acls, std::vector<std::string>{"srv/data"});
 }
 
 TEST_F(Capturing, SecretsAreLeftOutAndToldOfWithWhatMakesThem) {

@@ -19,7 +19,7 @@ namespace karapace::steps {
 namespace {
 
 TEST(Rules, OfAnotherReleaseAreRefused) {
-  for (auto kind : {StepKind::unpack, StepKind::install, StepKind::setup}) {
+  for (auto kind : {StepKind::unpack, StepKind::install, StepKind::setup, StepKind::commit}) {
     EXPECT_NO_THROW(check_rules(Step::normalised(kind, {rules_of(kind)}, {})));
     EXPECT_THROW(check_rules(Step::normalised(kind, {{"rules", "0"}}, {})), StepError);
     EXPECT_THROW(check_rules(Step::normalised(kind, {}, {})), StepError);

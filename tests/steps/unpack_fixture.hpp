@@ -97,28 +97,40 @@ class Unpacking : public ::testing::Test {
 
   /// "accepted", or what is said.
   std::string unpacking(const std::string& format, const std::string& bytes) {
-    BlobId blob(blake3(bytes));
-    store_->add_blob(blob, staging_file(bytes));
-    auto fetch =
-        Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
-    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
     std::vector<Parameter> parameters = {{"format", format}};
     if (format == "deb") parameters.insert(parameters.end(), locked_.begin(), locked_.end());
-    step_ = Step::normalised(StepKind::unpack, std::move(parameters), {fetch.key()});
-    auto staging = store_->stage(step_);
-    try {
-      made_ =
-          unpack({.store = *store_, .staging = staging, .step = step_, .key = step_.key(), .hints = {{"title", "x"}}});
-    } catch (const StepError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return performing(Step::normalised(StepKind::unpack, std::move(parameters), {fetched(bytes)}), unpack);
+  }
+  /// The same of an archive of changes.
+  std::string committing(const std::string& bytes) {
+    return performing(Step::normalised(StepKind::commit, {rules_of(StepKind::commit)}, {fetched(bytes)}), commit);
   }
 
   /// What the lock says that packages are.
   std::vector<Parameter> locked_ = {{"architecture", "all"}, {"package", "x"}, {"version", "1"}};
 
  private:
+  /// The step that fetched these bytes.
+  StepKey fetched(const std::string& bytes) {
+    BlobId blob(blake3(bytes));
+    store_->add_blob(blob, staging_file(bytes));
+    auto fetch =
+        Step::normalised(StepKind::fetch, {{"blake3", blob.hex()}, {"size", std::to_string(bytes.size())}}, {});
+    store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
+    return fetch.key();
+  }
+  std::string performing(Step step, StepOutput (*perform)(const StepContext&)) {
+    step_ = std::move(step);
+    auto staging = store_->stage(step_);
+    try {
+      made_ =
+          perform({.store = *store_, .staging = staging, .step = step_, .key = step_.key(), .hints = {{"title", "x"}}});
+    } catch (const StepError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+
   std::filesystem::path staging_file(const std::string& bytes) {
     kept_.push_back(store_->stage());
     write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);

@@ -60,6 +60,48 @@ TEST(ListingTest, TheTextIsTheOneInTheHashContract) {
   EXPECT_EQ(listing.id().hex(), blake3(golden).hex());
 }
 
+TEST(ListingTest, WhatFormat1CanNotSayIsWrittenInFormat2) {
+  auto entries = one_of_each();
+  for (auto& entry : entries) {
+    if (entry.path == "usr") entry.nanoseconds = 40;
+    if (entry.path == "bin") entry.nanoseconds = 999'999'999;
+    if (entry.path == "usr/tool") entry.xattrs = {{"user.overlay.overlay.opaque", "y"}};
+  }
+  Listing listing(entries);
+  std::string text(golden);
+  auto replace = [&](std::string_view before, std::string_view after) {
+    text.replace(text.find(before), before.size(), after);
+  };
+  replace("listing 1", "listing 2");
+  replace(" 9 usr/a", " 9.999999999 usr/a");
+  replace(" -7 opaque", " -7.000000040 opaque");
+  replace("user.a\\x3db=\\x00\\xff", "user.overlay.overlay.opaque=y");
+  EXPECT_EQ(listing.format(), 2);
+  EXPECT_EQ(listing.text(), text);
+  EXPECT_EQ(Listing::parse(text, "listing X").entries(), listing.entries());
+}
+
+TEST(ListingTest, ATextInTheWrongFormatOrWithAMalformedTimeIsRefused) {
+  auto refusal = [](std::string text) { return error_of([&] { Listing::parse(text, "listing X"); }); };
+  EXPECT_EQ(
+      refusal("karapace listing 2\nd / 0755 0 0 0\n"),
+      "listing X is damaged: it is not written in the format that it needs; run `karapace verify-store --repair`");
+  EXPECT_EQ(
+      refusal("karapace listing 1\nd / 0755 0 0 0.000000001\n"),
+      "listing X is damaged: it is not written in the format that it needs; run `karapace verify-store --repair`");
+  for (const char* time : {"1.", "1.5", ".000000001", "1.000000000", "1.0000000010", "1.00000000x", "-0.000000001"})
+    EXPECT_NE(refusal(fmt::format("karapace listing 2\nd / 0755 0 0 {}\n", time)).find("line 2: "), std::string::npos)
+        << time;
+}
+
+TEST(ListingTest, TheLastIdIsTheOneBeforeTheLargestNumber) {
+  Entry root = directory("");
+  root.uid = root.gid = largest_id;
+  EXPECT_NO_THROW(Listing({root}));
+  root.gid = largest_id + 1;
+  EXPECT_EQ(error_of([&] { Listing({root}); }), "a listing can not hold \"/\": its owner is a number that is no id");
+}
+
 TEST(ListingTest, ParsingIsTheInverseOfWriting) {
   Listing listing(one_of_each());
   EXPECT_EQ(Listing::parse(golden, "listing").entries(), listing.entries());
@@ -141,8 +183,8 @@ TEST(ListingTest, ADamagedTextIsRefusedWithTheLine) {
   auto expect = [&](std::string line, std::string reason) {
     EXPECT_EQ(refusal(head + line), fmt::format("listing X is damaged: line 3: {}{}", reason, remedy)) << line;
   };
-  EXPECT_EQ(refusal("karapace listing 2\n"),
-            "listing X is damaged: line 1: this is not a listing of format 1; run "
+  EXPECT_EQ(refusal("karapace listing 3\n"),
+            "listing X is damaged: line 1: this is not a listing of format 1 or 2; run "
             "`karapace verify-store --repair`");
   expect("d /a 0755 0 0 0", "its end is missing");
   expect("q /a\n", "the type is unknown");

@@ -31,9 +31,6 @@ struct RecordBytes : StoreTest {
     add_root(store_, root);
     return read_file(store_.roots_path() / hex(manifest));
   }
-  std::string instance_text(const Reference& reference) {
-    return read_file(open_instance(store_, reference).directory / "instance.json");
-  }
 };
 
 TEST_F(RecordBytes, OfAnEnvironment) {
@@ -97,12 +94,19 @@ TEST_F(RecordBytes, OfARoot) {
 }
 
 TEST_F(RecordBytes, OfAnInstance) {
-  auto text = [](std::string_view written) {
+  auto text = [](const Instance& instance, std::string_view written) {
     return sealed(
-        fmt::format("{{\n \"environment\": \"{}\",\n \"format\": 1,\n \"manifest\": {}\n}}\n", hex("e"), written));
+        fmt::format("{{\n \"archived\": false,\n \"created\": {},\n \"format\": 2,\n \"frozen\": false,\n "
+                    "\"manifest\": {},\n \"name\": \"\"\n}}\n",
+                    instance.created, written));
   };
-  EXPECT_EQ(instance_text({EnvironmentId(blake3("e")), std::nullopt}), text("null"));
-  EXPECT_EQ(instance_text({EnvironmentId(blake3("e")), root_with({})}), text(fmt::format("\"{}\"", manifest_text)));
+  const auto alone = open_instance(store_, {EnvironmentId(blake3("e")), std::nullopt});
+  EXPECT_EQ(read_file(alone.directory / "instance.json"), text(alone, "null"));
+  EXPECT_EQ(read_file(alone.directory / "instance.json.copy"), text(alone, "null"));
+  EXPECT_EQ(read_file(alone.current.directory / "generation.json"),
+            sealed(fmt::format("{{\n \"environment\": \"{}\",\n \"format\": 1,\n \"number\": 1\n}}\n", hex("e"))));
+  const auto of_project = open_instance(store_, {EnvironmentId(blake3("e")), root_with({})});
+  EXPECT_EQ(read_file(of_project.directory / "instance.json"), text(of_project, fmt::format("\"{}\"", manifest_text)));
 }
 
 TEST_F(RecordBytes, OfTheListOfAGraphsFiles) {

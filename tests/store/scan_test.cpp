@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/scan.hpp"
 
+#include <atomic>
+#include <thread>
+
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,7 +71,6 @@ TEST_F(ScanTest, WhiteoutsAndOpaqueDirectoriesAreTranslated) {
   xattr("opaque", "user.overlay.opaque", "y");
   directory("plain");
   xattr("plain", "user.overlay.origin", "kernel");
-  xattr("plain", "user.overlay.opaque", "x");
   EXPECT_EQ(entry("gone"), (Entry{.path = "gone", .type = EntryType::whiteout}));
   EXPECT_TRUE(entry("opaque").opaque);
   EXPECT_TRUE(entry("opaque").xattrs.empty());
@@ -76,11 +78,63 @@ TEST_F(ScanTest, WhiteoutsAndOpaqueDirectoriesAreTranslated) {
   EXPECT_TRUE(entry("plain").xattrs.empty());
 }
 
-TEST_F(ScanTest, ADirectoryThatFuseOverlayfsMarkedIsOpaque) {
-  directory("opaque");
-  file("opaque/.wh..wh..opq", "");
-  EXPECT_TRUE(entry("opaque").opaque);
-  EXPECT_EQ(scan_path(tree_).entries().size(), 2u);
+TEST_F(ScanTest, OnlyTheKernelsMarksAreBelieved) {
+  for (const char* path : {"a", "b", "c", "d"}) directory(path);
+  file("a/.wh..wh..opq", "");
+  file("a/.wh.b", "");
+  xattr("b", "user.fuseoverlayfs.opaque", "y");
+  xattr("c", "user.overlay.opaque", "x");
+  xattr("d", "user.containers.override_stat", "0:0:0755");
+  auto listing = scan_path(tree_);
+  for (const char* path : {"a", "b", "c", "d"}) EXPECT_FALSE(listing.find(path)->opaque) << path;
+  EXPECT_EQ(listing.find("a/.wh..wh..opq")->type, EntryType::regular);
+  EXPECT_EQ(listing.find("a/.wh.b")->type, EntryType::regular);
+  // What an overlay might believe shows in the listing, so that no two trees have the same.
+  EXPECT_EQ(listing.find("b")->xattrs, (std::vector<Xattr>{{"user.fuseoverlayfs.opaque", "y"}}));
+  EXPECT_EQ(listing.find("c")->xattrs, (std::vector<Xattr>{{"user.overlay.opaque", "x"}}));
+  EXPECT_EQ(listing.find("d")->xattrs, (std::vector<Xattr>{{"user.containers.override_stat", "0:0:0755"}}));
+  EXPECT_EQ(listing.format(), 2);
+}
+
+TEST_F(ScanTest, MarksOfANestedOverlayAreListedAsTheKernelPutsThemAway) {
+  directory("a");
+  xattr("a", "user.overlay.overlay.opaque", "y");
+  auto listing = scan_path(tree_);
+  EXPECT_FALSE(listing.find("a")->opaque);
+  EXPECT_EQ(listing.find("a")->xattrs, (std::vector<Xattr>{{"user.overlay.overlay.opaque", "y"}}));
+  EXPECT_EQ(listing.format(), 2);
+  EXPECT_EQ(Listing::parse(listing.text(), "listing").entries(), listing.entries());
+}
+
+TEST_F(ScanTest, TimesHaveNanosecondsWhereTheyAreWanted) {
+  file("a", "x");
+  std::filesystem::create_symlink("a", at("l"));
+  for (const char* path : {"a", "l", ""}) {
+    timespec times[2] = {{0, 0}, {-2, 999'999'999}};
+    ::utimensat(AT_FDCWD, at(path).c_str(), times, AT_SYMLINK_NOFOLLOW);
+  }
+  EXPECT_EQ(scan_path(tree_).format(), 1);
+  ScanOptions options;
+  options.times = Times::nanoseconds;
+  auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), options);
+  for (const char* path : {"a", "l", ""}) {
+    EXPECT_EQ(listing.find(path)->mtime, -2) << path;
+    EXPECT_EQ(listing.find(path)->nanoseconds, 999'999'999U) << path;
+  }
+}
+
+TEST_F(ScanTest, AFileThatChangesWhileItIsReadIsReadAgainOrRefused) {
+  file("a", std::string(64 << 20, 'x'));
+  std::atomic<bool> ends = false;
+  std::jthread writer([&] {
+    Fd fd = open_at(AT_FDCWD, at("a"), O_WRONLY);
+    for (off_t place = 0; !ends; ++place) EXPECT_EQ(::pwrite(fd.get(), "y", 1, place), 1);
+  });
+  EXPECT_EQ(error_of([&] { scan_path(tree_); }),
+            "tree: \"/a\" changed while it was read; stop its writer and try again");
+  ends = true;
+  writer.join();
+  EXPECT_EQ(entry("a").size, 64U << 20);
 }
 
 TEST_F(ScanTest, HardLinksPointToTheNameThatSortsFirstWhateverOrderTheyWereMadeIn) {
@@ -118,7 +172,7 @@ TEST_F(ScanTest, OwnersOnDiskCanBeIgnored) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   file("a", "x");
   ASSERT_EQ(::lchown(at("a").c_str(), 5, 6), 0);
-  auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), {.owners = Owners::ignore, .label = "", .include = {}});
+  auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), {.owners = Owners::ignore, .label = ""});
   EXPECT_EQ(listing.find("a")->uid, 0u);
   EXPECT_EQ(entry("a").uid, 5u);
   EXPECT_EQ(entry("a").gid, 6u);
@@ -142,7 +196,7 @@ TEST_F(ScanTest, CapabilitiesAreListedInTheirPlainForm) {
   EXPECT_EQ(entry("a").xattrs, (std::vector<Xattr>{{"security.capability", v2}}));
 }
 
-TEST_F(ScanTest, FifosAreListedAndSocketsLeftOut) {
+TEST_F(ScanTest, FifosAreListedAndSocketsToldOf) {
   ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
@@ -152,7 +206,11 @@ TEST_F(ScanTest, FifosAreListedAndSocketsLeftOut) {
   path.copy(address.sun_path, path.size());
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   EXPECT_EQ(entry("pipe").type, EntryType::fifo);
-  EXPECT_EQ(scan_path(tree_).find("socket"), nullptr);
+  std::vector<std::string> told;
+  ScanOptions options;
+  options.left_out = [&](std::string_view left) { told.emplace_back(left); };
+  EXPECT_EQ(scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), options).find("socket"), nullptr);
+  EXPECT_EQ(told, std::vector<std::string>{"socket"});
 }
 
 TEST_F(ScanTest, DeviceNodesAreRefused) {

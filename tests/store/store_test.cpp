@@ -82,7 +82,7 @@ TEST(OpenStoreTest, ANewStoreIsPrivateAndComplete) {
   struct stat status{};
   ::stat(root.c_str(), &status);
   EXPECT_EQ(status.st_mode & 07777, 0700u);
-  EXPECT_EQ(read_file(root / "version"), "karapace store 1\n");
+  EXPECT_TRUE(read_file(root / "version").starts_with("karapace store 2\n{\n"));
   EXPECT_EQ(Store::open(root / "../store/", Store::Access::read_only).root(), root);
 }
 
@@ -102,11 +102,11 @@ TEST(OpenStoreTest, ANewerVersionIsRefusedWithBothVersions) {
   TemporaryDirectory temporary;
   auto root = temporary.path() / "store";
   Store::open(root, Store::Access::create);
-  write_file_atomically(root / "version", "karapace store 2\n", Durable::no);
+  write_file_atomically(root / "version", "karapace store 3\n", Durable::no);
   for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
     EXPECT_EQ(
         error_of([&] { Store::open(root, access); }),
-        fmt::format("the store \"{}\" is of version 2, and this karapace reads version 1; use a newer karapace, or "
+        fmt::format("the store \"{}\" is of version 3, and this karapace reads version 2; use a newer karapace, or "
                     "another store with --store",
                     root.native()));
   }
@@ -170,7 +170,7 @@ TEST(OpenStoreTest, AStoreOfAnotherUserIsRefusedByRootAndByOthers) {
   TemporaryDirectory temporary;
   auto root = temporary.path() / "store";
   Store::open(root, Store::Access::create);
-  ASSERT_EQ(::chown(root.c_str(), 12345, 12345), 0);
+  for (const auto& path : {root, root / "lock"}) ASSERT_EQ(::chown(path.c_str(), 12345, 12345), 0);
   for (auto access : {Store::Access::read_only, Store::Access::update, Store::Access::create}) {
     EXPECT_THAT(error_of([&] { Store::open(root, access); }),
                 testing::StartsWith(

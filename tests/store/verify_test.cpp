@@ -140,6 +140,7 @@ TEST_F(VerifyTest, AFlippedByteInAnInstanceIsFoundAndWrittenAnewWithItsChangesKe
 TEST_F(VerifyTest, AnInstanceOfWhichNothingIsKnownIsReportedAndLeftAlone) {
   auto instance = open_instance(store_, {EnvironmentId(blake3("gone")), std::nullopt});
   flip_byte(instance.directory / "instance.json");
+  flip_byte(instance.directory / "instance.json.copy");
   auto problem = only_problem(Repair::yes);
   EXPECT_FALSE(problem.repaired);
   EXPECT_TRUE(std::filesystem::exists(instance.upper()));

@@ -12,7 +12,7 @@ namespace karapace::diff {
 
 namespace {
 
-constexpr std::array<std::string_view, 33> kind_words = {"environment-added",
+constexpr std::array<std::string_view, 37> kind_words = {"environment-added",
                                                          "environment-removed",
                                                          "base",
                                                          "architecture",
@@ -39,6 +39,10 @@ constexpr std::array<std::string_view, 33> kind_words = {"environment-added",
                                                          "command-removed",
                                                          "command-changed",
                                                          "command-order",
+                                                         "layer-added",
+                                                         "layer-removed",
+                                                         "layer-changed",
+                                                         "layer-order",
                                                          "variable",
                                                          "mount",
                                                          "network",
@@ -117,6 +121,10 @@ std::string line_of(const Cause& cause) {
     case CauseKind::command_removed: return fmt::format("command is gone: {}", shortened(cause.subject));
     case CauseKind::command_changed: return fmt::format("command: {}", change_of_text(*cause.before, *cause.after));
     case CauseKind::command_order: return "commands: in another order";
+    case CauseKind::layer_added: return fmt::format("layer {} is new", cause.subject);
+    case CauseKind::layer_removed: return fmt::format("layer {} is gone", cause.subject);
+    case CauseKind::layer_changed: return fmt::format("layer {}: {}", cause.subject, details(cause));
+    case CauseKind::layer_order: return "layers: in another order";
     case CauseKind::variable: return setting("variable", cause);
     case CauseKind::mount: return setting("mount", cause);
     case CauseKind::network: return fmt::format("network: {} → {}", *cause.before, *cause.after);

@@ -45,7 +45,8 @@ std::string_view without_base(std::string_view subject) {
   return subject;
 }
 
-constexpr std::array<std::string_view, stages.size()> stage_words = {"base", "install", "setup", "environment"};
+constexpr std::array<std::string_view, stages.size()> stage_words = {"base", "install", "setup", "commit",
+                                                                     "environment"};
 
 }  // namespace
 
@@ -134,10 +135,12 @@ Sign sign_of(const Cause& cause) {
     case CauseKind::environment_added:
     case CauseKind::package_added:
     case CauseKind::file_added:
+    case CauseKind::layer_added:
     case CauseKind::command_added: return Sign::added;
     case CauseKind::environment_removed:
     case CauseKind::package_removed:
     case CauseKind::file_removed:
+    case CauseKind::layer_removed:
     case CauseKind::command_removed: return Sign::removed;
     case CauseKind::variable:
     case CauseKind::mount: return !cause.before ? Sign::added : !cause.after ? Sign::removed : Sign::changed;

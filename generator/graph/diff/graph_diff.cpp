@@ -54,6 +54,8 @@ Stage first_difference(const EnvironmentEdges& before, const EnvironmentEdges& a
     const graph::Edge* old = before.at(stage);
     const graph::Edge* now = after.at(stage);
     if ((old == nullptr) != (now == nullptr) || (old != nullptr && old->key != now->key)) return stage;
+    const auto same_key = [](const graph::Edge* a, const graph::Edge* b) { return a->key == b->key; };
+    if (stage == Stage::layers && !std::ranges::equal(before.layers, after.layers, same_key)) return stage;
   }
   return Stage::environment;
 }
@@ -209,6 +211,7 @@ class Diffing {
     if (causes_of_[index].empty()) return;
     ByName by_package;
     ByName by_file;
+    ByName by_layer;
     for (auto cause : causes_of_[index]) {
       const auto& one = diff_.causes[cause].cause;
       for (const auto& change : one.follows) by_package.emplace(change.name, cause);
@@ -216,12 +219,16 @@ class Diffing {
         by_package.insert_or_assign(one.subject, cause);
       if (one.kind >= CauseKind::file_added && one.kind <= CauseKind::file_changed)
         by_file.insert_or_assign(one.subject, cause);
+      if (one.kind >= CauseKind::layer_added && one.kind <= CauseKind::layer_changed)
+        by_layer.insert_or_assign(one.subject, cause);
       blame_stages(analysis.before, cause);
       blame_stages(analysis.after, cause);
     }
     auto first = causes_of_[index].front();
     blame_inputs(old_graph_, analysis.before, by_package, by_file, first);
     blame_inputs(new_graph_, analysis.after, by_package, by_file, first);
+    blame_layers(old_graph_, analysis.before, by_layer, first);
+    blame_layers(new_graph_, analysis.after, by_layer, first);
   }
 
   void blame_stages(const Half& half, CauseIndex cause) {
@@ -260,6 +267,17 @@ class Diffing {
     const auto& files = half.lock->files;
     for (std::size_t i = 0; i < files.size() && layers + i < setup->step.inputs.size(); ++i) {
       blame_step(graph.find(setup->step.inputs[layers + i]), cause_of(by_file, files[i].target));
+    }
+  }
+
+  void blame_layers(const GraphIndex& graph, const Half& half, const ByName& by_layer, CauseIndex otherwise) {
+    if (!half.edges) return;
+    for (std::size_t i = 0; i < half.edges->layers.size(); ++i) {
+      const graph::Edge* commit = half.edges->layers[i];
+      auto found = by_layer.find(half.lock->layers[i].name());
+      auto cause = found == by_layer.end() ? otherwise : found->second;
+      blame_step(commit, cause);
+      blame_step(graph.find(commit->step.inputs[0]), cause);
     }
   }
 

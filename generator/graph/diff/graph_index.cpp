@@ -22,6 +22,7 @@ Stage stage_of(const graph::Edge& layer) {
     case StepKind::unpack: return Stage::base;
     case StepKind::install: return base_layers(layer) == 0 ? Stage::base : Stage::packages;
     case StepKind::setup: return Stage::setup;
+    case StepKind::commit: return Stage::layers;
     default: refuse(layer);
   }
 }
@@ -29,7 +30,7 @@ Stage stage_of(const graph::Edge& layer) {
 }  // namespace
 
 std::string_view text(Stage stage) noexcept {
-  constexpr std::array<std::string_view, stages.size()> words = {"base", "packages", "setup", "environment"};
+  constexpr std::array<std::string_view, stages.size()> words = {"base", "packages", "setup", "layers", "environment"};
   return words[static_cast<std::size_t>(stage)];
 }
 
@@ -60,7 +61,12 @@ EnvironmentEdges GraphIndex::environment(const StepKey& step) const {
   for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
     const graph::Edge* layer = find(inputs[i]);
     if (layer == nullptr) refuse(*environment);
-    auto& place = edges.at(stage_of(*layer));
+    const auto stage = stage_of(*layer);
+    if (stage == Stage::layers) {
+      edges.layers.push_back(layer);
+      continue;
+    }
+    auto& place = edges.at(stage);
     if (place != nullptr) refuse(*environment);
     place = layer;
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "generator/graph/graph.hpp"
 #include "generator/graph/step_table.hpp"
@@ -13,14 +14,16 @@
 namespace karapace::diff {
 
 /// How far up in an environment something lies: what changes there changes everything after it.
-enum class Stage { base, packages, setup, environment };
-constexpr std::array<Stage, 4> stages = {Stage::base, Stage::packages, Stage::setup, Stage::environment};
+enum class Stage { base, packages, setup, layers, environment };
+constexpr std::array<Stage, 5> stages = {Stage::base, Stage::packages, Stage::setup, Stage::layers, Stage::environment};
 std::string_view text(Stage stage) noexcept;
 
-/// The edge of each stage; null where the environment has none.
+/// The edge of each stage; null where the environment has none. Layers of the manifest's own are several, and stand on
+/// nothing.
 struct EnvironmentEdges {
   std::array<const graph::Edge*, stages.size()> of{};
-  const graph::Edge* lock = nullptr;  // its fetch
+  std::vector<const graph::Edge*> layers;  // in their order, the lowest first
+  const graph::Edge* lock = nullptr;       // its fetch
 
   const graph::Edge* at(Stage stage) const noexcept { return of[static_cast<std::size_t>(stage)]; }
   const graph::Edge*& at(Stage stage) noexcept { return of[static_cast<std::size_t>(stage)]; }

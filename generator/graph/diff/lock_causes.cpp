@@ -119,6 +119,7 @@ std::vector<Cause> lock_causes(const LockPair& locks) {
   std::vector<Cause> causes;
   append_package_causes(causes, locks);
   append_setup_causes(causes, locks);
+  append_layer_causes(causes, locks);
   append_runtime_causes(causes, locks);
   append_archive_causes(causes, locks);
   std::sort(causes.begin(), causes.end());

@@ -31,6 +31,7 @@ std::vector<Cause> lock_causes(const LockPair& locks);
 void append_package_causes(std::vector<Cause>& causes, const LockPair& locks);
 void append_archive_causes(std::vector<Cause>& causes, const LockPair& locks);
 void append_setup_causes(std::vector<Cause>& causes, const LockPair& locks);
+void append_layer_causes(std::vector<Cause>& causes, const LockPair& locks);
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks);
 
 }  // namespace karapace::diff

@@ -42,6 +42,7 @@ class Outline {
       read_answers(*install);
     }
     if (const auto* setup = edges_.at(Stage::setup)) read_setup(*setup);
+    for (const auto* layer : edges_.layers) read_layer(*layer);
     const auto& environment = *edges_.at(Stage::environment);
     lock_.runtime = store::RuntimeConfiguration::parse(environment.step.parameter("runtime").value_or(""),
                                                        description(environment));
@@ -121,6 +122,12 @@ class Outline {
     } catch (const nlohmann::json::exception&) {
       throw GraphError(fmt::format("the arguments of the step \"{}\" are not those of a set-up", description(setup)));
     }
+  }
+
+  /// A graph tells one name of it, which is its title or its archive.
+  void read_layer(const graph::Edge& commit) {
+    const graph::Edge& fetch = input(commit, 0);
+    lock_.layers.push_back({commit.subject, "", fetch.weight, digest_of<BlobId>(fetch, "blake3").digest()});
   }
 
   const GraphIndex& graph_;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/instance_report.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "cli/document.hpp"
+#include "cli/store_access.hpp"
+#include "runtime/sandbox/session_list.hpp"
+
+namespace karapace::cli {
+
+std::string_view instance_state(const store::Instance& instance) {
+  if (sandbox::running_session(instance.directory)) return "running";
+  if (instance.archived) return "archived";
+  return instance.frozen ? "frozen" : "idle";
+}
+
+nlohmann::json instance_json(const store::Instance& instance) {
+  return {{"can_undo", instance.previous.has_value()},
+          {"created", instance.created},
+          {"environment", instance.current.environment.hex()},
+          {"instance", instance.id},
+          {"instance_directory", path_json(instance.directory)},
+          {"instance_state", instance_state(instance)},
+          {"manifest", path_json(instance.manifest)},
+          {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)}};
+}
+
+std::string name_of(const store::Instance& instance, const store::Reference& reference) {
+  if (!instance.name.empty()) return instance.name;
+  return reference.root ? reference.root->name : instance.id;
+}
+
+WantedInstance wanted_instance(const store::Store& store, const std::string& word) {
+  auto reference = find_reference(store, word);
+  auto instance = store::find_instance(store, reference);
+  if (!instance)
+    throw NotFoundError(fmt::format(
+        "\"{0}\" has no instance yet, as nobody has used it; `karapace enter {0}` makes one", escaped_utf8(word)));
+  auto name = name_of(*instance, reference);
+  return {std::move(reference), *std::move(instance), std::move(name)};
+}
+
+store::HeldInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
+  enter_for_trees(store);  // what a killed process left may belong to mapped ids
+  if (auto held = store::own_instance(store, wanted.instance)) return *std::move(held);
+  throw Error(
+      fmt::format("{}: a session is running in the instance {}; leave it first, or end it with `karapace stop {}`",
+                  command, escaped_utf8(wanted.name), escaped_utf8(wanted.name)));
+}
+
+void report_instance(const Context& context, const store::Instance& instance, std::string_view sentence) {
+  if (context.json) return context.print_json("karapace.instance", instance_json(instance));
+  context.print(fmt::format("{}\n", sentence));
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands about one instance share: finding it for a person's word, having it alone, and telling of it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/context.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
+
+namespace karapace::cli {
+
+/// "running", "frozen", "archived" or "idle", as it is now: a session is looked for, nothing is noted.
+std::string_view instance_state(const store::Instance& instance);
+/// The fields of docs/schemas/common.json's instance.
+nlohmann::json instance_json(const store::Instance& instance);
+/// What people call it: its own name, else its project's, else its id.
+std::string name_of(const store::Instance& instance, const store::Reference& reference);
+
+struct WantedInstance {
+  store::Reference reference;
+  store::Instance instance;
+  std::string name;  // for people
+};
+/// NotFoundError when the environment has no instance yet.
+WantedInstance wanted_instance(const store::Store& store, const std::string& word);
+/// Alone, as long as the value lives; the process is in the user namespace for trees then. Error "COMMAND: ..." while
+/// sessions run in it.
+store::HeldInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command);
+
+/// One sentence for people, or "karapace.instance".
+void report_instance(const Context& context, const store::Instance& instance, std::string_view sentence);
+
+}  // namespace karapace::cli

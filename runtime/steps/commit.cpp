@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// commit: an archive of what somebody changed in an environment, into a layer of its own.
+//
+// The archive lies beside a manifest, so it may be anybody's. It says all that the layer is: what lies below is no
+// input, and the same archive is the same layer on top of anything.
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "runtime/steps/archive_layer.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "runtime/steps/usable_root.hpp"
+#include "runtime/trees/archive_reader.hpp"
+#include "runtime/trees/tree_writer.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+void read_changes(VerifiedBlob& blob, const ArchiveTarget& target) {
+  trees::ArchiveReader archive(trees::ArchiveFormat::tar, blob.source(), target.label);
+  bool has_root = false;
+  target.writer.extract(archive, "", [&](const store::Entry& entry, const trees::OwnersByName&) {
+    has_root = has_root || entry.path.empty();
+  });
+  // Else the owner and the mode of "/" would be ours, on top of everybody's.
+  if (!has_root)
+    throw StepError(
+        fmt::format("{}: refused: it does not say what the root directory is like: an archive of changes "
+                    "has the entry \"./\", as `karapace commit --to-manifest` writes it",
+                    target.label));
+  require_usable_root(target.writer, target.label);
+}
+
+}  // namespace
+
+StepOutput commit(const StepContext& context) {
+  return layer_of_archive(context, {.archive_of = trees::ArchiveOf::changes}, read_changes);
+}
+
+}  // namespace karapace::steps

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/generation.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/json/record.hpp"
+#include "base/json/seal.hpp"
+#include "base/remove_tree.hpp"
+#include "store/kept_record.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+constexpr const char* record_name = "generation.json";
+constexpr auto generation_fields = fields_of<Generation>(member("environment", &Generation::environment),
+                                                         FormatMember{1}, member("number", &Generation::number));
+
+constexpr const char* scaffold_name = "scaffold.json";
+constexpr auto kind_words = words_of<ScaffoldKind>(
+    "is no kind of scaffold",
+    {{ScaffoldKind::directory, "directory"}, {ScaffoldKind::file, "file"}, {ScaffoldKind::filled, "filled"}});
+constexpr auto item_fields =
+    line_of<ScaffoldItem>(member("content", &ScaffoldItem::content), member("kind", &ScaffoldItem::kind, kind_words),
+                          member("path", &ScaffoldItem::path, escaped_bytes));
+struct ScaffoldRecord {
+  Scaffold items;
+};
+constexpr auto scaffold_fields =
+    fields_of<ScaffoldRecord>(FormatMember{1}, member("items", &ScaffoldRecord::items, list_of(item_fields)));
+
+std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
+
+/// Renames of directories in it are on the disk afterwards.
+void force(const std::filesystem::path& directory) {
+  const auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) != 0)
+    throw StoreError(errno_message("cannot force " + in_quotes(directory) + " to the disk", errno));
+}
+
+void move(const std::filesystem::path& from, const std::filesystem::path& to, unsigned flags) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return;
+  throw StoreError(errno_message(fmt::format("cannot move {} to {}", in_quotes(from), in_quotes(to)), errno));
+}
+
+/// Away from its name at once; it is removed when the staging directory is.
+void discard(const Store& store, const std::filesystem::path& directory) {
+  if (::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) return;
+  const auto staging = store.stage();
+  move(directory, staging.path() / "generation", RENAME_NOREPLACE);
+  remove_tree(staging.path() / "generation");
+}
+
+/// next/ holds what was current until now.
+void keep_replaced(const Store& store, const std::filesystem::path& instance) {
+  discard(store, instance / "previous");
+  move(instance / "next", instance / "previous", RENAME_NOREPLACE);
+  force(instance);
+}
+
+}  // namespace
+
+std::optional<Generation> read_generation(const std::filesystem::path& directory) {
+  for (;;) {
+    // By the directory itself: its name may come to stand for another generation meanwhile, and this one be removed.
+    const auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) return std::nullopt;
+    const auto what = fmt::format("the record of {}", in_quotes(directory));
+    const auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!record && !still_named(opened->get(), directory)) continue;
+    const auto text = record ? read_all(record->get(), what) : std::string();
+    auto generation = read_or_damaged(what, "run `karapace verify-store --repair`", [&] {
+      return parse_json(generation_fields, unsealed_in_place(text), record_name);
+    });
+    generation.directory = directory;
+    return generation;
+  }
+}
+
+void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment) {
+  make_directory(directory);
+  make_directory(directory / "upper");
+  make_directory(directory / "work");
+  write_kept_record(directory / record_name, json_text(generation_fields, {number, environment, {}}));
+}
+
+void set_environment(const Generation& generation, const EnvironmentId& environment) {
+  write_kept_record(generation.directory / record_name,
+                    json_text(generation_fields, {generation.number, environment, {}}));
+}
+
+Scaffold read_scaffold(const Generation& generation) {
+  const auto text = read_file_if_exists(generation.directory / scaffold_name);
+  if (!text) return {};
+  try {
+    return parse_json(scaffold_fields, unsealed_in_place(*text), scaffold_name).items;
+  } catch (const std::exception&) {
+    return {};  // then it counts as a person's
+  }
+}
+
+void add_scaffold(const Generation& generation, const Scaffold& scaffold) {
+  auto all = read_scaffold(generation);
+  const auto known = all.size();
+  for (const auto& item : scaffold) {
+    const auto same_path = [&](const ScaffoldItem& other) { return other.path == item.path; };
+    if (std::none_of(all.begin(), all.end(), same_path)) all.push_back(item);
+  }
+  if (all.size() == known) return;
+  std::sort(all.begin(), all.end());
+  write_file_atomically(generation.directory / scaffold_name, sealed(json_text(scaffold_fields, {all})), Durable::no);
+}
+
+std::uint64_t next_number(const std::filesystem::path& instance) {
+  std::uint64_t highest = 0;
+  for (const auto* name : {"current", "previous", "next"})
+    if (const auto generation = read_generation(instance / name)) highest = std::max(highest, generation->number);
+  return highest + 1;
+}
+
+void replace_generation(const Store& store, const std::filesystem::path& instance, const std::filesystem::path& made) {
+  settle_generations(store, instance);
+  const auto fd = open_at(AT_FDCWD, made, O_RDONLY | O_DIRECTORY);
+  if (::syncfs(fd.get()) != 0) throw StoreError(errno_message("cannot force the store to the disk", errno));
+  move(made, instance / "next", RENAME_NOREPLACE);
+  move(instance / "next", instance / "current", RENAME_EXCHANGE);
+  force(instance);
+  keep_replaced(store, instance);
+}
+
+bool exchange_generations(const std::filesystem::path& instance) {
+  if (!read_generation(instance / "previous")) return false;
+  move(instance / "previous", instance / "current", RENAME_EXCHANGE);
+  force(instance);
+  return true;
+}
+
+void settle_generations(const Store& store, const std::filesystem::path& instance) {
+  const auto next = read_generation(instance / "next");
+  if (!next) return;
+  const auto current = read_generation(instance / "current");
+  if (current && next->number < current->number) return keep_replaced(store, instance);
+  discard(store, instance / "next");
+}
+
+bool restore_generation(const std::filesystem::path& directory) { return restore_kept_record(directory / record_name); }
+
+}  // namespace karapace::store

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that people gave to instances: `names/<name>` holds the id of one. Such a file counts only while that
+// instance's own record has the name, so a killed `rename` leaves the old name or the new one, never both or none.
+//
+// An instance that nobody has named is called as its project.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/store.hpp"
+
+namespace karapace::store {
+
+struct Instance;
+
+/// Why a person can not give this name ("must be ..."); nothing when it is fine.
+std::optional<std::string> judge_instance_name(std::string_view name);
+/// The instance of this name; nothing when there is none.
+std::optional<Instance> find_named_instance(const Store& store, std::string_view name);
+/// Gives the name to the instance, which the caller holds; its old one is free afterwards. StoreError when another
+/// instance or a project has it.
+void name_instance(const Store& store, Instance& instance, const std::string& name);
+/// When an instance goes.
+void forget_instance_name(const Store& store, const Instance& instance);
+
+}  // namespace karapace::store

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kept records: sealed JSON about what can not be made again. Each lies there twice, as NAME and NAME.copy, both forced
+// to the disk, so that a damaged one is brought back. Readers believe the first one only.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace karapace::store {
+
+/// Replaces the record and then its copy. `json` is without a seal.
+void write_kept_record(const std::filesystem::path& path, std::string_view json);
+/// Whether the copy is whole, after which the record is as the copy.
+bool restore_kept_record(const std::filesystem::path& path);
+
+}  // namespace karapace::store

@@ -1,0 +1,16 @@
+# karapace cmake 1
+# Written by `karapace gen --cmake`: change the manifest instead.
+_karapace_step(fetch "libc6 2.36-9+deb12u13" fetch-libc6-2.36-9+deb12u13-86dd9f5bd7d91ed7 86dd9f5bd7d91ed72feff131c9ded9c9909bddfef3f3256422a7dae551d434e0)
+_karapace_step(unpack "libc6 2.36-9+deb12u13" unpack-libc6-2.36-9+deb12u13-e85d1f5c20321bb4 e85d1f5c20321bb4ffc424ec500de08689de19339b7fad9f6e1a01058f36af2d fetch-libc6-2.36-9+deb12u13-86dd9f5bd7d91ed7)
+_karapace_step(fetch "dpkg 1.21.22" fetch-dpkg-1.21.22-5ec34a7a11bc5f0a 5ec34a7a11bc5f0a459081c003069c942db51b36b9cabf9581dcf664a9f1c3ad)
+_karapace_step(unpack "dpkg 1.21.22" unpack-dpkg-1.21.22-bbd060ebd1be5b2a bbd060ebd1be5b2acab4aeb32018ba2cb7c43319a4ebcfadcf291e79dc795d73 fetch-dpkg-1.21.22-5ec34a7a11bc5f0a)
+_karapace_step(install "base debian/bookworm, 2 packages" install-base-debian-bookworm--2-packages-367dd5ded24ab35b 367dd5ded24ab35b74c56a02eb98f266d67dfd7d8afea63481efbbf4c45203f0 unpack-libc6-2.36-9+deb12u13-e85d1f5c20321bb4 unpack-dpkg-1.21.22-bbd060ebd1be5b2a)
+_karapace_step(fetch "layer layers/dev-2.tar.zst" fetch-layer-layers-dev-2.tar.zst-f12fcca76e92df0f f12fcca76e92df0f8898dc6a86fc10803ae4fedff22b1606901c7ca57cb98cc6)
+_karapace_step(fetch "layer it's ?my: \"tools\"" fetch-layer-it-s--my---tools--1cca2a36490954b1 1cca2a36490954b1f16ad61df98e6d8c4aa10022634a150846be7c7564e40b0b)
+_karapace_step(fetch "lock b8cfcf3cb5b9" fetch-lock-b8cfcf3cb5b9-d5d455b8e0317f18 d5d455b8e0317f182dd4cb134e75e0b13d2528565b289befcedb78304beb4296)
+_karapace_step(fetch "git 1.0-1" fetch-git-1.0-1-68bf138752b2280b 68bf138752b2280b59e6f6d3b1307b50f71767fecd70d5208d72c7ac4cfd94a3)
+_karapace_step(unpack "git 1.0-1" unpack-git-1.0-1-08ed417dd579ab03 08ed417dd579ab031722bba66af0ee2d395a49769169af93b8806e093dcceaa4 fetch-git-1.0-1-68bf138752b2280b)
+_karapace_step(install "1 package" install-1-package-7b4f48b8202abd52 7b4f48b8202abd529a7de000b80709bdfdade5a3a0e112923f7b216ceeadfa7f install-base-debian-bookworm--2-packages-367dd5ded24ab35b unpack-git-1.0-1-08ed417dd579ab03)
+_karapace_step(commit "layers/dev-2.tar.zst" commit-layers-dev-2.tar.zst-f216e8c2ee2a1805 f216e8c2ee2a180583adb829f0e583649e08d6aa4912382333164221a4e22aed fetch-layer-layers-dev-2.tar.zst-f12fcca76e92df0f)
+_karapace_step(commit "it's ?my: \"tools\"" commit-it-s--my---tools--5d76fc8d1a076118 5d76fc8d1a076118e05dae3baeaf6074b0201e74f488cfde49414975a1e2e223 fetch-layer-it-s--my---tools--1cca2a36490954b1)
+_karapace_step(environment "b8cfcf3cb5b9" environment-b8cfcf3cb5b9-c704201db6f8a3be c704201db6f8a3bec75be0e5d843101ad41f4e4abdc2ffb43488b0d179ade5d6 install-base-debian-bookworm--2-packages-367dd5ded24ab35b install-1-package-7b4f48b8202abd52 commit-it-s--my---tools--5d76fc8d1a076118 commit-layers-dev-2.tar.zst-f216e8c2ee2a1805 fetch-lock-b8cfcf3cb5b9-d5d455b8e0317f18)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/instance.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "store/gc.hpp"
+#include "store/instance_names.hpp"
+#include "store/store_identity.hpp"
+#include "store/verify.hpp"
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InstanceTest : StoreTest {
+  Environment first_ = environment_of(store_, "first");
+  Environment second_ = environment_of(store_, "second");
+  Reference reference_{first_.id, root_of(first_, "first")};
+  Instance instance_ = open_instance(store_, reference_);
+
+  Instance now() const { return find_instance(store_, instance_.id).value(); }
+  static void put(const fs::path& path, std::string_view text) { write_file_atomically(path, text, Durable::no); }
+
+  /// A generation in staging with one file.
+  fs::path made(const Staging& staging, std::string_view text) const {
+    const auto directory = staging.path() / "generation";
+    make_generation(directory, next_number(instance_.directory), second_.id);
+    put(directory / "upper" / "note", text);
+    return directory;
+  }
+  void replace(std::string_view text) {
+    const auto held = own_instance(store_, instance_);
+    ASSERT_TRUE(held);
+    const auto staging = store_.stage();
+    replace_generation(store_, instance_.directory, made(staging, text));
+  }
+  std::string note() const { return read_file(now().upper() / "note"); }
+};
+
+TEST_F(InstanceTest, AReplacedStateIsKeptAndComesBack) {
+  put(instance_.upper() / "note", "one");
+  replace("two");
+  EXPECT_EQ(note(), "two");
+  EXPECT_EQ(now().current.environment, second_.id);
+  EXPECT_EQ(now().previous->environment, first_.id);
+  EXPECT_TRUE(exchange_generations(instance_.directory));
+  EXPECT_EQ(note(), "one");
+  EXPECT_TRUE(exchange_generations(instance_.directory));
+  EXPECT_EQ(note(), "two");
+  replace("three");
+  EXPECT_TRUE(exchange_generations(instance_.directory));
+  EXPECT_EQ(note(), "two");
+  EXPECT_FALSE(fs::exists(instance_.directory / "next"));
+}
+
+TEST_F(InstanceTest, WhatWasToComeWhenAProcessWasKilledGoesAndWhatWasReplacedStays) {
+  put(instance_.upper() / "note", "one");
+  const auto staging = store_.stage();
+  // Killed before the exchange.
+  fs::rename(made(staging, "two"), instance_.directory / "next");
+  EXPECT_EQ(environments_of(now()).size(), 2u);
+  ASSERT_TRUE(own_instance(store_, instance_));
+  EXPECT_EQ(note(), "one");
+  EXPECT_FALSE(now().next || now().previous);
+  // Killed after it.
+  fs::rename(made(staging, "two"), instance_.directory / "next");
+  ASSERT_EQ(::renameat2(AT_FDCWD, (instance_.directory / "next").c_str(), AT_FDCWD,
+                        (instance_.directory / "current").c_str(), RENAME_EXCHANGE),
+            0);
+  ASSERT_TRUE(own_instance(store_, instance_));
+  EXPECT_EQ(note(), "two");
+  EXPECT_EQ(read_file(now().previous->upper() / "note"), "one");
+}
+
+TEST_F(InstanceTest, NothingIsReplacedWhileASessionRuns) {
+  const auto session = use_instance(instance_);
+  ASSERT_TRUE(session);
+  EXPECT_FALSE(own_instance(store_, instance_));
+}
+
+TEST_F(InstanceTest, GcKeepsTheEnvironmentsOfAllStates) {
+  replace("two");
+  collect_garbage(store_, {});
+  EXPECT_TRUE(find_environment(store_, first_.id));
+  EXPECT_TRUE(find_environment(store_, second_.id));
+}
+
+TEST_F(InstanceTest, IsFoundByItsNameAndItsIdAndKeepsBothWhenItsProjectIsForgotten) {
+  add_root(store_, *reference_.root);
+  name_instance(store_, instance_, "work");
+  for (const auto* word : {"work", instance_.id.c_str()}) {
+    const auto found = resolve_reference(store_, word, "/");
+    EXPECT_EQ(found.instance, instance_.id) << word;
+    EXPECT_EQ(found.root->manifest, reference_.root->manifest);
+  }
+  remove_root(store_, reference_.root->manifest);
+  EXPECT_EQ(resolve_reference(store_, "work", "/").environment, first_.id);
+  EXPECT_TRUE(remove_instance(store_, now()));
+  EXPECT_FALSE(find_named_instance(store_, "work"));
+}
+
+TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
+  auto other = open_instance(store_, {second_.id, std::nullopt});
+  name_instance(store_, instance_, "work");
+  EXPECT_THAT(error_of([&] { name_instance(store_, other, "work"); }),
+              testing::HasSubstr("is called \"work\" already"));
+  add_root(store_, root_of(second_, "second"));
+  EXPECT_THAT(error_of([&] { name_instance(store_, instance_, "second"); }),
+              testing::HasSubstr("the project /projects/second/karapace.toml is called"));
+  EXPECT_THAT(error_of([&] { name_instance(store_, instance_, "../x"); }), testing::HasSubstr("must be of 1 to 64"));
+  name_instance(store_, instance_, "play");
+  name_instance(store_, other, "work");
+  EXPECT_EQ(find_named_instance(store_, "work")->id, other.id);
+  EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
+}
+
+TEST_F(InstanceTest, AFlippedByteInAGenerationIsFoundAndBroughtBackFromItsCopy) {
+  flip_byte(instance_.current.directory / "generation.json");
+  EXPECT_THAT(error_of([&] { now(); }), testing::HasSubstr("is damaged"));
+  VerifyOptions repair;
+  repair.repair = Repair::yes;
+  const auto report = verify_store(store_, repair);
+  ASSERT_EQ(report.problems.size(), 1u);
+  EXPECT_TRUE(report.problems[0].repaired);
+  EXPECT_EQ(now().current.environment, first_.id);
+}
+
+TEST_F(StoreTest, TheFirstIdModeCountsAndAnotherIsRefused) {
+  claim_id_mode(store_, "subid", "100000+65536", "");
+  claim_id_mode(store_, "subid", "100000+65536", "");
+  EXPECT_THAT(error_of([&] { claim_id_mode(store_, "single", "", "newuidmap is missing"); }),
+              testing::HasSubstr("holds files of the id mode subid (100000+65536), and here it would be single: "
+                                 "newuidmap is missing"));
+  EXPECT_THAT(error_of([&] { claim_id_mode(store_, "subid", "200000+65536", ""); }), testing::HasSubstr("(200000+"));
+  EXPECT_EQ(read_identity(store_.root()).id_mode, "subid");
+}
+
+TEST_F(StoreTest, AStoreWhoseIdentityIsLostIsStillOne) {
+  write_file_atomically(store_.root() / "version", "karapace store 2\n", Durable::no);
+  const auto again = Store::open(store_.root(), Store::Access::update);
+  EXPECT_TRUE(read_identity(again.root()).id_mode.empty());
+  claim_id_mode(again, "root", "", "");
+  EXPECT_EQ(read_identity(again.root()).id_mode, "root");
+}
+
+}  // namespace
+}  // namespace karapace::store
