@@ -98,6 +98,9 @@ class Documents(DocumentsTest):
         self.assertEqual(inspected["environment"], listed[0]["environment"])
         self.document("inspect", ".", "--packages", name="karapace.inspect-packages")
         self.document("explain", name="karapace.explain")
+        for prefix in (inspected["environment"][:8], inspected["steps"][0]["step"]):
+            objects = self.document("why", prefix, name="karapace.why")["objects"]
+            self.assertTrue(all(one["kept"] for one in objects))
         for step in inspected["steps"]:
             self.assertEqual(self.document("explain", step["step"])["step"], step["step"])
         for command in ("exec", "enter"):
