@@ -46,7 +46,8 @@ std::string reason(const Captured& made) {
 }
 
 nlohmann::json pack(const store::Store& store, const store::Instance& instance, const fs::path& archive) {
-  const auto made = capture_child({.argv = {find_program("karapace-pack"), store.root(), instance.id, archive}});
+  const auto made = capture_child(
+      {.argv = {find_program("karapace-pack"), store.root(), instance.id, archive}, .working_directory = {}});
   if (made.status != 0) throw Error(reason(made));
   return nlohmann::json::parse(made.output);
 }

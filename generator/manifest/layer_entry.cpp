@@ -10,7 +10,7 @@ namespace karapace::manifest {
 namespace {
 
 /// A basic string of TOML. What needs more than these escapes is in no path or title.
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -34,8 +34,8 @@ std::string with_layer(std::string_view text, std::string_view name, const Layer
   const std::string_view end = text.find("\r\n") == text.npos ? "\n" : "\r\n";
   std::string result(text);
   if (!result.empty() && !result.ends_with('\n')) result += end;
-  result += fmt::format("{0}[[layers]]{0}archive = {1}{0}", end, quoted(layer.archive));
-  if (!layer.title.empty()) result += fmt::format("title = {}{}", quoted(layer.title), end);
+  result += fmt::format("{0}[[layers]]{0}archive = {1}{0}", end, toml_string(layer.archive));
+  if (!layer.title.empty()) result += fmt::format("title = {}{}", toml_string(layer.title), end);
   try {
     if (parse_manifest(result, name) == wanted) return result;
   } catch (const ManifestError& error) {

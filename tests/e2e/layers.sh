@@ -24,7 +24,10 @@ perl -MSocket -e '"'"'
   for my $name ("\xff\n caf\xc3\xa9 cafe\xcc\x81", "n" x 255) { open(my $file, ">", "/opt/tools/$name") or die; print $file "odd"; }
   my $deep = "/opt/tools";
   for (1 .. 20) { $deep .= "/" . "d" x 100; mkdir $deep or die; }
-  for (["user.a=b", "\n=\xff"], ["user.empty", ""]) { syscall(188, "/opt/tools/tool", @$_, length $_->[1], 0) == 0 or die; }
+  for (["user.a=b", "\n=\xff"], ["user.empty", ""]) {
+    my ($file, $name, $value) = ("/opt/tools/tool", @$_);
+    syscall(188, $file, $name, $value, length $value, 0) == 0 or die "setxattr: $!";
+  }
   socket(my $socket, PF_UNIX, SOCK_STREAM, 0) and bind($socket, pack_sockaddr_un("/opt/tools/socket")) or die;
 '"'"'
 '
@@ -37,7 +40,7 @@ find etc opt -path etc/ssh -prune -o ! -path opt/tools/copy ! -path opt/tools/so
   \( -type d -printf "%y %p %m %U %G\n" -o -type f -printf "%y %p %m %U %G %s %n " -exec sha256sum {} \; \
      -o -printf "%y %p %m %U %G %l\n" \) | LC_ALL=C sort
 stat -c "%Y" opt/tools/tool
-perl -e '"'"'my $value = "x" x 9; print syscall(191, "/opt/tools/tool", "user.a=b", $value, 9), unpack("H*", $value), "\n";'"'"'
+perl -e '"'"'my ($file, $name, $value) = ("/opt/tools/tool", "user.a=b", "x" x 9); print syscall(191, $file, $name, $value, 9), unpack("H*", $value), "\n";'"'"'
 '
 
 inside() { # MODE DIRECTORY SCRIPT
