@@ -47,6 +47,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto& instance = held->instance;
   if (instance.frozen)
     throw Error(fmt::format("restore: the instance {0} is frozen; `karapace unfreeze {0}` first", name));
+  wait_for_upper(instance);
   const auto snapshot = store::find_snapshot(instance, arguments.snapshot);
   const store::SnapshotOptions options{
       .owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk,
