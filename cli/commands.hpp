@@ -23,11 +23,8 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
-<<<<<<< HEAD
-Command migrate_command();
-=======
 Command man_pages_command();
->>>>>>> window
+Command migrate_command();
 Command new_command();
 Command pin_command();
 Command quick_command();
