@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
-#include "store/identifiers.hpp"
 #include "store/environment.hpp"
+#include "store/identifiers.hpp"
 #include "store/instance.hpp"
 #include "store/reference.hpp"
 #include "store/root.hpp"
