@@ -7,13 +7,16 @@
 namespace karapace::cli {
 
 Command build_command();
+Command commit_command();
 Command completions_command();
 Command debug_command();
 Command destroy_command();
+Command diff_command();
 Command doctor_command();
 Command enter_command();
 Command exec_command();
 Command explain_command();
+Command export_command();
 Command freeze_command();
 Command gc_command();
 Command gen_command();
@@ -23,18 +26,22 @@ Command graph_trace_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
-Command man_pages_command();
 Command migrate_command();
+Command man_pages_command();
 Command new_command();
 Command pin_command();
 Command quick_command();
+Command rebuild_command();
 Command records_export_command();
 Command rename_command();
 Command reproduce_command();
+Command restore_command();
+Command snapshots_command();
 Command stop_command();
 Command toolchain_command();
 Command undo_command();
 Command unfreeze_command();
 Command verify_store_command();
+Command why_command();
 
 }  // namespace karapace::cli

@@ -87,6 +87,8 @@ class Finding {
     const unsigned count = std::max(1u, options_.threads);
     std::vector<Part> parts(count);
     untouched_ = untouched_scaffold(upper_, options_.scaffold);
+    for (const auto& item : options_.scaffold)
+      if (item.kind == ScaffoldKind::filled) filled_.insert(item.path);
     compare_roots(parts[0]);
     WorkList<Item> list({"", stack_.roots()});
     list.run(count, [&](Item& item, unsigned thread) { list.add(directory(item, parts[thread])); });
@@ -133,11 +135,17 @@ class Finding {
       const auto path = child_path(item.path, name);
       if (auto complaint = length_complaint(path))
         throw StoreError(fmt::format("{}: {}", label_of(options_), *complaint));
-      if (std::binary_search(untouched_.begin(), untouched_.end(), path)) continue;
+      if (is_scaffold(path, below, name)) continue;
       if (auto layers = compare(here.get(), below, name, part))
         directories.push_back({path, *std::move(layers), hides});
     }
     return directories;
+  }
+
+  /// A place to mount at is one only where the layers have none.
+  bool is_scaffold(const std::string& path, const TreeStack::Directory& below, const std::string& name) const {
+    if (!std::binary_search(untouched_.begin(), untouched_.end(), path)) return false;
+    return filled_.contains(path) || !stack_.find(below, name);
   }
 
   void find_hidden(const TreeStack::Directory& below, const std::vector<std::string>& names, Part& part) const {
@@ -316,6 +324,7 @@ class Finding {
   ScanOptions scan_;
   TreeComparison comparison_;
   std::vector<std::string> untouched_;
+  std::set<std::string> filled_;
   Changes found_;
   std::vector<Removed> removed_;
 };

@@ -36,7 +36,8 @@ struct ScaffoldItem {
 
 using Scaffold = std::vector<ScaffoldItem>;
 
-/// The paths of what is in the open directory `upper` as it was put there, sorted.
+/// The paths of what is in the open directory `upper` as it was put there, sorted. Whether the layers have something
+/// there does not matter.
 std::vector<std::string> untouched_scaffold(int upper, const Scaffold& scaffold);
 
 enum class ChangeKind { added, modified, removed, renamed };

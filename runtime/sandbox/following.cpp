@@ -112,7 +112,7 @@ std::string move_to(const store::Store& store, const store::Instance& instance, 
 
 store::Scaffold scaffold_of(const SandboxPlan& plan) {
   store::Scaffold scaffold;
-  for (const auto* directory : {"dev", "proc", "sys"}) scaffold.push_back({directory, ScaffoldKind::directory, {}});
+  for (const auto* directory : {"dev", "proc", "run", "sys", "tmp"}) scaffold.push_back({directory, ScaffoldKind::directory, {}});
   for (const auto& bind : plan.binds) add_place(scaffold, bind.target, kind_of(bind.source));
   for (const auto& given : plan.given_files) add_place(scaffold, given.target, ScaffoldKind::file);
   for (const auto& filled : plan.filled_files) {

@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import shutil
+import socket
 import subprocess
 import tarfile
 import unittest
@@ -97,6 +98,9 @@ class Documents(DocumentsTest):
         self.assertEqual(inspected["environment"], listed[0]["environment"])
         self.document("inspect", ".", "--packages", name="karapace.inspect-packages")
         self.document("explain", name="karapace.explain")
+        for prefix in (inspected["environment"][:8], inspected["steps"][0]["step"]):
+            objects = self.document("why", prefix, name="karapace.why")["objects"]
+            self.assertTrue(all(one["kept"] for one in objects))
         for step in inspected["steps"]:
             self.assertEqual(self.document("explain", step["step"])["step"], step["step"])
         for command in ("exec", "enter"):
@@ -163,9 +167,57 @@ class Documents(DocumentsTest):
         self.assertEqual(self.error("gen", directory=broken)["code"], "lock")
         self.error("debug", "0000")
 
+    def keeps(self):
+        """What a person changed: as with the overlay of a session, with names that are no text."""
+        upper = next((self.scratch / "store/instances").glob("*/current/upper"))
+        (upper / "etc").mkdir(exist_ok=True)
+        (upper / "etc/issue").write_bytes(b"mine\n")
+        (upper / os.fsdecode(b"odd \xff")).write_bytes(b"x")
+        os.link(upper / "etc/issue", upper / "second")
+        with socket.socket(socket.AF_UNIX) as bound:
+            # A path of a socket is short.
+            os.symlink(upper, self.scratch.parent / "kp", target_is_directory=True)
+            bound.bind(str(self.scratch.parent / "kp/socket"))
+            os.unlink(self.scratch.parent / "kp")
+        changes = self.document("diff", ".", "--patch", name="karapace.diff")["changes"]
+        self.assertIn("+mine", next(change for change in changes if change["path"] == "/etc/issue")["patch"])
+        self.assertIn("/odd \\xff", [change["path"] for change in changes])
+        first = self.document("commit", ".", "-m", "a \"message\"", name="karapace.commit")
+        self.assertTrue(first["is_new"])
+        self.assertFalse(self.document("commit", ".")["is_new"])
+        (upper / "third").write_text("3", encoding="utf-8")
+        self.assertEqual(self.document("commit", ".")["snapshot"]["parent"], first["snapshot"]["snapshot"])
+        self.assertEqual(len(self.document("snapshots", ".", name="karapace.snapshots")["snapshots"]), 2)
+        self.becomes_a_layer(upper)
+        self.document("restore", ".", first["snapshot"]["snapshot"][:8], name="karapace.instance")
+        self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
+        self.error("export", ".", str(self.scratch / "exported"))
+        self.error("restore", ".", "0000")
+
+    def becomes_a_layer(self, upper):
+        (upper / "etc/ssh").mkdir()
+        (upper / "etc/ssh/ssh_host_rsa_key").write_text("each has its own", encoding="utf-8")
+        (upper / "etc/confined").write_text("for one alone", encoding="utf-8")
+        (upper / "etc/confined").chmod(0o600)
+        (upper / "var/lib/dpkg").mkdir(parents=True)
+        (upper / "var/lib/dpkg/status").write_text(
+            "Package: tool\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n", encoding="utf-8")
+        manifest = self.directory / "karapace.toml"
+        before = manifest.read_bytes()
+        made = self.document("commit", ".", "--to-manifest", "-m", "tools", name="karapace.commit-to-manifest")
+        self.assertEqual(made["secrets"], [{"path": "/etc/ssh/ssh_host_rsa_key", "secret": "ssh host keys"}])
+        self.assertIn("/etc/confined", made["confined"])
+        self.assertEqual(made["proposal"]["packages"], ["tool"])
+        self.assertIn({"mode": "0644", "target": "/third"}, made["proposal"]["files"])
+        self.assertTrue((self.directory / made["archive"]).stat().st_size > 0)
+        self.assertTrue(manifest.read_bytes().startswith(before))
+        self.error("commit", ".", "--as-layer")
+        manifest.write_bytes(before)
+
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
         self.assertEqual(self.document("inspect", ".")["instances"][0].keys(), {"instance", "instance_directory"})
+        self.keeps()
         self.document("verify-store", name="karapace.verify-store")
         layer = self.document("inspect", ".")["layers"][0]["layer"]
         damaged = next((self.scratch / "store/layers" / layer).glob("**/etc/issue"))

@@ -9,7 +9,7 @@
 
 #include "store/changes.hpp"
 
-namespace karapace::trees {
+namespace karapace::store {
 
 struct Exported {
   std::uint64_t files = 0;  // names of every kind but directories
@@ -20,7 +20,7 @@ struct Exported {
 /// with ".tar", to a new archive: never to what is there already (an empty directory may be), and through no link.
 /// Modes and times are kept; set-id bits, owners and attributes in an archive only. Error that names the remedy; what
 /// was written until then stays. Runs inside the user namespace.
-Exported export_changes(const std::filesystem::path& upper, const store::Changes& changes,
+Exported export_changes(const std::filesystem::path& upper, const Changes& changes,
                         const std::filesystem::path& destination);
 
-}  // namespace karapace::trees
+}  // namespace karapace::store

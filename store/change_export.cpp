@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/trees/change_export.hpp"
+#include "store/change_export.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -20,7 +20,7 @@
 #include "base/file.hpp"
 #include "store/entry_metadata.hpp"
 
-namespace karapace::trees {
+namespace karapace::store {
 
 namespace {
 
@@ -46,34 +46,34 @@ class NewDirectory {
   }
 
   /// Begins an entry; `first` is the name that it has already, of a file with several.
-  void begin(const store::Entry& entry, const std::string* first) {
+  void begin(const Entry& entry, const std::string* first) {
     const auto slash = entry.path.rfind('/');
-    const Fd parent = store::open_beneath(
-        top_.get(), slash == entry.path.npos ? std::string() : entry.path.substr(0, slash), O_PATH | O_DIRECTORY);
+    const Fd parent = open_beneath(top_.get(), slash == entry.path.npos ? std::string() : entry.path.substr(0, slash),
+                                   O_PATH | O_DIRECTORY);
     const auto name = entry.path.substr(slash + 1);
     if (!parent || !make(entry, first, parent.get(), name.c_str()))
       fail_writing(entry.path, errno_message("it can not be made", errno));
-    if (entry.type == store::EntryType::directory) directories_.push_back(own(entry));
-    if (entry.type == store::EntryType::symlink || entry.type == store::EntryType::fifo)
-      store::apply_link_metadata(parent.get(), name.c_str(), own(entry));
+    if (entry.type == EntryType::directory) directories_.push_back(own(entry));
+    if (entry.type == EntryType::symlink || entry.type == EntryType::fifo)
+      apply_link_metadata(parent.get(), name.c_str(), own(entry));
   }
   /// More of the content of a regular file.
-  void write(const store::Entry& entry, std::string_view bytes) { write_all(file_.get(), bytes, entry.path); }
-  void end(const store::Entry& entry) {
-    if (file_) store::apply_metadata(file_.get(), own(entry));
+  void write(const Entry& entry, std::string_view bytes) { write_all(file_.get(), bytes, entry.path); }
+  void end(const Entry& entry) {
+    if (file_) apply_metadata(file_.get(), own(entry));
     file_ = Fd();
   }
   void finish() {
     for (auto entry = directories_.rbegin(); entry != directories_.rend(); ++entry) {
-      const Fd directory = store::open_beneath(top_.get(), entry->path, O_RDONLY | O_DIRECTORY);
+      const Fd directory = open_beneath(top_.get(), entry->path, O_RDONLY | O_DIRECTORY);
       if (!directory) fail_writing(entry->path, errno_message("it is gone", errno));
-      store::apply_metadata(directory.get(), *entry);
+      apply_metadata(directory.get(), *entry);
     }
   }
 
  private:
   /// As it belongs to whoever exports it.
-  static store::Entry own(store::Entry entry) {
+  static Entry own(Entry entry) {
     entry.uid = ::geteuid();
     entry.gid = ::getegid();
     entry.mode &= 01777;
@@ -82,12 +82,12 @@ class NewDirectory {
     return entry;
   }
 
-  bool make(const store::Entry& entry, const std::string* first, int parent, const char* name) {
+  bool make(const Entry& entry, const std::string* first, int parent, const char* name) {
     if (first) return ::linkat(top_.get(), first->c_str(), parent, name, 0) == 0;
     switch (entry.type) {
-      case store::EntryType::directory: return ::mkdirat(parent, name, 0700) == 0;
-      case store::EntryType::symlink: return ::symlinkat(entry.target.c_str(), parent, name) == 0;
-      case store::EntryType::fifo: return ::mkfifoat(parent, name, 0600) == 0;
+      case EntryType::directory: return ::mkdirat(parent, name, 0700) == 0;
+      case EntryType::symlink: return ::symlinkat(entry.target.c_str(), parent, name) == 0;
+      case EntryType::fifo: return ::mkfifoat(parent, name, 0600) == 0;
       default: break;
     }
     file_ = Fd(::openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -96,14 +96,14 @@ class NewDirectory {
 
   Fd top_;
   Fd file_;  // that is being written
-  std::vector<store::Entry> directories_;
+  std::vector<Entry> directories_;
 };
 
 /// Of what changed, with the directories above it, each before what is in it.
-std::vector<std::string> exported_paths(const store::Changes& changes) {
+std::vector<std::string> exported_paths(const Changes& changes) {
   std::set<std::string> paths;
   for (const auto& [path, kind, type, size, aspects, from] : changes.changes) {
-    if (kind == store::ChangeKind::removed || path.empty()) continue;
+    if (kind == ChangeKind::removed || path.empty()) continue;
     for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1))
       paths.insert(path.substr(0, slash));
     paths.insert(path);
@@ -114,7 +114,7 @@ std::vector<std::string> exported_paths(const store::Changes& changes) {
 class DirectoryExport {
  public:
   DirectoryExport(int upper, NewDirectory& destination) : upper_(upper), destination_(destination) {
-    options_.times = store::Times::nanoseconds;
+    options_.times = Times::nanoseconds;
   }
 
   void run(const std::vector<std::string>& paths) {
@@ -135,7 +135,7 @@ class DirectoryExport {
   Place place_of(const std::string& path) const {
     const auto slash = path.rfind('/');
     auto parent = slash == path.npos ? std::string() : path.substr(0, slash);
-    Place place{store::open_beneath(upper_, parent, O_PATH | O_DIRECTORY), path.substr(slash + 1)};
+    Place place{open_beneath(upper_, parent, O_PATH | O_DIRECTORY), path.substr(slash + 1)};
     if (!place.directory) fail_reading(path);
     return place;
   }
@@ -144,26 +144,26 @@ class DirectoryExport {
     const auto place = place_of(path);
     struct stat status{};
     if (::fstatat(place.directory.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail_reading(path);
-    const auto type = store::type_of(status);
-    if (!type || type == store::EntryType::whiteout) return;
-    auto entry = store::entry_of(path, *type, status, options_);
+    const auto type = type_of(status);
+    if (!type || type == EntryType::whiteout) return;
+    auto entry = entry_of(path, *type, status, options_);
     Fd file;
-    const bool is_directory = type == store::EntryType::directory;
-    if (is_directory || type == store::EntryType::regular) {
+    const bool is_directory = type == EntryType::directory;
+    if (is_directory || type == EntryType::regular) {
       file = Fd(::openat(place.directory.get(), place.name.c_str(),
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (is_directory ? O_DIRECTORY : 0)));
       if (!file) fail_reading(path);
     }
-    if (type == store::EntryType::symlink) {
-      auto target = store::link_target(place.directory.get(), place.name.c_str());
+    if (type == EntryType::symlink) {
+      auto target = link_target(place.directory.get(), place.name.c_str());
       if (!target) fail_reading(path);
       entry.target = *std::move(target);
     }
     write(entry, status, file.get());
   }
 
-  void write(store::Entry& entry, const struct stat& status, int file) {
-    const bool is_file = entry.type == store::EntryType::regular;
+  void write(Entry& entry, const struct stat& status, int file) {
+    const bool is_file = entry.type == EntryType::regular;
     const auto* first = is_file && status.st_nlink > 1 ? first_name(status, entry.path) : nullptr;
     if (is_file) entry.size = static_cast<std::uint64_t>(status.st_size);
     destination_.begin(entry, first);
@@ -171,7 +171,7 @@ class DirectoryExport {
     destination_.end(entry);
   }
 
-  void write_content(const store::Entry& entry, int file) {
+  void write_content(const Entry& entry, int file) {
     for (std::uint64_t done = 0; done < entry.size;) {
       const auto count = ::read(file, buffer_.data(), buffer_.size());
       if (count < 0 && errno == EINTR) continue;
@@ -193,7 +193,7 @@ class DirectoryExport {
 
   int upper_;
   NewDirectory& destination_;
-  store::ScanOptions options_;
+  ScanOptions options_;
   std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
 };
@@ -223,7 +223,7 @@ Exported counted(int upper, const std::vector<std::string>& paths) {
   std::set<std::pair<dev_t, ino_t>> known;
   for (const auto& path : paths) {
     struct stat status{};
-    const Fd fd = store::open_beneath(upper, path, O_PATH);
+    const Fd fd = open_beneath(upper, path, O_PATH);
     if (!fd || ::fstat(fd.get(), &status) != 0 || S_ISDIR(status.st_mode)) continue;
     ++exported.files;
     if (S_ISREG(status.st_mode) && known.insert({status.st_dev, status.st_ino}).second)
@@ -234,7 +234,7 @@ Exported counted(int upper, const std::vector<std::string>& paths) {
 
 }  // namespace
 
-Exported export_changes(const fs::path& upper, const store::Changes& changes, const fs::path& destination) {
+Exported export_changes(const fs::path& upper, const Changes& changes, const fs::path& destination) {
   const auto opened = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   const auto paths = exported_paths(changes);
   if (destination.extension() == ".tar") {
@@ -246,4 +246,4 @@ Exported export_changes(const fs::path& upper, const store::Changes& changes, co
   return counted(opened.get(), paths);
 }
 
-}  // namespace karapace::trees
+}  // namespace karapace::store

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/trees/change_export.hpp"
+#include "store/change_export.hpp"
 
 #include <filesystem>
 
@@ -15,7 +15,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 
-namespace karapace::trees {
+namespace karapace::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -32,7 +32,7 @@ class Exporting : public testing::Test {
   }
   Exported exported_to(const fs::path& destination) {
     const auto upper = open_at(AT_FDCWD, path_ / "upper", O_RDONLY | O_DIRECTORY);
-    const auto changes = store::find_changes(upper.get(), {path_ / "lower"}, {});
+    const auto changes = find_changes(upper.get(), {path_ / "lower"}, {});
     return export_changes(path_ / "upper", changes, destination);
   }
   std::string refusal(const fs::path& destination) {
@@ -99,4 +99,4 @@ TEST_F(Exporting, AnArchiveHasModesAttributesAndOddNames) {
 }
 
 }  // namespace
-}  // namespace karapace::trees
+}  // namespace karapace::store

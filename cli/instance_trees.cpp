@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/instance_trees.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
+#include "cli/store_access.hpp"
+#include "store/conflicts.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+constexpr std::size_t most_told = 10;
+
+std::vector<std::filesystem::path> layer_trees(const store::Store& store, const store::Instance& instance) {
+  const auto& id = instance.current.environment;
+  if (const auto environment = store::find_environment(store, id)) return store::trees_of(store, *environment);
+  throw NotFoundError(
+      fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
+}
+
+}  // namespace
+
+Fd InstanceTrees::open_upper() const {
+  return open_at(AT_FDCWD, instance().upper(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+store::SnapshotOptions InstanceTrees::snapshot_options() const {
+  return {.owners = owners, .threads = available_threads()};
+}
+
+InstanceTrees hold_trees(const store::Store& store, const std::string& word) {
+  auto wanted = wanted_instance(store, word);
+  auto held = store::use_instance(wanted.instance);
+  if (!held) throw NotFoundError(fmt::format("the instance {} was destroyed meanwhile", escaped_utf8(wanted.name)));
+  auto layers = layer_trees(store, held->instance);
+  const auto mode = enter_for_trees(store);
+  return {*std::move(held), std::move(wanted.name), std::move(layers),
+          mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk};
+}
+
+store::Changes find_changes(const InstanceTrees& trees, std::string_view command) {
+  const store::ChangesOptions options{.owners = trees.owners,
+                                      .label = std::string(command),
+                                      .threads = available_threads(),
+                                      .scaffold = store::read_scaffold(trees.instance().current)};
+  return store::find_changes(trees.open_upper().get(), trees.layers, options);
+}
+
+nlohmann::json snapshot_json(const store::Snapshot& snapshot) {
+  return {{"environment", snapshot.environment.hex()},
+          {"message", escaped_utf8(snapshot.message)},
+          {"parent", snapshot.parent ? nlohmann::json(snapshot.parent->hex()) : nlohmann::json()},
+          {"snapshot", snapshot.id.hex()},
+          {"time", snapshot.time}};
+}
+
+std::string shown_path(std::string_view path) { return "/" + escaped_utf8(path); }
+
+void tell_left_out(const Context& context, const std::vector<std::string>& paths) {
+  if (paths.empty()) return;
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(most_told, paths.size()); ++i) shown.push_back(shown_path(paths[i]));
+  const auto more = paths.size() - shown.size();
+  context.tell(fmt::format("left out, as nothing can keep sockets and device nodes: {}{}", fmt::join(shown, ", "),
+                           more == 0 ? "" : fmt::format(" and {} more", more)));
+}
+
+}  // namespace karapace::cli
