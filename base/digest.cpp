@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 
 namespace karapace {
@@ -76,7 +77,7 @@ Digest blake3_of_file(int fd, std::string_view what) {
     ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count == 0) return hasher.finish();
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StoreError(errno_message(fmt::format("cannot read {}", what), errno));
+    if (count < 0) throw CallError(fmt::format("cannot read {}", what), errno);
     hasher.update({buffer.data(), static_cast<std::size_t>(count)});
   }
 }

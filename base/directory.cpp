@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -26,7 +27,7 @@ std::vector<std::string> read_names(Fd fd, const std::filesystem::path& director
     errno = 0;
     const dirent* entry = open ? ::readdir(open.get()) : nullptr;
     if (entry == nullptr && errno != 0) {
-      throw StoreError(errno_message(fmt::format("cannot read \"{}\"", escaped_utf8(directory.native())), errno));
+      throw CallError(fmt::format("cannot read \"{}\"", escaped_utf8(directory.native())), errno);
     }
     if (entry == nullptr) break;
     std::string name = entry->d_name;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -93,7 +94,7 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
     if (used == bytes.size()) bytes.resize(std::max(std::min(guess, limit + 1), used + used / 2 + 1));
     ssize_t count = ::read(fd, bytes.data() + used, bytes.size() - used);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StoreError(errno_message(fmt::format("cannot read {}", what), errno));
+    if (count < 0) throw CallError(fmt::format("cannot read {}", what), errno);
     if (count == 0) break;
     used += static_cast<std::size_t>(count);
     if (used > limit) throw StoreError(fmt::format("{} is larger than the {} bytes it may have", what, limit));
@@ -112,7 +113,7 @@ std::string read_end_of_file(const std::filesystem::path& path, std::size_t most
   for (;;) {
     const auto got = ::read(file->get(), bytes.data() + count, most - count);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw StoreError(errno_message(fmt::format("cannot read \"{}\"", path.string()), errno));
+    if (got < 0) throw CallError(fmt::format("cannot read \"{}\"", path.string()), errno);
     if (got == 0) break;
     count += static_cast<std::size_t>(got);
   }

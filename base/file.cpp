@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 
@@ -24,7 +25,7 @@ Fd open_raw(int directory, const std::filesystem::path& path, int flags, mode_t 
 }
 
 [[noreturn]] void throw_open_error(const std::filesystem::path& path) {
-  throw StoreError(errno_message(fmt::format("cannot open \"{}\"", escaped_utf8(path.native())), errno));
+  throw CallError(fmt::format("cannot open \"{}\"", escaped_utf8(path.native())), errno);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 
@@ -60,13 +61,15 @@ RegularFile try_open_regular(int directory, const std::filesystem::path& path, L
   Fd fd = open_without_waiting(directory, path, links);
   if (!fd && errno == ENOENT) return {};
   if (!fd && errno == EXDEV) return {{}, "cannot be opened: a link leads out of its directory"};
-  if (!fd && errno != ENXIO) return {{}, errno_message("cannot be opened", errno)};
+  if (!fd && errno != ENXIO) return {{}, errno_message("cannot be opened", errno), errno};
   if (!fd || !is_regular(fd.get())) return {{}, not_regular};  // ENXIO: a socket, or a device that is not there
   return {std::move(fd), {}};
 }
 
 std::optional<Fd> open_regular(int directory, const std::filesystem::path& path, Links links) {
   auto file = try_open_regular(directory, path, links);
+  if (file.number != 0)
+    throw CallError(fmt::format("\"{}\" cannot be opened", escaped_utf8(path.native())), file.number);
   if (!file.refusal.empty()) refuse(path, file.refusal);
   return std::move(file.fd);
 }

@@ -28,6 +28,7 @@ std::optional<Fd> open_regular(int directory, const std::filesystem::path& path,
 struct RegularFile {
   std::optional<Fd> fd;
   std::string refusal;  // after the file's name: "is not a regular file"; empty when there is nothing of that name
+  int number = 0;       // the errno, when the kernel refused
 };
 /// The same for callers who have words of their own.
 RegularFile try_open_regular(int directory, const std::filesystem::path& path, Links links);

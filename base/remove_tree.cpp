@@ -244,6 +244,7 @@ struct Shared {
 struct Tree {
   std::uint64_t bytes = 0;  // of files with one name
   std::map<Inode, Shared> shared;
+  std::filesystem::path obstacle;
 };
 
 Inode inode_of(const struct stat& status) { return {status.st_dev, status.st_ino}; }
@@ -252,20 +253,44 @@ Inode inode_of(const struct stat& status) { return {status.st_dev, status.st_ino
 /// leads back to it. What can not be read counts nothing.
 class Measuring {
  public:
-  Tree run(const std::filesystem::path& path) && {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) count(status);
-    enter(AT_FDCWD, path.c_str());
+  explicit Measuring(std::filesystem::path path) : path_(std::move(path)) {}
+
+  Tree run() && {
+    begin();
     while (!levels_.empty() && step()) {
     }
     return std::move(tree_);
   }
 
+  /// The directory alone; those in it are added to `directories`.
+  Tree run_shallow(std::vector<std::filesystem::path>& directories) && {
+    begin();
+    if (levels_.empty()) return std::move(tree_);
+    for (const auto& name : levels_.back().directories) directories.push_back(path_ / name);
+    return std::move(tree_);
+  }
+
  private:
   struct Level {
+    std::string name;
     Inode inode;
     std::vector<std::string> directories;  // still to be visited
   };
+
+  void begin() {
+    struct stat status{};
+    if (::lstat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) count(status);
+    enter(AT_FDCWD, path_.c_str());
+  }
+
+  /// Who owns a directory can allow himself to remove from it.
+  void note_obstacle(const struct stat& status, const char* name) {
+    if (status.st_uid == ::geteuid() || !tree_.obstacle.empty()) return;
+    tree_.obstacle = path_;
+    if (levels_.empty()) return;
+    for (std::size_t i = 1; i < levels_.size(); ++i) tree_.obstacle /= levels_[i].name;
+    tree_.obstacle /= name;
+  }
 
   /// False when the tree changed under our feet.
   bool step() {
@@ -280,12 +305,19 @@ class Measuring {
   void enter(int parent, const char* name) {
     Fd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status{};
+    if (!fd && errno == EACCES && ::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+      return note_obstacle(status, name);
     // Without search permission ".." would lead nowhere.
-    if (!fd || ::fstat(fd.get(), &status) != 0 || ::faccessat(fd.get(), ".", X_OK, 0) != 0) return;
+    if (!fd || ::fstat(fd.get(), &status) != 0) return;
+    if (::faccessat(fd.get(), ".", X_OK, AT_EACCESS) != 0) return note_obstacle(status, name);
+    const bool writable = ::faccessat(fd.get(), ".", W_OK, AT_EACCESS) == 0;
     Directory directory(::fdopendir(fd.get()));
     if (!directory) return;
     fd.release();
-    levels_.push_back({inode_of(status), read(directory.get())});
+    entries_ = 0;
+    auto directories = read(directory.get());
+    if (!writable && entries_ > 0) note_obstacle(status, name);
+    levels_.push_back({name, inode_of(status), std::move(directories)});
     at_ = std::move(directory);
   }
 
@@ -308,6 +340,7 @@ class Measuring {
       std::string_view name = entry->d_name;
       struct stat status{};
       if (name == "." || name == "..") continue;
+      ++entries_;
       if (::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
       if (S_ISDIR(status.st_mode)) directories.emplace_back(name);
       if (S_ISREG(status.st_mode)) count(status);
@@ -327,10 +360,58 @@ class Measuring {
     ++shared.found;
   }
 
+  std::filesystem::path path_;
   Tree tree_;
+  std::size_t entries_ = 0;  // of the directory that was read last
   Directory at_;
   std::vector<Level> levels_;
 };
+
+/// A part of a path, for one thread.
+struct Unit {
+  std::size_t path = 0;
+  std::filesystem::path directory;
+};
+
+constexpr std::size_t units_per_thread = 16;
+constexpr int deepest_unit = 5;
+
+/// Takes the top off large trees, a level at a time, until there is something for each thread. `visit` is called for
+/// each directory that was taken off, and adds those in it.
+template <class Visit>
+std::vector<Unit> divide(const std::vector<std::filesystem::path>& paths, unsigned threads, Visit visit) {
+  std::vector<Unit> units;
+  for (std::size_t i = 0; i < paths.size(); ++i) units.push_back({i, paths[i]});
+  for (int level = 0; level < deepest_unit && threads > 1 && units.size() < threads * units_per_thread; ++level) {
+    std::vector<Unit> smaller;
+    for (const auto& unit : units) {
+      std::vector<std::filesystem::path> directories;
+      visit(unit, directories);
+      for (auto& directory : directories) smaller.push_back({unit.path, std::move(directory)});
+    }
+    units = std::move(smaller);
+  }
+  return units;
+}
+
+void add_tree(Tree& sum, Tree&& part) {
+  sum.bytes += part.bytes;
+  for (const auto& [inode, shared] : part.shared) {
+    auto [known, is_new] = sum.shared.try_emplace(inode, shared);
+    if (!is_new) known->second.found += shared.found;
+  }
+  if (sum.obstacle.empty()) sum.obstacle = std::move(part.obstacle);
+}
+
+std::vector<std::filesystem::path> directories_in(const std::filesystem::path& path) {
+  std::vector<std::filesystem::path> directories;
+  Directory directory(::opendir(path.c_str()));
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") directories.push_back(path / name);
+  }
+  return directories;
+}
 
 }  // namespace
 
@@ -347,22 +428,48 @@ void remove_tree(const std::filesystem::path& path) {
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) throw_remove_error(path);
 }
 
-std::vector<std::uint64_t> freed_bytes(const std::vector<std::filesystem::path>& paths, unsigned threads) {
+void remove_trees(const std::vector<std::filesystem::path>& paths, unsigned threads) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  auto remove = [&](const std::filesystem::path& path) {
+    try {
+      remove_tree(path);
+    } catch (...) {
+      std::lock_guard guard(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  const auto units = divide(paths, threads, [](const Unit& unit, std::vector<std::filesystem::path>& directories) {
+    struct stat status{};
+    if (::lstat(unit.directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+      directories = directories_in(unit.directory);
+  });
+  for_each_index(units.size(), threads, [&](std::size_t i) { remove(units[i].directory); });
+  for_each_index(paths.size(), threads, [&](std::size_t i) { remove(paths[i]); });
+  if (failure) std::rethrow_exception(failure);
+}
+
+std::vector<Survey> survey_trees(const std::vector<std::filesystem::path>& paths, unsigned threads) {
   std::vector<Tree> trees(paths.size());
-  for_each_index(paths.size(), threads, [&](std::size_t i) { trees[i] = Measuring().run(paths[i]); });
-  std::vector<std::uint64_t> sizes(paths.size());
+  const auto units = divide(paths, threads, [&](const Unit& unit, std::vector<std::filesystem::path>& directories) {
+    add_tree(trees[unit.path], Measuring(unit.directory).run_shallow(directories));
+  });
+  std::vector<Tree> parts(units.size());
+  for_each_index(units.size(), threads, [&](std::size_t i) { parts[i] = Measuring(units[i].directory).run(); });
+  for (std::size_t i = 0; i < parts.size(); ++i) add_tree(trees[units[i].path], std::move(parts[i]));
+  std::vector<Survey> surveys(paths.size());
   std::map<Inode, Shared> all;
   for (std::size_t i = 0; i < trees.size(); ++i) {
-    sizes[i] = trees[i].bytes;
+    surveys[i] = {trees[i].bytes, std::move(trees[i].obstacle)};
     for (const auto& [inode, shared] : trees[i].shared) {
       auto& sum = all.try_emplace(inode, Shared{shared.bytes, shared.names, 0, i}).first->second;
       sum.found += shared.found;
     }
   }
   for (const auto& [inode, shared] : all) {
-    if (shared.found >= shared.names) sizes[shared.path] += shared.bytes;
+    if (shared.found >= shared.names) surveys[shared.path].bytes += shared.bytes;
   }
-  return sizes;
+  return surveys;
 }
 
 }  // namespace karapace

@@ -31,6 +31,7 @@ Command man_pages_command();
 Command new_command();
 Command pin_command();
 Command quick_command();
+Command rebuild_command();
 Command records_export_command();
 Command rename_command();
 Command reproduce_command();
@@ -41,5 +42,6 @@ Command toolchain_command();
 Command undo_command();
 Command unfreeze_command();
 Command verify_store_command();
+Command why_command();
 
 }  // namespace karapace::cli

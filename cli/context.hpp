@@ -31,7 +31,10 @@ class Context {
 
   /// The store's directory: --store, KARAPACE_STORE, XDG_DATA_HOME, HOME. Nothing is created.
   std::filesystem::path store_root() const { return store::Store::default_root(store_option); }
-  store::Store open_store(store::Store::Access access) const { return store::Store::open(store_root(), access); }
+  store::Store open_store(store::Store::Access access,
+                          store::Store::AfterPowerFailure after = store::Store::AfterPowerFailure::check) const {
+    return store::Store::open(store_root(), access, after);
+  }
 
   /// Prints to standard output what is for people: what would act on a terminal is shown as \xNN. The caller ends
   /// lines.

@@ -21,6 +21,8 @@
 #include "runtime/sandbox/id_mode.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "store/power_failure.hpp"
+#include "store/repair.hpp"
 #include "store/store.hpp"
 
 namespace karapace::cli {
@@ -79,6 +81,18 @@ void run_step(const EdgeCommand& edge) {
                              .clock = moved_clock(edge),
                              .note = edge.hints.contains("quiet") ? nullptr : tell};
   store.add_record({edge.step, perform(context)});
+  // An environment is what a build ends with.
+  if (edge.step.kind == StepKind::environment) store::sync_store_in_background(store);
+}
+
+/// A record without its output is forgotten, so that the step is run.
+bool is_hit(const EdgeCommand& edge) {
+  struct stat status{};
+  if (::stat(edge.output.c_str(), &status) != 0) return false;
+  const auto store = store::Store::open(edge.store, store::Store::Access::read_only);
+  if (store::has_usable_record(store, edge.key)) return true;
+  store::forget_lost_outputs(store::Store::open(edge.store, store::Store::Access::update), {edge.key});
+  return false;
 }
 
 int run(int argc, char** argv) {
@@ -92,10 +106,9 @@ int run(int argc, char** argv) {
     return words.empty() ? 1 : 0;
   }
   auto edge = parse_edge_command(words);
-  struct stat status{};
-  bool is_hit = ::stat(edge.output.c_str(), &status) == 0;
-  if (!is_hit && edge.step.kind == StepKind::fetch) run_fetch(argv);
-  if (!is_hit) run_step(edge);
+  const bool hit = is_hit(edge);
+  if (!hit && edge.step.kind == StepKind::fetch) run_fetch(argv);
+  if (!hit) run_step(edge);
   make_link(edge);
   return 0;
 }

@@ -6,7 +6,13 @@
 # ships as a shared library only, is compiled into the program from its headers; --as-needed then drops libfmt.so.
 # Where fmt is of another version than this was written for, the shared library stays.
 function(karapace_fast_start target)
-  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,-O1,--as-needed)
+  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+  karapace_own_fmt(${target})
+endfunction()
+
+# karapace_own_fmt(PROGRAM): without the shared fmt, whose name is another in each release of Debian.
+function(karapace_own_fmt target)
+  target_link_options(${target} PRIVATE -Wl,-O1,--as-needed)
   if(fmt_VERSION VERSION_LESS 9 OR fmt_VERSION VERSION_GREATER_EQUAL 10)
     return()
   endif()

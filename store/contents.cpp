@@ -64,19 +64,41 @@ class Marking {
 
   void environment(const EnvironmentId& id) {
     if (!live_.environments.insert(id).second) return;
+    live_.blobs.insert(BlobId(id.digest()));  // the lock: from it the environment can be built again
     auto found = contents_.environments.find(id);
-    if (found == contents_.environments.end()) return;
+    if (found == contents_.environments.end()) return salvaged(contents_.salvage.environments, id.digest());
     live_.layers.insert(found->second.layers.begin(), found->second.layers.end());
     live_.blobs.insert(found->second.lock);
     step(found->second.step);
   }
 
+  /// Whatever digests a record had that was taken away, of whatever they are.
+  void all_of(const std::set<Digest>& digests) {
+    for (const auto& digest : digests) {
+      live_.blobs.insert(BlobId(digest));
+      live_.layers.insert(LayerId(digest));
+      step(StepKey(digest));
+      environment(EnvironmentId(digest));
+    }
+  }
+
+  /// What led to something that lives is not known any more: all that steps made may have.
+  bool anything_may_be_needed() const noexcept { return unknown_; }
+  void know_all() noexcept { unknown_ = false; }
+
   Live& live() { return live_; }
 
  private:
+  void salvaged(const Salvaged& records, const Digest& name) {
+    auto found = records.find(name);
+    if (found == records.end()) return;
+    all_of(found->second.digests);
+    if (!found->second.whole) unknown_ = true;
+  }
+
   void follow(const StepKey& key) {
     auto found = contents_.records.find(key);
-    if (found == contents_.records.end()) return;
+    if (found == contents_.records.end()) return salvaged(contents_.salvage.steps, key.digest());
     const auto& record = found->second;
     pending_.insert(pending_.end(), record.step.inputs.begin(), record.step.inputs.end());
     if (auto* blob = std::get_if<BlobOutput>(&record.output)) live_.blobs.insert(blob->blob);
@@ -86,12 +108,29 @@ class Marking {
 
   const Contents& contents_;
   std::vector<StepKey> pending_;
+  bool unknown_ = false;
   Live live_;
 };
 
 }  // namespace
 
+namespace {
+
+/// names_in tells of a directory that is gone as of an empty one: then everything would be garbage.
+void require_directories(const Store& store) {
+  for (const char* name : {"roots", "instances", "steps", "environments"}) {
+    if (std::filesystem::is_directory(store.root() / name)) continue;
+    throw StoreError(
+        fmt::format("the store \"{}\" has lost its directory \"{}\", which says what is needed: bring it back from a "
+                    "backup",
+                    escaped_utf8(store.root().native()), name));
+  }
+}
+
+}  // namespace
+
 Contents read_contents(const Store& store, const Contents* known, unsigned threads) {
+  require_directories(store);
   Contents contents;
   contents.records = read_records(store, known, threads);
   for (auto& environment : environments(store)) contents.environments.emplace(environment.id, std::move(environment));
@@ -100,6 +139,9 @@ Contents read_contents(const Store& store, const Contents* known, unsigned threa
   contents.logs = id_set<StepKey>(store, "logs");
   contents.roots = roots(store);
   contents.instances = instances(store);
+  contents.salvage = read_salvage(store);
+  std::erase_if(contents.salvage.roots,
+                [&](const auto& root) { return std::filesystem::exists(store.roots_path() / root.first.hex()); });
   return contents;
 }
 
@@ -109,6 +151,8 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
     for (const auto& key : root.steps) marking.step(key);
     marking.environment(root.environment);
   }
+  for (const auto& [name, record] : contents.salvage.roots) marking.all_of(record.digests);
+  marking.know_all();  // roots list every step themselves
   for (const auto& instance : contents.instances)
     for (const auto& id : environments_of(instance)) marking.environment(id);
   for (const auto& id : reasons.environments) marking.environment(id);
@@ -117,6 +161,9 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
   for (const auto& key : reasons.pins.making) marking.step(key);
   for (const auto& [id, environment] : contents.environments) {
     if (reasons.pins.making.contains(environment.step)) marking.environment(id);
+  }
+  if (marking.anything_may_be_needed()) {
+    for (const auto& [key, record] : contents.records) marking.step(key);
   }
   marking.live().blobs.insert(reasons.pins.blobs.begin(), reasons.pins.blobs.end());
   marking.live().layers.insert(reasons.pins.layers.begin(), reasons.pins.layers.end());

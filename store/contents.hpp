@@ -10,6 +10,7 @@
 #include "store/instance.hpp"
 #include "store/pins.hpp"
 #include "store/root.hpp"
+#include "store/salvage.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {
@@ -24,6 +25,7 @@ struct Contents {
   std::set<StepKey> logs;
   std::vector<Root> roots;
   std::vector<Instance> instances;
+  Salvage salvage;  // of records that a repair took away and that are not there again
 };
 
 /// Reads the contents. Records that `known` (null: none) has are not read again: they never change.

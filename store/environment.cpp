@@ -2,9 +2,11 @@
 #include "store/environment.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
@@ -59,6 +61,14 @@ std::optional<Environment> find_environment(const Store& store, const Environmen
     throw StoreError(fmt::format("{} describes another environment; {}", what_of(id), remedy));
   }
   return environment;
+}
+
+std::optional<LayerId> lost_layer(const Store& store, const Environment& environment) {
+  struct stat status{};
+  for (const auto& layer : environment.layers) {
+    if (::stat(store.layer_tree(layer).c_str(), &status) != 0 && errno == ENOENT) return layer;
+  }
+  return std::nullopt;
 }
 
 std::vector<Environment> environments(const Store& store) {

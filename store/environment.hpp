@@ -29,6 +29,8 @@ struct Environment {
 void add_environment(const Store& store, const Environment& environment);
 /// Nothing when it was not built (or was collected).
 std::optional<Environment> find_environment(const Store& store, const EnvironmentId& id);
+/// The first of its layers that the store has lost; nothing when all are there.
+std::optional<LayerId> lost_layer(const Store& store, const Environment& environment);
 /// All built environments, sorted by id. A damaged record throws: it must not make its contents look like garbage.
 std::vector<Environment> environments(const Store& store);
 

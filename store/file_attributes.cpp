@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/xattr.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 
 namespace karapace::store {
@@ -48,7 +49,7 @@ bool counts(std::string_view name) noexcept {
 
 std::string read_value(int fd, const char* name) {
   auto value = read_growing([&](char* data, std::size_t size) { return ::fgetxattr(fd, name, data, size); });
-  if (!value) throw StoreError(errno_message(fmt::format("cannot read its attribute {}", name), errno));
+  if (!value) throw CallError(fmt::format("cannot read its attribute {}", name), errno);
   return std::move(*value);
 }
 
@@ -180,7 +181,7 @@ FileAttributes read_file_attributes(int fd) {
   FileAttributes attributes;
   auto names = read_growing([&](char* data, std::size_t size) { return ::flistxattr(fd, data, size); });
   if (!names && errno == ENOTSUP) return attributes;
-  if (!names) throw StoreError(errno_message("cannot list its attributes", errno));
+  if (!names) throw CallError("cannot list its attributes", errno);
   for (std::string_view rest = *names; !rest.empty();) {
     auto name = rest.substr(0, rest.find('\0'));
     rest.remove_prefix(name.size() + 1);

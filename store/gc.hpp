@@ -6,15 +6,17 @@
 // running steps read or have just made. Everything else goes: records first, then what they named, work left behind by
 // crashed processes, logs of steps that are gone, what steps left when they failed (when no root lists the step any
 // more, or after a week), what no graph's edges have read for a week (graph_files.hpp), unused lock files, and the
-// quarantine of repairs.
+// quarantine of repairs but for records that tell what is still needed (salvage.hpp).
 //
 // Builds and sessions may run meanwhile; they wait for gc only for the moment in which names are moved away. A damaged
-// record stops gc before anything is removed: it must not make its contents look like garbage. A crash of gc leaves
-// only garbage, for the next gc.
+// record stops gc before anything is removed: it must not make its contents look like garbage. So does a tree that
+// these ids can not remove. A crash of gc leaves only garbage, for the next gc. It needs no space on the disk
+// (trash.hpp).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,14 +37,27 @@ enum class GarbageKind {
   quarantine,
   sysroot,
   toolchain,
-  graph
+  graph,
+  trash,  // what a killed gc or destroy had moved away
+  link,   // to records that are gone
+  server  // what a killed karapace-transfer left
 };
 std::string_view text(GarbageKind kind) noexcept;
 
 struct Garbage {
   GarbageKind kind{};
   std::string name;         // the key or id in hex; of a graph what is below graphs/; the file's name for the rest
+  std::string reason;       // a clause for people: why it goes
   std::uint64_t bytes = 0;  // what removing it frees: a file with other names that stay frees nothing
+  std::int64_t age = 0;     // seconds since it was made or last changed
+};
+
+/// A project that keeps things.
+struct KeptRoot {
+  std::string name;
+  std::filesystem::path manifest;
+  EnvironmentId environment;
+  bool manifest_gone = false;  // what it keeps goes with `karapace destroy`
 };
 
 /// How long a failed step's state is kept at most.
@@ -61,9 +76,11 @@ struct GcReport {
   std::uint64_t bytes = 0;       // the sum
   std::size_t kept_steps = 0;    // records that stay
   std::size_t kept_environments = 0;
+  std::vector<KeptRoot> roots;  // by name
 };
 
-/// StoreError, with nothing removed, when a record is damaged. Runs inside the user namespace: trees may hold files of
+/// A dry run decides the same as a run. StoreError, with nothing removed, when a record is damaged or something can not
+/// be removed by these ids. Runs inside the user namespace: trees may hold files of
 /// mapped ids. One gc runs at a time; a second one waits.
 GcReport collect_garbage(const Store& store, const GcOptions& options);
 

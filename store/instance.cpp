@@ -23,6 +23,7 @@
 #include "store/repair.hpp"
 #include "store/root.hpp"
 #include "store/snapshot.hpp"
+#include "store/trash.hpp"
 
 namespace karapace::store {
 
@@ -166,14 +167,10 @@ void write_instance(const Instance& instance) {
 bool remove_instance(const Store& store, const Instance& instance) {
   const auto lock = FileLock::try_acquire_existing(instance.directory / lock_name, LOCK_EX);
   if (!lock) return ::access(instance.directory.c_str(), F_OK) != 0;
+  give_up_reserve_if_full(store);
   forget_instance_name(store, instance);
-  const auto staging = store.stage();
-  const auto removed = staging.path() / "instance";
-  if (::rename(instance.directory.c_str(), removed.c_str()) != 0 && errno != ENOENT) {
-    throw StoreError(
-        errno_message(fmt::format("cannot remove \"{}\"", escaped_utf8(instance.directory.native())), errno));
-  }
-  remove_tree(removed);
+  const auto removed = move_to_trash(store, instance.directory, "instance-" + instance.id);
+  if (!removed.empty()) remove_tree(removed);
   return true;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/kept_record.hpp"
 
+#include <optional>
 #include <stdexcept>
+#include <string>
 
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
@@ -13,6 +15,18 @@ namespace {
 
 std::filesystem::path copy_of(const std::filesystem::path& path) { return path.native() + ".copy"; }
 
+/// Nothing when it is damaged or missing.
+std::optional<std::string> whole_text(const std::filesystem::path& path) {
+  auto text = read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  try {
+    unsealed(*text);
+    return text;
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 void write_kept_record(const std::filesystem::path& path, std::string_view json) {
@@ -21,14 +35,11 @@ void write_kept_record(const std::filesystem::path& path, std::string_view json)
 }
 
 bool restore_kept_record(const std::filesystem::path& path) {
-  const auto text = read_file_if_exists(copy_of(path));
-  if (!text) return false;
-  try {
-    unsealed(*text);
-  } catch (const std::invalid_argument&) {
-    return false;
-  }
-  write_file_atomically(path, *text, Durable::yes, 0444);
+  const auto record = whole_text(path);
+  const auto copy = whole_text(copy_of(path));
+  if (!record && !copy) return false;
+  if (!record) write_file_atomically(path, *copy, Durable::yes, 0444);
+  if (!copy) write_file_atomically(copy_of(path), *record, Durable::yes, 0444);
   return true;
 }
 

@@ -10,7 +10,7 @@ namespace karapace::store {
 
 /// Replaces the record and then its copy. `json` is without a seal.
 void write_kept_record(const std::filesystem::path& path, std::string_view json);
-/// Whether the copy is whole, after which the record is as the copy.
+/// A damaged one of the two is written anew from the other. False when both are damaged.
 bool restore_kept_record(const std::filesystem::path& path);
 
 }  // namespace karapace::store

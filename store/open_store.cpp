@@ -21,8 +21,10 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "store/power_failure.hpp"
 #include "store/store.hpp"
 #include "store/store_identity.hpp"
+#include "store/trash.hpp"
 
 namespace karapace::store {
 
@@ -30,8 +32,8 @@ namespace {
 
 constexpr std::array<const char*, 9> directories = {"blobs",     "layers", "steps", "environments", "roots",
                                                     "instances", "logs",   "locks", "staging"};
-constexpr std::array<const char*, 7> later_directories = {"failed", "fetch",      "graphs",  "links",
-                                                          "names",  "quarantine", "sysroots"};
+constexpr std::array<const char*, 8> later_directories = {"failed", "fetch",      "graphs",   "links",
+                                                          "names",  "quarantine", "sysroots", "trash"};
 constexpr std::size_t longest_version = 4096;
 constexpr const char* lock_name = "lock";
 
@@ -204,7 +206,7 @@ std::shared_ptr<const FileLock> share(const std::filesystem::path& root) {
 
 }  // namespace
 
-Store Store::open(const std::filesystem::path& root, Access access) {
+Store Store::open(const std::filesystem::path& root, Access access, AfterPowerFailure after) {
   auto at = absolute_path(root);
   auto not_found = [&] {
     return NotFoundError(
@@ -219,7 +221,8 @@ Store Store::open(const std::filesystem::path& root, Access access) {
   require_directory(*status, at);
   require_owner(*status, at);
   require_local_file_system(at);
-  if (!read_version(at)) {
+  const bool is_new = !read_version(at);
+  if (is_new) {
     refuse_foreign(at);
     if (access != Access::create) throw not_found();
     fill(at);
@@ -232,6 +235,9 @@ Store Store::open(const std::filesystem::path& root, Access access) {
   refuse_links(at);
   require_parts(at);
   if (access != Access::read_only) require_access(at, R_OK | W_OK | X_OK, "writable");
+  if (access != Access::read_only) prepare_trash(at);
+  if (is_new) begin_sync_mark(at);
+  if (after == AfterPowerFailure::check) check_after_power_failure(at, access);
   return Store(at, std::move(use));
 }
 

@@ -3,20 +3,157 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "store/environment.hpp"
+#include "store/salvage.hpp"
+#include "store/store_identity.hpp"
 
 namespace karapace::store {
 
 namespace {
+
+/// Moves directory/name to the quarantine; true when it has no longer its name.
+bool set_aside(const Store& store, const std::string& directory, const std::string& name) {
+  auto quarantine = store.root() / "quarantine";
+  make_directory_if_missing(quarantine, 0700);
+  auto from = store.root() / directory / name;
+  auto label = directory.empty() ? name : fmt::format("{}-{}", directory, name);
+  std::replace(label.begin(), label.end(), '/', '-');
+  for (int number = 1;; ++number) {
+    auto to = quarantine / fmt::format("{}.{}", label, number);
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT)
+      return true;
+    if (errno == EEXIST) continue;
+    throw StoreError(
+        errno_message(fmt::format("cannot move \"{}\" to the quarantine", escaped_utf8(from.native())), errno));
+  }
+}
+
+/// Nothing when it is damaged, too.
+std::optional<StepRecord> readable_record(const Store& store, const StepKey& key) {
+  try {
+    return store.record(key);
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Environment> readable_environment(const Store& store, const EnvironmentId& id) {
+  try {
+    return find_environment(store, id);
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
+}
+
+/// What a record names, by the store's directory and the name in it.
+struct ObjectName {
+  ObjectKind kind{};
+  Digest digest;
+  auto operator<=>(const ObjectName&) const = default;
+};
+
+ObjectName name_of(const StepOutput& output) {
+  if (auto* made = std::get_if<BlobOutput>(&output)) return {ObjectKind::blob, made->blob.digest()};
+  if (auto* made = std::get_if<LayerOutput>(&output)) return {ObjectKind::layer, made->layer.digest()};
+  return {ObjectKind::environment, std::get<EnvironmentOutput>(output).environment.digest()};
+}
+
+/// Finds what steps made of damaged objects, by their records. A step record names its inputs by their keys, which say
+/// nothing of outputs: so the way goes from an object to the records that made it, and on to those that read them.
+class Downstream {
+ public:
+  Downstream(const Store& store, const VerifyReport& report) {
+    for (const auto& name : names_in(store.root() / "steps")) {
+      auto key = StepKey::from_hex(name);
+      if (auto record = key ? readable_record(store, *key) : std::nullopt) records_.emplace(*key, std::move(*record));
+    }
+    for (const auto& problem : report.problems) {
+      auto digest = Digest::from_hex(problem.name);
+      bool has_bytes = problem.kind == ObjectKind::blob || problem.kind == ObjectKind::layer;
+      if (digest && has_bytes && problem.trouble == Trouble::damaged) damaged_.insert({problem.kind, *digest});
+    }
+    if (!damaged_.empty()) follow();
+  }
+
+  /// Records of steps that read something damaged, or made it.
+  const std::set<StepKey>& steps() const noexcept { return steps_; }
+
+  /// What these made, and no other step did.
+  std::set<ObjectName> outputs() const {
+    std::set<ObjectName> made;
+    for (const auto& key : steps_) made.insert(name_of(records_.at(key).output));
+    for (const auto& [key, record] : records_) {
+      if (!steps_.contains(key)) made.erase(name_of(record.output));
+    }
+    return made;
+  }
+
+ private:
+  void follow() {
+    std::multimap<StepKey, StepKey> readers;
+    for (const auto& [key, record] : records_) {
+      for (const auto& input : record.step.inputs) readers.emplace(input, key);
+    }
+    std::vector<StepKey> pending;
+    auto orphans = damaged_;
+    for (const auto& [key, record] : records_) {
+      auto output = name_of(record.output);
+      if (!damaged_.contains(output)) continue;
+      orphans.erase(output);
+      pending.push_back(key);
+    }
+    if (!orphans.empty()) add_readers_of_unknown(pending);
+    while (!pending.empty()) {
+      auto key = pending.back();
+      pending.pop_back();
+      if (!steps_.insert(key).second) continue;
+      auto [begin, end] = readers.equal_range(key);
+      for (auto reader = begin; reader != end; ++reader) pending.push_back(reader->second);
+    }
+  }
+
+  /// Nothing tells which step made a damaged object: it may be any input that has no record.
+  void add_readers_of_unknown(std::vector<StepKey>& pending) const {
+    for (const auto& [key, record] : records_) {
+      const auto& inputs = record.step.inputs;
+      bool unknown = std::any_of(inputs.begin(), inputs.end(), [&](auto& input) { return !records_.contains(input); });
+      if (unknown) pending.push_back(key);
+    }
+  }
+
+  std::map<StepKey, StepRecord> records_;
+  std::set<ObjectName> damaged_;
+  std::set<StepKey> steps_;
+};
+
+const char* directory_of(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::blob: return "blobs";
+    case ObjectKind::layer: return "layers";
+    case ObjectKind::record: return "steps";
+    case ObjectKind::environment: return "environments";
+    case ObjectKind::root: return "roots";
+    case ObjectKind::instance: return "instances";
+    case ObjectKind::sysroot: return "sysroots";
+    case ObjectKind::toolchain: return "toolchains";
+    case ObjectKind::version:
+    case ObjectKind::stray: return "";
+  }
+  return "";
+}
 
 class Repairing {
  public:
@@ -24,58 +161,68 @@ class Repairing {
 
   void run() {
     auto lock = store_.lock_contents(LOCK_EX);
-    for (auto& problem : report_.problems) {
-      if (problem.kind != ObjectKind::instance) problem.repaired = set_aside(directory_of(problem), problem.name);
-      if (problem.kind == ObjectKind::record) remade(problem.name);
-    }
+    const Downstream downstream(store_, report_);
+    for (auto& problem : report_.problems) take_out(problem);
+    for (const auto& key : downstream.steps()) take_out_derived(ObjectKind::record, key.hex());
+    for (const auto& output : downstream.outputs()) take_out_derived(output.kind, output.digest.hex());
     remove_broken_environments();
     remove_broken_records();
+    remove_states_of_gone_layers();
     for (auto& problem : report_.problems) {
-      if (problem.kind == ObjectKind::instance) problem.repaired = restore_instance(store_, problem.name);
+      if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked)
+        problem.repaired = restore(problem.name);
     }
     std::sort(report_.to_be_remade.begin(), report_.to_be_remade.end());
+    std::sort(report_.derived.begin(), report_.derived.end());
   }
 
  private:
-  static const char* directory_of(const Problem& problem) {
-    switch (problem.kind) {
-      case ObjectKind::blob: return "blobs";
-      case ObjectKind::layer: return "layers";
-      case ObjectKind::record: return "steps";
-      case ObjectKind::environment: return "environments";
-      case ObjectKind::root: return "roots";
-      case ObjectKind::instance: return "instances";
-      case ObjectKind::stray: return "";
+  /// What is damaged in a snapshot's tree stays so, and told.
+  bool restore(const std::string& name) const {
+    const auto instance = store_.instances_path() / name;
+    const bool records = restore_instance(store_, name);
+    const bool copies = restore_instance_copies(instance);
+    return records && copies && damaged_parts(instance, report_.scan_options).empty();
+  }
+
+  void take_out(Problem& problem) {
+    if (problem.trouble == Trouble::unchecked || problem.kind == ObjectKind::instance) return;
+    if (problem.kind == ObjectKind::version) {
+      write_identity(store_.root(), read_identity(store_.root()));
+      problem.repaired = true;
+      return;
     }
-    return "";
+    problem.repaired = set_aside(store_, directory_of(problem.kind), problem.name);
+    if (problem.kind == ObjectKind::sysroot) set_aside(store_, "sysroots", problem.name + ".listing");
+    if (problem.kind == ObjectKind::record) remade(problem.name);
+  }
+
+  /// Nothing when the damage itself has taken it out already.
+  void take_out_derived(ObjectKind kind, const std::string& name) {
+    struct stat status{};
+    if (::lstat((store_.root() / directory_of(kind) / name).c_str(), &status) != 0) return;
+    set_aside(store_, directory_of(kind), name);
+    report_.derived.push_back({kind, name});
+    if (kind == ObjectKind::record) remade(name);
   }
 
   void remade(const std::string& name) {
     if (auto key = StepKey::from_hex(name)) report_.to_be_remade.push_back(*key);
   }
 
-  /// Moves directory/name away; true when it has no longer its name.
-  bool set_aside(const std::string& directory, const std::string& name) const {
-    auto quarantine = store_.root() / "quarantine";
-    make_directory_if_missing(quarantine, 0700);
-    auto from = store_.root() / directory / name;
-    auto label = directory.empty() ? name : fmt::format("{}-{}", directory, name);
-    std::replace(label.begin(), label.end(), '/', '-');
-    for (int number = 1;; ++number) {
-      auto to = quarantine / fmt::format("{}.{}", label, number);
-      if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT)
-        return true;
-      if (errno == EEXIST) continue;
-      throw StoreError(
-          errno_message(fmt::format("cannot move \"{}\" to the quarantine", escaped_utf8(from.native())), errno));
+  /// With their sysroots, which were made of the layers.
+  void remove_broken_environments() {
+    for (const auto& name : names_in(store_.root() / "environments")) {
+      auto id = EnvironmentId::from_hex(name);
+      auto environment = id ? readable_environment(store_, *id) : std::nullopt;
+      if (!environment) continue;
+      bool whole = store_.has_blob(environment->lock);
+      for (const auto& layer : environment->layers) whole = whole && store_.has_layer(layer);
+      if (!whole) set_aside(store_, "environments", name);
     }
-  }
-
-  void remove_broken_environments() const {
-    for (const auto& environment : environments(store_)) {
-      bool whole = store_.has_blob(environment.lock);
-      for (const auto& layer : environment.layers) whole = whole && store_.has_layer(layer);
-      if (!whole) set_aside("environments", environment.id.hex());
+    for (const auto& name : names_in(store_.root() / "sysroots")) {
+      auto id = EnvironmentId::from_hex(std::string_view(name).substr(0, 2 * Digest::size));
+      if (id && ::access(store_.environment_path(*id).c_str(), F_OK) != 0) set_aside(store_, "sysroots", name);
     }
   }
 
@@ -83,19 +230,30 @@ class Repairing {
   void remove_broken_records() {
     for (const auto& name : names_in(store_.root() / "steps")) {
       auto key = StepKey::from_hex(name);
-      auto record = key ? readable_record(*key) : std::nullopt;
+      auto record = key ? readable_record(store_, *key) : std::nullopt;
       if (!record || missing_output(store_, *record).empty()) continue;
-      set_aside("steps", name);
+      set_aside(store_, "steps", name);
       remade(name);
     }
   }
 
-  /// One that was damaged since the check is left to the next check.
-  std::optional<StepRecord> readable_record(const StepKey& key) const {
+  /// What failed steps left stands on layers of the store (runtime/sandbox/debug_state.hpp).
+  void remove_states_of_gone_layers() const {
+    for (const auto& name : names_in(store_.failed_path())) {
+      const auto plan = read_text(store_.failed_path() / name / "plan.json");
+      const auto digests = digests_in(plan);
+      const bool is_broken = std::any_of(digests.begin(), digests.end(), [&](const Digest& digest) {
+        return plan.find("layers/" + digest.hex()) != plan.npos && !store_.has_layer(LayerId(digest));
+      });
+      if (is_broken) set_aside(store_, "failed", name);
+    }
+  }
+
+  static std::string read_text(const std::filesystem::path& path) {
     try {
-      return store_.record(key);
+      return read_file_if_exists(path).value_or("");
     } catch (const StoreError&) {
-      return std::nullopt;
+      return {};
     }
   }
 
@@ -103,9 +261,37 @@ class Repairing {
   VerifyReport& report_;
 };
 
+bool has_name(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
 }  // namespace
 
 void repair_store(const Store& store, VerifyReport& report) { Repairing(store, report).run(); }
+
+/// A damaged one can not be told from one whose output is gone; neither is of use.
+bool has_usable_record(const Store& store, const StepKey& key) {
+  try {
+    auto record = store.record(key);
+    return record && missing_output(store, *record).empty();
+  } catch (const CallError&) {
+    throw;
+  } catch (const StoreError&) {
+    return false;
+  }
+}
+
+std::vector<StepKey> forget_lost_outputs(const Store& store, const std::vector<StepKey>& keys) {
+  auto is_lost = [&](const StepKey& key) { return has_name(store.step_path(key)) && !has_usable_record(store, key); };
+  std::vector<StepKey> lost;
+  std::copy_if(keys.begin(), keys.end(), std::back_inserter(lost), is_lost);
+  if (lost.empty()) return lost;
+  auto lock = store.lock_contents(LOCK_EX);
+  std::erase_if(lost, [&](const StepKey& key) { return !is_lost(key); });
+  for (const auto& key : lost) set_aside(store, "steps", key.hex());
+  return lost;
+}
 
 std::string missing_output(const Store& store, const StepRecord& record) {
   if (auto* output = std::get_if<BlobOutput>(&record.output)) {

@@ -3,14 +3,22 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "store/verify.hpp"
 
 namespace karapace::store {
 
-/// Moves what is damaged, and the records that lead to it, to quarantine/, in one moment under the exclusive contents
-/// lock; writes instances' records anew. Fills in what it did.
+/// Moves what is damaged to quarantine/, with the records that lead to it and, downstream, everything that steps made
+/// of it: their records, and their outputs unless a step of other inputs made the same. All in one moment under the
+/// exclusive contents lock. Writes instances' records anew. What could not be checked stays. Fills in what it did.
 void repair_store(const Store& store, VerifyReport& report);
+
+/// Whether the step has a record that is whole and whose output is in the store.
+bool has_usable_record(const Store& store, const StepKey& key);
+/// Takes out of use those of the records that are damaged or whose output is not in the store, so that ninja runs their
+/// steps again. Returns their keys.
+std::vector<StepKey> forget_lost_outputs(const Store& store, const std::vector<StepKey>& keys);
 
 /// "blob 3f9c...", when the record's output is not in the store; empty when it is.
 std::string missing_output(const Store& store, const StepRecord& record);
@@ -18,6 +26,12 @@ std::string missing_output(const Store& store, const StepRecord& record);
 /// Reads `roots/<name>` and `instances/<name>`; StoreError when it is damaged. Missing is fine.
 void check_root(const Store& store, const std::string& name);
 void check_instance(const Store& store, const std::string& name);
+
+/// What is damaged of an instance's records, their second copies and its snapshots, as paths below it. `options` are
+/// those of the scans of snapshots.
+std::vector<DamagedPath> damaged_parts(const std::filesystem::path& instance, const ScanOptions& options);
+/// Makes the two copies of each of its records equal again; false where both are damaged.
+bool restore_instance_copies(const std::filesystem::path& instance);
 
 /// Writes the damaged record of the instance anew from what the environments and roots tell. False when they do not
 /// tell which environment it was.

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
@@ -29,7 +30,7 @@ bool is_there(const std::filesystem::path& path) {
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
-  throw StoreError(errno_message(fmt::format("cannot look at \"{}\"", escaped_utf8(path.native())), errno));
+  throw CallError(fmt::format("cannot look at \"{}\"", escaped_utf8(path.native())), errno);
 }
 
 /// False when there is something of that name already.
@@ -142,15 +143,24 @@ Listing Store::listing(const LayerId& id) const {
   return Listing::parse(*text, what);
 }
 
-bool Store::has_sysroot(const EnvironmentId& id) const { return is_there(sysroot_path(id)); }
+bool Store::has_sysroot(const EnvironmentId& id) const {
+  return is_there(sysroot_path(id)) && is_there(sysroot_listing_path(id));
+}
 
-void Store::add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree) const {
+std::filesystem::path Store::sysroot_listing_path(const EnvironmentId& id) const {
+  return root_ / "sysroots" / fmt::format("{}.listing", id.hex());
+}
+
+void Store::add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree, const Listing& listing) const {
   auto lock = lock_contents(LOCK_SH);
   if (!is_there(environment_path(id))) {
     throw NotFoundError(fmt::format("the environment {} is not built; run ninja", id.short_hex()));
   }
   make_directory_if_missing(root_ / "sysroots");
+  // Those of older versions shared their files with layers and have no listing.
+  ::rename(sysroot_path(id).c_str(), (tree.parent_path() / "old-sysroot").c_str());
   rename_new(tree, sysroot_path(id));
+  publish_file(staging_path(), sysroot_listing_path(id), listing.id().hex() + "\n" + listing.text(), Durable::no);
 }
 
 std::optional<StepRecord> Store::record(const StepKey& key) const {

@@ -46,7 +46,10 @@ class Store {
   /// newer version, not a store, another user's, open to other users (mode 0700 is wanted), or not readable (writable
   /// for `update` and `create`); with `read_only` and `update`, NotFoundError when there is none. Right inside and
   /// outside our user namespaces. `read_only` is enough for sessions (find_instance, use_environment, use_instance).
-  static Store open(const std::filesystem::path& root, Access access);
+  /// What was written before the machine was restarted is checked first (power_failure.hpp), unless the caller does.
+  enum class AfterPowerFailure { check, leave };
+  static Store open(const std::filesystem::path& root, Access access,
+                    AfterPowerFailure after = AfterPowerFailure::check);
   /// Of whatever version and without a look, for who holds it exclusively (migration.hpp).
   static Store unchecked(const std::filesystem::path& root) { return Store(root, nullptr); }
   /// --store, else KARAPACE_STORE, else $XDG_DATA_HOME/karapace, else $HOME/.local/share/karapace. Absolute.
@@ -92,8 +95,10 @@ class Store {
   Listing listing(const LayerId& id) const;
 
   bool has_sysroot(const EnvironmentId& id) const;
+  /// Its digest and what is in it, for verify-store.
+  std::filesystem::path sysroot_listing_path(const EnvironmentId& id) const;
   /// Moves a finished tree into sysroots/. NotFoundError when the environment has gone meanwhile: gc takes both.
-  void add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree) const;
+  void add_sysroot(const EnvironmentId& id, const std::filesystem::path& tree, const Listing& listing) const;
 
   /// Nothing when the step has no record.
   std::optional<StepRecord> record(const StepKey& key) const;

@@ -117,6 +117,17 @@ fs::path add_toolchain(const Store& store, const EnvironmentId& environment, Too
   return path;
 }
 
+bool is_whole_toolchain(const Store& store, const std::string& name) {
+  const auto directory = store.root() / "toolchains" / name;
+  ToolchainFiles files;
+  for (const auto& file : names_below(directory)) {
+    auto text = read_file_if_exists(directory / file);
+    if (!text) return false;
+    files.emplace(file, std::move(*text));
+  }
+  return toolchain_digest(files).hex() == name && is_whole(directory, files);
+}
+
 std::optional<EnvironmentId> environment_of_toolchain(const Store& store, const std::string& name) {
   auto text = read_file_if_exists(store.root() / "toolchains" / name / environment_file);
   if (!text || !text->ends_with('\n')) return std::nullopt;

@@ -30,6 +30,9 @@ std::filesystem::path add_toolchain(const Store& store, const EnvironmentId& env
 /// The environment of the toolchain of this name; nothing when it is damaged.
 std::optional<EnvironmentId> environment_of_toolchain(const Store& store, const std::string& name);
 
+/// Whether the files of the toolchain of this name are those that it is named by.
+bool is_whole_toolchain(const Store& store, const std::string& name);
+
 /// Makes the files in an open directory, as toolchains have them.
 void write_toolchain_files(int directory, const ToolchainFiles& files);
 

@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/work_list.hpp"
@@ -90,7 +91,7 @@ class Walk {
   [[noreturn]] void fail(std::string_view verb, std::string_view path, int errno_value) const {
     if (errno_value == ENOENT) fail_as_changed(path);
     auto what = fmt::format("{}: cannot {} \"/{}\"", label(), verb, escaped_utf8(path));
-    throw StoreError(errno_message(what, errno_value));
+    throw CallError(what, errno_value);
   }
 
   [[noreturn]] void fail_as_changed(std::string_view path) const {
@@ -268,6 +269,8 @@ void take_attributes(int fd, Entry& entry, std::string_view label) {
   FileAttributes attributes;
   try {
     attributes = read_file_attributes(fd);
+  } catch (const CallError& error) {
+    throw CallError(fmt::format("{}: \"/{}\": an attribute", label, escaped_utf8(entry.path)), error.number());
   } catch (const StoreError& error) {
     throw StoreError(fmt::format("{}: \"/{}\": {}", label, escaped_utf8(entry.path), error.what()));
   }

@@ -3,16 +3,22 @@
 //
 // Checked are: blobs (BLAKE3 of the bytes), layers (the listing's digest, and the tree against the listing, path by
 // path), step records (form, seal, key, outputs present), environments (form, layers and lock present), roots and
-// instances (form). Nothing that is checked is changed, and builds may run meanwhile: what disappears or is made again
-// during the check is no problem.
+// instances (form), sysroots (as layers) and toolchains (their digest). Nothing that is checked is changed, and builds
+// may run meanwhile: what disappears or is made again during the check is no problem.
 //
-// A repair moves what is damaged to `quarantine/` (which gc empties), with the records that lead to it, so that ninja
-// makes it again. An instance holds a person's changes and is never moved: its record is written anew when the store
-// still tells what it said.
+// What can not be read is no damage: descriptors run out, a disk fails, the ids are not those that made the store. It
+// is told apart, and no repair touches it.
+//
+// A repair moves what is damaged to `quarantine/` (which gc empties), with the records that lead to it and everything
+// that steps made of it, so that ninja makes it again. An instance holds a person's changes and is never moved: its
+// record is written anew when the store still tells what it said.
 #pragma once
 
 #include <cstdint>
+#include <ctime>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/listing.hpp"
@@ -21,8 +27,22 @@
 
 namespace karapace::store {
 
-enum class ObjectKind { blob, layer, record, environment, root, instance, stray };
+enum class ObjectKind { blob, layer, record, environment, root, instance, sysroot, toolchain, version, stray };
 std::string_view text(ObjectKind kind) noexcept;
+
+enum class Trouble {
+  damaged,    // it is not what its name, its seal or its listing says
+  missing,    // it is whole, but what it names is not in the store
+  unchecked,  // it could not be read, which says nothing of what is there
+};
+std::string_view text(Trouble trouble) noexcept;
+
+enum class ObjectClass {
+  rebuildable,    // ninja, gen or `karapace toolchain` make it again
+  irreplaceable,  // a person's
+};
+ObjectClass class_of(ObjectKind kind) noexcept;
+std::string_view text(ObjectClass object_class) noexcept;
 
 /// What is wrong in a layer.
 struct DamagedPath {
@@ -33,6 +53,7 @@ struct DamagedPath {
 
 struct Problem {
   ObjectKind kind{};
+  Trouble trouble{};
   std::string object;              // for people: "blob 3f9c...", "step ..."; of strays the file, "blobs/x"
   std::string name;                // the file's name in its directory (for strays: "blobs/x")
   std::string reason;              // a clause for people
@@ -46,14 +67,28 @@ struct VerifyOptions {
   Repair repair = Repair::no;
   Owners owners = Owners::from_disk;
   unsigned threads = 1;
+  /// Only what appeared or changed at that time or later.
+  std::optional<timespec> changed_since = std::nullopt;
+};
+
+/// What a repair took out of use although it is what its name says, because it was made of something damaged.
+struct Derived {
+  ObjectKind kind{};
+  std::string name;
+  auto operator<=>(const Derived&) const = default;
 };
 
 struct VerifyReport {
   std::size_t checked = 0;            // objects
   std::uint64_t bytes = 0;            // read
   std::vector<Problem> problems;      // by kind, then name
+  std::vector<Derived> derived;       // by kind, then name
   std::vector<StepKey> to_be_remade;  // records that a repair took away: ninja runs these steps again
+  ScanOptions scan_options;           // of the check, for looking again
 };
+
+/// How many problems are of this kind and not repaired.
+std::size_t count(const VerifyReport& report, Trouble trouble);
 
 /// Runs inside the user namespace, where every file can be read.
 VerifyReport verify_store(const Store& store, const VerifyOptions& options);

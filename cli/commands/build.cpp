@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/building.hpp"
+#include "cli/built_manifests.hpp"
 #include "cli/commands.hpp"
-#include "cli/generate_arguments.hpp"
 #include "cli/generated_report.hpp"
-#include "generator/project/ninja.hpp"
-#include "generator/project/project.hpp"
 
 namespace karapace::cli {
 
@@ -24,29 +21,17 @@ void declare(Options& options, Arguments& arguments) {
   declare_building(options, arguments.building);
 }
 
-/// .karapace/build beside the first manifest.
-std::filesystem::path build_directory(const project::GenerateRequest& request) {
-  auto first = (request.working_directory / request.manifests.front()).lexically_normal();
-  if (!std::filesystem::is_directory(first)) first = first.parent_path();
-  return first / ".karapace/build";
-}
-
-void report(const Context& context, const project::Generated& generated, const std::filesystem::path& directory) {
-  if (context.json) return context.print_json("karapace.build", generated_json(generated, directory));
-  for (const auto& environment : generated.environments) {
+void report(const Context& context, const BuiltManifests& built) {
+  if (context.json) return context.print_json("karapace.build", generated_json(built.generated, built.directory));
+  for (const auto& environment : built.generated.environments) {
     context.print(fmt::format("{} {}\n", context.styled(Style::bold, environment.name), environment.id.short_hex()));
   }
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  auto request = generate_request(context, arguments.generate);
-  request.directory = build_directory(request);
-  auto generated = project::generate(request);
-  project::note_regenerated(generated, request.directory);
-  report_notes(context, generated);
-  if (const int status = run_building(context, arguments.building, request.directory); status != 0) return status;
-  report(context, generated, request.directory);
-  return 0;
+  const auto built = build_manifests(context, arguments.generate, arguments.building);
+  if (built.status == 0) report(context, built);
+  return built.status;
 }
 
 }  // namespace

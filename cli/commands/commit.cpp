@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
+#include "cli/commit_to_manifest.hpp"
 #include "cli/instance_trees.hpp"
 
 namespace karapace::cli {
@@ -14,16 +16,27 @@ namespace {
 struct Arguments {
   std::string environment;
   std::string message;
+  bool to_manifest = false;
+  bool as_layer = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
   options.value("-m,--message", "TEXT", arguments.message, "what to remember of it");
+  options.flag("--to-manifest", arguments.to_manifest,
+               "write the changes beside the manifest, and into it, as a layer of the environment");
+  options.flag("--as-layer", arguments.as_layer,
+               "with --to-manifest: also when packages and files in the manifest could say all of it");
 }
 
 int run(const Context& context, const Arguments& arguments) {
+  if (arguments.as_layer && !arguments.to_manifest) throw UsageError("commit: --as-layer goes with --to-manifest");
   const auto store = context.open_store(store::Store::Access::update);
+  if (arguments.to_manifest)
+    return commit_to_manifest(
+        context, store,
+        {.environment = arguments.environment, .title = arguments.message, .as_layer = arguments.as_layer});
   const auto trees = hold_trees(store, arguments.environment);
   const auto committed = store::commit_snapshot(store, trees.instance(), arguments.message, trees.snapshot_options());
   const auto& snapshot = committed.snapshot;
@@ -58,8 +71,13 @@ Command commit_command() {
            "A snapshot is everything that differs from the environment now, exactly: removed files, hard links,\n"
            "attributes, holes, owners and times. What an earlier snapshot has is shared with it, and the same\n"
            "changes are stored once. It is on the disk when the command ends. Sessions may run; a file that\n"
-           "changes again and again while it is read is refused.",
+           "changes again and again while it is read is refused.\n\n"
+           "With --to-manifest the changes become a part of the environment, on every machine: an archive beside\n"
+           "the manifest, layers/NAME-N.tar.zst, and the [[layers]] entry that names it at the manifest's end. The\n"
+           "message is its title. Where packages and files say all that changed, their lines for the manifest are\n"
+           "printed instead. Keys and ids that each instance has of its own are left out. No session may run.",
        .examples = {{"karapace commit .", "of the environment of the manifest here"},
+                    {"karapace commit . --to-manifest -m \"our tools\"", "for everybody who has the project"},
                     {"karapace commit hello -m \"before the upgrade\"", "with a message"}}},
       declare, run);
 }

@@ -91,7 +91,7 @@ nlohmann::json json_of(const store::Reference& reference, const std::vector<stor
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  auto store = context.open_store(store::Store::Access::update);
+  auto store = context.open_store(store::Store::Access::update, store::Store::AfterPowerFailure::leave);
   auto reference = find_reference(store, arguments.environment);
   refuse_project_above(reference, arguments.environment);
   auto instances = instances_of(store, reference);

@@ -28,16 +28,33 @@ void declare(Options& options, Arguments& arguments) {
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be removed");
 }
 
+/// In the unit that leaves one or two digits.
+std::string age_text(std::int64_t seconds) {
+  if (seconds < 100) return fmt::format("{} s", seconds);
+  if (seconds < 100 * 60) return fmt::format("{} min", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} d", seconds / 86400);
+}
+
 nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments) {
   auto garbage = nlohmann::json::array();
   for (const auto& item : report.garbage) {
-    garbage.push_back({{"kind", text(item.kind)}, {"name", escaped_utf8(item.name)}, {"size_bytes", item.bytes}});
+    garbage.push_back({{"age_seconds", item.age},
+                       {"kind", text(item.kind)},
+                       {"name", escaped_utf8(item.name)},
+                       {"reason", item.reason},
+                       {"size_bytes", item.bytes}});
   }
-  return {{"dry_run", arguments.dry_run},
-          {"freed_bytes", report.bytes},
-          {"garbage", std::move(garbage)},
-          {"kept_environment_count", report.kept_environments},
-          {"kept_step_count", report.kept_steps}};
+  auto roots = nlohmann::json::array();
+  for (const auto& root : report.roots) {
+    roots.push_back({{"environment", root.environment.hex()},
+                     {"manifest", escaped_utf8(root.manifest.native())},
+                     {"manifest_gone", root.manifest_gone},
+                     {"name", root.name}});
+  }
+  return {{"dry_run", arguments.dry_run},         {"freed_bytes", report.bytes},
+          {"garbage", std::move(garbage)},        {"kept_environment_count", report.kept_environments},
+          {"kept_step_count", report.kept_steps}, {"roots", std::move(roots)}};
 }
 
 void print_report(const Context& context, const store::GcReport& report, const Arguments& arguments) {
@@ -47,10 +64,11 @@ void print_report(const Context& context, const store::GcReport& report, const A
     auto& [count, bytes] = sums[item.kind];
     ++count;
     bytes += item.bytes;
-    items.push_back({std::string(text(item.kind)), escaped_utf8(item.name), size_text(item.bytes)});
+    items.push_back({std::string(text(item.kind)), escaped_utf8(item.name), size_text(item.bytes), age_text(item.age),
+                     item.reason});
   }
   const bool listed = arguments.dry_run || context.verbosity > 0;
-  if (listed) context.print(table_text(items, {12, 64}));
+  if (listed) context.print(table_text(items, {12, 64, 8, 5}));
   std::vector<TableRow> totals;
   for (const auto& [kind, sum] : sums) {
     totals.push_back({std::string(text(kind)), std::to_string(sum.first), size_text(sum.second)});
@@ -59,11 +77,17 @@ void print_report(const Context& context, const store::GcReport& report, const A
   context.print(fmt::format("{} {}; {} and {} stay\n", arguments.dry_run ? "would free" : "freed",
                             size_text(report.bytes), counted(report.kept_environments, "environment"),
                             counted(report.kept_steps, "step")));
+  for (const auto& root : report.roots) {
+    if (!root.manifest_gone) continue;
+    context.print(fmt::format("{}: its manifest \"{}\" is gone; `karapace destroy {}` lets go what it keeps\n",
+                              root.name, escaped_utf8(root.manifest.native()), root.environment.short_hex()));
+  }
 }
 
 int run(const Context& context, const Arguments& arguments) {
   auto mode = arguments.dry_run ? store::Store::Access::read_only : store::Store::Access::update;
-  auto store = context.open_store(mode);
+  // On a full disk nothing can be repaired before something is removed; a damaged record stops gc in any case.
+  auto store = context.open_store(mode, store::Store::AfterPowerFailure::leave);
   store::GcOptions options;
   for (const auto& word : arguments.keep) options.keep.insert(find_reference(store, word).environment);
   options.dry_run = arguments.dry_run ? store::DryRun::yes : store::DryRun::no;
@@ -90,7 +114,8 @@ Command gc_command() {
            "running build needs, and what crashed processes left behind. The states of failed steps, which\n"
            "karapace debug shows, go when no project has the step any more, and after 7 days; what the edges\n"
            "of a graph read, when it has not been needed for 7 days. Builds and sessions may run\n"
-           "meanwhile. What is removed by mistake comes back with ninja.",
+           "meanwhile. What is removed by mistake comes back with ninja. It needs no space on the disk. --dry-run\n"
+           "decides exactly as a run, and tells age and reason of each; karapace why ID tells why one stays.",
        .examples = {{"karapace gc --dry-run", "show what would be removed, and its size"},
                     {"karapace gc --keep 3f9c21d0", "keep an environment whose project is gone"}}},
       declare, run);

@@ -17,7 +17,9 @@
 #include "generator/manifest/base_image.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/os_release.hpp"
+#include "store/listing.hpp"
 #include "store/store.hpp"
+#include "store/verified_content.hpp"
 
 namespace karapace::project {
 
@@ -138,16 +140,35 @@ std::optional<Fd> open_inside(int root, const fs::path& path) {
 constexpr std::size_t largest_os_release = std::size_t{1} << 20;
 constexpr std::size_t largest_dpkg_status = std::size_t{256} << 20;
 
-std::string read_inside(int root, const fs::path& path, std::size_t limit) {
-  auto fd = open_inside(root, path);
-  if (!fd) {
+/// The unpacked archive. What is read of it decides what is locked, so it must be what was unpacked.
+class BaseLayer {
+ public:
+  BaseLayer(const store::Store& store, const LayerId& id)
+      : tree_(store.layer_tree(id)),
+        listing_(store.listing(id)),
+        root_(open_at(AT_FDCWD, tree_, O_PATH | O_DIRECTORY)) {}
+
+  std::optional<std::string> read_if_there(const fs::path& path, std::size_t limit) const {
+    auto fd = open_inside(root_.get(), path);
+    if (!fd) return std::nullopt;
+    auto text = read_all(fd->get(), "the base archive's /" + path.native(), limit);
+    store::require_listed(fd->get(), text, tree_, listing_);
+    return text;
+  }
+
+  std::string read(const fs::path& path, std::size_t limit) const {
+    if (auto text = read_if_there(path, limit)) return std::move(*text);
     throw ManifestError(
         fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
                     "Debian's and Ubuntu's systems are supported",
                     path.native()));
   }
-  return read_all(fd->get(), "the base archive's /" + path.native(), limit);
-}
+
+ private:
+  fs::path tree_;
+  store::Listing listing_;
+  Fd root_;
+};
 
 }  // namespace
 
@@ -176,13 +197,12 @@ ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::L
     run_step(unpack, paths.store, {});
   }
   auto record = store.input_record(unpack.key());
-  Fd root = open_at(AT_FDCWD, store.layer_tree(record.layer().layer), O_PATH | O_DIRECTORY);
-  auto release = read_inside(root.get(), "etc/os-release", largest_os_release);
+  const BaseLayer layer(store, record.layer().layer);
+  auto release = layer.read("etc/os-release", largest_os_release);
   ArchiveContents contents{
       resolve::os_release_value(release, "ID"), resolve::os_release_value(release, "VERSION_CODENAME"), {}, {}};
-  contents.dpkg_status = read_inside(root.get(), "var/lib/dpkg/status", largest_dpkg_status);
-  if (auto file = open_inside(root.get(), "var/lib/dpkg/arch"))
-    contents.architectures = read_all(file->get(), "the base archive's /var/lib/dpkg/arch", largest_os_release);
+  contents.dpkg_status = layer.read("var/lib/dpkg/status", largest_dpkg_status);
+  if (auto text = layer.read_if_there("var/lib/dpkg/arch", largest_os_release)) contents.architectures = *text;
   if (resolve::archives_of(contents.distribution).empty() || contents.suite.empty()) {
     throw ManifestError(
         fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "

@@ -8,6 +8,7 @@
 
 #include "base/child.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/resolve/protocol.hpp"
 
@@ -15,6 +16,7 @@ namespace karapace::resolve {
 namespace {
 
 constexpr std::string_view helper_name = "karapace-resolve-deb";
+constexpr int does_not_start = 127;  // of the dynamic loader, which says on standard error what it lacks
 
 /// The caller's variables but those that would lead libapt-pkg to the host's configuration or change its messages.
 std::vector<std::string> helper_environment() {
@@ -25,6 +27,28 @@ std::vector<std::string> helper_environment() {
     variables.emplace_back(text);
   }
   return variables;
+}
+
+Captured run_helper(const std::filesystem::path& program, std::string_view verb, std::string_view request,
+                    ChildErrors errors) {
+  const ChildCommand command{.argv = {program.string(), std::string(verb)},
+                             .working_directory = {},
+                             .variables = helper_environment(),
+                             .interrupts = Interrupts::for_both};
+  return capture_child(command, request, errors);
+}
+
+std::string answer_of(Captured captured) {
+  throw_if_error(captured.output);
+  const int status = captured.status;
+  if (status == does_not_start)
+    throw Error(
+        fmt::format("lock: {} does not start (see above): it belongs to the release of Debian or Ubuntu that "
+                    "it was built on; install the one of this release",
+                    helper_name));
+  if (status > 128) throw Error(fmt::format("lock: {} was ended by signal {}", helper_name, status - 128));
+  if (status != 0) throw Error(fmt::format("lock: {} failed with exit status {}", helper_name, status));
+  return std::move(captured.output);
 }
 
 }  // namespace
@@ -39,16 +63,16 @@ std::string ask_helper(std::string_view verb, std::string_view request) {
                     "build Karapace again",
                     helper_name));
   }
-  const ChildCommand command{.argv = {program->string(), std::string(verb)},
-                             .working_directory = {},
-                             .variables = helper_environment(),
-                             .interrupts = Interrupts::for_both};
-  auto answer = capture_child(command, request, ChildErrors::inherited);
-  throw_if_error(answer.output);
-  if (answer.status > 128)
-    throw Error(fmt::format("lock: {} was ended by signal {}", helper_name, answer.status - 128));
-  if (answer.status != 0) throw Error(fmt::format("lock: {} failed with exit status {}", helper_name, answer.status));
-  return std::move(answer.output);
+  return answer_of(run_helper(*program, verb, request, ChildErrors::inherited));
+}
+
+std::optional<std::string> ask_helper_if_there(std::string_view verb) {
+  const auto program = find_resolver();
+  if (!program) return std::nullopt;
+  auto captured = run_helper(*program, verb, "", ChildErrors::captured);
+  if (captured.status == does_not_start && captured.output.empty()) return std::nullopt;
+  write_all(STDERR_FILENO, captured.errors, "standard error");
+  return answer_of(std::move(captured));
 }
 
 }  // namespace karapace::resolve

@@ -67,22 +67,26 @@ std::optional<HostMirrors> kept_mirrors(const std::filesystem::path& file, const
   }
 }
 
-HostMirrors host_mirrors(const std::filesystem::path& cache) {
+/// Nothing without a resolver that starts here.
+std::optional<HostMirrors> host_mirrors(const std::filesystem::path& cache) {
+  if (!find_resolver()) return std::nullopt;
   const std::string stamp = host_stamp();
   const auto file = cache / "host-mirrors.json";
   if (auto kept = kept_mirrors(file, stamp)) return *std::move(kept);
-  const std::string answer = ask_helper("mirrors", "");
-  HostMirrors host = parse_host_mirrors(answer);
+  const auto answer = ask_helper_if_there("mirrors");
+  if (!answer) return std::nullopt;
+  HostMirrors host = parse_host_mirrors(*answer);
   std::filesystem::create_directories(cache);
-  const nlohmann::json kept{{"stamp", stamp}, {"answer", nlohmann::json::parse(answer)}};
+  const nlohmann::json kept{{"stamp", stamp}, {"answer", nlohmann::json::parse(*answer)}};
   write_file_atomically(file, kept.dump() + "\n", Durable::no);
   return host;
 }
 
 /// How a host of a known distribution, whichever, reaches servers.
 Acquisition host_acquisition(const std::filesystem::path& cache) {
-  if (archives_of(host_distribution()).empty() || !find_resolver()) return {};
-  return host_mirrors(cache).mirrors.acquisition;
+  if (archives_of(host_distribution()).empty()) return {};
+  const auto host = host_mirrors(cache);
+  return host ? host->mirrors.acquisition : Acquisition();
 }
 
 Urls additional_urls(const std::string& name, const std::string& uri) {
@@ -142,7 +146,7 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
       continue;
     }
     // A host of another distribution has nothing to say about this one.
-    if (!host && host_distribution() == request.distribution && find_resolver()) host = host_mirrors(request.cache);
+    if (!host && host_distribution() == request.distribution) host = host_mirrors(request.cache);
     if (host) {
       mirrors.acquisition = host->mirrors.acquisition;
       urls = normalised(host->mirrors.archives[archive]);

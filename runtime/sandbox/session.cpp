@@ -273,6 +273,13 @@ store::HeldInstance hold_instance(const store::Store& store, const store::Refere
                   environment.short_hex(), where));
 }
 
+[[noreturn]] void refuse_lost(const EnvironmentId& environment, const LayerId& layer,
+                              const std::optional<fs::path>& manifest) {
+  throw StoreError(fmt::format(
+      "the store has lost the layer {} of the environment {}: run `karapace build` in {}, which makes it again",
+      layer.short_hex(), environment.short_hex(), manifest ? manifest->parent_path().string() : "its project"));
+}
+
 /// What is known of the environment, kept from gc while the lock lives.
 struct HeldEnvironment {
   store::Environment environment;
@@ -283,7 +290,9 @@ HeldEnvironment hold_environment(const store::Store& store, const EnvironmentId&
                                  const std::optional<fs::path>& manifest) {
   auto environment = store::find_environment(store, id);
   if (!environment) refuse_unbuilt(id, manifest);
-  return {*std::move(environment), store::use_environment(store, id)};
+  auto lock = store::use_environment(store, id);
+  if (const auto lost = store::lost_layer(store, *environment)) refuse_lost(id, *lost, manifest);
+  return {*std::move(environment), std::move(lock)};
 }
 
 std::optional<fs::path> manifest_of(const store::Reference& reference) {

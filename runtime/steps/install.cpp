@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // install: unpacked packages of one family, in the lock's order, on top of base layers or of nothing.
+#include <algorithm>
 #include <utility>
 
 #include "runtime/steps/layer_build.hpp"
@@ -20,7 +21,7 @@ StepOutput install(const StepContext& context) {
   Installation installation{context, lower, tree, {}, lower.newest_time()};
   for (auto i = layers.size(); i < context.step.inputs.size(); ++i) {
     auto package = load_package(context.store, context.step.inputs[i], family.name);
-    installation.epoch = trees::newest_time(context.store.listing(package.layer), installation.epoch);
+    installation.epoch = std::max(installation.epoch, package.newest_time);
     installation.packages.push_back(std::move(package));
   }
   const auto plan = family.install(std::move(installation));

@@ -42,6 +42,22 @@ void add_links(trees::Composition& tree, const std::vector<store::Entry>& links)
   }
 }
 
+bool is_file(const store::Entry& entry) {
+  return entry.type == store::EntryType::regular || entry.type == store::EntryType::hardlink;
+}
+
+/// Through another name of the layer's file, whoever may write to the sysroot could change the layer. And it is the
+/// user's: whoever made the sysroot reads and removes it, whatever the ids are.
+void make_own(trees::Node& node) {
+  node.copy = is_file(node.entry);
+  node.entry.uid = node.entry.gid = 0;
+  node.entry.xattrs.clear();
+  if (!node.copy) return;
+  node.entry.type = store::EntryType::regular;
+  node.entry.target.clear();
+  node.entry.mode = 0444 | (node.entry.mode & 0111);
+}
+
 trees::Composition merged(const trees::LayerStack& layers, const trees::LayerStack& nothing) {
   trees::Composition tree(nothing);
   std::vector<store::Entry> links;
@@ -50,7 +66,8 @@ trees::Composition merged(const trees::LayerStack& layers, const trees::LayerSta
     trees::Node node;
     node.entry = entry;
     node.entry.opaque = false;
-    node.source.directory = tree.shared(layer);
+    make_own(node);
+    if (node.copy) node.source.directory = tree.shared(layer);
     if (entry.type == store::EntryType::symlink) links.push_back(entry);
     tree.put(std::move(node));
   });
@@ -71,7 +88,7 @@ fs::path make_sysroot(const store::Store& store, const store::Environment& envir
   auto composition = merged(layers, nothing);
   composition.write(tree);
   composition.write_directory_times(tree);
-  store.add_sysroot(environment.id, tree);
+  store.add_sysroot(environment.id, tree, std::move(composition).listing());
   return path;
 }
 

@@ -2,10 +2,12 @@
 // Sysroots: an environment's layers merged into one directory, for tools outside that read it: compilers' header and
 // library paths, debuggers, editors.
 //
-// A sysroot is no part of an environment: it holds hard links to the layers' files, can be made again at any time, and
-// goes with its environment. Every symbolic link in it stays in it: absolute targets, and relative ones that would
+// A sysroot is no part of an environment: it holds copies of the layers' files (reflinks where the file system has
+// them), which were hashed on the way, can be made again at any time, and goes with its environment. It shares no file
+// with a layer: people's tools work in it, and a write through another name would reach every environment of the layer.
+// Every symbolic link in it stays in it: absolute targets, and relative ones that would
 // climb out, are written anew as the relative way to what they mean inside. So reading it from outside never follows a
-// link of the image to a file of the host. Its files are the layers' own: nobody may write to them.
+// link of the image to a file of the host.
 #pragma once
 
 #include <filesystem>

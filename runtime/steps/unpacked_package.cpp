@@ -7,9 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/regular_file.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
+#include "store/verified_content.hpp"
 
 namespace karapace::steps {
 
@@ -41,16 +45,32 @@ constexpr auto meta_fields = fields_of<PackageMeta>(
     member("scripts", &PackageMeta::scripts, list_of(script_fields)),
     member("triggers", &PackageMeta::triggers, list_of(trigger_fields)));
 
-std::optional<std::string> read_below(const std::filesystem::path& tree, const std::string& path) {
-  auto root = open_at(AT_FDCWD, tree, O_PATH | O_DIRECTORY);
+constexpr std::string_view meta_prefix = "meta/";
+
+/// A file in `meta/`, which must be what the layer's listing says.
+std::optional<std::string> read_meta(const UnpackedPackage& package, const std::string& path) {
+  const auto known = package.contents.find(path);
+  if (known == package.contents.end()) return std::nullopt;
+  auto root = open_at(AT_FDCWD, package.tree, O_PATH | O_DIRECTORY);
   auto file = open_regular(root.get(), path, Links::refused);
-  if (!file) return std::nullopt;
-  return read_all(file->get(), path, std::size_t{64} << 20);
+  const auto what = fmt::format("\"{}\"", escaped_utf8((package.tree / path).native()));
+  if (!file) store::throw_damaged(what);
+  return store::verified(read_all(file->get(), path, std::size_t{64} << 20), known->second, what);
 }
 
-std::string require_below(const std::filesystem::path& tree, const std::string& path) {
-  if (auto text = read_below(tree, path)) return std::move(*text);
-  throw StoreError(fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", tree.string(), path));
+std::string require_meta(const UnpackedPackage& package, const std::string& path) {
+  if (auto text = read_meta(package, path)) return std::move(*text);
+  throw StoreError(
+      fmt::format("the layer {} lacks {}; run `karapace verify-store --repair`", package.tree.string(), path));
+}
+
+void take_listing(UnpackedPackage& package, const store::Listing& listing) {
+  package.newest_time = trees::newest_time(listing, trees::earliest_epoch);
+  for (const auto& entry : listing.entries()) {
+    if (!entry.path.starts_with(meta_prefix)) continue;
+    const auto* file = entry.type == store::EntryType::hardlink ? listing.find(entry.target) : &entry;
+    if (file->type == store::EntryType::regular) package.contents.emplace(entry.path, file->content);
+  }
 }
 
 }  // namespace
@@ -74,11 +94,11 @@ const Script* UnpackedPackage::script(ScriptPhase phase) const noexcept {
 }
 
 std::string UnpackedPackage::read(std::string_view file) const {
-  return require_below(tree, fmt::format("meta/{}/{}", family, file));
+  return require_meta(*this, fmt::format("meta/{}/{}", family, file));
 }
 
 std::optional<std::string> UnpackedPackage::read_if_there(std::string_view file) const {
-  return read_below(tree, fmt::format("meta/{}/{}", family, file));
+  return read_meta(*this, fmt::format("meta/{}/{}", family, file));
 }
 
 UnpackedPackage load_package(const store::Store& store, const StepKey& key, std::string_view family) {
@@ -89,9 +109,9 @@ UnpackedPackage load_package(const store::Store& store, const StepKey& key, std:
   UnpackedPackage package;
   package.layer = record.layer().layer;
   package.tree = store.layer_tree(package.layer);
+  take_listing(package, store.listing(package.layer));
   const std::string meta = "meta/package.json";
-  static_cast<PackageMeta&>(package) =
-      PackageMeta::parse(require_below(package.tree, meta), (package.tree / meta).string());
+  static_cast<PackageMeta&>(package) = PackageMeta::parse(require_meta(package, meta), (package.tree / meta).string());
   package.archive = store.input_record(record.step.inputs.at(0)).blob().blob;
   package.family = family;
   return package;

@@ -8,6 +8,8 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,9 +83,12 @@ struct UnpackedPackage : PackageMeta {
   std::filesystem::path tree;
   LayerId layer{};
   BlobId archive{};
+  std::int64_t newest_time = 0;                         // of its files (trees::newest_time)
+  std::map<std::string, Digest, std::less<>> contents;  // of the files in `meta/`: what is read of them is compared
 
   const Script* script(ScriptPhase phase) const noexcept;
-  /// The text of a file of its family's, below `meta/FAMILY/`; StoreError when there is none of this name.
+  /// The text of a file of its family's, below `meta/FAMILY/`; StoreError when there is none of this name, or it is
+  /// damaged.
   std::string read(std::string_view file) const;
   /// The same, or nothing.
   std::optional<std::string> read_if_there(std::string_view file) const;

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/parallel.hpp"
 #include "base/regular_file.hpp"
 #include "runtime/trees/file_metadata.hpp"
 #include "store/path_limit.hpp"
+#include "store/verified_content.hpp"
 
 namespace karapace::trees {
 
@@ -46,19 +49,13 @@ std::filesystem::path source_path(const Node& node) {
   return *node.source.directory / (node.source.path.empty() ? node.entry.path : node.source.path);
 }
 
+/// The bytes are hashed on the way: what is damaged in the store gets into nothing new.
 void copy_regular(const Node& node, int tree) {
   const auto source = source_path(node);
   auto from = open_at(AT_FDCWD, source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   require_regular(from.get(), source);
   auto to = open_at(tree, node.entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  std::vector<char> buffer(256 * 1024);
-  for (;;) {
-    ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("read", source.string());
-    if (count == 0) break;
-    write_all(to.get(), {buffer.data(), static_cast<std::size_t>(count)}, node.entry.path);
-  }
+  store::copy_verified(from.get(), to.get(), node.entry.content, fmt::format("\"{}\"", escaped_utf8(source.native())));
   apply_metadata(to.get(), node.entry);
 }
 
@@ -87,14 +84,20 @@ void write_node(const Node& node, int tree) {
       return;
     default: break;
   }
-  if (node.source.directory == nullptr) {
-    return entry.type == store::EntryType::symlink ? write_symlink(entry, tree) : write_content(node, tree);
-  }
-  if (node.copy) return copy_regular(node, tree);
-  if (::linkat(AT_FDCWD, source_path(node).c_str(), tree, entry.path.c_str(), 0) == 0) return;
+  entry.type == store::EntryType::symlink ? write_symlink(entry, tree) : write_content(node, tree);
+}
+
+/// A node that a file on disk is the source of.
+void write_from_source(const Node& node, int tree) {
+  const auto& entry = node.entry;
+  const bool is_file = entry.type == store::EntryType::regular || entry.type == store::EntryType::hardlink;
+  if (node.copy && is_file) return copy_regular(node, tree);
+  const auto source = source_path(node);
+  store::require_intact(source, entry);
+  if (::linkat(AT_FDCWD, source.c_str(), tree, entry.path.c_str(), 0) == 0) return;
   // A file can have 65,000 names on ext4, and none across file systems.
   bool can_copy = errno == EMLINK || errno == EXDEV || errno == EPERM;
-  if (can_copy && entry.type == store::EntryType::regular) return copy_regular(node, tree);
+  if (can_copy && is_file) return copy_regular(node, tree);
   if (can_copy && entry.type == store::EntryType::symlink) return write_symlink(entry, tree);
   fail("link", entry.path);
 }
@@ -230,11 +233,20 @@ store::Listing Composition::listing() && {
 void Composition::write(const std::filesystem::path& tree) {
   auto root = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
   apply_metadata(root.get(), nodes_.begin()->second.entry);
+  std::vector<Node*> from_sources;
   for (auto& [path, node] : nodes_) {
+    if (node.source.directory != nullptr) {
+      from_sources.push_back(&node);
+      continue;
+    }
     write_node(node, root.get());
-    node.source = Source();
     node.content = std::string();
   }
+  // Their bytes are read, which takes longer than anything else.
+  for_each_index(from_sources.size(), available_threads(), [&](std::size_t i) {
+    write_from_source(*from_sources[i], root.get());
+    from_sources[i]->source = Source();
+  });
 }
 
 void Composition::write_directory_times(const std::filesystem::path& tree) const {

@@ -64,7 +64,8 @@ class Composition {
   /// The canonical listing of the tree, which is taken apart for it: both together would be memory twice.
   store::Listing listing() &&;
   /// Makes the tree below the empty directory `tree`; directories' times are left to `write_directory_times`. What the
-  /// nodes were made from is forgotten.
+  /// nodes were made from is forgotten. StoreError when a source is not what its entry says: files are read and hashed,
+  /// also those that are linked, since what is damaged must not get into something new.
   void write(const std::filesystem::path& tree);
   void write_directory_times(const std::filesystem::path& tree) const;
 

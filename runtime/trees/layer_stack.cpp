@@ -4,10 +4,13 @@
 #include <algorithm>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 #include "runtime/trees/file_metadata.hpp"
+#include "store/verified_content.hpp"
 
 namespace karapace::trees {
 
@@ -73,7 +76,8 @@ std::optional<std::string> LayerStack::read(std::string_view path) const {
   auto tree = open_at(AT_FDCWD, trees_[found->second.layer], O_PATH | O_DIRECTORY);
   auto file = open_regular(tree.get(), std::filesystem::path(path), Links::refused);
   if (!file) return std::nullopt;
-  return read_all(file->get(), path, std::size_t{256} << 20);
+  return store::verified(read_all(file->get(), path, std::size_t{256} << 20), found->second.entry.content,
+                         fmt::format("\"{}\"", escaped_utf8((trees_[found->second.layer] / path).native())));
 }
 
 }  // namespace karapace::trees

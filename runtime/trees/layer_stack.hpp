@@ -28,7 +28,8 @@ class LayerStack {
 
   /// The entry that is visible at `path` (links are not followed), or null.
   const store::Entry* find(std::string_view path) const;
-  /// The content of the visible regular file at `path`; nothing when there is none. At most 256 MiB.
+  /// The content of the visible regular file at `path`; nothing when there is none. At most 256 MiB. StoreError when it
+  /// is not what the listing says.
   std::optional<std::string> read(std::string_view path) const;
   /// Calls `visit(entry, tree)` for everything that is visible, sorted by path; `tree` is the tree it is in on disk.
   void for_each(const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const;

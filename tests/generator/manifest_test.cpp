@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
+#include "generator/manifest/layer_entry.hpp"
 #include "store/runtime_configuration.hpp"
 
 namespace karapace::tests {
@@ -37,6 +38,34 @@ TEST(Manifest, LayersStayInOrder) {
       "[[layers]]\narchive = \"./layers/b.tar.zst\"\ntitle = \" tools of ours \"\n"
       "[[layers]]\narchive = \"a.tar\"\n");
   EXPECT_EQ(manifest.layers, (std::vector<LayerRequest>{{"layers/b.tar.zst", "tools of ours"}, {"a.tar", ""}}));
+}
+
+TEST(LayerEntry, LeavesTheRestOfTheManifestAsItWas) {
+  const std::string text =
+      "# ours\nmanifest_version = 1\n[base]\nimage   =  \"debian/bookworm\" # stays\n[[layers]]\narchive = \"a.tar\"\n"
+      "[environment]\nEDITOR = 'vi'";
+  const auto added = with_layer(text, "m.toml", {"layers/b \"c\".tar.zst", "it's \\ ours"});
+  EXPECT_EQ(added, text + "\n\n[[layers]]\narchive = \"layers/b \\\"c\\\".tar.zst\"\ntitle = \"it's \\\\ ours\"\n");
+  const auto manifest = parse_manifest(added, "m.toml");
+  EXPECT_EQ(manifest.layers, (std::vector<LayerRequest>{{"a.tar", ""}, {"layers/b \"c\".tar.zst", "it's \\ ours"}}));
+  const std::string windows = "manifest_version = 1\r\n[base]\r\nimage = \"debian/bookworm\"\r\n";
+  EXPECT_EQ(with_layer(windows, "m.toml", {"a.tar", ""}), windows + "\r\n[[layers]]\r\narchive = \"a.tar\"\r\n");
+}
+
+TEST(LayerEntry, IsRefusedWhereItCanNotBeAdded) {
+  const auto message = [](const std::string& rest, const LayerRequest& layer) -> std::string {
+    const auto text = rest + "manifest_version = 1\n[base]\nimage = \"debian/bookworm\"\n";
+    try {
+      with_layer(text, "m.toml", layer);
+    } catch (const ManifestError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(message("layers = [{archive = \"a.tar\"}]\n", {"b.tar", ""}).find("can not be added at its end"),
+            std::string::npos);
+  EXPECT_NE(message("", {"../b.tar", ""}).find("must not have"), std::string::npos);
+  EXPECT_NE(message("nonsense = 1\n", {"b.tar", ""}).find("unknown key"), std::string::npos);
 }
 
 TEST(Manifest, PackagesAreTrimmedSortedAndUnique) {

@@ -98,6 +98,9 @@ class Documents(DocumentsTest):
         self.assertEqual(inspected["environment"], listed[0]["environment"])
         self.document("inspect", ".", "--packages", name="karapace.inspect-packages")
         self.document("explain", name="karapace.explain")
+        for prefix in (inspected["environment"][:8], inspected["steps"][0]["step"]):
+            objects = self.document("why", prefix, name="karapace.why")["objects"]
+            self.assertTrue(all(one["kept"] for one in objects))
         for step in inspected["steps"]:
             self.assertEqual(self.document("explain", step["step"])["step"], step["step"])
         for command in ("exec", "enter"):
@@ -185,10 +188,31 @@ class Documents(DocumentsTest):
         (upper / "third").write_text("3", encoding="utf-8")
         self.assertEqual(self.document("commit", ".")["snapshot"]["parent"], first["snapshot"]["snapshot"])
         self.assertEqual(len(self.document("snapshots", ".", name="karapace.snapshots")["snapshots"]), 2)
+        self.becomes_a_layer(upper)
         self.document("restore", ".", first["snapshot"]["snapshot"][:8], name="karapace.instance")
         self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
         self.error("export", ".", str(self.scratch / "exported"))
         self.error("restore", ".", "0000")
+
+    def becomes_a_layer(self, upper):
+        (upper / "etc/ssh").mkdir()
+        (upper / "etc/ssh/ssh_host_rsa_key").write_text("each has its own", encoding="utf-8")
+        (upper / "etc/confined").write_text("for one alone", encoding="utf-8")
+        (upper / "etc/confined").chmod(0o600)
+        (upper / "var/lib/dpkg").mkdir(parents=True)
+        (upper / "var/lib/dpkg/status").write_text(
+            "Package: tool\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n", encoding="utf-8")
+        manifest = self.directory / "karapace.toml"
+        before = manifest.read_bytes()
+        made = self.document("commit", ".", "--to-manifest", "-m", "tools", name="karapace.commit-to-manifest")
+        self.assertEqual(made["secrets"], [{"path": "/etc/ssh/ssh_host_rsa_key", "secret": "ssh host keys"}])
+        self.assertIn("/etc/confined", made["confined"])
+        self.assertEqual(made["proposal"]["packages"], ["tool"])
+        self.assertIn({"mode": "0644", "target": "/third"}, made["proposal"]["files"])
+        self.assertTrue((self.directory / made["archive"]).stat().st_size > 0)
+        self.assertTrue(manifest.read_bytes().startswith(before))
+        self.error("commit", ".", "--as-layer")
+        manifest.write_bytes(before)
 
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance

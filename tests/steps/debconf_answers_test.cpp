@@ -32,7 +32,11 @@ class Answering : public ::testing::Test {
     package.tree = directory_.path() / name;
     make_directory(package.tree);
     for (const char* path : {"meta", "meta/deb", "meta/deb/control"}) make_directory(package.tree / path);
-    if (!templates.empty()) write_file_atomically(package.tree / "meta/deb/control/templates", templates, Durable::no);
+    if (!templates.empty()) {
+      const std::string path = "meta/deb/control/templates";
+      write_file_atomically(package.tree / path, templates, Durable::no);
+      package.contents.emplace(path, blake3(templates));
+    }
     packages_.push_back(std::move(package));
   }
   std::string refusal(std::string_view answers) const {

@@ -88,7 +88,7 @@ TEST_F(Sysroots, KeepEveryLinkInside) {
   }
 }
 
-TEST_F(Sysroots, MergeLayersAsAnOverlayWouldAndShareTheirFiles) {
+TEST_F(Sysroots, MergeLayersAsAnOverlayWould) {
   auto lower = layer();
   fs::create_directories(tree / "usr/lib");
   write("usr/lib/liby.so.1", "y");
@@ -98,7 +98,7 @@ TEST_F(Sysroots, MergeLayersAsAnOverlayWouldAndShareTheirFiles) {
   auto root = make_sysroot(*store, built);
   EXPECT_EQ(read_file(root / "usr/lib/libx.so"), "x");
   EXPECT_EQ(read_file(root / "usr/lib/liby.so.1"), "y");
-  EXPECT_TRUE(fs::equivalent(root / "usr/lib/libx.so.1", store->layer_tree(lower) / "usr/lib/libx.so.1"));
+  EXPECT_EQ(read_file(root / "usr/lib/libx.so.1"), "x");
   EXPECT_EQ(make_sysroot(*store, built), root);
 }
 

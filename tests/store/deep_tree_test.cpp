@@ -89,9 +89,10 @@ TEST(DeepTreeTest, ManyAreRemovedWithFewDescriptors) {
 TEST(DeepTreeTest, IsMeasuredToItsBottom) {
   MemoryDirectory temporary;
   make_deep(temporary.path() / "tree", levels, 0755, 1234);
-  std::vector<std::uint64_t> sizes;
-  EXPECT_LT(seconds([&] { sizes = freed_bytes({temporary.path() / "tree"}, 1); }), 20.0);
-  EXPECT_EQ(sizes, std::vector<std::uint64_t>{1234});
+  std::vector<Survey> surveys;
+  EXPECT_LT(seconds([&] { surveys = survey_trees({temporary.path() / "tree"}, 1); }), 20.0);
+  EXPECT_EQ(surveys.at(0).bytes, 1234u);
+  EXPECT_TRUE(surveys[0].obstacle.empty());
 }
 
 TEST(DeepTreeTest, IsRemovedWhateverItsModesAndNamesAre) {

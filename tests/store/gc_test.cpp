@@ -6,6 +6,7 @@
 #include <random>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "store/environment.hpp"
 #include "store/identifiers.hpp"
@@ -70,6 +72,57 @@ TEST_F(GcTest, ADryRunTellsWhatWouldGoAndItsSizeAndRemovesNothing) {
   auto real = collect();
   EXPECT_EQ(real.garbage.size(), report.garbage.size());
   EXPECT_EQ(real.bytes, report.bytes);
+  expect_empty();
+}
+
+TEST_F(GcTest, ADryRunDecidesWhatARunDoesOfEveryKind) {
+  auto kept = environment_of(store_, "kept");
+  add_root(store_, root_of(kept, "kept"));
+  environment_of(store_, "dead");
+  write_file_atomically(store_.log_path(unpack_step_of("dead").key()), "log", Durable::no);
+  for (const char* name : {"failed/half", "quarantine/old", "sysroots/gone", "toolchains/gone", "trash/left",
+                           "fetch/killed", "links", "staging/left"})
+    std::filesystem::create_directories(store_.root() / name);
+  std::filesystem::create_symlink(store_.root() / "steps/gone", store_.root() / "links/gone");
+  const auto planned = collect({.keep = {}, .dry_run = DryRun::yes});
+  const auto done = collect();
+  ASSERT_EQ(planned.garbage.size(), done.garbage.size());
+  std::set<GarbageKind> kinds;
+  for (std::size_t i = 0; i < done.garbage.size(); ++i) {
+    EXPECT_EQ(text(planned.garbage[i].kind), text(done.garbage[i].kind));
+    EXPECT_EQ(planned.garbage[i].name, done.garbage[i].name);
+    EXPECT_EQ(planned.garbage[i].bytes, done.garbage[i].bytes);
+    EXPECT_FALSE(planned.garbage[i].reason.empty());
+    EXPECT_LT(planned.garbage[i].age, 100);
+    kinds.insert(done.garbage[i].kind);
+  }
+  EXPECT_EQ(kinds.size(), 13u) << "all but files of graphs";
+  EXPECT_EQ(planned.bytes, done.bytes);
+  EXPECT_EQ(planned.kept_steps, done.kept_steps);
+  ASSERT_EQ(done.roots.size(), 1u);
+  EXPECT_EQ(done.roots[0].name, "kept");
+  EXPECT_TRUE(done.roots[0].manifest_gone);
+  EXPECT_TRUE(collect().garbage.empty());
+}
+
+TEST_F(GcTest, WhatTheseIdsCanNotRemoveStopsItBeforeAnythingIsRemoved) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+  environment_of(store_, "dead");
+  auto layer = names_in(store_.root() / "layers").at(0);
+  ASSERT_EQ(::chown((store_.root() / "layers" / layer / "tree/bin").c_str(), 33, 33), 0);
+  auto child = fork_child([&] {
+    if (::unshare(CLONE_NEWUSER) != 0) return 0;
+    write_all(open_at(AT_FDCWD, "/proc/self/setgroups", O_WRONLY).get(), "deny", "setgroups");
+    write_all(open_at(AT_FDCWD, "/proc/self/uid_map", O_WRONLY).get(), "0 0 1", "uid_map");
+    write_all(open_at(AT_FDCWD, "/proc/self/gid_map", O_WRONLY).get(), "0 0 1", "gid_map");
+    auto message = error_of([&] { collect_garbage(store_, {}); });
+    return message.find("gc stopped: nothing was removed, as ") == 0 ? 0 : 2;
+  });
+  EXPECT_EQ(wait_for(child), 0);
+  EXPECT_EQ(count("steps"), 4u);
+  EXPECT_EQ(count("layers"), 1u);
+  EXPECT_EQ(count("trash"), 0u);
+  collect();
   expect_empty();
 }
 

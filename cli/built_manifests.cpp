@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/built_manifests.hpp"
+
+#include <fmt/format.h>
+
+#include "base/escape.hpp"
+#include "base/words.hpp"
+#include "cli/generated_report.hpp"
+#include "cli/instance_report.hpp"
+#include "generator/project/ninja.hpp"
+#include "runtime/sandbox/following.hpp"
+#include "store/environment.hpp"
+#include "store/repair.hpp"
+#include "store/root.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+/// .karapace/build beside the first manifest.
+std::filesystem::path build_directory(const project::GenerateRequest& request) {
+  auto first = (request.working_directory / request.manifests.front()).lexically_normal();
+  if (!std::filesystem::is_directory(first)) first = first.parent_path();
+  return first / ".karapace/build";
+}
+
+/// Ninja knows records only: one whose output was lost must go, or nothing would make that again.
+void forget_lost(const Context& context, const project::Generated& generated) {
+  const auto store = context.open_store(store::Store::Access::update);
+  std::size_t lost = 0;
+  for (const auto& environment : generated.environments) {
+    if (const auto root = store::find_root(store, environment.manifest))
+      lost += store::forget_lost_outputs(store, root->steps).size();
+  }
+  if (lost > 0) context.tell(fmt::format("the store has lost what {} made: made again", counted(lost, "step")));
+}
+
+std::string fate(const store::Store& store, const store::Instance& instance, const EnvironmentId& environment) {
+  const auto earlier = instance.current.environment.short_hex();
+  if (instance.frozen) return fmt::format("stays in the environment {}, as it is frozen", earlier);
+  if (!store::find_environment(store, instance.current.environment))
+    return fmt::format("stays in the environment {}, which is not built any more: `karapace rebuild` moves it",
+                       earlier);
+  const auto conflicts = sandbox::conflicts_with(store, instance, environment);
+  if (conflicts.empty()) return "follows with its next session, and what was changed in it is kept";
+  return fmt::format(
+      "stays in the environment {}: {} of what was changed in it {} to what the new one has otherwise "
+      "(\"/{}\"); `karapace rebuild --keep-changes` or `karapace rebuild` moves it",
+      earlier, counted(conflicts.size(), "path"), conflicts.size() == 1 ? "is" : "are",
+      escaped_utf8(conflicts.front()));
+}
+
+/// A build touches no instance, and says what becomes of those that were made for an earlier environment.
+void tell_of_instances(const Context& context, const project::Generated& generated) {
+  const auto store = context.open_store(store::Store::Access::read_only);
+  for (const auto& built : generated.environments) {
+    const auto root = store::find_root(store, built.manifest, store::RootSteps::left_out);
+    if (!root) continue;
+    const auto instance = store::find_instance(store, {root->environment, root});
+    if (!instance || instance->current.environment == root->environment) continue;
+    context.tell(fmt::format("the instance {} {}", escaped_utf8(name_of(*instance, {root->environment, root})),
+                             fate(store, *instance, root->environment)));
+  }
+}
+
+}  // namespace
+
+BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
+                               const BuildingArguments& building) {
+  auto request = generate_request(context, generate);
+  request.directory = build_directory(request);
+  BuiltManifests built{project::generate(request), request.directory};
+  project::note_regenerated(built.generated, request.directory);
+  report_notes(context, built.generated);
+  forget_lost(context, built.generated);
+  built.status = run_building(context, building, request.directory);
+  if (built.status == 0 && !building.quiet) tell_of_instances(context, built.generated);
+  return built;
+}
+
+}  // namespace karapace::cli

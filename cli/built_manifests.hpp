@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building what manifests say: gen in the project's own build directory, then ninja.
+#pragma once
+
+#include <filesystem>
+
+#include "cli/building.hpp"
+#include "cli/generate_arguments.hpp"
+
+namespace karapace::cli {
+
+struct BuiltManifests {
+  project::Generated generated;
+  std::filesystem::path directory;  // of the graph
+  int status = 0;                   // 128 + the signal that ended ninja
+};
+
+/// StepError when a step failed. Tells people what becomes of instances whose projects have other environments now.
+BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
+                               const BuildingArguments& building);
+
+}  // namespace karapace::cli
