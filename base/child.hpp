@@ -24,8 +24,8 @@ enum class Interrupts {
 };
 
 struct ChildCommand {
-  std::vector<std::string> argv;            // argv[0] is looked up in PATH unless it has a slash
-  std::filesystem::path working_directory;  // empty: ours
+  std::vector<std::string> argv;                 // argv[0] is looked up in PATH unless it has a slash
+  std::filesystem::path working_directory = {};  // empty: ours
   ChildOutput output = ChildOutput::inherit;
   std::optional<std::vector<std::string>> variables = std::nullopt;  // NAME=VALUE, all that it has; else ours
   std::optional<std::chrono::milliseconds> patience = std::nullopt;  // then it is killed

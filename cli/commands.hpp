@@ -6,6 +6,7 @@
 
 namespace karapace::cli {
 
+Command archive_command();
 Command build_command();
 Command commit_command();
 Command completions_command();
@@ -39,6 +40,7 @@ Command restore_command();
 Command snapshots_command();
 Command stop_command();
 Command toolchain_command();
+Command unarchive_command();
 Command undo_command();
 Command unfreeze_command();
 Command verify_store_command();

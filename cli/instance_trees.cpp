@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/instance_trees.hpp"
 
+#include <ctime>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "base/words.hpp"
 #include "cli/store_access.hpp"
+#include "runtime/sandbox/session_list.hpp"
 #include "store/conflicts.hpp"
 #include "store/environment.hpp"
 
@@ -27,6 +32,22 @@ std::vector<std::filesystem::path> layer_trees(const store::Store& store, const 
       fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
 }
 
+/// What a running fuse-overlayfs wrote can be read when it has ended, and its marks are translated.
+void refuse_fuse(const store::Instance& instance) {
+  const auto process = sandbox::running_session(instance.directory);
+  if (!process) return;
+  const auto path = fmt::format("/proc/{}/mountinfo", *process);
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return;  // it ends just now
+  const auto mounts = read_all(file.get(), path);
+  for (const auto line : lines(mounts)) {
+    // proc_pid_mountinfo(5): the fifth field is where it is mounted, the type follows a lone "-".
+    const bool is_root = line.find(" / / ") != line.npos;
+    if (is_root && line.find(" - fuse ") != line.npos)
+      throw Error("a session of this instance runs on fuse-overlayfs, whose changes can be read when it has ended");
+  }
+}
+
 }  // namespace
 
 Fd InstanceTrees::open_upper() const {
@@ -41,10 +62,22 @@ InstanceTrees hold_trees(const store::Store& store, const std::string& word) {
   auto wanted = wanted_instance(store, word);
   auto held = store::use_instance(wanted.instance);
   if (!held) throw NotFoundError(fmt::format("the instance {} was destroyed meanwhile", escaped_utf8(wanted.name)));
+  refuse_fuse(held->instance);
+  wait_for_upper(held->instance);
   auto layers = layer_trees(store, held->instance);
   const auto mode = enter_for_trees(store);
   return {*std::move(held), std::move(wanted.name), std::move(layers),
           mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk};
+}
+
+void wait_for_upper(const store::Instance& instance) {
+  constexpr timespec moment{0, 10'000'000};
+  const auto work = open_at(AT_FDCWD, instance.work(), O_RDONLY | O_DIRECTORY);
+  for (int waited = 0; waited < 3000; ++waited) {
+    if (sandbox::running_session(instance.directory) || ::flock(work.get(), LOCK_SH | LOCK_NB) == 0) return;
+    ::nanosleep(&moment, nullptr);
+  }
+  throw StoreError("the instance is used by a sandbox that is not seen from here; end it and try again");
 }
 
 store::Changes find_changes(const InstanceTrees& trees, std::string_view command) {

@@ -30,6 +30,9 @@ struct InstanceTrees {
 /// Held against being replaced or destroyed; sessions may run. The process is in the user namespace for trees
 /// afterwards. NotFoundError when there is no such instance, or its environment is not there.
 InstanceTrees hold_trees(const store::Store& store, const std::string& word);
+/// Until the server of a FUSE overlay has ended whose session did, and its marks are translated. StoreError when that
+/// takes half a minute. Where a session runs, it is not waited for.
+void wait_for_upper(const store::Instance& instance);
 /// The changes of a person.
 store::Changes find_changes(const InstanceTrees& trees, std::string_view command);
 

@@ -214,7 +214,7 @@ void write_archive(const fs::path& upper, const std::vector<std::string>& paths,
       list);
   if (result.status == 0) return;
   ::unlink(archive.c_str());
-  if (result.status == 127) throw Error("export: an archive needs the program tar (Debian: apt install tar)");
+  if (result.status == 127) throw Error("export: an archive needs the program tar; install it");
   throw Error(fmt::format("export: the program tar failed: {}", result.errors));
 }
 

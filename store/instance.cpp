@@ -22,6 +22,7 @@
 #include "store/kept_record.hpp"
 #include "store/repair.hpp"
 #include "store/root.hpp"
+#include "store/snapshot.hpp"
 #include "store/trash.hpp"
 
 namespace karapace::store {
@@ -140,6 +141,7 @@ std::vector<EnvironmentId> environments_of(const Instance& instance) {
   std::vector<EnvironmentId> all = {instance.current.environment};
   for (const auto& other : {instance.previous, instance.next})
     if (other) all.push_back(other->environment);
+  for (const auto& snapshot : snapshots(instance)) all.push_back(snapshot.environment);
   return all;
 }
 

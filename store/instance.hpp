@@ -57,7 +57,7 @@ std::optional<Instance> find_instance(const Store& store, const std::string& id)
 Instance open_instance(const Store& store, const Reference& reference);
 /// All instances, sorted by id. A damaged one throws: it must not make its environment look unused.
 std::vector<Instance> instances(const Store& store);
-/// Of all its generations. gc keeps them.
+/// Of all its generations and snapshots. gc keeps them.
 std::vector<EnvironmentId> environments_of(const Instance& instance);
 
 /// For sessions: shared, so that `destroy` refuses. Works in a read-only store. Nothing when the instance is gone

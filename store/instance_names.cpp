@@ -55,6 +55,12 @@ std::optional<Instance> find_named_instance(const Store& store, std::string_view
   return instance;
 }
 
+std::vector<std::string> given_names(const Store& store) {
+  auto names = names_in(store.root() / "names");
+  std::erase_if(names, [](const std::string& name) { return judge_instance_name(name).has_value(); });
+  return names;
+}
+
 void name_instance(const Store& store, Instance& instance, const std::string& name) {
   if (const auto complaint = judge_instance_name(name))
     throw UsageError(fmt::format("the name \"{}\" {}", escaped_utf8(name), *complaint));

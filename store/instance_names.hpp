@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/store.hpp"
 
@@ -19,6 +20,8 @@ struct Instance;
 std::optional<std::string> judge_instance_name(std::string_view name);
 /// The instance of this name; nothing when there is none.
 std::optional<Instance> find_named_instance(const Store& store, std::string_view name);
+/// Every name that `find_named_instance` may know, sorted: no record is read, so one may have lost its instance.
+std::vector<std::string> given_names(const Store& store);
 /// Gives the name to the instance, which the caller holds; its old one is free afterwards. StoreError when another
 /// instance or a project has it.
 void name_instance(const Store& store, Instance& instance, const std::string& name);

@@ -97,15 +97,6 @@ std::optional<Snapshot> nearest(const Instance& instance) {
   return std::move(all.back());
 }
 
-/// What a running fuse-overlayfs wrote can only be read when it has ended.
-void require_kernel_marks(const Instance& instance, const Listing& listing) {
-  if (!instance_in_use(instance)) return;
-  for (const auto& entry : listing.entries())
-    for (const auto& xattr : entry.xattrs)
-      if (xattr.name.starts_with("user.fuseoverlayfs."))
-        throw Error("commit: a session runs on fuse-overlayfs, whose changes can be read when it has ended; leave it");
-}
-
 /// False when it is there already.
 bool give_name(const std::filesystem::path& made, const std::filesystem::path& place) {
   if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, place.c_str(), RENAME_NOREPLACE) == 0) return true;
@@ -133,7 +124,6 @@ class Committing {
     make_directory(made);
     make_directory(made / "tree");
     const auto listing = copy(made / "tree");
-    require_kernel_marks(instance_, listing);
     auto& snapshot = committed_.snapshot;
     snapshot.id = listing.id();
     snapshot.directory = directory_of(instance_) / snapshot.id.hex();

@@ -10,6 +10,7 @@
 #include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
+#include "store/instance_names.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::cli {
@@ -127,7 +128,7 @@ std::vector<std::string> words_of_bash(const std::vector<std::string>& words) {
   return joined;
 }
 
-/// A project's name and where it is.
+/// The names of projects and where these are, and those that people gave to instances.
 std::vector<Candidate> names_in_store(const Context& context, const std::string& store_option) {
   auto chosen = context;
   if (!store_option.empty()) chosen.store_option = store_option;
@@ -140,6 +141,7 @@ std::vector<Candidate> names_in_store(const Context& context, const std::string&
       if (!fresh) place->second = "several projects";
     }
   }
+  for (const auto& name : store::given_names(*store)) found.insert_or_assign(name, "an instance");
   std::vector<Candidate> names;
   for (auto& [name, manifest] : found) names.push_back({name, std::move(manifest)});
   return names;

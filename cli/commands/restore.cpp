@@ -45,8 +45,11 @@ int run(const Context& context, const Arguments& arguments) {
     throw Error(fmt::format(
         "restore: a session is running in the instance {0}; leave it first, or end it with `karapace stop {0}`", name));
   const auto& instance = held->instance;
+  if (instance.archived)
+    throw Error(fmt::format("restore: the instance {0} is archived; `karapace unarchive {0}` first", name));
   if (instance.frozen)
     throw Error(fmt::format("restore: the instance {0} is frozen; `karapace unfreeze {0}` first", name));
+  wait_for_upper(instance);
   const auto snapshot = store::find_snapshot(instance, arguments.snapshot);
   const store::SnapshotOptions options{
       .owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk,

@@ -23,6 +23,9 @@ int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::update);
   const auto wanted = wanted_instance(store, arguments.instance);
   auto held = own_or_refuse(store, wanted, "undo");
+  if (held.instance.archived)
+    throw Error(
+        fmt::format("undo: the instance {0} is archived; `karapace unarchive {0}` first", escaped_utf8(wanted.name)));
   if (held.instance.frozen)
     throw Error(
         fmt::format("undo: the instance {0} is frozen; `karapace unfreeze {0}` first", escaped_utf8(wanted.name)));

@@ -8,7 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
+#include "store/environment.hpp"
 #include "store/identifiers.hpp"
+#include "store/instance.hpp"
+#include "store/reference.hpp"
 #include "store/root.hpp"
 #include "tests/cli/program_fixture.hpp"
 
@@ -123,6 +126,16 @@ TEST_F(Completions, WordsComeAsEachShellReadsThem) {
   EXPECT_EQ(karapace("completions bash -- new --template = m").output, "none\nminimal\n");
   EXPECT_EQ(karapace("completions zsh -- new --template=m").output, "none\n--template=minimal\n");
   EXPECT_EQ(karapace("completions bash -- gen -C ''").output, "directories\n");
+}
+
+TEST_F(Completions, NamesOfInstancesAreAmongThem) {
+  const auto environment = store::environment_of(store_, "an image");
+  store::add_environment(store_, environment);
+  store::add_root(store_, {"project", "/projects/project/karapace.toml", environment.id, 1, 2, {}});
+  store::open_instance(store_, store::resolve_reference(store_, "project", "/"));
+  EXPECT_EQ(karapace("rename project mine").status, 0);
+  EXPECT_EQ(karapace("completions bash -- stop ''").output, "none\nmine\nproject\n");
+  EXPECT_EQ(karapace("completions fish -- exec m").output, "none\nmine\tan instance\n");
 }
 
 TEST_F(Completions, AStoreThatIsNotThereHasNoNames) {

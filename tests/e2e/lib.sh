@@ -113,7 +113,7 @@ keep() {
   rm -rf "$kept/store.new"
   mkdir -p "$kept/store.new"
   (cd "$store" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$kept/store.new" && xargs -0 mkdir -m 700)
-  cp "$store/version" "$kept/store.new/"
+  head -n 1 "$store/version" >"$kept/store.new/version"  # users of other id modes take it over
   (cd "$store/steps" && grep -l '"kind": "fetch"' ./* | xargs -r cp -t "$kept/store.new/steps")
   while read -r blob; do
     cp "$store/blobs/$blob" "$kept/store.new/blobs/"

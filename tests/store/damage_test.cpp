@@ -19,6 +19,7 @@
 #include "store/instance.hpp"
 #include "store/repair.hpp"
 #include "store/root.hpp"
+#include "store/snapshot.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
 
@@ -207,6 +208,27 @@ TEST_F(DamageTest, ARecordThatLostAByteDoesNotCutAnEnvironmentFromItsDownloads) 
   for (int i = 0; i < 2; ++i) collect_garbage(store_, {});
   EXPECT_TRUE(has_record(fetch_step_of("held")));
   EXPECT_TRUE(store_.has_blob(BlobId(blake3("held"))));
+}
+
+TEST_F(DamageTest, ASnapshotIsCheckedFileByFileAndNeverTaken) {
+  auto instance = open_instance(store_, {environment_of(store_, "held").id, std::nullopt});
+  write_file_atomically(instance.upper() / "note", "mine", Durable::no);
+  const auto snapshot = commit_snapshot(store_, instance, "", {}).snapshot;
+  EXPECT_TRUE(verify().problems.empty());
+  flip_byte(snapshot.directory / "snapshot.json.copy");
+  auto report = verify(Repair::yes);
+  ASSERT_EQ(report.problems.size(), 1u);
+  EXPECT_EQ(class_of(report.problems[0].kind), ObjectClass::irreplaceable);
+  EXPECT_TRUE(report.problems[0].repaired) << "from the record itself";
+  EXPECT_TRUE(verify().problems.empty());
+  flip_byte(snapshot.tree() / "note");
+  report = verify(Repair::yes);
+  ASSERT_EQ(report.problems.size(), 1u);
+  EXPECT_FALSE(report.problems[0].repaired);
+  EXPECT_EQ(report.problems[0].paths,
+            (std::vector<DamagedPath>{{"snapshots/" + snapshot.id.hex() + "/tree/note", "content"}}));
+  collect_garbage(store_, {});
+  EXPECT_TRUE(std::filesystem::exists(snapshot.tree() / "note"));
 }
 
 TEST_F(DamageTest, DirectoriesOfAStoreThatAreGoneAreNoReasonToCollect) {
