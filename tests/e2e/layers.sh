@@ -28,7 +28,8 @@ perl -MSocket -e '"'"'
     my ($file, $name, $value) = ("/opt/tools/tool", @$_);
     syscall(188, $file, $name, $value, length $value, 0) == 0 or die "setxattr: $!";
   }
-  socket(my $socket, PF_UNIX, SOCK_STREAM, 0) and bind($socket, pack_sockaddr_un("/opt/tools/socket")) or die;
+  socket(my $socket, PF_UNIX, SOCK_STREAM, 0) or die;
+  bind($socket, pack_sockaddr_un("/opt/tools/socket")) or die;
 '"'"'
 '
 
