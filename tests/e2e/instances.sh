@@ -11,8 +11,9 @@ digest=$(sha256sum "$work/root.tar" | cut -d' ' -f1)
 in_project() { (cd "$project" && as "$mode" KARAPACE_STORE="$store" "$@"); }
 inside() { in_project karapace exec . -- /bin/sh -c "$1"; }
 manifest() { # ISSUE: what the set-up puts into /etc/issue
-  printf 'manifest_version = 1\n[base]\nimage = "%s"\nsha256 = "%s"\n[[setup.files]]\ntarget = "/etc/issue"\ntext = "%s"\n' \
-    "$work/root.tar" "$digest" "$1" >"$project/karapace.toml"
+  echo "$1" >"$project/issue"
+  printf 'manifest_version = 1\n[base]\nimage = "%s"\nsha256 = "%s"\n[[setup.files]]\nsource = "issue"\ntarget = "/etc/issue"\n' \
+    "$work/root.tar" "$digest" >"$project/karapace.toml"
 }
 says() { # FILE TEXT
   grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "$mode: it does not say \"$2\""; }
@@ -27,14 +28,14 @@ for mode in $modes; do
   install -d -m 700 "$store"
   chown "$(user_of "$mode")" "$project" "$store"
   manifest one
-  in_project karapace build . >/dev/null 2>&1
-  inside 'mkdir -p /srv; echo mine >/srv/note'
+  in_project karapace build . >/dev/null 2>"$work/said" || fail "$mode: $(cat "$work/said")"
+  inside 'echo mine >/etc/note'
   in_project karapace stop . >/dev/null
   manifest two
   in_project karapace build . >/dev/null 2>"$work/said"
   says "$work/said" "follows with its next session"
   # Many at once: all find it moved.
-  for i in 1 2 3 4 5 6 7 8; do inside 'read -r issue </etc/issue; echo "$issue"; read -r note </srv/note; echo "$note"' >"$work/out.$i" 2>/dev/null & done
+  for i in 1 2 3 4 5 6 7 8; do inside 'read -r issue </etc/issue; echo "$issue"; read -r note </etc/note; echo "$note"' >"$work/out.$i" 2>/dev/null & done
   wait
   for i in 1 2 3 4 5 6 7 8; do expect "$mode: session $i after the build" $'two\nmine' "$(cat "$work/out.$i")"; done
 
@@ -52,14 +53,14 @@ for mode in $modes; do
   step "rebuilding, mode $mode"
   in_project karapace rebuild . >"$work/said" 2>&1
   says "$work/said" "as that was built"
-  expect "$mode: afresh" three "$(inside 'read -r issue </etc/issue; echo "$issue"; [ ! -e /srv/note ]')"
+  expect "$mode: afresh" three "$(inside 'read -r issue </etc/issue; echo "$issue"; [ ! -e /etc/note ]')"
   in_project karapace stop . >/dev/null
   in_project karapace undo . >/dev/null
-  expect "$mode: brought back" $'changed\nmine' "$(inside 'read -r a </etc/issue; read -r b </srv/note; echo "$a"; echo "$b"' 2>/dev/null)"
+  expect "$mode: brought back" $'changed\nmine' "$(inside 'read -r a </etc/issue; read -r b </etc/note; echo "$a"; echo "$b"' 2>/dev/null)"
   in_project karapace stop . >/dev/null
   in_project karapace rebuild --keep-changes . >"$work/said" 2>&1
   says "$work/said" "/etc/issue"
-  expect "$mode: kept" $'changed\nmine' "$(inside 'read -r a </etc/issue; read -r b </srv/note; echo "$a"; echo "$b"' 2>"$work/errors")"
+  expect "$mode: kept" $'changed\nmine' "$(inside 'read -r a </etc/issue; read -r b </etc/note; echo "$a"; echo "$b"' 2>"$work/errors")"
   expect "$mode: no word of an earlier environment" "" "$(cat "$work/errors")"
   in_project karapace stop . >/dev/null
   printf 'broken' >"$project/karapace.toml"
@@ -76,7 +77,7 @@ for depth in range(2):
         os.setsid()
         if os.fork() == 0: break
         os._exit(0)
-open("/srv/up", "a").write("x")
+open("/etc/up", "a").write("x")
 time.sleep(600)
 ' >/dev/null 2>&1 &
   for i in $(seq 100); do in_project karapace list | finds running && break; sleep 0.1; done
@@ -89,7 +90,7 @@ time.sleep(600)
 
   step "frozen, archived, named, mode $mode"
   in_project karapace freeze . >/dev/null
-  expect "$mode: frozen" mine "$(inside 'read -r b </srv/note; echo "$b"; ! echo x 2>/dev/null >/srv/note')"
+  expect "$mode: frozen" mine "$(inside 'read -r b </etc/note; echo "$b"; ! echo x 2>/dev/null >/etc/note')"
   for command in undo rebuild; do
     ! in_project karapace $command . >/dev/null 2>&1 || [ $command = rebuild ] || fail "$mode: $command changed what is frozen"
   done
@@ -100,13 +101,13 @@ time.sleep(600)
   says "$work/said" "karapace unarchive"
   in_project karapace unarchive . >/dev/null
   in_project karapace rename . "work-$mode" >/dev/null
-  expect "$mode: by its name" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r b </srv/note; echo "$b"')"
+  expect "$mode: by its name" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r b </etc/note; echo "$b"')"
   in_project karapace stop "work-$mode" >/dev/null
 
   step "nothing but destroy removes it, mode $mode"
   rm "$project/karapace.toml"
   in_project karapace gc >/dev/null
-  expect "$mode: without a manifest" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r b </srv/note; echo "$b"' 2>/dev/null)"
+  expect "$mode: without a manifest" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r b </etc/note; echo "$b"' 2>/dev/null)"
   in_project karapace stop "work-$mode" >/dev/null
   in_project karapace verify-store >/dev/null || fail "$mode: the store is damaged"
   in_project karapace destroy "work-$mode" >/dev/null
