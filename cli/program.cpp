@@ -20,9 +20,9 @@ namespace {
 
 /// What other programs call it.
 constexpr std::pair<std::string_view, std::string_view> foreign_names[] = {
-    {"init", "new"},        {"run", "exec"},     {"shell", "enter"},        {"ls", "list"},  {"ps", "list"},
-    {"show", "inspect"},    {"rm", "destroy"},   {"remove", "destroy"},     {"prune", "gc"}, {"clean", "gc"},
-    {"diff", "graph diff"}, {"generate", "gen"}, {"verify", "verify-store"}};
+    {"init", "new"}, {"run", "exec"},     {"shell", "enter"},  {"ls", "list"},
+    {"ps", "list"},  {"show", "inspect"}, {"rm", "destroy"},   {"remove", "destroy"},
+    {"prune", "gc"}, {"clean", "gc"},     {"generate", "gen"}, {"verify", "verify-store"}};
 
 /// The one that it begins, that it is nearly, or that is called so elsewhere.
 std::optional<std::string_view> meant_command(std::string_view name) {

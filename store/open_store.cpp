@@ -176,7 +176,6 @@ void fill(const std::filesystem::path& root) {
         errno_message(fmt::format("cannot close the store's directory {} to others", in_quotes(root)), errno));
   }
   for (const char* name : directories) make_directory_if_missing(root / name);
-  write_file_atomically(root / lock_name, "", Durable::no, 0600);
   write_identity(root, read_identity(root));
 }
 

@@ -216,7 +216,7 @@ class Documents(DocumentsTest):
 
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
-        self.assertEqual(self.document("inspect", ".")["instances"][0].keys(), {"instance", "instance_directory"})
+        self.assertEqual(len(self.document("inspect", ".")["instances"]), 1)
         self.keeps()
         self.document("verify-store", name="karapace.verify-store")
         layer = self.document("inspect", ".")["layers"][0]["layer"]

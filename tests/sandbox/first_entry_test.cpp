@@ -98,7 +98,10 @@ class FirstEntries : public Sessions {
     ::chmod((directory / "told").c_str(), 0666);
   }
   static std::string done() { return "done " + StepKey().hex() + "\n"; }
-  fs::path instance() const { return store_root() / "instances" / environment_id().short_hex(); }
+  fs::path instance() const {
+    return store_root() / "instances" / store::instance_id({environment_id(), std::nullopt});
+  }
+  fs::path generation() const { return instance() / "current"; }
 };
 
 class MakingTakesTime : public FirstEntries {
@@ -154,11 +157,11 @@ INSTANTIATE_TEST_SUITE_P(Users, WithoutPackage, every_user, name_of);
 TEST_P(FirstEntries, MakeWhatIsMissingBeforeTheFirstCommandAndNeverAgain) {
   EXPECT_EQ(enter("grep -q . /etc/munge/munge.key && cp /etc/munge/munge.key /saved"), 0);
   EXPECT_EQ(told(), "munge.key") << "the ssh host key is the layer's";
-  EXPECT_EQ(read_file(instance() / "first-entry"), done());
+  EXPECT_EQ(read_file(generation() / "first-entry"), done());
   EXPECT_EQ(enter("cmp /saved /etc/munge/munge.key && rm /etc/munge/munge.key"), 0);
   EXPECT_EQ(enter("[ ! -e /etc/munge/munge.key ]"), 0) << "what was removed is gone";
   EXPECT_EQ(told(), "munge.key");
-  write(instance() / "first-entry", "done of other layers\n");
+  write(generation() / "first-entry", "done of other layers\n");
   EXPECT_EQ(enter("[ -e /etc/munge/munge.key ]"), 0) << "layers of another release were never looked at";
   EXPECT_EQ(enter("[ \"$(cat /etc/ssh/ssh_host_rsa_key)\" = 'of the layer' ]"), 0);
 }
@@ -190,27 +193,27 @@ TEST_P(FailingOnce, IsToldHindersNoSessionAndIsTriedAgain) {
 
 TEST_P(HangingOnce, WhatWasInterruptedIsMadeAnew) {
   const auto first = start("true", told_request());
-  while (!fs::exists(instance() / "upper/etc/munge/tried")) std::this_thread::sleep_for(10ms);
+  while (!fs::exists(generation() / "upper/etc/munge/tried")) std::this_thread::sleep_for(10ms);
   ASSERT_EQ(::kill(first, SIGKILL), 0);
   ASSERT_EQ(::waitpid(first, nullptr, 0), first);
-  EXPECT_EQ(read_file(instance() / "first-entry"), "making munge.key\n");
+  EXPECT_EQ(read_file(generation() / "first-entry"), "making munge.key\n");
   EXPECT_EQ(enter("[ $(cat /etc/munge/munge.key) = whole ]"), 0);
-  EXPECT_EQ(read_file(instance() / "first-entry"), done());
+  EXPECT_EQ(read_file(generation() / "first-entry"), done());
 }
 
 TEST_P(HangingAfterAFailure, WhatWasInterruptedIsMadeAnewAsWell) {
   const auto first = start("true", told_request());
-  while (!fs::exists(instance() / "upper/etc/munge/tried")) std::this_thread::sleep_for(10ms);
+  while (!fs::exists(generation() / "upper/etc/munge/tried")) std::this_thread::sleep_for(10ms);
   ASSERT_EQ(::kill(first, SIGKILL), 0);
   ASSERT_EQ(::waitpid(first, nullptr, 0), first);
-  EXPECT_EQ(read_file(instance() / "first-entry"), "making munge.key\n");
+  EXPECT_EQ(read_file(generation() / "first-entry"), "making munge.key\n");
   EXPECT_EQ(enter("[ $(cat /etc/munge/munge.key) = whole ]"), 0);
 }
 
 TEST_P(WithoutPackage, NothingIsMade) {
   EXPECT_EQ(enter("[ ! -e /etc/munge/munge.key ]"), 0);
   EXPECT_EQ(told(), "");
-  EXPECT_EQ(read_file(instance() / "first-entry"), done());
+  EXPECT_EQ(read_file(generation() / "first-entry"), done());
 }
 
 }  // namespace
