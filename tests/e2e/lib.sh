@@ -128,3 +128,22 @@ records() { (cd "$1/steps" && grep -l "\"kind\": \"$2\"" ./* 2>/dev/null | sort)
 expect() { # WHAT EXPECTED ACTUAL
   [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""
 }
+
+# python_tree ROOT: a tree in which sh and python3 run, made of this machine's, so that no network is needed.
+python_tree() {
+  local root=$1 python version program library
+  python=$(readlink -f /usr/bin/python3)
+  mkdir -p "$root"/{bin,etc,usr/lib}
+  cp "$python" "$root/bin/python3"
+  cp "$(readlink -f /bin/sh)" "$root/bin/sh"
+  for program in "$python" "$(readlink -f /bin/sh)"; do
+    ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "$root$(dirname "$library")"
+      cp -L "$library" "$root$library"
+    done
+  done
+  version=$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+  cp -r "/usr/lib/$version" "$root/usr/lib/"
+  find "$root" -name __pycache__ -prune -exec rm -r {} +
+  echo root:x:0:0::/root:/bin/sh >"$root/etc/passwd"
+}

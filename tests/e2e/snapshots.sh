@@ -5,21 +5,9 @@
 # machine's python3, so that no network is needed.
 . "$(dirname "$0")/lib.sh"
 
-python=$(readlink -f /usr/bin/python3)
+python_tree "$work/root"
 root=$work/root
-mkdir -p "$root"/{bin,etc,opt/old/sub,usr/lib,usr/share/doc/kept}
-cp "$python" "$root/bin/python3"
-cp "$(readlink -f /bin/sh)" "$root/bin/sh"
-for program in "$python" "$(readlink -f /bin/sh)"; do
-  ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
-    mkdir -p "$root$(dirname "$library")"
-    cp -L "$library" "$root$library"
-  done
-done
-version=$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
-cp -r "/usr/lib/$version" "$root/usr/lib/"
-find "$root" -name __pycache__ -prune -exec rm -r {} +
-echo root:x:0:0::/root:/bin/sh >"$root/etc/passwd"
+mkdir -p "$root"/{opt/old/sub,usr/share/doc/kept}
 echo base >"$root/etc/issue"
 echo first >"$root/opt/old/a"
 echo second >"$root/opt/old/sub/b"
