@@ -26,6 +26,8 @@ UNFILLED = {
     "karapace.graph-diff: causes/details", "karapace.graph-diff: notes", "karapace.inspect: packages",
     "karapace.inspect-packages: packages", "karapace.lock: locks/notes", "karapace.lock-why: locks/reasons/way/field",
     "karapace.lock-why: locks/reasons/way/relation", "karapace.lock-why: locks/reasons/way/through",
+    # tests/e2e/snapshots.sh and instances.sh see these.
+    "karapace.diff: changes/from", "karapace.export: left_out", "karapace.export: removed", "karapace.rebuild: conflicts",
     "karapace.reproduce: causes/failure", "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
 }
 
@@ -193,6 +195,32 @@ class Documents(DocumentsTest):
         self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
         self.error("export", ".", str(self.scratch / "exported"))
         self.error("restore", ".", "0000")
+        self.lives()
+
+    def lives(self):
+        for command in ("undo", "freeze", "unfreeze", "archive", "unarchive"):
+            self.document(command, ".")
+        self.assertEqual(self.document("rename", ".", "work", name="karapace.instance")["name"], "work")
+        self.document("list", name="karapace.list")
+        self.document("inspect", ".", name="karapace.inspect")
+        self.assertEqual(self.document("stop", "work", name="karapace.stop")["session_count"], 0)
+        self.assertFalse(self.document("rebuild", ".", name="karapace.rebuild")["moved"])
+        manifest = self.directory / "karapace.toml"
+        before = manifest.read_text(encoding="utf-8")
+        manifest.write_text(before + '\n[environment]\nNEW = "1"\n' if "[environment]" not in before
+                            else before.replace("[environment]", '[environment]\nNEW = "1"'), encoding="utf-8")
+        self.assertTrue(self.document("rebuild", "--keep-changes", ".", name="karapace.rebuild")["moved"])
+        manifest.write_text(before, encoding="utf-8")
+        self.document("build")
+        self.document("rebuild", ".")
+        self.assertEqual(self.document("migrate", name="karapace.migrate")["to"], 2)
+        self.error("migrate", "--back")
+        other = ("--store", str(self.scratch / "other"))
+        self.run_program(*other, "build")
+        self.run_program(*other, "exec", ".", "--", "/bin/sh")
+        self.run_program(*other, "stop", ".")
+        for back in (("--back",), ()):
+            self.assertEqual(len(self.document(*other, "migrate", *back, name="karapace.migrate")["instances"]), 1)
 
     def becomes_a_layer(self, upper):
         (upper / "etc/ssh").mkdir()
