@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -66,8 +67,37 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
   return pointers;
 }
 
+/// Whether execve(2) could take it.
+bool is_program(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+/// What argv[0] names, seen from our directory; empty when there is no such program. posix_spawnp(3) would look from
+/// the child's, where a relative entry of PATH, or an empty one, can lead to what somebody else has put there.
+std::string program_of(const ChildCommand& command) {
+  namespace fs = std::filesystem;
+  const auto& name = command.argv[0];
+  if (command.working_directory.empty()) return name;
+  if (name.find('/') != name.npos) return fs::absolute(name);
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path ? path : "/bin:/usr/bin";
+  for (;;) {
+    const auto end = rest.find(':');
+    const auto candidate = fs::absolute(fs::path(rest.substr(0, end)) / name);
+    if (is_program(candidate)) return candidate;
+    if (end == rest.npos) return "";
+    rest.remove_prefix(end + 1);
+  }
+}
+
 /// `mask`: the signals that it blocks; else ours.
 pid_t start(const ChildCommand& command, FileActions& actions, int& error, const sigset_t* mask = nullptr) {
+  const auto program = program_of(command);
+  if (program.empty()) {
+    error = ENOENT;
+    return -1;
+  }
   auto argv = pointers_to(command.argv);
   auto variables = command.variables ? pointers_to(*command.variables) : std::vector<char*>();
   posix_spawnattr_t attributes;
@@ -84,7 +114,7 @@ pid_t start(const ChildCommand& command, FileActions& actions, int& error, const
   }
   ::posix_spawnattr_setflags(&attributes, flags);
   pid_t pid = -1;
-  error = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(),
+  error = ::posix_spawnp(&pid, program.c_str(), actions.get(), &attributes, argv.data(),
                          command.variables ? variables.data() : environ);
   ::posix_spawnattr_destroy(&attributes);
   return pid;

@@ -24,7 +24,8 @@ enum class Interrupts {
 };
 
 struct ChildCommand {
-  std::vector<std::string> argv;                 // argv[0] is looked up in PATH unless it has a slash
+  // argv[0] is looked up in PATH unless it has a slash; what is relative, in both, is so to our directory.
+  std::vector<std::string> argv;
   std::filesystem::path working_directory = {};  // empty: ours
   ChildOutput output = ChildOutput::inherit;
   std::optional<std::vector<std::string>> variables = std::nullopt;  // NAME=VALUE, all that it has; else ours

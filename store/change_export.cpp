@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <map>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "store/entry_metadata.hpp"
+#include "store/pax_writer.hpp"
 
 namespace karapace::store {
 
@@ -32,38 +32,60 @@ std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_u
   throw Error(fmt::format("export: cannot write \"/{}\": {}", escaped_utf8(path), reason));
 }
 
-/// A directory that the person named, which is new or empty.
-class NewDirectory {
+using Segments = std::vector<PaxWriter::Segment>;
+
+/// What is exported to.
+class Target {
  public:
-  explicit NewDirectory(const fs::path& path) {
-    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
-      throw Error(errno_message("export: cannot make " + shown(path), errno));
-    top_ = Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!top_) throw Error(errno_message("export: cannot write into " + shown(path), errno));
-    if (!names_in(top_.get(), path).empty())
+  Target() = default;
+  virtual ~Target() = default;
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+
+  /// Begins an entry; `first` is the name that it has already, of a file with several. Of others the bytes of
+  /// `segments`, of which all else is a hole, follow in order.
+  virtual void begin(const Entry& entry, const std::string* first, const Segments& segments) = 0;
+  virtual void write(const Entry& entry, std::uint64_t offset, std::string_view bytes) = 0;
+  virtual void end(const Entry& entry) = 0;
+  virtual void finish() = 0;
+};
+
+/// A directory that the person named, which is new or empty. A session may be able to write there, and to put links in
+/// place of what was made: no path is walked but beneath the directory and without links.
+class NewDirectory : public Target {
+ public:
+  explicit NewDirectory(const ExportRequest& request) {
+    const char* name = request.name.c_str();
+    if (::mkdirat(request.parent, name, 0755) != 0 && errno != EEXIST)
+      throw Error(errno_message("export: cannot make " + shown(request.shown), errno));
+    top_ = Fd(::openat(request.parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!top_) throw Error(errno_message("export: cannot write into " + shown(request.shown), errno));
+    if (!names_in(top_.get(), request.shown).empty())
       throw Error(fmt::format("export: {} is not empty; name a directory that is, or one that does not exist yet",
-                              shown(path)));
+                              shown(request.shown)));
   }
 
-  /// Begins an entry; `first` is the name that it has already, of a file with several.
-  void begin(const Entry& entry, const std::string* first) {
-    const auto slash = entry.path.rfind('/');
-    const Fd parent = open_beneath(top_.get(), slash == entry.path.npos ? std::string() : entry.path.substr(0, slash),
-                                   O_PATH | O_DIRECTORY);
-    const auto name = entry.path.substr(slash + 1);
+  void begin(const Entry& entry, const std::string* first, const Segments&) override {
+    const auto [parent, name] = place_of(entry.path);
     if (!parent || !make(entry, first, parent.get(), name.c_str()))
       fail_writing(entry.path, errno_message("it can not be made", errno));
     if (entry.type == EntryType::directory) directories_.push_back(own(entry));
     if (entry.type == EntryType::symlink || entry.type == EntryType::fifo)
       apply_link_metadata(parent.get(), name.c_str(), own(entry));
   }
-  /// More of the content of a regular file.
-  void write(const Entry& entry, std::string_view bytes) { write_all(file_.get(), bytes, entry.path); }
-  void end(const Entry& entry) {
-    if (file_) apply_metadata(file_.get(), own(entry));
+  void write(const Entry& entry, std::uint64_t offset, std::string_view bytes) override {
+    if (::lseek(file_.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+      fail_writing(entry.path, errno_message("no place in it is found", errno));
+    write_all(file_.get(), bytes, entry.path);
+  }
+  void end(const Entry& entry) override {
+    if (!file_) return;
+    if (::ftruncate(file_.get(), static_cast<off_t>(entry.size)) != 0)
+      fail_writing(entry.path, errno_message("a hole can not be made", errno));
+    apply_metadata(file_.get(), own(entry));
     file_ = Fd();
   }
-  void finish() {
+  void finish() override {
     for (auto entry = directories_.rbegin(); entry != directories_.rend(); ++entry) {
       const Fd directory = open_beneath(top_.get(), entry->path, O_RDONLY | O_DIRECTORY);
       if (!directory) fail_writing(entry->path, errno_message("it is gone", errno));
@@ -72,6 +94,8 @@ class NewDirectory {
   }
 
  private:
+  using Inode = std::pair<dev_t, ino_t>;
+
   /// As it belongs to whoever exports it.
   static Entry own(Entry entry) {
     entry.uid = ::geteuid();
@@ -82,8 +106,14 @@ class NewDirectory {
     return entry;
   }
 
+  std::pair<Fd, std::string> place_of(const std::string& path) const {
+    const auto slash = path.rfind('/');
+    return {open_beneath(top_.get(), slash == path.npos ? std::string() : path.substr(0, slash), O_PATH | O_DIRECTORY),
+            path.substr(slash + 1)};
+  }
+
   bool make(const Entry& entry, const std::string* first, int parent, const char* name) {
-    if (first) return ::linkat(top_.get(), first->c_str(), parent, name, 0) == 0;
+    if (first) return link(*first, parent, name);
     switch (entry.type) {
       case EntryType::directory: return ::mkdirat(parent, name, 0700) == 0;
       case EntryType::symlink: return ::symlinkat(entry.target.c_str(), parent, name) == 0;
@@ -91,12 +121,71 @@ class NewDirectory {
       default: break;
     }
     file_ = Fd(::openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    return static_cast<bool>(file_);
+    struct stat status{};
+    if (!file_ || ::fstat(file_.get(), &status) != 0) return false;
+    made_[entry.path] = {status.st_dev, status.st_ino};
+    return true;
+  }
+
+  /// Only to the file that was made under the first name, whatever has that name now.
+  bool link(const std::string& first, int parent, const char* name) const {
+    const Fd file = open_beneath(top_.get(), first, O_PATH);
+    struct stat status{};
+    if (!file || ::fstat(file.get(), &status) != 0) return false;
+    const auto made = made_.find(first);
+    if (made == made_.end() || made->second != Inode{status.st_dev, status.st_ino}) {
+      errno = ESTALE;
+      return false;
+    }
+    return ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", file.get()).c_str(), parent, name, AT_SYMLINK_FOLLOW) ==
+           0;
   }
 
   Fd top_;
   Fd file_;  // that is being written
+  std::map<std::string, Inode> made_;
   std::vector<Entry> directories_;
+};
+
+/// A new file. Its name is never used again: somebody else may give it to another file.
+class NewArchive : public Target {
+ public:
+  explicit NewArchive(const ExportRequest& request)
+      : file_(
+            ::openat(request.parent, request.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)),
+        name_(request.name),
+        archive_([this](std::string_view bytes) { write_all(file_.get(), bytes, name_); }, PaxWriter::Dialect::star) {
+    if (!file_) throw Error(errno_message("export: cannot make " + shown(request.shown), errno));
+  }
+
+  void begin(const Entry& entry, const std::string* first, const Segments& segments) override {
+    Entry told = entry;
+    told.opaque = false;
+    stored_ = 0;
+    for (const auto& segment : segments) stored_ += segment.size;
+    if (first) {
+      told.type = EntryType::hardlink;
+      told.target = *first;
+      told.size = 0;
+    }
+    try {
+      if (told.type == EntryType::regular && stored_ < told.size)
+        archive_.add_sparse(std::move(told), segments);
+      else
+        archive_.add(told);
+    } catch (const StepError& error) {
+      throw Error(fmt::format("export: \"/{}\" {}; export to a directory", escaped_utf8(entry.path), error.what()));
+    }
+  }
+  void write(const Entry&, std::uint64_t, std::string_view bytes) override { archive_.append(bytes); }
+  void end(const Entry&) override { archive_.end_content(stored_); }
+  void finish() override { archive_.finish(); }
+
+ private:
+  Fd file_;
+  std::string name_;
+  PaxWriter archive_;
+  std::uint64_t stored_ = 0;  // bytes of the file that is being written
 };
 
 /// Of what changed, with the directories above it, each before what is in it.
@@ -111,20 +200,25 @@ std::vector<std::string> exported_paths(const Changes& changes) {
   return {paths.begin(), paths.end()};
 }
 
-class DirectoryExport {
+class Exporter {
  public:
-  DirectoryExport(int upper, NewDirectory& destination) : upper_(upper), destination_(destination) {
+  Exporter(int upper, Owners owners, Target& target) : upper_(upper), target_(target) {
+    options_.owners = owners;
     options_.times = Times::nanoseconds;
   }
 
   void run(const std::vector<std::string>& paths) {
     for (const auto& path : paths) write(path);
-    destination_.finish();
+    target_.finish();
   }
 
  private:
   [[noreturn]] static void fail_reading(const std::string& path) {
     throw StoreError(errno_message(fmt::format("export: cannot read \"/{}\"", escaped_utf8(path)), errno));
+  }
+  [[noreturn]] static void fail_changed(const std::string& path) {
+    throw StoreError(
+        fmt::format("export: \"/{}\" changed while it was read; stop its writer and try again", escaped_utf8(path)));
   }
 
   /// A name in its directory, which no link leads to.
@@ -146,14 +240,16 @@ class DirectoryExport {
     if (::fstatat(place.directory.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail_reading(path);
     const auto type = type_of(status);
     if (!type || type == EntryType::whiteout) return;
-    auto entry = entry_of(path, *type, status, options_);
     Fd file;
     const bool is_directory = type == EntryType::directory;
     if (is_directory || type == EntryType::regular) {
       file = Fd(::openat(place.directory.get(), place.name.c_str(),
                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (is_directory ? O_DIRECTORY : 0)));
-      if (!file) fail_reading(path);
+      if (!file || ::fstat(file.get(), &status) != 0) fail_reading(path);
+      if (type_of(status) != type) fail_changed(path);
     }
+    auto entry = entry_of(path, *type, status, options_);
+    if (file) take_attributes(file.get(), entry, "export");
     if (type == EntryType::symlink) {
       auto target = link_target(place.directory.get(), place.name.c_str());
       if (!target) fail_reading(path);
@@ -166,22 +262,37 @@ class DirectoryExport {
     const bool is_file = entry.type == EntryType::regular;
     const auto* first = is_file && status.st_nlink > 1 ? first_name(status, entry.path) : nullptr;
     if (is_file) entry.size = static_cast<std::uint64_t>(status.st_size);
-    destination_.begin(entry, first);
-    if (is_file && !first) write_content(entry, file);
-    destination_.end(entry);
+    const auto segments = is_file && !first ? segments_of(entry, file) : Segments();
+    target_.begin(entry, first, segments);
+    for (const auto& segment : segments) write_segment(entry, file, segment);
+    target_.end(entry);
   }
 
-  void write_content(const Entry& entry, int file) {
+  /// Where it has bytes, and, when it ends with a hole, its end.
+  static Segments segments_of(const Entry& entry, int file) {
+    Segments segments;
     for (std::uint64_t done = 0; done < entry.size;) {
-      const auto count = ::read(file, buffer_.data(), buffer_.size());
+      const off_t data = ::lseek(file, static_cast<off_t>(done), SEEK_DATA);
+      if (data < 0 && errno != ENXIO) fail_reading(entry.path);
+      const auto begin = data < 0 ? entry.size : std::min(entry.size, static_cast<std::uint64_t>(data));
+      const off_t hole = begin == entry.size ? -1 : ::lseek(file, data, SEEK_HOLE);
+      if (begin < entry.size && hole <= data) fail_changed(entry.path);
+      done = begin == entry.size ? entry.size : std::min(entry.size, static_cast<std::uint64_t>(hole));
+      segments.push_back({begin, done - begin});
+    }
+    return segments;
+  }
+
+  void write_segment(const Entry& entry, int file, const PaxWriter::Segment& segment) {
+    for (std::uint64_t done = 0; done < segment.size;) {
+      const auto most = std::min<std::uint64_t>(buffer_.size(), segment.size - done);
+      const auto count =
+          ::pread(file, buffer_.data(), static_cast<std::size_t>(most), static_cast<off_t>(segment.offset + done));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail_reading(entry.path);
-      if (count == 0)
-        throw StoreError(fmt::format("export: \"/{}\" changed while it was read; stop its writer and try again",
-                                     escaped_utf8(entry.path)));
-      const auto most = std::min<std::uint64_t>(static_cast<std::uint64_t>(count), entry.size - done);
-      destination_.write(entry, {buffer_.data(), most});
-      done += most;
+      if (count == 0) fail_changed(entry.path);
+      target_.write(entry, segment.offset + done, {buffer_.data(), static_cast<std::size_t>(count)});
+      done += static_cast<std::uint64_t>(count);
     }
   }
 
@@ -192,31 +303,11 @@ class DirectoryExport {
   }
 
   int upper_;
-  NewDirectory& destination_;
+  Target& target_;
   ScanOptions options_;
   std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
 };
-
-/// GNU tar knows holes, names and attributes of all kinds.
-void write_archive(const fs::path& upper, const std::vector<std::string>& paths, const fs::path& archive) {
-  const Fd file(::open(archive.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file) throw Error(errno_message("export: cannot make " + shown(archive), errno));
-  std::string list;
-  for (const auto& path : paths) list.append("./").append(path).append(1, '\0');
-  const char* search = std::getenv("PATH");
-  const auto result = capture_child(
-      {.argv = {"tar", "--create", "--format=pax", "--sparse", "--numeric-owner", "--xattrs", "--xattrs-include=user.*",
-                "--xattrs-include=security.capability", "--acls", "--no-recursion", "--null", "--verbatim-files-from",
-                "--files-from=-", "--force-local", "--file", archive.string()},
-       .working_directory = upper,
-       .variables = std::vector<std::string>{"LC_ALL=C", fmt::format("PATH={}", search ? search : "/usr/bin:/bin")}},
-      list);
-  if (result.status == 0) return;
-  ::unlink(archive.c_str());
-  if (result.status == 127) throw Error("export: an archive needs the program tar; install it");
-  throw Error(fmt::format("export: the program tar failed: {}", result.errors));
-}
 
 Exported counted(int upper, const std::vector<std::string>& paths) {
   Exported exported;
@@ -234,16 +325,16 @@ Exported counted(int upper, const std::vector<std::string>& paths) {
 
 }  // namespace
 
-Exported export_changes(const fs::path& upper, const Changes& changes, const fs::path& destination) {
-  const auto opened = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  const auto paths = exported_paths(changes);
-  if (destination.extension() == ".tar") {
-    write_archive(upper, paths, destination);
-  } else {
-    NewDirectory directory(destination);
-    DirectoryExport(opened.get(), directory).run(paths);
-  }
-  return counted(opened.get(), paths);
+Exported export_changes(const ExportRequest& request) {
+  const auto upper = open_at(AT_FDCWD, request.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const auto paths = exported_paths(request.changes);
+  std::unique_ptr<Target> target;
+  if (fs::path(request.name).extension() == ".tar")
+    target = std::make_unique<NewArchive>(request);
+  else
+    target = std::make_unique<NewDirectory>(request);
+  Exporter(upper.get(), request.owners, *target).run(paths);
+  return counted(upper.get(), paths);
 }
 
 }  // namespace karapace::store

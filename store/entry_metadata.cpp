@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "store/file_attributes.hpp"
 
 namespace karapace::store {
@@ -36,6 +37,17 @@ void set_listed(int fd, const Xattr& xattr, const std::string& path) {
   set_xattr(fd, elsewhere, xattr.value, path);
 }
 
+/// fchmodat(2) would follow a link that has taken the fifo's name.
+void set_fifo_mode(int directory, const char* name, const Entry& entry) {
+  const Fd fifo(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (!fifo || ::fstat(fifo.get(), &status) != 0) fail("set the mode of", entry.path);
+  if (!S_ISFIFO(status.st_mode))
+    throw StoreError(fmt::format("cannot set the mode of \"{}\": it is no fifo any more", entry.path));
+  if (::chmod(fmt::format("/proc/self/fd/{}", fifo.get()).c_str(), entry.mode) != 0)
+    fail("set the mode of", entry.path);
+}
+
 }  // namespace
 
 void apply_metadata(int fd, const Entry& entry) {
@@ -56,8 +68,7 @@ void apply_metadata(int fd, const Entry& entry) {
 void apply_link_metadata(int directory, const char* name, const Entry& entry) {
   if (::fchownat(directory, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0 && !is_unmapped(errno))
     fail("give to its owner", entry.path);
-  bool fifo = entry.type == EntryType::fifo;
-  if (fifo && ::fchmodat(directory, name, entry.mode, 0) != 0) fail("set the mode of", entry.path);
+  if (entry.type == EntryType::fifo) set_fifo_mode(directory, name, entry);
   set_mtime(directory, name, entry.mtime, entry.nanoseconds);
 }
 

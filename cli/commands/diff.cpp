@@ -92,7 +92,7 @@ class Patches {
     if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode) ||
         static_cast<std::size_t>(status.st_size) > largest_text)
       return std::nullopt;
-    auto text = read_all(file, path);
+    auto text = read_all(file, path, largest_text);
     if (text.find('\0') != text.npos) return std::nullopt;
     return text;
   }

@@ -9,6 +9,8 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/instance_trees.hpp"
+#include "generator/project/control_files.hpp"
+#include "generator/project/own_directory.hpp"
 #include "store/change_export.hpp"
 
 namespace karapace::cli {
@@ -30,9 +32,16 @@ void declare(Options& options, Arguments& arguments) {
 int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
   const auto trees = hold_trees(store, arguments.environment);
-  const auto destination = std::filesystem::absolute(arguments.destination).lexically_normal();
+  auto destination = std::filesystem::absolute(arguments.destination).lexically_normal();
+  if (!destination.has_filename()) destination = destination.parent_path();  // a slash at the end
   const auto changes = find_changes(trees, "export");
-  const auto exported = store::export_changes(trees.instance().upper(), changes, destination);
+  const auto parent = project::OwnDirectory::make(destination.parent_path(), "export", project::in_projects(store));
+  const auto exported = store::export_changes({.upper = trees.instance().upper(),
+                                               .changes = changes,
+                                               .owners = trees.owners,
+                                               .parent = parent.fd(),
+                                               .name = destination.filename(),
+                                               .shown = destination});
   auto removed = nlohmann::json::array();
   for (const auto& change : changes.changes)
     if (change.kind == store::ChangeKind::removed) removed.push_back(shown_path(change.path));

@@ -2,7 +2,10 @@
 #include "base/child.hpp"
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <string>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -29,6 +32,42 @@ TEST(Child, ThatWaitsForEverIsKilled) {
   pid_t pid = 0;
   std::ifstream(pid_file) >> pid;
   EXPECT_TRUE(pid == 0 || ::kill(pid, 0) != 0) << "it runs on";
+}
+
+/// PATH while the value lives.
+class SearchPath {
+ public:
+  explicit SearchPath(const std::string& entries) : before_(::getenv("PATH")) { ::setenv("PATH", entries.c_str(), 1); }
+  ~SearchPath() { ::setenv("PATH", before_.c_str(), 1); }
+  SearchPath(const SearchPath&) = delete;
+  SearchPath& operator=(const SearchPath&) = delete;
+
+ private:
+  std::string before_;
+};
+
+TEST(Child, IsNoProgramOfTheDirectoryThatItWorksIn) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path() / "bin");
+  for (const char* name : {"tool", "bin/tool"}) {
+    std::ofstream(directory.path() / name) << "#!/bin/sh\necho theirs\n";
+    ASSERT_EQ(::chmod((directory.path() / name).c_str(), 0755), 0);
+  }
+  for (const char* entries : {"bin", ".", "", ":/usr/bin", "/usr/bin:", "bin:/usr/bin::/bin"}) {
+    const SearchPath path(entries);
+    EXPECT_EQ(capture_child({.argv = {"tool"}, .working_directory = directory.path()}).status, 127) << entries;
+  }
+  EXPECT_EQ(capture_child({.argv = {"./tool"}, .working_directory = directory.path()}).status, 127);
+  EXPECT_EQ(capture_child({.argv = {"pwd"}, .working_directory = directory.path()}).output,
+            std::filesystem::canonical(directory.path()).string() + "\n");
+}
+
+TEST(Child, IsFoundByARelativeEntryOfOurs) {
+  TemporaryDirectory directory;
+  std::ofstream(directory.path() / "tool") << "#!/bin/sh\necho ours\n";
+  ASSERT_EQ(::chmod((directory.path() / "tool").c_str(), 0755), 0);
+  const SearchPath path(std::filesystem::relative(directory.path()).string() + ":/usr/bin:/bin");
+  EXPECT_EQ(capture_child({.argv = {"tool"}, .working_directory = "/"}).output, "ours\n");
 }
 
 TEST(Child, ThatEndsInTimeIsWaitedFor) {

@@ -142,6 +142,10 @@ EOF
   ! in_project karapace export . "$project/out" 2>/dev/null || fail "$mode: something was overwritten"
   in_project karapace export . "$project/out.tar" >/dev/null
   tar tf "$project/out.tar" | finds "srv/sparse" || fail "$mode: the archive lacks a file"
+  ln -s "$work" "$project/sub"
+  ! in_project karapace export . "$project/sub/exported" 2>"$work/refused" || fail "$mode: a link of a project was followed"
+  finds "is a link, which what ran in a session may have made" <"$work/refused" || fail "$mode: $(cat "$work/refused")"
+  rm "$project/sub"
 
   step "a session that writes while it is committed, mode $mode"
   cat >"$work/write.py" <<'EOF'

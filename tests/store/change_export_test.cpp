@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/change_export.hpp"
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -33,7 +38,13 @@ class Exporting : public testing::Test {
   Exported exported_to(const fs::path& destination) {
     const auto upper = open_at(AT_FDCWD, path_ / "upper", O_RDONLY | O_DIRECTORY);
     const auto changes = find_changes(upper.get(), {path_ / "lower"}, {});
-    return export_changes(path_ / "upper", changes, destination);
+    if (before_writing_) before_writing_();
+    const auto parent = open_at(AT_FDCWD, destination.parent_path(), O_RDONLY | O_DIRECTORY);
+    return export_changes({.upper = path_ / "upper",
+                           .changes = changes,
+                           .parent = parent.get(),
+                           .name = destination.filename(),
+                           .shown = destination});
   }
   std::string refusal(const fs::path& destination) {
     try {
@@ -44,6 +55,7 @@ class Exporting : public testing::Test {
     return "nothing was refused";
   }
 
+  std::function<void()> before_writing_;  // what a session does after the changes were found
   TemporaryDirectory temporary_;
   const fs::path& path_ = temporary_.path();
 };
@@ -96,6 +108,93 @@ TEST_F(Exporting, AnArchiveHasModesAttributesAndOddNames) {
   EXPECT_EQ(listed.status, 0) << listed.errors;
   EXPECT_NE(listed.output.find("-rwsr-sr-x"), std::string::npos) << listed.output;
   EXPECT_NE(listed.output.find("odd \\n\\377/set-id"), std::string::npos) << listed.output;
+}
+
+TEST_F(Exporting, ReadsThroughNoLinkThatReplacesADirectory) {
+  write("host/a", "secret");
+  write("upper/dir/a", "harmless");
+  before_writing_ = [&] {
+    fs::rename(path_ / "upper/dir", path_ / "upper/gone");
+    fs::create_directory_symlink(path_ / "host", path_ / "upper/dir");
+  };
+  for (const char* name : {"swapped.tar", "swapped"}) {
+    EXPECT_NE(refusal(path_ / name).find("export: cannot read \"/dir/a\""), std::string::npos);
+    fs::remove(path_ / "upper/dir");
+    fs::rename(path_ / "upper/gone", path_ / "upper/dir");
+  }
+  EXPECT_EQ(read_file(path_ / "swapped.tar").find("secret"), std::string::npos);
+  EXPECT_TRUE(fs::is_symlink(path_ / "swapped/dir"));
+}
+
+TEST_F(Exporting, LinksNoFileThatALinkLeadsTo) {
+  write("host/key", "theirs");
+  write("upper/a/key", "mine");
+  fs::create_hard_link(path_ / "upper/a/key", path_ / "upper/z");
+  std::atomic<bool> ended{false};
+  std::thread session([&] {
+    while (!ended && !fs::exists(path_ / "out/a/key")) std::this_thread::yield();
+    std::error_code error;
+    fs::rename(path_ / "out/a", path_ / "out/.a", error);
+    fs::create_directory_symlink(path_ / "host", path_ / "out/a", error);
+  });
+  for (int i = 0; i < 3000; ++i) std::ofstream(path_ / "upper" / fmt::format("m{}", i)) << i;
+  const auto refused = refusal(path_ / "out");
+  ended = true;
+  session.join();
+  struct stat status{};
+  ASSERT_EQ(::stat((path_ / "host/key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_nlink, 1U) << refused;
+}
+
+TEST_F(Exporting, WritesOnlyToTheFileThatItMade) {
+  write("upper/a", std::string(4 << 20, 'x'));
+  write("host/file", "theirs");
+  const auto archive = path_ / "out.tar";
+  std::atomic<bool> ended{false};
+  std::thread session([&] {
+    while (!ended && !fs::exists(archive)) std::this_thread::yield();
+    std::error_code error;
+    fs::remove(archive, error);
+    fs::create_symlink(path_ / "host/file", archive, error);
+  });
+  refusal(archive);
+  ended = true;
+  session.join();
+  EXPECT_TRUE(fs::is_symlink(archive));
+  EXPECT_EQ(read_file(path_ / "host/file"), "theirs");
+}
+
+TEST_F(Exporting, KeepsHolesNamesAndAttributes) {
+  const auto sparse = path_ / "upper/sparse";
+  {
+    const Fd fd(::open(sparse.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
+    ASSERT_EQ(::pwrite(fd.get(), "middle", 6, 8 << 20), 6);
+    ASSERT_EQ(::ftruncate(fd.get(), 64 << 20), 0);
+  }
+  std::ofstream(path_ / "upper/empty").flush();
+  ASSERT_EQ(::truncate((path_ / "upper/empty").c_str(), 1 << 20), 0);
+  fs::create_hard_link(sparse, path_ / "upper/z");
+  ASSERT_EQ(::setxattr(sparse.c_str(), "user.note", "n=1\n", 4, 0), 0);
+  exported_to(path_ / "out");
+  exported_to(path_ / "out.tar");
+  EXPECT_LT(fs::file_size(path_ / "out.tar"), 64U << 10);
+  fs::create_directory(path_ / "unpacked");
+  const auto unpacked = capture_child({.argv = {"tar", "--xattrs", "--xattrs-include=*", "-xpSf", path_ / "out.tar"},
+                                       .working_directory = path_ / "unpacked"});
+  EXPECT_EQ(unpacked.status, 0);
+  EXPECT_EQ(unpacked.errors, "");
+  for (const char* place : {"out", "unpacked"}) {
+    struct stat status{}, before{};
+    ASSERT_EQ(::stat((path_ / place / "sparse").c_str(), &status), 0);
+    ASSERT_EQ(::stat(sparse.c_str(), &before), 0);
+    EXPECT_LT(status.st_blocks, 2048) << place;
+    EXPECT_EQ(status.st_mtim.tv_nsec, before.st_mtim.tv_nsec) << place;
+    EXPECT_EQ(read_file(path_ / place / "sparse"), read_file(sparse)) << place;
+    EXPECT_EQ(fs::file_size(path_ / place / "empty"), 1U << 20) << place;
+    EXPECT_TRUE(fs::equivalent(path_ / place / "sparse", path_ / place / "z")) << place;
+  }
+  char value[8];
+  EXPECT_EQ(::getxattr((path_ / "unpacked/sparse").c_str(), "user.note", value, sizeof value), 4);
 }
 
 }  // namespace
