@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "store/gc.hpp"
 #include "store/instance_names.hpp"
+#include "store/snapshot.hpp"
 #include "store/store_identity.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
@@ -119,6 +120,46 @@ TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
   name_instance(store_, other, "work");
   EXPECT_EQ(find_named_instance(store_, "work")->id, other.id);
   EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
+}
+
+TEST_F(InstanceTest, ANameIsNoId) {
+  for (const auto* name : {"9fc9", "9fc9aba9bbcd08bc"})
+    EXPECT_THAT(error_of([&] { name_instance(store_, instance_, name); }), testing::HasSubstr("could be an id"));
+  name_instance(store_, instance_, "abc");
+}
+
+TEST_F(InstanceTest, AnEnvironmentsIdStandsForWhatAProjectLeftThere) {
+  auto root = *reference_.root;
+  root.environment = second_.id;
+  add_root(store_, root);
+  const auto found = resolve_reference(store_, first_.id.short_hex(), "/");
+  EXPECT_EQ(found.environment, first_.id);
+  EXPECT_EQ(found.instance, instance_.id);
+  auto other = root_of(first_, "other");
+  open_instance(store_, {first_.id, other});
+  EXPECT_THAT(error_of([&] { resolve_reference(store_, first_.id.short_hex(), "/"); }),
+              testing::HasSubstr("there are 2 instances"));
+}
+
+TEST_F(InstanceTest, WhatUndoWouldHaveBroughtBackBecomesASnapshotWhenItIsReplaced) {
+  put(instance_.upper() / "note", "precious");
+  replace("two");
+  const auto held = own_instance(store_, instance_);
+  const auto kept = keep_previous(store_, held->instance, {});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "precious");
+  EXPECT_EQ(kept->snapshot.environment, first_.id);
+  EXPECT_FALSE(keep_previous(store_, held->instance, {}));
+}
+
+TEST_F(InstanceTest, ASnapshotBringsTheScaffoldBackThatItWasMadeWith) {
+  put(instance_.upper() / "note", "mine");
+  add_scaffold(instance_.current, {{"etc", ScaffoldKind::directory, {}}});
+  const auto committed = commit_snapshot(store_, instance_, "", {});
+  replace("two");
+  const auto held = own_instance(store_, instance_);
+  restore_snapshot(store_, held->instance, committed.snapshot, first_.id, {});
+  EXPECT_EQ(read_scaffold(now().current).size(), 1u);
 }
 
 TEST_F(InstanceTest, AFlippedByteInAGenerationIsFoundAndBroughtBackFromItsCopy) {
