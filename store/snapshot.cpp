@@ -155,15 +155,10 @@ class Committing {
     return std::move(copied.listing);
   }
 
-  /// The snapshot of these changes that there is; it is above this environment now.
+  /// The snapshot of these changes that there is, as it was made: above whichever environment.
   std::optional<Snapshot> read_known() const {
     if (!has_name(committed_.snapshot.directory)) return std::nullopt;
-    auto known = read_snapshot(committed_.snapshot.directory);
-    if (known && known->environment != instance_.current.environment) {
-      known->environment = instance_.current.environment;
-      write_record(*known);
-    }
-    return known;
+    return read_snapshot(committed_.snapshot.directory);
   }
 
   static bool has_name(const std::filesystem::path& path) { return ::access(path.c_str(), F_OK) == 0; }

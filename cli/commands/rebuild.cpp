@@ -107,9 +107,10 @@ Moved move_instance(const Context& context, const store::Store& store, const Arg
   refuse_kept(held.instance, wanted.name);
   const bool is_fresh = fs::is_empty(held.instance.upper());
   if (held.instance.current.environment == environment && (arguments.keep_changes || is_fresh)) return moved;
-  const auto to = store::find_environment(store, environment).value();
+  const auto to = store::find_environment(store, environment);
+  if (!to) throw StoreError("rebuild: the environment was collected as soon as it was built; run it again");
   const NewState state(store, held.instance, environment);
-  if (arguments.keep_changes) moved.conflicts = state.keep_changes(to, held.owners());
+  if (arguments.keep_changes) moved.conflicts = state.keep_changes(*to, held.owners());
   tell_kept(context,
             store::keep_previous(store, held.instance, {.owners = held.owners(), .threads = available_threads()}));
   state.take_place();

@@ -152,6 +152,40 @@ TEST_F(InstanceTest, WhatUndoWouldHaveBroughtBackBecomesASnapshotWhenItIsReplace
   EXPECT_FALSE(keep_previous(store_, held->instance, {}));
 }
 
+TEST_F(InstanceTest, ALaterCommitLeavesAnEarlierSnapshotAsItIs) {
+  put(instance_.upper() / "note", "mine");
+  const auto first = commit_snapshot(store_, instance_, "keep", {});
+  set_environment(instance_.current, second_.id);
+  EXPECT_FALSE(commit_snapshot(store_, now(), "later", {}).is_new);
+  EXPECT_EQ(snapshots(now())[0].environment, first_.id);
+  EXPECT_EQ(snapshots(now())[0].message, "keep");
+}
+
+TEST_F(InstanceTest, PartsThatAreMissingAreTold) {
+  for (const auto* part : {"lock", "snapshots", "current/upper"}) {
+    fs::remove_all(instance_.directory / part);
+    EXPECT_EQ(verify_store(store_, {}).problems.size(), 1u) << part;
+  }
+}
+
+TEST_F(InstanceTest, ALockThatIsGoneIsMadeAgain) {
+  fs::remove(instance_.directory / "lock");
+  EXPECT_TRUE(use_instance(instance_));
+  fs::remove(instance_.directory / "lock");
+  EXPECT_TRUE(own_instance(store_, instance_));
+}
+
+TEST_F(InstanceTest, ACopyThatIsOlderIsToldAndMendedFromTheRecord) {
+  const auto before = read_file(instance_.directory / "instance.json.copy");
+  name_instance(store_, instance_, "work");
+  write_file_atomically(instance_.directory / "instance.json.copy", before, Durable::no, 0444);
+  VerifyOptions repair;
+  repair.repair = Repair::yes;
+  EXPECT_EQ(verify_store(store_, repair).problems.size(), 1u);
+  EXPECT_EQ(read_file(instance_.directory / "instance.json.copy"), read_file(instance_.directory / "instance.json"));
+  EXPECT_EQ(now().name, "work");
+}
+
 TEST_F(InstanceTest, ASnapshotBringsTheScaffoldBackThatItWasMadeWith) {
   put(instance_.upper() / "note", "mine");
   add_scaffold(instance_.current, {{"etc", ScaffoldKind::directory, {}}});
