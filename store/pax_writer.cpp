@@ -133,7 +133,9 @@ void append_attributes(std::string& records, const Entry& entry, PaxWriter::Dial
 std::string records_of(const Entry& entry, const std::string& path, PaxWriter::Dialect dialect) {
   std::string records;
   const auto is_in_header = [](std::string_view text) { return text.size() <= longest_name && is_ascii(text); };
-  if (!is_ascii(path) || !is_ascii(entry.target)) append_record(records, "hdrcharset", "BINARY");
+  // GNU tar does not know it, and warns.
+  if (dialect == PaxWriter::Dialect::libarchive && (!is_ascii(path) || !is_ascii(entry.target)))
+    append_record(records, "hdrcharset", "BINARY");
   if (!is_in_header(path)) append_record(records, "path", path);
   if (!is_in_header(entry.target)) append_record(records, "linkpath", entry.target);
   if (!fits(size_field, entry.size)) append_record(records, "size", fmt::to_string(entry.size));

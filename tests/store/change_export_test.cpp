@@ -105,7 +105,8 @@ TEST_F(Exporting, AnArchiveHasModesAttributesAndOddNames) {
   EXPECT_EQ(exported_to(archive).bytes, 5U);
   const auto listed = capture_child(
       {.argv = {"tar", "tvf", archive.string(), "--xattrs", "--xattrs-include=*"}, .working_directory = {}});
-  EXPECT_EQ(listed.status, 0) << listed.errors;
+  EXPECT_EQ(listed.status, 0);
+  EXPECT_EQ(listed.errors, "");
   EXPECT_NE(listed.output.find("-rwsr-sr-x"), std::string::npos) << listed.output;
   EXPECT_NE(listed.output.find("odd \\n\\377/set-id"), std::string::npos) << listed.output;
 }
