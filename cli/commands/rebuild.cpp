@@ -72,7 +72,8 @@ class NewState {
     copy.scan = {.owners = owners,
                  .label = "rebuild",
                  .threads = std::max(1U, std::thread::hardware_concurrency()),
-                 .times = store::Times::nanoseconds};
+                 .times = store::Times::nanoseconds,
+                 .records = store::Records::of_sessions};
     store::copy_tree(open_at(AT_FDCWD, instance_.upper(), O_RDONLY | O_DIRECTORY).get(),
                      open_at(AT_FDCWD, made_ / "upper", O_RDONLY | O_DIRECTORY).get(), copy);
     for (const auto* file : {"first-entry", "scaffold.json"})
