@@ -21,11 +21,13 @@ namespace karapace {
 namespace {
 
 std::vector<std::string> read_names(Fd fd, const std::filesystem::path& directory) {
-  std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> open(::fdopendir(fd.release()));
+  std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> open(::fdopendir(fd.get()));
+  if (!open) throw CallError(fmt::format("cannot read \"{}\"", escaped_utf8(directory.native())), errno);
+  fd.release();
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
-    const dirent* entry = open ? ::readdir(open.get()) : nullptr;
+    const dirent* entry = ::readdir(open.get());
     if (entry == nullptr && errno != 0) {
       throw CallError(fmt::format("cannot read \"{}\"", escaped_utf8(directory.native())), errno);
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "cli/generated_report.hpp"
@@ -41,7 +42,12 @@ std::string fate(const store::Store& store, const store::Instance& instance, con
   if (!store::find_environment(store, instance.current.environment))
     return fmt::format("stays in the environment {}, which is not built any more: `karapace rebuild` moves it",
                        earlier);
-  const auto conflicts = sandbox::conflicts_with(store, instance, environment);
+  std::vector<std::string> conflicts;
+  try {
+    conflicts = sandbox::conflicts_with(store, instance, environment);
+  } catch (const Error& error) {
+    return fmt::format("stays in the environment {}, as its changes can not be compared: {}", earlier, error.what());
+  }
   if (conflicts.empty()) return "follows with its next session, and what was changed in it is kept";
   return fmt::format(
       "stays in the environment {}: {} of what was changed in it {} to what the new one has otherwise "
@@ -66,7 +72,7 @@ void tell_of_instances(const Context& context, const project::Generated& generat
 }  // namespace
 
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
-                               const BuildingArguments& building) {
+                               const BuildingArguments& building, InstanceNotes notes) {
   auto request = generate_request(context, generate);
   request.directory = build_directory(request);
   BuiltManifests built{project::generate(request), request.directory};
@@ -74,7 +80,7 @@ BuiltManifests build_manifests(const Context& context, const GenerateArguments& 
   report_notes(context, built.generated);
   forget_lost(context, built.generated);
   built.status = run_building(context, building, request.directory);
-  if (built.status == 0 && !building.quiet) tell_of_instances(context, built.generated);
+  if (built.status == 0 && notes == InstanceNotes::yes) tell_of_instances(context, built.generated);
   return built;
 }
 

@@ -15,8 +15,10 @@ struct BuiltManifests {
   int status = 0;                   // 128 + the signal that ended ninja
 };
 
+enum class InstanceNotes { yes, no };
+
 /// StepError when a step failed. Tells people what becomes of instances whose projects have other environments now.
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
-                               const BuildingArguments& building);
+                               const BuildingArguments& building, InstanceNotes notes = InstanceNotes::yes);
 
 }  // namespace karapace::cli

@@ -44,12 +44,23 @@ WantedInstance wanted_instance(const store::Store& store, const std::string& wor
   return {std::move(reference), *std::move(instance), std::move(name)};
 }
 
-store::HeldInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
-  enter_for_trees(store);  // what a killed process left may belong to mapped ids
-  if (auto held = store::own_instance(store, wanted.instance)) return *std::move(held);
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
+  const auto mode = enter_for_trees(store);  // what a killed process left may belong to mapped ids
+  auto held = store::own_instance(store, wanted.instance);
+  // What a session left running holds no lock of the instance, but its mounts.
+  if (held && sandbox::SessionList(held->instance.directory).nothing_runs()) {
+    sandbox::lock_upper(held->instance.work(), {});
+    return {*std::move(held), mode};
+  }
   throw Error(
       fmt::format("{}: a session is running in the instance {}; leave it first, or end it with `karapace stop {}`",
                   command, escaped_utf8(wanted.name), escaped_utf8(wanted.name)));
+}
+
+void tell_kept(const Context& context, const std::optional<store::Committed>& kept) {
+  if (kept)
+    context.tell(fmt::format("the state that `karapace undo` would have brought back is the snapshot {} now",
+                             kept->snapshot.id.short_hex()));
 }
 
 void report_instance(const Context& context, const store::Instance& instance, std::string_view sentence) {

@@ -8,8 +8,10 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/context.hpp"
+#include "runtime/sandbox/id_mode.hpp"
 #include "store/instance.hpp"
 #include "store/reference.hpp"
+#include "store/snapshot.hpp"
 
 namespace karapace::cli {
 
@@ -27,9 +29,18 @@ struct WantedInstance {
 };
 /// NotFoundError when the environment has no instance yet.
 WantedInstance wanted_instance(const store::Store& store, const std::string& word);
+struct OwnedInstance : store::HeldInstance {
+  sandbox::IdMode mode{};
+  store::Owners owners() const {
+    return mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
+  }
+};
 /// Alone, as long as the value lives; the process is in the user namespace for trees then. Error "COMMAND: ..." while
 /// sessions run in it.
-store::HeldInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command);
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command);
+
+/// That a state which nothing would have brought back any more is a snapshot now.
+void tell_kept(const Context& context, const std::optional<store::Committed>& kept);
 
 /// One sentence for people, or "karapace.instance".
 void report_instance(const Context& context, const store::Instance& instance, std::string_view sentence);

@@ -57,6 +57,11 @@ std::string_view way_to_follow(const store::Root& root) {
 }
 
 void warn_when_stale(const Context& context, const store::Root& root) {
+  if (!modified_ns(root.manifest)) {
+    context.warn(fmt::format("the manifest {} is gone; the environment stays as it was built",
+                             escaped_utf8(root.manifest.native())));
+    return;
+  }
   const auto lock = lock::lock_path(root.manifest);
   const bool manifest_changed = modified_ns(root.manifest) != root.manifest_mtime_ns;
   if (!manifest_changed && modified_ns(lock) == root.lock_mtime_ns) return;

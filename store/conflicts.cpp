@@ -44,7 +44,19 @@ std::vector<std::string> find_conflicts(const Store& store, const Generation& ge
     questions.push_back(
         {change.path, change.kind == ChangeKind::removed ? PathQuestion::Extent::tree : PathQuestion::Extent::entry});
   const auto found = differing_paths(first, second, questions, options);
-  const std::set<std::string> sorted(found.begin(), found.end());
+  std::set<std::string> sorted(found.begin(), found.end());
+  if (sorted.empty()) return {};
+  // What is as the other environment has it anyway hides nothing there.
+  std::set<std::string> changed;
+  for (const auto& change : find_changes(upper.get(), second, options).changes) {
+    changed.insert(change.path);
+    if (!change.from.empty()) changed.insert(change.from);
+  }
+  std::erase_if(sorted, [&](const std::string& path) {
+    for (auto above = fs::path(path); !above.empty(); above = above.parent_path())
+      if (changed.contains(above.string())) return false;
+    return true;
+  });
   return {sorted.begin(), sorted.end()};
 }
 

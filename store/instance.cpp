@@ -81,6 +81,20 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
 
 std::string id_for(const Reference& reference) { return reference.instance.value_or(instance_id(reference)); }
 
+/// Nothing when others hold it otherwise (without waiting only), or the instance is gone. A lock file that is gone
+/// while the instance is there, as after an incomplete copy of the store, is made again.
+std::optional<FileLock> lock_instance(const Instance& instance, int mode, bool waits) {
+  const auto path = instance.directory / lock_name;
+  for (;;) {
+    auto lock = waits ? FileLock::acquire_existing(path, mode) : FileLock::try_acquire_existing(path, mode);
+    if (lock || ::access(path.c_str(), F_OK) == 0) return lock;
+    if (!open_if_exists(AT_FDCWD, instance.directory, O_PATH | O_DIRECTORY)) return std::nullopt;
+    const Fd made(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made && errno != ENOENT)
+      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(path.native())), errno));
+  }
+}
+
 std::optional<HeldInstance> held(const Instance& instance, std::optional<FileLock> lock) {
   if (!lock) return std::nullopt;
   auto now = read_instance(instance.directory);
@@ -146,11 +160,11 @@ std::vector<EnvironmentId> environments_of(const Instance& instance) {
 }
 
 std::optional<HeldInstance> use_instance(const Instance& instance) {
-  return held(instance, FileLock::acquire_existing(instance.directory / lock_name, LOCK_SH));
+  return held(instance, lock_instance(instance, LOCK_SH, true));
 }
 
 std::optional<HeldInstance> own_instance(const Store& store, const Instance& instance) {
-  auto lock = FileLock::try_acquire_existing(instance.directory / lock_name, LOCK_EX);
+  auto lock = lock_instance(instance, LOCK_EX, false);
   if (lock) settle_generations(store, instance.directory);
   return held(instance, std::move(lock));
 }
@@ -165,7 +179,7 @@ void write_instance(const Instance& instance) {
 }
 
 bool remove_instance(const Store& store, const Instance& instance) {
-  const auto lock = FileLock::try_acquire_existing(instance.directory / lock_name, LOCK_EX);
+  const auto lock = lock_instance(instance, LOCK_EX, false);
   if (!lock) return ::access(instance.directory.c_str(), F_OK) != 0;
   give_up_reserve_if_full(store);
   forget_instance_name(store, instance);

@@ -36,9 +36,19 @@ class InstanceCheck {
       : instance_(instance), options_(options) {}
 
   std::vector<DamagedPath> run() {
+    require_part("lock");
+    require_part("snapshots");
+    for (const std::filesystem::path name : generations) {
+      if (name != "current" && !std::filesystem::is_directory(instance_ / name)) continue;
+      require_part(name / "upper");
+      require_part(name / "work");
+    }
     for (const auto& record : kept_records(instance_)) {
       check_record(record);
       check_record(record.native() + ".copy");
+      const auto text = read_file_if_exists(instance_ / record);
+      const auto copy = read_file_if_exists(instance_ / (record.native() + ".copy"));
+      if (text && copy && text != copy) add(record.native() + ".copy", "it differs from its original");
     }
     for (const auto& name : names_in(instance_ / "snapshots")) check_snapshot(name);
     std::sort(damaged_.begin(), damaged_.end());
@@ -48,6 +58,10 @@ class InstanceCheck {
  private:
   void add(const std::filesystem::path& path, std::string reason) {
     damaged_.push_back({escaped_utf8(path.native()), std::move(reason)});
+  }
+
+  void require_part(const std::filesystem::path& path) {
+    if (!std::filesystem::exists(std::filesystem::symlink_status(instance_ / path))) add(path, "missing");
   }
 
   void check_record(const std::filesystem::path& path) {

@@ -41,6 +41,11 @@ void refuse_taken(const Store& store, const Instance& instance, const std::strin
 std::optional<std::string> judge_instance_name(std::string_view name) {
   const bool is_fine = !name.empty() && name.size() <= longest_name && name.front() != '.' && name.front() != '-' &&
                        std::all_of(name.begin(), name.end(), may_stand_in_a_name);
+  constexpr std::size_t shortest_id = 4;
+  const bool is_id = name.size() >= shortest_id && std::all_of(name.begin(), name.end(), [](char c) {
+                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                     });
+  if (is_id) return "could be an id: it needs a letter beyond f, or another character";
   if (is_fine) return std::nullopt;
   return fmt::format("must be of 1 to {} letters, digits, \"_\", \"-\" and \".\", and begin with none of the last two",
                      longest_name);

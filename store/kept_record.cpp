@@ -39,7 +39,8 @@ bool restore_kept_record(const std::filesystem::path& path) {
   const auto copy = whole_text(copy_of(path));
   if (!record && !copy) return false;
   if (!record) write_file_atomically(path, *copy, Durable::yes, 0444);
-  if (!copy) write_file_atomically(copy_of(path), *record, Durable::yes, 0444);
+  // The first is written first: what differs is an older copy.
+  if (record && copy != record) write_file_atomically(copy_of(path), *record, Durable::yes, 0444);
   return true;
 }
 

@@ -71,6 +71,10 @@ OldInstance read_converted(const fs::path& directory) {
   return {instance->current.environment, instance->manifest};
 }
 
+OldInstance read_either(const fs::path& directory) {
+  return is_of_format(directory, 2) ? read_converted(directory) : read_old(directory);
+}
+
 void move_if_there(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT) return;
   throw StoreError(errno_message(fmt::format("migrate: cannot move {} to {}", in_quotes(from), in_quotes(to)), errno));
@@ -181,19 +185,19 @@ void convert(const fs::path& directory, const OldInstance& old) {
 
 /// Away with what only version 2 has; the name comes last.
 void finish_back(const fs::path& directory, const OldInstance& old, Migration& migration) {
-  for (const auto* part : {"lock", "instance.json.copy", "current/generation.json", "current/generation.json.copy"})
+  for (const auto* part : {"lock", "instance.json.copy", "current/generation.json", "current/generation.json.copy",
+                           "current/scaffold.json", "current/snapshot"})
     ::unlink((directory / part).c_str());
   for (const auto* part : {"current", "snapshots"}) ::rmdir((directory / part).c_str());
   const auto name = old_name(old.environment, old.manifest);
-  move_if_there(directory, directory.parent_path() / name);
+  if (directory.filename() != name) move_if_there(directory, directory.parent_path() / name);
   migration.instances.push_back({directory.filename(), name});
 }
 
-void convert_back(const Instance& instance) {
+void convert_back(const fs::path& directory, const OldInstance& old) {
   for (const auto* part : {"upper", "work", "first-entry"})
-    move_if_there(instance.directory / "current" / part, instance.directory / part);
-  const OldInstance old{instance.current.environment, instance.manifest};
-  write_file_atomically(instance.directory / record_name, sealed(json_text(old_fields, old)), Durable::yes, 0444);
+    move_if_there(directory / "current" / part, directory / part);
+  write_file_atomically(directory / record_name, sealed(json_text(old_fields, old)), Durable::yes, 0444);
 }
 
 /// What version 1 has no room for.
@@ -223,14 +227,13 @@ Migration migrate_store(const fs::path& root) {
   for (const auto& name : names_in(instances)) refuse_running(instances / name, record_name);
   const NewIds ids(instances);
   exclusive.begin(to_new);
+  // In whatever state a migration that was killed, in either direction, left them.
   for (const auto& name : names_in(instances)) {
     const auto directory = instances / name;
-    if (has_new_name(directory)) continue;
-    const bool is_converted = is_of_format(directory, 2);
-    const auto old = is_converted ? read_converted(directory) : read_old(directory);
-    const auto id = ids.of(directory, old);
-    if (!is_converted) convert(directory, old);
-    move_if_there(directory, instances / id);
+    const auto old = read_either(directory);
+    const auto id = has_new_name(directory) ? name : ids.of(directory, old);
+    convert(directory, old);
+    if (id != name) move_if_there(directory, instances / id);
     migration.instances.push_back({name, id});
   }
   exclusive.end_at_new();
@@ -245,21 +248,23 @@ Migration migrate_store_back(const fs::path& root) {
     throw StoreError(fmt::format("the store {} is of version {}: only one of version {} can be moved back",
                                  in_quotes(root), exclusive.version(), store_version));
   const auto instances = root / "instances";
-  std::vector<Instance> to_convert;
   std::vector<std::string> found;
   for (const auto& name : names_in(instances)) {
-    if (is_of_format(instances / name, 1)) continue;
-    to_convert.push_back(find_instance(Store::unchecked(root), name).value());
     refuse_running(instances / name, "lock");
-    for (auto& obstacle : obstacles(to_convert.back())) found.push_back(std::move(obstacle));
+    if (is_of_format(instances / name, 1)) continue;
+    for (auto& obstacle : obstacles(find_instance(Store::unchecked(root), name).value()))
+      found.push_back(std::move(obstacle));
   }
   if (!found.empty())
     throw StoreError(
         fmt::format("migrate --back: version 1 can not hold what would be lost: {}", fmt::join(found, "; ")));
   exclusive.begin(to_old);
-  for (const auto& instance : to_convert) convert_back(instance);
-  for (const auto& name : names_in(instances))
-    if (has_new_name(instances / name)) finish_back(instances / name, read_old(instances / name), migration);
+  for (const auto& name : names_in(instances)) {
+    const auto directory = instances / name;
+    const auto old = read_either(directory);
+    convert_back(directory, old);
+    finish_back(directory, old, migration);
+  }
   exclusive.end_at_old();
   return migration;
 }

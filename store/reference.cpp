@@ -132,14 +132,31 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
   return found;
 }
 
+/// The only instance that is in this environment, left behind by a project that has another one now. NotFoundError when
+/// there are several.
+std::optional<std::string> instance_left_in(const Store& store, const EnvironmentId& id) {
+  std::vector<std::string> ids;
+  for (const auto& instance : instances(store))
+    if (instance.manifest && instance.current.environment == id) ids.push_back(instance.id);
+  if (ids.empty()) return std::nullopt;
+  if (ids.size() == 1) return ids.front();
+  std::string candidates;
+  for (const auto& each : ids) candidates += "\n  " + each;
+  throw NotFoundError(fmt::format("in the environment {} there are {} instances; name one by its id:{}", id.short_hex(),
+                                  ids.size(), candidates));
+}
+
 // An id stands for the project as well when only one is generated from it: the same instance then, whatever it is
-// called.
+// called. When none is, for what a project left there.
 Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<IndexedRoot>& roots) {
   auto is_it = [&](const IndexedRoot& root) { return root.environment == id; };
   auto root = std::find_if(roots.begin(), roots.end(), is_it);
   bool only_one = root != roots.end() && std::none_of(root + 1, roots.end(), is_it);
   auto project = only_one ? reference_to(store, *root) : std::nullopt;
-  return project && project->environment == id ? *std::move(project) : Reference{id, std::nullopt};
+  if (project && project->environment == id) return *std::move(project);
+  const Reference own{id, std::nullopt};
+  if (root != roots.end() || find_instance(store, own)) return own;
+  return {id, std::nullopt, instance_left_in(store, id)};
 }
 
 }  // namespace

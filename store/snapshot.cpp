@@ -161,15 +161,10 @@ class Committing {
     return std::move(copied.listing);
   }
 
-  /// The snapshot of these changes that there is; it is above this environment now.
+  /// The snapshot of these changes that there is, as it was made: above whichever environment.
   std::optional<Snapshot> read_known() const {
     if (!has_name(committed_.snapshot.directory)) return std::nullopt;
-    auto known = read_snapshot(committed_.snapshot.directory);
-    if (known && known->environment != instance_.current.environment) {
-      known->environment = instance_.current.environment;
-      write_record(*known);
-    }
-    return known;
+    return read_snapshot(committed_.snapshot.directory);
   }
 
   static bool has_name(const std::filesystem::path& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -179,6 +174,9 @@ class Committing {
     record.directory = made;
     write_file_atomically(made / "listing", listing.text(), Durable::no, 0444);
     write_record(record);
+    Generation scaffold;
+    scaffold.directory = made;
+    add_scaffold(scaffold, read_scaffold(instance_.current));
     const auto place = directory_of(instance_);
     make_directory_if_missing(place);
     force_all(open_tree(made).get());
@@ -234,6 +232,15 @@ Committed commit_snapshot(const Store& store, const Instance& instance, std::str
   return Committing(store, instance, options).run(std::move(message));
 }
 
+std::optional<Committed> keep_previous(const Store& store, const Instance& instance, const SnapshotOptions& options) {
+  if (!instance.previous || names_in(instance.previous->upper()).empty()) return std::nullopt;
+  auto before = instance;
+  before.current = *instance.previous;
+  auto committed = commit_snapshot(store, before, "kept when what undo would have brought back was replaced", options);
+  if (!committed.is_new) return std::nullopt;
+  return committed;
+}
+
 void restore_snapshot(const Store& store, const Instance& instance, const Snapshot& snapshot,
                       const EnvironmentId& environment, const SnapshotOptions& options) {
   const auto listing = listing_of(snapshot);
@@ -245,7 +252,9 @@ void restore_snapshot(const Store& store, const Instance& instance, const Snapsh
   write_parent(made, snapshot.id);
   Generation generation;
   generation.directory = made;
-  add_scaffold(generation, read_scaffold(instance.current));
+  Generation kept;
+  kept.directory = snapshot.directory;
+  add_scaffold(generation, read_scaffold(kept));
   replace_generation(store, instance.directory, made);
 }
 

@@ -59,6 +59,10 @@ struct Committed {
 Committed commit_snapshot(const Store& store, const Instance& instance, std::string message,
                           const SnapshotOptions& options);
 
+/// What `undo` would bring back, and is about to be replaced for good, becomes a snapshot, unless there is one of it or
+/// nothing in it. As above.
+std::optional<Committed> keep_previous(const Store& store, const Instance& instance, const SnapshotOptions& options);
+
 /// Makes the snapshot's changes the instance's, by one exchange, above `environment`; what it was before is there for
 /// `undo`. The caller holds the instance exclusively. StoreError, and nothing changed, when the snapshot is damaged.
 void restore_snapshot(const Store& store, const Instance& instance, const Snapshot& snapshot,

@@ -43,13 +43,23 @@ std::vector<store::Instance> instances_of(const store::Store& store, const store
   return found;
 }
 
+/// Who put it away or froze it wanted it kept.
+void refuse_kept(const store::Instance& instance) {
+  if (!instance.archived && !instance.frozen) return;
+  throw Error(fmt::format("destroy: the instance {0} is {1}: `karapace un{2} {0}` first", instance.id,
+                          instance.archived ? "archived" : "frozen", instance.archived ? "archive" : "freeze"));
+}
+
 [[noreturn]] void refuse_running(const store::Instance& instance) {
-  throw Error(fmt::format("destroy: a session is running in the instance {}; leave it first", instance.id));
+  throw Error(fmt::format(
+      "destroy: a session is running in the instance {0}; leave it first, or end it with `karapace stop {0}`",
+      instance.id));
 }
 
 /// All or none, as far as no session starts in between.
 void remove_instances(const store::Store& store, const std::vector<store::Instance>& instances) {
   for (const auto& instance : instances) {
+    refuse_kept(instance);
     if (store::instance_in_use(instance)) refuse_running(instance);
   }
   for (const auto& instance : instances) {
@@ -106,7 +116,7 @@ int run(const Context& context, const Arguments& arguments) {
     return 0;
   }
   if (!is_whole) {
-    context.print(fmt::format("removed the instance {}\n", escaped_utf8(arguments.environment)));
+    context.print(fmt::format("removed the instance {}\n", *reference.instance));
     return 0;
   }
   auto name = reference.root

@@ -80,7 +80,7 @@ void print_report(const Context& context, const store::GcReport& report, const A
   for (const auto& root : report.roots) {
     if (!root.manifest_gone) continue;
     context.print(fmt::format("{}: its manifest \"{}\" is gone; `karapace destroy {}` lets go what it keeps\n",
-                              root.name, escaped_utf8(root.manifest.native()), root.environment.short_hex()));
+                              root.name, escaped_utf8(root.manifest.native()), escaped_utf8(root.manifest.native())));
   }
 }
 

@@ -77,10 +77,10 @@ std::vector<Step> steps_of(const store::Store& store, const Description& descrip
   return steps;
 }
 
-/// The project's instances, in whatever environment they are, and those that are in this one.
+/// The project's instances, in whatever environment they are; without a project those that are in this one.
 bool is_of(const store::Instance& instance, const store::Reference& reference) {
-  const bool same_project = reference.root && instance.manifest == reference.root->manifest;
-  return same_project || instance.current.environment == reference.environment;
+  if (reference.root) return instance.manifest == reference.root->manifest;
+  return instance.current.environment == reference.environment;
 }
 
 Description describe(const store::Store& store, store::Reference reference) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <thread>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "cli/built_manifests.hpp"
 #include "cli/commands.hpp"
@@ -60,9 +59,8 @@ class NewState {
   }
 
   /// The paths in conflict.
-  std::vector<std::string> keep_changes(const store::Environment& to, sandbox::IdMode mode) const {
+  std::vector<std::string> keep_changes(const store::Environment& to, store::Owners owners) const {
     const auto from = require_built(store_, instance_.current.environment);
-    const auto owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
     store::ChangesOptions options;
     options.owners = owners;
     options.label = "rebuild";
@@ -71,7 +69,7 @@ class NewState {
     store::TreeCopyOptions copy;
     copy.scan = {.owners = owners,
                  .label = "rebuild",
-                 .threads = std::max(1U, std::thread::hardware_concurrency()),
+                 .threads = available_threads(),
                  .times = store::Times::nanoseconds,
                  .records = store::Records::of_sessions};
     store::copy_tree(open_at(AT_FDCWD, instance_.upper(), O_RDONLY | O_DIRECTORY).get(),
@@ -97,20 +95,27 @@ struct Moved {
   bool is_moved = false;
 };
 
-Moved move_instance(const store::Store& store, const Arguments& arguments, const EnvironmentId& environment) {
+void refuse_kept(const store::Instance& instance, const std::string& name) {
+  if (!instance.frozen && !instance.archived) return;
+  throw Error(fmt::format("rebuild: the instance {0} is {1} and stays as it is: `karapace un{2} {0}` first",
+                          escaped_utf8(name), instance.archived ? "archived" : "frozen",
+                          instance.archived ? "archive" : "freeze"));
+}
+
+Moved move_instance(const Context& context, const store::Store& store, const Arguments& arguments,
+                    const EnvironmentId& environment) {
   const auto wanted = wanted_instance(store, arguments.environment);
   const auto held = own_or_refuse(store, wanted, "rebuild");
   Moved moved{held.instance, wanted.name, {}, false};
-  if (held.instance.frozen || held.instance.archived)
-    throw Error(
-        fmt::format("rebuild: the environment is built; the instance {0} is {1} and stays as it is: "
-                    "`karapace un{2} {0}` first",
-                    escaped_utf8(wanted.name), held.instance.frozen ? "frozen" : "archived",
-                    held.instance.frozen ? "freeze" : "archive"));
-  if (held.instance.current.environment == environment) return moved;
-  const auto to = store::find_environment(store, environment).value();
+  refuse_kept(held.instance, wanted.name);
+  const bool is_fresh = fs::is_empty(held.instance.upper());
+  if (held.instance.current.environment == environment && (arguments.keep_changes || is_fresh)) return moved;
+  const auto to = store::find_environment(store, environment);
+  if (!to) throw StoreError("rebuild: the environment was collected as soon as it was built; run it again");
   const NewState state(store, held.instance, environment);
-  if (arguments.keep_changes) moved.conflicts = state.keep_changes(to, sandbox::plan_ids().mode);
+  if (arguments.keep_changes) moved.conflicts = state.keep_changes(*to, held.owners());
+  tell_kept(context,
+            store::keep_previous(store, held.instance, {.owners = held.owners(), .threads = available_threads()}));
   state.take_place();
   moved.instance = store::find_instance(store, held.instance.id).value();
   moved.is_moved = true;
@@ -135,6 +140,19 @@ void report(const Context& context, const Moved& moved, const Arguments& argumen
   for (const auto& path : moved.conflicts) context.print(fmt::format("  /{}\n", escaped_utf8(path)));
 }
 
+/// Before anything is built; what changes meanwhile is found again afterwards.
+void refuse_early(const Context& context, const store::Reference& reference) {
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto instance = store::find_instance(store, reference);
+  if (!instance) return;
+  refuse_kept(*instance, name_of(*instance, reference));
+  if (store::instance_in_use(*instance))
+    throw Error(
+        fmt::format("rebuild: a session is running in the instance {0}; leave it first, or end it with `karapace "
+                    "stop {0}`",
+                    escaped_utf8(name_of(*instance, reference))));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   auto reference = find_reference(context.open_store(store::Store::Access::update), arguments.environment);
   if (!reference.root)
@@ -142,12 +160,13 @@ int run(const Context& context, const Arguments& arguments) {
         fmt::format("rebuild: \"{}\" belongs to no project any more; `karapace gen` in its directory makes "
                     "it one again",
                     escaped_utf8(arguments.environment)));
+  refuse_early(context, reference);
   GenerateArguments generate;
   generate.manifests = {reference.root->manifest.native()};
   generate.locked = arguments.locked;
   auto building = arguments.building;
   building.quiet = building.quiet || context.json;
-  const auto built = build_manifests(context, generate, building);
+  const auto built = build_manifests(context, generate, building, InstanceNotes::no);
   if (built.status != 0) return built.status;
   const auto store = context.open_store(store::Store::Access::update);
   const auto root = store::find_root(store, reference.root->manifest, store::RootSteps::left_out).value();
@@ -155,7 +174,7 @@ int run(const Context& context, const Arguments& arguments) {
     context.print(fmt::format("{} is built; nobody has used it yet, so there is nothing to move\n", root.name));
     return 0;
   }
-  report(context, move_instance(store, arguments, root.environment), arguments);
+  report(context, move_instance(context, store, arguments, root.environment), arguments);
   return 0;
 }
 

@@ -39,21 +39,15 @@ int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::update);
   const auto wanted = wanted_instance(store, arguments.environment);
   const auto name = escaped_utf8(wanted.name);
-  const auto mode = enter_for_trees(store);
-  const auto held = store::own_instance(store, wanted.instance);
-  if (!held)
-    throw Error(fmt::format(
-        "restore: a session is running in the instance {0}; leave it first, or end it with `karapace stop {0}`", name));
-  const auto& instance = held->instance;
+  const auto held = own_or_refuse(store, wanted, "restore");
+  const auto& instance = held.instance;
   if (instance.archived)
     throw Error(fmt::format("restore: the instance {0} is archived; `karapace unarchive {0}` first", name));
   if (instance.frozen)
     throw Error(fmt::format("restore: the instance {0} is frozen; `karapace unfreeze {0}` first", name));
-  wait_for_upper(instance);
   const auto snapshot = store::find_snapshot(instance, arguments.snapshot);
-  const store::SnapshotOptions options{
-      .owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk,
-      .threads = available_threads()};
+  const store::SnapshotOptions options{.owners = held.owners(), .threads = available_threads()};
+  tell_kept(context, store::keep_previous(store, instance, options));
   store::restore_snapshot(store, instance, snapshot, environment_for(context, store, instance, snapshot), options);
   report_instance(context, store::find_instance(store, instance.id).value(),
                   fmt::format("{} is as in the snapshot {}; `karapace undo {}` brings back what it was before", name,

@@ -137,7 +137,10 @@ int run(const Context& context, const Arguments& arguments) {
   timespec begun{};
   ::clock_gettime(CLOCK_REALTIME, &begun);
   auto report = store::verify_store(store, options);
-  if (arguments.repair && count(report, store::Trouble::unchecked) == 0) store::note_verified(store, begun);
+  if (arguments.repair && count(report, store::Trouble::unchecked) == 0) {
+    store::sync_store(store);  // what was read may have been in memory only
+    store::note_verified(store, begun);
+  }
   if (context.json) {
     context.print_json("karapace.verify-store", json_of(report));
   } else {

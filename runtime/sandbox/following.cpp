@@ -93,8 +93,10 @@ std::string told(const std::vector<std::string>& conflicts) {
 
 /// Why it stays where it is; "" when it moved. The caller holds the list of sessions, so none begins.
 std::string move_to(const store::Store& store, const store::Instance& instance, const EnvironmentId& environment,
-                    const SessionList& sessions, const FollowNotices& notices) {
-  if (sessions.find_running()) return "sessions still run in it; when they have ended, the next one follows";
+                    SessionList& sessions, const FollowNotices& notices) {
+  const auto running = sessions.find_running();
+  if (running && !sessions.forget_if_ending(*running))
+    return "sessions still run in it; when they have ended, the next one follows";
   const auto upper_lock = lock_upper(instance.work(), notices.stays);
   if (const auto conflicts = conflicts_with(store, instance, environment); !conflicts.empty())
     return fmt::format(
@@ -112,7 +114,8 @@ std::string move_to(const store::Store& store, const store::Instance& instance, 
 
 store::Scaffold scaffold_of(const SandboxPlan& plan) {
   store::Scaffold scaffold;
-  for (const auto* directory : {"dev", "proc", "run", "sys", "tmp"}) scaffold.push_back({directory, ScaffoldKind::directory, {}});
+  for (const auto* directory : {"dev", "proc", "run", "sys", "tmp"})
+    scaffold.push_back({directory, ScaffoldKind::directory, {}});
   for (const auto& bind : plan.binds) add_place(scaffold, bind.target, kind_of(bind.source));
   for (const auto& given : plan.given_files) add_place(scaffold, given.target, ScaffoldKind::file);
   for (const auto& filled : plan.filled_files) {
@@ -154,10 +157,16 @@ store::HeldInstance follow_project(const store::Store& store, store::HeldInstanc
     return std::move(held);
   };
   if (!store::find_environment(store, wanted)) return stay("that is not built yet");
-  const SessionList sessions(held.instance.directory, notices.stays);
+  SessionList sessions(held.instance.directory, notices.stays);
   held.instance = store::find_instance(store, held.instance.id).value();
   if (held.instance.current.environment == wanted) return held;
-  const auto reason = move_to(store, held.instance, wanted, sessions, notices);
+  std::string reason;
+  try {
+    reason = move_to(store, held.instance, wanted, sessions, notices);
+  } catch (const Error& error) {
+    // What runs inside made what can not be compared: a session is of use without it.
+    reason = error.what();
+  }
   if (!reason.empty()) return stay(reason);
   held.instance = store::find_instance(store, held.instance.id).value();
   return held;

@@ -229,11 +229,18 @@ bool lies_in_a_project(const store::Store& store, const std::optional<fs::path>&
                      [&](const store::IndexedRoot& root) { return lies_in(directory, root.manifest.parent_path()); });
 }
 
+bool is_gone(const fs::path& directory) { return ::access(directory.c_str(), F_OK) != 0 && errno == ENOENT; }
+
 void add_binds(SandboxPlan& plan, const store::Store& store, const store::Environment& environment,
                const SessionPlace& place, const SessionRequest& request) {
   MountPolicy policy{place.project, request.home, request.allowed_mounts, environment.runtime.project,
                      [&](const fs::path& directory) { return lies_in_a_project(store, place.project, directory); }};
-  if (place.project) add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
+  if (place.project && is_gone(*place.project)) {
+    if (request.notice)
+      request.notice(fmt::format("the project's directory \"{}\" is gone: this session does not show it",
+                                 escaped_utf8(place.project->native())));
+  } else if (place.project)
+    add(plan.binds, project_bind(*place.project, request.home, environment.runtime.project));
   const auto bind = [&](const std::vector<fs::path>& paths, BindAccess access) {
     for (const auto& path : paths)
       for (auto& one : caller_binds(path, access, policy)) add(plan.binds, std::move(one));
@@ -253,10 +260,10 @@ std::string working_directory(const SessionPlace& place, const SessionRequest& r
   const auto& wanted = request.working_directory;
   auto shared = request.binds;
   shared.insert(shared.end(), request.read_only_binds.begin(), request.read_only_binds.end());
-  if (place.project) shared.push_back(*place.project);
+  if (place.project && !is_gone(*place.project)) shared.push_back(*place.project);
   if (std::any_of(shared.begin(), shared.end(), [&](const fs::path& one) { return lies_in(wanted, one); }))
     return wanted.string();
-  return place.project ? place.project->string() : "/";
+  return place.project && !is_gone(*place.project) ? place.project->string() : "/";
 }
 
 /// The instance, kept from being destroyed while the lock lives.

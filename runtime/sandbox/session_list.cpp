@@ -151,6 +151,12 @@ std::optional<SessionList::Joinable> SessionList::find_running() const {
   return std::nullopt;
 }
 
+bool SessionList::nothing_runs() {
+  while (const auto running = find_running())
+    if (!forget_if_ending(*running)) return false;
+  return true;
+}
+
 std::vector<SessionList::Joinable> SessionList::all_running() const {
   std::vector<Joinable> running;
   for (const auto& session : sessions_) {

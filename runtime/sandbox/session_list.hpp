@@ -39,6 +39,8 @@ class SessionList {
   };
   std::optional<Joinable> find_running() const;
   std::vector<Joinable> all_running() const;
+  /// What is ending is waited for, a moment.
+  bool nothing_runs();
   /// Waits a moment for a session that has told its result to be gone; false when it goes on.
   bool forget_if_ending(const Joinable& running);
   /// Waits until this process is gone, mounts and all, and forgets it. SandboxError when that takes longer than half a

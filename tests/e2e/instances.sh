@@ -68,6 +68,25 @@ for mode in $modes; do
   manifest three
   expect "$mode: a failed rebuild changes nothing" changed "$(inside 'read -r a </etc/issue; echo "$a"')"
 
+  step "nothing is lost by doing it twice, mode $mode"
+  in_project karapace stop . >/dev/null
+  in_project karapace commit . >"$work/said" 2>&1
+  id=$(sed -n 's/.*snapshot \([0-9a-f]*\).*/\1/p' "$work/said" | first 1)
+  inside 'echo precious >/etc/work'
+  in_project karapace stop . >/dev/null
+  in_project karapace restore . "$id" >/dev/null 2>&1
+  in_project karapace restore . "$id" >/dev/null 2>"$work/said"
+  says "$work/said" "is the snapshot"
+  kept=$(sed -n 's/.*is the snapshot \([0-9a-f]*\).*/\1/p' "$work/said")
+  in_project karapace restore . "$kept" >/dev/null 2>&1
+  expect "$mode: what was not committed" precious "$(inside 'read -r a </etc/work; echo "$a"')"
+  in_project karapace stop . >/dev/null
+  mv "$project" "$project.moved"
+  expect "$mode: without its project" precious "$(as "$mode" KARAPACE_STORE="$store" karapace exec "$(basename "$project")" -- /bin/sh -c 'read -r a </etc/work; echo "$a"' 2>"$work/said" </dev/null)"
+  says "$work/said" "is gone"
+  as "$mode" KARAPACE_STORE="$store" karapace stop "$(basename "$project")" >/dev/null
+  mv "$project.moved" "$project"
+
   step "stopping, mode $mode"
   in_project karapace exec . -- /bin/python3 -c '
 import os, signal, sys, time

@@ -204,7 +204,7 @@ class Documents(DocumentsTest):
         self.document("list", name="karapace.list")
         self.document("inspect", ".", name="karapace.inspect")
         self.assertEqual(self.document("stop", "work", name="karapace.stop")["session_count"], 0)
-        self.assertFalse(self.document("rebuild", ".", name="karapace.rebuild")["moved"])
+        self.assertFalse(self.document("rebuild", "--keep-changes", ".", name="karapace.rebuild")["moved"])
         manifest = self.directory / "karapace.toml"
         before = manifest.read_text(encoding="utf-8")
         manifest.write_text(before + '\n[environment]\nNEW = "1"\n' if "[environment]" not in before

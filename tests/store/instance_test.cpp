@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "store/gc.hpp"
 #include "store/instance_names.hpp"
+#include "store/snapshot.hpp"
 #include "store/store_identity.hpp"
 #include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
@@ -119,6 +120,80 @@ TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
   name_instance(store_, other, "work");
   EXPECT_EQ(find_named_instance(store_, "work")->id, other.id);
   EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
+}
+
+TEST_F(InstanceTest, ANameIsNoId) {
+  for (const auto* name : {"9fc9", "9fc9aba9bbcd08bc"})
+    EXPECT_THAT(error_of([&] { name_instance(store_, instance_, name); }), testing::HasSubstr("could be an id"));
+  name_instance(store_, instance_, "abc");
+}
+
+TEST_F(InstanceTest, AnEnvironmentsIdStandsForWhatAProjectLeftThere) {
+  auto root = *reference_.root;
+  root.environment = second_.id;
+  add_root(store_, root);
+  const auto found = resolve_reference(store_, first_.id.short_hex(), "/");
+  EXPECT_EQ(found.environment, first_.id);
+  EXPECT_EQ(found.instance, instance_.id);
+  auto other = root_of(first_, "other");
+  open_instance(store_, {first_.id, other});
+  EXPECT_THAT(error_of([&] { resolve_reference(store_, first_.id.short_hex(), "/"); }),
+              testing::HasSubstr("there are 2 instances"));
+}
+
+TEST_F(InstanceTest, WhatUndoWouldHaveBroughtBackBecomesASnapshotWhenItIsReplaced) {
+  put(instance_.upper() / "note", "precious");
+  replace("two");
+  const auto held = own_instance(store_, instance_);
+  const auto kept = keep_previous(store_, held->instance, {});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "precious");
+  EXPECT_EQ(kept->snapshot.environment, first_.id);
+  EXPECT_FALSE(keep_previous(store_, held->instance, {}));
+}
+
+TEST_F(InstanceTest, ALaterCommitLeavesAnEarlierSnapshotAsItIs) {
+  put(instance_.upper() / "note", "mine");
+  const auto first = commit_snapshot(store_, instance_, "keep", {});
+  set_environment(instance_.current, second_.id);
+  EXPECT_FALSE(commit_snapshot(store_, now(), "later", {}).is_new);
+  EXPECT_EQ(snapshots(now())[0].environment, first_.id);
+  EXPECT_EQ(snapshots(now())[0].message, "keep");
+}
+
+TEST_F(InstanceTest, PartsThatAreMissingAreTold) {
+  for (const auto* part : {"lock", "snapshots", "current/upper"}) {
+    fs::remove_all(instance_.directory / part);
+    EXPECT_EQ(verify_store(store_, {}).problems.size(), 1u) << part;
+  }
+}
+
+TEST_F(InstanceTest, ALockThatIsGoneIsMadeAgain) {
+  fs::remove(instance_.directory / "lock");
+  EXPECT_TRUE(use_instance(instance_));
+  fs::remove(instance_.directory / "lock");
+  EXPECT_TRUE(own_instance(store_, instance_));
+}
+
+TEST_F(InstanceTest, ACopyThatIsOlderIsToldAndMendedFromTheRecord) {
+  const auto before = read_file(instance_.directory / "instance.json.copy");
+  name_instance(store_, instance_, "work");
+  write_file_atomically(instance_.directory / "instance.json.copy", before, Durable::no, 0444);
+  VerifyOptions repair;
+  repair.repair = Repair::yes;
+  EXPECT_EQ(verify_store(store_, repair).problems.size(), 1u);
+  EXPECT_EQ(read_file(instance_.directory / "instance.json.copy"), read_file(instance_.directory / "instance.json"));
+  EXPECT_EQ(now().name, "work");
+}
+
+TEST_F(InstanceTest, ASnapshotBringsTheScaffoldBackThatItWasMadeWith) {
+  put(instance_.upper() / "note", "mine");
+  add_scaffold(instance_.current, {{"etc", ScaffoldKind::directory, {}}});
+  const auto committed = commit_snapshot(store_, instance_, "", {});
+  replace("two");
+  const auto held = own_instance(store_, instance_);
+  restore_snapshot(store_, held->instance, committed.snapshot, first_.id, {});
+  EXPECT_EQ(read_scaffold(now().current).size(), 1u);
 }
 
 TEST_F(InstanceTest, AFlippedByteInAGenerationIsFoundAndBroughtBackFromItsCopy) {

@@ -13,6 +13,7 @@
 #include "store/instance.hpp"
 #include "store/instance_names.hpp"
 #include "store/store_identity.hpp"
+#include "store/verify.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -126,6 +127,45 @@ TEST_F(MigrationTest, WhatWasKilledIsRefusedByOthersAndEndedByTheNext) {
   fs::create_directory(directory / "current");
   fs::rename(directory / "upper", directory / "current" / "upper");
   EXPECT_THAT(error_of([&] { open(); }), testing::HasSubstr("was interrupted: run `karapace migrate` to end it"));
+  migrate_store(root_);
+  expect_migrated();
+}
+
+// What a killed way back left: its parts are out of current/, its record is of version 1, its name is new.
+TEST_F(MigrationTest, AWayBackThatWasKilledIsEndedInEitherDirection) {
+  for (const bool back : {false, true}) {
+    migrate_store(root_);
+    auto identity = read_identity(root_);
+    identity.migration = "to 1";
+    write_identity(root_, identity);
+    std::string id;
+    for (const auto& name : names_in(root_ / "instances"))
+      if (read_file(root_ / "instances" / name / "current/upper/note") == "new changes") id = name;
+    const auto directory = root_ / "instances" / id;
+    fs::rename(directory / "current/upper", directory / "upper");
+    if (back) {
+      write_file_atomically(directory / "instance.json",
+                            sealed("{\n \"environment\": \"" + newer_.hex() +
+                                   "\",\n \"format\": 1,\n \"manifest\": \"/p/karapace.toml\"\n}\n"),
+                            Durable::no);
+      fs::remove(directory / "current/generation.json");
+    }
+    migrate_store(root_);
+    expect_migrated();
+    EXPECT_TRUE(verify_store(open(), {}).problems.empty());
+    EXPECT_EQ(migrate_store_back(root_).instances.size(), 3u);
+  }
+}
+
+TEST_F(MigrationTest, AMigrationThatWasKilledGoesBack) {
+  const auto directory = root_ / "instances" / newer_name_;
+  auto identity = read_identity(root_);
+  identity.migration = "to 2";
+  write_identity(root_, identity);
+  fs::create_directory(directory / "current");
+  fs::rename(directory / "upper", directory / "current" / "upper");
+  migrate_store_back(root_);
+  EXPECT_EQ(read_file(directory / "upper/note"), "new changes");
   migrate_store(root_);
   expect_migrated();
 }
