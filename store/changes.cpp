@@ -42,6 +42,7 @@ ScanOptions scan_options(const ChangesOptions& options) {
   ScanOptions scan;
   scan.owners = options.owners;
   scan.times = Times::nanoseconds;
+  scan.records = Records::of_sessions;
   return scan;
 }
 

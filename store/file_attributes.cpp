@@ -5,12 +5,14 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <sys/xattr.h>
 
 #include "base/call_error.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 
 namespace karapace::store {
 
@@ -51,13 +53,6 @@ std::string read_value(int fd, const char* name) {
   auto value = read_growing([&](char* data, std::size_t size) { return ::fgetxattr(fd, name, data, size); });
   if (!value) throw CallError(fmt::format("cannot read its attribute {}", name), errno);
   return std::move(*value);
-}
-
-Owner read_owner(int fd) {
-  auto text = read_value(fd, owner_xattr);
-  auto owner = Owner::parse(text);
-  if (!owner) throw StoreError(fmt::format("its attribute {} is not \"uid:gid\"", owner_xattr));
-  return *owner;
 }
 
 }  // namespace
@@ -120,6 +115,16 @@ std::optional<std::uint32_t> acl_permissions(const std::vector<AclEntry>& entrie
   return found;
 }
 
+/// Lines of "first, first outside, count" (user_namespaces(7)).
+bool is_mapped(std::uint32_t id, const char* map) {
+  std::istringstream lines(read_file(map));
+  for (std::uint64_t first = 0, outside = 0, count = 0; lines >> first >> outside >> count;)
+    if (id >= first && id - first < count) return true;
+  return false;
+}
+constexpr const char* uid_map = "/proc/self/uid_map";
+constexpr const char* gid_map = "/proc/self/gid_map";
+
 bool is_valid(const AclEntry& entry) {
   const bool has_id = entry.tag == acl_user || entry.tag == acl_group;
   const bool is_known = has_id || entry.tag == acl_owner || entry.tag == acl_group_owner || entry.tag == acl_mask ||
@@ -128,6 +133,21 @@ bool is_valid(const AclEntry& entry) {
 }
 
 }  // namespace
+
+bool is_mapped(const Owner& owner) { return is_mapped(owner.uid, uid_map) && is_mapped(owner.gid, gid_map); }
+
+bool is_acl(std::string_view value) {
+  const auto entries = acl_entries(value);
+  return entries && std::all_of(entries->begin(), entries->end(), is_valid);
+}
+
+bool names_unmapped_id(std::string_view acl) {
+  const auto entries = acl_entries(acl).value_or(std::vector<AclEntry>());
+  return std::any_of(entries.begin(), entries.end(), [](const AclEntry& entry) {
+    if (entry.tag == acl_user) return !is_mapped(entry.id, uid_map);
+    return entry.tag == acl_group && !is_mapped(entry.id, gid_map);
+  });
+}
 
 const char* put_away_acl(std::string_view attribute) noexcept {
   if (attribute == access_acl) return put_away_access_acl;
@@ -189,9 +209,10 @@ FileAttributes read_file_attributes(int fd) {
       attributes.opaque = true;
       continue;
     }
-    if (name == owner_xattr) attributes.owner = read_owner(fd);
+    if (name == owner_xattr) attributes.owner = read_value(fd, owner_xattr);
     for (const auto acl : {access_acl, default_acl})
-      if (name == put_away_acl(acl)) attributes.xattrs.push_back({std::string(acl), read_value(fd, name.data())});
+      if (name == put_away_acl(acl))
+        attributes.put_away_acls.push_back({std::string(acl), read_value(fd, name.data())});
     if (!counts(name)) continue;
     auto value = read_value(fd, name.data());
     if (name == "security.capability") value = plain_capability(value).value_or(value);

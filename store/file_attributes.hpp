@@ -53,10 +53,17 @@ struct Owner {
 /// no access control list.
 const char* put_away_acl(std::string_view attribute) noexcept;
 
+/// Whether both ids are in the user namespace that this process is in.
+bool is_mapped(const Owner& owner);
+/// Whether a value is an access control list; and whether one names a user or group that is not in this user namespace.
+bool is_acl(std::string_view value);
+bool names_unmapped_id(std::string_view acl);
+
 struct FileAttributes {
-  std::vector<Xattr> xattrs;   // those that a listing holds, sorted
-  std::optional<Owner> owner;  // from user.karapace.owner
-  bool opaque = false;         // from user.overlay.opaque
+  std::vector<Xattr> xattrs;         // those that a listing holds, sorted
+  std::vector<Xattr> put_away_acls;  // by the names that they should have
+  std::optional<std::string> owner;  // what user.karapace.owner says
+  bool opaque = false;               // from user.overlay.opaque
 };
 
 /// What overlays and Karapace itself note at files: left out of what an archive brings.

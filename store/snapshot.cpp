@@ -139,8 +139,13 @@ class Committing {
  private:
   Listing copy(const std::filesystem::path& to) {
     TreeCopyOptions copying{.scan = scan_options("commit", options_)};
+    copying.scan.records = Records::of_sessions;
     const auto upper = open_tree(instance_.upper());
     std::mutex mutex;
+    copying.scan.no_owner = [&](std::string_view path) {
+      std::lock_guard guard(mutex);
+      committed_.no_owner.emplace_back(path);
+    };
     copying.scan.left_out = [&](std::string_view path) {
       std::lock_guard guard(mutex);
       committed_.left_out.emplace_back(path);
@@ -152,6 +157,7 @@ class Committing {
     auto copied = copy_tree(upper.get(), open_tree(to).get(), copying);
     committed_.written = copied.written;
     std::sort(committed_.left_out.begin(), committed_.left_out.end());
+    std::sort(committed_.no_owner.begin(), committed_.no_owner.end());
     return std::move(copied.listing);
   }
 

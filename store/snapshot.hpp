@@ -51,6 +51,7 @@ struct Committed {
   bool is_new = false;                // else there was one of these changes
   std::uint64_t written = 0;          // bytes that it does not share with an earlier one
   std::vector<std::string> left_out;  // sockets, by path
+  std::vector<std::string> no_owner;  // kept as root's: their user.karapace.owner says no owner (single-id stores)
 };
 
 /// Keeps what the instance's upper directory has now. The caller holds the instance; sessions may run, a file that

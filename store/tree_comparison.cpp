@@ -45,12 +45,12 @@ Entry TreeComparison::entry(const PlacedName& name) const {
   const auto type = type_of(name.status).value();
   Entry entry = entry_of(name.path, type, name.status, options_);
   if (type == EntryType::directory) {
-    take_attributes(open(name, O_DIRECTORY).get(), entry, label_);
+    take_attributes(open(name, O_DIRECTORY).get(), entry, options_, label_);
     entry.mtime = entry.nanoseconds = 0;
     entry.opaque = false;
   }
   if (type == EntryType::regular) {
-    take_attributes(open(name, 0).get(), entry, label_);
+    take_attributes(open(name, 0).get(), entry, options_, label_);
     entry.size = static_cast<std::uint64_t>(name.status.st_size);
   }
   if (type == EntryType::symlink) {

@@ -33,6 +33,7 @@ namespace karapace::store {
 namespace {
 
 constexpr int most_readings = 3;  // of a file that changes each time
+constexpr off_t most_holes = off_t{16} << 30;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
@@ -131,7 +132,7 @@ class Walk {
     struct stat status{};
     if (::fstat(fd, &status) != 0) fail("read", path, errno);
     Entry entry = entry_of(path, EntryType::directory, status, options_);
-    take_attributes(fd, entry, label());
+    take_attributes(fd, entry, options_, label());
     return entry;
   }
 
@@ -167,6 +168,7 @@ class Walk {
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) fail("read", path, errno);
     if (!S_ISREG(status.st_mode)) fail_as_changed(path);
+    if (options_.records == Records::of_sessions) require_few_holes(fd.get(), status, path);
     Entry entry = entry_of(path, EntryType::regular, status, options_);
     bool read = true;
     if (status.st_nlink > 1) {
@@ -181,12 +183,30 @@ class Walk {
     part.entries.push_back(std::move(entry));
   }
 
+  void require_few_holes(int fd, const struct stat& status, const std::string& path) const {
+    if (status.st_size - status.st_blocks * 512 <= most_holes) return;
+    // A file system that compresses counts fewer blocks than there are.
+    off_t holes = 0;
+    for (off_t at = 0; at < status.st_size;) {
+      off_t data = ::lseek(fd, at, SEEK_DATA);
+      if (data < 0 && errno != ENXIO) fail("read", path, errno);
+      if (data < 0 || data > status.st_size) data = status.st_size;
+      holes += data - at;
+      if (data == status.st_size) break;
+      at = ::lseek(fd, data, SEEK_HOLE);
+      if (at < 0) fail("read", path, errno);
+    }
+    if (holes > most_holes)
+      throw StoreError(fmt::format("{} has holes of {} GiB, and what is kept may have {}: remove it or make it shorter",
+                                   label(path), holes >> 30, most_holes >> 30));
+  }
+
   Entry read_file(int fd, const Here& here, const std::string& path, Part& part) {
     for (int reading = 0; reading < most_readings; ++reading) {
       struct stat before{}, after{};
       if (::lseek(fd, 0, SEEK_SET) != 0 || ::fstat(fd, &before) != 0) fail("read", path, errno);
       Entry entry = entry_of(path, EntryType::regular, before, options_);
-      take_attributes(fd, entry, label());
+      take_attributes(fd, entry, options_, label());
       sink_.file(fd, before, entry, here.place, part.buffer);
       if (::fstat(fd, &after) != 0) fail("read", path, errno);
       if (unchanged(before, after)) return entry;
@@ -265,7 +285,25 @@ Entry entry_of(const std::string& path, EntryType type, const struct stat& statu
   return entry;
 }
 
-void take_attributes(int fd, Entry& entry, std::string_view label) {
+namespace {
+
+/// Whether the record of an owner at a file is one of ours. Our own of an id that is not mapped stands at what belongs
+/// to 0:0, which chown(2) could not give away.
+bool is_believed(const Owner& owner, const Entry& entry, const ScanOptions& options) {
+  if (options.records == Records::of_karapace || options.owners == Owners::ignore) return true;
+  return entry.uid == 0 && entry.gid == 0 && !is_mapped(owner);
+}
+
+bool is_believed(const Xattr& acl, const Entry& entry, const ScanOptions& options) {
+  if (options.records == Records::of_karapace) return true;
+  const auto same_name = [&](const Xattr& xattr) { return xattr.name == acl.name; };
+  if (std::any_of(entry.xattrs.begin(), entry.xattrs.end(), same_name) || !is_acl(acl.value)) return false;
+  return options.owners == Owners::ignore || names_unmapped_id(acl.value);
+}
+
+}  // namespace
+
+void take_attributes(int fd, Entry& entry, const ScanOptions& options, std::string_view label) {
   FileAttributes attributes;
   try {
     attributes = read_file_attributes(fd);
@@ -276,9 +314,18 @@ void take_attributes(int fd, Entry& entry, std::string_view label) {
   }
   entry.xattrs = std::move(attributes.xattrs);
   entry.opaque = attributes.opaque && entry.type == EntryType::directory;
+  for (auto& acl : attributes.put_away_acls)
+    if (is_believed(acl, entry, options)) entry.xattrs.push_back(std::move(acl));
+  std::sort(entry.xattrs.begin(), entry.xattrs.end());
   if (!attributes.owner) return;
-  entry.uid = attributes.owner->uid;
-  entry.gid = attributes.owner->gid;
+  const auto owner = Owner::parse(*attributes.owner);
+  if (!owner && options.records == Records::of_karapace)
+    throw StoreError(
+        fmt::format("{}: \"/{}\": its attribute {} is not \"uid:gid\"", label, escaped_utf8(entry.path), owner_xattr));
+  if (!owner && options.owners == Owners::ignore && options.no_owner) options.no_owner(entry.path);
+  if (!owner || !is_believed(*owner, entry, options)) return;
+  entry.uid = owner->uid;
+  entry.gid = owner->gid;
 }
 
 std::optional<std::string> link_target(int directory, const char* name) {

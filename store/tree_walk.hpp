@@ -21,6 +21,15 @@ enum class Owners {
   ignore,     // single-id stores: every entry without the xattr counts as 0:0
 };
 
+/// Who wrote the `user.karapace.*` attributes of a tree.
+enum class Records {
+  of_karapace,  // layers and snapshots: all are believed, and what is no record is damage
+  // What commands could write to. A record is believed only where the owner can not stand on disk: in single-id stores,
+  // and of ids that are not mapped here, at files of 0:0. Else whoever owns a file could give it to root. What is no
+  // record counts for nothing. Files with more than 16 GiB of holes are refused: they would be read for hours.
+  of_sessions,
+};
+
 enum class Times {
   seconds,      // of layers that steps make: rounded down
   nanoseconds,  // of what people made
@@ -36,6 +45,9 @@ struct ScanOptions {
   /// Called for each socket, from `threads` threads: it is nothing without the process that made it, so no listing has
   /// it.
   std::function<void(std::string_view path)> left_out{};
+  Records records = Records::of_karapace;
+  /// Called for each path whose record says no owner, in single-id stores of sessions, from `threads` threads.
+  std::function<void(std::string_view path)> no_owner{};
 };
 
 /// Takes what a walk finds. Called from several threads; a directory before anything in it.
@@ -72,7 +84,8 @@ Fd open_beneath(int directory, const std::string& path, int flags);
 /// The entry that the status of a file tells: all but attributes, target and content.
 Entry entry_of(const std::string& path, EntryType type, const struct stat& status, const ScanOptions& options);
 /// Adds what the attributes of an open file or directory tell: those that count, its owner, whether it is opaque.
-void take_attributes(int fd, Entry& entry, std::string_view label);
+/// `entry` is of `entry_of`, with the same options.
+void take_attributes(int fd, Entry& entry, const ScanOptions& options, std::string_view label);
 /// The text of a link; nothing, with errno, when it can not be read.
 std::optional<std::string> link_target(int directory, const char* name);
 /// How a mode, as stat(2) gives it, is listed; nothing for sockets and device nodes but 0:0.

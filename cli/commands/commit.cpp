@@ -51,6 +51,9 @@ int run(const Context& context, const Arguments& arguments) {
     return 0;
   }
   tell_left_out(context, committed.left_out);
+  for (const auto& path : committed.no_owner)
+    context.tell(
+        fmt::format("kept as root's, as its attribute user.karapace.owner is not \"uid:gid\": {}", shown_path(path)));
   if (committed.is_new)
     context.print(fmt::format("snapshot {} of {} ({} written)\n", snapshot.id.short_hex(), escaped_utf8(trees.name),
                               size_text(committed.written)));

@@ -67,8 +67,11 @@ class NewState {
     options.scaffold = store::read_scaffold(instance_.current);
     auto conflicts = store::find_conflicts(store_, instance_.current, from, to, options);
     store::TreeCopyOptions copy;
-    copy.scan = {
-        .owners = owners, .label = "rebuild", .threads = available_threads(), .times = store::Times::nanoseconds};
+    copy.scan = {.owners = owners,
+                 .label = "rebuild",
+                 .threads = available_threads(),
+                 .times = store::Times::nanoseconds,
+                 .records = store::Records::of_sessions};
     store::copy_tree(open_at(AT_FDCWD, instance_.upper(), O_RDONLY | O_DIRECTORY).get(),
                      open_at(AT_FDCWD, made_ / "upper", O_RDONLY | O_DIRECTORY).get(), copy);
     for (const auto* file : {"first-entry", "scaffold.json"})

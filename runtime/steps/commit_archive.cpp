@@ -21,6 +21,7 @@
 #include "deb/control_file.hpp"
 #include "runtime/sandbox/first_entry.hpp"
 #include "runtime/steps/canonical_rules.hpp"
+#include "runtime/steps/linked_places.hpp"
 #include "runtime/trees/changes_archive.hpp"
 #include "store/changes.hpp"
 #include "store/environment.hpp"
@@ -63,7 +64,10 @@ std::vector<SecretPattern> secret_patterns() {
 
 class Selection {
  public:
-  Selection(const store::Listing& listing, CommitArchive& result) : result_(result), patterns_(secret_patterns()) {
+  /// `trees` are those that a session shows, bottom first.
+  Selection(const store::Listing& listing, const std::vector<fs::path>& trees, CommitArchive& result)
+      : result_(result), patterns_(secret_patterns()) {
+    find_linked(trees);
     for (const auto& entry : listing.entries())
       if (const auto* pattern = pattern_for(entry)) note(entry, *pattern);
     // A further name of a secret is as secret.
@@ -85,7 +89,26 @@ class Selection {
     const auto found = std::find_if(patterns_.begin(), patterns_.end(), [&](const SecretPattern& one) {
       return entry.path.starts_with(one.beginning()) && matches(one.pattern, entry.path);
     });
-    return found == patterns_.end() ? nullptr : &*found;
+    return found == patterns_.end() ? linked_pattern_for(entry) : &*found;
+  }
+  const SecretPattern* linked_pattern_for(const store::Entry& entry) const {
+    if (const auto found = linked_.find(entry.path); found != linked_.end()) return found->second;
+    for (const auto& [directory, pattern] : linked_directories_)
+      if (entry.path.starts_with(directory)) return pattern;
+    return nullptr;
+  }
+  /// A session that sees /etc/ssh as a link to /data makes its keys in /data.
+  void find_linked(const std::vector<fs::path>& trees) {
+    std::vector<std::string> texts;
+    for (const auto& pattern : patterns_) texts.push_back(pattern.pattern);
+    const auto places = linked_places(trees, texts);
+    for (std::size_t i = 0; i < patterns_.size(); ++i) {
+      for (const auto& [path, is_all_below] : places[i]) {
+        if (!is_all_below) linked_.emplace(path, &patterns_[i]);
+        const bool is_itself = path + "/**" == patterns_[i].pattern;
+        if (is_all_below && !is_itself) linked_directories_.emplace(path.empty() ? "" : path + "/", &patterns_[i]);
+      }
+    }
   }
   void note(const store::Entry& entry, const SecretPattern& pattern) {
     dropped_.insert(entry.path);
@@ -96,6 +119,8 @@ class Selection {
 
   CommitArchive& result_;
   std::vector<SecretPattern> patterns_;
+  std::map<std::string, const SecretPattern*> linked_;              // where files are that links lead to
+  std::map<std::string, const SecretPattern*> linked_directories_;  // all of what begins so
   std::set<std::string> dropped_;
   std::map<std::string, const SecretPattern*> groups_;  // of hard links, by their first name
   std::vector<store::Entry> kept_;
@@ -276,6 +301,7 @@ store::Listing listing_of(int upper, const store::Scaffold& scaffold, store::Own
   store::ScanOptions options;
   options.owners = owners;
   options.label = label;
+  options.records = store::Records::of_sessions;
   options.threads = available_threads();
   options.include = [&](std::string_view path) {
     return !std::binary_search(untouched.begin(), untouched.end(), path);
@@ -299,7 +325,9 @@ CommitArchive write_commit_archive(const store::Store& store, const store::Insta
   const auto upper = open_at(AT_FDCWD, instance.upper(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   CommitArchive result;
   const auto changes = changes_of(upper.get(), layers, scaffold, owners);
-  const auto kept = Selection(listing_of(upper.get(), scaffold, owners, result), result).take();
+  auto shown = layers;
+  shown.push_back(instance.upper());
+  const auto kept = Selection(listing_of(upper.get(), scaffold, owners, result), shown, result).take();
   for (const auto& entry : kept.entries()) require_no_mark(entry);
   result.changes = static_cast<std::uint64_t>(
       std::count_if(changes.changes.begin(), changes.changes.end(), [&](const store::Change& change) {

@@ -101,6 +101,41 @@ TEST_F(CommitArchiveTest, HasNoSecretByAnyName) {
   EXPECT_EQ(made.secrets[2].path, "etc/copy");
 }
 
+TEST_F(CommitArchiveTest, HasNoSecretWhereLinksLead) {
+  put(upper("data/ssh/ssh_host_rsa_key"), "secret", 0600);
+  put(upper("data/ssh/sshd_config"), "no secret");
+  fs::create_directory_symlink("../data/../data/ssh", upper("etc-ssh"));
+  fs::create_directory(upper("etc"));
+  fs::create_directory_symlink("/etc-ssh", upper("etc/ssh"));
+  put(upper("srv/mysql/deep/ibdata1"), "secret");
+  fs::create_directories(upper("var/lib"));
+  fs::create_directory_symlink("/srv/mysql", upper("var/lib/mysql"));
+  put(upper("srv/id"), "random");
+  fs::create_symlink("../../srv/id", upper("etc/machine-id"));
+  put(upper("etc/munge-key"), "secret");
+  fs::create_directory(upper("etc/munge"));
+  fs::create_symlink("../munge-key", upper("etc/munge/munge.key"));
+  fs::create_symlink("loop", upper("etc/keys"));
+  fs::create_symlink("keys", upper("etc/loop"));
+  const auto made = write();
+  EXPECT_THAT(packed(),
+              ElementsAre("", "data", "data/ssh", "data/ssh/sshd_config", "etc", "etc-ssh", "etc/keys", "etc/loop",
+                          "etc/munge", "etc/ssh", "srv", "srv/mysql", "var", "var/lib", "var/lib/mysql"));
+}
+
+TEST_F(CommitArchiveTest, BelievesNoOwnerThatACommandNoted) {
+  put(upper("su"), "x");
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(::chown(upper("su").c_str(), 1000, 1000), 0);
+  ASSERT_EQ(::chmod(upper("su").c_str(), 06755), 0);
+  ASSERT_EQ(::setxattr(upper("su").c_str(), "user.karapace.owner", "0:0", 3, 0), 0);
+  write();
+  packed();
+  const auto made = listing();
+  EXPECT_EQ(made.find("su")->uid, 1000U);
+  EXPECT_EQ(made.find("su")->gid, 1000U);
+}
+
 TEST_F(CommitArchiveTest, HasNothingThatSessionsPutThereThemselves) {
   fs::create_directories(upper("home/ann/project"));
   put(upper("mine"), "x");

@@ -142,6 +142,16 @@ TEST_F(ChangesTest, OwnersOfSingleIdModeAreInTheAttribute) {
   EXPECT_EQ(texts(), Texts{"M b owner"});
 }
 
+TEST_F(ChangesTest, WhatIsNoOwnerIsIgnored) {
+  for (const auto owners : {Owners::ignore, Owners::from_disk}) {
+    write("lower/a", "x");
+    write("upper/a", "x");
+    xattr("upper/a", "user.karapace.owner", "junk");
+    options_.owners = owners;
+    EXPECT_EQ(texts(), Texts{});
+  }
+}
+
 TEST_F(ChangesTest, AWhiteoutAboveNothingIsNoChangeAndARemovedDirectoryStandsForAllInIt) {
   write("lower/usr/share/doc/a", "x");
   write("lower/etc/passwd", "x");

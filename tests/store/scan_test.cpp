@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -182,6 +183,34 @@ TEST_F(ScanTest, AMalformedOwnerIsAnErrorThatNamesTheFile) {
   file("a", "x");
   xattr("a", "user.karapace.owner", "33");
   EXPECT_EQ(error_of([&] { scan_path(tree_); }), "tree: \"/a\": its attribute user.karapace.owner is not \"uid:gid\"");
+}
+
+TEST_F(ScanTest, OfSessionsOnlyRecordsOfIdsThatAreNotMappedAreBelievedAndOnlyAtRootsFiles) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  for (const char* name : {"unmapped", "half", "somebodys", "junk"}) file(name, "x");
+  xattr("unmapped", "user.karapace.owner", "7:8");
+  xattr("half", "user.karapace.owner", "0:70000");
+  xattr("somebodys", "user.karapace.owner", "70000:70000");
+  xattr("junk", "user.karapace.owner", "junk");
+  xattr("junk", "user.karapace.acl_access", "junk");
+  ASSERT_EQ(::chown(at("somebodys").c_str(), 7, 8), 0);
+  const ScanOptions options{.label = "tree", .records = Records::of_sessions};
+  EXPECT_EQ(scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), options).find("unmapped")->uid, 0U);
+  const auto child = fork_child([&] {
+    if (::unshare(CLONE_NEWUSER) != 0) return 77;
+    write_all(open_at(AT_FDCWD, "/proc/self/setgroups", O_WRONLY).get(), "deny", "setgroups");
+    for (const char* map : {"/proc/self/uid_map", "/proc/self/gid_map"})
+      write_all(open_at(AT_FDCWD, map, O_WRONLY).get(), "0 0 1", "the map");
+    const auto listing = scan(open_at(AT_FDCWD, tree_, O_RDONLY).get(), options);
+    const auto owner = [&](const char* path) {
+      return fmt::format("{}:{}", listing.find(path)->uid, listing.find(path)->gid);
+    };
+    if (owner("unmapped") != "7:8") return 1;
+    if (owner("half") != "0:70000") return 2;
+    if (owner("somebodys") != "65534:65534") return 3;
+    return owner("junk") == "0:0" && listing.find("junk")->xattrs.empty() ? 0 : 4;
+  });
+  EXPECT_EQ(wait_for(child), 0);
 }
 
 TEST_F(ScanTest, CapabilitiesAreListedInTheirPlainForm) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/snapshot.hpp"
 
+#include <cstring>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -67,6 +69,42 @@ TEST_F(SnapshotTest, WhatWasCommittedComesBackExactly) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all.front().message, "a message \xff");
   EXPECT_EQ(all.front().environment, environment_.id);
+}
+
+TEST_F(SnapshotTest, NoOwnerThatACommandNotedIsBelieved) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  for (const auto* text : {"0:0", "7:7", "70000:0", "junk"}) {
+    write("su", text);
+    const auto path = instance_.upper() / "su";
+    ASSERT_EQ(::chown(path.c_str(), 1000, 1000), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 06755), 0);
+    ASSERT_EQ(::setxattr(path.c_str(), "user.karapace.owner", text, std::strlen(text), 0), 0);
+    restore(commit().snapshot);
+    struct stat status{};
+    ASSERT_EQ(::stat((instance_.upper() / "su").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 1000U) << text;
+    EXPECT_EQ(status.st_gid, 1000U) << text;
+    EXPECT_EQ(status.st_mode & 07777, 06755U) << text;
+  }
+}
+
+TEST_F(SnapshotTest, WhatIsNoOwnerIsToldAndKeptAsRootsInSingleIdStores) {
+  write("a", "x");
+  write("b", "x");
+  ASSERT_EQ(::setxattr((instance_.upper() / "a").c_str(), "user.karapace.owner", "junk", 4, 0), 0);
+  ASSERT_EQ(::setxattr((instance_.upper() / "b").c_str(), "user.karapace.owner", "5:6", 3, 0), 0);
+  const auto committed = commit_snapshot(store_, instance_, "", {.owners = Owners::ignore});
+  EXPECT_EQ(committed.no_owner, std::vector<std::string>{"a"});
+  const auto listing = listing_of(committed.snapshot);
+  EXPECT_EQ(listing.find("a")->uid, 0U);
+  EXPECT_EQ(listing.find("b")->gid, 6U);
+}
+
+TEST_F(SnapshotTest, AFileOfMoreHolesThanCanBeReadIsRefusedByName) {
+  write("disk", "");
+  if (::truncate((instance_.upper() / "disk").c_str(), off_t{1} << 40) != 0) GTEST_SKIP() << "no file can have 1 TiB";
+  EXPECT_EQ(error_of([&] { commit(); }),
+            "commit: \"/disk\" has holes of 1024 GiB, and what is kept may have 16: remove it or make it shorter");
 }
 
 TEST_F(SnapshotTest, TheSameTreeTwiceStoresNothing) {
