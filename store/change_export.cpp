@@ -205,6 +205,7 @@ class Exporter {
   Exporter(int upper, Owners owners, Target& target) : upper_(upper), target_(target) {
     options_.owners = owners;
     options_.times = Times::nanoseconds;
+    options_.records = Records::of_sessions;
   }
 
   void run(const std::vector<std::string>& paths) {
@@ -249,7 +250,7 @@ class Exporter {
       if (type_of(status) != type) fail_changed(path);
     }
     auto entry = entry_of(path, *type, status, options_);
-    if (file) take_attributes(file.get(), entry, "export");
+    if (file) take_attributes(file.get(), entry, options_, "export");
     if (type == EntryType::symlink) {
       auto target = link_target(place.directory.get(), place.name.c_str());
       if (!target) fail_reading(path);
