@@ -43,7 +43,7 @@ def matches(expected, printed):
 
 def run(page, session):
     failures = []
-    with tempfile.TemporaryDirectory(prefix="karapace-docs-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="karapace-docs-", ignore_cleanup_errors=True) as scratch:
         store = pathlib.Path(scratch) / "store"
         if (kept / "store").is_dir():
             shutil.copytree(kept / "store", store)

@@ -44,7 +44,7 @@ class DocumentsTest(unittest.TestCase):
         cls.schemas = schemas()
         cls.validators = {name: validator(schema) for name, schema in cls.schemas.items()}
         cls.seen = {}  # document: what was printed
-        cls.scratch = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="karapace json-"))).resolve()
+        cls.scratch = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="karapace json-", ignore_cleanup_errors=True))).resolve()
         cls.directory = cls.scratch
 
     def run_program(self, *words, directory=None, **variables):

@@ -17,7 +17,7 @@ PROGRAM = pathlib.Path(os.environ["KARAPACE_TEST_BUILD"]) / "bin/karapace"
 class Completions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.scratch = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="karapace shells-"))).resolve()
+        cls.scratch = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="karapace shells-", ignore_cleanup_errors=True))).resolve()
         keep = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "NINJA"}}
         cls.environment = keep | {"HOME": str(cls.scratch), "KARAPACE_STORE": str(cls.scratch / "store"), "TERM": "xterm",
                                   "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "NO_COLOR": "1"}

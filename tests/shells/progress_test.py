@@ -43,7 +43,7 @@ def shown(text, width=80):
 
 class Progress(unittest.TestCase):
     def setUp(self):
-        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="karapace progress-"))).resolve()
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="karapace progress-", ignore_cleanup_errors=True))).resolve()
         keep = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
         self.environment = keep | {"HOME": str(self.directory), "KARAPACE_STORE": str(self.directory / "store"), "TERM": "xterm"}
         self.archive = self.directory / "root.tar"
