@@ -1,38 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "base/error.hpp"
-#include "base/escape.hpp"
 #include "cli/commands.hpp"
-#include "cli/instance_report.hpp"
+#include "cli/instance_command.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
-struct Arguments {
-  std::string instance;
-};
-
-void declare(Options& options, Arguments& arguments) {
-  options.positional("ENVIRONMENT", arguments.instance, "a name, an id or its beginning, or a path like \".\"",
-                     Options::Presence::required);
-}
-
-int run(const Context& context, const Arguments& arguments) {
-  const auto store = context.open_store(store::Store::Access::update);
-  const auto wanted = wanted_instance(store, arguments.instance);
-  auto held = own_or_refuse(store, wanted, "archive");
-  held.instance.archived = true;
-  store::write_instance(held.instance);
-  report_instance(context, held.instance, fmt::format("archived {}", escaped_utf8(wanted.name)));
-  return 0;
+std::string archive(AloneInstance& alone) {
+  alone.instance.archived = true;
+  store::write_instance(alone.instance);
+  return fmt::format("archived {}", alone.name);
 }
 
 }  // namespace
 
 Command archive_command() {
-  return make_command<Arguments>(
+  return instance_command(
       {.name = "archive",
        .group = Group::using_,
        .summary = "Put an instance away",
@@ -40,7 +25,7 @@ Command archive_command() {
            "No session begins in it and nothing changes it until `karapace unarchive`. Its changes, snapshots and\n"
            "environment are kept. Refused while a session is running.",
        .examples = {{"karapace archive hello", "kept, and out of the way"}}},
-      declare, run);
+      archive);
 }
 
 }  // namespace karapace::cli

@@ -7,6 +7,7 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/instance_command.hpp"
 #include "cli/store_access.hpp"
 #include "store/instance.hpp"
 #include "store/reference.hpp"
@@ -43,13 +44,6 @@ std::vector<store::Instance> instances_of(const store::Store& store, const store
   return found;
 }
 
-/// Who put it away or froze it wanted it kept.
-void refuse_kept(const store::Instance& instance) {
-  if (!instance.archived && !instance.frozen) return;
-  throw Error(fmt::format("destroy: the instance {0} is {1}: `karapace un{2} {0}` first", instance.id,
-                          instance.archived ? "archived" : "frozen", instance.archived ? "archive" : "freeze"));
-}
-
 [[noreturn]] void refuse_running(const store::Instance& instance) {
   throw Error(fmt::format(
       "destroy: a session is running in the instance {0}; leave it first, or end it with `karapace stop {0}`",
@@ -59,7 +53,7 @@ void refuse_kept(const store::Instance& instance) {
 /// All or none, as far as no session starts in between.
 void remove_instances(const store::Store& store, const std::vector<store::Instance>& instances) {
   for (const auto& instance : instances) {
-    refuse_kept(instance);
+    refuse_kept(instance, instance.id, "destroy");
     if (store::instance_in_use(instance)) refuse_running(instance);
   }
   for (const auto& instance : instances) {

@@ -9,6 +9,7 @@
 #include "base/words.hpp"
 #include "cli/built_manifests.hpp"
 #include "cli/commands.hpp"
+#include "cli/instance_command.hpp"
 #include "cli/instance_report.hpp"
 #include "cli/store_access.hpp"
 #include "store/conflicts.hpp"
@@ -95,19 +96,12 @@ struct Moved {
   bool is_moved = false;
 };
 
-void refuse_kept(const store::Instance& instance, const std::string& name) {
-  if (!instance.frozen && !instance.archived) return;
-  throw Error(fmt::format("rebuild: the instance {0} is {1} and stays as it is: `karapace un{2} {0}` first",
-                          escaped_utf8(name), instance.archived ? "archived" : "frozen",
-                          instance.archived ? "archive" : "freeze"));
-}
-
 Moved move_instance(const Context& context, const store::Store& store, const Arguments& arguments,
                     const EnvironmentId& environment) {
   const auto wanted = wanted_instance(store, arguments.environment);
   const auto held = own_or_refuse(store, wanted, "rebuild");
   Moved moved{held.instance, wanted.name, {}, false};
-  refuse_kept(held.instance, wanted.name);
+  refuse_kept(held.instance, wanted.name, "rebuild");
   const bool is_fresh = fs::is_empty(held.instance.upper());
   if (held.instance.current.environment == environment && (arguments.keep_changes || is_fresh)) return moved;
   const auto to = store::find_environment(store, environment);
@@ -145,7 +139,7 @@ void refuse_early(const Context& context, const store::Reference& reference) {
   const auto store = context.open_store(store::Store::Access::update);
   const auto instance = store::find_instance(store, reference);
   if (!instance) return;
-  refuse_kept(*instance, name_of(*instance, reference));
+  refuse_kept(*instance, name_of(*instance, reference), "rebuild");
   if (store::instance_in_use(*instance))
     throw Error(
         fmt::format("rebuild: a session is running in the instance {0}; leave it first, or end it with `karapace "

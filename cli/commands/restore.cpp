@@ -5,6 +5,7 @@
 #include "base/escape.hpp"
 #include "base/parallel.hpp"
 #include "cli/commands.hpp"
+#include "cli/instance_command.hpp"
 #include "cli/instance_trees.hpp"
 #include "cli/store_access.hpp"
 #include "store/environment.hpp"
@@ -41,10 +42,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto name = escaped_utf8(wanted.name);
   const auto held = own_or_refuse(store, wanted, "restore");
   const auto& instance = held.instance;
-  if (instance.archived)
-    throw Error(fmt::format("restore: the instance {0} is archived; `karapace unarchive {0}` first", name));
-  if (instance.frozen)
-    throw Error(fmt::format("restore: the instance {0} is frozen; `karapace unfreeze {0}` first", name));
+  refuse_kept(instance, wanted.name, "restore");
   const auto snapshot = store::find_snapshot(instance, arguments.snapshot);
   const store::SnapshotOptions options{.owners = held.owners(), .threads = available_threads()};
   tell_kept(context, store::keep_previous(store, instance, options));

@@ -2,45 +2,30 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "base/escape.hpp"
 #include "cli/commands.hpp"
-#include "cli/instance_report.hpp"
+#include "cli/instance_command.hpp"
 
 namespace karapace::cli {
 
 namespace {
 
-struct Arguments {
-  std::string instance;
-};
-
-void declare(Options& options, Arguments& arguments) {
-  options.positional("ENVIRONMENT", arguments.instance, "a name, an id or its beginning, or a path like \".\"",
-                     Options::Presence::required);
-}
-
-int run(const Context& context, const Arguments& arguments) {
-  const auto store = context.open_store(store::Store::Access::update);
-  const auto wanted = wanted_instance(store, arguments.instance);
-  auto held = own_or_refuse(store, wanted, "unfreeze");
-  if (!held.instance.frozen)
-    throw Error(fmt::format("unfreeze: the instance {} is not frozen", escaped_utf8(wanted.name)));
-  held.instance.frozen = false;
-  store::write_instance(held.instance);
-  report_instance(context, held.instance, fmt::format("{} can be changed again", escaped_utf8(wanted.name)));
-  return 0;
+std::string unfreeze(AloneInstance& alone) {
+  if (!alone.instance.frozen) throw Error(fmt::format("unfreeze: the instance {} is not frozen", alone.name));
+  alone.instance.frozen = false;
+  store::write_instance(alone.instance);
+  return fmt::format("{} can be changed again", alone.name);
 }
 
 }  // namespace
 
 Command unfreeze_command() {
-  return make_command<Arguments>(
+  return instance_command(
       {.name = "unfreeze",
        .group = Group::using_,
        .summary = "Let a frozen instance be changed again",
        .description = "Sessions that begin from now on may change the instance. Refused while a session is running.",
        .examples = {{"karapace unfreeze hello", "as before"}}},
-      declare, run);
+      unfreeze);
 }
 
 }  // namespace karapace::cli
