@@ -82,7 +82,7 @@ void run_step(const EdgeCommand& edge) {
                              .note = edge.hints.contains("quiet") ? nullptr : tell};
   store.add_record({edge.step, perform(context)});
   // An environment is what a build ends with.
-  if (edge.step.kind == StepKind::environment) store::sync_store_in_background(store);
+  if (edge.step.kind == StepKind::environment && !edge.hints.contains("sync")) store::sync_store_in_background(store);
 }
 
 /// A record without its output is forgotten, so that the step is run.

@@ -101,6 +101,12 @@ void silence_notes(graph::Graph& graph) {
     if (runs_commands(edge)) edge.hints.push_back({"quiet", "yes"});
 }
 
+/// The store goes with the comparison: what still syncs it then would keep its directory.
+void leave_unsynced(graph::Graph& graph) {
+  for (auto& edge : graph.edges)
+    if (edge.step.kind == StepKind::environment) edge.hints.push_back({"sync", "no"});
+}
+
 VariedThing vary_clock(const RebuildRequest& request, graph::Graph& graph) {
   if (request.same.contains("clock")) return {"clock", false, "as asked"};
   try {
@@ -193,6 +199,7 @@ Rebuild rebuild(const RebuildRequest& request) {
   auto place = make_elsewhere(request.place);
   auto graph = request.graph.graph;
   silence_notes(graph);
+  leave_unsynced(graph);
   auto clock = vary_clock(request, graph);
   auto order = vary_order(request, graph);
   write_graph(request, place, graph);

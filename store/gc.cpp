@@ -364,9 +364,16 @@ class Collection {
 
   /// Files that nobody uses and that are made again on demand.
   void add_unused() {
+    std::set<std::string> dead;
+    for (const auto& garbage : report_.garbage)
+      if (garbage.kind == GarbageKind::record) dead.insert(garbage.name);
     for (const auto& name : names_in(store_.root() / "links")) {
-      auto path = store_.root() / "links" / name;
-      if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) add(GarbageKind::link, name, "it leads nowhere");
+      const auto path = store_.root() / "links" / name;
+      std::error_code error;
+      const auto target = std::filesystem::read_symlink(path, error);
+      const bool gone = ::access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+      if (gone || (!error && dead.contains(target.filename().native())))
+        add(GarbageKind::link, name, "its step's record is gone");
     }
     for (const auto& name : names_in(store_.root() / "fetch")) {
       if (FileLock::try_acquire_existing(store_.root() / "fetch" / name, LOCK_EX))
