@@ -86,7 +86,8 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
   struct stat status{};
   // Files of /proc say that they are empty.
   const bool has_size = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
-  const std::size_t guess = has_size ? static_cast<std::size_t>(status.st_size) + 1 : 4096;
+  const auto size = has_size ? static_cast<std::size_t>(status.st_size) : 0;
+  const std::size_t guess = has_size ? size + 1 : 4096;
   std::string bytes;
   std::size_t used = 0;
   for (;;) {
@@ -94,11 +95,10 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
     ssize_t count = ::read(fd, bytes.data() + used, bytes.size() - used);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw CallError(fmt::format("cannot read {}", what), errno);
-    const bool was_all = has_size && static_cast<std::size_t>(count) < bytes.size() - used;
     used += static_cast<std::size_t>(count);
     if (used > limit) throw StoreError(fmt::format("{} is larger than the {} bytes it may have", what, limit));
-    // read(2) of a file with a size gives less than it was asked for only at the end.
-    if (count == 0 || was_all) break;
+    // One byte more was asked for.
+    if (count == 0 || (has_size && used == size)) break;
   }
   bytes.resize(used);
   return bytes;
