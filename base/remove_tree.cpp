@@ -48,11 +48,13 @@ struct CloseDirectory {
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 /// Opens the directory `name`, making it readable, writable and searchable for us first when its mode forbids that.
+/// Nothing when somebody else has removed it.
 Directory open_directory(int parent, const char* name, const std::string& path) {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   Fd fd(::openat(parent, name, flags));
   if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd = Fd(::openat(parent, name, flags));
   Directory directory(fd ? ::fdopendir(fd.get()) : nullptr);
+  if (!directory && errno == ENOENT) return nullptr;
   if (!directory) throw_remove_error(path);
   fd.release();
   return directory;
@@ -171,7 +173,6 @@ class Removal {
   explicit Removal(Branches& branches) : branches_(branches), path_(branches.path()) {}
 
   void run(const std::string& name) {
-    if (!name.empty()) path_ += "/" + name;
     push(branches_.top(), name);
     while (!levels_.empty()) step();
   }
@@ -180,7 +181,10 @@ class Removal {
   int current() const noexcept { return levels_.empty() ? branches_.top() : ::dirfd(levels_.back().directory.get()); }
 
   void push(int parent, const std::string& name) {
-    levels_.push_back({open_directory(parent, name.empty() ? "." : name.c_str(), path_), name});
+    if (!name.empty()) path_ += '/' + name;
+    auto directory = open_directory(parent, name.empty() ? "." : name.c_str(), path_);
+    if (directory) return levels_.push_back({std::move(directory), name});
+    if (!name.empty()) path_.resize(path_.size() - name.size() - 1);
   }
 
   void step() {
@@ -196,7 +200,6 @@ class Removal {
       if (!branches_.add(current(), name)) throw_remove_error(path_ + '/' + name);
       return;
     }
-    path_ += '/' + name;
     push(current(), name);
   }
 
@@ -420,6 +423,7 @@ void remove_tree(const std::filesystem::path& path) {
   if (errno != EISDIR) throw_remove_error(path);
   {
     auto top = open_directory(AT_FDCWD, path.c_str(), path);
+    if (!top) return;
     Branches branches(::dirfd(top.get()), path);
     branches.attempt([&] { Removal(branches).run(""); });
     branches.work();

@@ -12,19 +12,35 @@
 
 namespace karapace::cli {
 
-std::string_view instance_state(const store::Instance& instance) {
-  if (sandbox::running_session(instance.directory)) return "running";
+namespace {
+
+std::string_view state_of(const store::Instance& instance, bool runs) {
+  if (runs) return "running";
   if (instance.archived) return "archived";
   return instance.frozen ? "frozen" : "idle";
 }
 
+}  // namespace
+
+std::string_view instance_state(const store::Instance& instance) {
+  return state_of(instance, sandbox::running_session(instance.directory).has_value());
+}
+
+std::string_view instance_state(const store::Instance& instance, std::string_view sessions) {
+  return state_of(instance, sandbox::running_session(sessions).has_value());
+}
+
 nlohmann::json instance_json(const store::Instance& instance) {
+  return instance_json(instance, instance_state(instance));
+}
+
+nlohmann::json instance_json(const store::Instance& instance, std::string_view state) {
   return {{"can_undo", instance.previous.has_value()},
           {"created", instance.created},
           {"environment", instance.current.environment.hex()},
           {"instance", instance.id},
           {"instance_directory", path_json(instance.directory)},
-          {"instance_state", instance_state(instance)},
+          {"instance_state", state},
           {"manifest", path_json(instance.manifest)},
           {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)}};
 }

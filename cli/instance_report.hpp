@@ -17,8 +17,12 @@ namespace karapace::cli {
 
 /// "running", "frozen", "archived" or "idle", as it is now: a session is looked for, nothing is noted.
 std::string_view instance_state(const store::Instance& instance);
+/// The same, by the list of its sessions, which was read before.
+std::string_view instance_state(const store::Instance& instance, std::string_view sessions);
 /// The fields of docs/schemas/common.json's instance.
 nlohmann::json instance_json(const store::Instance& instance);
+/// The same, of a state that was looked at before.
+nlohmann::json instance_json(const store::Instance& instance, std::string_view state);
 /// What people call it: its own name, else its project's, else its id.
 std::string name_of(const store::Instance& instance, const store::Reference& reference);
 

@@ -2,6 +2,7 @@
 // Instances: made in staging and renamed into place, so that one either has all its parts or does not exist.
 #include "store/instance.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -17,7 +18,9 @@
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
+#include "base/parallel.hpp"
 #include "base/remove_tree.hpp"
+#include "store/instance_index.hpp"
 #include "store/instance_names.hpp"
 #include "store/kept_record.hpp"
 #include "store/repair.hpp"
@@ -29,7 +32,7 @@ namespace karapace::store {
 
 namespace {
 
-constexpr const char* record_name = "instance.json";
+constexpr const char* record_name = instance_record;
 constexpr const char* lock_name = "lock";
 constexpr std::size_t id_digits = 16;
 
@@ -37,29 +40,9 @@ constexpr auto instance_fields = fields_of<Instance>(
     member("archived", &Instance::archived), member("created", &Instance::created), FormatMember{2},
     member("frozen", &Instance::frozen), member("manifest", &Instance::manifest), member("name", &Instance::name));
 
-/// Nothing when there is no instance. One that is made or removed meanwhile is there whole or not at all: directory and
-/// record are opened as one, and a directory is without a record only if it has its name still when that is known.
 std::optional<Instance> read_instance(const std::filesystem::path& directory) {
-  const auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
-  constexpr auto remedy = "run `karapace verify-store --repair`; its changes are in \"current/upper\"";
-  for (;;) {
-    const auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened) return std::nullopt;
-    const auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (!record && !still_named(opened->get(), directory)) continue;
-    const auto text = record ? read_all(record->get(), what) : std::string();
-    auto instance = read_or_damaged(what, remedy,
-                                    [&] { return parse_json(instance_fields, unsealed_in_place(text), record_name); });
-    auto current = read_generation(directory / "current");
-    if (!current && !still_named(opened->get(), directory)) continue;
-    if (!current) refuse_damaged(what, remedy, "its directory \"current\" is missing");
-    instance.id = directory.filename();
-    instance.directory = directory;
-    instance.current = *std::move(current);
-    instance.previous = read_generation(directory / "previous");
-    instance.next = read_generation(directory / "next");
-    return instance;
-  }
+  const auto all = open_if_exists(AT_FDCWD, directory.parent_path(), O_PATH | O_DIRECTORY);
+  return all ? store::read_instance(all->get(), directory) : std::nullopt;
 }
 
 void make_instance(const Store& store, const Reference& reference, const std::filesystem::path& directory) {
@@ -67,7 +50,7 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   const auto made = staging.path() / "instance";
   make_directory(made);
   make_directory(made / "snapshots");
-  make_generation(made / "current", 1, reference.environment);
+  make_generation(made / "current", 1, reference.environment, Durable::yes);
   Instance instance;
   instance.directory = made;
   instance.created = std::time(nullptr);
@@ -103,6 +86,42 @@ std::optional<HeldInstance> held(const Instance& instance, std::optional<FileLoc
 }
 
 }  // namespace
+
+// One that is made or removed meanwhile is there whole or not at all: directory and record are opened as one, and a
+// directory is without a record only if it has its name still when that is known.
+std::optional<Instance> read_instance(int all, const std::filesystem::path& directory) {
+  const auto what = fmt::format("the instance \"{}\"", escaped_utf8(directory.native()));
+  constexpr auto remedy = "run `karapace verify-store --repair`; its changes are in \"current/upper\"";
+  for (;;) {
+    const auto opened = open_if_exists(all, directory.filename(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) return std::nullopt;
+    const auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!record && !still_named(opened->get(), directory)) continue;
+    const auto text = record ? read_all(record->get(), what) : std::string();
+    auto instance = read_or_damaged(what, remedy,
+                                    [&] { return parse_json(instance_fields, unsealed_in_place(text), record_name); });
+    auto current = read_generation(opened->get(), directory / "current");
+    if (!current && !still_named(opened->get(), directory)) continue;
+    if (!current) refuse_damaged(what, remedy, "its directory \"current\" is missing");
+    instance.id = directory.filename();
+    instance.directory = directory;
+    instance.current = *std::move(current);
+    instance.previous = read_generation(opened->get(), directory / "previous");
+    instance.next = read_generation(opened->get(), directory / "next");
+    return instance;
+  }
+}
+
+std::string instance_text(const Instance& instance) {
+  return json_text(instance_fields, instance, JsonWriter::Space::none);
+}
+
+Instance instance_from(std::string_view text) { return parse_json(instance_fields, text, record_name); }
+
+unsigned threads_for_instances(std::size_t count) {
+  constexpr std::size_t too_few_for_a_thread = 100;
+  return static_cast<unsigned>(std::min<std::size_t>(available_threads(), 1 + count / too_few_for_a_thread));
+}
 
 std::string instance_id(const Reference& reference) {
   if (!reference.root) return blake3("environment " + reference.environment.hex()).hex().substr(0, id_digits);
@@ -144,10 +163,16 @@ Instance open_instance(const Store& store, const Reference& reference) {
 }
 
 std::vector<Instance> instances(const Store& store) {
+  const auto all = open_if_exists(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
+  if (!all) return {};
+  const auto names = names_in(all->get(), store.instances_path());
+  std::vector<std::optional<Instance>> read(names.size());
+  for_each_index(names.size(), threads_for_instances(names.size()),
+                 [&](std::size_t i) { read[i] = read_instance(all->get(), store.instances_path() / names[i]); });
   std::vector<Instance> found;
-  for (const auto& name : names_in(store.instances_path())) {
-    if (auto instance = read_instance(store.instances_path() / name)) found.push_back(std::move(*instance));
-  }
+  found.reserve(read.size());
+  for (auto& instance : read)
+    if (instance) found.push_back(*std::move(instance));
   return found;
 }
 

@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/json/seal.hpp"
 
@@ -29,9 +28,9 @@ std::optional<std::string> whole_text(const std::filesystem::path& path) {
 
 }  // namespace
 
-void write_kept_record(const std::filesystem::path& path, std::string_view json) {
+void write_kept_record(const std::filesystem::path& path, std::string_view json, Durable durable) {
   const auto text = sealed(json);
-  for (const auto& file : {path, copy_of(path)}) write_file_atomically(file, text, Durable::yes, 0444);
+  for (const auto& file : {path, copy_of(path)}) write_file_atomically(file, text, durable, 0444);
 }
 
 bool restore_kept_record(const std::filesystem::path& path) {

@@ -6,10 +6,13 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/durable_file.hpp"
+
 namespace karapace::store {
 
-/// Replaces the record and then its copy. `json` is without a seal.
-void write_kept_record(const std::filesystem::path& path, std::string_view json);
+/// Replaces the record and then its copy. `json` is without a seal. Durable::no is for what has no name in the store
+/// yet, and is forced to the disk with all that is around it before it gets one.
+void write_kept_record(const std::filesystem::path& path, std::string_view json, Durable durable = Durable::yes);
 /// A damaged one of the two is written anew from the other. False when both are damaged.
 bool restore_kept_record(const std::filesystem::path& path);
 

@@ -21,6 +21,7 @@
 #include "base/json/seal.hpp"
 #include "store/generation.hpp"
 #include "store/kept_record.hpp"
+#include "store/scan.hpp"
 #include "store/tree_copy.hpp"
 
 namespace karapace::store {
@@ -55,8 +56,9 @@ std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
   return snapshot;
 }
 
+/// In staging.
 void write_record(const Snapshot& snapshot) {
-  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot));
+  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot), Durable::no);
 }
 
 std::optional<LayerId> read_parent(const Generation& generation) {
@@ -114,6 +116,40 @@ std::optional<Listing> listing_if_whole(const Snapshot& snapshot) {
   }
 }
 
+ScanOptions changes_options(const SnapshotOptions& options) {
+  auto scan = scan_options("commit", options);
+  scan.records = Records::of_sessions;
+  return scan;
+}
+
+/// Reads no file.
+class Sizes final : public TreeSink {
+  Fd directory(const Entry&) override { return {}; }
+  void other(const Entry&, int) override {}
+  void file(int, const struct stat& status, Entry& entry, int, std::vector<char>&) override {
+    entry.size = static_cast<std::uint64_t>(status.st_size);
+  }
+};
+
+bool same_but_for_content(const Entry& a, Entry b) {
+  b.content = a.content;
+  return a == b;
+}
+
+/// Whether the snapshot that most of the changes are likely to be in is they. Most that are not are known for it
+/// without reading a file.
+bool is_nearest(const Instance& instance, const SnapshotOptions& options) {
+  const auto snapshot = nearest(instance);
+  const auto listing = snapshot ? listing_if_whole(*snapshot) : std::nullopt;
+  if (!listing) return false;
+  const auto upper = open_tree(instance.upper());
+  const auto scanning = changes_options(options);
+  Sizes sizes;
+  const auto found = walk_tree(upper.get(), scanning, sizes).listing;
+  return std::ranges::equal(found.entries(), listing->entries(), same_but_for_content) &&
+         scan(upper.get(), scanning).id() == snapshot->id;
+}
+
 class Committing {
  public:
   Committing(const Store& store, const Instance& instance, const SnapshotOptions& options)
@@ -139,8 +175,7 @@ class Committing {
 
  private:
   Listing copy(const std::filesystem::path& to) {
-    TreeCopyOptions copying{.scan = scan_options("commit", options_)};
-    copying.scan.records = Records::of_sessions;
+    TreeCopyOptions copying{.scan = changes_options(options_)};
     const auto upper = open_tree(instance_.upper());
     std::mutex mutex;
     copying.scan.no_owner = [&](std::string_view path) {
@@ -253,6 +288,7 @@ std::optional<Committed> keep_previous(const Store& store, const Instance& insta
   if (!instance.previous || names_in(instance.previous->upper()).empty()) return std::nullopt;
   auto before = instance;
   before.current = *instance.previous;
+  if (is_nearest(before, options)) return std::nullopt;
   auto committed = committed_before(store, before, options);
   if (!committed.is_new) return std::nullopt;
   return committed;
@@ -263,7 +299,7 @@ void restore_snapshot(const Store& store, const Instance& instance, const Snapsh
   const auto listing = listing_of(snapshot);
   const auto staging = store.stage();
   const auto made = staging.path() / "generation";
-  make_generation(made, next_number(instance.directory), environment);
+  make_generation(made, next_number(instance.directory), environment, Durable::no);
   TreeCopyOptions copying{.scan = scan_options(label_of(snapshot), options), .expected = &listing};
   copy_tree(open_tree(snapshot.tree()).get(), open_tree(made / "upper").get(), copying);
   write_parent(made, snapshot.id);

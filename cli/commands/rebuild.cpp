@@ -56,7 +56,7 @@ class NewState {
  public:
   NewState(const store::Store& store, const store::Instance& instance, const EnvironmentId& environment)
       : store_(store), instance_(instance), staging_(store.stage()), made_(staging_.path() / "generation") {
-    store::make_generation(made_, store::next_number(instance.directory), environment);
+    store::make_generation(made_, store::next_number(instance.directory), environment, Durable::no);
   }
 
   /// The paths in conflict.

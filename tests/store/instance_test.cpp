@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/instance.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
@@ -33,7 +35,7 @@ struct InstanceTest : StoreTest {
   /// A generation in staging with one file.
   fs::path made(const Staging& staging, std::string_view text) const {
     const auto directory = staging.path() / "generation";
-    make_generation(directory, next_number(instance_.directory), second_.id);
+    make_generation(directory, next_number(instance_.directory), second_.id, Durable::no);
     put(directory / "upper" / "note", text);
     return directory;
   }
@@ -151,6 +153,35 @@ TEST_F(InstanceTest, WhatUndoWouldHaveBroughtBackBecomesASnapshotWhenItIsReplace
   EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "precious");
   EXPECT_EQ(kept->snapshot.environment, first_.id);
   EXPECT_FALSE(keep_previous(store_, held->instance, {}));
+}
+
+TEST_F(InstanceTest, WhatDiffersFromItsSnapshotByContentAloneIsKept) {
+  const auto time = fs::file_time_type::clock::now();
+  const auto write = [&](std::string_view text) {
+    std::ofstream(instance_.upper() / "note") << text;
+    fs::last_write_time(instance_.upper() / "note", time);
+    fs::last_write_time(instance_.upper(), time);
+  };
+  write("one");
+  commit_snapshot(store_, instance_, "", {});
+  write("two");
+  replace("three");
+  const auto held = own_instance(store_, instance_);
+  const auto kept = keep_previous(store_, held->instance, {});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "two");
+}
+
+TEST_F(InstanceTest, WhatIsReplacedTwiceIsRemovedInTheBackground) {
+  put(instance_.upper() / "note", "one");
+  replace("two");
+  replace("three");
+  const auto held = own_instance(store_, instance_);
+  EXPECT_TRUE(held) << "the process that removes it holds the instance";
+  for (int tries = 0; tries < 5000 && !names_in(store_.staging_path()).empty(); ++tries) ::usleep(1000);
+  EXPECT_THAT(names_in(store_.staging_path()), testing::IsEmpty());
+  EXPECT_EQ(note(), "three");
+  EXPECT_EQ(read_file(now().previous->upper() / "note"), "two");
 }
 
 TEST_F(InstanceTest, ALaterCommitLeavesAnEarlierSnapshotAsItIs) {
