@@ -163,14 +163,30 @@ std::vector<std::string> names(const Root& root) {
   return all;
 }
 
+namespace {
+
+/// Forces it to the disk before others have to wait for it.
+void publish(const Store& store, const std::filesystem::path& path, std::string_view text) {
+  const auto staging = store.stage();
+  const auto made = staging.path() / "root";
+  write_file_atomically(made, text, Durable::yes, 0444);
+  {
+    auto lock = store.lock_contents(LOCK_SH);
+    if (::rename(made.c_str(), path.c_str()) != 0)
+      throw StoreError(errno_message(fmt::format("cannot write \"{}\"", escaped_utf8(path.native())), errno));
+  }
+  sync_directory(path.parent_path());
+}
+
+}  // namespace
+
 void add_root(const Store& store, const Root& root) {
   auto path = path_of(store, root.manifest);
   // Two graphs of one manifest may be written at once, and neither may be forgotten.
   auto only_one = store.lock_output("root-" + path.filename().native());
   auto text = text_of(with_graphs_of(readable_root(path), root));
-  auto lock = store.lock_contents(LOCK_SH);
   if (read_file_if_exists(path) == text) return;
-  publish_file(store.staging_path(), path, text, Durable::yes);
+  publish(store, path, text);
 }
 
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest, RootSteps steps) {
@@ -218,8 +234,7 @@ void forget_lost_graphs(const Store& store, const Root& root) {
   auto now = readable_root(path);
   if (!now) return;
   for (auto& graph : now->graphs) graph = without_lost(std::move(graph));
-  auto lock = store.lock_contents(LOCK_SH);
-  publish_file(store.staging_path(), path, text_of(*now), Durable::yes);
+  publish(store, path, text_of(*now));
 }
 
 void check_root(const Store& store, const std::string& name) { read_root(store.roots_path() / name); }
