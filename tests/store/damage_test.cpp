@@ -165,7 +165,9 @@ TEST_F(DamageTest, OwnersAndModesOfAnotherIdModeAreNoDamage) {
       bool all = std::all_of(report.problems.begin(), report.problems.end(), is_unchecked);
       return report.problems.size() == 2 && all ? 0 : 2;
     });
-    EXPECT_EQ(wait_for(child), 0);
+    const int status = wait_for(child);
+    if (status == 77) GTEST_SKIP() << "no user namespaces here";
+    EXPECT_EQ(status, 0);
   }
   EXPECT_EQ(names_in(store_.root() / "layers").size(), 2u);
 }

@@ -204,6 +204,7 @@ TEST(OpenStoreTest, AStoreIsItsOwnersInsideAUserNamespaceOfItsOwnerToo) {
       Store::open(root, Store::Access::create);
       return 0;
     }));
+    if (status == 77) GTEST_SKIP() << "no user namespaces here";
     EXPECT_EQ(status, 0) << inside;
   }
 }
