@@ -189,6 +189,11 @@ void add_root(const Store& store, const Root& root) {
   publish(store, path, text);
 }
 
+bool has_root(const Store& store, const Root& root) {
+  const auto path = path_of(store, root.manifest);
+  return read_file_if_exists(path) == text_of(with_graphs_of(readable_root(path), root));
+}
+
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest, RootSteps steps) {
   return read_root(path_of(store, manifest), steps);
 }

@@ -37,6 +37,8 @@ std::vector<std::string> names(const Root& root);
 /// Replaces the manifest's root. Graphs in other directories that the old one knew stay with their names, unless their
 /// directory is gone; the root keeps the name that it has while a graph has it.
 void add_root(const Store& store, const Root& root);
+/// Whether add_root would change nothing.
+bool has_root(const Store& store, const Root& root);
 /// Reading hundreds of keys takes longer than the rest of a record, and few need them.
 enum class RootSteps { read, left_out };
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest,
