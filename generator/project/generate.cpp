@@ -118,15 +118,20 @@ class Generation {
   }
 
   void write() {
-    const auto only_one = lock_graphs();
-    judged_place();    // again, as locking may have taken minutes
-    register_roots();  // before anything can be built that gc would take for garbage
-    try {
-      write_all(only_one);
-    } catch (...) {
-      withdraw_roots();
-      throw;
+    const auto staging = store_.stage();
+    const auto staged = stage_roots(staging.path());
+    {
+      const auto only_one = lock_graphs();
+      judged_place();          // again, as locking may have taken minutes
+      register_roots(staged);  // before anything can be built that gc would take for garbage
+      try {
+        write_all(only_one);
+      } catch (...) {
+        withdraw_roots();
+        throw;
+      }
     }
+    store::sync_roots(store_);
   }
 
   /// The lock says that no session begins meanwhile.
@@ -271,13 +276,21 @@ class Generation {
   }
 
   /// Roots are durable: many threads let the file system write many at once.
-  void register_roots() {
+  std::vector<store::StagedRoot> stage_roots(const fs::path& directory) const {
     constexpr unsigned at_once = 32;
-    before_.resize(roots_.size());
+    std::vector<store::StagedRoot> staged(roots_.size());
     for_each_index(roots_.size(), at_once, [&](std::size_t index) {
-      before_[index] = old_root(roots_[index]);
-      store::add_root(store_, roots_[index]);
+      staged[index] = store::stage_root(store_, roots_[index], directory / fmt::format("root-{}", index));
     });
+    return staged;
+  }
+
+  void register_roots(const std::vector<store::StagedRoot>& staged) {
+    before_.resize(roots_.size());
+    for (std::size_t i = 0; i < roots_.size(); ++i) {
+      before_[i] = old_root(roots_[i]);
+      store::add_root(store_, roots_[i], staged[i]);
+    }
   }
 
   /// A graph that could not be written is no reason to list or keep an environment.

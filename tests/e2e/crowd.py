@@ -26,6 +26,8 @@ SEED = int(os.environ.get("KARAPACE_CROWD_SEED", "1"))
 MOST_WAIT = 0.050  # seconds
 # Locks of one instance, project, step or build directory are waited for by those who want the same; so is gc's by another gc.
 SHARED_BY_ALL = re.compile(r"/(store/lock|locks/(contents|identity|sync|graphs|graphs-turn|name-.*|shown-.*)|environments/[^/]*)$")
+# Sessions that begin and gens that change a graph wait for each other by design (store/shown.hpp): told, not judged.
+TAKES_TURNS = ("locks/graphs", "locks/graphs-turn")
 # What one of them may be told because of another.
 REFUSALS = ("a session is running", "nothing was restored", "changed while it was read", "has no instance yet", "is gone meanwhile", "is in use")
 
@@ -113,6 +115,7 @@ class Crowd:
         self.environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "KARAPACE_STORE": str(scratch / "store"),
                             "XDG_CACHE_HOME": str(scratch / "cache")}
         self.projects = [make_project(scratch, name) for name in ("one", "two", "three")]
+        self.edited = [make_project(scratch, name) for name in ("four", "five")]  # by one each, who builds anew
         self.snapshot = {}
         self.problems = []
         self.done = 0
@@ -147,6 +150,9 @@ class Crowd:
             words = chance.choice((("exec", ".", "--", "/bin/sh"), ("exec", ".", "--", "/bin/sh"), ("build",), ("commit", "."), ("list",),
                                    ("restore", ".", self.snapshot[project]), ("undo", "."), ("gc",), ("verify-store",), ("diff", "."),
                                    ("rebuild", "."), ("exec", "--ephemeral", ".", "--", "/bin/sh")))
+            if number < len(self.edited) and chance.random() < 0.5:
+                project, words = self.edited[number], ("build",)
+                (project / "motd").write_text(f"{number} {count}", encoding="utf-8")
             done = self.run(project, *words, trace=self.traces and self.traces / f"{number}-{count}")
             with self.guard:
                 self.done += 1
@@ -174,7 +180,7 @@ class Crowd:
         if count == 0:
             self.problems.append("no lock was seen")
         for name, seconds in longest.items():
-            if seconds > MOST_WAIT + control:
+            if seconds > MOST_WAIT + control and name not in TAKES_TURNS:
                 self.problems.append(f"somebody waited {seconds * 1000:.0f} ms for the lock {name}, and the control {control * 1000:.0f} ms")
 
     def end(self):
