@@ -25,7 +25,8 @@ SECONDS = float(os.environ.get("KARAPACE_CROWD_SECONDS", "8"))
 SEED = int(os.environ.get("KARAPACE_CROWD_SEED", "1"))
 MOST_WAIT = 0.050  # seconds
 # Locks of one instance, project, step or build directory are waited for by those who want the same; so is gc's by another gc.
-SHARED_BY_ALL = re.compile(r"/(store/lock|locks/(contents|identity|sync|graphs|graphs-turn|name-.*|shown-.*)|environments/[^/]*)$")
+# At "sync" only processes wait that nobody waits for.
+SHARED_BY_ALL = re.compile(r"/(store/lock|locks/(contents|identity|graphs|graphs-turn|name-.*|shown-.*)|environments/[^/]*)$")
 # Sessions that begin and gens that change a graph wait for each other by design (store/shown.hpp): told, not judged.
 TAKES_TURNS = ("locks/graphs", "locks/graphs-turn")
 # What one of them may be told because of another.
