@@ -28,13 +28,6 @@ std::filesystem::path unfinished_name(const std::filesystem::path& directory, co
   return directory / fmt::format(".{}.{:016x}", path.filename().native(), random);
 }
 
-void sync_directory(const std::filesystem::path& directory) {
-  Fd fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot sync \"{}\"", escaped_utf8(directory.native())), errno));
-  }
-}
-
 /// Removes the unfinished file unless it became the real one.
 class Unfinished {
  public:
@@ -81,6 +74,13 @@ void write_and_rename(const Target& target, std::string_view bytes, Durable dura
 }
 
 }  // namespace
+
+void sync_directory(const std::filesystem::path& directory) {
+  Fd fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) != 0) {
+    throw StoreError(errno_message(fmt::format("cannot sync \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+}
 
 std::string read_all(int fd, std::string_view what, std::size_t limit) {
   struct stat status{};

@@ -134,6 +134,7 @@ class Branches {
   /// A directory that gets another parent must be writable itself, as ".." in it changes.
   bool rename(int parent, const std::string& name, const std::string& moved) const {
     if (::renameat(parent, name.c_str(), top_, moved.c_str()) == 0) return true;
+    if (errno == ENOENT) return true;
     if (errno != EACCES) return false;
     for (int directory : {parent, top_}) ::fchmod(directory, 0700);
     ::fchmodat(parent, name.c_str(), 0700, 0);

@@ -42,13 +42,6 @@ constexpr auto scaffold_fields =
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
-/// Renames of directories in it are on the disk afterwards.
-void force(const std::filesystem::path& directory) {
-  const auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0)
-    throw StoreError(errno_message("cannot force " + in_quotes(directory) + " to the disk", errno));
-}
-
 void move(const std::filesystem::path& from, const std::filesystem::path& to, unsigned flags) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return;
   throw StoreError(errno_message(fmt::format("cannot move {} to {}", in_quotes(from), in_quotes(to)), errno));
@@ -62,10 +55,11 @@ std::optional<Staging> put_away(const Store& store, const std::filesystem::path&
   return staging;
 }
 
-/// next/ holds what was current until now. That need not be forced to the disk: `settle_generations` does it again.
+/// next/ holds what was current until now.
 void keep_replaced(const Store& store, const std::filesystem::path& instance) {
   auto replaced = put_away(store, instance / "previous");
   move(instance / "next", instance / "previous", RENAME_NOREPLACE);
+  sync_directory(instance);
   if (replaced) std::move(*replaced).remove_in_background();
 }
 
@@ -147,14 +141,14 @@ void replace_generation(const Store& store, const std::filesystem::path& instanc
   if (::syncfs(fd.get()) != 0) throw StoreError(errno_message("cannot force the store to the disk", errno));
   move(made, instance / "next", RENAME_NOREPLACE);
   move(instance / "next", instance / "current", RENAME_EXCHANGE);
-  force(instance);
+  sync_directory(instance);
   keep_replaced(store, instance);
 }
 
 bool exchange_generations(const std::filesystem::path& instance) {
   if (!read_generation(instance / "previous")) return false;
   move(instance / "previous", instance / "current", RENAME_EXCHANGE);
-  force(instance);
+  sync_directory(instance);
   return true;
 }
 

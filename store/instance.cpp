@@ -50,16 +50,19 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   const auto made = staging.path() / "instance";
   make_directory(made);
   make_directory(made / "snapshots");
+  write_file_atomically(made / lock_name, "", Durable::no, 0600);
   make_generation(made / "current", 1, reference.environment, Durable::yes);
   Instance instance;
   instance.directory = made;
   instance.created = std::time(nullptr);
   if (reference.root) instance.manifest = reference.root->manifest;
-  write_instance(instance);
-  write_file_atomically(made / lock_name, "", Durable::no, 0600);
-  const auto lock = store.lock_contents(LOCK_SH);
-  if (::rename(made.c_str(), directory.c_str()) == 0 || errno == EEXIST || errno == ENOTEMPTY) return;
-  throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
+  write_instance(instance);  // forces all of these names to the disk
+  {
+    const auto lock = store.lock_contents(LOCK_SH);
+    if (::rename(made.c_str(), directory.c_str()) != 0 && errno != EEXIST && errno != ENOTEMPTY)
+      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+  sync_directory(store.instances_path());
 }
 
 std::string id_for(const Reference& reference) { return reference.instance.value_or(instance_id(reference)); }

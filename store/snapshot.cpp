@@ -75,12 +75,6 @@ void force_all(int fd) {
   if (::syncfs(fd) != 0) throw StoreError(errno_message("cannot force the snapshot to the disk", errno));
 }
 
-void force(const std::filesystem::path& directory) {
-  if (::fsync(open_tree(directory).get()) != 0)
-    throw StoreError(
-        errno_message(fmt::format("cannot force \"{}\" to the disk", escaped_utf8(directory.native())), errno));
-}
-
 ScanOptions scan_options(std::string label, const SnapshotOptions& options) {
   ScanOptions scan;
   scan.owners = options.owners;
@@ -164,7 +158,10 @@ class Committing {
     auto& snapshot = committed_.snapshot;
     snapshot.id = listing.id();
     snapshot.directory = directory_of(instance_) / snapshot.id.hex();
-    if (auto known = read_known()) return finish(*std::move(known));
+    if (auto known = read_known()) {
+      sync_directory(directory_of(instance_));  // who made it may not have come so far
+      return finish(*std::move(known));
+    }
     snapshot.time = std::time(nullptr);
     snapshot.environment = instance_.current.environment;
     snapshot.message = std::move(message);
@@ -217,7 +214,7 @@ class Committing {
     make_directory_if_missing(place);
     force_all(open_tree(made).get());
     committed_.is_new = give_name(made, committed_.snapshot.directory);
-    force(place);
+    sync_directory(place);
   }
 
   Committed finish(Snapshot snapshot) {

@@ -148,12 +148,14 @@ class Verification {
   void check(const Object& object) {
     auto finding = examine(object);
     if (!finding) return;
-    bool small = object.kind.kind != ObjectKind::blob && object.kind.kind != ObjectKind::layer;
+    // Not while trees are read, which takes long: gc waits for the lock.
+    const auto kind = object.kind.kind;
+    const bool is_one_file = kind == ObjectKind::record || kind == ObjectKind::environment || kind == ObjectKind::root;
     std::optional<FileLock> lock;
-    if (small) lock = lock_if_writable();
+    if (is_one_file) lock = lock_if_writable();
     finding = examine(object);
     if (!finding || !has_name(path_of(object))) return;
-    Problem problem{object.kind.kind,
+    Problem problem{kind,
                     finding->trouble,
                     fmt::format("{} {}", text(object.kind.kind), escaped_utf8(object.name)),
                     object.name,

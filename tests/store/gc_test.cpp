@@ -339,7 +339,8 @@ TEST_F(GcTest, ARegisteredBuildIsNeverDisturbed) {
   ::kill(collector, SIGKILL);
   wait_for(collector);
   EXPECT_EQ(environments(store_).size(), 81u);
-  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+  for (const auto& problem : verify_store(store_, {}).problems)
+    ADD_FAILURE() << problem.object << ": " << problem.reason;
 }
 
 }  // namespace

@@ -205,6 +205,7 @@ TEST(OpenStoreTest, AStoreIsItsOwnersInsideAUserNamespaceOfItsOwnerToo) {
       Store::open(root, Store::Access::create);
       return 0;
     }));
+    if (status == 77) KARAPACE_SKIP_TEST("no user namespaces here");
     EXPECT_EQ(status, 0) << inside;
   }
 }
