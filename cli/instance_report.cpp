@@ -29,6 +29,12 @@ nlohmann::json instance_json(const store::Instance& instance) {
           {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)}};
 }
 
+nlohmann::json damaged_instance_json(const store::DamagedInstance& instance) {
+  return {{"instance", escaped_utf8(instance.id)},
+          {"instance_directory", path_json(instance.directory)},
+          {"reason", instance.reason}};
+}
+
 std::string name_of(const store::Instance& instance, const store::Reference& reference) {
   if (!instance.name.empty()) return instance.name;
   return reference.root ? reference.root->name : instance.id;

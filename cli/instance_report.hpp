@@ -19,6 +19,8 @@ namespace karapace::cli {
 std::string_view instance_state(const store::Instance& instance);
 /// The fields of docs/schemas/common.json's instance.
 nlohmann::json instance_json(const store::Instance& instance);
+/// The fields of docs/schemas/common.json's damaged_instance.
+nlohmann::json damaged_instance_json(const store::DamagedInstance& instance);
 /// What people call it: its own name, else its project's, else its id.
 std::string name_of(const store::Instance& instance, const store::Reference& reference);
 

@@ -82,6 +82,13 @@ class Marking {
     }
   }
 
+  void everything() {
+    for (const auto& [key, record] : contents_.records) step(key);
+    for (const auto& [id, record] : contents_.environments) environment(id);
+    live_.layers.insert(contents_.layers.begin(), contents_.layers.end());
+    live_.blobs.insert(contents_.blobs.begin(), contents_.blobs.end());
+  }
+
   /// What led to something that lives is not known any more: all that steps made may have.
   bool anything_may_be_needed() const noexcept { return unknown_; }
   void know_all() noexcept { unknown_ = false; }
@@ -138,7 +145,7 @@ Contents read_contents(const Store& store, const Contents* known, unsigned threa
   contents.blobs = id_set<BlobId>(store, "blobs");
   contents.logs = id_set<StepKey>(store, "logs");
   contents.roots = roots(store);
-  contents.instances = instances(store);
+  contents.instances = needs_of_instances(store);
   contents.salvage = read_salvage(store);
   std::erase_if(contents.salvage.roots,
                 [&](const auto& root) { return std::filesystem::exists(store.roots_path() / root.first.hex()); });
@@ -153,8 +160,10 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
   }
   for (const auto& [name, record] : contents.salvage.roots) marking.all_of(record.digests);
   marking.know_all();  // roots list every step themselves
-  for (const auto& instance : contents.instances)
-    for (const auto& id : environments_of(instance)) marking.environment(id);
+  for (const auto& instance : contents.instances) {
+    for (const auto& id : instance.environments) marking.environment(id);
+    if (!instance.all_known) marking.everything();
+  }
   for (const auto& id : reasons.environments) marking.environment(id);
   for (const auto& key : reasons.steps) marking.step(key);
   for (const auto& key : reasons.pins.steps) marking.step(key);

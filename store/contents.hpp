@@ -24,7 +24,7 @@ struct Contents {
   std::set<BlobId> blobs;
   std::set<StepKey> logs;
   std::vector<Root> roots;
-  std::vector<Instance> instances;
+  std::vector<InstanceNeeds> instances;
   Salvage salvage;  // of records that a repair took away and that are not there again
 };
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
@@ -79,6 +80,25 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
 }
 
+/// Why what `read` reads is damaged; nothing when it is not. What can not be read now is no damage.
+template <class Read>
+std::optional<std::string> damage_in(Read read) {
+  try {
+    read();
+    return std::nullopt;
+  } catch (const CallError& error) {
+    if (!error.is_of_what_is_there()) throw;
+    return error.what();
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+}
+
+template <class Record>
+std::optional<EnvironmentId> environment_of(const std::optional<Record>& record) {
+  return record ? std::optional(record->environment) : std::nullopt;
+}
+
 std::string id_for(const Reference& reference) { return reference.instance.value_or(instance_id(reference)); }
 
 /// Nothing when others hold it otherwise (without waiting only), or the instance is gone. A lock file that is gone
@@ -111,23 +131,6 @@ std::string instance_id(const Reference& reference) {
 
 void check_instance(const Store& store, const std::string& name) { read_instance(store.instances_path() / name); }
 
-bool restore_instance(const Store& store, const std::string& name) {
-  const auto directory = store.instances_path() / name;
-  bool restored = true;
-  const auto restore_unless = [&](auto&& readable, auto&& restore) {
-    try {
-      readable();
-    } catch (const StoreError&) {
-      restored = restore() && restored;
-    }
-  };
-  for (const auto* generation : {"current", "previous", "next"})
-    restore_unless([&] { read_generation(directory / generation); },
-                   [&] { return restore_generation(directory / generation); });
-  restore_unless([&] { read_instance(directory); }, [&] { return restore_kept_record(directory / record_name); });
-  return restored;
-}
-
 std::optional<Instance> find_instance(const Store& store, const std::string& id) {
   return read_instance(store.instances_path() / id);
 }
@@ -143,20 +146,52 @@ Instance open_instance(const Store& store, const Reference& reference) {
   }
 }
 
-std::vector<Instance> instances(const Store& store) {
-  std::vector<Instance> found;
+AllInstances instances(const Store& store) {
+  AllInstances all;
   for (const auto& name : names_in(store.instances_path())) {
-    if (auto instance = read_instance(store.instances_path() / name)) found.push_back(std::move(*instance));
+    const auto directory = store.instances_path() / name;
+    const auto reason = damage_in([&] {
+      if (auto instance = read_instance(directory)) all.whole.push_back(*std::move(instance));
+    });
+    if (reason) all.damaged.push_back({name, directory, *reason});
   }
-  return found;
+  return all;
 }
 
-std::vector<EnvironmentId> environments_of(const Instance& instance) {
-  std::vector<EnvironmentId> all = {instance.current.environment};
-  for (const auto& other : {instance.previous, instance.next})
-    if (other) all.push_back(other->environment);
-  for (const auto& snapshot : snapshots(instance)) all.push_back(snapshot.environment);
+std::vector<InstanceNeeds> needs_of_instances(const Store& store) {
+  std::vector<InstanceNeeds> all;
+  for (const auto& name : names_in(store.instances_path()))
+    if (auto needs = needs_of_instance(store, name)) all.push_back(*std::move(needs));
   return all;
+}
+
+/// Record by record: one that is damaged says nothing against what the others tell.
+std::optional<InstanceNeeds> needs_of_instance(const Store& store, const std::string& id) {
+  const auto directory = store.instances_path() / id;
+  InstanceNeeds needs;
+  needs.id = id;
+  std::optional<Instance> whole;
+  const auto damaged = damage_in([&] { whole = read_instance(directory); });
+  if (!damaged && !whole) return std::nullopt;
+  if (whole) needs.name = whole->name;
+  const auto add = [&](auto&& read) {
+    std::optional<EnvironmentId> environment;
+    if (damage_in([&] { environment = environment_of(read()); })) needs.all_known = false;
+    if (environment) needs.environments.push_back(*environment);
+    return environment.has_value();
+  };
+  if (!add([&] { return read_generation(directory / "current"); })) needs.all_known = false;
+  for (const auto* name : {"previous", "next"}) add([&] { return read_generation(directory / name); });
+  for (const auto& name : names_in(directory / "snapshots"))
+    add([&] { return read_snapshot(directory / "snapshots" / name); });
+  return needs;
+}
+
+Instance only_place_of(const DamagedInstance& damaged) {
+  Instance place;
+  place.id = damaged.id;
+  place.directory = damaged.directory;
+  return place;
 }
 
 std::optional<HeldInstance> use_instance(const Instance& instance) {

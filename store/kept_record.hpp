@@ -4,13 +4,17 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace karapace::store {
 
 /// Replaces the record and then its copy. `json` is without a seal.
 void write_kept_record(const std::filesystem::path& path, std::string_view json);
-/// A damaged one of the two is written anew from the other. False when both are damaged.
+/// A damaged one of the two is written anew from the other, and both where they are damaged in different places. False
+/// when that does not tell what they said.
 bool restore_kept_record(const std::filesystem::path& path);
+/// What both copies hold, damaged as they are: digests and paths in it can be proven otherwise.
+std::string remains_of_record(const std::filesystem::path& path);
 
 }  // namespace karapace::store

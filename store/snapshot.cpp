@@ -40,24 +40,6 @@ std::filesystem::path directory_of(const Instance& instance) { return instance.d
 
 std::string label_of(const Snapshot& snapshot) { return "the snapshot " + snapshot.id.short_hex(); }
 
-/// Nothing when it is not there.
-std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
-  const auto name = directory.filename().string();
-  const auto id = LayerId::from_hex(name);
-  if (!id) return std::nullopt;
-  const auto what = fmt::format("the record of the snapshot {}", id->short_hex());
-  const auto text = read_file_if_exists(directory / record_name).value_or(std::string());
-  auto snapshot = read_or_damaged(what, "run `karapace verify-store --repair`",
-                                  [&] { return parse_json(snapshot_fields, unsealed_in_place(text), record_name); });
-  if (snapshot.id != *id) refuse_damaged(what, "run `karapace verify-store --repair`", "it is of another snapshot");
-  snapshot.directory = directory;
-  return snapshot;
-}
-
-void write_record(const Snapshot& snapshot) {
-  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot));
-}
-
 std::optional<LayerId> read_parent(const Generation& generation) {
   return LayerId::from_hex(read_file_if_exists(generation.directory / parent_name).value_or(std::string()));
 }
@@ -173,7 +155,7 @@ class Committing {
     auto record = committed_.snapshot;
     record.directory = made;
     write_file_atomically(made / "listing", listing.text(), Durable::no, 0444);
-    write_record(record);
+    write_snapshot(record);
     Generation scaffold;
     scaffold.directory = made;
     add_scaffold(scaffold, read_scaffold(instance_.current));
@@ -198,6 +180,23 @@ class Committing {
 };
 
 }  // namespace
+
+std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
+  const auto name = directory.filename().string();
+  const auto id = LayerId::from_hex(name);
+  if (!id) return std::nullopt;
+  const auto what = fmt::format("the record of the snapshot {}", id->short_hex());
+  const auto text = read_file_if_exists(directory / record_name).value_or(std::string());
+  auto snapshot = read_or_damaged(what, "run `karapace verify-store --repair`",
+                                  [&] { return parse_json(snapshot_fields, unsealed_in_place(text), record_name); });
+  if (snapshot.id != *id) refuse_damaged(what, "run `karapace verify-store --repair`", "it is of another snapshot");
+  snapshot.directory = directory;
+  return snapshot;
+}
+
+void write_snapshot(const Snapshot& snapshot) {
+  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot));
+}
 
 std::vector<Snapshot> snapshots(const Instance& instance) {
   std::vector<Snapshot> all;

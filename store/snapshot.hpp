@@ -36,6 +36,10 @@ struct Snapshot {
 
 /// Of an instance, the oldest first. A damaged one throws.
 std::vector<Snapshot> snapshots(const Instance& instance);
+/// The one in this directory; nothing when it is not there, or the name is no snapshot's.
+std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory);
+/// Writes its record anew.
+void write_snapshot(const Snapshot& snapshot);
 /// By its id or the beginning of it that no other has. NotFoundError that names the remedy.
 Snapshot find_snapshot(const Instance& instance, std::string_view word);
 /// Reads and verifies. StoreError when it is missing or damaged.

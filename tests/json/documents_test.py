@@ -242,6 +242,17 @@ class Documents(DocumentsTest):
         self.error("commit", ".", "--as-layer")
         manifest.write_bytes(before)
 
+    def damages(self, instance):
+        state = self.scratch / "store/instances" / instance / "current"
+        for copy in ("generation.json", "generation.json.copy"):
+            (state / copy).chmod(0o600)
+            (state / copy).write_bytes(b"")
+        self.assertEqual(self.document("list")["damaged_instances"][0]["instance"], instance)
+        self.assertEqual(self.document("gc", name="karapace.gc")["damaged_instances"], [instance])
+        problem, = self.document("verify-store", "--repair", status=3)["problems"]
+        self.assertIn("destroy " + instance, problem["notes"][0])
+        self.assertIsNone(self.document("destroy", instance, name="karapace.destroy")["environment"])
+
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
         self.assertEqual(len(self.document("inspect", ".")["instances"]), 1)
@@ -252,8 +263,13 @@ class Documents(DocumentsTest):
         damaged.chmod(0o600)
         damaged.write_bytes(b"else\n")
         self.document("verify-store", status=3)
-        found = self.document("verify-store", "--repair", name="karapace.verify-store")["problems"]
-        self.assertIn("layer", [problem["kind"] for problem in found])
+        repaired = self.document("verify-store", "--repair", name="karapace.verify-store")
+        self.assertIn("layer", [problem["kind"] for problem in repaired["problems"]])
+        lost = repaired["lost_environments"][0]
+        self.document("build", lost["environment"], name="karapace.build-environment")
+        self.damages(lost["instance"])
+        self.document("build")
+        self.run_program("exec", ".", "--", "/bin/sh")
         self.assertEqual(len(self.document("destroy", str(self.directory), name="karapace.destroy")["instances"]), 1)
         self.document("gc", "--dry-run", name="karapace.gc")
         self.assertGreater(self.document("gc", name="karapace.gc")["freed_bytes"], 0)

@@ -67,7 +67,7 @@ TEST_F(InstanceTest, WhatWasToComeWhenAProcessWasKilledGoesAndWhatWasReplacedSta
   const auto staging = store_.stage();
   // Killed before the exchange.
   fs::rename(made(staging, "two"), instance_.directory / "next");
-  EXPECT_EQ(environments_of(now()).size(), 2u);
+  EXPECT_EQ(needs_of_instance(store_, instance_.id)->environments.size(), 2u);
   ASSERT_TRUE(own_instance(store_, instance_));
   EXPECT_EQ(note(), "one");
   EXPECT_FALSE(now().next || now().previous);
