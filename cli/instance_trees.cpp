@@ -28,8 +28,8 @@ constexpr std::size_t most_told = 10;
 std::vector<std::filesystem::path> layer_trees(const store::Store& store, const store::Instance& instance) {
   const auto& id = instance.current.environment;
   if (const auto environment = store::find_environment(store, id)) return store::trees_of(store, *environment);
-  throw NotFoundError(
-      fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
+  throw NotFoundError(fmt::format(
+      "the environment {0} of this instance is not in the store; `karapace build {0}` makes it again", id.short_hex()));
 }
 
 /// What a running fuse-overlayfs wrote can be read when it has ended, and its marks are translated.

@@ -272,19 +272,23 @@ store::HeldInstance hold_instance(const store::Store& store, const store::Refere
     if (auto held = store::use_instance(store::open_instance(store, reference))) return *std::move(held);
 }
 
+/// `manifest` is nothing where no project has the environment now: the store's lock will do.
+std::string way_to_build(const EnvironmentId& environment, const std::optional<fs::path>& manifest) {
+  if (manifest) return fmt::format("`karapace build` in {}", manifest->parent_path().string());
+  return fmt::format("`karapace build {}`", environment.short_hex());
+}
+
 [[noreturn]] void refuse_unbuilt(const EnvironmentId& environment, const std::optional<fs::path>& manifest) {
-  const auto where = manifest ? manifest->parent_path().string() : std::string("its project");
   throw NotFoundError(
       fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja (of "
-                  "a CMake project: `cmake --build`), or `karapace build` in {}",
-                  environment.short_hex(), where));
+                  "a CMake project: `cmake --build`), or {}",
+                  environment.short_hex(), way_to_build(environment, manifest)));
 }
 
 [[noreturn]] void refuse_lost(const EnvironmentId& environment, const LayerId& layer,
                               const std::optional<fs::path>& manifest) {
-  throw StoreError(fmt::format(
-      "the store has lost the layer {} of the environment {}: run `karapace build` in {}, which makes it again",
-      layer.short_hex(), environment.short_hex(), manifest ? manifest->parent_path().string() : "its project"));
+  throw StoreError(fmt::format("the store has lost the layer {} of the environment {}: run {}, which makes it again",
+                               layer.short_hex(), environment.short_hex(), way_to_build(environment, manifest)));
 }
 
 /// What is known of the environment, kept from gc while the lock lives.
@@ -443,7 +447,9 @@ SandboxResult run_in_instance(const store::Store& store, const store::Reference&
   if (!can_stay && !is_built(store, reference.environment))
     refuse_unbuilt(reference.environment, manifest_of(reference));
   held = follow_project(store, std::move(held), reference, {.moved = request.moved, .stays = request.notice});
-  const auto held_environment = hold_environment(store, held.instance.current.environment, manifest_of(reference));
+  const auto& environment = held.instance.current.environment;
+  const auto held_environment = hold_environment(
+      store, environment, environment == reference.environment ? manifest_of(reference) : std::nullopt);
   const InstanceSession session{store, held_environment.environment, held.instance, request};
   if (held.instance.frozen) return run_frozen(session);
   make_first_entry(store, held_environment.environment, held.instance, {.made = request.made, .warn = request.notice});
