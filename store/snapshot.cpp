@@ -18,8 +18,10 @@
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
+#include "base/remove_tree.hpp"
 #include "store/generation.hpp"
 #include "store/kept_record.hpp"
+#include "store/trash.hpp"
 #include "store/tree_copy.hpp"
 
 namespace karapace::store {
@@ -101,6 +103,7 @@ class Committing {
       : store_(store), instance_(instance), options_(options) {}
 
   Committed run(std::string message) {
+    const auto no_removal = hold_snapshots(instance_);  // of one whose files this one shares
     const auto staging = store_.stage();
     const auto made = staging.path() / "snapshot";
     make_directory(made);
@@ -179,6 +182,15 @@ class Committing {
   Committed committed_;
 };
 
+[[noreturn]] void refuse_unknown(std::string_view word) {
+  throw NotFoundError(
+      fmt::format("the instance has no snapshot \"{}\"; `karapace snapshots` lists those it has", escaped_utf8(word)));
+}
+
+[[noreturn]] void refuse_ambiguous(std::string_view word, std::size_t count) {
+  throw UsageError(fmt::format("\"{}\" is the beginning of {} snapshots; write more of it", escaped_utf8(word), count));
+}
+
 }  // namespace
 
 std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
@@ -187,6 +199,7 @@ std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
   if (!id) return std::nullopt;
   const auto what = fmt::format("the record of the snapshot {}", id->short_hex());
   const auto text = read_file_if_exists(directory / record_name).value_or(std::string());
+  if (text.empty() && !std::filesystem::exists(std::filesystem::symlink_status(directory))) return std::nullopt;
   auto snapshot = read_or_damaged(what, "run `karapace verify-store --repair`",
                                   [&] { return parse_json(snapshot_fields, unsealed_in_place(text), record_name); });
   if (snapshot.id != *id) refuse_damaged(what, "run `karapace verify-store --repair`", "it is of another snapshot");
@@ -212,11 +225,39 @@ Snapshot find_snapshot(const Instance& instance, std::string_view word) {
   for (auto& snapshot : snapshots(instance))
     if (!word.empty() && snapshot.id.hex().starts_with(word)) found.push_back(std::move(snapshot));
   if (found.size() == 1) return std::move(found.front());
-  const auto shown = escaped_utf8(word);
-  if (found.empty())
-    throw NotFoundError(
-        fmt::format("the instance has no snapshot \"{}\"; `karapace snapshots` lists those it has", shown));
-  throw UsageError(fmt::format("\"{}\" is the beginning of {} snapshots; write more of it", shown, found.size()));
+  if (found.empty()) refuse_unknown(word);
+  refuse_ambiguous(word, found.size());
+}
+
+Scaffold scaffold_of(const Snapshot& snapshot) {
+  Generation kept;
+  kept.directory = snapshot.directory;
+  return read_scaffold(kept);
+}
+
+std::optional<FileLock> hold_snapshots(const Instance& instance) {
+  return FileLock::acquire_existing(directory_of(instance), LOCK_SH);
+}
+
+RemovedSnapshot remove_snapshot(const Store& store, const Instance& instance, std::string_view word) {
+  const auto alone = FileLock::acquire_existing(directory_of(instance), LOCK_EX);
+  std::vector<LayerId> found;
+  for (const auto& name : names_in(directory_of(instance)))
+    if (const auto id = LayerId::from_hex(name); id && !word.empty() && name.starts_with(word)) found.push_back(*id);
+  if (found.empty()) refuse_unknown(word);
+  if (found.size() > 1) refuse_ambiguous(word, found.size());
+  RemovedSnapshot removed{found.front(), std::nullopt, 0};
+  const auto directory = directory_of(instance) / removed.id.hex();
+  try {
+    removed.snapshot = read_snapshot(directory);
+  } catch (const StoreError&) {
+    // Told by its absence: what is damaged can be removed, too.
+  }
+  removed.bytes = survey_trees({directory}, 1).front().bytes;
+  give_up_reserve_if_full(store);
+  const auto trash = move_to_trash(store, directory, "snapshot-" + removed.id.hex());
+  if (!trash.empty()) remove_tree(trash);
+  return removed;
 }
 
 Listing listing_of(const Snapshot& snapshot) {
@@ -251,9 +292,7 @@ void restore_snapshot(const Store& store, const Instance& instance, const Snapsh
   write_parent(made, snapshot.id);
   Generation generation;
   generation.directory = made;
-  Generation kept;
-  kept.directory = snapshot.directory;
-  add_scaffold(generation, read_scaffold(kept));
+  add_scaffold(generation, scaffold_of(snapshot));
   replace_generation(store, instance.directory, made);
 }
 
