@@ -51,7 +51,12 @@ WantedInstance wanted_instance(const store::Store& store, const std::string& wor
 }
 
 OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
-  const auto mode = enter_for_trees(store);  // what a killed process left may belong to mapped ids
+  // What a killed process left may belong to mapped ids.
+  return own_or_refuse(store, wanted, command, enter_for_trees(store));
+}
+
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command,
+                            sandbox::IdMode mode) {
   auto held = store::own_instance(store, wanted.instance);
   // What a session left running holds no lock of the instance, but its mounts.
   if (held && sandbox::SessionList(held->instance.directory).nothing_runs()) {

@@ -40,6 +40,9 @@ struct OwnedInstance : store::HeldInstance {
 /// Alone, as long as the value lives; the process is in the user namespace for trees then. Error "COMMAND: ..." while
 /// sessions run in it.
 OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command);
+/// The same of a second one: `mode` is that of the first.
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command,
+                            sandbox::IdMode mode);
 
 /// That a state which nothing would have brought back any more is a snapshot now.
 void tell_kept(const Context& context, const std::optional<store::Committed>& kept);

@@ -3,6 +3,7 @@
 #include "store/instance.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -211,6 +212,31 @@ bool instance_in_use(const Instance& instance) {
 
 void write_instance(const Instance& instance) {
   write_kept_record(instance.directory / record_name, json_text(instance_fields, instance));
+}
+
+void give_instance(const Store& store, Instance& instance, const std::filesystem::path& manifest,
+                   const std::optional<Instance>& replaced) {
+  if (replaced) {
+    forget_instance_name(store, *replaced);
+    const auto trash = move_to_trash(store, replaced->directory, "instance-" + replaced->id);
+    if (!trash.empty()) remove_tree(trash);
+  }
+  // A kill in between leaves it whole: first under its old id, then under a name that is found the long way.
+  instance.manifest = manifest;
+  write_instance(instance);
+  Root root;
+  root.manifest = manifest;
+  const auto id = instance_id({instance.current.environment, root});
+  const auto directory = store.instances_path() / id;
+  {
+    const auto lock = store.lock_contents(LOCK_SH);  // gc reads them one by one, and must not miss it
+    if (::renameat2(AT_FDCWD, instance.directory.c_str(), AT_FDCWD, directory.c_str(), RENAME_NOREPLACE) != 0)
+      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+  const auto parent = open_at(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
+  if (::fsync(parent.get()) != 0) throw StoreError(errno_message("cannot force the instance to the disk", errno));
+  instance = read_instance(directory).value();
+  if (!instance.name.empty()) point_instance_name(store, instance);
 }
 
 bool remove_instance(const Store& store, const Instance& instance) {

@@ -92,6 +92,11 @@ std::optional<HeldInstance> own_instance(const Store& store, const Instance& ins
 bool instance_in_use(const Instance& instance);
 /// Writes what changed in name, manifest, frozen and archived. The caller holds it.
 void write_instance(const Instance& instance);
+/// Makes it the instance of the project with this manifest, as when that was moved there: its id is another then, all
+/// else stays. The caller holds it exclusively, and so `replaced`, which goes: the one that the project had. Runs
+/// inside the user namespace.
+void give_instance(const Store& store, Instance& instance, const std::filesystem::path& manifest,
+                   const std::optional<Instance>& replaced);
 /// Removes the instance with a person's changes. False when a session runs in it. Runs inside the user namespace.
 bool remove_instance(const Store& store, const Instance& instance);
 

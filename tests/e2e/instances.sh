@@ -87,6 +87,34 @@ for mode in $modes; do
   as "$mode" KARAPACE_STORE="$store" karapace stop "$(basename "$project")" >/dev/null
   mv "$project.moved" "$project"
 
+  step "a project that was moved, mode $mode"
+  mv "$project" "$project.moved"
+  old=$project
+  project=$project.moved
+  in_project karapace build . >/dev/null 2>&1
+  expect "$mode: afresh in the new place" fresh "$(inside '[ -e /etc/work ] || echo fresh' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+  inside 'echo new >/etc/note'
+  in_project karapace stop . >/dev/null
+  ! in_project karapace rename "$(basename "$old")" --project . >/dev/null 2>"$work/said" || fail "$mode: changes were replaced"
+  says "$work/said" "has an instance already in which something was changed"
+  in_project karapace destroy . >/dev/null
+  in_project karapace build . >/dev/null 2>&1
+  inside : # a fresh one, in which nothing was changed
+  in_project karapace stop . >/dev/null
+  in_project karapace rename "$(basename "$old")" --project . >/dev/null 2>"$work/said" || fail "$mode: $(cat "$work/said")"
+  says "$work/said" "is gone, and forgotten"
+  expect "$mode: what was changed in the old place" precious "$(inside 'read -r a </etc/work; echo "$a"' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+  in_project karapace snapshots . | finds "$id" || fail "$mode: its snapshots are lost"
+  in_project karapace verify-store >/dev/null || fail "$mode: the store is damaged"
+  project=$old
+  mv "$project.moved" "$project"
+  in_project karapace build . >/dev/null 2>&1
+  in_project karapace rename "$(basename "$old").moved" --project "$project" >/dev/null 2>&1 || fail "$mode: back again"
+  expect "$mode: back in the old place" precious "$(inside 'read -r a </etc/work; echo "$a"' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+
   step "stopping, mode $mode"
   in_project karapace exec . -- /bin/python3 -c '
 import os, signal, sys, time
