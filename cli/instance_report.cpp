@@ -45,6 +45,12 @@ nlohmann::json instance_json(const store::Instance& instance, std::string_view s
           {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)}};
 }
 
+nlohmann::json damaged_instance_json(const store::DamagedInstance& instance) {
+  return {{"instance", escaped_utf8(instance.id)},
+          {"instance_directory", path_json(instance.directory)},
+          {"reason", instance.reason}};
+}
+
 std::string name_of(const store::Instance& instance, const store::Reference& reference) {
   if (!instance.name.empty()) return instance.name;
   return reference.root ? reference.root->name : instance.id;
@@ -61,7 +67,12 @@ WantedInstance wanted_instance(const store::Store& store, const std::string& wor
 }
 
 OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
-  const auto mode = enter_for_trees(store);  // what a killed process left may belong to mapped ids
+  // What a killed process left may belong to mapped ids.
+  return own_or_refuse(store, wanted, command, enter_for_trees(store));
+}
+
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command,
+                            sandbox::IdMode mode) {
   auto held = store::own_instance(store, wanted.instance);
   // What a session left running holds no lock of the instance, but its mounts.
   if (held && sandbox::SessionList(held->instance.directory).nothing_runs()) {

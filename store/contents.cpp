@@ -87,6 +87,13 @@ class Marking {
     }
   }
 
+  void everything() {
+    for (const auto& [key, record] : contents_.records) step(key);
+    for (const auto& [id, record] : contents_.environments) environment(id);
+    live_.layers.insert(contents_.layers.begin(), contents_.layers.end());
+    live_.blobs.insert(contents_.blobs.begin(), contents_.blobs.end());
+  }
+
   void know_all() noexcept { unknown_ = false; }
 
   void all_for(const Reasons& reasons) {
@@ -106,6 +113,7 @@ class Marking {
     }
     live_.blobs.insert(reasons.pins.blobs.begin(), reasons.pins.blobs.end());
     live_.layers.insert(reasons.pins.layers.begin(), reasons.pins.layers.end());
+    if (reasons.anything) everything();
   }
 
   Live& live() { return live_; }
@@ -160,7 +168,7 @@ Contents read_contents(const Store& store, const Contents* known, unsigned threa
   contents.blobs = id_set<BlobId>(store, "blobs");
   contents.logs = id_set<StepKey>(store, "logs");
   contents.roots = roots(store);
-  contents.instances = instances(store);
+  contents.instances = needs_of_instances(store);
   contents.salvage = read_salvage(store);
   std::erase_if(contents.salvage.roots,
                 [&](const auto& root) { return std::filesystem::exists(store.roots_path() / root.first.hex()); });
@@ -175,8 +183,10 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
   }
   for (const auto& [name, record] : contents.salvage.roots) marking.all_of(record.digests);
   marking.know_all();  // roots list every step themselves
-  for (const auto& instance : contents.instances)
-    for (const auto& id : environments_of(instance)) marking.environment(id);
+  for (const auto& instance : contents.instances) {
+    for (const auto& id : instance.environments) marking.environment(id);
+    if (!instance.all_known) marking.everything();
+  }
   marking.all_for(reasons);
   return std::move(marking.live());
 }
@@ -266,9 +276,10 @@ Reasons Newcomers::meet(Contents& contents) {
     reasons.environments.insert(root->environment);
   }
   for (const auto& name : changed(instances_, "instances")) {
-    const auto instance = find_instance(store_, name);
-    if (!instance) continue;
-    for (const auto& id : environments_of(*instance)) reasons.environments.insert(id);
+    const auto needs = needs_of_instance(store_, name);
+    if (!needs) continue;
+    reasons.environments.insert(needs->environments.begin(), needs->environments.end());
+    if (!needs->all_known) reasons.anything = true;
   }
   return reasons;
 }

@@ -26,7 +26,7 @@ struct Contents {
   std::set<BlobId> blobs;
   std::set<StepKey> logs;
   std::vector<Root> roots;
-  std::vector<Instance> instances;
+  std::vector<InstanceNeeds> instances;
   Salvage salvage;  // of records that a repair took away and that are not there again
 };
 
@@ -46,6 +46,7 @@ struct Reasons {
   std::set<StepKey> steps;
   std::set<EnvironmentId> environments;
   Pins pins;
+  bool anything = false;  // something is damaged that may have needed whatever there is
 };
 
 Live live_contents(const Contents& contents, const Reasons& reasons);

@@ -280,6 +280,8 @@ class Collection {
       const bool gone = ::access(root.manifest.c_str(), F_OK) != 0 && errno == ENOENT;
       report_.roots.push_back({root.name, root.manifest, root.environment, gone});
     }
+    for (const auto& instance : contents_.instances)
+      if (!instance.all_known) report_.damaged_instances.push_back(instance.id);
     count_kept();
   }
 

@@ -102,8 +102,7 @@ void make_generation(const std::filesystem::path& directory, std::uint64_t numbe
 }
 
 void set_environment(const Generation& generation, const EnvironmentId& environment) {
-  write_kept_record(generation.directory / record_name,
-                    json_text(generation_fields, {generation.number, environment, {}}));
+  write_generation({generation.number, environment, generation.directory});
 }
 
 Scaffold read_scaffold(const Generation& generation) {
@@ -160,6 +159,8 @@ void settle_generations(const Store& store, const std::filesystem::path& instanc
   put_away(store, instance / "next");
 }
 
-bool restore_generation(const std::filesystem::path& directory) { return restore_kept_record(directory / record_name); }
+void write_generation(const Generation& generation) {
+  write_kept_record(generation.directory / record_name, json_text(generation_fields, generation));
+}
 
 }  // namespace karapace::store

@@ -60,7 +60,7 @@ bool exchange_generations(const std::filesystem::path& instance_directory);
 /// Ends what a killed process has begun.
 void settle_generations(const Store& store, const std::filesystem::path& instance_directory);
 
-/// Brings a damaged record of a generation back from its second copy; false when that is damaged, too.
-bool restore_generation(const std::filesystem::path& directory);
+/// Writes the record of the generation, also where there is none.
+void write_generation(const Generation& generation);
 
 }  // namespace karapace::store

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
@@ -65,6 +67,11 @@ void make_instance(const Store& store, const Reference& reference, const std::fi
   sync_directory(store.instances_path());
 }
 
+template <class Record>
+std::optional<EnvironmentId> environment_of(const std::optional<Record>& record) {
+  return record ? std::optional(record->environment) : std::nullopt;
+}
+
 std::string id_for(const Reference& reference) { return reference.instance.value_or(instance_id(reference)); }
 
 /// Nothing when others hold it otherwise (without waiting only), or the instance is gone. A lock file that is gone
@@ -115,6 +122,18 @@ std::optional<Instance> read_instance(int all, const std::filesystem::path& dire
   }
 }
 
+std::optional<std::string> damage_in(const std::function<void()>& read) {
+  try {
+    read();
+    return std::nullopt;
+  } catch (const CallError& error) {
+    if (!error.is_of_what_is_there()) throw;
+    return error.what();
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+}
+
 std::string instance_text(const Instance& instance) {
   return json_text(instance_fields, instance, JsonWriter::Space::none);
 }
@@ -133,23 +152,6 @@ std::string instance_id(const Reference& reference) {
 
 void check_instance(const Store& store, const std::string& name) { read_instance(store.instances_path() / name); }
 
-bool restore_instance(const Store& store, const std::string& name) {
-  const auto directory = store.instances_path() / name;
-  bool restored = true;
-  const auto restore_unless = [&](auto&& readable, auto&& restore) {
-    try {
-      readable();
-    } catch (const StoreError&) {
-      restored = restore() && restored;
-    }
-  };
-  for (const auto* generation : {"current", "previous", "next"})
-    restore_unless([&] { read_generation(directory / generation); },
-                   [&] { return restore_generation(directory / generation); });
-  restore_unless([&] { read_instance(directory); }, [&] { return restore_kept_record(directory / record_name); });
-  return restored;
-}
-
 std::optional<Instance> find_instance(const Store& store, const std::string& id) {
   return read_instance(store.instances_path() / id);
 }
@@ -165,26 +167,58 @@ Instance open_instance(const Store& store, const Reference& reference) {
   }
 }
 
-std::vector<Instance> instances(const Store& store) {
-  const auto all = open_if_exists(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
-  if (!all) return {};
-  const auto names = names_in(all->get(), store.instances_path());
+AllInstances instances(const Store& store) {
+  const auto directory = open_if_exists(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
+  if (!directory) return {};
+  const auto names = names_in(directory->get(), store.instances_path());
   std::vector<std::optional<Instance>> read(names.size());
-  for_each_index(names.size(), threads_for_instances(names.size()),
-                 [&](std::size_t i) { read[i] = read_instance(all->get(), store.instances_path() / names[i]); });
-  std::vector<Instance> found;
-  found.reserve(read.size());
-  for (auto& instance : read)
-    if (instance) found.push_back(*std::move(instance));
-  return found;
+  std::vector<std::optional<std::string>> damage(names.size());
+  for_each_index(names.size(), threads_for_instances(names.size()), [&](std::size_t i) {
+    damage[i] = damage_in([&] { read[i] = read_instance(directory->get(), store.instances_path() / names[i]); });
+  });
+  AllInstances all;
+  all.whole.reserve(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (read[i]) all.whole.push_back(*std::move(read[i]));
+    if (damage[i]) all.damaged.push_back({names[i], store.instances_path() / names[i], *std::move(damage[i])});
+  }
+  return all;
 }
 
-std::vector<EnvironmentId> environments_of(const Instance& instance) {
-  std::vector<EnvironmentId> all = {instance.current.environment};
-  for (const auto& other : {instance.previous, instance.next})
-    if (other) all.push_back(other->environment);
-  for (const auto& snapshot : snapshots(instance)) all.push_back(snapshot.environment);
+std::vector<InstanceNeeds> needs_of_instances(const Store& store) {
+  std::vector<InstanceNeeds> all;
+  for (const auto& name : names_in(store.instances_path()))
+    if (auto needs = needs_of_instance(store, name)) all.push_back(*std::move(needs));
   return all;
+}
+
+/// Record by record: one that is damaged says nothing against what the others tell.
+std::optional<InstanceNeeds> needs_of_instance(const Store& store, const std::string& id) {
+  const auto directory = store.instances_path() / id;
+  InstanceNeeds needs;
+  needs.id = id;
+  std::optional<Instance> whole;
+  const auto damaged = damage_in([&] { whole = read_instance(directory); });
+  if (!damaged && !whole) return std::nullopt;
+  if (whole) needs.name = whole->name;
+  const auto add = [&](auto&& read) {
+    std::optional<EnvironmentId> environment;
+    if (damage_in([&] { environment = environment_of(read()); })) needs.all_known = false;
+    if (environment) needs.environments.push_back(*environment);
+    return environment.has_value();
+  };
+  if (!add([&] { return read_generation(directory / "current"); })) needs.all_known = false;
+  for (const auto* name : {"previous", "next"}) add([&] { return read_generation(directory / name); });
+  for (const auto& name : names_in(directory / "snapshots"))
+    add([&] { return read_snapshot(directory / "snapshots" / name); });
+  return needs;
+}
+
+Instance only_place_of(const DamagedInstance& damaged) {
+  Instance place;
+  place.id = damaged.id;
+  place.directory = damaged.directory;
+  return place;
 }
 
 std::optional<HeldInstance> use_instance(const Instance& instance) {
@@ -204,6 +238,31 @@ bool instance_in_use(const Instance& instance) {
 
 void write_instance(const Instance& instance) {
   write_kept_record(instance.directory / record_name, json_text(instance_fields, instance));
+}
+
+void give_instance(const Store& store, Instance& instance, const std::filesystem::path& manifest,
+                   const std::optional<Instance>& replaced) {
+  if (replaced) {
+    forget_instance_name(store, *replaced);
+    const auto trash = move_to_trash(store, replaced->directory, "instance-" + replaced->id);
+    if (!trash.empty()) remove_tree(trash);
+  }
+  // A kill in between leaves it whole: first under its old id, then under a name that is found the long way.
+  instance.manifest = manifest;
+  write_instance(instance);
+  Root root;
+  root.manifest = manifest;
+  const auto id = instance_id({instance.current.environment, root});
+  const auto directory = store.instances_path() / id;
+  {
+    const auto lock = store.lock_contents(LOCK_SH);  // gc reads them one by one, and must not miss it
+    if (::renameat2(AT_FDCWD, instance.directory.c_str(), AT_FDCWD, directory.c_str(), RENAME_NOREPLACE) != 0)
+      throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+  const auto parent = open_at(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
+  if (::fsync(parent.get()) != 0) throw StoreError(errno_message("cannot force the instance to the disk", errno));
+  instance = read_instance(directory).value();
+  if (!instance.name.empty()) point_instance_name(store, instance);
 }
 
 bool remove_instance(const Store& store, const Instance& instance) {

@@ -151,6 +151,7 @@ class KeptIndex {
 
 struct Found {
   std::optional<IndexedInstance> indexed;
+  std::optional<std::string> damage;
   Stamp stamp;
   bool was_known = false;
 };
@@ -167,7 +168,7 @@ class Looking {
   Looking(const Store& store, int all, const std::vector<std::string>& names)
       : store_(store), all_(all), names_(names), found_(names.size()) {}
 
-  std::vector<IndexedInstance> run() && {
+  IndexedInstances run() && {
     const KeptIndex kept(store_);
     each([&](std::size_t i) { find(i, kept); });
     const auto is_known = [](const Found& found) { return found.was_known; };
@@ -200,7 +201,7 @@ class Looking {
       auto& found = found_[i];
       if (found.was_known) return;
       found.stamp = stamp_of(all_, names_[i]);
-      found.indexed = read_indexed(all_, directory(i));
+      found.damage = damage_in([&] { found.indexed = read_indexed(all_, directory(i)); });
     });
     if (later) keep(*staging, *later);
   }
@@ -208,17 +209,21 @@ class Looking {
   /// What changed at `later` or since stays out, and is read by the next who asks.
   void keep(const Staging& staging, const timespec& later) const {
     std::string text(heading);
-    for (const auto& [indexed, stamp, was_known] : found_)
-      if (indexed && fits(indexed->instance.id) && (was_known || is_before(stamp.latest, later)))
-        text += line_of(*indexed, stamp);
+    for (const auto& found : found_)
+      if (found.indexed && fits(found.indexed->instance.id) &&
+          (found.was_known || is_before(found.stamp.latest, later)))
+        text += line_of(*found.indexed, found.stamp);
     keep_text(store_, staging, index_name, text);
   }
 
-  std::vector<IndexedInstance> all() && {
-    std::vector<IndexedInstance> all;
-    all.reserve(found_.size());
-    for (auto& found : found_)
-      if (found.indexed) all.push_back(*std::move(found.indexed));
+  IndexedInstances all() && {
+    IndexedInstances all;
+    all.whole.reserve(found_.size());
+    for (std::size_t i = 0; i < found_.size(); ++i) {
+      auto& found = found_[i];
+      if (found.indexed) all.whole.push_back(*std::move(found.indexed));
+      if (found.damage) all.damaged.push_back({names_[i], directory(i), *std::move(found.damage)});
+    }
     return all;
   }
 
@@ -230,7 +235,7 @@ class Looking {
 
 }  // namespace
 
-std::vector<IndexedInstance> indexed_instances(const Store& store) {
+IndexedInstances indexed_instances(const Store& store) {
   const auto all = open_if_exists(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
   if (!all) return {};
   const auto names = names_in(all->get(), store.instances_path());

@@ -24,9 +24,14 @@ struct IndexedInstance {
   std::string sessions;  // what its file `session` has
 };
 
+struct IndexedInstances {
+  std::vector<IndexedInstance> whole;
+  std::vector<DamagedInstance> damaged;
+};
+
 /// As `instances`, for those who only tell of them: a record that a failing disk altered behind the file system's back
 /// still says there what it said.
-std::vector<IndexedInstance> indexed_instances(const Store& store);
+IndexedInstances indexed_instances(const Store& store);
 
 // What records say, without their seals, for the index.
 

@@ -67,6 +67,9 @@ std::optional<Instance> find_named_instance(const Store& store, std::string_view
   const auto id = read_file_if_exists(path_of(store, name));
   if (!id || id->find('/') != std::string::npos || id->starts_with('.')) return std::nullopt;
   auto instance = find_instance(store, *id);
+  if (!instance)
+    for (auto& other : instances(store).whole)
+      if (other.name == name) instance = std::move(other);
   if (!instance || instance->name != name) return std::nullopt;
   return instance;
 }
@@ -91,6 +94,11 @@ void name_instance(const Store& store, Instance& instance, const std::string& na
   }
   // Somebody else may have it already.
   if (!old.empty() && old != name) forget(store, old, instance.id);
+}
+
+void point_instance_name(const Store& store, const Instance& instance) {
+  const auto only_one = store.lock_output("names");
+  write_file_atomically(path_of(store, instance.name), instance.id, Durable::yes, 0444);
 }
 
 void forget_instance_name(const Store& store, const Instance& instance) {

@@ -165,8 +165,7 @@ class Repairing {
     read_new_records();
     take_out_all();
     for (auto& problem : report_.problems) {
-      if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked)
-        problem.repaired = restore(problem.name);
+      if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked) restore(problem);
     }
     std::sort(report_.to_be_remade.begin(), report_.to_be_remade.end());
     std::sort(report_.derived.begin(), report_.derived.end());
@@ -205,12 +204,12 @@ class Repairing {
     }
   }
 
-  /// What is damaged in a snapshot's tree stays so, and told.
-  bool restore(const std::string& name) const {
-    const auto instance = store_.instances_path() / name;
-    const bool records = restore_instance(store_, name);
-    const bool copies = restore_instance_copies(instance);
-    return records && copies && damaged_parts(instance, report_.scan_options).empty();
+  /// What is damaged in a snapshot's tree stays so, and told. An environment that is not there is no damage of it.
+  void restore(Problem& problem) const {
+    if (problem.trouble == Trouble::missing) return;
+    const auto instance = store_.instances_path() / problem.name;
+    problem.notes = restore_instance(store_, problem.name);
+    problem.repaired = restore_instance_copies(instance) && damaged_parts(instance, report_.scan_options).empty();
   }
 
   void take_out(Problem& problem) {

@@ -19,9 +19,11 @@
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
+#include "base/remove_tree.hpp"
 #include "store/generation.hpp"
 #include "store/kept_record.hpp"
 #include "store/scan.hpp"
+#include "store/trash.hpp"
 #include "store/tree_copy.hpp"
 
 namespace karapace::store {
@@ -41,25 +43,6 @@ constexpr auto snapshot_fields =
 std::filesystem::path directory_of(const Instance& instance) { return instance.directory / "snapshots"; }
 
 std::string label_of(const Snapshot& snapshot) { return "the snapshot " + snapshot.id.short_hex(); }
-
-/// Nothing when it is not there.
-std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
-  const auto name = directory.filename().string();
-  const auto id = LayerId::from_hex(name);
-  if (!id) return std::nullopt;
-  const auto what = fmt::format("the record of the snapshot {}", id->short_hex());
-  const auto text = read_file_if_exists(directory / record_name).value_or(std::string());
-  auto snapshot = read_or_damaged(what, "run `karapace verify-store --repair`",
-                                  [&] { return parse_json(snapshot_fields, unsealed_in_place(text), record_name); });
-  if (snapshot.id != *id) refuse_damaged(what, "run `karapace verify-store --repair`", "it is of another snapshot");
-  snapshot.directory = directory;
-  return snapshot;
-}
-
-/// In staging.
-void write_record(const Snapshot& snapshot) {
-  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot), Durable::no);
-}
 
 std::optional<LayerId> read_parent(const Generation& generation) {
   return LayerId::from_hex(read_file_if_exists(generation.directory / parent_name).value_or(std::string()));
@@ -150,6 +133,7 @@ class Committing {
       : store_(store), instance_(instance), options_(options) {}
 
   Committed run(std::string message) {
+    const auto no_removal = hold_snapshots(instance_);  // of one whose files this one shares
     const auto staging = store_.stage();
     const auto made = staging.path() / "snapshot";
     make_directory(made);
@@ -206,7 +190,7 @@ class Committing {
     auto record = committed_.snapshot;
     record.directory = made;
     write_file_atomically(made / "listing", listing.text(), Durable::no, 0444);
-    write_record(record);
+    write_snapshot(record, Durable::no);
     Generation scaffold;
     scaffold.directory = made;
     add_scaffold(scaffold, read_scaffold(instance_.current));
@@ -230,7 +214,34 @@ class Committing {
   Committed committed_;
 };
 
+[[noreturn]] void refuse_unknown(std::string_view word) {
+  throw NotFoundError(
+      fmt::format("the instance has no snapshot \"{}\"; `karapace snapshots` lists those it has", escaped_utf8(word)));
+}
+
+[[noreturn]] void refuse_ambiguous(std::string_view word, std::size_t count) {
+  throw UsageError(fmt::format("\"{}\" is the beginning of {} snapshots; write more of it", escaped_utf8(word), count));
+}
+
 }  // namespace
+
+std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory) {
+  const auto name = directory.filename().string();
+  const auto id = LayerId::from_hex(name);
+  if (!id) return std::nullopt;
+  const auto what = fmt::format("the record of the snapshot {}", id->short_hex());
+  const auto text = read_file_if_exists(directory / record_name).value_or(std::string());
+  if (text.empty() && !std::filesystem::exists(std::filesystem::symlink_status(directory))) return std::nullopt;
+  auto snapshot = read_or_damaged(what, "run `karapace verify-store --repair`",
+                                  [&] { return parse_json(snapshot_fields, unsealed_in_place(text), record_name); });
+  if (snapshot.id != *id) refuse_damaged(what, "run `karapace verify-store --repair`", "it is of another snapshot");
+  snapshot.directory = directory;
+  return snapshot;
+}
+
+void write_snapshot(const Snapshot& snapshot, Durable durable) {
+  write_kept_record(snapshot.directory / record_name, json_text(snapshot_fields, snapshot), durable);
+}
 
 std::vector<Snapshot> snapshots(const Instance& instance) {
   std::vector<Snapshot> all;
@@ -246,11 +257,39 @@ Snapshot find_snapshot(const Instance& instance, std::string_view word) {
   for (auto& snapshot : snapshots(instance))
     if (!word.empty() && snapshot.id.hex().starts_with(word)) found.push_back(std::move(snapshot));
   if (found.size() == 1) return std::move(found.front());
-  const auto shown = escaped_utf8(word);
-  if (found.empty())
-    throw NotFoundError(
-        fmt::format("the instance has no snapshot \"{}\"; `karapace snapshots` lists those it has", shown));
-  throw UsageError(fmt::format("\"{}\" is the beginning of {} snapshots; write more of it", shown, found.size()));
+  if (found.empty()) refuse_unknown(word);
+  refuse_ambiguous(word, found.size());
+}
+
+Scaffold scaffold_of(const Snapshot& snapshot) {
+  Generation kept;
+  kept.directory = snapshot.directory;
+  return read_scaffold(kept);
+}
+
+std::optional<FileLock> hold_snapshots(const Instance& instance) {
+  return FileLock::acquire_existing(directory_of(instance), LOCK_SH);
+}
+
+RemovedSnapshot remove_snapshot(const Store& store, const Instance& instance, std::string_view word) {
+  const auto alone = FileLock::acquire_existing(directory_of(instance), LOCK_EX);
+  std::vector<LayerId> found;
+  for (const auto& name : names_in(directory_of(instance)))
+    if (const auto id = LayerId::from_hex(name); id && !word.empty() && name.starts_with(word)) found.push_back(*id);
+  if (found.empty()) refuse_unknown(word);
+  if (found.size() > 1) refuse_ambiguous(word, found.size());
+  RemovedSnapshot removed{found.front(), std::nullopt, 0};
+  const auto directory = directory_of(instance) / removed.id.hex();
+  try {
+    removed.snapshot = read_snapshot(directory);
+  } catch (const StoreError&) {
+    // Told by its absence: what is damaged can be removed, too.
+  }
+  removed.bytes = survey_trees({directory}, 1).front().bytes;
+  give_up_reserve_if_full(store);
+  const auto trash = move_to_trash(store, directory, "snapshot-" + removed.id.hex());
+  if (!trash.empty()) remove_tree(trash);
+  return removed;
 }
 
 Listing listing_of(const Snapshot& snapshot) {
@@ -273,9 +312,10 @@ Committed committed_before(const Store& store, const Instance& before, const Sna
   } catch (const CallError&) {
     throw;
   } catch (const StoreError& error) {
-    throw StoreError(fmt::format("what `karapace undo` would bring back is kept before it is replaced, and can not be: "
-                                 "{}; bring it back with `karapace undo`, remove that, and try again",
-                                 error.what()));
+    throw StoreError(
+        fmt::format("what `karapace undo` would bring back is kept before it is replaced, and can not be: "
+                    "{}; bring it back with `karapace undo`, remove that, and try again",
+                    error.what()));
   }
 }
 
@@ -302,9 +342,7 @@ void restore_snapshot(const Store& store, const Instance& instance, const Snapsh
   write_parent(made, snapshot.id);
   Generation generation;
   generation.directory = made;
-  Generation kept;
-  kept.directory = snapshot.directory;
-  add_scaffold(generation, read_scaffold(kept));
+  add_scaffold(generation, scaffold_of(snapshot));
   replace_generation(store, instance.directory, made);
 }
 

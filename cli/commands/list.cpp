@@ -49,7 +49,7 @@ class Rows {
  public:
   explicit Rows(const store::Store& store) : bases_(lock::bases_of_built(store)) {
     std::vector<store::IndexedRoot> roots;
-    std::vector<store::IndexedInstance> instances;
+    store::IndexedInstances instances;
     for_each_index(2, available_threads(), [&](std::size_t i) {
       if (i == 0) instances = store::indexed_instances(store);
       if (i == 1) roots = store::RootIndex::read(store).all();
@@ -60,8 +60,11 @@ class Rows {
       rows_.push_back(row_of(store::names(root), root.environment, std::move(root.manifest)));
       nameless_.erase(root.environment);
     }
-    count(std::move(instances));
+    damaged_ = std::move(instances.damaged);
+    count(std::move(instances.whole));
   }
+
+  const std::vector<store::DamagedInstance>& damaged() const noexcept { return damaged_; }
 
   std::vector<Row> all() && {
     for (auto& [id, row] : nameless_) rows_.push_back(std::move(row));
@@ -105,6 +108,7 @@ class Rows {
   }
 
   std::map<EnvironmentId, std::optional<std::string>> bases_;
+  std::vector<store::DamagedInstance> damaged_;
   std::vector<Row> rows_;
   std::map<EnvironmentId, Row> nameless_;
   std::unordered_map<std::string, std::size_t> projects_;  // by their manifest
@@ -143,9 +147,22 @@ std::string instances_text(const Row& row) {
   return notable.empty() ? text : fmt::format("{}: {}", text, fmt::join(notable, ", "));
 }
 
-nlohmann::json json_of(const std::vector<Row>& rows) {
+struct Listed {
+  std::vector<Row> rows;
+  std::vector<store::DamagedInstance> damaged;
+};
+
+Listed listed(const Context& context) {
+  const auto store = store_if_exists(context);
+  if (!store) return {};
+  Rows rows(*store);
+  auto damaged = rows.damaged();
+  return {std::move(rows).all(), std::move(damaged)};
+}
+
+nlohmann::json json_of(const Listed& listed) {
   auto environments = nlohmann::json::array();
-  for (const auto& row : rows) {
+  for (const auto& row : listed.rows) {
     nlohmann::json item = {{"base", nullptr},
                            {"environment", row.id.hex()},
                            {"environment_state", row.built ? "built" : "not-built"},
@@ -166,7 +183,9 @@ nlohmann::json json_of(const std::vector<Row>& rows) {
     }
     environments.push_back(std::move(item));
   }
-  return {{"environments", std::move(environments)}};
+  auto damaged = nlohmann::json::array();
+  for (const auto& instance : listed.damaged) damaged.push_back(damaged_instance_json(instance));
+  return {{"damaged_instances", std::move(damaged)}, {"environments", std::move(environments)}};
 }
 
 void print_rows(const Context& context, const std::vector<Row>& rows) {
@@ -185,16 +204,17 @@ void print_rows(const Context& context, const std::vector<Row>& rows) {
 void declare(Options&, Arguments&) {}
 
 int run(const Context& context, const Arguments&) {
-  auto store = store_if_exists(context);
-  auto rows = store ? Rows(*store).all() : std::vector<Row>();
+  const auto all = listed(context);
   if (context.json) {
-    context.print_json("karapace.list", json_of(rows));
-  } else if (rows.empty()) {
+    context.print_json("karapace.list", json_of(all));
+    return 0;
+  }
+  if (!all.rows.empty())
+    print_rows(context, all.rows);
+  else if (all.damaged.empty())
     context.print(
         "There are no environments yet. Make one with:\n  karapace new hello && cd hello && karapace build\n");
-  } else {
-    print_rows(context, rows);
-  }
+  for (const auto& instance : all.damaged) context.warn(instance.reason);
   return 0;
 }
 

@@ -40,11 +40,6 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-/// As remote/download.cpp reads it: what follows "/./" may not be left by a link.
-std::string place_in_project(const fs::path& directory, const std::string& name) {
-  return fmt::format("{}/./{}", directory.native(), name);
-}
-
 using Times = std::map<fs::path, std::int64_t>;  // modification times
 
 constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact

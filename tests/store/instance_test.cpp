@@ -69,7 +69,7 @@ TEST_F(InstanceTest, WhatWasToComeWhenAProcessWasKilledGoesAndWhatWasReplacedSta
   const auto staging = store_.stage();
   // Killed before the exchange.
   fs::rename(made(staging, "two"), instance_.directory / "next");
-  EXPECT_EQ(environments_of(now()).size(), 2u);
+  EXPECT_EQ(needs_of_instance(store_, instance_.id)->environments.size(), 2u);
   ASSERT_TRUE(own_instance(store_, instance_));
   EXPECT_EQ(note(), "one");
   EXPECT_FALSE(now().next || now().previous);
@@ -123,6 +123,38 @@ TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
   name_instance(store_, other, "work");
   EXPECT_EQ(find_named_instance(store_, "work")->id, other.id);
   EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
+}
+
+TEST_F(InstanceTest, OneIsGivenToItsProjectsNewPlace) {
+  put(instance_.upper() / "note", "mine");
+  name_instance(store_, instance_, "work");
+  const auto snapshot = commit_snapshot(store_, now(), "", {}).snapshot;
+  auto place = root_of(second_, "moved");
+  add_root(store_, place);
+  const Reference moved{second_.id, place};
+  const auto fresh = open_instance(store_, moved);
+  auto held = own_instance(store_, instance_).value();
+  {
+    const auto replaced = own_instance(store_, fresh).value();
+    give_instance(store_, held.instance, place.manifest, replaced.instance);
+  }
+  EXPECT_EQ(held.instance.id, instance_id(moved));
+  EXPECT_FALSE(find_instance(store_, reference_));
+  const auto found = find_instance(store_, moved).value();
+  EXPECT_EQ(read_file(found.upper() / "note"), "mine");
+  EXPECT_EQ(found.manifest, place.manifest);
+  EXPECT_EQ(found.current.environment, first_.id);
+  EXPECT_EQ(find_snapshot(found, snapshot.id.hex()).environment, first_.id);
+  EXPECT_EQ(find_named_instance(store_, "work")->id, found.id);
+  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+}
+
+TEST_F(InstanceTest, ANameLeadsToItsInstanceAlsoWhenAKillLeftItWithTheOldId) {
+  name_instance(store_, instance_, "work");
+  auto held = own_instance(store_, instance_).value();
+  give_instance(store_, held.instance, "/projects/moved/karapace.toml", std::nullopt);
+  write_file_atomically(store_.root() / "names/work", instance_.id, Durable::yes, 0444);
+  EXPECT_EQ(find_named_instance(store_, "work")->id, held.instance.id);
 }
 
 TEST_F(InstanceTest, ANameIsNoId) {
