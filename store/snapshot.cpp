@@ -306,8 +306,9 @@ Committed commit_snapshot(const Store& store, const Instance& instance, std::str
 
 namespace {
 
-Committed committed_before(const Store& store, const Instance& before, const SnapshotOptions& options) {
+std::optional<Committed> kept(const Store& store, const Instance& before, const SnapshotOptions& options) {
   try {
+    if (is_nearest(before, options)) return std::nullopt;
     return commit_snapshot(store, before, "kept when what undo would have brought back was replaced", options);
   } catch (const CallError&) {
     throw;
@@ -325,9 +326,8 @@ std::optional<Committed> keep_previous(const Store& store, const Instance& insta
   if (!instance.previous || names_in(instance.previous->upper()).empty()) return std::nullopt;
   auto before = instance;
   before.current = *instance.previous;
-  if (is_nearest(before, options)) return std::nullopt;
-  auto committed = committed_before(store, before, options);
-  if (!committed.is_new) return std::nullopt;
+  auto committed = kept(store, before, options);
+  if (!committed || !committed->is_new) return std::nullopt;
   return committed;
 }
 
