@@ -11,7 +11,9 @@
 #include <string>
 
 #include "remote/oci/image_repository.hpp"
+#include "remote/oci/patience.hpp"
 #include "remote/oci/registry_connection.hpp"
+#include "remote/oci/url.hpp"
 
 namespace karapace::oci {
 

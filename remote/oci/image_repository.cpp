@@ -25,7 +25,7 @@ class PartFile {
   explicit PartFile(const std::filesystem::path& path, const Descriptor& blob)
       : path_(path.native() + ".part"), blob_(blob), fd_(open_at(AT_FDCWD, path_, O_RDWR | O_CREAT, 0644)) {
     hash_what_is_there();
-    if (size_ >= blob.size) restart();
+    if (size_ > blob.size) restart();
   }
 
   std::uint64_t size() const noexcept { return size_; }

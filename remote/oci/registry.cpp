@@ -2,7 +2,6 @@
 #include "remote/oci/registry.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,8 +9,11 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
+#include "remote/oci/blob_download.hpp"
 #include "remote/oci/blob_upload.hpp"
 #include "remote/oci/fallback_tag.hpp"
+#include "remote/oci/image_manifest.hpp"
+#include "remote/oci/image_reference.hpp"
 #include "remote/oci/json_document.hpp"
 
 namespace karapace::oci {
@@ -59,95 +61,6 @@ void read_pages(RegistryConnection& connection, Request request, std::string_vie
   }
   connection.refuse("has pages without end", what);
 }
-
-/// The start of `Content-Range: bytes 5-9/10`.
-std::optional<std::uint64_t> range_start(const AnswerHead& head) {
-  constexpr std::string_view unit = "bytes ";
-  auto text = head.header("content-range").value_or("");
-  std::uint64_t start = 0;
-  if (!text.starts_with(unit)) return std::nullopt;
-  auto [end, error] = std::from_chars(text.data() + unit.size(), text.data() + text.size(), start);
-  if (error != std::errc{} || end == text.data() + text.size() || *end != '-') return std::nullopt;
-  return start;
-}
-
-/// A blob as it comes, from as many answers as it takes.
-class BlobDownload {
- public:
-  BlobDownload(RegistryConnection& connection, const Descriptor& blob, const TakeBytes& take, std::uint64_t from)
-      : connection_(connection),
-        blob_(blob),
-        take_(take),
-        received_(from),
-        is_verified_(from == 0),
-        hasher_(blob.digest.algorithm()),
-        what_(fmt::format("read blob {}", blob.digest.text())) {}
-
-  void run() {
-    Patience patience(connection_.options().pauses);
-    while (received_ < blob_.size || blob_.size == 0) {
-      auto before = received_;
-      auto answer = connection_.ask(request(), connection_.pulling());
-      if (!answer.failure && (answer.status() == 200 || answer.status() == 206)) break;
-      if (received_ > before) patience.renew();
-      if (!patience.lasts(answer)) connection_.refuse(answer, what_);
-    }
-    verify();
-  }
-
- private:
-  Request request() {
-    Request request{.url = connection_.address("blobs/" + blob_.digest.text()),
-                    .reader = BodyReader{.head = [this](const AnswerHead& head) { begin(head); },
-                                         .take = [this](std::string_view bytes) { take(bytes); }}};
-    if (received_ > 0) request.headers = {{"Range", fmt::format("bytes={}-", received_)}};
-    return request;
-  }
-
-  void begin(const AnswerHead& head) {
-    skip_ = 0;
-    auto length = head.length();
-    if (head.status == 200) {
-      skip_ = received_;
-      if (length && *length != blob_.size) refuse_size(*length);
-      return;
-    }
-    if (range_start(head) != received_) connection_.refuse("answers with another range than it was asked for", what_);
-    if (length && *length != blob_.size - received_) refuse_size(received_ + *length);
-  }
-
-  void take(std::string_view bytes) {
-    auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size()));
-    skip_ -= skipped;
-    bytes.remove_prefix(skipped);
-    if (bytes.empty()) return;
-    if (bytes.size() > blob_.size - received_) refuse_size(received_ + bytes.size());
-    received_ += bytes.size();
-    if (is_verified_) hasher_.update(bytes);
-    take_(bytes);
-  }
-
-  void verify() {
-    if (received_ != blob_.size) refuse_size(received_);
-    if (!is_verified_) return;
-    auto digest = hasher_.finish();
-    if (digest != blob_.digest)
-      connection_.refuse(fmt::format("sent other bytes, whose digest is {}", digest.text()), what_);
-  }
-
-  [[noreturn]] void refuse_size(std::uint64_t size) const {
-    connection_.refuse(fmt::format("sends {} bytes or more of it, not {}", size, blob_.size), what_);
-  }
-
-  RegistryConnection& connection_;
-  const Descriptor& blob_;
-  const TakeBytes& take_;
-  std::uint64_t received_;
-  std::uint64_t skip_ = 0;
-  bool is_verified_;
-  ContentHasher hasher_;
-  std::string what_;
-};
 
 }  // namespace
 
@@ -266,7 +179,7 @@ bool Registry::has_blob(const Descriptor& blob) {
 
 void Registry::read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from) {
   if (blob.data) return take(std::string_view(*blob.data).substr(std::min<std::uint64_t>(from, blob.size)));
-  BlobDownload(connection_, blob, take, from).run();
+  BlobDownload(connection_, connection_.address("blobs/" + blob.digest.text()), blob, take).run(from);
 }
 
 Added Registry::add_blob(const NewBlob& blob) {

@@ -26,6 +26,7 @@ class Registry final : public ImageRepository {
   void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from = 0) override;
   Added add_blob(const NewBlob& blob) override;
   void add_manifest(const Manifest& manifest, const std::optional<Tag>& tag = std::nullopt) override;
+  ManifestName usual_name() override { return *Tag::parse("latest"); }
   std::vector<Tag> tags() override;
   std::vector<Descriptor> referrers(const ContentDigest& subject, std::string_view artifact_type = {}) override;
   bool remove_manifest(const ManifestName& name) override;

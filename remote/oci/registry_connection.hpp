@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "remote/oci/authentication.hpp"
+#include "remote/oci/credentials.hpp"
 #include "remote/oci/http_client.hpp"
 #include "remote/oci/patience.hpp"
 #include "remote/sources.hpp"

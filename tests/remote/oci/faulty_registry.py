@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A registry in memory on the loopback interface, with a token service, that misbehaves when it is told to.
 
-Prints its port and that of a second server ("the storage", another origin), and ends when standard input is closed.
+faulty_registry.py [CERTIFICATE KEY]: with both it speaks TLS. Prints its port and that of a second server ("the storage", another origin), and ends when standard input is closed.
 POST /control/set {...} changes SETTINGS; POST /control/fault {"method", "path" (a regular expression), "times", "action",
 ...} plans a fault; GET /control/log answers one line per request: "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
 Actions: "answer" (status, headers, body), "cut" (half of the body, in either direction), "other" (bytes of the same length),
@@ -15,6 +15,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -53,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if self.fault["action"] == "answer":
                     return self.answer(self.fault["status"], self.fault.get("body", "").encode(), self.fault.get("headers", {}))
                 if self.fault["action"] == "redirect":
-                    target = self.fault.get("value") or f"http://127.0.0.1:{STORAGE}{self.path}"
+                    target = self.fault.get("value") or f"{SCHEME}://127.0.0.1:{STORAGE}{self.path}"
                     return self.answer(307, b"", {"Location": target})
             if path == "/token":
                 return self.token()
@@ -146,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             granted = TOKENS.get(given.removeprefix("Bearer "), [])
             if scope is None or any(scope_covers(each, scope) for each in granted):
                 return True
-            realm = SETTINGS["realm"] or f"http://127.0.0.1:{MAIN}/token"
+            realm = SETTINGS["realm"] or f"{SCHEME}://127.0.0.1:{MAIN}/token"
             challenge = f'Bearer realm="{realm}",service="test, service",scope="{scope}"'
         self.answer(401, b"{}", {"WWW-Authenticate": SETTINGS["challenge"] or challenge})
         return False
@@ -323,9 +324,14 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # a client that leaves is part of the tests
 
 
+SCHEME = "https" if len(sys.argv) > 1 else "http"
 main, storage = Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Handler)
 MAIN, STORAGE = main.server_address[1], storage.server_address[1]
 for server in (main, storage):
+    if len(sys.argv) > 1:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1], sys.argv[2])
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 os.write(1, f"{MAIN} {STORAGE}\n".encode())  # in one piece: the reader leaves after it
 sys.stdin.read()

@@ -104,17 +104,27 @@ void Server::kill() {
   process_ = -1;
 }
 
-FaultyRegistry::FaultyRegistry() : server_({"python3", KARAPACE_FAULTY_REGISTRY}) {
+FaultyRegistry::FaultyRegistry() : FaultyRegistry(std::vector<std::string>{"python3", KARAPACE_FAULTY_REGISTRY}) {}
+
+FaultyRegistry::FaultyRegistry(const std::filesystem::path& certificate, const std::filesystem::path& key)
+    : FaultyRegistry(
+          std::vector<std::string>{"python3", KARAPACE_FAULTY_REGISTRY, certificate.string(), key.string()}) {
+  certificate_ = certificate;
+}
+
+FaultyRegistry::FaultyRegistry(std::vector<std::string> argv) : server_(std::move(argv)) {
   auto ports = server_.line();
   port_ = ports.substr(0, ports.find(' '));
   storage_ = ports.substr(ports.find(' ') + 1);
 }
 
 std::string FaultyRegistry::control(const std::string& what, const std::string& json) {
-  HttpClient http({});
-  auto answer = http.ask({.method = Method::post,
-                          .url = *Url::parse(fmt::format("http://{}/control/{}", host(), what)),
-                          .body = RequestBody{BlobSource::of_bytes(json)}});
+  remote::TransferOptions options;
+  if (certificate_) options.ca_info = certificate_->string();
+  HttpClient http(options);
+  auto url = fmt::format("{}://{}/control/{}", certificate_ ? "https" : "http", host(), what);
+  auto answer =
+      http.ask({.method = Method::post, .url = *Url::parse(url), .body = RequestBody{BlobSource::of_bytes(json)}});
   if (answer.status() != 200) throw std::runtime_error("the faulty registry does not obey");
   return answer.body;
 }
@@ -131,6 +141,13 @@ std::size_t FaultyRegistry::count(const std::vector<std::string>& words) {
   return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const std::string& line) {
     return std::all_of(words.begin(), words.end(), [&](const auto& word) { return line.find(word) != line.npos; });
   }));
+}
+
+bool make_certificate(const std::filesystem::path& certificate, const std::filesystem::path& key) {
+  return capture_child({.argv = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                                 "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate.string(),
+                                 "-keyout", key.string()}})
+             .status == 0;
 }
 
 bool DockerRegistry::is_installed() { return capture_child({.argv = {"docker-registry", "--version"}}).status == 0; }

@@ -34,6 +34,8 @@ class Server {
 class FaultyRegistry {
  public:
   FaultyRegistry();
+  /// One that speaks TLS, with a certificate for 127.0.0.1 that it signs itself.
+  FaultyRegistry(const std::filesystem::path& certificate, const std::filesystem::path& key);
   std::string host() const { return "127.0.0.1:" + port_; }
   std::string storage() const { return storage_; }
   const std::string& port() const { return port_; }
@@ -47,11 +49,16 @@ class FaultyRegistry {
   std::size_t count(const std::vector<std::string>& words);
 
  private:
+  explicit FaultyRegistry(std::vector<std::string> argv);
   std::string control(const std::string& what, const std::string& json);
   Server server_;
+  std::optional<std::filesystem::path> certificate_;
   std::string port_;
   std::string storage_;
 };
+
+/// Makes such a certificate and its key; false where openssl(1) is not installed.
+bool make_certificate(const std::filesystem::path& certificate, const std::filesystem::path& key);
 
 /// docker-registry on a free port of loopback, with its data in a directory that may outlive it.
 class DockerRegistry {

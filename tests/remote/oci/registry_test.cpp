@@ -261,6 +261,45 @@ TEST_F(FaultyRegistryTest, OneThatSpeaksNoTlsIsNotSpokenToInTheClearWhereItIsNot
   EXPECT_EQ(server_.count({"/v2/"}), 0U);
 }
 
+class TlsRegistryTest : public RegistryTest {
+ protected:
+  void SetUp() override {
+    auto key = directory_.path() / "key";
+    if (!make_certificate(certificate_, key)) GTEST_SKIP() << "openssl is not installed";
+    server_.emplace(certificate_, key);
+  }
+  Registry open(bool is_trusted) const {
+    auto made = options();
+    made.pauses.retries = 0;
+    if (is_trusted) made.transfer.ca_info = certificate_.string();
+    return {server_->host(), "team/dev", made};
+  }
+
+  std::filesystem::path certificate_ = directory_.path() / "certificate";
+  std::optional<FaultyRegistry> server_;
+};
+
+TEST_F(TlsRegistryTest, IsSpokenToWithTlsWhenItsCertificateIsTrusted) {
+  auto repository = open(true);
+  push(repository, sample_image(), tag("1"));
+  EXPECT_TRUE(repository.manifest(tag("1")));
+  auto strange = open(false);
+  EXPECT_THAT(refusal([&] { strange.manifest(tag("1")); }),
+              AllOf(HasSubstr("read manifest 1: " + server_->host() + "/team/dev: "), HasSubstr("self"),
+                    HasSubstr("the certificate is not trusted: name the authority that signed it in ca_info")));
+}
+
+TEST_F(TlsRegistryTest, IsNotLeftForAServerInTheClear) {
+  auto repository = open(true);
+  push(repository, sample_image(), tag("1"));
+  server_->fault(
+      R"({"method":"GET","path":"/manifests/","times":1,"action":"redirect","value":"http://127.0.0.1:1/"})");
+  EXPECT_THAT(refusal([&] { repository.manifest(tag("1")); }),
+              HasSubstr("is redirected from https to http://127.0.0.1:1, in the clear"));
+  server_->set(R"({"auth":"bearer","realm":"http://tokens.example/token"})");
+  EXPECT_THAT(refusal([&] { repository.manifest(tag("1")); }), HasSubstr("would have the credentials in the clear"));
+}
+
 TEST_F(FaultyRegistryTest, WarningsAreToldOnce) {
   std::vector<std::string> told;
   auto heard = options();
