@@ -254,7 +254,10 @@ Request Authenticator::token_request(const Scopes& scopes) {
 }
 
 Authenticator::Token Authenticator::request_token(const Scopes& scopes) {
-  auto answer = http_.ask(token_request(scopes));
+  Patience patience(pauses_);
+  const auto request = token_request(scopes);
+  auto answer = http_.ask(request);
+  while (patience.lasts(answer)) answer = http_.ask(request);
   auto service = service_->realm.origin();
   if (answer.failure) refuse(fmt::format("its token service {}: {}", service, answer.failure->reason));
   if (answer.status() == 401 || answer.status() == 403 || answer.status() == 400) {

@@ -18,6 +18,8 @@
 
 #include "remote/oci/credentials.hpp"
 #include "remote/oci/http_client.hpp"
+#include "remote/oci/patience.hpp"
+#include "remote/oci/url.hpp"
 
 namespace karapace::oci {
 
@@ -42,7 +44,8 @@ class Authenticator {
     std::string repository;  // whose credentials count
     std::vector<std::filesystem::path> credential_files;
   };
-  Authenticator(HttpClient& http, Identity identity) : http_(http), identity_(std::move(identity)) {}
+  Authenticator(HttpClient& http, Identity identity, const Pauses& pauses)
+      : http_(http), identity_(std::move(identity)), pauses_(pauses) {}
 
   /// The Authorization for a request, once the registry has asked for any; a token is got when none is at hand.
   std::optional<std::string> authorization(const Scopes& scopes);
@@ -74,6 +77,7 @@ class Authenticator {
 
   HttpClient& http_;
   Identity identity_;
+  Pauses pauses_;
   std::mutex mutex_;
   bool has_looked_ = false;
   std::optional<Credentials> credentials_;

@@ -89,6 +89,7 @@ void BlobUpload::send() {
     auto answer = send_on();
     if (is_stored(answer)) return;
     if (!recover(answer)) connection_.refuse(answer, what_);
+    if (!session_ && is_there()) return;
   }
 }
 
@@ -135,6 +136,13 @@ bool BlobUpload::recover(const Answer& answer) {
   if (!now) cancel();
   session_ = now;
   return true;
+}
+
+/// A session can be gone because the upload is complete, and only the answer that said so was lost.
+bool BlobUpload::is_there() {
+  auto url = connection_.address("blobs/" + blob_.descriptor.digest.text());
+  auto answer = connection_.ask({.method = Method::head, .url = url}, connection_.pulling());
+  return answer.status() == 200 && answer.head.length() == blob_.descriptor.size;
 }
 
 /// What the registry has of it ("Pushing a blob in chunks": GET of the location). Nothing when it does not say.

@@ -34,6 +34,7 @@ class BlobUpload {
   Answer send_on();
   Answer close(const Session& session, std::optional<RequestBody> body);
   bool recover(const Answer& answer);
+  bool is_there();
   std::optional<Session> status(const Session& session);
   void cancel() noexcept;
   Url newest(const Answer& answer, const Url& before) const;

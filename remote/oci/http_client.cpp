@@ -108,6 +108,7 @@ class HttpClient::Transfer {
     handle_.set(CURLOPT_HEADERDATA, this);
     handle_.set(CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
     handle_.set(CURLOPT_WRITEDATA, this);
+    handle_.set(CURLOPT_BUFFERSIZE, 256L << 10);
     prepare_method();
     prepare_headers();
   }

@@ -30,14 +30,18 @@ std::pair<std::string, std::string> accepted_manifests() {
                                 media_type::docker_index)};
 }
 
-/// The target of `Link: <…>; rel="next"` (RFC 8288).
+/// The target of `Link: <…>; rel="next"` (RFC 8288), which may stand among others.
 std::optional<std::string> next_link(const Answer& answer) {
   for (const auto& header : answer.head.all("link")) {
-    auto close = header.find('>');
-    if (!header.starts_with('<') || close == header.npos) continue;
-    auto parameters = std::string_view(header).substr(close + 1);
-    if (parameters.find("rel=\"next\"") != parameters.npos || parameters.find("rel=next") != parameters.npos) {
-      return header.substr(1, close - 1);
+    std::string_view left(header);
+    while (left.starts_with('<')) {
+      auto close = std::min(left.find('>'), left.size());
+      auto end = std::min(left.find(",", close), left.size());
+      auto parameters = left.substr(close, end - close);
+      const bool is_next =
+          parameters.find("rel=\"next\"") != parameters.npos || parameters.find("rel=next") != parameters.npos;
+      if (is_next) return std::string(left.substr(1, close - 1));
+      left = trimmed(left.substr(std::min(end + 1, left.size())));
     }
   }
   return std::nullopt;

@@ -64,7 +64,7 @@ RegistryConnection::RegistryConnection(std::string registry, std::string reposit
       repository_(std::move(repository)),
       options_(std::move(options)),
       http_(options_.transfer),
-      authenticator_(http_, {registry_, repository_, options_.credential_files}) {}
+      authenticator_(http_, {registry_, repository_, options_.credential_files}, options_.pauses) {}
 
 /// At loopback the first request asks in the clear, as most registries there speak; one that speaks TLS answers 400 to
 /// that, or nothing.

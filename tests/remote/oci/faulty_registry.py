@@ -6,7 +6,7 @@ faulty_registry.py [CERTIFICATE KEY]: with both it speaks TLS. Prints its port a
 POST /control/set {...} changes SETTINGS; POST /control/fault {"method", "path" (a regular expression), "times", "action",
 ...} plans a fault; GET /control/log answers one line per request: "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
 Actions: "answer" (status, headers, body), "cut" (half of the body, in either direction), "other" (bytes of the same length),
-"shorter", "type" (value), "redirect" (to the storage, or to value), "whole" (ignores Range), "huge" (100 MB).
+"shorter", "type" (value), "redirect" (to the storage, or to value), "whole" (ignores Range), "huge" (100 MB), "late" (504 for what was done).
 """
 import base64
 import hashlib
@@ -235,6 +235,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if digest != digest_of(data):
             return self.error(400, "DIGEST_INVALID")
         BLOBS.setdefault(name, {})[digest] = bytes(UPLOADS.pop(upload))
+        if self.fault and self.fault["action"] == "late":
+            return self.answer(504)
         self.answer(201, b"", {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest})
 
     def manifest(self, name, reference):
@@ -267,7 +269,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         start, page = int(self.query.get("start", ["0"])[0]), SETTINGS["page"]
         headers = {}
         if start + page < len(tags):
-            headers["Link"] = f'</v2/{name}/tags/list?start={start + page}>; rel="next"'
+            headers["Link"] = f'</first>; rel="first", </v2/{name}/tags/list?start={start + page}>; rel="next"'
         self.answer(200, json.dumps({"name": name, "tags": tags[start : start + page]}).encode(), headers)
 
     def referrers(self, name, subject):

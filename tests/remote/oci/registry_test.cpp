@@ -145,6 +145,13 @@ TEST_F(FaultyRegistryTest, APieceAtAnotherPlaceThanTheRegistryExpectsBeginsAgain
   EXPECT_EQ(read(repository, blob_), bytes_);
 }
 
+TEST_F(FaultyRegistryTest, AnUploadOfWhichOnlyTheAnswerWasLostIsNotSentAgain) {
+  auto repository = open();
+  server_.fault(R"({"method":"PUT","path":"/uploads/","times":1,"action":"late"})");
+  EXPECT_EQ(repository.add_blob(new_blob(bytes_)), Added::stored);
+  EXPECT_EQ(server_.count({"PUT"}), 1U);
+}
+
 TEST_F(FaultyRegistryTest, AnUploadThatIsGivenUpIsTakenBack) {
   auto repository = open();
   server_.fault(R"({"method":"PUT","path":"/uploads/","times":9,"action":"answer","status":403})");
@@ -362,6 +369,15 @@ TEST_F(FaultyRegistryTest, ATokenIsGotOncePerScope) {
   EXPECT_EQ(server_.count({"GET /token", "push"}), 1U);
   EXPECT_EQ(server_.count({"GET /token"}), 2U);
   EXPECT_EQ(server_.count({" 401"}), 1U) << "only the first request goes without";
+}
+
+TEST_F(FaultyRegistryTest, ATokenServiceIsTriedAgainToo) {
+  server_.set(R"({"auth":"bearer"})");
+  log_in();
+  auto repository = open();
+  server_.fault(R"({"method":"GET","path":"^/token","times":2,"action":"answer","status":503})");
+  push(repository, sample_image(), tag("1"));
+  EXPECT_TRUE(repository.manifest(tag("1")));
 }
 
 TEST_F(FaultyRegistryTest, WhatEverybodyMayReadNeedsNoCredentials) {
