@@ -24,14 +24,17 @@ BlobSource BlobSource::of_bytes(std::string bytes) {
 BlobSource BlobSource::of_file(const std::filesystem::path& path) {
   auto fd = open_regular(AT_FDCWD, path, Links::followed);
   if (!fd) throw StoreError(fmt::format("cannot open \"{}\": there is no such file", path.string()));
+  return of_file(std::move(*fd), path.string());
+}
+
+BlobSource BlobSource::of_file(Fd file, std::string label) {
   struct stat status{};
-  if (::fstat(fd->get(), &status) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot read \"{}\"", path.string()), errno));
-  }
+  if (::fstat(file.get(), &status) != 0)
+    throw StoreError(errno_message(fmt::format("cannot read \"{}\"", label), errno));
   BlobSource source;
   source.size_ = static_cast<std::uint64_t>(status.st_size);
-  source.label_ = path.string();
-  source.file_ = std::make_shared<const Fd>(std::move(*fd));
+  source.label_ = std::move(label);
+  source.file_ = std::make_shared<const Fd>(std::move(file));
   return source;
 }
 

@@ -21,6 +21,8 @@ class BlobSource {
   static BlobSource of_bytes(std::string bytes);
   /// The regular file, opened now; its size is what it is now. StoreError when it can not be opened.
   static BlobSource of_file(const std::filesystem::path& path);
+  /// One that is open already; `label` is what messages call it.
+  static BlobSource of_file(Fd file, std::string label);
 
   std::uint64_t size() const noexcept { return size_; }
   /// At most `buffer.size()` bytes from `offset`; 0 at the end only. StoreError when it can not be read, or became

@@ -64,11 +64,14 @@ Copied copy_image(ImageRepository& from, const ManifestName& name, ImageReposito
   for_each_index(blobs.size(), options.threads, [&](std::size_t i) {
     const auto& blob = blobs[i];
     if (to.has_blob(blob)) return;
+    auto source = from.local_blob(blob);
     auto path = temporary.path() / std::to_string(i);
-    download_blob(from, blob, path);
-    auto added =
-        to.add_blob({.descriptor = blob, .source = BlobSource::of_file(path), .mount_from = options.mount_from});
-    std::filesystem::remove(path);
+    if (!source) {
+      download_blob(from, blob, path);
+      source = BlobSource::of_file(path);
+      std::filesystem::remove(path);
+    }
+    auto added = to.add_blob({.descriptor = blob, .source = *source, .mount_from = options.mount_from});
     if (added != Added::stored) return;
     const std::lock_guard lock(mutex);
     ++copied.blobs;

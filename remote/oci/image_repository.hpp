@@ -45,6 +45,8 @@ class ImageRepository {
   /// Gives the bytes from `from` on as they come, all of them or an exception. The digest is verified at the end, and
   /// only when `from` is 0: until this returns nothing may be believed.
   virtual void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from = 0) = 0;
+  /// The blob where it lies, when that is a file of its own on this machine; it is not verified.
+  virtual std::optional<BlobSource> local_blob(const Descriptor& /*blob*/) { return std::nullopt; }
 
   /// The source's bytes must have the descriptor's size and digest; they are not hashed before they are sent.
   virtual Added add_blob(const NewBlob& blob) = 0;

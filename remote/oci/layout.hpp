@@ -25,6 +25,7 @@ class Layout final : public ImageRepository {
   std::optional<Descriptor> find_manifest(const ManifestName& name) override;
   bool has_blob(const Descriptor& blob) override;
   void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from = 0) override;
+  std::optional<BlobSource> local_blob(const Descriptor& blob) override { return files_->local_blob(blob.digest); }
   Added add_blob(const NewBlob& blob) override;
   void add_manifest(const Manifest& manifest, const std::optional<Tag>& tag = std::nullopt) override;
   ManifestName usual_name() override;

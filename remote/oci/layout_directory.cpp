@@ -46,6 +46,12 @@ class LayoutDirectory final : public LayoutFiles {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
+  std::optional<BlobSource> local_blob(const ContentDigest& digest) override {
+    auto fd = open_regular(directory_.get(), blob_path(digest), Links::inside);
+    if (!fd) return std::nullopt;
+    return BlobSource::of_file(std::move(*fd), (path_ / blob_path(digest)).string());
+  }
+
   void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from) override {
     auto fd = open_regular(directory_.get(), blob_path(blob.digest), Links::inside);
     if (!fd) throw RemoteError(fmt::format("{} has no blob {}", name(), blob.digest.text()));

@@ -29,6 +29,8 @@ class LayoutFiles {
   virtual std::optional<std::uint64_t> blob_size(const ContentDigest& digest) = 0;
   /// As ImageRepository::read_blob: verified.
   virtual void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from) = 0;
+  /// As ImageRepository::local_blob.
+  virtual std::optional<BlobSource> local_blob(const ContentDigest& /*digest*/) { return std::nullopt; }
 
   // Those that can not be written refuse the following with RemoteError.
 
