@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,8 +20,10 @@ std::string size_text(std::uint64_t bytes);
 std::string counted(std::size_t count, std::string_view noun);
 
 enum class EmptyLines { dropped, kept };
-/// Lines of a text without their newlines.
+/// Lines of a text without their newlines. They lie in it, so a text that is gone at once is refused.
 std::vector<std::string_view> lines(std::string_view text, EmptyLines empty = EmptyLines::dropped);
+template <std::same_as<std::string> Text>
+void lines(Text&& text, EmptyLines empty = EmptyLines::dropped) = delete;
 
 /// Without white space at both ends.
 std::string_view trimmed(std::string_view text) noexcept;

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "cli/context.hpp"
-#include "runtime/sandbox/session.hpp"
+#include "runtime/sandbox/session_plan.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {

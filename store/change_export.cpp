@@ -235,7 +235,14 @@ class Exporter {
     return place;
   }
 
+  /// What a reader of the archive believes to be below a directory must not be below a link that stands for it.
+  void require_directory_above(const std::string& path) const {
+    const auto slash = path.rfind('/');
+    if (slash != path.npos && !directories_.contains(path.substr(0, slash))) fail_changed(path);
+  }
+
   void write(const std::string& path) {
+    require_directory_above(path);
     const auto place = place_of(path);
     struct stat status{};
     if (::fstatat(place.directory.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail_reading(path);
@@ -261,11 +268,14 @@ class Exporter {
 
   void write(Entry& entry, const struct stat& status, int file) {
     const bool is_file = entry.type == EntryType::regular;
-    const auto* first = is_file && status.st_nlink > 1 ? first_name(status, entry.path) : nullptr;
+    if (entry.type == EntryType::directory) directories_.insert(entry.path);
+    const auto* first = is_file && status.st_nlink > 1 ? first_name(file, status, entry.path) : nullptr;
     if (is_file) entry.size = static_cast<std::uint64_t>(status.st_size);
     const auto segments = is_file && !first ? segments_of(entry, file) : Segments();
     target_.begin(entry, first, segments);
     for (const auto& segment : segments) write_segment(entry, file, segment);
+    struct stat after{};
+    if (is_file && (::fstat(file, &after) != 0 || !unchanged(status, after))) fail_changed(entry.path);
     target_.end(entry);
   }
 
@@ -297,16 +307,24 @@ class Exporter {
     }
   }
 
+  struct FirstName {
+    std::string path;
+    NamedFile file;
+  };
+
   /// Null for the first.
-  const std::string* first_name(const struct stat& status, const std::string& path) {
-    auto [place, is_new] = first_names_.try_emplace({status.st_dev, status.st_ino}, path);
-    return is_new ? nullptr : &place->second;
+  const std::string* first_name(int file, const struct stat& status, const std::string& path) {
+    const NamedFile named(file, status);
+    auto [place, is_new] = first_names_.try_emplace({status.st_dev, status.st_ino}, FirstName{path, named});
+    if (!place->second.file.is(named)) fail_changed(path);
+    return is_new ? nullptr : &place->second.path;
   }
 
   int upper_;
   Target& target_;
   ScanOptions options_;
-  std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
+  std::map<std::pair<dev_t, ino_t>, FirstName> first_names_;
+  std::set<std::string> directories_;  // that are written
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
 };
 

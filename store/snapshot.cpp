@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/call_error.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
@@ -232,11 +233,27 @@ Committed commit_snapshot(const Store& store, const Instance& instance, std::str
   return Committing(store, instance, options).run(std::move(message));
 }
 
+namespace {
+
+Committed committed_before(const Store& store, const Instance& before, const SnapshotOptions& options) {
+  try {
+    return commit_snapshot(store, before, "kept when what undo would have brought back was replaced", options);
+  } catch (const CallError&) {
+    throw;
+  } catch (const StoreError& error) {
+    throw StoreError(fmt::format("what `karapace undo` would bring back is kept before it is replaced, and can not be: "
+                                 "{}; bring it back with `karapace undo`, remove that, and try again",
+                                 error.what()));
+  }
+}
+
+}  // namespace
+
 std::optional<Committed> keep_previous(const Store& store, const Instance& instance, const SnapshotOptions& options) {
   if (!instance.previous || names_in(instance.previous->upper()).empty()) return std::nullopt;
   auto before = instance;
   before.current = *instance.previous;
-  auto committed = commit_snapshot(store, before, "kept when what undo would have brought back was replaced", options);
+  auto committed = committed_before(store, before, options);
   if (!committed.is_new) return std::nullopt;
   return committed;
 }

@@ -6,6 +6,7 @@
 #include "store/tree_walk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 #include <memory>
@@ -49,7 +50,14 @@ struct Inode {
 /// One name of a file that has several.
 struct Name {
   Inode inode;
+  NamedFile file;
   std::size_t entry = 0;  // index in the entries of its part
+};
+
+/// The same, in the entries of all.
+struct GroupedName {
+  Entry* entry;
+  const NamedFile* file;
 };
 
 /// What one thread found.
@@ -64,14 +72,6 @@ struct Here {
   int fd;
   int place;
 };
-
-bool same_time(const timespec& a, const timespec& b) noexcept { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
-
-/// The change time moves with content, mode, owner, attributes and the number of names.
-bool unchanged(const struct stat& before, const struct stat& after) noexcept {
-  return before.st_size == after.st_size && same_time(before.st_mtim, after.st_mtim) &&
-         same_time(before.st_ctim, after.st_ctim);
-}
 
 class Walk {
  public:
@@ -169,17 +169,16 @@ class Walk {
     if (::fstat(fd.get(), &status) != 0) fail("read", path, errno);
     if (!S_ISREG(status.st_mode)) fail_as_changed(path);
     if (options_.records == Records::of_sessions) require_few_holes(fd.get(), status, path);
-    Entry entry = entry_of(path, EntryType::regular, status, options_);
-    bool read = true;
-    if (status.st_nlink > 1) {
-      const Inode inode{status.st_dev, status.st_ino};
-      part.names.push_back({inode, part.entries.size()});
-      read = first_name(inode);
-    }
-    if (read)
-      entry = read_file(fd.get(), here, path, part);
-    else
+    const Inode inode{status.st_dev, status.st_ino};
+    const bool has_others = status.st_nlink > 1;
+    Entry entry;
+    if (!has_others || first_name(inode)) {
+      entry = read_file(fd.get(), here, path, status, part);
+    } else {
+      entry = entry_of(path, EntryType::regular, status, options_);
       entry.type = EntryType::hardlink;  // until `join` knows which name sorts first
+    }
+    if (has_others) part.names.push_back({inode, NamedFile(fd.get(), status), part.entries.size()});
     part.entries.push_back(std::move(entry));
   }
 
@@ -201,9 +200,10 @@ class Walk {
                                    label(path), holes >> 30, most_holes >> 30));
   }
 
-  Entry read_file(int fd, const Here& here, const std::string& path, Part& part) {
+  /// `after` is as it was when all had been read.
+  Entry read_file(int fd, const Here& here, const std::string& path, struct stat& after, Part& part) {
     for (int reading = 0; reading < most_readings; ++reading) {
-      struct stat before{}, after{};
+      struct stat before{};
       if (::lseek(fd, 0, SEEK_SET) != 0 || ::fstat(fd, &before) != 0) fail("read", path, errno);
       Entry entry = entry_of(path, EntryType::regular, before, options_);
       take_attributes(fd, entry, options_, label());
@@ -219,12 +219,12 @@ class Walk {
     return inodes_.insert(inode).second;
   }
 
-  static WalkedTree join(std::vector<Part>& parts) {
+  WalkedTree join(std::vector<Part>& parts) const {
     std::size_t total = 0;
     for (const auto& part : parts) total += part.entries.size();
-    std::map<Inode, std::vector<Entry*>> groups;
+    std::map<Inode, std::vector<GroupedName>> groups;
     for (auto& part : parts) {
-      for (const auto& name : part.names) groups[name.inode].push_back(&part.entries[name.entry]);
+      for (const auto& name : part.names) groups[name.inode].push_back({&part.entries[name.entry], &name.file});
     }
     std::vector<FurtherName> further;
     for (auto& [inode, names] : groups) link_names(names, further);
@@ -237,16 +237,21 @@ class Walk {
   }
 
   /// Gives the content to the name that sorts first; the others become links to it.
-  static void link_names(std::vector<Entry*>& names, std::vector<FurtherName>& further) {
-    std::sort(names.begin(), names.end(), [](const Entry* a, const Entry* b) { return a->path < b->path; });
-    auto was_read = std::find_if(names.begin(), names.end(), [](auto* e) { return e->type == EntryType::regular; });
-    for (const auto* name : names)
-      if (name != *was_read) further.push_back({(*was_read)->path, name->path});
-    if (*was_read != names.front()) {
-      std::swap(**was_read, *names.front());
-      std::swap((*was_read)->path, names.front()->path);
+  void link_names(std::vector<GroupedName>& names, std::vector<FurtherName>& further) const {
+    std::sort(names.begin(), names.end(),
+              [](const GroupedName& a, const GroupedName& b) { return a.entry->path < b.entry->path; });
+    const auto was_read = *std::find_if(names.begin(), names.end(),
+                                        [](const GroupedName& name) { return name.entry->type == EntryType::regular; });
+    for (const auto& name : names) {
+      if (!name.file->is(*was_read.file)) fail_as_changed(name.entry->path);
+      if (name.entry != was_read.entry) further.push_back({was_read.entry->path, name.entry->path});
     }
-    for (std::size_t i = 1; i < names.size(); ++i) names[i]->target = names.front()->path;
+    Entry& first = *names.front().entry;
+    if (was_read.entry != &first) {
+      std::swap(*was_read.entry, first);
+      std::swap(was_read.entry->path, first.path);
+    }
+    for (std::size_t i = 1; i < names.size(); ++i) names[i].entry->target = first.path;
   }
 
   int tree_;
@@ -258,6 +263,20 @@ class Walk {
 };
 
 }  // namespace
+
+bool unchanged(const struct stat& before, const struct stat& after) noexcept {
+  const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+  return before.st_size == after.st_size && same(before.st_mtim, after.st_mtim) && same(before.st_ctim, after.st_ctim);
+}
+
+NamedFile::NamedFile(int fd, const struct stat& status) : status_(status) {
+  alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> room{};
+  auto* handle = reinterpret_cast<file_handle*>(room.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (::name_to_handle_at(fd, "", handle, &mount, AT_EMPTY_PATH) == 0)
+    handle_.assign(room.data() + sizeof(file_handle), handle->handle_bytes);
+}
 
 Fd open_beneath(int directory, const std::string& path, int flags) {
   open_how how{};

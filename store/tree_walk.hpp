@@ -86,6 +86,19 @@ Entry entry_of(const std::string& path, EntryType type, const struct stat& statu
 /// Adds what the attributes of an open file or directory tell: those that count, its owner, whether it is opaque.
 /// `entry` is of `entry_of`, with the same options.
 void take_attributes(int fd, Entry& entry, const ScanOptions& options, std::string_view label);
+/// Whether a file is as it was. The change time moves with content, mode, owner, attributes and the number of names.
+bool unchanged(const struct stat& before, const struct stat& after) noexcept;
+/// A file with several names, as one of them showed it. Another file is another one, also when it got the number of an
+/// inode that was free again meanwhile.
+class NamedFile {
+ public:
+  NamedFile(int fd, const struct stat& status);
+  bool is(const NamedFile& other) const { return handle_ == other.handle_ && unchanged(status_, other.status_); }
+
+ private:
+  struct stat status_;
+  std::string handle_;  // name_to_handle_at(2), with the inode's generation; "" where the file system has none
+};
 /// The text of a link; nothing, with errno, when it can not be read.
 std::optional<std::string> link_target(int directory, const char* name);
 /// How a mode, as stat(2) gives it, is listed; nothing for sockets and device nodes but 0:0.

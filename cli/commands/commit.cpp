@@ -30,6 +30,20 @@ void declare(Options& options, Arguments& arguments) {
                "with --to-manifest: also when packages and files in the manifest could say all of it");
 }
 
+/// What was committed has a snapshot already, which stays as it is.
+void tell_known(const Context& context, const store::Committed& committed, const InstanceTrees& trees,
+                const std::string& message) {
+  const auto& snapshot = committed.snapshot;
+  context.print(fmt::format("nothing changed: {} is as in the snapshot {}\n", escaped_utf8(trees.name),
+                            snapshot.id.short_hex()));
+  if (!message.empty() && message != snapshot.message)
+    context.tell(fmt::format("the snapshot keeps its message, \"{}\"", escaped_utf8(snapshot.message)));
+  if (snapshot.environment != trees.instance().current.environment)
+    context.tell(fmt::format("it was made above the environment {}, which `karapace restore` brings back with it; "
+                             "`karapace restore --here {} {}` does not",
+                             snapshot.environment.short_hex(), escaped_utf8(trees.name), snapshot.id.short_hex()));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.as_layer && !arguments.to_manifest) throw UsageError("commit: --as-layer goes with --to-manifest");
   const auto store = context.open_store(store::Store::Access::update);
@@ -58,8 +72,7 @@ int run(const Context& context, const Arguments& arguments) {
     context.print(fmt::format("snapshot {} of {} ({} written)\n", snapshot.id.short_hex(), escaped_utf8(trees.name),
                               size_text(committed.written)));
   else
-    context.print(fmt::format("nothing changed: {} is as in the snapshot {}\n", escaped_utf8(trees.name),
-                              snapshot.id.short_hex()));
+    tell_known(context, committed, trees, arguments.message);
   return 0;
 }
 

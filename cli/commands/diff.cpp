@@ -111,8 +111,8 @@ nlohmann::json json_of(const store::Change& change, const Patches* patches) {
                          {"size_bytes", change.size},
                          {"type", type_text(change.type)}};
   if (patches == nullptr || change.type != store::EntryType::regular) return json;
-  const auto patch = patches->of(change);
-  for (const auto line : lines(patch.value_or(std::string()))) json["patch"].push_back(escaped_utf8(line));
+  if (const auto patch = patches->of(change))
+    for (const auto line : lines(*patch)) json["patch"].push_back(escaped_utf8(line));
   return json;
 }
 

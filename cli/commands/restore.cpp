@@ -17,17 +17,20 @@ namespace {
 struct Arguments {
   std::string environment;
   std::string snapshot;
+  bool here = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
   options.positional("SNAPSHOT", arguments.snapshot, "its id or the beginning of it", Options::Presence::required);
+  options.flag("--here", arguments.here, "above the environment that the instance has now");
 }
 
 /// The one that the snapshot is a difference to, if it is still there.
 EnvironmentId environment_for(const Context& context, const store::Store& store, const store::Instance& instance,
-                              const store::Snapshot& snapshot) {
+                              const store::Snapshot& snapshot, bool here) {
+  if (here) return instance.current.environment;
   if (store::find_environment(store, snapshot.environment)) return snapshot.environment;
   const auto& current = instance.current.environment;
   context.warn(
@@ -46,7 +49,8 @@ int run(const Context& context, const Arguments& arguments) {
   const auto snapshot = store::find_snapshot(instance, arguments.snapshot);
   const store::SnapshotOptions options{.owners = held.owners(), .threads = available_threads()};
   tell_kept(context, store::keep_previous(store, instance, options));
-  store::restore_snapshot(store, instance, snapshot, environment_for(context, store, instance, snapshot), options);
+  const auto environment = environment_for(context, store, instance, snapshot, arguments.here);
+  store::restore_snapshot(store, instance, snapshot, environment, options);
   report_instance(context, store::find_instance(store, instance.id).value(),
                   fmt::format("{} is as in the snapshot {}; `karapace undo {}` brings back what it was before", name,
                               snapshot.id.short_hex(), name));
@@ -62,7 +66,7 @@ Command restore_command() {
        .summary = "Make an instance what it was in a snapshot",
        .description =
            "Replaces the changes of the instance by those of the snapshot, above the environment that they were\n"
-           "made in. The snapshot is verified on the way; one that is damaged changes nothing. What the instance\n"
+           "made in, or with --here above the one that the instance has now. The snapshot is verified on the way; one that is damaged changes nothing. What the instance\n"
            "was before can be brought back by `karapace undo`. Refused while a session is running.",
        .examples = {{"karapace restore hello 3f9c", "the snapshot whose id begins so"},
                     {"karapace undo hello", "as it was before"}}},

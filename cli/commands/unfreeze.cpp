@@ -13,6 +13,8 @@ std::string unfreeze(AloneInstance& alone) {
   if (!alone.instance.frozen) throw Error(fmt::format("unfreeze: the instance {} is not frozen", alone.name));
   alone.instance.frozen = false;
   store::write_instance(alone.instance);
+  if (alone.instance.archived)
+    return fmt::format("{} is frozen no more, and still archived: `karapace unarchive` brings it back", alone.name);
   return fmt::format("{} can be changed again", alone.name);
 }
 

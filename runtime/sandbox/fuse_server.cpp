@@ -85,15 +85,17 @@ bool goes(std::string_view name, KernelMarks before) {
   return store::is_foreign_mark(name);
 }
 
+/// `path` is a link below /proc, which these calls follow.
 void drop_marks(const char* path, KernelMarks before) {
   std::string names(1024, '\0');
   ssize_t size = 0;
-  while ((size = ::llistxattr(path, names.data(), names.size())) < 0 && errno == ERANGE) names.resize(4 * names.size());
+  while ((size = ::listxattr(path, names.data(), names.size())) < 0 && errno == ERANGE) names.resize(4 * names.size());
   if (size < 0 && errno == ENOTSUP) return;
   if (size < 0) throw SandboxError(errno_message("sandbox: cannot list attributes in the upper layer", errno));
   const char* end = names.data() + size;
   for (const char* name = names.data(); name < end; name += std::strlen(name) + 1)
-    if (goes(name, before)) ::lremovexattr(path, name);
+    if (goes(name, before) && ::removexattr(path, name) != 0)
+      throw SandboxError(errno_message("sandbox: cannot remove an attribute in the upper layer", errno));
 }
 
 /// ".wh.NAME" stands for a whiteout of NAME.
@@ -131,12 +133,14 @@ void translate_directory(int directory, KernelMarks before) {
 void translate_entry(int directory, const char* name, KernelMarks before) {
   const Fd entry(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  if (!entry || ::fstat(entry.get(), &status) != 0) return;
+  if (!entry || ::fstat(entry.get(), &status) != 0)
+    throw SandboxError(errno_message("sandbox: cannot look at a file of the upper layer", errno));
   // Links and special files can not have such attributes.
   if (S_ISREG(status.st_mode)) return drop_marks(sys::descriptor_path(entry.get()).text(), before);
   if (!S_ISDIR(status.st_mode)) return;
   const Fd inner(::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (inner) translate_directory(inner.get(), before);
+  if (!inner) throw SandboxError(errno_message("sandbox: cannot open a directory of the upper layer", errno));
+  translate_directory(inner.get(), before);
 }
 
 }  // namespace

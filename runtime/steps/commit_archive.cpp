@@ -259,10 +259,12 @@ class Proposing {
   static bool is_roots(const store::Entry& entry) {
     return entry.uid == 0 && entry.gid == 0 && entry.xattrs.empty() && !entry.opaque;
   }
+  /// A file that a manifest's lines can name as they are: no name becomes a line or a key of its own.
   bool is_plain(const store::Entry& entry, const CommitArchive& told) const {
     const bool is_confined = std::binary_search(told.confined.begin(), told.confined.end(), entry.path);
     return entry.type == EntryType::regular && is_roots(entry) && !is_confined && !linked_.contains(entry.path) &&
-           is_printable(entry.path) && find_invalid_utf8(entry.path) == std::string::npos;
+           is_printable(entry.path) && find_invalid_utf8(entry.path) == std::string::npos &&
+           entry.path.find_first_of("\"\\\n\t") == std::string::npos;
   }
   int upper_;
   const std::vector<fs::path>& layers_;

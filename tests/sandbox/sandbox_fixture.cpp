@@ -152,7 +152,7 @@ Outcome SandboxFixture::run_shell(const std::string& script) {
 
 void EveryUser::SetUp() {
   user = GetParam();
-  if (user != User::this_one && ::geteuid() != 0) KARAPACE_SKIP_SANDBOX_TEST("becoming another user needs root");
+  if (user != User::this_one && ::geteuid() != 0) KARAPACE_SKIP_TEST("becoming another user needs root");
   SandboxFixture::SetUp();
   if (user != User::this_one) own(directory, uid_of(user));
 }

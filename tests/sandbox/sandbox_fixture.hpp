@@ -14,13 +14,7 @@
 
 #include "base/fd.hpp"
 #include "runtime/sandbox/sandbox.hpp"
-
-/// Skips a test that this machine can not run, but fails it where CI is set: there nothing may go untested.
-#define KARAPACE_SKIP_SANDBOX_TEST(reason)                \
-  {                                                       \
-    if (std::getenv("CI") != nullptr) FAIL() << (reason); \
-    GTEST_SKIP() << (reason);                             \
-  }
+#include "tests/skipping.hpp"
 
 namespace karapace::sandbox::test {
 

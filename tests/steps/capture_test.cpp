@@ -23,6 +23,7 @@
 #include "store/listing.hpp"
 #include "store/scan.hpp"
 #include "store/store.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace::steps {
 namespace {
@@ -183,7 +184,7 @@ TEST_F(Capturing, SocketsAndAccessControlListsAreLeftOutAndToldOf) {
       "\20\0\7\0\xff\xff\xff\xff\40\0\0\0\xff\xff\xff\xff",
       44);
   if (::setxattr((upper() / "srv/data").c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) != 0)
-    GTEST_SKIP() << "no access control lists here";
+    KARAPACE_SKIP_TEST("no access control lists here");
   const auto layer = captured({});
   EXPECT_EQ(layer.find("srv/socket"), nullptr);
   EXPECT_TRUE(layer.find("srv/data")->xattrs.empty());

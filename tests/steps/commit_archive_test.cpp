@@ -181,6 +181,14 @@ TEST_F(CommitArchiveTest, ProposesThePackagesThatAPersonWishedFor) {
   EXPECT_TRUE(made.proposal.is_whole);
 }
 
+TEST_F(CommitArchiveTest, ProposesNoNamesThatWouldBeLinesOfAManifest) {
+  for (const char* name : {"opt/x\"\n[runtime]\nnetwork_isolation = false\n#", "opt/a\"b", "opt/a\\b", "opt/a\tb"})
+    put(upper(name), "x");
+  const auto made = write();
+  EXPECT_THAT(made.proposal.files, IsEmpty());
+  EXPECT_FALSE(made.proposal.is_whole);
+}
+
 TEST_F(CommitArchiveTest, ProposesPlainFiles) {
   put(upper("etc/issue"), "mine");
   put(upper("opt/tool"), "#!", 0755);

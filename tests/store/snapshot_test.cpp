@@ -11,6 +11,7 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "store/scan.hpp"
+#include "tests/skipping.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -102,7 +103,8 @@ TEST_F(SnapshotTest, WhatIsNoOwnerIsToldAndKeptAsRootsInSingleIdStores) {
 
 TEST_F(SnapshotTest, AFileOfMoreHolesThanCanBeReadIsRefusedByName) {
   write("disk", "");
-  if (::truncate((instance_.upper() / "disk").c_str(), off_t{1} << 40) != 0) GTEST_SKIP() << "no file can have 1 TiB";
+  if (::truncate((instance_.upper() / "disk").c_str(), off_t{1} << 40) != 0)
+    KARAPACE_SKIP_TEST("no file can have 1 TiB");
   EXPECT_EQ(error_of([&] { commit(); }),
             "commit: \"/disk\" has holes of 1024 GiB, and what is kept may have 16: remove it or make it shorter");
 }
@@ -142,6 +144,19 @@ TEST_F(SnapshotTest, ARestoreIsUndoneByAnExchange) {
   ASSERT_TRUE(exchange_generations(instance_.directory));
   instance_ = find_instance(store_, instance_.id).value();
   EXPECT_EQ(changes().text(), today.text());
+}
+
+TEST_F(SnapshotTest, WhatUndoBringsBackAndCanNotBeKeptIsNamedAsThat) {
+  write("file", "of the snapshot");
+  const auto snapshot = commit().snapshot;
+  write("disk", "");
+  if (::truncate((instance_.upper() / "disk").c_str(), off_t{1} << 40) != 0)
+    KARAPACE_SKIP_TEST("no file can have 1 TiB");
+  restore(snapshot);
+  EXPECT_EQ(error_of([&] { keep_previous(store_, instance_, SnapshotOptions()); }),
+            "what `karapace undo` would bring back is kept before it is replaced, and can not be: commit: \"/disk\" has "
+            "holes of 1024 GiB, and what is kept may have 16: remove it or make it shorter; bring it back with "
+            "`karapace undo`, remove that, and try again");
 }
 
 TEST_F(SnapshotTest, ADamagedOneChangesNothingAndDoesNotKeepFromCommitting) {
