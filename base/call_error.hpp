@@ -5,6 +5,7 @@
 // fails. Who verifies must not take it for damage.
 #pragma once
 
+#include <cerrno>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -17,6 +18,10 @@ class CallError : public StoreError {
       : StoreError(errno_message(what, errno_value)), number_(errno_value) {}
   /// The errno.
   int number() const noexcept { return number_; }
+  /// That a link, a directory or something else is where a file should be: this one does say what is there.
+  bool is_of_what_is_there() const noexcept {
+    return number_ == ELOOP || number_ == ENOTDIR || number_ == EISDIR || number_ == ENXIO;
+  }
 
  private:
   int number_;

@@ -28,13 +28,6 @@ std::filesystem::path unfinished_name(const std::filesystem::path& directory, co
   return directory / fmt::format(".{}.{:016x}", path.filename().native(), random);
 }
 
-void sync_directory(const std::filesystem::path& directory) {
-  Fd fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot sync \"{}\"", escaped_utf8(directory.native())), errno));
-  }
-}
-
 /// Removes the unfinished file unless it became the real one.
 class Unfinished {
  public:
@@ -82,12 +75,19 @@ void write_and_rename(const Target& target, std::string_view bytes, Durable dura
 
 }  // namespace
 
+void sync_directory(const std::filesystem::path& directory) {
+  Fd fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (::fsync(fd.get()) != 0) {
+    throw StoreError(errno_message(fmt::format("cannot sync \"{}\"", escaped_utf8(directory.native())), errno));
+  }
+}
+
 std::string read_all(int fd, std::string_view what, std::size_t limit) {
   struct stat status{};
-  std::size_t guess = 4096;
   // Files of /proc say that they are empty.
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-    guess = static_cast<std::size_t>(status.st_size) + 1;
+  const bool has_size = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+  const auto size = has_size ? static_cast<std::size_t>(status.st_size) : 0;
+  const std::size_t guess = has_size ? size + 1 : 4096;
   std::string bytes;
   std::size_t used = 0;
   for (;;) {
@@ -95,9 +95,10 @@ std::string read_all(int fd, std::string_view what, std::size_t limit) {
     ssize_t count = ::read(fd, bytes.data() + used, bytes.size() - used);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw CallError(fmt::format("cannot read {}", what), errno);
-    if (count == 0) break;
     used += static_cast<std::size_t>(count);
     if (used > limit) throw StoreError(fmt::format("{} is larger than the {} bytes it may have", what, limit));
+    // One byte more was asked for.
+    if (count == 0 || (has_size && used == size)) break;
   }
   bytes.resize(used);
   return bytes;

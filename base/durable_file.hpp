@@ -25,4 +25,7 @@ void write_file_in(int directory, const std::filesystem::path& path, std::string
 void publish_file(const std::filesystem::path& staging, const std::filesystem::path& path, std::string_view bytes,
                   Durable durable);
 
+/// Forces what happened to the names in a directory to the disk.
+void sync_directory(const std::filesystem::path& directory);
+
 }  // namespace karapace

@@ -48,11 +48,13 @@ struct CloseDirectory {
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 /// Opens the directory `name`, making it readable, writable and searchable for us first when its mode forbids that.
+/// Nothing when somebody else has removed it.
 Directory open_directory(int parent, const char* name, const std::string& path) {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   Fd fd(::openat(parent, name, flags));
   if (!fd && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd = Fd(::openat(parent, name, flags));
   Directory directory(fd ? ::fdopendir(fd.get()) : nullptr);
+  if (!directory && errno == ENOENT) return nullptr;
   if (!directory) throw_remove_error(path);
   fd.release();
   return directory;
@@ -132,6 +134,7 @@ class Branches {
   /// A directory that gets another parent must be writable itself, as ".." in it changes.
   bool rename(int parent, const std::string& name, const std::string& moved) const {
     if (::renameat(parent, name.c_str(), top_, moved.c_str()) == 0) return true;
+    if (errno == ENOENT) return true;
     if (errno != EACCES) return false;
     for (int directory : {parent, top_}) ::fchmod(directory, 0700);
     ::fchmodat(parent, name.c_str(), 0700, 0);
@@ -171,7 +174,6 @@ class Removal {
   explicit Removal(Branches& branches) : branches_(branches), path_(branches.path()) {}
 
   void run(const std::string& name) {
-    if (!name.empty()) path_ += "/" + name;
     push(branches_.top(), name);
     while (!levels_.empty()) step();
   }
@@ -180,7 +182,10 @@ class Removal {
   int current() const noexcept { return levels_.empty() ? branches_.top() : ::dirfd(levels_.back().directory.get()); }
 
   void push(int parent, const std::string& name) {
-    levels_.push_back({open_directory(parent, name.empty() ? "." : name.c_str(), path_), name});
+    if (!name.empty()) path_ += '/' + name;
+    auto directory = open_directory(parent, name.empty() ? "." : name.c_str(), path_);
+    if (directory) return levels_.push_back({std::move(directory), name});
+    if (!name.empty()) path_.resize(path_.size() - name.size() - 1);
   }
 
   void step() {
@@ -196,7 +201,6 @@ class Removal {
       if (!branches_.add(current(), name)) throw_remove_error(path_ + '/' + name);
       return;
     }
-    path_ += '/' + name;
     push(current(), name);
   }
 
@@ -420,6 +424,7 @@ void remove_tree(const std::filesystem::path& path) {
   if (errno != EISDIR) throw_remove_error(path);
   {
     auto top = open_directory(AT_FDCWD, path.c_str(), path);
+    if (!top) return;
     Branches branches(::dirfd(top.get()), path);
     branches.attempt([&] { Removal(branches).run(""); });
     branches.work();

@@ -40,8 +40,10 @@ std::string fate(const store::Store& store, const store::Instance& instance, con
   const auto earlier = instance.current.environment.short_hex();
   if (instance.frozen) return fmt::format("stays in the environment {}, as it is frozen", earlier);
   if (!store::find_environment(store, instance.current.environment))
-    return fmt::format("stays in the environment {}, which is not built any more: `karapace rebuild` moves it",
-                       earlier);
+    return fmt::format(
+        "stays in the environment {0}, which is not built any more: `karapace build {0}` makes that "
+        "again, `karapace rebuild` moves the instance",
+        earlier);
   std::vector<std::string> conflicts;
   try {
     conflicts = sandbox::conflicts_with(store, instance, environment);
@@ -56,13 +58,24 @@ std::string fate(const store::Store& store, const store::Instance& instance, con
       escaped_utf8(conflicts.front()));
 }
 
+/// A damaged one is no reason for a build to fail.
+std::optional<store::Instance> find_or_warn(const Context& context, const store::Store& store,
+                                            const store::Reference& reference) {
+  try {
+    return store::find_instance(store, reference);
+  } catch (const StoreError& error) {
+    context.warn(error.what());
+    return std::nullopt;
+  }
+}
+
 /// A build touches no instance, and says what becomes of those that were made for an earlier environment.
 void tell_of_instances(const Context& context, const project::Generated& generated) {
   const auto store = context.open_store(store::Store::Access::read_only);
   for (const auto& built : generated.environments) {
     const auto root = store::find_root(store, built.manifest, store::RootSteps::left_out);
     if (!root) continue;
-    const auto instance = store::find_instance(store, {root->environment, root});
+    const auto instance = find_or_warn(context, store, {root->environment, root});
     if (!instance || instance->current.environment == root->environment) continue;
     context.tell(fmt::format("the instance {} {}", escaped_utf8(name_of(*instance, {root->environment, root})),
                              fate(store, *instance, root->environment)));

@@ -6,11 +6,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +25,11 @@
 #include "base/words.hpp"
 #include "cli/document.hpp"
 #include "cli/instance_report.hpp"
+#include "generator/lock/environment_lock.hpp"
 #include "generator/manifest/layer_entry.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/project/project.hpp"
+#include "store/environment.hpp"
 #include "store/instance.hpp"
 
 namespace karapace::cli {
@@ -101,11 +105,58 @@ void copy_durably(const fs::path& from, int directory, const std::string& name) 
 struct Written {
   std::string archive;  // relative to the manifest
   std::uint64_t size = 0;
+  bool is_new = true;  // else the manifest names the same changes already
 };
+
+/// The kernel takes the cover from a file that is replaced: a session that shows the manifest could write to it then.
+/// It holds the file shared, and one that begins meanwhile waits.
+Fd hold_against_sessions(const fs::path& manifest) {
+  auto file = open_at(AT_FDCWD, manifest, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  throw Error(
+      fmt::format("commit: a session runs that shows the manifest {}, and could write to it once it is replaced: end "
+                  "the session first (`karapace list` shows what runs)",
+                  escaped_utf8(manifest.native())));
+}
+
+Digest digest_of(int directory, const std::string& path) {
+  const auto file = open_at(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return blake3_of_file(file.get(), "commit: " + path);
+}
+
+/// Layers that the manifest names and the instance's environment has not: it was not built since they were added.
+std::vector<std::string> layers_to_come(const store::Store& store, const store::Instance& instance,
+                                        const manifest::Manifest& manifest) {
+  std::set<std::string> locked;
+  if (const auto environment = store::find_environment(store, instance.current.environment))
+    for (const auto& layer : lock::lock_of(store, *environment).layers) locked.insert(layer.archive);
+  std::vector<std::string> others;
+  for (const auto& layer : manifest.layers)
+    if (!locked.contains(layer.archive)) others.push_back(layer.archive);
+  return others;
+}
+
+/// The same changes, committed before; archives of the same changes are the same bytes. Error where a layer of others
+/// is still to come: what it brings would be written twice.
+std::optional<Written> written_before(const project::Project& project, const std::vector<std::string>& to_come,
+                                      const fs::path& archive) {
+  if (to_come.empty()) return std::nullopt;
+  const auto directory = open_at(AT_FDCWD, project.directory(), O_RDONLY | O_DIRECTORY);
+  const auto made = digest_of(AT_FDCWD, archive);
+  for (const auto& layer : to_come)
+    if (::faccessat(directory.get(), layer.c_str(), F_OK, 0) == 0 && digest_of(directory.get(), layer) == made)
+      return Written{layer, fs::file_size(archive), false};
+  throw Error(
+      fmt::format("commit: the instance's environment has not the layer {} yet, which the manifest names: what that "
+                  "holds would be written once more; run `karapace build` and a session, or `karapace rebuild "
+                  "--keep-changes`, first",
+                  escaped_utf8(to_come.back())));
+}
 
 /// The archive first: a manifest that names it can be used from its first moment on.
 Written write_layer(const project::Project& project, const fs::path& archive, const std::string& title) {
   const auto path = fs::canonical(project.manifest_path);
+  const auto held = hold_against_sessions(path);
   const auto layers = open_layers(project.directory());
   const auto name = free_name(layers.get(), project.manifest, project::project_name(project.manifest_path));
   Written written{fmt::format("{}/{}", layers_name, name), fs::file_size(archive)};
@@ -172,8 +223,9 @@ void print_for_people(const Context& context, const nlohmann::json& packed, cons
                     "with --as-layer the changes are written as an archive nevertheless\n",
                     proposal));
   }
-  context.print(fmt::format("{} ({}) is a layer of the manifest now: `karapace build` locks and builds it\n",
-                            escaped_utf8(written->archive), size_text(written->size)));
+  context.print(fmt::format("{} ({}) is a layer of the manifest {}: `karapace build` locks and builds it\n",
+                            escaped_utf8(written->archive), size_text(written->size),
+                            written->is_new ? "now" : "already"));
   if (!proposal.empty()) context.print("what the manifest could say itself:\n" + proposal);
 }
 
@@ -202,7 +254,10 @@ int commit_to_manifest(const Context& context, const store::Store& store, const 
   const auto packed = pack(store, found.instance, archive);
   const bool is_said = packed.at("whole").get<bool>() && !wanted.as_layer;
   std::optional<Written> written;
-  if (packed.at("changes") > 0 && !is_said) written = write_layer(project, archive, title);
+  if (packed.at("changes") > 0 && !is_said) {
+    written = written_before(project, layers_to_come(store, found.instance, project.manifest), archive);
+    if (!written) written = write_layer(project, archive, title);
+  }
   if (!context.json) {
     print_for_people(context, packed, written, found.name);
     return 0;
@@ -212,6 +267,7 @@ int commit_to_manifest(const Context& context, const store::Store& store, const 
                       {"changes", packed.at("changes")},
                       {"confined", packed.at("confined")},
                       {"instance", found.instance.id},
+                      {"is_new", written && written->is_new},
                       {"left_out", packed.at("sockets")},
                       {"manifest", path_json(project.manifest_path)},
                       {"proposal", proposal_json(packed)},

@@ -12,21 +12,43 @@
 
 namespace karapace::cli {
 
-std::string_view instance_state(const store::Instance& instance) {
-  if (sandbox::running_session(instance.directory)) return "running";
+namespace {
+
+std::string_view state_of(const store::Instance& instance, bool runs) {
+  if (runs) return "running";
   if (instance.archived) return "archived";
   return instance.frozen ? "frozen" : "idle";
 }
 
+}  // namespace
+
+std::string_view instance_state(const store::Instance& instance) {
+  return state_of(instance, sandbox::running_session(instance.directory).has_value());
+}
+
+std::string_view instance_state(const store::Instance& instance, std::string_view sessions) {
+  return state_of(instance, sandbox::running_session(sessions).has_value());
+}
+
 nlohmann::json instance_json(const store::Instance& instance) {
+  return instance_json(instance, instance_state(instance));
+}
+
+nlohmann::json instance_json(const store::Instance& instance, std::string_view state) {
   return {{"can_undo", instance.previous.has_value()},
           {"created", instance.created},
           {"environment", instance.current.environment.hex()},
           {"instance", instance.id},
           {"instance_directory", path_json(instance.directory)},
-          {"instance_state", instance_state(instance)},
+          {"instance_state", state},
           {"manifest", path_json(instance.manifest)},
           {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)}};
+}
+
+nlohmann::json damaged_instance_json(const store::DamagedInstance& instance) {
+  return {{"instance", escaped_utf8(instance.id)},
+          {"instance_directory", path_json(instance.directory)},
+          {"reason", instance.reason}};
 }
 
 std::string name_of(const store::Instance& instance, const store::Reference& reference) {
@@ -45,7 +67,12 @@ WantedInstance wanted_instance(const store::Store& store, const std::string& wor
 }
 
 OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command) {
-  const auto mode = enter_for_trees(store);  // what a killed process left may belong to mapped ids
+  // What a killed process left may belong to mapped ids.
+  return own_or_refuse(store, wanted, command, enter_for_trees(store));
+}
+
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command,
+                            sandbox::IdMode mode) {
   auto held = store::own_instance(store, wanted.instance);
   // What a session left running holds no lock of the instance, but its mounts.
   if (held && sandbox::SessionList(held->instance.directory).nothing_runs()) {

@@ -17,8 +17,14 @@ namespace karapace::cli {
 
 /// "running", "frozen", "archived" or "idle", as it is now: a session is looked for, nothing is noted.
 std::string_view instance_state(const store::Instance& instance);
+/// The same, by the list of its sessions, which was read before.
+std::string_view instance_state(const store::Instance& instance, std::string_view sessions);
 /// The fields of docs/schemas/common.json's instance.
 nlohmann::json instance_json(const store::Instance& instance);
+/// The same, of a state that was looked at before.
+nlohmann::json instance_json(const store::Instance& instance, std::string_view state);
+/// The fields of docs/schemas/common.json's damaged_instance.
+nlohmann::json damaged_instance_json(const store::DamagedInstance& instance);
 /// What people call it: its own name, else its project's, else its id.
 std::string name_of(const store::Instance& instance, const store::Reference& reference);
 
@@ -38,6 +44,9 @@ struct OwnedInstance : store::HeldInstance {
 /// Alone, as long as the value lives; the process is in the user namespace for trees then. Error "COMMAND: ..." while
 /// sessions run in it.
 OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command);
+/// The same of a second one: `mode` is that of the first.
+OwnedInstance own_or_refuse(const store::Store& store, const WantedInstance& wanted, std::string_view command,
+                            sandbox::IdMode mode);
 
 /// That a state which nothing would have brought back any more is a snapshot now.
 void tell_kept(const Context& context, const std::optional<store::Committed>& kept);

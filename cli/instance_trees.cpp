@@ -25,13 +25,6 @@ namespace {
 
 constexpr std::size_t most_told = 10;
 
-std::vector<std::filesystem::path> layer_trees(const store::Store& store, const store::Instance& instance) {
-  const auto& id = instance.current.environment;
-  if (const auto environment = store::find_environment(store, id)) return store::trees_of(store, *environment);
-  throw NotFoundError(
-      fmt::format("the environment {} of this instance is not in the store; build it again", id.short_hex()));
-}
-
 /// What a running fuse-overlayfs wrote can be read when it has ended, and its marks are translated.
 void refuse_fuse(const store::Instance& instance) {
   const auto process = sandbox::running_session(instance.directory);
@@ -64,10 +57,16 @@ InstanceTrees hold_trees(const store::Store& store, const std::string& word) {
   if (!held) throw NotFoundError(fmt::format("the instance {} was destroyed meanwhile", escaped_utf8(wanted.name)));
   refuse_fuse(held->instance);
   wait_for_upper(held->instance);
-  auto layers = layer_trees(store, held->instance);
+  auto layers = trees_or_refuse(store, held->instance.current.environment);
   const auto mode = enter_for_trees(store);
   return {*std::move(held), std::move(wanted.name), std::move(layers),
           mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk};
+}
+
+std::vector<std::filesystem::path> trees_or_refuse(const store::Store& store, const EnvironmentId& id) {
+  if (const auto environment = store::find_environment(store, id)) return store::trees_of(store, *environment);
+  throw NotFoundError(fmt::format(
+      "the environment {0} of this instance is not in the store; `karapace build {0}` makes it again", id.short_hex()));
 }
 
 void wait_for_upper(const store::Instance& instance) {

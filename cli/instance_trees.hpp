@@ -33,6 +33,8 @@ InstanceTrees hold_trees(const store::Store& store, const std::string& word);
 /// Until the server of a FUSE overlay has ended whose session did, and its marks are translated. StoreError when that
 /// takes half a minute. Where a session runs, it is not waited for.
 void wait_for_upper(const store::Instance& instance);
+/// The trees of an environment, bottom first. NotFoundError, with the remedy, when it is not there.
+std::vector<std::filesystem::path> trees_or_refuse(const store::Store& store, const EnvironmentId& environment);
 /// The changes of a person.
 store::Changes find_changes(const InstanceTrees& trees, std::string_view command);
 

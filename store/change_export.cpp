@@ -147,15 +147,23 @@ class NewDirectory : public Target {
   std::vector<Entry> directories_;
 };
 
-/// A new file. Its name is never used again: somebody else may give it to another file.
+/// A new file that gets its name when it is whole: a part of an archive looks like an archive of less. Where the file
+/// system has no files without names it has one from the beginning, which is never used again: somebody else may give
+/// it to another file.
 class NewArchive : public Target {
  public:
   explicit NewArchive(const ExportRequest& request)
-      : file_(
-            ::openat(request.parent, request.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)),
+      : request_(request),
         name_(request.name),
         archive_([this](std::string_view bytes) { write_all(file_.get(), bytes, name_); }, PaxWriter::Dialect::star) {
-    if (!file_) throw Error(errno_message("export: cannot make " + shown(request.shown), errno));
+    struct stat status{};
+    errno = EEXIST;
+    if (::fstatat(request.parent, name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) fail_making();
+    file_ = Fd(::openat(request.parent, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644));
+    is_named_ = !file_ && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT);  // open(2), BUGS of O_TMPFILE
+    if (is_named_)
+      file_ = Fd(::openat(request.parent, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!file_) fail_making();
   }
 
   void begin(const Entry& entry, const std::string* first, const Segments& segments) override {
@@ -179,10 +187,21 @@ class NewArchive : public Target {
   }
   void write(const Entry&, std::uint64_t, std::string_view bytes) override { archive_.append(bytes); }
   void end(const Entry&) override { archive_.end_content(stored_); }
-  void finish() override { archive_.finish(); }
+  void finish() override {
+    archive_.finish();
+    if (is_named_) return;
+    const auto opened = fmt::format("/proc/self/fd/{}", file_.get());
+    if (::linkat(AT_FDCWD, opened.c_str(), request_.parent, name_.c_str(), AT_SYMLINK_FOLLOW) != 0) fail_making();
+  }
 
  private:
+  [[noreturn]] void fail_making() const {
+    throw Error(errno_message("export: cannot make " + shown(request_.shown), errno));
+  }
+
+  const ExportRequest& request_;
   Fd file_;
+  bool is_named_ = false;
   std::string name_;
   PaxWriter archive_;
   std::uint64_t stored_ = 0;  // bytes of the file that is being written

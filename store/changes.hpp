@@ -70,6 +70,13 @@ struct ChangesOptions {
 /// `upper` is an open directory, `layers` the trees below it, bottom first. StoreError that names the path.
 Changes find_changes(int upper, const std::vector<std::filesystem::path>& layers, const ChangesOptions& options);
 
+/// What the stack `after` shows otherwise than the stack `before` (bottom first). Layers that both have are known by
+/// their path and not looked into. A file that was renamed is told as removed and added. The scaffold is that of the
+/// topmost trees.
+Changes changes_between(const std::vector<std::filesystem::path>& before,
+                        const std::vector<std::filesystem::path>& after, const Scaffold& scaffold_before,
+                        const ChangesOptions& options);
+
 /// What is asked about a path in `differing_paths`.
 struct PathQuestion {
   std::string path;

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/contents.hpp"
 
+#include <ctime>
 #include <mutex>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::store {
 
@@ -51,7 +56,7 @@ std::map<StepKey, StepRecord> read_records(const Store& store, const Contents* k
 /// Collects what lives by following records and environments from the steps and environments that are asked for.
 class Marking {
  public:
-  explicit Marking(const Contents& contents) : contents_(contents) {}
+  explicit Marking(const Contents& contents, Live live = {}) : contents_(contents), live_(std::move(live)) {}
 
   void step(const StepKey& key) {
     pending_.push_back(key);
@@ -82,9 +87,34 @@ class Marking {
     }
   }
 
-  /// What led to something that lives is not known any more: all that steps made may have.
-  bool anything_may_be_needed() const noexcept { return unknown_; }
+  void everything() {
+    for (const auto& [key, record] : contents_.records) step(key);
+    for (const auto& [id, record] : contents_.environments) environment(id);
+    live_.layers.insert(contents_.layers.begin(), contents_.layers.end());
+    live_.blobs.insert(contents_.blobs.begin(), contents_.blobs.end());
+  }
+
   void know_all() noexcept { unknown_ = false; }
+
+  void all_for(const Reasons& reasons) {
+    // What lived before it was there, or was made anew, has not been followed.
+    for (const auto& id : reasons.environments) live_.environments.erase(id);
+    for (const auto& key : reasons.steps) live_.steps.erase(key);
+    for (const auto& id : reasons.environments) environment(id);
+    for (const auto& key : reasons.steps) step(key);
+    for (const auto& key : reasons.pins.steps) step(key);
+    for (const auto& key : reasons.pins.making) step(key);
+    for (const auto& [id, made] : contents_.environments) {
+      if (reasons.pins.making.contains(made.step)) environment(id);
+    }
+    // What led to something that lives is not known any more: all that steps made may have.
+    if (unknown_) {
+      for (const auto& [key, record] : contents_.records) step(key);
+    }
+    live_.blobs.insert(reasons.pins.blobs.begin(), reasons.pins.blobs.end());
+    live_.layers.insert(reasons.pins.layers.begin(), reasons.pins.layers.end());
+    if (reasons.anything) everything();
+  }
 
   Live& live() { return live_; }
 
@@ -138,7 +168,7 @@ Contents read_contents(const Store& store, const Contents* known, unsigned threa
   contents.blobs = id_set<BlobId>(store, "blobs");
   contents.logs = id_set<StepKey>(store, "logs");
   contents.roots = roots(store);
-  contents.instances = instances(store);
+  contents.instances = needs_of_instances(store);
   contents.salvage = read_salvage(store);
   std::erase_if(contents.salvage.roots,
                 [&](const auto& root) { return std::filesystem::exists(store.roots_path() / root.first.hex()); });
@@ -153,21 +183,107 @@ Live live_contents(const Contents& contents, const Reasons& reasons) {
   }
   for (const auto& [name, record] : contents.salvage.roots) marking.all_of(record.digests);
   marking.know_all();  // roots list every step themselves
-  for (const auto& instance : contents.instances)
-    for (const auto& id : environments_of(instance)) marking.environment(id);
-  for (const auto& id : reasons.environments) marking.environment(id);
-  for (const auto& key : reasons.steps) marking.step(key);
-  for (const auto& key : reasons.pins.steps) marking.step(key);
-  for (const auto& key : reasons.pins.making) marking.step(key);
-  for (const auto& [id, environment] : contents.environments) {
-    if (reasons.pins.making.contains(environment.step)) marking.environment(id);
+  for (const auto& instance : contents.instances) {
+    for (const auto& id : instance.environments) marking.environment(id);
+    if (!instance.all_known) marking.everything();
   }
-  if (marking.anything_may_be_needed()) {
-    for (const auto& [key, record] : contents.records) marking.step(key);
-  }
-  marking.live().blobs.insert(reasons.pins.blobs.begin(), reasons.pins.blobs.end());
-  marking.live().layers.insert(reasons.pins.layers.begin(), reasons.pins.layers.end());
+  marking.all_for(reasons);
   return std::move(marking.live());
 }
+
+void extend_live(Live& live, const Contents& contents, const Reasons& reasons) {
+  Marking marking(contents, std::move(live));
+  marking.all_for(reasons);
+  live = std::move(marking.live());
+}
+
+namespace {
+
+// Step records never change under their names, so one that is known needs no look. Those of environments and roots are
+// replaced by rename(2): another inode, another time. Of an instance the directories tell: whatever changes what it
+// needs is a rename in its own directory, in that of its current generation or among its snapshots. File systems count
+// time in ticks of some milliseconds: a thing that had changed just before it was looked at may do so again without
+// telling, and counts as changed.
+constexpr std::int64_t longest_tick = 100'000'000;  // nanoseconds
+
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec; }
+
+std::int64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  return nanoseconds(time);
+}
+
+void add_to(std::vector<std::int64_t>& stamp, int directory, const std::string& name) {
+  struct stat status{};
+  const auto time = now();
+  if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return stamp.push_back(0);
+  const auto changed = nanoseconds(status.st_ctim);
+  stamp.push_back(static_cast<std::int64_t>(status.st_ino));
+  stamp.push_back(changed);
+  // Like nothing that was or will be.
+  if (changed > time - longest_tick) stamp.push_back(time);
+}
+
+}  // namespace
+
+Newcomers::Newcomers(const Store& store) : store_(store), quarantine_(names_in(store.root() / "quarantine")) {
+  changed(environments_, "environments");
+  changed(roots_, "roots");
+  changed(instances_, "instances");
+}
+
+std::vector<std::string> Newcomers::changed(Stamps& known, const char* directory) const {
+  // By one descriptor: the way there is long, and there may be thousands.
+  const auto opened = open_if_exists(AT_FDCWD, store_.root() / directory, O_RDONLY | O_DIRECTORY);
+  if (!opened) return {};
+  const bool are_instances = &known == &instances_;
+  std::vector<std::string> found;
+  for (const auto& name : names_in(opened->get(), store_.root() / directory)) {
+    Stamp stamp;
+    add_to(stamp, opened->get(), name);
+    if (are_instances)
+      for (const char* part : {"/current", "/snapshots"}) add_to(stamp, opened->get(), name + part);
+    auto& before = known[name];
+    if (stamp == before) continue;
+    before = std::move(stamp);
+    found.push_back(name);
+  }
+  return found;
+}
+
+Reasons Newcomers::meet(Contents& contents) {
+  Reasons reasons;
+  reasons.pins = read_pins(store_.staging_path());
+  for (const auto& name : names_in(store_.root() / "steps")) {
+    const auto key = StepKey::from_hex(name);
+    if (!key || contents.records.contains(*key)) continue;
+    if (auto record = store_.record(*key)) contents.records.emplace(*key, *std::move(record));
+    reasons.steps.insert(*key);
+  }
+  for (const auto& name : changed(environments_, "environments")) {
+    const auto id = EnvironmentId::from_hex(name);
+    auto environment = id ? find_environment(store_, *id) : std::nullopt;
+    const auto known = id ? contents.environments.find(*id) : contents.environments.end();
+    if (!environment || (known != contents.environments.end() && known->second.text() == environment->text())) continue;
+    contents.environments.insert_or_assign(*id, *std::move(environment));
+    reasons.environments.insert(*id);
+  }
+  for (const auto& name : changed(roots_, "roots")) {
+    const auto root = read_root(store_, name, RootSteps::read);
+    if (!root) continue;
+    reasons.steps.insert(root->steps.begin(), root->steps.end());
+    reasons.environments.insert(root->environment);
+  }
+  for (const auto& name : changed(instances_, "instances")) {
+    const auto needs = needs_of_instance(store_, name);
+    if (!needs) continue;
+    reasons.environments.insert(needs->environments.begin(), needs->environments.end());
+    if (!needs->all_known) reasons.anything = true;
+  }
+  return reasons;
+}
+
+bool Newcomers::was_repaired() const { return names_in(store_.root() / "quarantine") != quarantine_; }
 
 }  // namespace karapace::store

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What two stacks of layers show differently, path by path.
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "store/changes.hpp"
 #include "store/tree_comparison.hpp"
 #include "store/tree_stack.hpp"
@@ -143,7 +146,111 @@ class Questions {
   std::vector<char> buffer_ = std::vector<char>(buffer_size);
 };
 
+bool contains(const std::vector<std::string>& sorted, const std::string& path) {
+  return std::binary_search(sorted.begin(), sorted.end(), path);
+}
+
+std::vector<std::string> untouched_in(const std::filesystem::path& tree, const Scaffold& scaffold) {
+  return untouched_scaffold(open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get(), scaffold);
+}
+
+ScanOptions session_scan(Owners owners) {
+  ScanOptions scan;
+  scan.owners = owners;
+  scan.times = Times::nanoseconds;
+  scan.records = Records::of_sessions;
+  return scan;
+}
+
+/// Both stacks are walked together, as far as a directory of the one is made of other trees than that of the other.
+class Between {
+ public:
+  Between(const std::vector<std::filesystem::path>& before, const std::vector<std::filesystem::path>& after,
+          const Scaffold& scaffold_before, const ChangesOptions& options)
+      : before_(before),
+        after_(after),
+        scaffold_before_(untouched_in(before.back(), scaffold_before)),
+        scaffold_after_(untouched_in(after.back(), options.scaffold)),
+        scan_(session_scan(options.owners)),
+        comparison_(scan_, options.label) {}
+
+  Changes run() {
+    compare("");
+    while (!directories_.empty()) {
+      const auto path = std::move(directories_.back());
+      directories_.pop_back();
+      for (const auto& name : names_in_either(path)) compare(child_path(path, name));
+    }
+    std::sort(found_.changes.begin(), found_.changes.end(),
+              [](const Change& a, const Change& b) { return a.path < b.path; });
+    std::sort(found_.left_out.begin(), found_.left_out.end());
+    return std::move(found_);
+  }
+
+ private:
+  static std::set<std::string> names_of(Side& side, const std::string& path) {
+    std::set<std::string> names;
+    const auto place = side.find(path);
+    if (place.layers.empty()) return names;
+    for (const auto& [name, found] : side.stack().names(side.stack().open(path, place.layers))) names.insert(name);
+    return names;
+  }
+
+  std::set<std::string> names_in_either(const std::string& path) {
+    auto names = names_of(before_, path);
+    names.merge(names_of(after_, path));
+    return names;
+  }
+
+  void add(std::string path, ChangeKind kind, const struct stat& status, std::vector<std::string_view> aspects = {}) {
+    const auto size = S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+    const auto type = type_of(status);
+    if (type) return found_.changes.push_back({std::move(path), kind, *type, size, std::move(aspects)});
+    if (kind != ChangeKind::removed) found_.left_out.push_back(std::move(path));
+  }
+
+  /// What sessions put into either, and nobody touched.
+  bool is_scaffold(const std::string& path, bool is_before, bool is_after) const {
+    return (!is_before || contains(scaffold_before_, path)) && (!is_after || contains(scaffold_after_, path));
+  }
+
+  void compare(const std::string& path) {
+    const auto before = before_.find(path);
+    const auto after = after_.find(path);
+    if (is_scaffold(path, before.found.has_value(), after.found.has_value())) return;
+    if (!after.found) return add(path, ChangeKind::removed, before.found->status);
+    const auto& status = after.found->status;
+    const bool is_directory = S_ISDIR(status.st_mode);
+    if (!before.found) {
+      if (is_directory) directories_.push_back(path);
+      return add(path, ChangeKind::added, status);
+    }
+    if (before_.trees_of(before.layers) != after_.trees_of(after.layers)) directories_.push_back(path);
+    if (before_.tree_of(before) == after_.tree_of(after)) return;
+    if (type_of(before.found->status) != type_of(status)) return add(path, ChangeKind::modified, status, {"type"});
+    auto aspects = comparison_.differing_aspects({before.directory, before.name, path, before.found->status},
+                                                 {after.directory, after.name, path, status}, buffer_);
+    if (!aspects.empty()) add(path, ChangeKind::modified, status, std::move(aspects));
+  }
+
+  Side before_;
+  Side after_;
+  std::vector<std::string> scaffold_before_;
+  std::vector<std::string> scaffold_after_;
+  ScanOptions scan_;
+  TreeComparison comparison_;
+  std::vector<char> buffer_ = std::vector<char>(buffer_size);
+  std::vector<std::string> directories_;
+  Changes found_;
+};
+
 }  // namespace
+
+Changes changes_between(const std::vector<std::filesystem::path>& before,
+                        const std::vector<std::filesystem::path>& after, const Scaffold& scaffold_before,
+                        const ChangesOptions& options) {
+  return Between(before, after, scaffold_before, options).run();
+}
 
 std::vector<std::string> differing_paths(const std::vector<std::filesystem::path>& first,
                                          const std::vector<std::filesystem::path>& second,

@@ -77,6 +77,8 @@ struct GcReport {
   std::size_t kept_steps = 0;    // records that stay
   std::size_t kept_environments = 0;
   std::vector<KeptRoot> roots;  // by name
+  std::vector<std::string>
+      damaged_instances;  // ids of those for which everything stays, as what they need is not known
 };
 
 /// A dry run decides the same as a run. StoreError, with nothing removed, when a record is damaged or something can not

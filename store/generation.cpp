@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,14 +16,14 @@
 #include "base/file.hpp"
 #include "base/json/record.hpp"
 #include "base/json/seal.hpp"
-#include "base/remove_tree.hpp"
+#include "store/instance_index.hpp"
 #include "store/kept_record.hpp"
 
 namespace karapace::store {
 
 namespace {
 
-constexpr const char* record_name = "generation.json";
+constexpr const char* record_name = generation_record;
 constexpr auto generation_fields = fields_of<Generation>(member("environment", &Generation::environment),
                                                          FormatMember{1}, member("number", &Generation::number));
 
@@ -41,39 +42,44 @@ constexpr auto scaffold_fields =
 
 std::string in_quotes(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
-/// Renames of directories in it are on the disk afterwards.
-void force(const std::filesystem::path& directory) {
-  const auto fd = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-  if (::fsync(fd.get()) != 0)
-    throw StoreError(errno_message("cannot force " + in_quotes(directory) + " to the disk", errno));
-}
-
 void move(const std::filesystem::path& from, const std::filesystem::path& to, unsigned flags) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0) return;
   throw StoreError(errno_message(fmt::format("cannot move {} to {}", in_quotes(from), in_quotes(to)), errno));
 }
 
-/// Away from its name at once; it is removed when the staging directory is.
-void discard(const Store& store, const std::filesystem::path& directory) {
-  if (::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) return;
-  const auto staging = store.stage();
+/// Away from its name, if it is there; it is removed with the staging directory.
+std::optional<Staging> put_away(const Store& store, const std::filesystem::path& directory) {
+  if (::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
+  auto staging = store.stage();
   move(directory, staging.path() / "generation", RENAME_NOREPLACE);
-  remove_tree(staging.path() / "generation");
+  return staging;
 }
 
 /// next/ holds what was current until now.
 void keep_replaced(const Store& store, const std::filesystem::path& instance) {
-  discard(store, instance / "previous");
+  auto replaced = put_away(store, instance / "previous");
   move(instance / "next", instance / "previous", RENAME_NOREPLACE);
-  force(instance);
+  sync_directory(instance);
+  if (replaced) std::move(*replaced).remove_in_background();
 }
 
 }  // namespace
 
+std::string generation_text(const Generation& generation) {
+  return json_text(generation_fields, generation, JsonWriter::Space::none);
+}
+
+Generation generation_from(std::string_view text) { return parse_json(generation_fields, text, record_name); }
+
 std::optional<Generation> read_generation(const std::filesystem::path& directory) {
+  const auto instance = open_if_exists(AT_FDCWD, directory.parent_path(), O_PATH | O_DIRECTORY);
+  return instance ? read_generation(instance->get(), directory) : std::nullopt;
+}
+
+std::optional<Generation> read_generation(int instance, const std::filesystem::path& directory) {
   for (;;) {
     // By the directory itself: its name may come to stand for another generation meanwhile, and this one be removed.
-    const auto opened = open_if_exists(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const auto opened = open_if_exists(instance, directory.filename(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) return std::nullopt;
     const auto what = fmt::format("the record of {}", in_quotes(directory));
     const auto record = open_if_exists(opened->get(), record_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -87,16 +93,16 @@ std::optional<Generation> read_generation(const std::filesystem::path& directory
   }
 }
 
-void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment) {
+void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment,
+                     Durable durable) {
   make_directory(directory);
   make_directory(directory / "upper");
   make_directory(directory / "work");
-  write_kept_record(directory / record_name, json_text(generation_fields, {number, environment, {}}));
+  write_kept_record(directory / record_name, json_text(generation_fields, {number, environment, {}}), durable);
 }
 
 void set_environment(const Generation& generation, const EnvironmentId& environment) {
-  write_kept_record(generation.directory / record_name,
-                    json_text(generation_fields, {generation.number, environment, {}}));
+  write_generation({generation.number, environment, generation.directory});
 }
 
 Scaffold read_scaffold(const Generation& generation) {
@@ -134,14 +140,14 @@ void replace_generation(const Store& store, const std::filesystem::path& instanc
   if (::syncfs(fd.get()) != 0) throw StoreError(errno_message("cannot force the store to the disk", errno));
   move(made, instance / "next", RENAME_NOREPLACE);
   move(instance / "next", instance / "current", RENAME_EXCHANGE);
-  force(instance);
+  sync_directory(instance);
   keep_replaced(store, instance);
 }
 
 bool exchange_generations(const std::filesystem::path& instance) {
   if (!read_generation(instance / "previous")) return false;
   move(instance / "previous", instance / "current", RENAME_EXCHANGE);
-  force(instance);
+  sync_directory(instance);
   return true;
 }
 
@@ -150,9 +156,11 @@ void settle_generations(const Store& store, const std::filesystem::path& instanc
   if (!next) return;
   const auto current = read_generation(instance / "current");
   if (current && next->number < current->number) return keep_replaced(store, instance);
-  discard(store, instance / "next");
+  put_away(store, instance / "next");
 }
 
-bool restore_generation(const std::filesystem::path& directory) { return restore_kept_record(directory / record_name); }
+void write_generation(const Generation& generation) {
+  write_kept_record(generation.directory / record_name, json_text(generation_fields, generation));
+}
 
 }  // namespace karapace::store

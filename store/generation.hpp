@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/durable_file.hpp"
 #include "store/changes.hpp"
 #include "store/identifiers.hpp"
 #include "store/store.hpp"
@@ -33,8 +34,12 @@ struct Generation {
 
 /// Nothing when the directory is not there. StoreError when it is damaged.
 std::optional<Generation> read_generation(const std::filesystem::path& directory);
-/// Makes the directory with an empty upper and work directory, all of mode 0755 whatever the umask.
-void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment);
+/// The same of the instance whose open directory is `instance`: `directory` is in it.
+std::optional<Generation> read_generation(int instance, const std::filesystem::path& directory);
+/// Makes the directory with an empty upper and work directory, all of mode 0755 whatever the umask. For
+/// `replace_generation` it need not be forced to the disk.
+void make_generation(const std::filesystem::path& directory, std::uint64_t number, const EnvironmentId& environment,
+                     Durable durable);
 /// Puts it above another environment, its changes as they are.
 void set_environment(const Generation& generation, const EnvironmentId& environment);
 /// What sessions put into its upper directory; nothing when that is not known.
@@ -47,7 +52,7 @@ std::uint64_t next_number(const std::filesystem::path& instance_directory);
 // The caller of the following holds the instance exclusively (instance.hpp).
 
 /// Makes `made`, a generation below a staging directory, the current one. The current one becomes the previous one,
-/// and what was that is removed.
+/// and what was that is removed by a process for which nobody waits.
 void replace_generation(const Store& store, const std::filesystem::path& instance_directory,
                         const std::filesystem::path& made);
 /// Exchanges the current and the previous one. False when there is none.
@@ -55,7 +60,7 @@ bool exchange_generations(const std::filesystem::path& instance_directory);
 /// Ends what a killed process has begun.
 void settle_generations(const Store& store, const std::filesystem::path& instance_directory);
 
-/// Brings a damaged record of a generation back from its second copy; false when that is damaged, too.
-bool restore_generation(const std::filesystem::path& directory);
+/// Writes the record of the generation, also where there is none.
+void write_generation(const Generation& generation);
 
 }  // namespace karapace::store

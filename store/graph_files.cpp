@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/graph_files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -105,6 +106,12 @@ fs::path GraphFiles::add(const std::string& name, std::string_view text) {
   if (read_file_if_exists(path) != text) write_file_atomically(path, text, Durable::no);
   names_.insert(name);
   return path;
+}
+
+bool GraphFiles::are_kept() const {
+  const auto list = usable_list(path_);
+  return list && list->build_directory == build_directory_ &&
+         std::includes(list->names.begin(), list->names.end(), names_.begin(), names_.end());
 }
 
 void GraphFiles::keep() const {

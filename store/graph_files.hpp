@@ -29,6 +29,8 @@ class GraphFiles {
   const std::filesystem::path& path() const noexcept { return path_; }
   /// Writes the file unless it is there with these bytes, and returns its path.
   std::filesystem::path add(const std::string& name, std::string_view text);
+  /// Whether gc keeps all that were added.
+  bool are_kept() const;
   /// Before the graph that names the added files is written: gc keeps them from now on, and those of the old graph.
   void keep() const;
   /// After that: what was not added is gc's.

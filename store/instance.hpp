@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,28 @@ struct Instance {
   std::filesystem::path work() const { return current.work(); }
 };
 
+/// One of which a record, or the copy that a repair has yet to bring it back from, is damaged. It can not be used.
+struct DamagedInstance {
+  std::string id;
+  std::filesystem::path directory;
+  std::string reason;  // with the remedy, for people
+};
+struct AllInstances {
+  std::vector<Instance> whole;
+  std::vector<DamagedInstance> damaged;
+};
+
+/// Why what `read` reads is damaged; nothing when it is not. What can not be read now is no damage: CallError.
+std::optional<std::string> damage_in(const std::function<void()>& read);
+
+/// What gc has to keep for an instance.
+struct InstanceNeeds {
+  std::string id;
+  std::string name;                         // as of Instance; empty where that is not known
+  std::vector<EnvironmentId> environments;  // of its generations and snapshots
+  bool all_known = true;                    // else a record is damaged, and it may need whatever there is
+};
+
 /// An instance that can not be replaced or removed meanwhile; or that only the holder uses.
 struct HeldInstance {
   Instance instance;
@@ -55,10 +78,14 @@ std::optional<Instance> find_instance(const Store& store, const Reference& refer
 std::optional<Instance> find_instance(const Store& store, const std::string& id);
 /// The same, made on first use. It appears whole, also when several processes ask for it first.
 Instance open_instance(const Store& store, const Reference& reference);
-/// All instances, sorted by id. A damaged one throws: it must not make its environment look unused.
-std::vector<Instance> instances(const Store& store);
-/// Of all its generations and snapshots. gc keeps them.
-std::vector<EnvironmentId> environments_of(const Instance& instance);
+/// All instances, sorted by id.
+AllInstances instances(const Store& store);
+/// What each of them needs, the damaged ones too: these must not make their environments look unused.
+std::vector<InstanceNeeds> needs_of_instances(const Store& store);
+/// The same of one; nothing when it is gone.
+std::optional<InstanceNeeds> needs_of_instance(const Store& store, const std::string& id);
+/// A damaged one as far as anybody needs it who removes it.
+Instance only_place_of(const DamagedInstance& damaged);
 
 /// For sessions: shared, so that `destroy` refuses. Works in a read-only store. Nothing when the instance is gone
 /// (destroyed since it was opened: open it again). What it returns was read under the lock.
@@ -69,6 +96,11 @@ std::optional<HeldInstance> own_instance(const Store& store, const Instance& ins
 bool instance_in_use(const Instance& instance);
 /// Writes what changed in name, manifest, frozen and archived. The caller holds it.
 void write_instance(const Instance& instance);
+/// Makes it the instance of the project with this manifest, as when that was moved there: its id is another then, all
+/// else stays. The caller holds it exclusively, and so `replaced`, which goes: the one that the project had. Runs
+/// inside the user namespace.
+void give_instance(const Store& store, Instance& instance, const std::filesystem::path& manifest,
+                   const std::optional<Instance>& replaced);
 /// Removes the instance with a person's changes. False when a session runs in it. Runs inside the user namespace.
 bool remove_instance(const Store& store, const Instance& instance);
 

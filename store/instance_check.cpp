@@ -10,6 +10,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/json/seal.hpp"
+#include "store/instance.hpp"
 #include "store/kept_record.hpp"
 #include "store/repair.hpp"
 
@@ -96,6 +97,18 @@ class InstanceCheck {
 
 std::vector<DamagedPath> damaged_parts(const std::filesystem::path& instance, const ScanOptions& options) {
   return InstanceCheck(instance, options).run();
+}
+
+std::vector<EnvironmentId> lost_environments(const Store& store, const std::string& instance) {
+  const auto needs = needs_of_instance(store, instance);
+  if (!needs) return {};
+  auto lost = needs->environments;
+  std::sort(lost.begin(), lost.end());
+  lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
+  std::erase_if(lost, [&](const EnvironmentId& id) {
+    return std::filesystem::exists(std::filesystem::symlink_status(store.environment_path(id)));
+  });
+  return lost;
 }
 
 bool restore_instance_copies(const std::filesystem::path& instance) {

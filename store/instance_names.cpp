@@ -27,6 +27,17 @@ bool may_stand_in_a_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
+/// One for each name: whoever names something else does not wait until this is on the disk.
+FileLock lock_name(const Store& store, std::string_view name) {
+  return store.lock_output(fmt::format("name-{}", name));
+}
+
+void forget(const Store& store, const std::string& name, const std::string& id) {
+  const auto only_one = lock_name(store, name);
+  const auto path = path_of(store, name);
+  if (read_file_if_exists(path) == id) ::unlink(path.c_str());
+}
+
 void refuse_taken(const Store& store, const Instance& instance, const std::string& name) {
   if (const auto other = find_named_instance(store, name); other && other->id != instance.id)
     throw StoreError(fmt::format("the instance {} is called \"{}\" already; choose another name", other->id, name));
@@ -56,6 +67,9 @@ std::optional<Instance> find_named_instance(const Store& store, std::string_view
   const auto id = read_file_if_exists(path_of(store, name));
   if (!id || id->find('/') != std::string::npos || id->starts_with('.')) return std::nullopt;
   auto instance = find_instance(store, *id);
+  if (!instance)
+    for (auto& other : instances(store).whole)
+      if (other.name == name) instance = std::move(other);
   if (!instance || instance->name != name) return std::nullopt;
   return instance;
 }
@@ -70,20 +84,25 @@ void name_instance(const Store& store, Instance& instance, const std::string& na
   if (const auto complaint = judge_instance_name(name))
     throw UsageError(fmt::format("the name \"{}\" {}", escaped_utf8(name), *complaint));
   make_directory_if_missing(store.root() / "names");
-  const auto only_one = store.lock_output("names");
-  refuse_taken(store, instance, name);
-  write_file_atomically(path_of(store, name), instance.id, Durable::yes, 0444);
   const auto old = instance.name;
-  instance.name = name;
-  write_instance(instance);
-  if (!old.empty() && old != name) ::unlink(path_of(store, old).c_str());
+  {
+    const auto only_one = lock_name(store, name);
+    refuse_taken(store, instance, name);
+    write_file_atomically(path_of(store, name), instance.id, Durable::yes, 0444);
+    instance.name = name;
+    write_instance(instance);
+  }
+  // Somebody else may have it already.
+  if (!old.empty() && old != name) forget(store, old, instance.id);
+}
+
+void point_instance_name(const Store& store, const Instance& instance) {
+  const auto only_one = store.lock_output("names");
+  write_file_atomically(path_of(store, instance.name), instance.id, Durable::yes, 0444);
 }
 
 void forget_instance_name(const Store& store, const Instance& instance) {
-  if (instance.name.empty()) return;
-  const auto only_one = store.lock_output("names");
-  const auto path = path_of(store, instance.name);
-  if (read_file_if_exists(path) == instance.id) ::unlink(path.c_str());
+  if (!instance.name.empty()) forget(store, instance.name, instance.id);
 }
 
 }  // namespace karapace::store

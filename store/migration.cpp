@@ -168,13 +168,15 @@ class NewIds {
   std::map<fs::path, std::string> own_;
 };
 
-/// In this order, so that what a killed migration left can be told apart: the record of version 2 comes last.
+/// In this order, so that what a killed migration left can be told apart: the record of version 2 comes last, when what
+/// was moved is on the disk where it is now.
 void convert(const fs::path& directory, const OldInstance& old) {
   const auto current = directory / "current";
   make_directory_if_missing(current);
   make_directory_if_missing(directory / "snapshots");
   set_environment({1, old.environment, current}, old.environment);
   for (const auto* part : {"upper", "work", "first-entry"}) move_if_there(directory / part, current / part);
+  for (const auto& moved : {current, directory}) sync_directory(moved);
   write_file_atomically(directory / "lock", "", Durable::no, 0600);
   Instance instance;
   instance.directory = directory;
@@ -197,6 +199,7 @@ void finish_back(const fs::path& directory, const OldInstance& old, Migration& m
 void convert_back(const fs::path& directory, const OldInstance& old) {
   for (const auto* part : {"upper", "work", "first-entry"})
     move_if_there(directory / "current" / part, directory / part);
+  sync_directory(directory);
   write_file_atomically(directory / record_name, sealed(json_text(old_fields, old)), Durable::yes, 0444);
 }
 
@@ -236,6 +239,7 @@ Migration migrate_store(const fs::path& root) {
     if (id != name) move_if_there(directory, instances / id);
     migration.instances.push_back({name, id});
   }
+  sync_directory(instances);
   exclusive.end_at_new();
   return migration;
 }
@@ -265,6 +269,7 @@ Migration migrate_store_back(const fs::path& root) {
     convert_back(directory, old);
     finish_back(directory, old, migration);
   }
+  sync_directory(instances);
   exclusive.end_at_old();
   return migration;
 }

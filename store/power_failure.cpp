@@ -10,11 +10,10 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/child.hpp"
+#include "base/detached.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
@@ -74,22 +73,6 @@ void begin_unknown_mark(const std::filesystem::path& root, const std::string& bo
 }
 
 FileLock lock_mark(const std::filesystem::path& root) { return FileLock::acquire(root / "locks" / "sync", LOCK_EX); }
-
-/// The shell's way to be rid of a process: nobody waits for it, and no terminal or pipe of ours is held open.
-[[noreturn]] void run_detached(const Store& store) noexcept {
-  ::setsid();
-  if (::fork() != 0) ::_exit(0);
-  // Locks of the step would be held until the end.
-  ::syscall(SYS_close_range, 3U, ~0U, 0U);
-  const int null = ::open("/dev/null", O_RDWR);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
-  try {
-    sync_store(store);
-  } catch (const std::exception&) {
-    ::_exit(1);  // the mark stays where it was
-  }
-  ::_exit(0);
-}
 
 }  // namespace
 
@@ -172,9 +155,8 @@ void sync_store(const Store& store) {
 }
 
 void sync_store_in_background(const Store& store) noexcept {
-  const pid_t child = ::fork();
-  if (child == 0) run_detached(store);
-  if (child > 0) ::waitpid(child, nullptr, 0);
+  // When it fails, the mark stays where it was.
+  run_detached({}, [&] { sync_store(store); });
 }
 
 }  // namespace karapace::store

@@ -123,7 +123,7 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
     auto id = EnvironmentId::from_hex(name);
     if (id && name.starts_with(word)) found.insert(*id);
   }
-  for (const auto& instance : instances(store)) {
+  for (const auto& instance : instances(store).whole) {
     if (instance.current.environment.hex().starts_with(word)) found.insert(instance.current.environment);
   }
   for (const auto& root : roots) {
@@ -136,7 +136,7 @@ std::set<EnvironmentId> by_prefix(const Store& store, std::string_view word, con
 /// there are several.
 std::optional<std::string> instance_left_in(const Store& store, const EnvironmentId& id) {
   std::vector<std::string> ids;
-  for (const auto& instance : instances(store))
+  for (const auto& instance : instances(store).whole)
     if (instance.manifest && instance.current.environment == id) ids.push_back(instance.id);
   if (ids.empty()) return std::nullopt;
   if (ids.size() == 1) return ids.front();

@@ -24,6 +24,11 @@ namespace karapace::store {
 
 namespace {
 
+bool has_name(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
 /// Moves directory/name to the quarantine; true when it has no longer its name.
 bool set_aside(const Store& store, const std::string& directory, const std::string& name) {
   auto quarantine = store.root() / "quarantine";
@@ -75,11 +80,7 @@ ObjectName name_of(const StepOutput& output) {
 /// nothing of outputs: so the way goes from an object to the records that made it, and on to those that read them.
 class Downstream {
  public:
-  Downstream(const Store& store, const VerifyReport& report) {
-    for (const auto& name : names_in(store.root() / "steps")) {
-      auto key = StepKey::from_hex(name);
-      if (auto record = key ? readable_record(store, *key) : std::nullopt) records_.emplace(*key, std::move(*record));
-    }
+  Downstream(const std::map<StepKey, StepRecord>& records, const VerifyReport& report) : records_(records) {
     for (const auto& problem : report.problems) {
       auto digest = Digest::from_hex(problem.name);
       bool has_bytes = problem.kind == ObjectKind::blob || problem.kind == ObjectKind::layer;
@@ -134,7 +135,7 @@ class Downstream {
     }
   }
 
-  std::map<StepKey, StepRecord> records_;
+  const std::map<StepKey, StepRecord>& records_;
   std::set<ObjectName> damaged_;
   std::set<StepKey> steps_;
 };
@@ -160,29 +161,55 @@ class Repairing {
   Repairing(const Store& store, VerifyReport& report) : store_(store), report_(report) {}
 
   void run() {
-    auto lock = store_.lock_contents(LOCK_EX);
-    const Downstream downstream(store_, report_);
-    for (auto& problem : report_.problems) take_out(problem);
-    for (const auto& key : downstream.steps()) take_out_derived(ObjectKind::record, key.hex());
-    for (const auto& output : downstream.outputs()) take_out_derived(output.kind, output.digest.hex());
-    remove_broken_environments();
-    remove_broken_records();
-    remove_states_of_gone_layers();
+    // Everybody waits for what follows: under the lock only what is new is read.
+    read_new_records();
+    take_out_all();
     for (auto& problem : report_.problems) {
-      if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked)
-        problem.repaired = restore(problem.name);
+      if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked) restore(problem);
     }
     std::sort(report_.to_be_remade.begin(), report_.to_be_remade.end());
     std::sort(report_.derived.begin(), report_.derived.end());
   }
 
  private:
-  /// What is damaged in a snapshot's tree stays so, and told.
-  bool restore(const std::string& name) const {
-    const auto instance = store_.instances_path() / name;
-    const bool records = restore_instance(store_, name);
-    const bool copies = restore_instance_copies(instance);
-    return records && copies && damaged_parts(instance, report_.scan_options).empty();
+  void take_out_all() {
+    auto lock = store_.lock_contents(LOCK_EX);
+    read_new_records();
+    const Downstream downstream(records_, report_);
+    for (auto& problem : report_.problems) take_out(problem);
+    for (const auto& key : downstream.steps()) take_out_derived(ObjectKind::record, key.hex());
+    for (const auto& output : downstream.outputs()) take_out_derived(output.kind, output.digest.hex());
+    remove_broken_environments();
+    remove_broken_records();
+    remove_states_of_gone_layers();
+  }
+
+  /// Those that can be read. Records never change under their names; environments may be replaced.
+  void read_new_records() {
+    for (const auto& name : names_in(store_.root() / "steps")) {
+      const auto key = StepKey::from_hex(name);
+      if (!key || records_.contains(*key)) continue;
+      if (auto record = readable_record(store_, *key)) records_.emplace(*key, *std::move(record));
+    }
+    for (const auto& name : names_in(store_.root() / "environments")) {
+      const auto id = EnvironmentId::from_hex(name);
+      struct stat status{};
+      if (!id || ::lstat(store_.environment_path(*id).c_str(), &status) != 0) continue;
+      const std::pair is_this_file{status.st_ino, modified_ns(status)};
+      const auto known = environments_.find(*id);
+      if (known != environments_.end() && known->second.file == is_this_file) continue;
+      environments_.erase(*id);
+      if (auto environment = readable_environment(store_, *id))
+        environments_.emplace(*id, ReadEnvironment{is_this_file, *std::move(environment)});
+    }
+  }
+
+  /// What is damaged in a snapshot's tree stays so, and told. An environment that is not there is no damage of it.
+  void restore(Problem& problem) const {
+    if (problem.trouble == Trouble::missing) return;
+    const auto instance = store_.instances_path() / problem.name;
+    problem.notes = restore_instance(store_, problem.name);
+    problem.repaired = restore_instance_copies(instance) && damaged_parts(instance, report_.scan_options).empty();
   }
 
   void take_out(Problem& problem) {
@@ -199,8 +226,7 @@ class Repairing {
 
   /// Nothing when the damage itself has taken it out already.
   void take_out_derived(ObjectKind kind, const std::string& name) {
-    struct stat status{};
-    if (::lstat((store_.root() / directory_of(kind) / name).c_str(), &status) != 0) return;
+    if (!has_name(store_.root() / directory_of(kind) / name)) return;
     set_aside(store_, directory_of(kind), name);
     report_.derived.push_back({kind, name});
     if (kind == ObjectKind::record) remade(name);
@@ -212,13 +238,10 @@ class Repairing {
 
   /// With their sysroots, which were made of the layers.
   void remove_broken_environments() {
-    for (const auto& name : names_in(store_.root() / "environments")) {
-      auto id = EnvironmentId::from_hex(name);
-      auto environment = id ? readable_environment(store_, *id) : std::nullopt;
-      if (!environment) continue;
-      bool whole = store_.has_blob(environment->lock);
-      for (const auto& layer : environment->layers) whole = whole && store_.has_layer(layer);
-      if (!whole) set_aside(store_, "environments", name);
+    for (const auto& [id, environment] : environments_) {
+      bool whole = store_.has_blob(environment.record.lock);
+      for (const auto& layer : environment.record.layers) whole = whole && store_.has_layer(layer);
+      if (!whole && has_name(store_.environment_path(id))) set_aside(store_, "environments", id.hex());
     }
     for (const auto& name : names_in(store_.root() / "sysroots")) {
       auto id = EnvironmentId::from_hex(std::string_view(name).substr(0, 2 * Digest::size));
@@ -228,12 +251,10 @@ class Repairing {
 
   /// Records whose output is no longer there.
   void remove_broken_records() {
-    for (const auto& name : names_in(store_.root() / "steps")) {
-      auto key = StepKey::from_hex(name);
-      auto record = key ? readable_record(store_, *key) : std::nullopt;
-      if (!record || missing_output(store_, *record).empty()) continue;
-      set_aside(store_, "steps", name);
-      remade(name);
+    for (const auto& [key, record] : records_) {
+      if (missing_output(store_, record).empty() || !has_name(store_.step_path(key))) continue;
+      set_aside(store_, "steps", key.hex());
+      remade(key.hex());
     }
   }
 
@@ -257,14 +278,16 @@ class Repairing {
     }
   }
 
+  struct ReadEnvironment {
+    std::pair<ino_t, std::int64_t> file;
+    Environment record;
+  };
+
   const Store& store_;
   VerifyReport& report_;
+  std::map<StepKey, StepRecord> records_;
+  std::map<EnvironmentId, ReadEnvironment> environments_;
 };
-
-bool has_name(const std::filesystem::path& path) {
-  struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0;
-}
 
 }  // namespace
 

@@ -33,8 +33,10 @@ std::vector<DamagedPath> damaged_parts(const std::filesystem::path& instance, co
 /// Makes the two copies of each of its records equal again; false where both are damaged.
 bool restore_instance_copies(const std::filesystem::path& instance);
 
-/// Writes the damaged record of the instance anew from what the environments and roots tell. False when they do not
-/// tell which environment it was.
-bool restore_instance(const Store& store, const std::string& name);
+/// Writes the records of the instance anew of which both copies are damaged (instance_salvage.cpp). Returns what people
+/// should know: what had to be assumed, and what nothing tells any more.
+std::vector<std::string> restore_instance(const Store& store, const std::string& name);
+/// The environments that the instance needs and that are not in the store, sorted.
+std::vector<EnvironmentId> lost_environments(const Store& store, const std::string& instance);
 
 }  // namespace karapace::store

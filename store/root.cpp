@@ -163,14 +163,62 @@ std::vector<std::string> names(const Root& root) {
   return all;
 }
 
+namespace {
+
+std::string text_to_add(const Store& store, const Root& root) {
+  return text_of(with_graphs_of(readable_root(path_of(store, root.manifest)), root));
+}
+
+FileLock lock_root(const Store& store, const std::filesystem::path& path) {
+  return store.lock_output("root-" + path.filename().native());
+}
+
+void give_name(const Store& store, const std::filesystem::path& made, const std::filesystem::path& path) {
+  const auto lock = store.lock_contents(LOCK_SH);
+  if (::rename(made.c_str(), path.c_str()) != 0)
+    throw StoreError(errno_message(fmt::format("cannot write \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+/// Forces it to the disk before others have to wait for it.
+void publish(const Store& store, const std::filesystem::path& path, std::string_view text) {
+  const auto staging = store.stage();
+  const auto made = staging.path() / "root";
+  write_file_atomically(made, text, Durable::yes, 0444);
+  give_name(store, made, path);
+  sync_roots(store);
+}
+
+}  // namespace
+
 void add_root(const Store& store, const Root& root) {
   auto path = path_of(store, root.manifest);
   // Two graphs of one manifest may be written at once, and neither may be forgotten.
-  auto only_one = store.lock_output("root-" + path.filename().native());
-  auto text = text_of(with_graphs_of(readable_root(path), root));
-  auto lock = store.lock_contents(LOCK_SH);
+  auto only_one = lock_root(store, path);
+  auto text = text_to_add(store, root);
+  if (read_file_if_exists(path) != text) publish(store, path, text);
+}
+
+StagedRoot stage_root(const Store& store, const Root& root, std::filesystem::path file) {
+  auto text = text_to_add(store, root);
+  write_file_atomically(file, text, Durable::yes, 0444);
+  return {std::move(file), std::move(text)};
+}
+
+void add_root(const Store& store, const Root& root, const StagedRoot& staged) {
+  auto path = path_of(store, root.manifest);
+  auto only_one = lock_root(store, path);
+  auto text = text_to_add(store, root);
   if (read_file_if_exists(path) == text) return;
-  publish_file(store.staging_path(), path, text, Durable::yes);
+  // Another graph of the manifest may have been written meanwhile.
+  if (staged.text == text) return give_name(store, staged.file, path);
+  publish(store, path, text);
+}
+
+void sync_roots(const Store& store) { sync_directory(store.roots_path()); }
+
+bool has_root(const Store& store, const Root& root) {
+  const auto path = path_of(store, root.manifest);
+  return read_file_if_exists(path) == text_to_add(store, root);
 }
 
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest, RootSteps steps) {
@@ -214,12 +262,11 @@ void forget_lost_graphs(const Store& store, const Root& root) {
   auto changes = [&](const GraphPlace& graph) { return without_lost(graph) != graph; };
   if (!store.writable() || std::none_of(root.graphs.begin(), root.graphs.end(), changes)) return;
   auto path = path_of(store, root.manifest);
-  auto only_one = store.lock_output("root-" + path.filename().native());
+  auto only_one = lock_root(store, path);
   auto now = readable_root(path);
   if (!now) return;
   for (auto& graph : now->graphs) graph = without_lost(std::move(graph));
-  auto lock = store.lock_contents(LOCK_SH);
-  publish_file(store.staging_path(), path, text_of(*now), Durable::yes);
+  publish(store, path, text_of(*now));
 }
 
 void check_root(const Store& store, const std::string& name) { read_root(store.roots_path() / name); }

@@ -37,6 +37,17 @@ std::vector<std::string> names(const Root& root);
 /// Replaces the manifest's root. Graphs in other directories that the old one knew stay with their names, unless their
 /// directory is gone; the root keeps the name that it has while a graph has it.
 void add_root(const Store& store, const Root& root);
+/// In two parts, for who does not want to keep others waiting for the disk: the record is forced there as a file of the
+/// caller's in a staging directory, and gets its name later, which sync_roots forces there.
+struct StagedRoot {
+  std::filesystem::path file;
+  std::string text;
+};
+StagedRoot stage_root(const Store& store, const Root& root, std::filesystem::path file);
+void add_root(const Store& store, const Root& root, const StagedRoot& staged);
+void sync_roots(const Store& store);
+/// Whether add_root would change nothing.
+bool has_root(const Store& store, const Root& root);
 /// Reading hundreds of keys takes longer than the rest of a record, and few need them.
 enum class RootSteps { read, left_out };
 std::optional<Root> find_root(const Store& store, const std::filesystem::path& manifest,

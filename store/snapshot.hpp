@@ -7,7 +7,8 @@
 //   listing         of the tree; its BLAKE3 is the snapshot's id, so the same changes are stored once
 //   snapshot.json   when, why, above which environment, after which other snapshot (a kept record, kept_record.hpp)
 //
-// A snapshot can not be made again: it is forced to the disk before it gets its name, and goes only with its instance.
+// A snapshot can not be made again: it is forced to the disk before it gets its name, and goes only with its instance
+// or when it is named.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +37,29 @@ struct Snapshot {
 
 /// Of an instance, the oldest first. A damaged one throws.
 std::vector<Snapshot> snapshots(const Instance& instance);
+/// The one in this directory; nothing when it is not there, or the name is no snapshot's.
+std::optional<Snapshot> read_snapshot(const std::filesystem::path& directory);
+/// Writes its record anew.
+void write_snapshot(const Snapshot& snapshot, Durable durable = Durable::yes);
 /// By its id or the beginning of it that no other has. NotFoundError that names the remedy.
 Snapshot find_snapshot(const Instance& instance, std::string_view word);
 /// Reads and verifies. StoreError when it is missing or damaged.
 Listing listing_of(const Snapshot& snapshot);
+
+/// What sessions had put there.
+Scaffold scaffold_of(const Snapshot& snapshot);
+/// As long as it lives no snapshot of the instance is removed.
+std::optional<FileLock> hold_snapshots(const Instance& instance);
+
+struct RemovedSnapshot {
+  LayerId id;
+  std::optional<Snapshot> snapshot;  // what its record said; nothing when that was damaged
+  std::uint64_t bytes = 0;           // what removing it frees
+};
+
+/// Removes one for good, by its id or the beginning of it: a damaged one, too. What others share with it stays theirs.
+/// The caller holds the instance; sessions may run. Runs inside the user namespace.
+RemovedSnapshot remove_snapshot(const Store& store, const Instance& instance, std::string_view word);
 
 struct SnapshotOptions {
   Owners owners = Owners::from_disk;

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/detached.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -59,6 +60,10 @@ Staging::~Staging() {
   } catch (const Error&) {
     // What stays is garbage that gc removes.
   }
+}
+
+void Staging::remove_in_background() && noexcept {
+  if (run_detached({lock_.get()}, [&] { remove_tree(path_); })) path_.clear();
 }
 
 Staging Store::stage() const {

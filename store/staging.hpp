@@ -15,6 +15,8 @@ class Staging {
   Staging& operator=(Staging&&) = delete;
   ~Staging();
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// Removes the directory in a process for which nobody waits. It stays locked until then.
+  void remove_in_background() && noexcept;
 
  private:
   friend class Store;

@@ -164,14 +164,16 @@ class Copying final : public TreeSink {
     }
   }
 
-  /// Hashes the copy: what it shares with the original stays as it was when it was made.
+  /// Hashes the copy, which stays as it was when it was made, unless nobody writes to the original: that may be in
+  /// memory, where the copy is not.
   bool reflinked(Transfer& transfer) {
     if (transfer.size == 0 || !has_reflinks_) return false;
     if (::ioctl(transfer.to, FICLONE, transfer.from) != 0) {
       has_reflinks_ = false;
       return false;
     }
-    while (const auto count = read(transfer, transfer.to, transfer.buffer.size())) {
+    const int read_from = options_.expected != nullptr ? transfer.from : transfer.to;
+    while (const auto count = read(transfer, read_from, transfer.buffer.size())) {
       transfer.hasher.update({transfer.buffer.data(), count});
       transfer.done += count;
     }

@@ -24,7 +24,7 @@ struct TreeCopyOptions {
   ScanOptions scan{};
   /// Files that it has, at the same path and in every respect the same, become further names of its own.
   std::optional<EarlierTree> earlier{};
-  /// What the original should be: StoreError when it is not.
+  /// What the original should be, to which nobody writes: StoreError when it is not that.
   const Listing* expected = nullptr;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/verified_content.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -42,6 +43,14 @@ void require_intact_file(const std::filesystem::path& path, const Entry& entry) 
   if (!same || blake3_of_file(file.get(), in_store(path)) != entry.content) throw_damaged(in_store(path));
 }
 
+/// Most files are small, and first touches of memory cost more than reading them.
+std::size_t buffer_size(int fd) {
+  constexpr std::size_t most = 256 * 1024, least = 4096;
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return most;
+  return std::clamp(static_cast<std::size_t>(status.st_size), least, most);
+}
+
 }  // namespace
 
 void throw_damaged(std::string_view what) {
@@ -56,7 +65,7 @@ void copy_verified(int from, int to, const Digest& digest, std::string_view what
     return;
   }
   Blake3 hasher;
-  std::vector<char> buffer(256 * 1024);
+  std::vector<char> buffer(buffer_size(from));
   for (;;) {
     const ssize_t count = ::read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;

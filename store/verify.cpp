@@ -65,11 +65,9 @@ using Finding = std::optional<Fault>;
 
 Fault damage(std::string reason) { return {Trouble::damaged, std::move(reason)}; }
 
-/// A link or a directory where a file should be is damage; that a file can not be read is none.
+/// That a file can not be read is no damage.
 Fault refusal(const CallError& error) {
-  const auto number = error.number();
-  const bool is_other = number == ELOOP || number == ENOTDIR || number == EISDIR || number == ENXIO;
-  return {is_other ? Trouble::damaged : Trouble::unchecked, error.what()};
+  return {error.is_of_what_is_there() ? Trouble::damaged : Trouble::unchecked, error.what()};
 }
 
 bool is_since(const std::filesystem::path& path, const timespec& since) {
@@ -142,23 +140,29 @@ class Verification {
                                 "the file \"version\"",
                                 "version",
                                 "what it says of the store's owner and id mode is damaged",
+                                {},
+                                false,
                                 {}});
   }
 
   void check(const Object& object) {
     auto finding = examine(object);
     if (!finding) return;
-    bool small = object.kind.kind != ObjectKind::blob && object.kind.kind != ObjectKind::layer;
+    // Not while trees are read, which takes long: gc waits for the lock.
+    const auto kind = object.kind.kind;
+    const bool is_one_file = kind == ObjectKind::record || kind == ObjectKind::environment || kind == ObjectKind::root;
     std::optional<FileLock> lock;
-    if (small) lock = lock_if_writable();
+    if (is_one_file) lock = lock_if_writable();
     finding = examine(object);
     if (!finding || !has_name(path_of(object))) return;
-    Problem problem{object.kind.kind,
+    Problem problem{kind,
                     finding->trouble,
                     fmt::format("{} {}", text(object.kind.kind), escaped_utf8(object.name)),
                     object.name,
                     std::move(finding->reason),
-                    std::move(finding->paths)};
+                    std::move(finding->paths),
+                    false,
+                    {}};
     if (!belongs(object)) {
       problem.kind = ObjectKind::stray;
       problem.name = fmt::format("{}/{}", object.kind.directory, object.name);
@@ -292,7 +296,11 @@ class Verification {
     if (!paths.empty() && has_name(directory))
       return Fault{Trouble::damaged, fmt::format("{} of its parts are damaged", paths.size()), std::move(paths)};
     check_instance(store_, name);
-    return std::nullopt;
+    const auto lost = lost_environments(store_, name);
+    if (lost.empty()) return std::nullopt;
+    return Fault{Trouble::missing,
+                 fmt::format("the environment {} that it needs is missing: `karapace build {}` makes it again",
+                             lost.front().short_hex(), lost.front().hex())};
   }
 
   Finding examine_record(const StepKey& key) const {
@@ -366,9 +374,27 @@ std::size_t count(const VerifyReport& report, Trouble trouble) {
                     [&](const Problem& problem) { return problem.trouble == trouble && !problem.repaired; }));
 }
 
+namespace {
+
+/// What can not be read now is told as such already.
+std::vector<LostEnvironment> lost_environments(const Store& store) {
+  std::vector<LostEnvironment> all;
+  for (const auto& name : names_in(store.instances_path())) {
+    try {
+      for (const auto& id : lost_environments(store, name)) all.push_back({id, name});
+    } catch (const StoreError&) {
+    }
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace
+
 VerifyReport verify_store(const Store& store, const VerifyOptions& options) {
   auto report = Verification(store, options).run();
   if (options.repair == Repair::yes && !report.problems.empty()) repair_store(store, report);
+  report.lost = lost_environments(store);
   return report;
 }
 

@@ -59,6 +59,7 @@ struct Problem {
   std::string reason;              // a clause for people
   std::vector<DamagedPath> paths;  // in layers, in path order
   bool repaired = false;           // moved away, or written anew
+  std::vector<std::string> notes;  // sentences for people, of what a repair of an instance had to assume or could not
 };
 
 enum class Repair { no, yes };
@@ -78,12 +79,20 @@ struct Derived {
   auto operator<=>(const Derived&) const = default;
 };
 
+/// An environment that is not in the store although an instance is in it, or its `previous` state or a snapshot.
+struct LostEnvironment {
+  EnvironmentId environment;
+  std::string instance;  // its id
+  auto operator<=>(const LostEnvironment&) const = default;
+};
+
 struct VerifyReport {
   std::size_t checked = 0;            // objects
   std::uint64_t bytes = 0;            // read
   std::vector<Problem> problems;      // by kind, then name
   std::vector<Derived> derived;       // by kind, then name
   std::vector<StepKey> to_be_remade;  // records that a repair took away: ninja runs these steps again
+  std::vector<LostEnvironment> lost;  // as it is at the end, by environment
   ScanOptions scan_options;           // of the check, for looking again
 };
 

@@ -34,6 +34,7 @@ class Needs {
     add_pins(read_pins(store.staging_path()));
     for (const auto& id : contents_.layers) things_.insert(layer(id));
     for (const auto& id : contents_.blobs) things_.insert(blob(id));
+    add_damaged_instances();
   }
 
   std::vector<KeptThing> begin_with(std::string_view prefix) const {
@@ -106,13 +107,23 @@ class Needs {
       for (const auto& key : root.steps) add(needer, step(key));
     }
     for (const auto& instance : contents_.instances)
-      for (const auto& id : environments_of(instance))
+      for (const auto& id : instance.environments)
         add({KeptKind::instance, instance.id, instance.name}, environment(id));
     for (const auto& [name, record] : contents_.salvage.roots)
       add_digests({KeptKind::quarantine, name.hex(), {}}, record);
     for (const auto& [name, record] : contents_.salvage.steps) add_digests(step(StepKey(name)), record);
     for (const auto& [name, record] : contents_.salvage.environments)
       add_digests(environment(EnvironmentId(name)), record);
+  }
+
+  /// They may need whatever there is.
+  void add_damaged_instances() {
+    const auto all = things_;
+    for (const auto& instance : contents_.instances) {
+      if (instance.all_known) continue;
+      for (const auto& thing : all)
+        if (!is_needed_by_itself(thing.kind)) add({KeptKind::instance, instance.id, instance.name}, thing);
+    }
   }
 
   /// Of whatever they are.

@@ -35,7 +35,10 @@ std::vector<store::Instance> instances_of(const store::Store& store, const store
     return instance ? std::vector{*std::move(instance)} : std::vector<store::Instance>();
   }
   std::vector<store::Instance> found;
-  for (auto& instance : store::instances(store)) {
+  auto all = store::instances(store);
+  for (const auto& damaged : all.damaged)
+    if (damaged.id == store::instance_id(reference)) found.push_back(store::only_place_of(damaged));
+  for (auto& instance : all.whole) {
     bool orphan = !instance.manifest || !store::find_root(store, *instance.manifest);
     bool same = reference.root ? instance.manifest == reference.root->manifest
                                : instance.current.environment == reference.environment && orphan;
@@ -74,6 +77,13 @@ void refuse_named(const store::Store& store, const store::Reference& reference, 
   }
 }
 
+/// One that is damaged goes by its id only: nothing else is known of it for sure.
+std::optional<store::Instance> damaged_instance(const store::Store& store, const std::string& id) {
+  for (const auto& damaged : store::instances(store).damaged)
+    if (damaged.id == id) return store::only_place_of(damaged);
+  return std::nullopt;
+}
+
 /// "." may be a project above; what a person changed there can not be made again, so it has to be said.
 void refuse_project_above(const store::Reference& reference, std::string_view word) {
   if (word != "." || !reference.root) return;
@@ -84,18 +94,32 @@ void refuse_project_above(const store::Reference& reference, std::string_view wo
                                escaped_utf8(project.native())));
 }
 
-nlohmann::json json_of(const store::Reference& reference, const std::vector<store::Instance>& removed) {
+nlohmann::json json_of(const std::optional<store::Reference>& reference, const std::vector<store::Instance>& removed) {
   auto instances = nlohmann::json::array();
   for (const auto& instance : removed) {
     instances.push_back({{"instance", instance.id}, {"instance_directory", path_json(instance.directory)}});
   }
-  return {{"environment", reference.environment.hex()},
-          {"name", reference.root ? nlohmann::json(escaped_utf8(reference.root->name)) : nlohmann::json()},
+  const bool is_named = reference && reference->root;
+  return {{"environment", reference ? nlohmann::json(reference->environment.hex()) : nlohmann::json()},
+          {"name", is_named ? nlohmann::json(escaped_utf8(reference->root->name)) : nlohmann::json()},
           {"instances", std::move(instances)}};
+}
+
+void report_one(const Context& context, const std::optional<store::Reference>& reference,
+                const std::vector<store::Instance>& removed) {
+  if (context.json) return context.print_json("karapace.destroy", json_of(reference, removed));
+  for (const auto& instance : removed)
+    context.print(fmt::format("removed the instance {}\n", escaped_utf8(instance.id)));
 }
 
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::update, store::Store::AfterPowerFailure::leave);
+  if (auto damaged = damaged_instance(store, arguments.environment)) {
+    enter_for_trees(store);
+    remove_instances(store, {*damaged});
+    report_one(context, std::nullopt, {*damaged});
+    return 0;
+  }
   auto reference = find_reference(store, arguments.environment);
   refuse_project_above(reference, arguments.environment);
   auto instances = instances_of(store, reference);
@@ -105,12 +129,8 @@ int run(const Context& context, const Arguments& arguments) {
   const bool is_whole = !reference.instance;
   if (is_whole && reference.root) store::remove_root(store, reference.root->manifest);
 
-  if (context.json) {
-    context.print_json("karapace.destroy", json_of(reference, instances));
-    return 0;
-  }
-  if (!is_whole) {
-    context.print(fmt::format("removed the instance {}\n", *reference.instance));
+  if (context.json || !is_whole) {
+    report_one(context, reference, instances);
     return 0;
   }
   auto name = reference.root

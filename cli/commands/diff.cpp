@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/instance_trees.hpp"
@@ -20,8 +21,11 @@ namespace karapace::cli {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Arguments {
   std::string environment;
+  std::vector<std::string> snapshots;
   bool patch = false;
   bool stat = false;
 };
@@ -31,6 +35,8 @@ constexpr std::size_t largest_text = 4 << 20;  // of a file that a patch shows
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
+  options.positional("SNAPSHOT", arguments.snapshots,
+                     "from this snapshot to now, or from the first to the second: ids or their beginnings");
   options.flag("-p,--patch", arguments.patch, "show what changed in text files, as diff -u does");
   options.flag("--stat", arguments.stat, "show only how much changed");
 }
@@ -44,16 +50,24 @@ std::string_view type_text(store::EntryType type) {
   }
 }
 
+/// What is shown in one place and another, as trees, bottom first.
+struct Sides {
+  std::vector<fs::path> before;
+  std::vector<fs::path> after;
+  std::optional<store::Snapshot> from = std::nullopt;  // else the environment as it was built
+  std::optional<store::Snapshot> to = std::nullopt;    // else the instance as it is now
+};
+
 /// What changed in the text of files.
 class Patches {
  public:
-  explicit Patches(const InstanceTrees& trees) : trees_(trees), upper_(trees.open_upper()) {}
+  explicit Patches(const Sides& sides) : sides_(sides) {}
 
   /// A unified diff; nothing when the content is the same, or no text that people read.
   std::optional<std::string> of(const store::Change& change) const {
     const bool is_removed = change.kind == store::ChangeKind::removed;
-    const auto before = text_before(change.from.empty() ? change.path : change.from);
-    const auto after = is_removed ? std::string() : text_after(change.path);
+    const auto before = text_in(sides_.before, change.from.empty() ? change.path : change.from);
+    const auto after = is_removed ? std::string() : text_in(sides_.after, change.path);
     if (!before || !after || *before == *after) return std::nullopt;
     write_file_atomically(directory_.path() / "before", *before, Durable::no);
     write_file_atomically(directory_.path() / "after", *after, Durable::no);
@@ -77,14 +91,9 @@ class Patches {
   }
 
   /// Nothing when it is no text; "" when there is no file.
-  std::optional<std::string> text_before(const std::string& path) const {
-    const auto file = store::open_shown(trees_.layers, path);
+  static std::optional<std::string> text_in(const std::vector<fs::path>& trees, const std::string& path) {
+    const auto file = store::open_shown(trees, path);
     return file ? text_in(file->get(), path) : std::optional(std::string());
-  }
-
-  std::optional<std::string> text_after(const std::string& path) const {
-    const Fd file = store::open_beneath(upper_.get(), path, O_RDONLY | O_NONBLOCK);
-    return file ? text_in(file.get(), path) : std::nullopt;
   }
 
   static std::optional<std::string> text_in(int file, const std::string& path) {
@@ -97,8 +106,7 @@ class Patches {
     return text;
   }
 
-  const InstanceTrees& trees_;
-  Fd upper_;
+  const Sides& sides_;
   TemporaryDirectory directory_;
 };
 
@@ -150,9 +158,9 @@ std::string summary(const store::Changes& changes) {
                      size_text(bytes));
 }
 
-void print_changes(const Context& context, const store::Changes& changes, const InstanceTrees& trees,
+void print_changes(const Context& context, const store::Changes& changes, const Sides& sides,
                    const Arguments& arguments) {
-  const auto patches = arguments.patch ? std::optional<Patches>(std::in_place, trees) : std::nullopt;
+  const auto patches = arguments.patch ? std::optional<Patches>(std::in_place, sides) : std::nullopt;
   for (const auto& change : changes.changes) {
     if (arguments.stat) break;
     print_change(context, change);
@@ -162,28 +170,89 @@ void print_changes(const Context& context, const store::Changes& changes, const 
   context.print(fmt::format("{}\n", summary(changes)));
 }
 
+std::vector<fs::path> with(std::vector<fs::path> trees, fs::path top) {
+  trees.push_back(std::move(top));
+  return trees;
+}
+
+Sides sides_of(const store::Store& store, const InstanceTrees& trees, const Arguments& arguments) {
+  Sides sides{trees.layers, with(trees.layers, trees.instance().upper())};
+  const auto& words = arguments.snapshots;
+  if (words.size() > 2) throw UsageError("diff: give one snapshot, which is compared with now, or two");
+  const auto shown_in = [&](const store::Snapshot& snapshot) {
+    return with(trees_or_refuse(store, snapshot.environment), snapshot.tree());
+  };
+  if (!words.empty()) {
+    sides.from = store::find_snapshot(trees.instance(), words[0]);
+    sides.before = shown_in(*sides.from);
+  }
+  if (words.size() == 2) {
+    sides.to = store::find_snapshot(trees.instance(), words[1]);
+    sides.after = shown_in(*sides.to);
+  }
+  return sides;
+}
+
+store::Changes changes_of(const InstanceTrees& trees, const Sides& sides) {
+  if (!sides.from) return find_changes(trees, "diff");
+  const store::ChangesOptions options{
+      .owners = trees.owners,
+      .label = "diff",
+      .threads = available_threads(),
+      .scaffold = sides.to ? store::scaffold_of(*sides.to) : store::read_scaffold(trees.instance().current)};
+  return store::changes_between(sides.before, sides.after, store::scaffold_of(*sides.from), options);
+}
+
+/// Layers of two environments may differ in much more than what a person changed.
+void tell_of_environments(const Context& context, const InstanceTrees& trees, const Sides& sides) {
+  if (!sides.from) return;
+  const auto& before = sides.from->environment;
+  const auto& after = sides.to ? sides.to->environment : trees.instance().current.environment;
+  if (before != after)
+    context.tell(
+        fmt::format("the one is above the environment {}, the other above {}: what differs between these is "
+                    "told as well",
+                    before.short_hex(), after.short_hex()));
+}
+
+nlohmann::json id_json(const std::optional<store::Snapshot>& snapshot) {
+  return snapshot ? nlohmann::json(snapshot->id.hex()) : nlohmann::json();
+}
+
+std::string nothing_differs(const Sides& sides, const std::string& name) {
+  if (!sides.from) return fmt::format("nothing differs from the environment in {}\n", name);
+  if (!sides.to) return fmt::format("{} is as in the snapshot {}\n", name, sides.from->id.short_hex());
+  return fmt::format("nothing differs between the snapshots {} and {}\n", sides.from->id.short_hex(),
+                     sides.to->id.short_hex());
+}
+
 int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
   const auto trees = hold_trees(store, arguments.environment);
-  const auto changes = find_changes(trees, "diff");
+  const auto no_removal = store::hold_snapshots(trees.instance());
+  const auto sides = sides_of(store, trees, arguments);
+  const auto changes = changes_of(trees, sides);
+  tell_of_environments(context, trees, sides);
   if (context.json) {
-    const auto patches = arguments.patch ? std::optional<Patches>(std::in_place, trees) : std::nullopt;
+    const auto patches = arguments.patch ? std::optional<Patches>(std::in_place, sides) : std::nullopt;
     auto list = nlohmann::json::array();
     for (const auto& change : changes.changes) list.push_back(json_of(change, patches ? &*patches : nullptr));
     auto left_out = nlohmann::json::array();
     for (const auto& path : changes.left_out) left_out.push_back(shown_path(path));
     context.print_json("karapace.diff", {{"changes", std::move(list)},
                                          {"environment", trees.instance().current.environment.hex()},
+                                         {"from_snapshot", id_json(sides.from)},
                                          {"instance", trees.instance().id},
-                                         {"left_out", std::move(left_out)}});
+                                         {"left_out", std::move(left_out)},
+                                         {"to_snapshot", id_json(sides.to)}});
     return 0;
   }
   tell_left_out(context, changes.left_out);
   if (changes.changes.empty()) {
-    context.print(fmt::format("nothing differs from the environment in {}\n", escaped_utf8(trees.name)));
+    context.print(nothing_differs(sides, escaped_utf8(trees.name)));
     return 0;
   }
-  print_changes(context, changes, trees, arguments);
+  print_changes(context, changes, sides, arguments);
   return 0;
 }
 
@@ -197,9 +266,13 @@ Command diff_command() {
        .description =
            "Everything that differs from the environment: + added, ~ modified (in what), - removed, > renamed. A\n"
            "directory that was removed stands for all in it. What sessions put there themselves is left out while\n"
-           "it is untouched. With --patch the changes of text files up to 4 MiB follow. Sessions may run.",
+           "it is untouched. With --patch the changes of text files up to 4 MiB follow. Sessions may run.\n\n"
+           "With a snapshot: what was changed since that, with two: from the first to the second. A renamed file\n"
+           "is told as removed and added then.",
        .examples = {{"karapace diff .", "in the environment of the manifest here"},
-                    {"karapace diff hello --patch", "with what changed in text files"}}},
+                    {"karapace diff hello --patch", "with what changed in text files"},
+                    {"karapace diff hello 3f9c", "since the snapshot whose id begins so"},
+                    {"karapace diff hello 3f9c 81d2 --patch", "between two snapshots"}}},
       declare, run);
 }
 

@@ -76,7 +76,8 @@ Command export_command() {
        .description =
            "Copies the files that were added or changed, with the directories above them, to a directory or a tar\n"
            "archive. Nothing that exists is overwritten, and no link is followed. In a directory the files belong\n"
-           "to you, without set-id bits and attributes; an archive has them, and the owners inside.",
+           "to you, without set-id bits and attributes; an archive has them, and the owners inside, and gets its name\n"
+           "when it is whole.",
        .examples = {{"karapace export hello changes", "to the directory ./changes"},
                     {"karapace export . changes.tar", "to an archive"}}},
       declare, run);

@@ -45,6 +45,8 @@ nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments
                        {"reason", item.reason},
                        {"size_bytes", item.bytes}});
   }
+  auto damaged = nlohmann::json::array();
+  for (const auto& id : report.damaged_instances) damaged.push_back(escaped_utf8(id));
   auto roots = nlohmann::json::array();
   for (const auto& root : report.roots) {
     roots.push_back({{"environment", root.environment.hex()},
@@ -52,9 +54,13 @@ nlohmann::json json_of(const store::GcReport& report, const Arguments& arguments
                      {"manifest_gone", root.manifest_gone},
                      {"name", root.name}});
   }
-  return {{"dry_run", arguments.dry_run},         {"freed_bytes", report.bytes},
-          {"garbage", std::move(garbage)},        {"kept_environment_count", report.kept_environments},
-          {"kept_step_count", report.kept_steps}, {"roots", std::move(roots)}};
+  return {{"damaged_instances", std::move(damaged)},
+          {"dry_run", arguments.dry_run},
+          {"freed_bytes", report.bytes},
+          {"garbage", std::move(garbage)},
+          {"kept_environment_count", report.kept_environments},
+          {"kept_step_count", report.kept_steps},
+          {"roots", std::move(roots)}};
 }
 
 void print_report(const Context& context, const store::GcReport& report, const Arguments& arguments) {
@@ -94,6 +100,11 @@ int run(const Context& context, const Arguments& arguments) {
   options.threads = available_threads();
   enter_for_trees(store);
   auto report = store::collect_garbage(store, options);
+  for (const auto& id : report.damaged_instances)
+    context.warn(
+        fmt::format("everything stays that the instance {0} may need, as its records are damaged: run "
+                    "`karapace verify-store --repair`, or `karapace destroy {0}`",
+                    escaped_utf8(id)));
   if (context.json) {
     context.print_json("karapace.gc", json_of(report, arguments));
   } else {

@@ -47,6 +47,7 @@ struct Description {
   std::vector<Layer> layers;
   std::vector<Step> steps;
   std::vector<store::Instance> instances;
+  std::optional<std::string> damaged;  // why its own instance can not be told of
 };
 
 void declare(Options& options, Arguments& arguments) {
@@ -84,7 +85,7 @@ bool is_of(const store::Instance& instance, const store::Reference& reference) {
 }
 
 Description describe(const store::Store& store, store::Reference reference) {
-  Description description{std::move(reference), {}, {}, {}, {}, {}};
+  Description description{std::move(reference), {}, {}, {}, {}, {}, {}};
   description.environment = store::find_environment(store, description.reference.environment);
   if (description.environment) {
     description.lock = lock::lock_of(store, *description.environment);
@@ -94,9 +95,11 @@ Description describe(const store::Store& store, store::Reference reference) {
     }
   }
   description.steps = steps_of(store, description);
-  for (auto& instance : store::instances(store)) {
+  auto all = store::instances(store);
+  for (auto& instance : all.whole)
     if (is_of(instance, description.reference)) description.instances.push_back(std::move(instance));
-  }
+  for (const auto& damaged : all.damaged)
+    if (damaged.id == store::instance_id(description.reference)) description.damaged = damaged.reason;
   return description;
 }
 
@@ -247,6 +250,7 @@ int run(const Context& context, const Arguments& arguments) {
     return 0;
   }
   auto description = describe(store, find_reference(store, arguments.environment));
+  if (description.damaged) context.warn(*description.damaged);
   if (context.json) {
     context.print_json("karapace.inspect", json_of(description));
   } else {

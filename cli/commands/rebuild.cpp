@@ -41,9 +41,9 @@ void declare(Options& options, Arguments& arguments) {
 store::Environment require_built(const store::Store& store, const EnvironmentId& id) {
   if (auto environment = store::find_environment(store, id)) return *std::move(environment);
   throw NotFoundError(
-      fmt::format("rebuild: what was changed belongs above the environment {}, which is not built any "
-                  "more; without --keep-changes the instance begins afresh, and `karapace undo` brings "
-                  "this state back",
+      fmt::format("rebuild: what was changed belongs above the environment {0}, which is not built any more: "
+                  "`karapace build {0}` makes it again; without --keep-changes the instance begins afresh, and "
+                  "`karapace undo` brings this state back",
                   id.short_hex()));
 }
 
@@ -56,7 +56,7 @@ class NewState {
  public:
   NewState(const store::Store& store, const store::Instance& instance, const EnvironmentId& environment)
       : store_(store), instance_(instance), staging_(store.stage()), made_(staging_.path() / "generation") {
-    store::make_generation(made_, store::next_number(instance.directory), environment);
+    store::make_generation(made_, store::next_number(instance.directory), environment, Durable::no);
   }
 
   /// The paths in conflict.

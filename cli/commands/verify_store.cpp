@@ -48,6 +48,7 @@ nlohmann::json json_of(const store::VerifyReport& report) {
     problems.push_back({{"class", text(class_of(problem.kind))},
                         {"kind", text(problem.kind)},
                         {"name", escaped_utf8(problem.name)},
+                        {"notes", problem.notes},
                         {"paths", json_of(problem.paths)},
                         {"reason", problem.reason},
                         {"repaired", problem.repaired},
@@ -57,11 +58,12 @@ nlohmann::json json_of(const store::VerifyReport& report) {
   for (const auto& object : report.derived) derived.push_back({{"kind", text(object.kind)}, {"name", object.name}});
   auto remade = nlohmann::json::array();
   for (const auto& key : report.to_be_remade) remade.push_back(key.hex());
-  return {{"checked_bytes", report.bytes},
-          {"checked_count", report.checked},
-          {"derived", std::move(derived)},
-          {"problems", std::move(problems)},
-          {"steps_to_be_remade", std::move(remade)}};
+  auto lost = nlohmann::json::array();
+  for (const auto& one : report.lost)
+    lost.push_back({{"environment", one.environment.hex()}, {"instance", escaped_utf8(one.instance)}});
+  return {{"checked_bytes", report.bytes},   {"checked_count", report.checked},
+          {"derived", std::move(derived)},   {"lost_environments", std::move(lost)},
+          {"problems", std::move(problems)}, {"steps_to_be_remade", std::move(remade)}};
 }
 
 /// What a person may lose by it.
@@ -79,6 +81,7 @@ void print_problem(const Context& context, const store::Problem& problem) {
     context.print(fmt::format("  {}: {}\n", problem.paths[i].path, problem.paths[i].reason));
   }
   if (!all) context.print(fmt::format("  ... and {} more (-v shows all)\n", problem.paths.size() - count));
+  for (const auto& note : problem.notes) context.print(fmt::format("  {}\n", note));
 }
 
 std::string verdict(const store::VerifyReport& report) {
@@ -107,6 +110,9 @@ void print_report(const Context& context, const store::VerifyReport& report, con
         fmt::format("{} made of what was damaged: taken out, too\n", counted(report.derived.size(), "object")));
   context.print(
       fmt::format("{} to be made again: run ninja in the projects\n", counted(report.to_be_remade.size(), "step")));
+  for (const auto& lost : report.lost)
+    context.print(fmt::format("the instance {} needs the environment {}: `karapace build {}` makes it again\n",
+                              escaped_utf8(lost.instance), lost.environment.short_hex(), lost.environment.hex()));
   if (root) context.print("a project's record was damaged: run `karapace gen` in it before `karapace gc`\n");
   context.print("what was moved away lies in the store's directory \"quarantine\" until the next `karapace gc`\n");
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -106,10 +107,7 @@ void BuildDirectory::add_lock(const EnvironmentId& id, std::string_view canonica
 
 BuildDirectory::Written BuildDirectory::write_graph(std::string_view graph, std::string_view local,
                                                     std::int64_t newest_source_ns) {
-  // What Ninja opens there, and what it renames to them.
-  for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
-    own_.remove_unless_plain(name);
-  }
+  remove_traps();
   own_.write_if_changed(name_in_own(graph::local_file), local);
   bool changed = directory_.write_control_file("build.ninja", graph);
   bool older = modified_in(directory_, "build.ninja") < newest_source_ns;
@@ -123,6 +121,29 @@ bool BuildDirectory::write_cmake(std::string_view steps, std::string_view local)
   bool changed = directory_.write_control_file(std::string(graph::cmake_steps_file), steps);
   remove_what_was_not_added();
   return changed;
+}
+
+bool BuildDirectory::has_graph(std::string_view graph, std::string_view local, std::int64_t newest_source_ns) const {
+  remove_traps();
+  return has_no_other_locks() && own_.has_already(name_in_own(graph::local_file), local) &&
+         directory_.has_already("build.ninja", graph) && modified_in(directory_, "build.ninja") >= newest_source_ns;
+}
+
+bool BuildDirectory::has_cmake(std::string_view steps, std::string_view local) const {
+  return has_no_other_locks() && own_.has_already(name_in_own(graph::cmake_local_file), local) &&
+         directory_.has_already(std::string(graph::cmake_steps_file), steps);
+}
+
+bool BuildDirectory::has_no_other_locks() const {
+  const auto names = names_in(locks_directory_.fd(), locks_directory_.path());
+  return std::set<std::string>(names.begin(), names.end()) == locks_;
+}
+
+/// What Ninja opens there, and what it renames to them.
+void BuildDirectory::remove_traps() const {
+  for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
+    own_.remove_unless_plain(name);
+  }
 }
 
 void BuildDirectory::remove_what_was_not_added() const { locks_directory_.remove_others(locks_); }

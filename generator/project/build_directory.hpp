@@ -49,10 +49,16 @@ class BuildDirectory {
   /// newer, and an edit since would not be seen.
   Written write_graph(std::string_view graph, std::string_view local, std::int64_t newest_source_ns);
 
+  /// Whether write_graph would change nothing.
+  bool has_graph(std::string_view graph, std::string_view local, std::int64_t newest_source_ns) const;
+
   /// Writes both CMake files and removes locks that were not added; whether steps.cmake's bytes changed.
   bool write_cmake(std::string_view steps, std::string_view local);
+  bool has_cmake(std::string_view steps, std::string_view local) const;
 
  private:
+  bool has_no_other_locks() const;
+  void remove_traps() const;
   void remove_what_was_not_added() const;
 
   std::filesystem::path path_;

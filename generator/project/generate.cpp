@@ -40,11 +40,6 @@ constexpr unsigned fetches_at_once = 8;
 
 unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-/// As remote/download.cpp reads it: what follows "/./" may not be left by a link.
-std::string place_in_project(const fs::path& directory, const std::string& name) {
-  return fmt::format("{}/./{}", directory.native(), name);
-}
-
 using Times = std::map<fs::path, std::int64_t>;  // modification times
 
 constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
@@ -83,32 +78,68 @@ class Generation {
   Generated run(std::vector<Project> projects) {
     for (auto& project : projects) add(std::move(project));
     projects.clear();
-    const auto only_one = lock_graphs();
-    judged_place();    // again, as locking may have taken minutes
-    register_roots();  // before anything can be built that gc would take for garbage
-    try {
-      write_all(only_one);
-    } catch (...) {
-      withdraw_roots();
-      throw;
-    }
+    prepare();
+    if (!is_there_already()) write();
+    for (const auto& source : from_the_future_) result_.notes.push_back(future_note(source));
     return std::move(result_);
   }
 
  private:
-  /// Writes what the graph names, then the graph. The lock says that no session begins meanwhile.
-  void write_all(const FileLock&) {
+  /// What the graph names, and its text: all that takes long.
+  void prepare() {
     auto sources = resolve::mirrors_text(mirrors(), files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     graph::Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
-      write_ninja(graph);
+      prepare_ninja(graph);
     } else {
-      write_cmake(std::move(graph));
+      prepare_cmake(std::move(graph));
+    }
+    auto directory = fs::canonical(directory_.path());
+    for (auto& root : roots_) {
+      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path()), root.name}};
+      root.graphs.front().sources.push_back(directory / graph_file());
+    }
+  }
+
+  /// Then nothing is written, and no session or other gen is kept waiting.
+  bool is_there_already() const {
+    const bool are_known = std::all_of(roots_.begin(), roots_.end(),
+                                       [&](const store::Root& root) { return store::has_root(store_, root); });
+    if (!are_known || !files_of_edges_.are_kept()) return false;
+    return request_.form == GraphForm::ninja ? directory_.has_graph(graph_text_, local_text_, newest_source_ns_)
+                                             : directory_.has_cmake(graph_text_, local_text_);
+  }
+
+  void write() {
+    const auto staging = store_.stage();
+    const auto staged = stage_roots(staging.path());
+    {
+      const auto only_one = lock_graphs();
+      judged_place();          // again, as locking may have taken minutes
+      register_roots(staged);  // before anything can be built that gc would take for garbage
+      try {
+        write_all(only_one);
+      } catch (...) {
+        withdraw_roots();
+        throw;
+      }
+    }
+    store::sync_roots(store_);
+  }
+
+  /// The lock says that no session begins meanwhile.
+  void write_all(const FileLock&) {
+    files_of_edges_.keep();
+    if (request_.form == GraphForm::ninja) {
+      auto written = directory_.write_graph(graph_text_, local_text_, newest_source_ns_);
+      result_.changed = written.changed;
+      result_.touched = written.touched;
+    } else {
+      result_.changed = result_.touched = directory_.write_cmake(graph_text_, local_text_);
     }
     files_of_edges_.finish();
-    for (const auto& source : from_the_future_) result_.notes.push_back(future_note(source));
   }
 
   void add(Project project) {
@@ -213,24 +244,21 @@ class Generation {
         "who holds \"graphs\" in the store; continue it (kill -CONT) or end it");
   }
 
-  void write_ninja(const graph::Graph& graph) {
+  void prepare_ninja(const graph::Graph& graph) {
     for (const auto& edge : graph.edges) {
       if (graph::has_arguments_file(edge)) add_arguments(edge);
     }
-    files_of_edges_.keep();
-    auto written = directory_.write_graph(graph::ninja_text(graph), graph::local_text(local()), newest_source_ns_);
-    result_.changed = written.changed;
-    result_.touched = written.touched;
+    graph_text_ = graph::ninja_text(graph);
+    local_text_ = graph::local_text(local());
   }
 
-  void write_cmake(graph::Graph graph) {
+  void prepare_cmake(graph::Graph graph) {
     for (auto& edge : graph.edges) {
       edge.hints.push_back({"link", graph::link_name(edge)});
       add_arguments(edge);
     }
-    files_of_edges_.keep();
-    result_.changed = result_.touched =
-        directory_.write_cmake(graph::cmake_text(graph), graph::cmake_local_text(cmake_local(graph)));
+    graph_text_ = graph::cmake_text(graph);
+    local_text_ = graph::cmake_local_text(cmake_local(graph));
   }
 
   /// A damaged one is replaced.
@@ -243,18 +271,21 @@ class Generation {
   }
 
   /// Roots are durable: many threads let the file system write many at once.
-  void register_roots() {
+  std::vector<store::StagedRoot> stage_roots(const fs::path& directory) const {
     constexpr unsigned at_once = 32;
-    auto directory = fs::canonical(directory_.path());
-    for (auto& root : roots_) {
-      root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path()), root.name}};
-      root.graphs.front().sources.push_back(directory / graph_file());
-    }
-    before_.resize(roots_.size());
+    std::vector<store::StagedRoot> staged(roots_.size());
     for_each_index(roots_.size(), at_once, [&](std::size_t index) {
-      before_[index] = old_root(roots_[index]);
-      store::add_root(store_, roots_[index]);
+      staged[index] = store::stage_root(store_, roots_[index], directory / fmt::format("root-{}", index));
     });
+    return staged;
+  }
+
+  void register_roots(const std::vector<store::StagedRoot>& staged) {
+    before_.resize(roots_.size());
+    for (std::size_t i = 0; i < roots_.size(); ++i) {
+      before_[i] = old_root(roots_[i]);
+      store::add_root(store_, roots_[i], staged[i]);
+    }
   }
 
   /// A graph that could not be written is no reason to list or keep an environment.
@@ -395,6 +426,8 @@ class Generation {
   BuildDirectory directory_;
   store::GraphFiles files_of_edges_;
   fs::path mirrors_;
+  std::string graph_text_;
+  std::string local_text_;
   graph::Planner planner_;
   Generated result_;
   std::vector<store::Root> roots_;

@@ -48,4 +48,20 @@ struct Generated {
 /// Locks as far as allowed, registers each project as a root in the store, and writes the build directory.
 Generated generate(const GenerateRequest& request);
 
+/// An environment of which the store keeps the lock, when no project has it any more: an instance is still in it, or a
+/// snapshot is a difference to it, and a repair took something of it away.
+struct KeptEnvironment {
+  EnvironmentId id;
+  /// The project that had it, whose files and additional repositories are asked, as far as they are there.
+  std::optional<std::filesystem::path> manifest;
+};
+
+struct KeptGraph {
+  std::filesystem::path directory;  // where its build.ninja is: in the cache, the same each time
+  std::vector<StepKey> steps;       // the environment's last
+};
+
+/// Writes the graph that makes it. NotFoundError when the store has not its lock.
+KeptGraph generate_kept(const KeptEnvironment& environment, const MachinePaths& paths);
+
 }  // namespace karapace::project

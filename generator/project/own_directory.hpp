@@ -50,9 +50,10 @@ class OwnDirectory {
   /// Removes what has this name unless it is a regular file of this user's without another name. Error when it can not
   /// be removed.
   void remove_unless_plain(const std::string& name) const;
+  /// Whether there is a file of this name as we write it, with this text.
+  bool has_already(const std::string& name, std::string_view text) const;
 
  private:
-  bool has_already(const std::string& name, std::string_view text) const;
   OwnDirectory(std::filesystem::path path, Fd fd, std::string_view what);
 
   std::filesystem::path path_;

@@ -52,6 +52,10 @@ std::string project_name(const std::filesystem::path& manifest) {
   return name_from(stem == "karapace" ? name : name + "-" + stem);
 }
 
+std::string place_in_project(const std::filesystem::path& directory, const std::string& name) {
+  return fmt::format("{}/./{}", directory.native(), name);
+}
+
 std::string name_from(std::string_view text) {
   std::string name;
   while (!text.empty()) {

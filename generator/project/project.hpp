@@ -33,6 +33,9 @@ Project open_project(const std::filesystem::path& word, const std::filesystem::p
 /// What people call the project of a manifest (its absolute path).
 std::string project_name(const std::filesystem::path& manifest);
 
+/// A file of the project, named as remote/download.cpp reads it: what follows "/./" may not be left by a link.
+std::string place_in_project(const std::filesystem::path& directory, const std::string& name);
+
 /// `text` with everything but [A-Za-z0-9._-] and what is not ASCII replaced by "-", so that it can be a word on command
 /// lines.
 std::string name_from(std::string_view text);

@@ -241,7 +241,9 @@ SandboxResult run_in_instance(const store::Store& store, const store::Reference&
   if (!can_stay && !is_built(store, reference.environment))
     refuse_unbuilt(reference.environment, manifest_of(reference));
   held = follow_project(store, std::move(held), reference, {.moved = request.moved, .stays = request.notice});
-  const auto held_environment = hold_environment(store, held.instance.current.environment, manifest_of(reference));
+  const auto& environment = held.instance.current.environment;
+  const auto held_environment = hold_environment(
+      store, environment, environment == reference.environment ? manifest_of(reference) : std::nullopt);
   const InstanceSession session{store, held_environment.environment, held.instance, request};
   if (held.instance.frozen) return run_frozen(session);
   make_first_entry(store, held_environment.environment, held.instance, {.made = request.made, .warn = request.notice});

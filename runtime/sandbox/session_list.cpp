@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sandbox/session_list.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -16,6 +19,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/words.hpp"
 #include "runtime/sys/syscalls.hpp"
 
 namespace karapace::sandbox {
@@ -25,6 +29,16 @@ std::optional<IdMode> mode_from(std::string_view word) {
   for (const IdMode mode : {IdMode::root, IdMode::subid, IdMode::single})
     if (text(mode) == word) return mode;
   return std::nullopt;
+}
+
+/// A number and the space after it, off the beginning of the line.
+template <class Number>
+bool take_number(std::string_view& line, Number& number) {
+  const char* end = line.data() + line.size();
+  const auto parsed = std::from_chars(line.data(), end, number);
+  if (parsed.ec != std::errc{} || parsed.ptr == end || *parsed.ptr != ' ') return false;
+  line = {parsed.ptr + 1, end};
+  return true;
 }
 
 bool runs(int proc, const RunningSession& session) {
@@ -45,13 +59,10 @@ Fd lock_upper(const std::filesystem::path& work, const Notice& notice) {
 
 std::vector<RunningSession> parse_sessions(std::string_view content) {
   std::vector<RunningSession> sessions;
-  std::istringstream lines{std::string(content)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
+  for (auto line : lines(content)) {
     RunningSession session;
-    std::string word;
-    if (!(words >> session.process >> session.start_time >> word) || session.process <= 0) continue;
-    const auto mode = mode_from(word);
+    if (!take_number(line, session.process) || !take_number(line, session.start_time) || session.process <= 0) continue;
+    const auto mode = mode_from(line);
     if (!mode) continue;
     session.mode = *mode;
     sessions.push_back(session);
@@ -127,8 +138,16 @@ void lock_list(int fd, const std::filesystem::path& path, const Notice& notice, 
 std::optional<pid_t> running_session(const std::filesystem::path& instance_directory) {
   const auto file = open_if_exists(AT_FDCWD, instance_directory / "session", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return std::nullopt;
+  return running_session(std::string_view(read_all(file->get(), "the list of sessions", most_bytes)));
+}
+
+std::optional<pid_t> running_session(std::string_view list) {
+  auto sessions = parse_sessions(list);
+  // Lines of sessions that have ended stay until the next: most are known for it without a look into /proc.
+  std::erase_if(sessions, [](const auto& session) { return ::kill(session.process, 0) != 0 && errno == ESRCH; });
+  if (sessions.empty()) return std::nullopt;
   const Fd proc = open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
-  for (const auto& session : parse_sessions(read_all(file->get(), "the list of sessions", most_bytes)))
+  for (const auto& session : sessions)
     if (runs(proc.get(), session)) return session.process;
   return std::nullopt;
 }

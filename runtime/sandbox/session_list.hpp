@@ -67,6 +67,8 @@ Fd lock_upper(const std::filesystem::path& work, const Notice& notice);
 
 /// Process 1 of a session that runs; without the lock and without making the list, for those who only look.
 std::optional<pid_t> running_session(const std::filesystem::path& instance_directory);
+/// The same of a list that was read before.
+std::optional<pid_t> running_session(std::string_view list);
 
 /// The lines of a list; those that are no sessions (a file cut short by a full disk) name nothing that runs.
 std::vector<RunningSession> parse_sessions(std::string_view content);

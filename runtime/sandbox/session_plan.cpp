@@ -151,11 +151,16 @@ std::string working_directory(const SessionPlace& place, const SessionRequest& r
   return place.project && !is_gone(*place.project) ? place.project->string() : "/";
 }
 
+/// `manifest` is nothing where no project has the environment now: the store's lock will do.
+std::string way_to_build(const EnvironmentId& environment, const std::optional<fs::path>& manifest) {
+  if (manifest) return fmt::format("`karapace build` in {}", manifest->parent_path().string());
+  return fmt::format("`karapace build {}`", environment.short_hex());
+}
+
 [[noreturn]] void refuse_lost(const EnvironmentId& environment, const LayerId& layer,
                               const std::optional<fs::path>& manifest) {
-  throw StoreError(fmt::format(
-      "the store has lost the layer {} of the environment {}: run `karapace build` in {}, which makes it again",
-      layer.short_hex(), environment.short_hex(), manifest ? manifest->parent_path().string() : "its project"));
+  throw StoreError(fmt::format("the store has lost the layer {} of the environment {}: run {}, which makes it again",
+                               layer.short_hex(), environment.short_hex(), way_to_build(environment, manifest)));
 }
 
 }  // namespace
@@ -184,11 +189,10 @@ EnvironmentId environment_without_moving(const store::Store& store, const store:
 }
 
 void refuse_unbuilt(const EnvironmentId& environment, const std::optional<fs::path>& manifest) {
-  const auto where = manifest ? manifest->parent_path().string() : std::string("its project");
   throw NotFoundError(
       fmt::format("the environment {} is not built yet: run `ninja` in the directory of its build.ninja (of "
-                  "a CMake project: `cmake --build`), or `karapace build` in {}",
-                  environment.short_hex(), where));
+                  "a CMake project: `cmake --build`), or {}",
+                  environment.short_hex(), way_to_build(environment, manifest)));
 }
 
 HeldEnvironment hold_environment(const store::Store& store, const EnvironmentId& id,

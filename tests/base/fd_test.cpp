@@ -90,6 +90,24 @@ TEST(RemoveTreeTest, MissingIsFineAndFilesAreRemovedToo) {
   EXPECT_FALSE(std::filesystem::exists(temporary.path() / "file"));
 }
 
+// What destroy has moved to the trash, gc may find there.
+TEST(RemoveTree, TwoMayRemoveTheSameTree) {
+  TemporaryDirectory temporary;
+  const auto tree = temporary.path() / "tree";
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 300; ++i) std::filesystem::create_directories(tree / fmt::format("{}", i) / "a/b");
+    std::vector<pid_t> children;
+    for (int i = 0; i < 3; ++i) {
+      children.push_back(fork_child([&] {
+        remove_tree(tree);
+        return 0;
+      }));
+    }
+    for (pid_t child : children) EXPECT_EQ(wait_for(child), 0);
+    EXPECT_FALSE(std::filesystem::exists(tree));
+  }
+}
+
 TEST(FileLockTest, ALockIsHeldUntilItsValueDies) {
   TemporaryDirectory temporary;
   auto path = temporary.path() / "lock";

@@ -87,6 +87,34 @@ for mode in $modes; do
   as "$mode" KARAPACE_STORE="$store" karapace stop "$(basename "$project")" >/dev/null
   mv "$project.moved" "$project"
 
+  step "a project that was moved, mode $mode"
+  mv "$project" "$project.moved"
+  old=$project
+  project=$project.moved
+  in_project karapace build . >/dev/null 2>&1
+  expect "$mode: afresh in the new place" fresh "$(inside '[ -e /etc/work ] || echo fresh' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+  inside 'echo new >/etc/note'
+  in_project karapace stop . >/dev/null
+  ! in_project karapace rename "$(basename "$old")" --project . >/dev/null 2>"$work/said" || fail "$mode: changes were replaced"
+  says "$work/said" "has an instance already in which something was changed"
+  in_project karapace destroy . >/dev/null
+  in_project karapace build . >/dev/null 2>&1
+  inside : # a fresh one, in which nothing was changed
+  in_project karapace stop . >/dev/null
+  in_project karapace rename "$(basename "$old")" --project . >/dev/null 2>"$work/said" || fail "$mode: $(cat "$work/said")"
+  says "$work/said" "is gone, and forgotten"
+  expect "$mode: what was changed in the old place" precious "$(inside 'read -r a </etc/work; echo "$a"' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+  in_project karapace snapshots . | finds "$id" || fail "$mode: its snapshots are lost"
+  in_project karapace verify-store >/dev/null || fail "$mode: the store is damaged"
+  project=$old
+  mv "$project.moved" "$project"
+  in_project karapace build . >/dev/null 2>&1
+  in_project karapace rename "$(basename "$old").moved" --project "$project" >/dev/null 2>&1 || fail "$mode: back again"
+  expect "$mode: back in the old place" precious "$(inside 'read -r a </etc/work; echo "$a"' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+
   step "stopping, mode $mode"
   in_project karapace exec . -- /bin/python3 -c '
 import os, signal, sys, time
@@ -123,6 +151,44 @@ time.sleep(600)
   expect "$mode: by its name" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r b </etc/note; echo "$b"')"
   in_project karapace stop "work-$mode" >/dev/null
 
+  step "an environment that only an instance has, mode $mode"
+  inside 'echo mine >/etc/issue' 2>/dev/null
+  in_project karapace stop . >/dev/null
+  earlier=$(in_project karapace --json inspect . | sed -n 's/.*"environment": "\([0-9a-f]*\)".*/\1/p' | first 1)
+  manifest four
+  in_project karapace build . >/dev/null 2>"$work/said"
+  says "$work/said" "stays in the environment"
+  layer=$(sed -n '/"layers"/,/\]/p' "$store/environments/$earlier" | sed -n 's/.*"\([0-9a-f]\{64\}\)".*/\1/p' | tail -1)
+  chmod u+w "$store/layers/$layer/tree/etc/issue"
+  echo damaged >"$store/layers/$layer/tree/etc/issue"
+  in_project karapace verify-store --repair >"$work/said" || true
+  says "$work/said" "\`karapace build $earlier\` makes it again"
+  in_project karapace gc >/dev/null
+  ! in_project karapace verify-store >"$work/said" || fail "$mode: an instance without its environment is fine"
+  says "$work/said" "is missing: \`karapace build"
+  in_project karapace exec "work-$mode" -- /bin/sh -c : >/dev/null 2>"$work/said" || true
+  in_project karapace build "$earlier" >"$work/out" 2>"$work/said" || fail "$mode: $(cat "$work/said")"
+  expect "$mode: what was built" "${earlier:0:12}" "$(tail -1 "$work/out")"
+  in_project karapace verify-store >/dev/null || fail "$mode: the store is not whole"
+  in_project karapace build "work-$mode" >/dev/null 2>"$work/said" || fail "$mode: by the instance's name: $(cat "$work/said")"
+  expect "$mode: in the environment that was made again" mine "$(inside 'read -r a </etc/issue; echo "$a"' 2>/dev/null)"
+  in_project karapace stop . >/dev/null
+
+  step "a damaged instance, mode $mode"
+  instance=$(in_project karapace --json list | sed -n 's/.*"instance": "\([0-9a-f]*\)".*/\1/p' | first 1)
+  for copy in instance.json instance.json.copy; do chmod u+w "$store/instances/$instance/$copy"; : >"$store/instances/$instance/$copy"; done
+  in_project karapace list >/dev/null 2>"$work/said" || fail "$mode: list: $(cat "$work/said")"
+  says "$work/said" "$instance"
+  in_project karapace gc >/dev/null || fail "$mode: gc stopped"
+  in_project karapace build . >/dev/null 2>"$work/said" || fail "$mode: build: $(cat "$work/said")"
+  in_project karapace inspect . >/dev/null 2>"$work/said"
+  says "$work/said" "is damaged"
+  in_project karapace verify-store --repair >"$work/said" || fail "$mode: $(cat "$work/said")"
+  says "$work/said" "unfreeze $instance"
+  in_project karapace unfreeze "work-$mode" >/dev/null
+  expect "$mode: what was repaired" mine "$(in_project karapace exec "work-$mode" -- /bin/sh -c 'read -r a </etc/issue; echo "$a"' 2>/dev/null)"
+  in_project karapace stop "work-$mode" >/dev/null
+
   step "nothing but destroy removes it, mode $mode"
   rm "$project/karapace.toml"
   in_project karapace gc >/dev/null
@@ -131,4 +197,20 @@ time.sleep(600)
   in_project karapace verify-store >/dev/null || fail "$mode: the store is damaged"
   in_project karapace destroy "work-$mode" >/dev/null
   ! in_project karapace exec "work-$mode" -- /bin/sh -c : 2>/dev/null || fail "$mode: destroyed and there"
+
+  step "a damaged instance that nothing brings back, mode $mode"
+  manifest five
+  in_project karapace build . >/dev/null 2>&1
+  inside 'echo mine >/etc/note'
+  in_project karapace stop . >/dev/null
+  instance=$(ls "$store/instances")
+  state=$store/instances/$instance/current
+  for copy in generation.json generation.json.copy; do chmod u+w "$state/$copy"; : >"$state/$copy"; done
+  in_project karapace gc >/dev/null 2>"$work/said" || fail "$mode: gc: $(cat "$work/said")"
+  says "$work/said" "everything stays that the instance $instance may need"
+  ! in_project karapace verify-store --repair >"$work/said" || fail "$mode: repaired by a guess"
+  says "$work/said" "karapace destroy $instance"
+  [ "$(cat "$state/upper/etc/note")" = mine ] || fail "$mode: the changes are lost"
+  in_project karapace destroy "$instance" >/dev/null || fail "$mode: it can not be destroyed"
+  in_project karapace verify-store >/dev/null || fail "$mode: something of it is left"
 done

@@ -69,8 +69,17 @@ build "$first" "$origin"
 keep "$work/store-$first"
 inside "$first" "$origin" "$change"
 inside "$first" "$origin" "$look" >"$work/seen"
-(cd "$origin" && as "$first" KARAPACE_STORE="$work/store-$first" karapace commit . --to-manifest -m "our tools" \
-  >"$work/committed" 2>"$work/told") || { cat "$work/told"; fail "commit"; }
+commit_to_manifest() { (cd "$origin" && as "$first" KARAPACE_STORE="$work/store-$first" karapace commit . --to-manifest "$@"); }
+(cd "$origin" && as "$first" KARAPACE_STORE="$work/store-$first" karapace exec . --ephemeral -- \
+  sh -c 'touch begun; sleep 4') &
+other=$!
+for i in $(seq 100); do [ -e "$origin/begun" ] && break; sleep 0.1; done
+! commit_to_manifest >/dev/null 2>"$work/told" || fail "a manifest was replaced under a session that shows it"
+grep -q "a session runs that shows the manifest" "$work/told" || { cat "$work/told"; fail "the other session is not told"; }
+[ ! -e "$origin/layers/origin-1.tar.zst" ] || fail "an archive is left"
+wait "$other"
+rm "$origin/begun"
+commit_to_manifest -m "our tools" >"$work/committed" 2>"$work/told" || { cat "$work/told"; fail "commit"; }
 cat "$work/committed" "$work/told"
 printf '\n\n[[layers]]\narchive = "layers/origin-1.tar.zst"\ntitle = "our tools"\n' | cat "$work/before.toml" - >"$work/after.toml"
 cmp "$work/after.toml" "$origin/karapace.toml" || fail "the manifest is another"
@@ -78,6 +87,13 @@ grep -q "each instance has its own: /etc/ssh/ssh_host_rsa_key, /opt/tools/copy" 
 grep -q "sockets: /opt/tools/socket" "$work/told" || fail "a socket was not told"
 zstd -dc "$origin/layers/origin-1.tar.zst" >"$work/archive.tar"
 ! grep -q secret-of-this-instance "$work/archive.tar" || fail "a secret is in the archive"
+commit_to_manifest >"$work/committed" 2>/dev/null || fail "a second commit"
+grep -q "origin-1.tar.zst.* is a layer of the manifest already" "$work/committed" || fail "the same changes were written twice"
+cmp "$work/after.toml" "$origin/karapace.toml" || fail "the manifest has the same changes twice"
+inside "$first" "$origin" 'touch /opt/later'
+! commit_to_manifest >/dev/null 2>"$work/told" || fail "changes that a layer to come has were written once more"
+grep -q "has not the layer layers/origin-1.tar.zst yet" "$work/told" || { cat "$work/told"; fail "why it was refused"; }
+inside "$first" "$origin" 'rm /opt/later'
 
 step "and are locked"
 build "$first" "$origin"

@@ -129,6 +129,21 @@ shutil.rmtree("/srv"); os.remove("/etc/c"); os.remove("/etc/passwd"); open("/opt
 EOF
   inside "$work/destroy.py"
   inside "$work/state.py" >"$work/state.today"
+  in_project karapace commit . -m "without" >"$work/committed" 2>/dev/null
+  later=$(snapshot_of "$work/committed")
+  in_project karapace diff . "$id" >"$work/diff"
+  for line in "- /srv/" "- /etc/passwd" "- /etc/c" "+ /opt/today"; do
+    grep -qxF -- "$line" "$work/diff" || { first 60 <"$work/diff" >&2; fail "$mode: since the snapshot: not \"$line\""; }
+  done
+  ! grep -q "/etc/issue" "$work/diff" || fail "$mode: what is the same is told"
+  in_project karapace diff . "$later" "$id" --patch >"$work/diff"
+  for line in "+ /srv/acl" "+ /etc/passwd" "- /opt/today" "+linked"; do
+    grep -qF -- "$line" "$work/diff" || { first 60 <"$work/diff" >&2; fail "$mode: between snapshots: not \"$line\""; }
+  done
+  in_project karapace diff . "$later" | finds "is as in the snapshot" || fail "$mode: nothing changed since"
+  in_project karapace snapshots . --remove "$later" | finds "(without): .*nothing brings it back" || fail "$mode: not told"
+  ! in_project karapace diff . "$later" >/dev/null 2>&1 || fail "$mode: it is still there"
+  in_project karapace verify-store >/dev/null || fail "$mode: the store is damaged"
   in_project karapace restore . "$id" >/dev/null
   inside "$work/state.py" >"$work/state.restored"
   same "what was restored is not what was committed" "$work/state.made" "$work/state.restored"

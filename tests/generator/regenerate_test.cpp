@@ -206,6 +206,16 @@ wait $gen)sh");
   EXPECT_NE(seen, std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec);
 }
 
+TEST_F(Gen, OfWhatIsThereAlreadyKeepsNobodyWaitingAndWaitsForNobody) {
+  for (const char* form : {"", " --cmake -C cmake"}) {
+    const auto gen = shell_quoted(KARAPACE_PROGRAM) + " gen" + form;
+    ASSERT_EQ(shell(gen).status, 0);
+    const auto locked = "exec 9>>\"$KARAPACE_STORE/locks/graphs\" && flock 9 && timeout 10 ";
+    EXPECT_EQ(shell(locked + gen).status, 0) << form;
+    EXPECT_EQ(shell("touch karapace.toml; " + (locked + gen)).status, 124) << form;
+  }
+}
+
 TEST_F(Gen, SourceFromTheFutureIsToldOf) {
   ASSERT_EQ(shell("touch -d 2035-01-01 karapace.toml").status, 0);
   auto result = shell("karapace gen --frozen");

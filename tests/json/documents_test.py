@@ -189,7 +189,14 @@ class Documents(DocumentsTest):
         self.assertFalse(self.document("commit", ".")["is_new"])
         (upper / "third").write_text("3", encoding="utf-8")
         self.assertEqual(self.document("commit", ".")["snapshot"]["parent"], first["snapshot"]["snapshot"])
-        self.assertEqual(len(self.document("snapshots", ".", name="karapace.snapshots")["snapshots"]), 2)
+        second = self.document("snapshots", ".", name="karapace.snapshots")["snapshots"][1]["snapshot"]
+        between = self.document("diff", ".", first["snapshot"]["snapshot"], second, name="karapace.diff")
+        self.assertEqual([(change["path"], change["change"]) for change in between["changes"]], [("/third", "added")])
+        self.assertEqual((between["from_snapshot"], between["to_snapshot"]), (first["snapshot"]["snapshot"], second))
+        self.assertEqual(self.document("diff", ".", second)["changes"], [])
+        self.assertEqual(self.document("snapshots", ".", "--remove", second, name="karapace.snapshot-removed")["message"], "")
+        self.assertEqual(len(self.document("snapshots", ".")["snapshots"]), 1)
+        self.error("snapshots", ".", "--remove", second)
         self.becomes_a_layer(upper)
         self.document("restore", ".", first["snapshot"]["snapshot"][:8], name="karapace.instance")
         self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
@@ -239,8 +246,22 @@ class Documents(DocumentsTest):
         self.assertIn({"mode": "0644", "target": "/third"}, made["proposal"]["files"])
         self.assertTrue((self.directory / made["archive"]).stat().st_size > 0)
         self.assertTrue(manifest.read_bytes().startswith(before))
+        self.assertTrue(made["is_new"])
+        again = self.document("commit", ".", "--to-manifest", name="karapace.commit-to-manifest")
+        self.assertEqual((again["is_new"], again["archive"]), (False, made["archive"]))
         self.error("commit", ".", "--as-layer")
         manifest.write_bytes(before)
+
+    def damages(self, instance):
+        state = self.scratch / "store/instances" / instance / "current"
+        for copy in ("generation.json", "generation.json.copy"):
+            (state / copy).chmod(0o600)
+            (state / copy).write_bytes(b"")
+        self.assertEqual(self.document("list")["damaged_instances"][0]["instance"], instance)
+        self.assertEqual(self.document("gc", name="karapace.gc")["damaged_instances"], [instance])
+        problem, = self.document("verify-store", "--repair", status=3)["problems"]
+        self.assertIn("destroy " + instance, problem["notes"][0])
+        self.assertIsNone(self.document("destroy", instance, name="karapace.destroy")["environment"])
 
     def cleans(self):
         self.run_program("exec", ".", "--", "/bin/sh")  # makes an instance
@@ -252,8 +273,13 @@ class Documents(DocumentsTest):
         damaged.chmod(0o600)
         damaged.write_bytes(b"else\n")
         self.document("verify-store", status=3)
-        found = self.document("verify-store", "--repair", name="karapace.verify-store")["problems"]
-        self.assertIn("layer", [problem["kind"] for problem in found])
+        repaired = self.document("verify-store", "--repair", name="karapace.verify-store")
+        self.assertIn("layer", [problem["kind"] for problem in repaired["problems"]])
+        lost = repaired["lost_environments"][0]
+        self.document("build", lost["environment"], name="karapace.build-environment")
+        self.damages(lost["instance"])
+        self.document("build")
+        self.run_program("exec", ".", "--", "/bin/sh")
         self.assertEqual(len(self.document("destroy", str(self.directory), name="karapace.destroy")["instances"]), 1)
         self.document("gc", "--dry-run", name="karapace.gc")
         self.assertGreater(self.document("gc", name="karapace.gc")["freed_bytes"], 0)

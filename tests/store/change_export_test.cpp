@@ -200,7 +200,7 @@ TEST_F(Exporting, ReadsThroughNoLinkThatReplacesADirectory) {
     fs::remove(path_ / "upper/dir");
     fs::rename(path_ / "upper/gone", path_ / "upper/dir");
   }
-  EXPECT_EQ(read_file(path_ / "swapped.tar").find("secret"), std::string::npos);
+  EXPECT_FALSE(fs::exists(path_ / "swapped.tar")) << "a part of an archive looks like an archive of less";
   EXPECT_TRUE(fs::is_symlink(path_ / "swapped/dir"));
 }
 

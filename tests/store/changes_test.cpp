@@ -429,6 +429,30 @@ TEST_F(DifferingPathsTest, OnlyWhatTwoStacksShowDifferentlyIsNamed) {
             (Texts{"etc/changed", "etc/hidden", "etc/mode", "etc/only"}));
 }
 
+TEST_F(DifferingPathsTest, WhatOneStackShowsOtherwiseThanAnotherIsToldAsChanges) {
+  for (const char* name : {"a", "b", "c", "d"}) write(fmt::format("lower/etc/{}", name), "old");
+  write("lower/usr/share/x", "x");
+  write("middle/etc/a", "one");
+  write("middle/etc/only", "before");
+  write("middle/srv/in/a", "gone with its directory");
+  whiteout("middle/etc/d");
+  write("upper/etc/a", "two");
+  whiteout("upper/etc/b");
+  whiteout("upper/etc/d");
+  write("upper/opt/new/a", "a");
+  write("upper/etc/c", "old");  // copied up
+  directory("middle/mnt");
+  auto options = options_;
+  directory("upper/host");
+  options.scaffold = {{"host", ScaffoldKind::directory, {}}};
+  const auto changes = changes_between({path_ / "lower", path_ / "middle"}, {path_ / "lower", path_ / "upper"},
+                                       {{"mnt", ScaffoldKind::directory, {}}}, options);
+  EXPECT_EQ(shown(changes),
+            (Texts{"M etc/a content", "D etc/b", "D etc/only", "A opt", "A opt/new", "A opt/new/a", "D srv"}));
+  EXPECT_TRUE(changes_between({path_ / "lower", path_ / "upper"}, {path_ / "lower", path_ / "upper"}, {}, options)
+                  .changes.empty());
+}
+
 TEST_F(DifferingPathsTest, WholeTreesAreComparedWhereThatIsAsked) {
   write("lower/usr/share/doc/a", "a");
   write("middle/usr/lib/x/y/z", "1");

@@ -21,6 +21,7 @@
 #include "store/root.hpp"
 #include "store/snapshot.hpp"
 #include "store/verify.hpp"
+#include "tests/skipping.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::store {
@@ -168,7 +169,9 @@ TEST_F(DamageTest, OwnersAndModesOfAnotherIdModeAreNoDamage) {
       bool all = std::all_of(report.problems.begin(), report.problems.end(), is_unchecked);
       return report.problems.size() == 2 && all ? 0 : 2;
     });
-    EXPECT_EQ(wait_for(child), 0);
+    const int status = wait_for(child);
+    if (status == 77) KARAPACE_SKIP_TEST("no user namespaces here");
+    EXPECT_EQ(status, 0);
   }
   EXPECT_EQ(names_in(store_.root() / "layers").size(), 2u);
 }

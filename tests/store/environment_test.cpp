@@ -277,7 +277,7 @@ TEST_F(StoreTest, AnInstanceIsMadeOnceAndRemovedOnlyWithoutSessions) {
   EXPECT_FALSE(instance_in_use(instance));
   EXPECT_TRUE(remove_instance(store_, instance));
   EXPECT_FALSE(use_instance(instance));
-  EXPECT_EQ(instances(store_).size(), 1u);
+  EXPECT_EQ(instances(store_).whole.size(), 1u);
 }
 
 TEST_F(StoreTest, AnInstancesDirectoriesHaveTheSameModesUnderEveryUmask) {
@@ -295,7 +295,7 @@ TEST_F(StoreTest, AnInstancesDirectoriesHaveTheSameModesUnderEveryUmask) {
 TEST_F(StoreTest, LookingForAnInstanceMakesNone) {
   Reference reference{environment_of(store_, "x").id, std::nullopt};
   EXPECT_FALSE(find_instance(store_, reference));
-  EXPECT_TRUE(instances(store_).empty());
+  EXPECT_TRUE(instances(store_).whole.empty());
   auto instance = open_instance(store_, reference);
   EXPECT_EQ(find_instance(store_, reference)->directory, instance.directory);
 }

@@ -94,9 +94,9 @@ TEST(FullDisk, AnInstanceCanBeDestroyed) {
       temporary.path() / "disk",
       [](const Store& store) { open_instance(store, {environment_of(store, "kept").id, std::nullopt}); },
       [](const Store& store) {
-        auto instance = instances(store).at(0);
+        auto instance = instances(store).whole.at(0);
         if (!remove_instance(store, instance)) return 3;
-        return instances(store).empty() ? 0 : 4;
+        return instances(store).whole.empty() ? 0 : 4;
       });
   if (status == not_allowed) KARAPACE_SKIP_TEST("no file system can be mounted here");
   EXPECT_EQ(status, 0);

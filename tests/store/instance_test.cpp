@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/instance.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
@@ -33,7 +35,7 @@ struct InstanceTest : StoreTest {
   /// A generation in staging with one file.
   fs::path made(const Staging& staging, std::string_view text) const {
     const auto directory = staging.path() / "generation";
-    make_generation(directory, next_number(instance_.directory), second_.id);
+    make_generation(directory, next_number(instance_.directory), second_.id, Durable::no);
     put(directory / "upper" / "note", text);
     return directory;
   }
@@ -67,7 +69,7 @@ TEST_F(InstanceTest, WhatWasToComeWhenAProcessWasKilledGoesAndWhatWasReplacedSta
   const auto staging = store_.stage();
   // Killed before the exchange.
   fs::rename(made(staging, "two"), instance_.directory / "next");
-  EXPECT_EQ(environments_of(now()).size(), 2u);
+  EXPECT_EQ(needs_of_instance(store_, instance_.id)->environments.size(), 2u);
   ASSERT_TRUE(own_instance(store_, instance_));
   EXPECT_EQ(note(), "one");
   EXPECT_FALSE(now().next || now().previous);
@@ -123,6 +125,38 @@ TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
   EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
 }
 
+TEST_F(InstanceTest, OneIsGivenToItsProjectsNewPlace) {
+  put(instance_.upper() / "note", "mine");
+  name_instance(store_, instance_, "work");
+  const auto snapshot = commit_snapshot(store_, now(), "", {}).snapshot;
+  auto place = root_of(second_, "moved");
+  add_root(store_, place);
+  const Reference moved{second_.id, place};
+  const auto fresh = open_instance(store_, moved);
+  auto held = own_instance(store_, instance_).value();
+  {
+    const auto replaced = own_instance(store_, fresh).value();
+    give_instance(store_, held.instance, place.manifest, replaced.instance);
+  }
+  EXPECT_EQ(held.instance.id, instance_id(moved));
+  EXPECT_FALSE(find_instance(store_, reference_));
+  const auto found = find_instance(store_, moved).value();
+  EXPECT_EQ(read_file(found.upper() / "note"), "mine");
+  EXPECT_EQ(found.manifest, place.manifest);
+  EXPECT_EQ(found.current.environment, first_.id);
+  EXPECT_EQ(find_snapshot(found, snapshot.id.hex()).environment, first_.id);
+  EXPECT_EQ(find_named_instance(store_, "work")->id, found.id);
+  EXPECT_TRUE(verify_store(store_, {}).problems.empty());
+}
+
+TEST_F(InstanceTest, ANameLeadsToItsInstanceAlsoWhenAKillLeftItWithTheOldId) {
+  name_instance(store_, instance_, "work");
+  auto held = own_instance(store_, instance_).value();
+  give_instance(store_, held.instance, "/projects/moved/karapace.toml", std::nullopt);
+  write_file_atomically(store_.root() / "names/work", instance_.id, Durable::yes, 0444);
+  EXPECT_EQ(find_named_instance(store_, "work")->id, held.instance.id);
+}
+
 TEST_F(InstanceTest, ANameIsNoId) {
   for (const auto* name : {"9fc9", "9fc9aba9bbcd08bc"})
     EXPECT_THAT(error_of([&] { name_instance(store_, instance_, name); }), testing::HasSubstr("could be an id"));
@@ -151,6 +185,35 @@ TEST_F(InstanceTest, WhatUndoWouldHaveBroughtBackBecomesASnapshotWhenItIsReplace
   EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "precious");
   EXPECT_EQ(kept->snapshot.environment, first_.id);
   EXPECT_FALSE(keep_previous(store_, held->instance, {}));
+}
+
+TEST_F(InstanceTest, WhatDiffersFromItsSnapshotByContentAloneIsKept) {
+  const auto time = fs::file_time_type::clock::now();
+  const auto write = [&](std::string_view text) {
+    std::ofstream(instance_.upper() / "note") << text;
+    fs::last_write_time(instance_.upper() / "note", time);
+    fs::last_write_time(instance_.upper(), time);
+  };
+  write("one");
+  commit_snapshot(store_, instance_, "", {});
+  write("two");
+  replace("three");
+  const auto held = own_instance(store_, instance_);
+  const auto kept = keep_previous(store_, held->instance, {});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(read_file(kept->snapshot.tree() / "note"), "two");
+}
+
+TEST_F(InstanceTest, WhatIsReplacedTwiceIsRemovedInTheBackground) {
+  put(instance_.upper() / "note", "one");
+  replace("two");
+  replace("three");
+  const auto held = own_instance(store_, instance_);
+  EXPECT_TRUE(held) << "the process that removes it holds the instance";
+  for (int tries = 0; tries < 5000 && !names_in(store_.staging_path()).empty(); ++tries) ::usleep(1000);
+  EXPECT_THAT(names_in(store_.staging_path()), testing::IsEmpty());
+  EXPECT_EQ(note(), "three");
+  EXPECT_EQ(read_file(now().previous->upper() / "note"), "two");
 }
 
 TEST_F(InstanceTest, ALaterCommitLeavesAnEarlierSnapshotAsItIs) {

@@ -62,7 +62,7 @@ struct MigrationTest : ::testing::Test {
 
   void expect_migrated() const {
     const auto store = open();
-    ASSERT_EQ(instances(store).size(), 3u);
+    ASSERT_EQ(instances(store).whole.size(), 3u);
     Reference project{newer_, Root{}};
     project.root->manifest = "/p/karapace.toml";
     const auto own = find_instance(store, project).value();
@@ -99,14 +99,14 @@ TEST_F(MigrationTest, TheWayBackNamesWhatWouldBeLost) {
   migrate_store(root_);
   {
     const auto store = open();
-    auto instance = instances(store)[0];
+    auto instance = instances(store).whole[0];
     name_instance(store, instance, "mine");
     instance.frozen = true;
     write_instance(instance);
   }
   EXPECT_THAT(error_of([&] { migrate_store_back(root_); }),
               testing::AllOf(testing::HasSubstr(" is frozen; "), testing::HasSubstr(" has a name of its own")));
-  EXPECT_EQ(instances(open()).size(), 3u);
+  EXPECT_EQ(instances(open()).whole.size(), 3u);
 }
 
 TEST_F(MigrationTest, IsRefusedWhileTheStoreIsUsedOrASessionRuns) {

@@ -2,6 +2,7 @@
 #include "store/snapshot.hpp"
 
 #include <cstring>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -70,6 +71,46 @@ TEST_F(SnapshotTest, WhatWasCommittedComesBackExactly) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all.front().message, "a message \xff");
   EXPECT_EQ(all.front().environment, environment_.id);
+}
+
+TEST_F(SnapshotTest, OneGoesWhenItIsNamedAndTheOthersStayWhole) {
+  write("etc/motd", "shared by both");
+  const auto first = commit("first").snapshot;
+  write("etc/more", "more");
+  const auto second = commit("second").snapshot;
+  EXPECT_THROW(remove_snapshot(store_, instance_, ""), NotFoundError);
+  EXPECT_THROW(remove_snapshot(store_, instance_, "0000000000"), NotFoundError);
+  const auto removed = remove_snapshot(store_, instance_, first.id.hex().substr(0, 8));
+  EXPECT_EQ(removed.id, first.id);
+  EXPECT_EQ(removed.snapshot->message, "first");
+  ASSERT_EQ(snapshots(instance_).size(), 1U);
+  restore(second);
+  EXPECT_EQ(read_file(instance_.upper() / "etc/motd"), "shared by both");
+  EXPECT_TRUE(commit().snapshot.id == second.id);
+}
+
+TEST_F(SnapshotTest, ADamagedOneCanBeRemoved) {
+  write("etc/motd", "hello");
+  const auto snapshot = commit().snapshot;
+  for (const char* copy : {"snapshot.json", "snapshot.json.copy"})
+    write_file_atomically(snapshot.directory / copy, "", Durable::no);
+  const auto removed = remove_snapshot(store_, instance_, snapshot.id.hex());
+  EXPECT_FALSE(removed.snapshot);
+  EXPECT_TRUE(snapshots(instance_).empty());
+  EXPECT_TRUE(commit().is_new);
+}
+
+TEST_F(SnapshotTest, NoneIsRemovedWhileOneIsReadOrMade) {
+  write("etc/motd", "hello");
+  const auto snapshot = commit().snapshot;
+  auto reading = hold_snapshots(instance_);
+  ASSERT_TRUE(reading);
+  std::jthread remover([&] { remove_snapshot(store_, instance_, snapshot.id.hex()); });
+  ::usleep(100'000);
+  EXPECT_EQ(snapshots(instance_).size(), 1U);
+  reading.reset();
+  remover.join();
+  EXPECT_TRUE(snapshots(instance_).empty());
 }
 
 TEST_F(SnapshotTest, NoOwnerThatACommandNotedIsBelieved) {

@@ -205,6 +205,7 @@ TEST(OpenStoreTest, AStoreIsItsOwnersInsideAUserNamespaceOfItsOwnerToo) {
       Store::open(root, Store::Access::create);
       return 0;
     }));
+    if (status == 77) KARAPACE_SKIP_TEST("no user namespaces here");
     EXPECT_EQ(status, 0) << inside;
   }
 }
@@ -314,7 +315,7 @@ TEST(OpenStoreTest, AReadOnlyStoreCanBeReadAndRefusesWriting) {
     if (::mount("", root.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) return 77;
     auto store = Store::open(root, Store::Access::read_only);
     auto lock = use_environment(store, environment.id);
-    bool read = environments(store).size() == 1 && roots(store).size() == 1 && instances(store).size() == 1 &&
+    bool read = environments(store).size() == 1 && roots(store).size() == 1 && instances(store).whole.size() == 1 &&
                 store.listing(environment.layers[0]).entries().size() == 3 &&
                 resolve_reference(store, "hello", "/").environment == environment.id;
     if (!read) return 1;

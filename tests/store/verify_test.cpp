@@ -41,7 +41,9 @@ class VerifyTest : public StoreTest {
     for (const auto& problem : verify_store(store_, {.repair = Repair::yes, .threads = 2}).problems) {
       EXPECT_TRUE(problem.repaired) << problem.object;
     }
-    EXPECT_TRUE(verify_store(store_, {.threads = 2}).problems.empty());
+    for (const auto& problem : verify_store(store_, {.threads = 2}).problems)
+      EXPECT_EQ(std::pair(problem.kind, problem.trouble), std::pair(ObjectKind::instance, Trouble::missing))
+          << problem.object << ": only its environment, until that is built again";
     EXPECT_EQ(environment_of(store_, "hello").text(), environment_.text());
     add_root(store_, root_);
     EXPECT_TRUE(verify_store(store_, {.threads = 2}).problems.empty());
@@ -128,19 +130,19 @@ TEST_F(VerifyTest, AFlippedByteInARootIsFoundAndRepaired) {
 }
 
 TEST_F(VerifyTest, AFlippedByteInAnInstanceIsFoundAndWrittenAnewWithItsChangesKept) {
-  auto instance = instances(store_)[0];
+  auto instance = instances(store_).whole[0];
   write_file_atomically(instance.upper() / "note", "mine", Durable::no);
   flip_byte(instance.directory / "instance.json");
   EXPECT_EQ(only_problem().object, "instance " + instance.id);
   expect_repaired();
-  EXPECT_EQ(instances(store_)[0].manifest, instance.manifest);
+  EXPECT_EQ(instances(store_).whole[0].manifest, instance.manifest);
   EXPECT_EQ(read_file(instance.upper() / "note"), "mine");
 }
 
 TEST_F(VerifyTest, AnInstanceOfWhichNothingIsKnownIsReportedAndLeftAlone) {
   auto instance = open_instance(store_, {EnvironmentId(blake3("gone")), std::nullopt});
-  flip_byte(instance.directory / "instance.json");
-  flip_byte(instance.directory / "instance.json.copy");
+  flip_byte(instance.directory / "current/generation.json");
+  flip_byte(instance.directory / "current/generation.json.copy");
   auto problem = only_problem(Repair::yes);
   EXPECT_FALSE(problem.repaired);
   EXPECT_TRUE(std::filesystem::exists(instance.upper()));
