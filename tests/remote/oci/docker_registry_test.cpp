@@ -14,6 +14,7 @@
 #include "remote/oci/image_config.hpp"
 #include "remote/oci/registry.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace::oci {
 namespace {
@@ -30,7 +31,7 @@ Captured run(std::vector<std::string> argv) {
 class DockerRegistryTest : public RegistryTest {
  protected:
   void SetUp() override {
-    if (!DockerRegistry::is_installed()) GTEST_SKIP() << "docker-registry is not installed";
+    if (!DockerRegistry::is_installed()) KARAPACE_SKIP_TEST("docker-registry is not installed");
     server_.emplace(directory_.path());
   }
   Registry open(const std::string& repository = "team/dev") const { return registry(server_->host(), repository); }
@@ -157,7 +158,7 @@ TEST_F(DockerRegistryTest, KilledHalfWayItIsGoneOnWith) {
 }
 
 TEST_F(DockerRegistryTest, WhatWePushOthersRead) {
-  if (!has_skopeo()) GTEST_SKIP() << "skopeo is not installed";
+  if (!has_skopeo()) KARAPACE_SKIP_TEST("skopeo is not installed");
   auto repository = open();
   auto sample = sample_image();
   push(repository, sample, tag("1"));
@@ -170,7 +171,7 @@ TEST_F(DockerRegistryTest, WhatWePushOthersRead) {
 }
 
 TEST_F(DockerRegistryTest, WhatOthersPushWeRead) {
-  if (!has_skopeo()) GTEST_SKIP() << "skopeo is not installed";
+  if (!has_skopeo()) KARAPACE_SKIP_TEST("skopeo is not installed");
   auto source = open("source");
   auto sample = sample_image();
   push(source, sample, tag("1"));

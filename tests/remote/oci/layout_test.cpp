@@ -15,6 +15,7 @@
 #include "remote/oci/image_copy.hpp"
 #include "remote/oci/image_location.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace::oci {
 namespace {
@@ -214,7 +215,7 @@ TEST_F(LayoutTest, AWebServerThatServesADirectoryIsRead) {
 }
 
 TEST_F(LayoutTest, OthersReadWhatIsWritten) {
-  if (!has("skopeo") || !has("umoci")) GTEST_SKIP() << "skopeo or umoci is not installed";
+  if (!has("skopeo") || !has("umoci")) KARAPACE_SKIP_TEST("skopeo or umoci is not installed");
   auto sample = sample_image();
   for (const auto* kind : {"oci-layout", "oci-archive"}) {
     auto writer = open(at(kind, kind), Access::write);
@@ -232,7 +233,7 @@ TEST_F(LayoutTest, OthersReadWhatIsWritten) {
 }
 
 TEST_F(LayoutTest, WhatOthersWriteIsRead) {
-  if (!has("skopeo")) GTEST_SKIP() << "skopeo is not installed";
+  if (!has("skopeo")) KARAPACE_SKIP_TEST("skopeo is not installed");
   auto sample = sample_image();
   auto writer = open(at("oci-layout", "images"), Access::write);
   push(*writer, sample, tag("1"));

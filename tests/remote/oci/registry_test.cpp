@@ -12,6 +12,7 @@
 #include "remote/oci/base64.hpp"
 #include "remote/oci/fallback_tag.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace::oci {
 namespace {
@@ -272,7 +273,7 @@ class TlsRegistryTest : public RegistryTest {
  protected:
   void SetUp() override {
     auto key = directory_.path() / "key";
-    if (!make_certificate(certificate_, key)) GTEST_SKIP() << "openssl is not installed";
+    if (!make_certificate(certificate_, key)) KARAPACE_SKIP_TEST("openssl is not installed");
     server_.emplace(certificate_, key);
   }
   Registry open(bool is_trusted) const {
