@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // HttpHandle: one GET over http or https with libcurl, as karapace-transfer makes it for a download.
 //
-// Redirects are followed to http and https only, ten at most. A transfer that stalls (fewer than 100 bytes a second for
-// the configured time) is cut. Neither headers nor bodies are kept in memory.
+// Redirects are followed to http and https only, ten at most. Neither headers nor bytes are kept in memory.
 #pragma once
 
 #include <cstddef>
-#include <memory>
 
 #include <curl/curl.h>
 
+#include "remote/curl_handle.hpp"
 #include "remote/transfer_message.hpp"
 
 namespace karapace::remote {
@@ -21,17 +20,14 @@ class HttpHandle {
   /// `on_bytes` and `user` as for CURLOPT_WRITEFUNCTION. RemoteError when libcurl does not know an option, or has no
   /// memory.
   HttpHandle(const TransferRequest& request, OnBytes on_bytes, void* user);
-  CURL* get() const noexcept { return curl_.get(); }
+  CURL* get() const noexcept { return handle_.get(); }
   /// Once the first bytes have arrived.
   TransferHead head() const;
   /// What it came to, for the code with which libcurl ended.
   TransferEnd end(CURLcode code) const;
 
  private:
-  struct Free {
-    void operator()(CURL* curl) const noexcept { curl_easy_cleanup(curl); }
-  };
-  std::unique_ptr<CURL, Free> curl_;
+  CurlHandle handle_;
 };
 
 }  // namespace karapace::remote

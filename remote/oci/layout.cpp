@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "remote/oci/layout.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.hpp"
+#include "base/words.hpp"
+#include "remote/oci/fallback_tag.hpp"
+
+namespace karapace::oci {
+
+namespace {
+
+std::string reference_of(const Descriptor& descriptor) {
+  auto found = descriptor.annotations.find(std::string(reference_annotation));
+  return found == descriptor.annotations.end() ? std::string() : found->second;
+}
+
+/// Some write a whole reference there, "docker.io/library/alpine:3".
+std::optional<Tag> tag_of(const Descriptor& descriptor) {
+  auto reference = reference_of(descriptor);
+  auto slash = reference.rfind('/');
+  auto colon = reference.find(':', slash == reference.npos ? 0 : slash);
+  return Tag::parse(colon == reference.npos ? reference : reference.substr(colon + 1));
+}
+
+bool is_called(const Descriptor& descriptor, const ManifestName& name) {
+  if (const auto* tag = std::get_if<Tag>(&name)) return tag_of(descriptor) == *tag;
+  return descriptor.digest == std::get<ContentDigest>(name);
+}
+
+}  // namespace
+
+ImageIndex Layout::parse(const std::optional<std::string>& text) const {
+  if (!text) return {};
+  auto what = fmt::format("index.json of {}", name());
+  return parse_index(Manifest{.media_type = std::string(media_type::index), .bytes = *text}, what);
+}
+
+ImageIndex Layout::index() { return parse(files_->index()); }
+
+std::optional<Descriptor> Layout::find_listed(const ManifestName& name) {
+  std::optional<Descriptor> found;
+  for (const auto& listed : index().manifests) {
+    if (!is_called(listed, name)) continue;
+    if (found && found->digest != listed.digest) {
+      throw RemoteError(fmt::format("{} has several images called \"{}\": {} and {}; say which by its digest",
+                                    this->name(), text(name), found->digest.text(), listed.digest.text()));
+    }
+    found = listed;
+  }
+  return found;
+}
+
+std::optional<Descriptor> Layout::find_manifest(const ManifestName& name) {
+  if (auto listed = find_listed(name)) return listed;
+  if (std::holds_alternative<Tag>(name)) return std::nullopt;
+  auto found = manifest(name);
+  return found ? std::optional(found->descriptor()) : std::nullopt;
+}
+
+/// By digest it need not be in index.json: children of an index are not.
+std::optional<Manifest> Layout::manifest(const ManifestName& name) {
+  auto listed = find_listed(name);
+  if (!listed && std::holds_alternative<Tag>(name)) return std::nullopt;
+  auto digest = listed ? listed->digest : std::get<ContentDigest>(name);
+  auto size = files_->blob_size(digest);
+  auto what = fmt::format("manifest {} of {}", text(name), this->name());
+  if (!size && !listed) return std::nullopt;
+  if (!size) throw RemoteError(fmt::format("{} is listed, and its blob {} is missing", what, digest.text()));
+  if (*size > longest_manifest) {
+    throw RemoteError(
+        fmt::format("{} has {}, and no manifest more than {}", what, size_text(*size), size_text(longest_manifest)));
+  }
+  std::string bytes;
+  files_->read_blob(
+      {.media_type = {}, .digest = digest, .size = *size}, [&](std::string_view more) { bytes += more; }, 0);
+  auto manifest = manifest_of(std::move(bytes), listed ? listed->media_type : std::string(), what);
+  manifest.digest = digest;
+  return manifest;
+}
+
+bool Layout::has_blob(const Descriptor& blob) { return files_->blob_size(blob.digest) == blob.size; }
+
+void Layout::read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from) {
+  if (blob.data) return take(std::string_view(*blob.data).substr(std::min<std::uint64_t>(from, blob.size)));
+  files_->read_blob(blob, take, from);
+}
+
+Added Layout::add_blob(const NewBlob& blob) {
+  if (blob.source.size() != blob.descriptor.size) {
+    throw RemoteError(fmt::format("{}: there are {} bytes of {}, not {}", name(), blob.source.size(),
+                                  blob.descriptor.digest.text(), blob.descriptor.size));
+  }
+  if (has_blob(blob.descriptor)) return Added::was_there;
+  files_->add_blob(blob.descriptor.digest, blob.source, LayoutFiles::Content::blob);
+  return Added::stored;
+}
+
+void Layout::add_manifest(const Manifest& manifest, const std::optional<Tag>& tag) {
+  auto referral = oci::referral(manifest, fmt::format("manifest {} for {}", manifest.digest.text(), name()));
+  files_->add_blob(manifest.digest, BlobSource::of_bytes(manifest.bytes), LayoutFiles::Content::manifest);
+  if (tag) {
+    files_->change_index([&](const std::optional<std::string>& before) {
+      auto index = parse(before);
+      std::erase_if(index.manifests, [&](const auto& listed) { return is_called(listed, *tag); });
+      index.manifests.push_back(manifest.descriptor());
+      index.manifests.back().annotations.emplace(reference_annotation, tag->text());
+      return write(index).bytes;
+    });
+  }
+  if (referral.subject) add_fallback_referrer(*this, referral.subject->digest, referral.referrer);
+}
+
+std::vector<Tag> Layout::tags() {
+  std::set<Tag> found;
+  for (const auto& descriptor : index().manifests)
+    if (auto tag = tag_of(descriptor)) found.insert(*tag);
+  return {found.begin(), found.end()};
+}
+
+std::vector<Descriptor> Layout::referrers(const ContentDigest& subject, std::string_view artifact_type) {
+  return of_artifact_type(fallback_referrers(*this, subject), artifact_type);
+}
+
+/// By tag only the tag goes, by digest all of its tags, as in a registry.
+bool Layout::remove_manifest(const ManifestName& name) {
+  auto before = manifest(name);
+  if (!before) return false;
+  files_->change_index([&](const std::optional<std::string>& text) {
+    auto index = parse(text);
+    std::erase_if(index.manifests, [&](const auto& listed) { return is_called(listed, name); });
+    return write(index).bytes;
+  });
+  if (std::holds_alternative<Tag>(name)) return true;
+  files_->remove_blob(before->digest);
+  auto referral = oci::referral(*before, this->name());
+  if (referral.subject) remove_fallback_referrer(*this, referral.subject->digest, before->digest);
+  return true;
+}
+
+bool Layout::remove_blob(const ContentDigest& digest) { return files_->remove_blob(digest); }
+
+ManifestName Layout::usual_name() {
+  std::set<ContentDigest> digests;
+  std::vector<std::string> names;
+  for (const auto& descriptor : index().manifests) {
+    digests.insert(descriptor.digest);
+    auto reference = reference_of(descriptor);
+    names.push_back(reference.empty() ? descriptor.digest.text() : reference);
+  }
+  if (digests.size() == 1) return *digests.begin();
+  throw RemoteError(names.empty()
+                        ? fmt::format("{} has no image", name())
+                        : fmt::format("{} has several images; say which: {}", name(), fmt::join(names, ", ")));
+}
+
+}  // namespace karapace::oci
