@@ -244,6 +244,26 @@ Migration migrate_store(const fs::path& root) {
   return migration;
 }
 
+namespace {
+
+/// Version 1 calls instances after their environment and project, and has one of each.
+std::vector<std::string> collisions(const fs::path& instances) {
+  std::map<std::string, std::string> named;
+  std::vector<std::string> found;
+  for (const auto& id : names_in(instances)) {
+    const auto old = read_either(instances / id);
+    const auto [other, is_new] = named.emplace(old_name(old.environment, old.manifest), id);
+    if (!is_new)
+      found.push_back(
+          fmt::format("the instances {} and {} are of one project and in one environment; `karapace destroy` "
+                      "one of them, or `karapace export` what it has",
+                      other->second, id));
+  }
+  return found;
+}
+
+}  // namespace
+
 Migration migrate_store_back(const fs::path& root) {
   const Exclusive exclusive(root);
   Migration migration{exclusive.version(), 1, {}};
@@ -259,6 +279,7 @@ Migration migrate_store_back(const fs::path& root) {
     for (auto& obstacle : obstacles(find_instance(Store::unchecked(root), name).value()))
       found.push_back(std::move(obstacle));
   }
+  for (auto& collision : collisions(instances)) found.push_back(std::move(collision));
   if (!found.empty())
     throw StoreError(
         fmt::format("migrate --back: version 1 can not hold what would be lost: {}", fmt::join(found, "; ")));

@@ -102,6 +102,17 @@ std::optional<Reference> reference_by_name(const Store& store, const IndexedRoot
       fmt::format("\"{}\" is the name of {} environments; name one by its path:{}", word, named.size(), candidates));
 }
 
+/// The project, which the word means unless an instance of another one has been given the name: then who says it may
+/// mean either, and what they ask for may destroy it.
+Reference only_meaning(const Store& store, Reference project, std::string_view word) {
+  const auto instance = find_named_instance(store, word);
+  if (!instance || instance->manifest == project.root->manifest) return project;
+  throw NotFoundError(
+      fmt::format("\"{}\" is the name of the project {} and of the instance {}; name the one by its path "
+                  "or the other by its id, and give it another name with `karapace rename`",
+                  escaped_utf8(word), escaped_utf8(project.root->manifest.native()), instance->id));
+}
+
 /// What it was used with last, in its project as that is now.
 Reference reference_to(const Store& store, const Instance& instance) {
   Reference reference{instance.current.environment, std::nullopt, instance.id};
@@ -164,13 +175,14 @@ Reference by_id(const Store& store, const EnvironmentId& id, const std::vector<I
 Reference resolve_reference(const Store& store, std::string_view word, const std::filesystem::path& working_directory) {
   if (is_path(word)) return by_path(store, word, working_directory);
   if (const auto root = RootIndex::find(store, word)) {
-    if (auto reference = reference_by_name(store, *root, word)) return *std::move(reference);
+    if (auto reference = reference_by_name(store, *root, word)) return only_meaning(store, *std::move(reference), word);
   }
   const auto index = RootIndex::read(store);
   const auto named = index.named(word);
   if (named.size() > 1) refuse_ambiguous(word, named);
   if (named.size() == 1) {
-    if (auto reference = reference_by_name(store, named.front(), word)) return *std::move(reference);
+    if (auto reference = reference_by_name(store, named.front(), word))
+      return only_meaning(store, *std::move(reference), word);
   }
   if (const auto instance = find_named_instance(store, word)) return reference_to(store, *instance);
   if (is_instance_id(word))

@@ -125,6 +125,17 @@ TEST_F(InstanceTest, ANameIsGivenOnceAndFreeAgainAfterwards) {
   EXPECT_EQ(find_named_instance(store_, "play")->id, instance_.id);
 }
 
+TEST_F(InstanceTest, AProjectDoesNotTakeOverTheNameOfAnotherOnesInstance) {
+  add_root(store_, *reference_.root);
+  name_instance(store_, instance_, "second");
+  add_root(store_, root_of(second_, "second"));
+  EXPECT_EQ(error_of([&] { resolve_reference(store_, "second", "/"); }),
+            "\"second\" is the name of the project /projects/second/karapace.toml and of the instance " + instance_.id +
+                "; name the one by its path or the other by its id, and give it another name with `karapace rename`");
+  EXPECT_EQ(resolve_reference(store_, "/projects/second/karapace.toml", "/").environment, second_.id);
+  EXPECT_EQ(resolve_reference(store_, instance_.id, "/").environment, first_.id);
+}
+
 TEST_F(InstanceTest, OneIsGivenToItsProjectsNewPlace) {
   put(instance_.upper() / "note", "mine");
   name_instance(store_, instance_, "work");

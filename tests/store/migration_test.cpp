@@ -109,6 +109,18 @@ TEST_F(MigrationTest, TheWayBackNamesWhatWouldBeLost) {
   EXPECT_EQ(instances(open()).whole.size(), 3u);
 }
 
+TEST_F(MigrationTest, TheWayBackIsRefusedWhereTwoInstancesWouldHaveOneName) {
+  migrate_store(root_);
+  {
+    const auto store = open();
+    const auto left = find_instance(store, blake3("instance " + older_name_).hex().substr(0, 16)).value();
+    set_environment(left.current, newer_);
+  }
+  EXPECT_THAT(error_of([&] { migrate_store_back(root_); }),
+              testing::HasSubstr("are of one project and in one environment"));
+  EXPECT_EQ(instances(open()).whole.size(), 3u);
+}
+
 TEST_F(MigrationTest, IsRefusedWhileTheStoreIsUsedOrASessionRuns) {
   {
     const auto session = FileLock::acquire(root_ / "instances" / older_name_ / "instance.json", LOCK_SH);
