@@ -21,7 +21,8 @@ class Quick : public ProgramTest {
   void SetUp() override {
     fs::create_directories(home() / ".config/karapace");
     // Nobody answers: nothing is locked.
-    std::ofstream(home() / ".config/karapace/config.toml") << "[mirrors]\ndebian = [\"http://127.0.0.1:9/debian\"]\n";
+    std::ofstream(home() / ".config/karapace/config.toml") << "[mirrors]\ndebian = [\"http://127.0.0.1:9/debian\"]\n"
+                                                              "[acquisition]\nretries = 0\n";
     ::setenv("HOME", home().c_str(), 1);
     ::unsetenv("XDG_CACHE_HOME");
     ::unsetenv("XDG_CONFIG_HOME");
