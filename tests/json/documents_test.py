@@ -188,8 +188,11 @@ class Documents(DocumentsTest):
         self.assertTrue(first["is_new"])
         self.assertFalse(self.document("commit", ".")["is_new"])
         (upper / "third").write_text("3", encoding="utf-8")
-        self.assertEqual(self.document("commit", ".")["snapshot"]["parent"], first["snapshot"]["snapshot"])
-        second = self.document("snapshots", ".", name="karapace.snapshots")["snapshots"][1]["snapshot"]
+        committed = self.document("commit", ".")["snapshot"]
+        self.assertEqual(committed["parent"], first["snapshot"]["snapshot"])
+        second = committed["snapshot"]
+        listed = self.document("snapshots", ".", name="karapace.snapshots")["snapshots"]
+        self.assertIn(second, [snapshot["snapshot"] for snapshot in listed])
         between = self.document("diff", ".", first["snapshot"]["snapshot"], second, name="karapace.diff")
         self.assertEqual([(change["path"], change["change"]) for change in between["changes"]], [("/third", "added")])
         self.assertEqual((between["from_snapshot"], between["to_snapshot"]), (first["snapshot"]["snapshot"], second))
