@@ -247,14 +247,13 @@ void give_instance(const Store& store, Instance& instance, const std::filesystem
     const auto trash = move_to_trash(store, replaced->directory, "instance-" + replaced->id);
     if (!trash.empty()) remove_tree(trash);
   }
-  // A kill in between leaves it whole: first under its old id, then under a name that is found the long way.
-  instance.manifest = manifest;
-  write_instance(instance);
+  // The new place finds it by its id. A kill before the record says so, too, leaves it there, and asked again it is
+  // told.
   Root root;
   root.manifest = manifest;
   const auto id = instance_id({instance.current.environment, root});
   const auto directory = store.instances_path() / id;
-  {
+  if (instance.directory != directory) {
     const auto lock = store.lock_contents(LOCK_SH);  // gc reads them one by one, and must not miss it
     if (::renameat2(AT_FDCWD, instance.directory.c_str(), AT_FDCWD, directory.c_str(), RENAME_NOREPLACE) != 0)
       throw StoreError(errno_message(fmt::format("cannot make \"{}\"", escaped_utf8(directory.native())), errno));
@@ -262,6 +261,8 @@ void give_instance(const Store& store, Instance& instance, const std::filesystem
   const auto parent = open_at(AT_FDCWD, store.instances_path(), O_RDONLY | O_DIRECTORY);
   if (::fsync(parent.get()) != 0) throw StoreError(errno_message("cannot force the instance to the disk", errno));
   instance = read_instance(directory).value();
+  instance.manifest = manifest;
+  write_instance(instance);
   if (!instance.name.empty()) point_instance_name(store, instance);
 }
 

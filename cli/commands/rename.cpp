@@ -66,8 +66,8 @@ std::optional<OwnedInstance> untouched_instance(const store::Store& store, const
   if (!held.instance.archived && is_untouched(store, held.instance, held.owners())) return held;
   throw Error(fmt::format(
       "rename: the project {0} has an instance already in which something was changed (`karapace diff {0}`): "
-      "`karapace export {0} DIR` copies that out, `karapace destroy {0}` and `karapace build` make room",
-      where));
+      "`karapace export {0} DIR` copies that out, `karapace destroy {1}` makes room",
+      where, held.instance.id));
 }
 
 /// What a project that is not where it was has in the store.
@@ -82,9 +82,10 @@ store::Instance give(const Context& context, const store::Store& store, const Wa
                      const std::string& word) {
   const auto place = new_place(store, word);
   const auto& manifest = place.root->manifest;
-  if (wanted.instance.id == store::instance_id(place)) return wanted.instance;
+  const bool is_there = wanted.instance.id == store::instance_id(place);
+  if (is_there && wanted.instance.manifest == manifest) return wanted.instance;
   auto held = own_or_refuse(store, wanted, "rename");
-  const auto replaced = untouched_instance(store, place, held.mode);
+  const auto replaced = is_there ? std::nullopt : untouched_instance(store, place, held.mode);
   const auto before = held.instance.manifest;
   store::give_instance(store, held.instance, manifest, replaced ? std::optional(replaced->instance) : std::nullopt);
   if (forget_project_if_gone(store, before))

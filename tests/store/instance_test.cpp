@@ -136,6 +136,24 @@ TEST_F(InstanceTest, AProjectDoesNotTakeOverTheNameOfAnotherOnesInstance) {
   EXPECT_EQ(resolve_reference(store_, instance_.id, "/").environment, first_.id);
 }
 
+TEST_F(InstanceTest, OneThatCanNotBeGivenStaysWhereItIs) {
+  auto place = root_of(second_, "moved");
+  open_instance(store_, {second_.id, place});  // by a session that was quicker
+  auto held = own_instance(store_, instance_).value();
+  EXPECT_THAT(error_of([&] { give_instance(store_, held.instance, place.manifest, std::nullopt); }),
+              testing::HasSubstr("File exists"));
+  EXPECT_EQ(now().manifest, reference_.root->manifest);
+}
+
+TEST_F(InstanceTest, OneThatAKillLeftInTheNewPlaceIsGivenWhenAskedAgain) {
+  auto place = root_of(second_, "moved");
+  const auto id = instance_id({second_.id, place});
+  fs::rename(instance_.directory, store_.instances_path() / id);
+  auto held = own_instance(store_, find_instance(store_, id).value()).value();
+  give_instance(store_, held.instance, place.manifest, std::nullopt);
+  EXPECT_EQ(find_instance(store_, id)->manifest, place.manifest);
+}
+
 TEST_F(InstanceTest, OneIsGivenToItsProjectsNewPlace) {
   put(instance_.upper() / "note", "mine");
   name_instance(store_, instance_, "work");
