@@ -34,14 +34,15 @@ void declare(Options& options, Arguments& arguments) {
 void tell_known(const Context& context, const store::Committed& committed, const InstanceTrees& trees,
                 const std::string& message) {
   const auto& snapshot = committed.snapshot;
-  context.print(fmt::format("nothing changed: {} is as in the snapshot {}\n", escaped_utf8(trees.name),
-                            snapshot.id.short_hex()));
+  context.print(
+      fmt::format("nothing changed: {} is as in the snapshot {}\n", escaped_utf8(trees.name), snapshot.id.short_hex()));
   if (!message.empty() && message != snapshot.message)
     context.tell(fmt::format("the snapshot keeps its message, \"{}\"", escaped_utf8(snapshot.message)));
   if (snapshot.environment != trees.instance().current.environment)
-    context.tell(fmt::format("it was made above the environment {}, which `karapace restore` brings back with it; "
-                             "`karapace restore --here {} {}` does not",
-                             snapshot.environment.short_hex(), escaped_utf8(trees.name), snapshot.id.short_hex()));
+    context.tell(
+        fmt::format("it was made above the environment {}, which `karapace restore` brings back with it; "
+                    "`karapace restore --here {} {}` does not",
+                    snapshot.environment.short_hex(), escaped_utf8(trees.name), snapshot.id.short_hex()));
 }
 
 int run(const Context& context, const Arguments& arguments) {

@@ -66,7 +66,8 @@ Command restore_command() {
        .summary = "Make an instance what it was in a snapshot",
        .description =
            "Replaces the changes of the instance by those of the snapshot, above the environment that they were\n"
-           "made in, or with --here above the one that the instance has now. The snapshot is verified on the way; one that is damaged changes nothing. What the instance\n"
+           "made in, or with --here above the one that the instance has now. The snapshot is verified on the way; one "
+           "that is damaged changes nothing. What the instance\n"
            "was before can be brought back by `karapace undo`. Refused while a session is running.",
        .examples = {{"karapace restore hello 3f9c", "the snapshot whose id begins so"},
                     {"karapace undo hello", "as it was before"}}},

@@ -194,10 +194,11 @@ TEST_F(SnapshotTest, WhatUndoBringsBackAndCanNotBeKeptIsNamedAsThat) {
   if (::truncate((instance_.upper() / "disk").c_str(), off_t{1} << 40) != 0)
     KARAPACE_SKIP_TEST("no file can have 1 TiB");
   restore(snapshot);
-  EXPECT_EQ(error_of([&] { keep_previous(store_, instance_, SnapshotOptions()); }),
-            "what `karapace undo` would bring back is kept before it is replaced, and can not be: commit: \"/disk\" has "
-            "holes of 1024 GiB, and what is kept may have 16: remove it or make it shorter; bring it back with "
-            "`karapace undo`, remove that, and try again");
+  EXPECT_EQ(
+      error_of([&] { keep_previous(store_, instance_, SnapshotOptions()); }),
+      "what `karapace undo` would bring back is kept before it is replaced, and can not be: commit: \"/disk\" has "
+      "holes of 1024 GiB, and what is kept may have 16: remove it or make it shorter; bring it back with "
+      "`karapace undo`, remove that, and try again");
 }
 
 TEST_F(SnapshotTest, ADamagedOneChangesNothingAndDoesNotKeepFromCommitting) {
