@@ -16,10 +16,9 @@
 // - The inputs of a running step: Store::stage(step) pins them and then looks whether their records are there, in one
 //   shared section. Either gc was there before and the step ends with "run ninja again", or gc sees the pins and keeps
 //   the records, their outputs and all that led to them. So no step ever reads a tree that is being deleted.
-// - A record that appeared since gc began to read is alive, with everything it leads to: its build is running. So is
-// one
-//   that gc took away and that is there again. A record whose output is gone does not appear: add_record asks under the
-//   shared lock.
+// - A record that appeared since gc began to read is alive, with everything it leads to: its build is running. So
+//   is one that gc took away and that is there again. A record whose output is gone does not appear: add_record asks
+//   under the shared lock.
 // - An environment that appeared since, or whose step is being made: alive.
 // - A session holds a shared flock on its environment's record before it mounts. gc takes the exclusive lock, without
 //   waiting, of each environment that it would remove; when it can not have it, the environment lives. The lock is
