@@ -59,7 +59,7 @@ FirstCause first_cause(const store::Store& store, const Divergence& cause, const
   return details;
 }
 
-constexpr unsigned fetches_at_once = 4;  // they only copy
+constexpr unsigned copies_at_once = 4;
 
 struct Elsewhere {
   fs::path build;  // at another depth than a project's
@@ -137,7 +137,7 @@ void write_graph(const RebuildRequest& request, const Elsewhere& place, const gr
   local.step_program = find_program("karapace-step");
   local.mirrors = mirrors;
   local.arguments = files.path();
-  local.fetch_depth = fetches_at_once;
+  local.fetch_depth = copies_at_once;
   local.install_depth = static_cast<unsigned>(request.jobs.value_or(2));
   for (const auto& [name, environment] : request.graph.environments)
     local.environments.push_back({name, environment.id, environment.step});

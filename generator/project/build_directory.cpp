@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/project/build_directory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/sibling_programs.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "store/identifiers.hpp"
 
@@ -144,6 +147,20 @@ void BuildDirectory::remove_traps() const {
   for (const char* name : {".ninja_log", ".ninja_deps", ".ninja_log.recompact", ".ninja_deps.recompact"}) {
     own_.remove_unless_plain(name);
   }
+}
+
+unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+graph::Local local_part(const store::Store& store, const store::GraphFiles& files,
+                        const std::filesystem::path& mirrors) {
+  graph::Local local;
+  local.store = store.root();
+  local.step_program = find_program("karapace-step");
+  local.mirrors = mirrors;
+  local.arguments = files.path();
+  local.fetch_depth = fetches_at_once;
+  local.install_depth = installs_at_once();
+  return local;
 }
 
 void BuildDirectory::remove_what_was_not_added() const { locks_directory_.remove_others(locks_); }

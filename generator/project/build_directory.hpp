@@ -25,9 +25,19 @@
 
 #include "generator/graph/ninja_text.hpp"
 #include "generator/project/own_directory.hpp"
+#include "store/graph_files.hpp"
 #include "store/identifiers.hpp"
+#include "store/store.hpp"
 
 namespace karapace::project {
+
+constexpr unsigned fetches_at_once = 8;
+/// One for each processor.
+unsigned installs_at_once();
+/// What every graph that is built into the store has on this machine; `mirrors` is among the files of its edges.
+/// StoreError when karapace-step is not there.
+graph::Local local_part(const store::Store& store, const store::GraphFiles& files,
+                        const std::filesystem::path& mirrors);
 
 class BuildDirectory {
  public:

@@ -36,10 +36,6 @@ namespace {
 namespace fs = std::filesystem;
 
 // More downloads at once help no mirror; more installs than processors only take memory from each other.
-constexpr unsigned fetches_at_once = 8;
-
-unsigned installs_at_once() { return std::max(1u, std::thread::hardware_concurrency()); }
-
 using Times = std::map<fs::path, std::int64_t>;  // modification times
 
 constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
@@ -379,13 +375,7 @@ class Generation {
   }
 
   graph::Local local() const {
-    graph::Local local;
-    local.store = store_.root();
-    local.step_program = find_program("karapace-step");
-    local.mirrors = mirrors_;
-    local.arguments = files_of_edges_.path();
-    local.fetch_depth = fetches_at_once;
-    local.install_depth = installs_at_once();
+    auto local = local_part(store_, files_of_edges_, mirrors_);
     for (const auto& environment : result_.environments) {
       local.environments.push_back({environment.name, environment.id, environment.step});
     }

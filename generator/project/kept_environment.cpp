@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned fetches_at_once = 8;
 constexpr const char* graph_file = "build.ninja";
 
 /// The lock of an environment is a blob of the same name: both are the BLAKE3 of its canonical text.
@@ -77,13 +76,7 @@ resolve::Mirrors mirrors_for(const lock::Lock& lock, const std::optional<Project
 
 graph::Local local_for(const store::Store& store, const EnvironmentId& id, const StepKey& step,
                        const store::GraphFiles& files, const fs::path& mirrors) {
-  graph::Local local;
-  local.store = store.root();
-  local.step_program = find_program("karapace-step");
-  local.mirrors = mirrors;
-  local.arguments = files.path();
-  local.fetch_depth = fetches_at_once;
-  local.install_depth = std::max(1u, std::thread::hardware_concurrency());
+  auto local = local_part(store, files, mirrors);
   local.environments.push_back({"environment-" + id.short_hex(), id, step});
   return local;
 }
