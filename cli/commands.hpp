@@ -8,6 +8,9 @@ namespace karapace::cli {
 
 Command archive_command();
 Command build_command();
+Command cache_add_command();
+Command cache_list_command();
+Command cache_remove_command();
 Command commit_command();
 Command completions_command();
 Command debug_command();
@@ -31,6 +34,7 @@ Command migrate_command();
 Command man_pages_command();
 Command new_command();
 Command pin_command();
+Command pull_command();
 Command quick_command();
 Command rebuild_command();
 Command records_export_command();

@@ -90,8 +90,8 @@ void add_taken_records(const Store& store, std::span<const StepRecord> records) 
   for (const auto& record : records) {
     const auto key = record.step.key();
     const auto lock = store.lock_contents(LOCK_SH);
-    if (has_name(store.step_path(key))) continue;
     if (!missing_output(store, record).empty()) add_mark(store, key);
+    if (has_name(store.step_path(key))) continue;
     publish_file(store.staging_path(), store.step_path(key), record.text(), Durable::no);
     set_time(store.step_path(key), now);
   }

@@ -18,8 +18,8 @@
 namespace karapace::store {
 
 /// Adds records (of one environment, say), inputs before what reads them, as if their steps had been run here. What has
-/// an output in the store gets no mark. A record that exists is kept. All get the same modification time, so that ninja
-/// finds nothing newer than what was made of it.
+/// an output in the store gets no mark. A record that exists is kept, and gets one if its output was lost. All get the
+/// same modification time, so that ninja finds nothing newer than what was made of it.
 void add_taken_records(const Store& store, std::span<const StepRecord> records);
 
 /// Whether its output is not in the store, and is not missed.

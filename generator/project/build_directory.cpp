@@ -97,6 +97,13 @@ OwnDirectory open_build_directory(const fs::path& path, const OwnDirectory::Writ
 
 }  // namespace
 
+void have_absent_inputs_made(const store::Store& store, const graph::Graph& graph) {
+  if (!store::has_absent_outputs(store)) return;
+  std::vector<const Step*> steps;
+  for (const auto& edge : graph.edges) steps.push_back(&edge.step);
+  store::forget_absent_inputs(store, steps);
+}
+
 BuildDirectory::BuildDirectory(const fs::path& path, const OwnDirectory::WrittenBySessions& written_by_sessions)
     : path_(path),
       directory_(open_build_directory(path, written_by_sessions)),

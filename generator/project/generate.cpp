@@ -24,7 +24,6 @@
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/project/control_files.hpp"
-#include "store/absent.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -87,7 +86,7 @@ class Generation {
     auto sources = resolve::mirrors_text(mirrors(), files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     graph::Graph graph = std::move(planner_).finish();
-    have_absent_inputs_made(graph);
+    have_absent_inputs_made(store_, graph);
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
       prepare_ninja(graph);
@@ -99,14 +98,6 @@ class Generation {
       root.graphs = {{directory, believed_in(store::canonical_manifest(root.manifest).parent_path()), root.name}};
       root.graphs.front().sources.push_back(directory / graph_file());
     }
-  }
-
-  /// Ninja knows records only: what steps will need that were never run here must have none.
-  void have_absent_inputs_made(const graph::Graph& graph) const {
-    if (!store::has_absent_outputs(store_)) return;
-    std::vector<const Step*> steps;
-    for (const auto& edge : graph.edges) steps.push_back(&edge.step);
-    store::forget_absent_inputs(store_, steps);
   }
 
   /// Then nothing is written, and no session or other gen is kept waiting.

@@ -9,8 +9,8 @@
 #include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json/error_answer.hpp"
 #include "base/sibling_programs.hpp"
-#include "generator/resolve/protocol.hpp"
 
 namespace karapace::resolve {
 namespace {
@@ -39,7 +39,7 @@ Captured run_helper(const std::filesystem::path& program, std::string_view verb,
 }
 
 std::string answer_of(Captured captured) {
-  throw_if_error(captured.output);
+  throw_if_error_answer(captured.output);
   const int status = captured.status;
   if (status == does_not_start)
     throw Error(
