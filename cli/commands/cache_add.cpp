@@ -10,6 +10,7 @@
 #include "base/words.hpp"
 #include "cli/cache_report.hpp"
 #include "cli/commands.hpp"
+#include "cli/key_report.hpp"
 #include "cli/registry_client.hpp"
 #include "exchange/cache_list.hpp"
 #include "exchange/request.hpp"
@@ -43,7 +44,7 @@ void declare(Options& options, Arguments& arguments) {
 std::vector<std::string> key_lines(const std::vector<std::string>& words) {
   std::vector<std::string> lines;
   signing::Trust trust;
-  for (const auto& word : words) trust.keys.push_back(signing::find_public_key(signing::default_directory(), word));
+  for (const auto& word : words) trust.keys.push_back(signing::find_public_key(keys_directory(), word));
   for (const auto& key : trust.keys) lines.push_back(signing::text(key));
   return lines;
 }

@@ -8,6 +8,7 @@
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
+#include "cli/key_report.hpp"
 #include "cli/registry_client.hpp"
 #include "exchange/request.hpp"
 #include "proof/signing/key_files.hpp"
@@ -36,7 +37,7 @@ void declare(Options& options, Arguments& arguments) {
 
 /// The lines of those that are named, else of all that this user has.
 std::vector<std::string> key_lines(const std::vector<std::string>& words) {
-  const auto directory = signing::default_directory();
+  const auto directory = keys_directory();
   std::vector<std::string> lines;
   for (const auto& word : words) lines.push_back(signing::text(signing::find_public_key(directory, word)));
   if (words.empty())

@@ -79,6 +79,10 @@ class Documents(DocumentsTest):
         self.document("completions", "zsh", "--", "verify", name="karapace.completion")
         pages = self.document("man-pages", str(self.scratch / "man"), name="karapace.man-pages")["page_files"]
         self.assertEqual(len(pages), len(self.commands()) + 1)
+        made = self.document("key", "new", "ci", name="karapace.key")
+        self.assertEqual(self.document("key", "show", "ci", name="karapace.key"), made)
+        self.assertEqual([key["key"] for key in self.document("key", "list", name="karapace.key-list")["keys"]], [made["key"]])
+        self.error("key", "new", "ci")
 
     def makes(self):
         made = self.document("new", str(self.directory), name="karapace.new")
