@@ -43,7 +43,7 @@ bool take_what_is_built(const Context& context, const project::Generated& genera
   bool is_any = false;
   for (const auto& environment : generated.environments) {
     if (store::has_usable_record(store, environment.step)) continue;
-    is_any = take_from_caches(context, environment.name, environment.id) || is_any;
+    is_any = take_from_caches(context, environment.name, environment.id, environment.step) || is_any;
   }
   return is_any;
 }

@@ -37,12 +37,13 @@ std::vector<exchange::Cache> configured_caches() {
   return exchange::read_caches(exchange::cache_list_file(resolve::default_configuration_file()));
 }
 
-bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment) {
+bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
+                      const StepKey& step) {
   auto caches = configured_caches();
   std::erase_if(caches, [](const exchange::Cache& cache) { return cache.keys.empty(); });
   if (caches.empty()) return false;
   const auto answer = exchange::parse_take_answer(ask_registry(
-      "take", exchange::text(exchange::TakeRequest{context.store_root(), environment, std::move(caches)})));
+      "take", exchange::text(exchange::TakeRequest{context.store_root(), environment, step, std::move(caches)})));
   if (answer.cache.empty()) return false;
   context.tell(fmt::format("pulled {} from the cache {}: {}, {} (of {} none was run)", escaped_utf8(name), answer.cache,
                            counted(answer.layers, "layer"), size_text(answer.bytes), counted(answer.steps, "step")));

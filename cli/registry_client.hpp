@@ -20,7 +20,9 @@ std::string ask_registry(std::string_view verb, std::string_view request);
 std::vector<exchange::Cache> configured_caches();
 
 /// Takes the environment from a cache when one has it and is believed, and says so. False when none has.
-bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment);
+/// `step`: that makes it.
+bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
+                      const StepKey& step);
 
 /// "oci-layout:/net/cache" for a directory as a person names it ("/net/cache", "./cache", "file:///net/cache"), and any
 /// other place as it is.

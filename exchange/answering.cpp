@@ -48,10 +48,10 @@ oci::Platform own_platform() {
   return {.os = "linux", .architecture = found == known.end() ? machine : found->second};
 }
 
-std::optional<TakeAnswer> take_from(const store::Store& store, const Cache& cache, const EnvironmentId& environment) {
+std::optional<TakeAnswer> take_from(const store::Store& store, const Cache& cache, const Wanted& wanted) {
   const auto trust = trust_of(cache);
   const auto repository = open_cache(cache.location, oci::Access::read);
-  const auto believed = find_believed(*repository, environment, trust, [&](const std::string& warning) {
+  const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
   if (!believed) return std::nullopt;
@@ -81,7 +81,7 @@ TakeAnswer take(const TakeRequest& request) {
   for (const auto& cache : request.caches) {
     if (cache.keys.empty()) continue;
     try {
-      if (const auto answer = take_from(store, cache, request.environment)) return *answer;
+      if (const auto answer = take_from(store, cache, {request.environment, request.step})) return *answer;
     } catch (const StoreError&) {
       throw;
     } catch (const Error& error) {
@@ -130,7 +130,7 @@ Believed believed_of(oci::ImageRepository& repository, const PullRequest& reques
   if (artifacts.empty())
     throw RemoteError(fmt::format("{} has the image, but not the records of its environment: push it with them",
                                   repository.name()));
-  if (!is_pinned) return judge(repository, artifacts, trust_of(request), origin.environment, warn);
+  if (!is_pinned) return judge(repository, artifacts, trust_of(request), {origin.environment, {}}, warn);
   const auto& artifact = artifacts.front().artifact;
   return {artifact, read_bundle(repository, artifact, origin.records), {}};
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "proof/signing/key_files.hpp"
+#include "proof/statement.hpp"
 #include "remote/sha256.hpp"
 
 namespace karapace::exchange {
@@ -33,9 +34,10 @@ RecordBundle read_bundle(oci::ImageRepository& repository, const EnvironmentArti
   const auto what = what_of(repository, artifact.environment);
   const auto bytes = oci::read_small_blob(repository, artifact.records, longest_bundle);
   const auto text = decompressed(bytes, what);
-  if (oci::digest_of(text).hex() != digest)
+  auto bundle = parse_bundle(text, what);
+  if (digest_of(bundle).hex() != digest)
     throw RemoteError(fmt::format("{}: its records are not those that are believed", what));
-  return parse_bundle(text, what);
+  return bundle;
 }
 
 signing::Trust trust_of(const Cache& cache) {
@@ -80,10 +82,22 @@ Believed read_agreed(oci::ImageRepository& repository, const std::vector<const E
   }
 }
 
+/// The digest of the records; nothing when it is about something else.
+std::optional<std::string> claim_in(std::string_view payload, const Wanted& wanted) {
+  try {
+    const auto subject = proof::parse_statement(payload, "statement");
+    const bool is_about = subject.environment == wanted.environment && (!wanted.step || subject.step == *wanted.step);
+    return is_about ? std::optional(subject.records.hex()) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifact>& found, const signing::Trust& trust,
-               const EnvironmentId& environment, const Warn& warn) {
+               const Wanted& wanted, const Warn& warn) {
+  const auto& environment = wanted.environment;
   std::vector<signing::Envelope> envelopes;
   std::vector<const EnvironmentArtifact*> artifacts;  // of each envelope
   for (const auto& one : found) {
@@ -92,9 +106,8 @@ Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifac
       artifacts.push_back(&one.artifact);
     }
   }
-  const auto judgement = signing::judge(trust, envelopes, [&](std::string_view payload) {
-    return signing::claimed_records(payload, environment);
-  });
+  const auto judgement =
+      signing::judge(trust, envelopes, [&](std::string_view payload) { return claim_in(payload, wanted); });
   const auto* agreed = judgement.agreed();
   if (agreed == nullptr)
     throw RemoteError(
@@ -106,11 +119,11 @@ Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifac
   return read_agreed(repository, artifacts, *agreed, warn);
 }
 
-std::optional<Believed> find_believed(oci::ImageRepository& repository, const EnvironmentId& environment,
+std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn) {
-  const auto found = ask(repository, environment, trust.keys, warn);
+  const auto found = ask(repository, wanted.environment, trust.keys, warn);
   if (found.empty()) return std::nullopt;
-  return judge(repository, found, trust, environment, warn);
+  return judge(repository, found, trust, wanted, warn);
 }
 
 }  // namespace karapace::exchange

@@ -2,7 +2,7 @@
 // Asking a cache: whether it has an environment, and whether what it says of it is believed.
 //
 // A request for the manifest of each key that is trusted there, one for the records that were agreed on: that is all
-// until its layers come. A claim is the digest of an environment's records; it is believed when enough keys signed it.
+// until its layers come. What is claimed is the digest of the records; it is believed when enough keys signed it.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,12 @@
 #include "remote/oci/image_repository.hpp"
 
 namespace karapace::exchange {
+
+/// What was made by which step: another release may make an environment by other steps.
+struct Wanted {
+  EnvironmentId environment;
+  std::optional<StepKey> step;  // any, else
+};
 
 /// What a cache has of one signer.
 struct SignedArtifact {
@@ -43,16 +49,16 @@ std::vector<SignedArtifact> ask(oci::ImageRepository& repository, const Environm
 
 /// Of what several signers say of one environment, what is believed. RemoteError when nothing is.
 Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifact>& found, const signing::Trust& trust,
-               const EnvironmentId& environment, const Warn& warn);
+               const Wanted& wanted, const Warn& warn);
 
 /// The artifact of a manifest, with its signatures.
 SignedArtifact read_artifact(oci::ImageRepository& repository, const oci::Manifest& manifest, std::string_view what);
-/// Its records, which must have this digest (SHA-256 of their text, in hex).
+/// Its records, which must have this digest (of proof::records_text, in hex).
 RecordBundle read_bundle(oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
                          const std::string& digest);
 
 /// Nothing when the cache has nothing of it. RemoteError when what it has is not believed, or can not be read.
-std::optional<Believed> find_believed(oci::ImageRepository& repository, const EnvironmentId& environment,
+std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn);
 
 }  // namespace karapace::exchange

@@ -13,7 +13,9 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "exchange/record_bundle.hpp"
+#include "generator/lock/lock.hpp"
 #include "proof/signing/key_files.hpp"
+#include "proof/statement.hpp"
 
 namespace karapace::exchange {
 
@@ -122,11 +124,11 @@ class Sending {
 PreparedArtifact prepare_artifact(const store::Store& store, const EnvironmentId& environment,
                                   const std::vector<Pack>& packs, const signing::SecretKey& key) {
   const auto bundle = bundle_of(store, environment);
-  const auto text_of_records = text(bundle);
-  auto records = compressed(text_of_records);
+  auto records = compressed(text(bundle));
   auto lock = kept_lock(store, environment);
-  auto envelope = signing::text(signing::signed_envelope(
-      signing::environment_statement(environment, lock, bundle.records, text_of_records), key));
+  const auto parsed = lock::parse_lock(lock, fmt::format("the lock of the environment {}", environment.short_hex()));
+  auto envelope =
+      signing::text(signing::signed_envelope(proof::statement_text(parsed, records_of(bundle)), key));
   EnvironmentArtifact artifact{.environment = environment,
                                .records = oci::describe(records_media_type, records),
                                .lock = oci::describe(lock_media_type, lock),

@@ -11,6 +11,8 @@
 #include <zstd.h>
 
 #include "base/error.hpp"
+#include "proof/statement.hpp"
+#include "remote/sha256.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::exchange {
@@ -175,6 +177,17 @@ std::string text(const RecordBundle& bundle) {
     text += fmt::format("{} {}\n{}", record.step.key().hex(), one.size(), one);
   }
   return text;
+}
+
+std::map<StepKey, StepRecord> records_of(const RecordBundle& bundle) {
+  Records records;
+  for (const auto& record : bundle.records) records.emplace(record.step.key(), record);
+  return records;
+}
+
+Sha256 digest_of(const RecordBundle& bundle) {
+  remote::Sha256Hasher hasher;
+  return hasher.update(proof::records_text(records_of(bundle))).finish();
 }
 
 RecordBundle parse_bundle(std::string_view text, std::string_view what) { return Parser(text, what).run(); }

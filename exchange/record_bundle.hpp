@@ -7,11 +7,11 @@
 //   ...
 //
 // Sorted so that a step's inputs stand before it; where there is a choice, the least key first. Records hold no times,
-// hosts or paths, so whoever made the same environment has the same text, whose digest is what keys sign. It travels
-// compressed with zstd, which is no part of any digest.
+// hosts or paths, so whoever made the same environment has the same text. It travels compressed with zstd.
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +34,10 @@ struct RecordBundle {
 RecordBundle bundle_of(const store::Store& store, const EnvironmentId& id);
 
 std::string text(const RecordBundle& bundle);
+/// What keys sign: the SHA-256 of the records' texts in the order of their keys (proof/statement.hpp).
+Sha256 digest_of(const RecordBundle& bundle);
+/// By their keys.
+std::map<StepKey, StepRecord> records_of(const RecordBundle& bundle);
 /// Strict: RemoteError that begins with `what` when it is no such text: a record that is not the step's that it is said
 /// to be of, an input that is missing, a step that did not lead to the environment, anything out of order.
 RecordBundle parse_bundle(std::string_view text, std::string_view what);

@@ -15,7 +15,7 @@ constexpr auto look_answer_fields =
     fields_of<LookAnswer>(member("environments", &LookAnswer::environments), member("name", &LookAnswer::name));
 constexpr auto take_request_fields =
     fields_of<TakeRequest>(member("caches", &TakeRequest::caches, list_of(cache_fields)),
-                           member("environment", &TakeRequest::environment), member("store", &TakeRequest::store));
+                           member("environment", &TakeRequest::environment), member("step", &TakeRequest::step), member("store", &TakeRequest::store));
 constexpr auto take_answer_fields =
     fields_of<TakeAnswer>(member("bytes", &TakeAnswer::bytes), member("cache", &TakeAnswer::cache),
                           member("layers", &TakeAnswer::layers), member("steps", &TakeAnswer::steps));

@@ -30,6 +30,7 @@ struct LookAnswer {
 struct TakeRequest {
   std::filesystem::path store;
   EnvironmentId environment;
+  StepKey step;  // that makes it: another release may make it by other steps
   std::vector<Cache> caches;
 };
 struct TakeAnswer {

@@ -87,7 +87,7 @@ int build_kept(const Context& context, const Arguments& arguments, const project
   const auto kept = project::generate_kept(environment, machine_paths(context));
   forget_lost(context, kept.steps);
   if (!store::has_usable_record(context.open_store(store::Store::Access::update), kept.steps.back()))
-    take_from_caches(context, environment.id.short_hex(), environment.id);
+    take_from_caches(context, environment.id.short_hex(), environment.id, kept.steps.back());
   const int status = run_building(context, arguments.building, kept.directory);
   if (status != 0) return status;
   const auto& id = environment.id;
