@@ -222,7 +222,8 @@ Section section(const Edge& edge, bool of_base) {
     case StepKind::install: return is_bootstrap(edge) ? Section::base_install : Section::install;
     case StepKind::setup: return Section::setup;
     case StepKind::commit: return Section::commit;
-    case StepKind::environment: break;
+    case StepKind::environment:
+    case StepKind::pack: break;  // images plan their own
   }
   return Section::environment;
 }

@@ -46,6 +46,7 @@ StepOutput unpack(const StepContext& context);
 StepOutput install(const StepContext& context);
 StepOutput setup(const StepContext& context);
 StepOutput commit(const StepContext& context);
+StepOutput pack(const StepContext& context);
 StepOutput environment(const StepContext& context);
 
 /// The value of a parameter that is a decimal number; StepError when it is not.
