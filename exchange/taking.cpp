@@ -3,20 +3,24 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <set>
+#include <span>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "base/words.hpp"
-#include "runtime/steps/layer_blob.hpp"
+#include "runtime/steps/archive_layer.hpp"
 #include "runtime/steps/step_context.hpp"
+#include "runtime/trees/image_layer.hpp"
 #include "store/absent.hpp"
 
 namespace karapace::exchange {
@@ -81,14 +85,36 @@ class Taking {
     if (store_.has_layer(layer.layer)) return;
     const auto file = staging_.path() / layer.blob.digest.hex();
     oci::download_blob(repository_, layer.blob, file);
-    const auto blob = open_at(AT_FDCWD, file, O_RDONLY | O_NOFOLLOW);
-    const auto label = fmt::format("{}: the layer {}", repository_.name(), layer.layer.short_hex());
-    const auto made = steps::add_layer_of_blob(store_, staging_, blob.get(), label);
-    if (made != layer.layer)
-      throw RemoteError(fmt::format("{} is another one, {}: what it has is not used", label, made.short_hex()));
+    unpack(file, layer.layer);
     ::unlink(file.c_str());
     bytes_ += layer.blob.size;
     tell(++done_);
+  }
+
+  void unpack(const std::filesystem::path& file, const LayerId& wanted) const {
+    const auto label = fmt::format("{}: the layer {}", repository_.name(), wanted.short_hex());
+    const auto path = staging_.path() / ("tree-" + wanted.hex());
+    make_directory(path);
+    const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    const auto blob = open_at(AT_FDCWD, file, O_RDONLY | O_NOFOLLOW);
+    const auto read = [&](std::span<char> buffer) { return read_some(blob.get(), buffer, label); };
+    store::Listing listing;
+    try {
+      listing = trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit_}).listing;
+    } catch (const StepError& error) {
+      throw RemoteError(error.what());
+    }
+    if (listing.id() != wanted)
+      throw RemoteError(fmt::format("{} is another one, {}: it is not used", label, listing.id().short_hex()));
+    store_.add_layer(path, listing, staging_);
+  }
+
+  static std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
+    for (;;) {
+      const auto count = ::read(file, buffer.data(), buffer.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
+    }
   }
 
   void take_lock() {
@@ -133,6 +159,7 @@ class Taking {
   const RecordBundle& bundle_;
   const TakingProgress& progress_;
   store::Staging staging_;
+  std::uint64_t limit_ = steps::unpack_limit();
   std::size_t total_ = 0;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::size_t> done_{0};
