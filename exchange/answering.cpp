@@ -149,6 +149,7 @@ PullAnswer pull(const PullRequest& request) {
   const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
   PullAnswer answer{.environment = believed.artifact.environment,
                     .image = found.manifest.digest.text(),
+                    .signers = {},
                     .layers = taken.layers,
                     .bytes = taken.bytes,
                     .steps = taken.steps};

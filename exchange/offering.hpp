@@ -5,7 +5,7 @@
 
 #include "exchange/environment_artifact.hpp"
 #include "exchange/request.hpp"
-#include "proof/signing/signature.hpp"
+#include "proof/signing/ed25519.hpp"
 #include "remote/oci/image_repository.hpp"
 #include "store/store.hpp"
 

@@ -17,6 +17,7 @@
 #include "base/file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/graph/cmake_text.hpp"
+#include "store/absent.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::project {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "base/json/record.hpp"
 
 namespace karapace::resolve {
