@@ -105,7 +105,8 @@ BuiltManifests build_manifests(const Context& context, const GenerateArguments& 
   report_notes(context, built.generated);
   forget_lost(context, built.generated);
   // Of steps that environments share, others that were not taken may need what is not here now.
-  if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1) project::generate(request);
+  if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1)
+    project::generate(request);
   built.status = run_building(context, building, request.directory);
   if (built.status == 0 && notes == InstanceNotes::yes) tell_of_instances(context, built.generated);
   return built;

@@ -10,6 +10,8 @@ Command archive_command();
 Command build_command();
 Command cache_add_command();
 Command cache_list_command();
+Command cache_prune_command();
+Command cache_push_command();
 Command cache_remove_command();
 Command commit_command();
 Command completions_command();

@@ -61,4 +61,15 @@ std::string cache_location(std::string_view word) {
   return std::string(directory_prefix) + std::filesystem::absolute(word).lexically_normal().native();
 }
 
+std::string place_of_cache(const std::string& word) {
+  for (const auto& cache : configured_caches())
+    if (cache.name == word) return cache.location;
+  const auto location = cache_location(word);
+  const bool is_place = location.find_first_of("/:") != location.npos;
+  if (is_place) return location;
+  throw NotFoundError(fmt::format(
+      "there is no cache \"{0}\": `karapace cache list` shows which there are; a directory is written ./{0}",
+      escaped_utf8(word)));
+}
+
 }  // namespace karapace::cli

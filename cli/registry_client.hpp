@@ -28,4 +28,7 @@ bool take_from_caches(const Context& context, const std::string& name, const Env
 /// other place as it is.
 std::string cache_location(std::string_view word);
 
+/// The place of the cache that was configured under this name, else the word as a place.
+std::string place_of_cache(const std::string& word);
+
 }  // namespace karapace::cli

@@ -128,8 +128,8 @@ Believed believed_of(oci::ImageRepository& repository, const PullRequest& reques
   }
   std::erase_if(artifacts, [&](const auto& one) { return one.artifact.environment != origin.environment; });
   if (artifacts.empty())
-    throw RemoteError(fmt::format("{} has the image, but not the records of its environment: push it with them",
-                                  repository.name()));
+    throw RemoteError(
+        fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
   if (!is_pinned) return judge(repository, artifacts, trust_of(request), {origin.environment, {}}, warn);
   const auto& artifact = artifacts.front().artifact;
   return {artifact, read_bundle(repository, artifact, origin.records), {}};

@@ -127,8 +127,7 @@ PreparedArtifact prepare_artifact(const store::Store& store, const EnvironmentId
   auto records = compressed(text(bundle));
   auto lock = kept_lock(store, environment);
   const auto parsed = lock::parse_lock(lock, fmt::format("the lock of the environment {}", environment.short_hex()));
-  auto envelope =
-      signing::text(signing::signed_envelope(proof::statement_text(parsed, records_of(bundle)), key));
+  auto envelope = signing::text(signing::signed_envelope(proof::statement_text(parsed, records_of(bundle)), key));
   EnvironmentArtifact artifact{.environment = environment,
                                .records = oci::describe(records_media_type, records),
                                .lock = oci::describe(lock_media_type, lock),

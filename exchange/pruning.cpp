@@ -62,11 +62,11 @@ class Pruning {
       const auto parts = parse_cache_tag(tag);
       if (!parts) continue;
       const auto manifest = repository_.manifest(tag);
-      if (manifest) entries_.push_back(entry_of(tag, *parts, *manifest, fmt::format("{}:{}", repository_.name(), tag.text())));
+      if (manifest)
+        entries_.push_back(entry_of(tag, *parts, *manifest, fmt::format("{}:{}", repository_.name(), tag.text())));
     }
-    std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-      return std::tie(a.pushed, a.tag) < std::tie(b.pushed, b.tag);
-    });
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return std::tie(a.pushed, a.tag) < std::tie(b.pushed, b.tag); });
   }
 
   void judge_each() {

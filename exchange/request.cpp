@@ -13,9 +13,9 @@ namespace {
 constexpr auto look_request_fields = fields_of<LookRequest>(member("location", &LookRequest::location));
 constexpr auto look_answer_fields =
     fields_of<LookAnswer>(member("environments", &LookAnswer::environments), member("name", &LookAnswer::name));
-constexpr auto take_request_fields =
-    fields_of<TakeRequest>(member("caches", &TakeRequest::caches, list_of(cache_fields)),
-                           member("environment", &TakeRequest::environment), member("step", &TakeRequest::step), member("store", &TakeRequest::store));
+constexpr auto take_request_fields = fields_of<TakeRequest>(
+    member("caches", &TakeRequest::caches, list_of(cache_fields)), member("environment", &TakeRequest::environment),
+    member("step", &TakeRequest::step), member("store", &TakeRequest::store));
 constexpr auto take_answer_fields =
     fields_of<TakeAnswer>(member("bytes", &TakeAnswer::bytes), member("cache", &TakeAnswer::cache),
                           member("layers", &TakeAnswer::layers), member("steps", &TakeAnswer::steps));
@@ -33,10 +33,9 @@ constexpr auto prune_request_fields = fields_of<PruneRequest>(
 constexpr auto pruned_fields =
     fields_of<PrunedEnvironment>(member("environment", &PrunedEnvironment::environment),
                                  member("reason", &PrunedEnvironment::reason), member("tag", &PrunedEnvironment::tag));
-constexpr auto prune_answer_fields =
-    fields_of<PruneAnswer>(member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
-                           member("kept_bytes", &PruneAnswer::kept_bytes),
-                           member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
+constexpr auto prune_answer_fields = fields_of<PruneAnswer>(
+    member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
+    member("kept_bytes", &PruneAnswer::kept_bytes), member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
 constexpr auto pack_fields = fields_of<Pack>(member("layer", &Pack::layer), member("step", &Pack::step));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
     member("dry_run", &OfferRequest::dry_run), member("environment", &OfferRequest::environment),

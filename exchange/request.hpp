@@ -49,7 +49,7 @@ struct PullRequest {
 };
 struct PullAnswer {
   EnvironmentId environment;
-  std::string image;  // its digest, "sha256:..."
+  std::string image;                 // its digest, "sha256:..."
   std::vector<std::string> signers;  // names of the keys that are believed; none: the reference says the digest
   std::uint64_t layers = 0;
   std::uint64_t bytes = 0;
@@ -82,8 +82,8 @@ struct OfferAnswer {
 /// "prune": environments out of a cache.
 struct PruneRequest {
   std::string location;
-  std::vector<EnvironmentId> keep;  // whatever else is said
-  bool only_kept = false;           // all others go
+  std::vector<EnvironmentId> keep;          // whatever else is said
+  bool only_kept = false;                   // all others go
   std::optional<std::uint64_t> older_than;  // seconds since it was pushed
   std::optional<std::uint64_t> most_bytes;  // that may be left; the oldest go first
   bool dry_run = false;

@@ -100,7 +100,8 @@ class Taking {
     const auto read = [&](std::span<char> buffer) { return read_some(blob.get(), buffer, label); };
     store::Listing listing;
     try {
-      listing = trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit_}).listing;
+      listing = trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit_})
+                    .listing;
     } catch (const StepError& error) {
       throw RemoteError(error.what());
     }

@@ -27,11 +27,13 @@ struct Arguments {
 };
 
 void declare(Options& options, Arguments& arguments) {
-  options.positional("REFERENCE", arguments.reference, "REGISTRY/REPOSITORY:TAG or @DIGEST, oci-layout:DIR, oci-archive:FILE",
+  options.positional("REFERENCE", arguments.reference,
+                     "REGISTRY/REPOSITORY:TAG or @DIGEST, oci-layout:DIR, oci-archive:FILE",
                      Options::Presence::required);
   options.value("--name", "NAME", arguments.name, "what the instance is called");
-  options.value("--trust", "KEY", arguments.trusted,
-                "a public key whose signature counts: a file, a name or its line; may be repeated (default: all of yours)");
+  options.value(
+      "--trust", "KEY", arguments.trusted,
+      "a public key whose signature counts: a file, a name or its line; may be repeated (default: all of yours)");
   options.value("--agree", "NUMBER", arguments.agree, "how many of these keys have to say the same (default: 1)");
 }
 
@@ -52,9 +54,10 @@ void require_free(const Context& context, const std::string& name) {
     throw UsageError(fmt::format("pull: --name: \"{}\" {}", escaped_utf8(name), *complaint));
   const auto store = context.open_store(store::Store::Access::create);
   if (store::find_named_instance(store, name))
-    throw UsageError(fmt::format("pull: there is an instance \"{0}\" already: choose another --name, or `karapace "
-                                 "destroy {0}` first",
-                                 escaped_utf8(name)));
+    throw UsageError(
+        fmt::format("pull: there is an instance \"{0}\" already: choose another --name, or `karapace "
+                    "destroy {0}` first",
+                    escaped_utf8(name)));
 }
 
 store::Instance make_instance(const store::Store& store, const EnvironmentId& id, const std::string& name) {
@@ -74,28 +77,30 @@ int run(const Context& context, const Arguments& arguments) {
     throw UsageError(
         "pull: a tag says nothing of what it stands for: name a key whose signature counts (--trust KEY), or the image "
         "by its digest (REPOSITORY@sha256:...)");
-  exchange::PullRequest request{.store = context.store_root(),
-                                .location = arguments.reference,
-                                .keys = keys,
-                                .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
+  exchange::PullRequest request{
+      .store = context.store_root(),
+      .location = arguments.reference,
+      .keys = keys,
+      .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
   const auto pulled = exchange::parse_pull_answer(ask_registry("pull", exchange::text(request)));
   const auto store = context.open_store(store::Store::Access::update);
   const auto instance = make_instance(store, pulled.environment, arguments.name);
   if (context.json) {
-    context.print_json("karapace.pull", {{"bytes", pulled.bytes},
-                                         {"environment", pulled.environment.hex()},
-                                         {"image_digest", pulled.image},
-                                         {"instance", instance.id},
-                                         {"layer_count", pulled.layers},
-                                         {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)},
-                                         {"signers", pulled.signers},
-                                         {"step_count", pulled.steps}});
+    context.print_json("karapace.pull",
+                       {{"bytes", pulled.bytes},
+                        {"environment", pulled.environment.hex()},
+                        {"image_digest", pulled.image},
+                        {"instance", instance.id},
+                        {"layer_count", pulled.layers},
+                        {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)},
+                        {"signers", pulled.signers},
+                        {"step_count", pulled.steps}});
     return 0;
   }
   const auto called = instance.name.empty() ? pulled.environment.short_hex() : instance.name;
-  context.print(fmt::format("pulled {}: {}, {}; {}\n", called, counted(pulled.layers, "layer"), size_text(pulled.bytes),
-                            pulled.signers.empty() ? "as its digest says"
-                                                   : fmt::format("signed by {}", fmt::join(pulled.signers, ", "))));
+  context.print(fmt::format(
+      "pulled {}: {}, {}; {}\n", called, counted(pulled.layers, "layer"), size_text(pulled.bytes),
+      pulled.signers.empty() ? "as its digest says" : fmt::format("signed by {}", fmt::join(pulled.signers, ", "))));
   context.print(fmt::format("karapace enter {}\n", called));
   return 0;
 }
@@ -112,7 +117,8 @@ Command pull_command() {
            "byte. It can be entered, changed and reproduced. Nothing is built, and no mirror is asked.\n\n"
            "What the registry says is believed when a trusted key has signed it, or when the reference has the\n"
            "image's digest. By default all public keys of `karapace key list` are trusted.",
-       .examples = {{"karapace pull registry.example/team/dev:1 --trust team.pub --name dev", "then: karapace enter dev"},
+       .examples = {{"karapace pull registry.example/team/dev:1 --trust team.pub --name dev",
+                     "then: karapace enter dev"},
                     {"karapace pull oci-archive:dev.tar --trust team.pub", "from a file"}}},
       declare, run);
 }
