@@ -24,6 +24,7 @@ Command gen_command();
 Command graph_diff_command();
 Command graph_show_command();
 Command graph_trace_command();
+Command image_command();
 Command inspect_command();
 Command list_command();
 Command lock_command();
