@@ -1,68 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/packing.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "base/sibling_programs.hpp"
-#include "cli/key_report.hpp"
-#include "store/environment.hpp"
+#include "cli/generate_arguments.hpp"
+#include "cli/store_access.hpp"
+#include "generator/project/ninja.hpp"
+#include "generator/project/pack_graph.hpp"
+#include "generator/project/project.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::cli {
 
-namespace {
-
-Step pack_step(const StepKey& layer) {
-  return Step::normalised(StepKind::pack, {{"compression", "zstd"}, rules_of(StepKind::pack)}, {layer});
+void declare_packing(Options& options, PackingArguments& arguments) {
+  options.value("--compression", "FORMAT", arguments.compression, "of the layers: zstd or gzip");
+  options.value("--max-layers", "N", arguments.most_layers,
+                "join the uppermost layers so that there are no more than N");
+  options.flag("--squash", arguments.squash, "join all layers into one");
 }
 
-void run_pack(const store::Store& store, const Step& step) {
-  std::vector<std::string> argv{find_program("karapace-step"), "pack", store.step_path(step.key())};
-  for (const auto& [name, value] : step.parameters) argv.push_back(fmt::format("{}={}", name, value));
-  argv.emplace_back("--");
-  for (const auto& input : step.inputs) argv.push_back(store.step_path(input));
-  if (run_child({.argv = std::move(argv), .working_directory = {}, .output = ChildOutput::to_stderr}) != 0)
-    throw StepError(fmt::format("the layer of the step {} can not be packed (see above)", step.inputs[0].short_hex()));
+graph::PackOptions pack_options(const PackingArguments& arguments, std::string_view usual) {
+  graph::PackOptions options{.compression = arguments.compression.value_or(std::string(usual))};
+  if (options.compression != "zstd" && options.compression != "gzip")
+    throw UsageError(fmt::format("--compression {}: write zstd or gzip", escaped_utf8(options.compression)));
+  if (arguments.squash && arguments.most_layers)
+    throw UsageError("--squash and --max-layers exclude each other: --squash means --max-layers 1");
+  if (arguments.most_layers == 0) throw UsageError("--max-layers 0: an image has at least one layer");
+  options.most_layers = arguments.squash ? 1 : static_cast<std::size_t>(arguments.most_layers.value_or(0));
+  return options;
 }
 
-}  // namespace
-
-std::vector<exchange::Pack> pack_environment(const Context& /*context*/, const BuildingArguments& /*building*/,
-                                             const store::Store& store, const EnvironmentId& environment) {
-  const auto record = store::find_environment(store, environment);
-  if (!record)
-    throw NotFoundError(fmt::format("the environment {} is not built: run `karapace build`", environment.short_hex()));
-  const auto inputs = store.input_record(record->step).step.inputs;
-  std::vector<exchange::Pack> packs;
-  for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
-    const auto step = pack_step(inputs[i]);
-    store::forget_lost_outputs(store, {step.key()});
-    run_pack(store, step);
-    packs.push_back({record->layers[i], step.key()});
-  }
-  return packs;
+PackedEnvironment find_built(const store::Store& store, const std::string& word) {
+  const auto reference = find_reference(store, word);
+  auto environment = store::find_environment(store, reference.environment);
+  if (!environment)
+    throw NotFoundError(fmt::format("the environment {} is not built yet: run `karapace build` in its project",
+                                    reference.environment.short_hex()));
+  return {.environment = *std::move(environment),
+          .name = project::name_from(reference.root ? reference.root->name : reference.environment.short_hex()),
+          .in_use = store::use_environment(store, reference.environment)};
 }
 
-std::filesystem::path signing_key(const std::string& word) {
-  const auto directory = keys_directory();
-  if (word.find('/') != word.npos) return std::filesystem::absolute(word);
-  std::vector<std::string> names;
-  for (const auto& file : signing::find_keys(directory).keys)
-    if (file.has_secret) names.push_back(file.key.name);
-  const bool is_there = std::find(names.begin(), names.end(), word) != names.end();
-  if (is_there) return directory / (word + ".key");
-  if (word.empty() && names.size() == 1) return directory / (names.front() + ".key");
-  if (names.empty()) throw UsageError("there is no key to sign with: `karapace key new NAME` makes one");
-  throw UsageError(
-      word.empty()
-          ? fmt::format("there are several keys: say which signs, --key {}", fmt::join(names, " or --key "))
-          : fmt::format("there is no key \"{}\" to sign with, but {}", escaped_utf8(word), fmt::join(names, ", ")));
+int pack_layers(const Context& context, const BuildingArguments& arguments, const store::Environment& environment,
+                const graph::PackOptions& options) {
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto graph = project::write_pack_graph(store, environment, options, machine_paths(context).cache);
+  store::forget_lost_outputs(store, graph.steps);
+  std::vector<std::string> words;
+  if (arguments.jobs) words = {"-j", fmt::to_string(*arguments.jobs)};
+  if (context.verbosity > 0) words.push_back("-v");
+  const bool is_quiet = arguments.quiet || context.verbosity == 0;
+  const int status = is_quiet ? project::run_ninja_quietly(words, graph.directory)
+                              : project::run_ninja(words, graph.directory, ChildOutput::to_stderr);
+  if (status == 0 || status > 128) return status;
+  throw StepError(fmt::format("the layers could not be packed: ninja ended with status {} (see above)", status));
 }
 
 }  // namespace karapace::cli

@@ -163,4 +163,11 @@ OfferAnswer offer(const OfferRequest& request) {
   return offer_environment(store, *repository, request);
 }
 
+PushAnswer push(const PushRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::update);
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = open_for(place, request.dry_run ? oci::Access::read : oci::Access::write);
+  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+}
+
 }  // namespace karapace::exchange

@@ -21,5 +21,6 @@ PullAnswer pull(const PullRequest& request);
 
 /// Signs and sends what is not there. RemoteError when it can not be sent.
 OfferAnswer offer(const OfferRequest& request);
+PushAnswer push(const PushRequest& request);
 
 }  // namespace karapace::exchange

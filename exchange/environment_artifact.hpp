@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "image/environment_image.hpp"
 #include "remote/oci/image_manifest.hpp"
 #include "remote/oci/image_reference.hpp"
 #include "store/identifiers.hpp"
@@ -28,8 +29,7 @@ inline constexpr std::string_view lock_media_type = "application/vnd.karapace.lo
 inline constexpr std::string_view envelope_media_type = "application/vnd.dsse.envelope.v1+json";
 /// Annotations: of the artifact (and of images) the environment, of a blob its layer, of the artifact when it was
 /// pushed.
-inline constexpr std::string_view environment_annotation = "org.karapace.environment";
-inline constexpr std::string_view layer_annotation = "org.karapace.layer";
+using image::environment_annotation, image::layer_annotation;
 inline constexpr std::string_view records_annotation = "org.karapace.records";
 inline constexpr std::string_view pushed_annotation = "org.karapace.pushed";
 

@@ -2,9 +2,9 @@
 #include "exchange/offering.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <ctime>
 #include <mutex>
+#include <set>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -16,6 +16,7 @@
 #include "generator/lock/lock.hpp"
 #include "proof/signing/key_files.hpp"
 #include "proof/statement.hpp"
+#include "store/environment.hpp"
 
 namespace karapace::exchange {
 
@@ -25,18 +26,6 @@ constexpr unsigned uploads_at_once = 4;
 /// In the manifest itself, besides its blob: whoever asks is spared a request.
 constexpr std::size_t longest_embedded = std::size_t{64} << 10;
 
-std::string media_type_of(const Step& pack) {
-  const auto compression = pack.required("compression");
-  return std::string(compression == "gzip" ? oci::media_type::layer_gzip : oci::media_type::layer_zstd);
-}
-
-PackedLayer packed_layer(const store::Store& store, const Pack& pack) {
-  const auto record = store.input_record(pack.step);
-  const auto& output = record.blob();
-  return {pack.layer,
-          {.media_type = media_type_of(record.step), .digest = oci::ContentDigest(output.sha256), .size = output.size}};
-}
-
 std::string kept_lock(const store::Store& store, const EnvironmentId& id) {
   const auto file = store.open_blob(BlobId(id.digest()));
   auto text = read_all(file.get(), "a lock");
@@ -45,105 +34,179 @@ std::string kept_lock(const store::Store& store, const EnvironmentId& id) {
       fmt::format("the lock of the environment {} is damaged; run `karapace verify-store --repair`", id.short_hex()));
 }
 
+store::Environment built(const store::Store& store, const EnvironmentId& id) {
+  if (auto environment = store::find_environment(store, id)) return *std::move(environment);
+  throw NotFoundError(fmt::format("the environment {} is not built: run `karapace build`", id.short_hex()));
+}
+
+oci::NewBlob small_blob(const oci::Descriptor& descriptor, const std::string& bytes) {
+  return {descriptor, oci::BlobSource::of_bytes(bytes)};
+}
+
+oci::NewBlob layer_blob(const store::Store& store, const image::ImageLayer& layer) {
+  const auto& blob = layer.blob.blob;
+  return {image::descriptor_of(layer), oci::BlobSource::of_file(store.open_blob(blob), "blob " + blob.hex())};
+}
+
+std::vector<oci::NewBlob> blobs_of(const store::Store& store, const PreparedArtifact& prepared) {
+  const auto& artifact = prepared.artifact;
+  std::vector<oci::NewBlob> blobs{small_blob(artifact.records, prepared.records), small_blob(artifact.lock, prepared.lock),
+                                  small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
+  for (std::size_t i = 0; i < artifact.envelopes.size(); ++i)
+    blobs.push_back(small_blob(artifact.envelopes[i], prepared.envelopes[i]));
+  for (const auto& layer : prepared.layers) blobs.push_back(layer_blob(store, layer));
+  return blobs;
+}
+
 /// What is there of this signer already, whenever it was pushed.
 bool is_same(const EnvironmentArtifact& there, EnvironmentArtifact ours) {
   ours.annotations = there.annotations;
   return there == ours;
 }
 
-// Sends the blobs and then the manifest of one artifact.
-class Sending {
- public:
-  Sending(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request,
-          const PreparedArtifact& prepared)
-      : store_(store), repository_(repository), request_(request), prepared_(prepared) {}
-
-  OfferAnswer run(const oci::Tag& tag) {
-    OfferAnswer answer{.tag = tag.text()};
-    const auto there = repository_.manifest(tag);
-    answer.unchanged = there && is_there(*there);
-    if (answer.unchanged) {
-      answer.present = 2 + prepared_.envelopes.size() + prepared_.artifact.layers.size();
-      return answer;
-    }
-    send_blobs(answer);
-    if (request_.dry_run) return answer;
-    auto artifact = prepared_.artifact;
-    artifact.annotations[std::string(pushed_annotation)] =
-        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-    repository_.add_manifest(oci::write(manifest_of(artifact)), tag);
-    repository_.finish();
-    return answer;
+bool is_there(const oci::Manifest& manifest, const EnvironmentArtifact& ours, const std::string& place) {
+  try {
+    return is_same(artifact_of(oci::parse_image(manifest, place), place), ours);
+  } catch (const RemoteError&) {
+    return false;  // something else under our tag: replaced
   }
+}
 
- private:
-  bool is_there(const oci::Manifest& manifest) const {
-    try {
-      return is_same(artifact_of(oci::parse_image(manifest, repository_.name()), repository_.name()),
-                     prepared_.artifact);
-    } catch (const RemoteError&) {
-      return false;  // something else under our tag: replaced
-    }
-  }
+oci::Manifest dated_manifest(EnvironmentArtifact artifact) {
+  artifact.annotations[std::string(pushed_annotation)] =
+      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  return oci::write(manifest_of(artifact));
+}
 
-  void send_blobs(OfferAnswer& answer) {
-    std::vector<oci::NewBlob> blobs;
-    const auto& artifact = prepared_.artifact;
-    blobs.push_back({artifact.records, oci::BlobSource::of_bytes(prepared_.records)});
-    blobs.push_back({artifact.lock, oci::BlobSource::of_bytes(prepared_.lock)});
-    for (std::size_t i = 0; i < artifact.envelopes.size(); ++i)
-      blobs.push_back({artifact.envelopes[i], oci::BlobSource::of_bytes(prepared_.envelopes[i])});
-    blobs.push_back({oci::describe(oci::media_type::empty, "{}"), oci::BlobSource::of_bytes("{}")});
-    for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
-      const auto blob = store_.input_record(request_.packs[i].step).blob().blob;
-      blobs.push_back(
-          {artifact.layers[i].blob, oci::BlobSource::of_file(store_.open_blob(blob), "blob " + blob.hex())});
-    }
-    std::mutex mutex;
-    for_each_index(blobs.size(), uploads_at_once, [&](std::size_t i) {
-      const bool was_there = send(blobs[i]);
-      const std::lock_guard guard(mutex);
-      was_there ? ++answer.present : ++answer.blobs;
-      if (!was_there) answer.bytes += blobs[i].descriptor.size;
-    });
-  }
-
-  bool send(const oci::NewBlob& blob) {
-    if (request_.dry_run) return repository_.has_blob(blob.descriptor);
-    return repository_.add_blob(blob) == oci::Added::was_there;
-  }
-
-  const store::Store& store_;
-  oci::ImageRepository& repository_;
-  const OfferRequest& request_;
-  const PreparedArtifact& prepared_;
+struct Sent {
+  std::uint64_t blobs = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t present = 0;
 };
+
+/// Each digest once, several at once.
+Sent send_blobs(oci::ImageRepository& repository, std::vector<oci::NewBlob> all, bool dry_run) {
+  std::set<oci::ContentDigest> seen;
+  std::erase_if(all, [&](const oci::NewBlob& blob) { return !seen.insert(blob.descriptor.digest).second; });
+  Sent sent;
+  std::mutex mutex;
+  for_each_index(all.size(), uploads_at_once, [&](std::size_t i) {
+    const bool was_there =
+        dry_run ? repository.has_blob(all[i].descriptor) : repository.add_blob(all[i]) == oci::Added::was_there;
+    const std::lock_guard guard(mutex);
+    was_there ? ++sent.present : ++sent.blobs;
+    if (!was_there) sent.bytes += all[i].descriptor.size;
+  });
+  return sent;
+}
 
 }  // namespace
 
-PreparedArtifact prepare_artifact(const store::Store& store, const EnvironmentId& environment,
-                                  const std::vector<Pack>& packs, const signing::SecretKey& key) {
-  const auto bundle = bundle_of(store, environment);
+PreparedArtifact prepare_artifact(const store::Store& store, const store::Environment& environment,
+                                  const std::string& compression, const signing::SecretKey* key,
+                                  const std::optional<oci::Manifest>& image) {
+  const auto bundle = bundle_of(store, environment.id);
   auto records = compressed(text(bundle));
-  auto lock = kept_lock(store, environment);
-  const auto parsed = lock::parse_lock(lock, fmt::format("the lock of the environment {}", environment.short_hex()));
-  auto envelope = signing::text(signing::signed_envelope(proof::statement_text(parsed, records_of(bundle)), key));
-  EnvironmentArtifact artifact{.environment = environment,
+  auto lock = kept_lock(store, environment.id);
+  EnvironmentArtifact artifact{.environment = environment.id,
                                .records = oci::describe(records_media_type, records),
                                .lock = oci::describe(lock_media_type, lock),
-                               .envelopes = {oci::describe(envelope_media_type, envelope)},
+                               .envelopes = {},
                                .layers = {}};
-  if (envelope.size() <= longest_embedded) artifact.envelopes.back().data = envelope;
-  for (const auto& pack : packs) artifact.layers.push_back(packed_layer(store, pack));
-  return {std::move(artifact), std::move(records), std::move(lock), {std::move(envelope)}};
+  std::vector<std::string> envelopes;
+  if (key != nullptr) {
+    const auto parsed = lock::parse_lock(lock, "the lock");
+    const auto about = image ? Sha256::from_hex(image->digest.hex()) : std::nullopt;
+    const auto statement = proof::statement_text(parsed, records_of(bundle), about);
+    envelopes.push_back(signing::text(signing::signed_envelope(statement, *key)));
+    artifact.envelopes.push_back(oci::describe(envelope_media_type, envelopes.back()));
+    if (envelopes.back().size() <= longest_embedded) artifact.envelopes.back().data = envelopes.back();
+  }
+  if (image) artifact.subject = image->descriptor();
+  auto packed = image::image_of(store, environment, {.compression = compression});
+  std::vector<image::ImageLayer> layers;
+  std::set<LayerId> seen;
+  for (auto& layer : packed.layers) {
+    if (!seen.insert(layer.layers.front()).second) continue;
+    auto blob = image::descriptor_of(layer);
+    blob.annotations.clear();
+    artifact.layers.push_back({layer.layers.front(), std::move(blob)});
+    layers.push_back(std::move(layer));
+  }
+  return {std::move(artifact), std::move(records), std::move(lock), std::move(envelopes), std::move(layers)};
 }
 
-OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository,
-                              const OfferRequest& request) {
+OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request) {
   const auto key = signing::read_secret_key({}, request.key.native());
-  const auto prepared = prepare_artifact(store, request.environment, request.packs, key);
+  const auto prepared = prepare_artifact(store, built(store, request.environment), request.compression, &key);
   const auto tag = cache_tag(request.environment, key.public_key().id().hex());
-  return Sending(store, repository, request, prepared).run(tag);
+  OfferAnswer answer{.tag = tag.text()};
+  const auto there = repository.manifest(tag);
+  answer.unchanged = there && is_there(*there, prepared.artifact, repository.name());
+  if (answer.unchanged) {
+    answer.present = 2 + prepared.envelopes.size() + prepared.layers.size();
+    return answer;
+  }
+  const auto sent = send_blobs(repository, blobs_of(store, prepared), request.dry_run);
+  answer.blobs = sent.blobs;
+  answer.bytes = sent.bytes;
+  answer.present = sent.present;
+  if (request.dry_run) return answer;
+  repository.add_manifest(dated_manifest(prepared.artifact), tag);
+  repository.finish();
+  return answer;
+}
+
+namespace {
+
+/// The image's manifest names the records, so that its digest stands for them, too.
+oci::Manifest with_records(const oci::Manifest& manifest, const RecordBundle& bundle) {
+  auto image = oci::parse_image(manifest, "the image");
+  image.annotations[std::string(records_annotation)] = digest_of(bundle).hex();
+  return oci::write(image);
+}
+
+/// Whether the image has an artifact there that says the same.
+bool has_artifact(oci::ImageRepository& repository, const oci::Manifest& image, const EnvironmentArtifact& ours) {
+  for (const auto& referrer : repository.referrers(image.digest, environment_artifact_type)) {
+    const auto manifest = repository.manifest(referrer.digest);
+    if (manifest && is_there(*manifest, ours, repository.name())) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+PushAnswer push_environment(const store::Store& store, oci::ImageRepository& repository, const oci::ManifestName& name,
+                            const PushRequest& request) {
+  const auto* tag = std::get_if<oci::Tag>(&name);
+  if (tag == nullptr) throw UsageError("push: name a tag: an image's digest follows from what it is");
+  const auto environment = built(store, request.environment);
+  const auto image = image::image_of(store, environment,
+                                     {.compression = request.compression, .most_layers = request.most_layers});
+  const auto manifest = with_records(image.manifest, bundle_of(store, environment.id));
+  std::optional<signing::SecretKey> key;
+  if (request.key) key.emplace(signing::read_secret_key({}, request.key->native()));
+  const auto prepared =
+      prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
+  PushAnswer answer{.image = manifest.digest.text(), .layers = image.layers.size()};
+  const auto there = repository.find_manifest(name);
+  answer.unchanged =
+      there && there->digest == manifest.digest && has_artifact(repository, manifest, prepared.artifact);
+  if (answer.unchanged) return answer;
+  auto blobs = blobs_of(store, prepared);
+  blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));
+  for (const auto& layer : image.layers) blobs.push_back(layer_blob(store, layer));
+  const auto sent = send_blobs(repository, std::move(blobs), request.dry_run);
+  answer.blobs = sent.blobs;
+  answer.bytes = sent.bytes;
+  answer.present = sent.present;
+  if (request.dry_run) return answer;
+  if (!has_artifact(repository, manifest, prepared.artifact))
+    repository.add_manifest(dated_manifest(prepared.artifact));
+  repository.add_manifest(manifest, *tag);
+  repository.finish();
+  return answer;
 }
 
 }  // namespace karapace::exchange

@@ -36,11 +36,19 @@ constexpr auto pruned_fields =
 constexpr auto prune_answer_fields = fields_of<PruneAnswer>(
     member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
     member("kept_bytes", &PruneAnswer::kept_bytes), member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
-constexpr auto pack_fields = fields_of<Pack>(member("layer", &Pack::layer), member("step", &Pack::step));
+constexpr auto push_request_fields = fields_of<PushRequest>(
+    member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
+    member("environment", &PushRequest::environment), member("key", &PushRequest::key),
+    member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
+    member("store", &PushRequest::store));
+constexpr auto push_answer_fields =
+    fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
+                          member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
+                          member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
-    member("dry_run", &OfferRequest::dry_run), member("environment", &OfferRequest::environment),
+    member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run), member("environment", &OfferRequest::environment),
     member("key", &OfferRequest::key), member("location", &OfferRequest::location),
-    member("packs", &OfferRequest::packs, list_of(pack_fields)), member("store", &OfferRequest::store));
+    member("store", &OfferRequest::store));
 constexpr auto offer_answer_fields =
     fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
                            member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),
@@ -69,6 +77,8 @@ std::string text(const TakeRequest& request) { return json_text(take_request_fie
 std::string text(const TakeAnswer& answer) { return json_text(take_answer_fields, answer); }
 std::string text(const PullRequest& request) { return json_text(pull_request_fields, request); }
 std::string text(const PullAnswer& answer) { return json_text(pull_answer_fields, answer); }
+std::string text(const PushRequest& request) { return json_text(push_request_fields, request); }
+std::string text(const PushAnswer& answer) { return json_text(push_answer_fields, answer); }
 std::string text(const OfferRequest& request) { return json_text(offer_request_fields, request); }
 std::string text(const OfferAnswer& answer) { return json_text(offer_answer_fields, answer); }
 LookRequest parse_look_request(std::string_view text) { return parsed(look_request_fields, text); }
@@ -79,6 +89,8 @@ TakeRequest parse_take_request(std::string_view text) { return parsed(take_reque
 TakeAnswer parse_take_answer(std::string_view text) { return parsed(take_answer_fields, text); }
 PullRequest parse_pull_request(std::string_view text) { return parsed(pull_request_fields, text); }
 PullAnswer parse_pull_answer(std::string_view text) { return parsed(pull_answer_fields, text); }
+PushRequest parse_push_request(std::string_view text) { return parsed(push_request_fields, text); }
+PushAnswer parse_push_answer(std::string_view text) { return parsed(push_answer_fields, text); }
 OfferRequest parse_offer_request(std::string_view text) { return parsed(offer_request_fields, text); }
 OfferAnswer parse_offer_answer(std::string_view text) { return parsed(offer_answer_fields, text); }
 

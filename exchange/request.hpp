@@ -56,19 +56,13 @@ struct PullAnswer {
   std::uint64_t steps = 0;
 };
 
-/// A step `pack` and the layer that it packed.
-struct Pack {
-  LayerId layer;
-  StepKey step;
-};
-
 /// "offer": an environment to a cache, signed.
 struct OfferRequest {
   std::filesystem::path store;
   EnvironmentId environment;
   std::string location;
   std::filesystem::path key;  // the secret key's file
-  std::vector<Pack> packs;    // of every layer of the environment
+  std::string compression;    // of the layers, which are packed so: "zstd", "gzip"
   bool dry_run = false;
 };
 struct OfferAnswer {
@@ -77,6 +71,25 @@ struct OfferAnswer {
   std::uint64_t bytes = 0;
   std::uint64_t present = 0;
   bool unchanged = false;  // all of it was there
+};
+
+/// "push": an environment as an image, with its records beside it.
+struct PushRequest {
+  std::filesystem::path store;
+  EnvironmentId environment;
+  std::string location;
+  std::optional<std::filesystem::path> key;  // the secret key's file; not signed, else
+  std::string compression;                   // as above
+  std::uint64_t most_layers = 0;             // of the image; 0: as many as the environment has
+  bool dry_run = false;
+};
+struct PushAnswer {
+  std::string image;  // its digest
+  std::uint64_t layers = 0;
+  std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
+  std::uint64_t bytes = 0;
+  std::uint64_t present = 0;
+  bool unchanged = false;
 };
 
 /// "prune": environments out of a cache.
@@ -108,6 +121,8 @@ std::string text(const TakeRequest& request);
 std::string text(const TakeAnswer& answer);
 std::string text(const PullRequest& request);
 std::string text(const PullAnswer& answer);
+std::string text(const PushRequest& request);
+std::string text(const PushAnswer& answer);
 std::string text(const OfferRequest& request);
 std::string text(const OfferAnswer& answer);
 LookRequest parse_look_request(std::string_view text);
@@ -118,6 +133,8 @@ TakeRequest parse_take_request(std::string_view text);
 TakeAnswer parse_take_answer(std::string_view text);
 PullRequest parse_pull_request(std::string_view text);
 PullAnswer parse_pull_answer(std::string_view text);
+PushRequest parse_push_request(std::string_view text);
+PushAnswer parse_push_answer(std::string_view text);
 OfferRequest parse_offer_request(std::string_view text);
 OfferAnswer parse_offer_answer(std::string_view text);
 

@@ -55,10 +55,12 @@ int run(const Context& context, const Arguments& arguments) {
   if (words.empty()) words.emplace_back(".");
   auto all = nlohmann::json::array();
   for (const auto& word : words) {
-    const auto reference = find_reference(store, word);
-    const auto& id = reference.environment;
-    const auto packs = pack_environment(context, arguments.building, store, id);
-    const exchange::OfferRequest request{store.root(), id, location, key, packs, arguments.dry_run};
+    const auto packed = find_built(store, word);
+    const auto& id = packed.environment.id;
+    const graph::PackOptions options;
+    if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
+      return status;
+    const exchange::OfferRequest request{store.root(), id, location, key, options.compression, arguments.dry_run};
     const auto answer = exchange::parse_offer_answer(ask_registry("offer", exchange::text(request)));
     if (context.json)
       all.push_back(answer_json(id, answer));

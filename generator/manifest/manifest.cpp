@@ -337,6 +337,7 @@ void read_manifest(Section& top, Manifest& manifest) {
   top.section("environment", [&](Section& section) { read_variables(section, manifest); });
   top.section("mounts", [&](Section& section) { read_mounts(section, manifest); });
   top.section("runtime", [&](Section& section) { read_runtime(section, manifest); });
+  top.section("image", [&](Section& section) { read_image(section, manifest); });
   top.section("gui", read_gui);
   top.section("hardware", read_hardware);
 }

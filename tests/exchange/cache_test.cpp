@@ -72,7 +72,7 @@ class CacheTest : public store::StoreTest {
     return store.add_layer(tree, store::scan_path(tree), staging);
   }
 
-  std::vector<Pack> pack(const Store& store, const store::Environment& environment) {
+  void pack(const Store& store, const store::Environment& environment) {
     const auto inputs = store.input_record(environment.step).step.inputs;
     const auto step =
         Step::normalised(StepKind::pack, {{"compression", "zstd"}, rules_of(StepKind::pack)}, {inputs.front()});
@@ -81,7 +81,6 @@ class CacheTest : public store::StoreTest {
       const auto made = steps::pack({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
       store.add_record({step, made});
     }
-    return {{environment.layers.front(), step.key()}};
   }
 
   OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
