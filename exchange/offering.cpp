@@ -50,7 +50,8 @@ oci::NewBlob layer_blob(const store::Store& store, const image::ImageLayer& laye
 
 std::vector<oci::NewBlob> blobs_of(const store::Store& store, const PreparedArtifact& prepared) {
   const auto& artifact = prepared.artifact;
-  std::vector<oci::NewBlob> blobs{small_blob(artifact.records, prepared.records), small_blob(artifact.lock, prepared.lock),
+  std::vector<oci::NewBlob> blobs{small_blob(artifact.records, prepared.records),
+                                  small_blob(artifact.lock, prepared.lock),
                                   small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
   for (std::size_t i = 0; i < artifact.envelopes.size(); ++i)
     blobs.push_back(small_blob(artifact.envelopes[i], prepared.envelopes[i]));
@@ -136,7 +137,8 @@ PreparedArtifact prepare_artifact(const store::Store& store, const store::Enviro
   return {std::move(artifact), std::move(records), std::move(lock), std::move(envelopes), std::move(layers)};
 }
 
-OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request) {
+OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository,
+                              const OfferRequest& request) {
   const auto key = signing::read_secret_key({}, request.key.native());
   const auto prepared = prepare_artifact(store, built(store, request.environment), request.compression, &key);
   const auto tag = cache_tag(request.environment, key.public_key().id().hex());
@@ -182,17 +184,15 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   const auto* tag = std::get_if<oci::Tag>(&name);
   if (tag == nullptr) throw UsageError("push: name a tag: an image's digest follows from what it is");
   const auto environment = built(store, request.environment);
-  const auto image = image::image_of(store, environment,
-                                     {.compression = request.compression, .most_layers = request.most_layers});
+  const auto image =
+      image::image_of(store, environment, {.compression = request.compression, .most_layers = request.most_layers});
   const auto manifest = with_records(image.manifest, bundle_of(store, environment.id));
   std::optional<signing::SecretKey> key;
   if (request.key) key.emplace(signing::read_secret_key({}, request.key->native()));
-  const auto prepared =
-      prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
+  const auto prepared = prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
   PushAnswer answer{.image = manifest.digest.text(), .layers = image.layers.size()};
   const auto there = repository.find_manifest(name);
-  answer.unchanged =
-      there && there->digest == manifest.digest && has_artifact(repository, manifest, prepared.artifact);
+  answer.unchanged = there && there->digest == manifest.digest && has_artifact(repository, manifest, prepared.artifact);
   if (answer.unchanged) return answer;
   auto blobs = blobs_of(store, prepared);
   blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));

@@ -36,19 +36,19 @@ constexpr auto pruned_fields =
 constexpr auto prune_answer_fields = fields_of<PruneAnswer>(
     member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
     member("kept_bytes", &PruneAnswer::kept_bytes), member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
-constexpr auto push_request_fields = fields_of<PushRequest>(
-    member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
-    member("environment", &PushRequest::environment), member("key", &PushRequest::key),
-    member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
-    member("store", &PushRequest::store));
+constexpr auto push_request_fields =
+    fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
+                           member("environment", &PushRequest::environment), member("key", &PushRequest::key),
+                           member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
+                           member("store", &PushRequest::store));
 constexpr auto push_answer_fields =
     fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
                           member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
                           member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
-    member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run), member("environment", &OfferRequest::environment),
-    member("key", &OfferRequest::key), member("location", &OfferRequest::location),
-    member("store", &OfferRequest::store));
+    member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
+    member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),
+    member("location", &OfferRequest::location), member("store", &OfferRequest::store));
 constexpr auto offer_answer_fields =
     fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
                            member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),

@@ -29,8 +29,8 @@ struct Arguments {
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
-  options.positional("REFERENCE", arguments.reference, "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE",
-                     Options::Presence::required);
+  options.positional("REFERENCE", arguments.reference,
+                     "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE", Options::Presence::required);
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
   options.flag("--unsigned", arguments.is_unsigned, "without a signature: others have to name the image by its digest");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
@@ -68,8 +68,9 @@ void report(const Context& context, const Arguments& arguments, const Environmen
   }
   const auto reference = context.styled(Style::bold, escaped_utf8(arguments.reference));
   if (answer.unchanged) return context.print(fmt::format("{}: there already, {}\n", reference, answer.image));
-  context.print(fmt::format("{}: {} {}, {}; {} there already\n{}\n", reference, arguments.dry_run ? "would send" : "sent",
-                            counted(answer.blobs, "blob"), size_text(answer.bytes), answer.present, answer.image));
+  context.print(fmt::format("{}: {} {}, {}; {} there already\n{}\n", reference,
+                            arguments.dry_run ? "would send" : "sent", counted(answer.blobs, "blob"),
+                            size_text(answer.bytes), answer.present, answer.image));
 }
 
 int run(const Context& context, const Arguments& arguments) {
