@@ -40,6 +40,7 @@ Command records_export_command();
 Command rename_command();
 Command reproduce_command();
 Command restore_command();
+Command sbom_command();
 Command snapshots_command();
 Command stop_command();
 Command toolchain_command();

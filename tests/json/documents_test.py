@@ -118,6 +118,9 @@ class Documents(DocumentsTest):
         self.document("graph", "show", "--format", "json", "-o", "graph.json", name="karapace.output")
         self.checked((self.directory / "graph.json").read_bytes(), "graph.json", "karapace.graph-show")
         self.document("graph", "trace", "-o", "trace.json", name="karapace.output")
+        for form in ("spdx", "cyclonedx"):
+            self.document("sbom", ".", "--format", form, "-o", form, name="karapace.output")
+        self.assertEqual(self.error("sbom", ".")["code"], "usage")
         self.document("records", "export", "--listings", name="karapace.records")
         self.document("records", "export", "-o", "records.json", name="karapace.records-export")
 
