@@ -121,6 +121,18 @@ class Documents(DocumentsTest):
         for form in ("spdx", "cyclonedx"):
             self.document("sbom", ".", "--format", form, "-o", form, name="karapace.output")
         self.assertEqual(self.error("sbom", ".")["code"], "usage")
+        links = self.document("verify", ".", name="karapace.verify")["links"]
+        self.assertEqual({link["link"]: link["state"] for link in links},
+                         {"archive": "absent", "index": "absent", "lock": "verified", "package": "verified", "record": "verified",
+                          "layer": "verified", "signature": "absent"})
+        signed = self.document("sign", ".", "--key", "ci", name="karapace.sign")
+        self.assertEqual(signed["environment"], inspected["environment"])
+        links = self.document("verify", ".", "--trust", "ci", name="karapace.verify")["links"]
+        self.assertEqual(links[-1]["state"], "verified")
+        self.document("key", "new", "other")
+        self.document("verify", ".", "--trust", "other", status=3, name="karapace.verify")
+        self.error("verify", ".", "--trust", "ci", "--agree", "2")
+        self.assertEqual(self.error("sign", ".")["code"], "usage")
         self.document("records", "export", "--listings", name="karapace.records")
         self.document("records", "export", "-o", "records.json", name="karapace.records-export")
 
