@@ -48,12 +48,15 @@ Command records_export_command();
 Command rename_command();
 Command reproduce_command();
 Command restore_command();
+Command sbom_command();
+Command sign_command();
 Command snapshots_command();
 Command stop_command();
 Command toolchain_command();
 Command unarchive_command();
 Command undo_command();
 Command unfreeze_command();
+Command verify_command();
 Command verify_store_command();
 Command why_command();
 

@@ -15,6 +15,7 @@
 //   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
+//   signatures/<id>/   what keys say of an environment (proof/kept_signatures.hpp)
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
 //   fetch/<name>/      the socket of a running karapace-transfer (remote/shared_transfers.hpp)
 //   locks/<name>       flock(2) files, one per output
