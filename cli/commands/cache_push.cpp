@@ -37,7 +37,7 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 nlohmann::json answer_json(const EnvironmentId& id, const exchange::OfferAnswer& answer) {
-  return {{"blob_count", answer.blobs},      {"bytes", answer.bytes}, {"environment", id.hex()},
+  return {{"blob_count", answer.blobs},      {"sent_bytes", answer.bytes}, {"environment", id.hex()},
           {"present_count", answer.present}, {"tag", answer.tag},     {"unchanged", answer.unchanged}};
 }
 
