@@ -13,6 +13,7 @@ Command cache_list_command();
 Command cache_prune_command();
 Command cache_push_command();
 Command cache_remove_command();
+Command challenge_command();
 Command commit_command();
 Command completions_command();
 Command debug_command();

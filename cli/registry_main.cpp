@@ -30,8 +30,9 @@ std::string answer(std::string_view verb) {
   if (verb == "pull") return text(exchange::pull(exchange::parse_pull_request(request)));
   if (verb == "prune") return text(exchange::prune(exchange::parse_prune_request(request)));
   if (verb == "push") return text(exchange::push(exchange::parse_push_request(request)));
+  if (verb == "challenge") return text(exchange::challenge(exchange::parse_challenge_request(request)));
   if (verb == "offer") return text(exchange::offer(exchange::parse_offer_request(request)));
-  throw UsageError("karapace-registry: usage: karapace-registry look|take|pull|prune|push|offer");
+  throw UsageError("karapace-registry: usage: karapace-registry look|take|challenge|pull|prune|push|offer");
 }
 
 int fail(const Error& error) {

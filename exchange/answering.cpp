@@ -12,7 +12,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "exchange/asking.hpp"
+#include "exchange/challenge.hpp"
 #include "exchange/offering.hpp"
+#include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
 #include "exchange/taking.hpp"
 #include "remote/oci/image_location.hpp"
@@ -24,19 +26,6 @@ namespace {
 
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
 void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
-
-std::unique_ptr<oci::ImageRepository> open_for(const oci::ImageLocation& place, oci::Access access) {
-  oci::RegistryOptions options;
-  options.warn = warn;
-  return oci::open_repository(place, access, std::move(options));
-}
-
-std::unique_ptr<oci::ImageRepository> open_cache(const std::string& location, oci::Access access) {
-  const auto place = oci::ImageLocation::parse(location);
-  if (place.name)
-    throw RemoteError(fmt::format("{}: a cache has a tag for each environment: name it without one", location));
-  return open_for(place, access);
-}
 
 /// In Go's words, as images have it.
 oci::Platform own_platform() {
@@ -168,6 +157,12 @@ PushAnswer push(const PushRequest& request) {
   const auto place = oci::ImageLocation::parse(request.location);
   const auto repository = open_for(place, request.dry_run ? oci::Access::read : oci::Access::write);
   return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+}
+
+ChallengeAnswer challenge(const ChallengeRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::update);
+  sandbox::enter_namespace_for(store);
+  return challenge_environment(store, request);
 }
 
 }  // namespace karapace::exchange

@@ -13,6 +13,8 @@ LookAnswer look(const LookRequest& request);
 /// and passed over. Moves the process into the store's user namespace.
 TakeAnswer take(const TakeRequest& request);
 
+ChallengeAnswer challenge(const ChallengeRequest& request);
+
 PruneAnswer prune(const PruneRequest& request);
 
 /// The environment of an image. RemoteError when it is not believed: it is named by a tag, and not enough keys signed

@@ -119,6 +119,14 @@ Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifac
   return read_agreed(repository, artifacts, *agreed, warn);
 }
 
+std::optional<std::string> judge_alone(const SignedArtifact& found, const signing::NamedKey& key,
+                                       const Wanted& wanted) {
+  const auto judgement = signing::judge({.keys = {key}, .agree = 1}, found.envelopes,
+                                        [&](std::string_view payload) { return claim_in(payload, wanted); });
+  const auto* agreed = judgement.agreed();
+  return agreed == nullptr ? std::nullopt : std::optional(agreed->text);
+}
+
 std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn) {
   const auto found = ask(repository, wanted.environment, trust.keys, warn);

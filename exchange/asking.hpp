@@ -51,6 +51,9 @@ std::vector<SignedArtifact> ask(oci::ImageRepository& repository, const Environm
 Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifact>& found, const signing::Trust& trust,
                const Wanted& wanted, const Warn& warn);
 
+/// The records that this key has signed of it; nothing when it has not.
+std::optional<std::string> judge_alone(const SignedArtifact& found, const signing::NamedKey& key, const Wanted& wanted);
+
 /// The artifact of a manifest, with its signatures.
 SignedArtifact read_artifact(oci::ImageRepository& repository, const oci::Manifest& manifest, std::string_view what);
 /// Its records, which must have this digest (of proof::records_text, in hex).

@@ -26,6 +26,19 @@ constexpr auto pull_answer_fields =
     fields_of<PullAnswer>(member("bytes", &PullAnswer::bytes), member("environment", &PullAnswer::environment),
                           member("image", &PullAnswer::image), member("layers", &PullAnswer::layers),
                           member("signers", &PullAnswer::signers), member("steps", &PullAnswer::steps));
+constexpr auto challenge_request_fields = fields_of<ChallengeRequest>(
+    member("caches", &ChallengeRequest::caches, list_of(cache_fields)),
+    member("environment", &ChallengeRequest::environment), member("store", &ChallengeRequest::store));
+constexpr auto differing_fields = fields_of<DifferingStep>(
+    member("has_more_paths", &DifferingStep::has_more_paths), member("here", &DifferingStep::here),
+    member("kind", &DifferingStep::kind), member("paths", &DifferingStep::paths), member("step", &DifferingStep::step),
+    member("there", &DifferingStep::there));
+constexpr auto witness_fields =
+    fields_of<Witness>(member("cache", &Witness::cache), member("key", &Witness::key), member("name", &Witness::name),
+                       member("reason", &Witness::reason), member("state", &Witness::state),
+                       member("steps", &Witness::steps, list_of(differing_fields)));
+constexpr auto challenge_answer_fields =
+    fields_of<ChallengeAnswer>(member("witnesses", &ChallengeAnswer::witnesses, list_of(witness_fields)));
 constexpr auto prune_request_fields = fields_of<PruneRequest>(
     member("dry_run", &PruneRequest::dry_run), member("keep", &PruneRequest::keep),
     member("location", &PruneRequest::location), member("most_bytes", &PruneRequest::most_bytes),
@@ -71,6 +84,8 @@ auto parsed(const Fields& fields, std::string_view text) {
 
 std::string text(const LookRequest& request) { return json_text(look_request_fields, request); }
 std::string text(const LookAnswer& answer) { return json_text(look_answer_fields, answer); }
+std::string text(const ChallengeRequest& request) { return json_text(challenge_request_fields, request); }
+std::string text(const ChallengeAnswer& answer) { return json_text(challenge_answer_fields, answer); }
 std::string text(const PruneRequest& request) { return json_text(prune_request_fields, request); }
 std::string text(const PruneAnswer& answer) { return json_text(prune_answer_fields, answer); }
 std::string text(const TakeRequest& request) { return json_text(take_request_fields, request); }
@@ -83,6 +98,8 @@ std::string text(const OfferRequest& request) { return json_text(offer_request_f
 std::string text(const OfferAnswer& answer) { return json_text(offer_answer_fields, answer); }
 LookRequest parse_look_request(std::string_view text) { return parsed(look_request_fields, text); }
 LookAnswer parse_look_answer(std::string_view text) { return parsed(look_answer_fields, text); }
+ChallengeRequest parse_challenge_request(std::string_view text) { return parsed(challenge_request_fields, text); }
+ChallengeAnswer parse_challenge_answer(std::string_view text) { return parsed(challenge_answer_fields, text); }
 PruneRequest parse_prune_request(std::string_view text) { return parsed(prune_request_fields, text); }
 PruneAnswer parse_prune_answer(std::string_view text) { return parsed(prune_answer_fields, text); }
 TakeRequest parse_take_request(std::string_view text) { return parsed(take_request_fields, text); }

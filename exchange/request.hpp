@@ -92,6 +92,32 @@ struct PushAnswer {
   bool unchanged = false;
 };
 
+/// "challenge": who made the environment, too, and who made something else.
+struct ChallengeRequest {
+  std::filesystem::path store;
+  EnvironmentId environment;
+  std::vector<Cache> caches;
+};
+struct DifferingStep {
+  StepKey step;
+  std::string kind;
+  std::string here;                     // "layer 3f9c..."
+  std::string there;                    // the same
+  std::vector<std::string> paths = {};  // that differ, where both layers are at hand; the first of them
+  bool has_more_paths = false;
+};
+struct Witness {
+  std::string cache;
+  std::string key;          // its id
+  std::string name;         // as it is called there
+  std::string state = {};   // "agrees", "disagrees", "silent", "unsigned", "unusable"
+  std::string reason = {};  // of what is unusable
+  std::vector<DifferingStep> steps = {};
+};
+struct ChallengeAnswer {
+  std::vector<Witness> witnesses;  // in the order of the caches and their keys
+};
+
 /// "prune": environments out of a cache.
 struct PruneRequest {
   std::string location;
@@ -115,6 +141,8 @@ struct PruneAnswer {
 
 std::string text(const LookRequest& request);
 std::string text(const LookAnswer& answer);
+std::string text(const ChallengeRequest& request);
+std::string text(const ChallengeAnswer& answer);
 std::string text(const PruneRequest& request);
 std::string text(const PruneAnswer& answer);
 std::string text(const TakeRequest& request);
@@ -127,6 +155,8 @@ std::string text(const OfferRequest& request);
 std::string text(const OfferAnswer& answer);
 LookRequest parse_look_request(std::string_view text);
 LookAnswer parse_look_answer(std::string_view text);
+ChallengeRequest parse_challenge_request(std::string_view text);
+ChallengeAnswer parse_challenge_answer(std::string_view text);
 PruneRequest parse_prune_request(std::string_view text);
 PruneAnswer parse_prune_answer(std::string_view text);
 TakeRequest parse_take_request(std::string_view text);

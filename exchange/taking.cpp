@@ -27,6 +27,30 @@ namespace karapace::exchange {
 
 namespace {
 
+std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
+  for (;;) {
+    const auto count = ::read(file, buffer.data(), buffer.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
+  }
+}
+
+/// Into a new directory. Whatever is wrong with the blob is the registry's fault.
+store::Listing unpack_blob(const std::filesystem::path& file, const std::filesystem::path& path,
+                           const std::string& label) {
+  make_directory(path);
+  const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  const auto blob = open_at(AT_FDCWD, file, O_RDONLY | O_NOFOLLOW);
+  const auto read = [&](std::span<char> buffer) { return read_some(blob.get(), buffer, label); };
+  const auto limit = steps::unpack_limit();
+  try {
+    return trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit})
+        .listing;
+  } catch (const StepError& error) {
+    throw RemoteError(error.what());
+  }
+}
+
 class Taking {
  public:
   Taking(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
@@ -94,28 +118,10 @@ class Taking {
   void unpack(const std::filesystem::path& file, const LayerId& wanted) const {
     const auto label = fmt::format("{}: the layer {}", repository_.name(), wanted.short_hex());
     const auto path = staging_.path() / ("tree-" + wanted.hex());
-    make_directory(path);
-    const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-    const auto blob = open_at(AT_FDCWD, file, O_RDONLY | O_NOFOLLOW);
-    const auto read = [&](std::span<char> buffer) { return read_some(blob.get(), buffer, label); };
-    store::Listing listing;
-    try {
-      listing = trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit_})
-                    .listing;
-    } catch (const StepError& error) {
-      throw RemoteError(error.what());
-    }
+    const auto listing = unpack_blob(file, path, label);
     if (listing.id() != wanted)
       throw RemoteError(fmt::format("{} is another one, {}: it is not used", label, listing.id().short_hex()));
     store_.add_layer(path, listing, staging_);
-  }
-
-  static std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
-    for (;;) {
-      const auto count = ::read(file, buffer.data(), buffer.size());
-      if (count >= 0) return static_cast<std::size_t>(count);
-      if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
-    }
   }
 
   void take_lock() {
@@ -160,7 +166,6 @@ class Taking {
   const RecordBundle& bundle_;
   const TakingProgress& progress_;
   store::Staging staging_;
-  std::uint64_t limit_ = steps::unpack_limit();
   std::size_t total_ = 0;
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::size_t> done_{0};
@@ -175,6 +180,14 @@ Taken take_environment(const store::Store& store, oci::ImageRepository& reposito
     throw RemoteError(fmt::format("{}: its records are of the environment {}, not of {}", repository.name(),
                                   bundle.environment().short_hex(), artifact.environment.short_hex()));
   return Taking(store, repository, artifact, bundle, progress).run();
+}
+
+store::Listing listing_of(const store::Store& store, oci::ImageRepository& repository, const PackedLayer& layer) {
+  const auto staging = store.stage();
+  const auto file = staging.path() / "blob";
+  oci::download_blob(repository, layer.blob, file);
+  return unpack_blob(file, staging.path() / "tree",
+                     fmt::format("{}: the layer {}", repository.name(), layer.layer.short_hex()));
 }
 
 }  // namespace karapace::exchange

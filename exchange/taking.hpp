@@ -16,6 +16,7 @@
 #include "exchange/environment_artifact.hpp"
 #include "exchange/record_bundle.hpp"
 #include "remote/oci/image_repository.hpp"
+#include "store/listing.hpp"
 #include "store/store.hpp"
 
 namespace karapace::exchange {
@@ -33,5 +34,8 @@ using TakingProgress = std::function<void(const std::string&)>;
 /// repository has not what is wanted, or other bytes; StoreError where this machine is at fault.
 Taken take_environment(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
                        const RecordBundle& bundle, const TakingProgress& progress);
+
+/// What a packed layer unpacks to, without keeping it. RemoteError when it is damaged or none.
+store::Listing listing_of(const store::Store& store, oci::ImageRepository& repository, const PackedLayer& layer);
 
 }  // namespace karapace::exchange

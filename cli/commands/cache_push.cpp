@@ -38,7 +38,7 @@ void declare(Options& options, Arguments& arguments) {
 
 nlohmann::json answer_json(const EnvironmentId& id, const exchange::OfferAnswer& answer) {
   return {{"blob_count", answer.blobs},      {"sent_bytes", answer.bytes}, {"environment", id.hex()},
-          {"present_count", answer.present}, {"tag", answer.tag},     {"unchanged", answer.unchanged}};
+          {"present_count", answer.present}, {"tag", answer.tag},          {"unchanged", answer.unchanged}};
 }
 
 std::string answer_text(const std::string& name, const exchange::OfferAnswer& answer, bool dry_run) {

@@ -7,6 +7,7 @@
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "exchange/asking.hpp"
+#include "exchange/challenge.hpp"
 #include "exchange/offering.hpp"
 #include "exchange/pruning.hpp"
 #include "exchange/taking.hpp"
@@ -193,6 +194,25 @@ TEST_F(CacheTest, OneOfThreeWhoSaysSomethingElseIsFoundNamedAndNotUsed) {
   }
   EXPECT_NE(error_of([&] { find(environment, trust({"ann", "eve"}, 2)); }), "");
   EXPECT_NE(error_of([&] { find(environment, trust({"ann", "bob", "eve"}, 3)); }), "");
+}
+
+TEST_F(CacheTest, AChallengeNamesWhoDisagreesWithStepAndFile) {
+  const auto environment = build(store_, "one", "hello");
+  offer(store_, environment, "ann");
+  const auto poisoned = new_store("poisoned");
+  offer(poisoned, build(poisoned, "one", "evil"), "eve");
+  std::vector<std::string> lines;
+  for (const char* name : {"ann", "bob", "eve"}) lines.push_back(signing::text(signing::find_public_key(keys_, name)));
+  const auto answer = challenge_environment(
+      store_, {store_.root(), environment.id, {{.name = "all", .location = cache_, .keys = lines}}});
+  ASSERT_EQ(answer.witnesses.size(), 3U);
+  EXPECT_EQ(answer.witnesses[0].state, "agrees");
+  EXPECT_EQ(answer.witnesses[1].state, "silent");
+  const auto& eve = answer.witnesses[2];
+  EXPECT_EQ(eve.state, "disagrees");
+  ASSERT_EQ(eve.steps.size(), 1U) << "what follows from it is not told";
+  EXPECT_EQ(eve.steps.front().step, store::unpack_step_of("one").key());
+  EXPECT_EQ(eve.steps.front().paths, std::vector<std::string>{"/bin/program"});
 }
 
 TEST_F(CacheTest, AHostileArtifactOfOneSignerKeepsNobodyFromTheOthers) {

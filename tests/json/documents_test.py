@@ -144,6 +144,8 @@ class Documents(DocumentsTest):
         self.assertTrue(self.document("cache", "push", place, name="karapace.cache-push")["environments"][0]["unchanged"])
         added = self.document("cache", "add", "team", place, "--trust", "ci", name="karapace.cache")
         self.assertEqual([one["name"] for one in self.document("cache", "list", name="karapace.cache-list")["caches"]], ["team"])
+        witnesses = self.document("challenge", name="karapace.challenge")["witnesses"]
+        self.assertEqual([one["state"] for one in witnesses], ["agrees"])
         gone = self.document("cache", "prune", "team", "--max-size", "0", "-n", name="karapace.cache-prune")["removed"]
         self.assertEqual([one["tag"] for one in gone], [pushed[0]["tag"]])
         self.error("cache", "prune", "team")

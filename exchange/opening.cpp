@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/opening.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+
+namespace karapace::exchange {
+
+std::unique_ptr<oci::ImageRepository> open_for(const oci::ImageLocation& place, oci::Access access) {
+  oci::RegistryOptions options;
+  options.warn = [](std::string_view warning) { fmt::print(stderr, "karapace: warning: {}\n", printable(warning)); };
+  return oci::open_repository(place, access, std::move(options));
+}
+
+std::unique_ptr<oci::ImageRepository> open_cache(const std::string& location, oci::Access access) {
+  const auto place = oci::ImageLocation::parse(location);
+  if (place.name)
+    throw RemoteError(fmt::format("{}: a cache has a tag for each environment: name it without one", location));
+  return open_for(place, access);
+}
+
+}  // namespace karapace::exchange
