@@ -86,16 +86,24 @@ class Chain {
 
   void examine_repositories() {
     link(LinkKind::archive).note = "Releases signed by the keys that the lock names";
-    link(LinkKind::index).note = "indexes that a signed Release vouches for";
+    link(LinkKind::index).note = "indexes, and entries in them, that signed Releases vouch for";
     if (lock_.repositories.empty()) {
       const auto reason = "nothing in it is of a signed archive: whose it is, nobody but its digest says";
       find(LinkKind::archive, absent("environment " + environment_.id.short_hex(), reason));
       find(LinkKind::index, absent("environment " + environment_.id.short_hex(), reason));
     }
-    for (const auto& repository : lock_.repositories) {
-      const auto name = lock::name_of(repository);
-      find(LinkKind::archive, absent(name, "its signed Release is not kept here; the lock names who signed it"));
-      find(LinkKind::index, absent(name, "its indexes are not kept here; the lock has their digests"));
+    for (const auto& part : options_.evidence) {
+      auto& one = link(part.link == resolve::EvidencePart::Link::archive ? LinkKind::archive : LinkKind::index);
+      switch (part.state) {
+        case resolve::EvidencePart::State::verified: ++one.verified; break;
+        case resolve::EvidencePart::State::absent: one.findings.push_back(absent(part.subject, part.reason)); break;
+        case resolve::EvidencePart::State::broken: one.findings.push_back(broken(part.subject, part.reason)); break;
+      }
+    }
+    for (const auto kind : {LinkKind::archive, LinkKind::index}) {
+      const auto& one = link(kind);
+      if (one.verified == 0 && one.findings.empty())
+        find(kind, absent("environment " + environment_.id.short_hex(), "nobody looked at what its archives signed"));
     }
   }
 
