@@ -37,7 +37,8 @@ class EvidenceTest : public karapace::testing::ResolveFixture {
   }
   /// The worst of a link, and why.
   EvidencePart worst(Link link) const {
-    return *std::ranges::max_element(of(link), {}, [](const auto& part) { return part.state; });
+    const auto all = of(link);
+    return *std::ranges::max_element(all, {}, [](const auto& part) { return part.state; });
   }
   std::filesystem::path cache() const { return directory.path() / "cache"; }
   std::filesystem::path kept(const std::string& name) const {
