@@ -26,6 +26,7 @@ double usual(StepKind kind) {
     case StepKind::setup: return 1000;
     case StepKind::commit: return 1000;
     case StepKind::environment: return 10;
+    case StepKind::pack: return 1000;
   }
   return 1;
 }

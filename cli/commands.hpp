@@ -8,6 +8,11 @@ namespace karapace::cli {
 
 Command archive_command();
 Command build_command();
+Command cache_add_command();
+Command cache_list_command();
+Command cache_prune_command();
+Command cache_push_command();
+Command cache_remove_command();
 Command commit_command();
 Command completions_command();
 Command debug_command();
@@ -24,6 +29,7 @@ Command gen_command();
 Command graph_diff_command();
 Command graph_show_command();
 Command graph_trace_command();
+Command image_command();
 Command inspect_command();
 Command key_list_command();
 Command key_new_command();
@@ -34,6 +40,8 @@ Command migrate_command();
 Command man_pages_command();
 Command new_command();
 Command pin_command();
+Command pull_command();
+Command push_command();
 Command quick_command();
 Command rebuild_command();
 Command records_export_command();

@@ -12,8 +12,11 @@ namespace {
 
 struct OutputJson {
   nlohmann::json operator()(const BlobOutput& output) const {
-    return {
+    nlohmann::json json = {
         {"kind", "blob"}, {"blob", output.blob.hex()}, {"sha256", output.sha256.hex()}, {"size_bytes", output.size}};
+    if (output.diff_id) json["diff_id"] = output.diff_id->hex();
+    if (output.diff_size) json["diff_size_bytes"] = *output.diff_size;
+    return json;
   }
   nlohmann::json operator()(const LayerOutput& output) const {
     return {{"kind", "layer"}, {"layer", output.layer.hex()}};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -13,6 +14,9 @@ namespace karapace::cli {
 
 /// `keys` beside the user's configuration: ~/.config/karapace/keys. It need not exist.
 std::filesystem::path keys_directory();
+
+/// The secret key's file: of that name or path, else of the only key there is. UsageError that tells which there are.
+std::filesystem::path signing_key(const std::string& word);
 
 nlohmann::json key_json(const signing::KeyFile& key);
 /// "karapace.key"

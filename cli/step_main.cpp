@@ -58,6 +58,7 @@ StepOutput perform(const steps::StepContext& context) {
     case StepKind::setup: return steps::setup(context);
     case StepKind::commit: return steps::commit(context);
     case StepKind::environment: return steps::environment(context);
+    case StepKind::pack: return steps::pack(context);
     case StepKind::fetch: break;
   }
   throw StepError("a step of the kind \"fetch\" is another program's");  // run_fetch

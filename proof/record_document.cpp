@@ -24,8 +24,11 @@ void append_field(std::string& line, std::string_view name, std::string_view val
 
 struct OutputFields {
   std::string operator()(const BlobOutput& output) const {
-    return fmt::format(R"("kind": "blob", "blob": "{}", "sha256": "{}", "size_bytes": {})", output.blob.hex(),
-                       output.sha256.hex(), output.size);
+    const auto packed = output.diff_id && output.diff_size ? fmt::format(R"(, "diff_id": "{}", "diff_size_bytes": {})",
+                                                                         output.diff_id->hex(), *output.diff_size)
+                                                           : std::string();
+    return fmt::format(R"("kind": "blob", "blob": "{}", "sha256": "{}", "size_bytes": {}{})", output.blob.hex(),
+                       output.sha256.hex(), output.size, packed);
   }
   std::string operator()(const LayerOutput& output) const {
     return fmt::format(R"("kind": "layer", "layer": "{}")", output.layer.hex());
@@ -50,6 +53,8 @@ struct ReadFields {
   std::optional<BlobId> blob;
   std::optional<Sha256> sha256;
   std::optional<std::uint64_t> size;
+  std::optional<Sha256> diff_id;
+  std::optional<std::uint64_t> diff_size;
   std::optional<LayerId> layer;
   std::optional<EnvironmentId> environment;
 };
@@ -119,23 +124,29 @@ class DocumentReader {
                    optional_field("blob", [&] { fields.blob = id<BlobId>(); }),
                    optional_field("sha256", [&] { fields.sha256 = id<Sha256>(); }),
                    optional_field("size_bytes", [&] { fields.size = reader_.number(); }),
+                   optional_field("diff_id", [&] { fields.diff_id = id<Sha256>(); }),
+                   optional_field("diff_size_bytes", [&] { fields.diff_size = reader_.number(); }),
                    optional_field("layer", [&] { fields.layer = id<LayerId>(); }),
                    optional_field("environment", [&] { fields.environment = id<EnvironmentId>(); }));
   }
 
   StepOutput output(StepKind kind, const ReadFields& fields, std::size_t at) const {
     bool has_blob = fields.blob && fields.sha256 && fields.size;
-    bool has_part = fields.blob || fields.sha256 || fields.size;
+    bool has_part = fields.blob || fields.sha256 || fields.size || fields.diff_id || fields.diff_size;
+    bool is_pack = kind == StepKind::pack;
+    bool has_diff = fields.diff_id.has_value() == is_pack && fields.diff_size.has_value() == is_pack;
+    bool makes_blob = kind == StepKind::fetch || is_pack;
     auto is = [&](std::string_view word) { return fields.kind == word; };
-    if (kind == StepKind::fetch && is("blob") && has_blob && !fields.layer && !fields.environment)
-      return BlobOutput{*fields.blob, *fields.sha256, *fields.size};
+    if (makes_blob && is("blob") && has_blob && has_diff && !fields.layer && !fields.environment)
+      return BlobOutput{*fields.blob, *fields.sha256, *fields.size, fields.diff_id, fields.diff_size};
     if (kind == StepKind::environment && is("environment") && fields.environment && !fields.layer && !has_part)
       return EnvironmentOutput{*fields.environment};
-    bool makes_layer = kind != StepKind::fetch && kind != StepKind::environment;
+    bool makes_layer = !makes_blob && kind != StepKind::environment;
     if (makes_layer && is("layer") && fields.layer && !fields.environment && !has_part)
       return LayerOutput{*fields.layer};
     reader_.fail_at(at, fmt::format("a {} step's output has kind and exactly {}", text(kind),
-                                    kind == StepKind::fetch         ? "blob, sha256 and size_bytes"
+                                    kind == StepKind::fetch ? "blob, sha256 and size_bytes"
+                                    : is_pack               ? "blob, sha256, size_bytes, diff_id and diff_size_bytes"
                                     : kind == StepKind::environment ? "environment"
                                                                     : "layer"));
   }

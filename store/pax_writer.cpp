@@ -122,10 +122,16 @@ std::string time_text(const Entry& entry) {
 }
 
 void append_attributes(std::string& records, const Entry& entry, PaxWriter::Dialect dialect) {
-  const bool is_star = dialect == PaxWriter::Dialect::star;
-  for (const auto& [name, value] : entry.xattrs)
-    append_record(records, (is_star ? "SCHILY.xattr." : "LIBARCHIVE.xattr.") + encoded(name),
-                  is_star ? value : base64(value));
+  for (const auto& [name, value] : entry.xattrs) {
+    // A key ends at its first "=", and what reads images takes an empty value for none: only LIBARCHIVE.xattr has both.
+    const bool is_plain = dialect == PaxWriter::Dialect::image && name.find('=') == name.npos && !value.empty();
+    if (is_plain)
+      append_record(records, "SCHILY.xattr." + name, value);
+    else if (dialect == PaxWriter::Dialect::star)
+      append_record(records, "SCHILY.xattr." + encoded(name), value);
+    else
+      append_record(records, "LIBARCHIVE.xattr." + encoded(name), base64(value));
+  }
   if (entry.opaque) append_record(records, "LIBARCHIVE.xattr.user.overlay.opaque", base64("y"));
 }
 
@@ -134,7 +140,7 @@ std::string records_of(const Entry& entry, const std::string& path, PaxWriter::D
   std::string records;
   const auto is_in_header = [](std::string_view text) { return text.size() <= longest_name && is_ascii(text); };
   // GNU tar does not know it, and warns.
-  if (dialect == PaxWriter::Dialect::libarchive && (!is_ascii(path) || !is_ascii(entry.target)))
+  if (dialect != PaxWriter::Dialect::star && (!is_ascii(path) || !is_ascii(entry.target)))
     append_record(records, "hdrcharset", "BINARY");
   if (!is_in_header(path)) append_record(records, "path", path);
   if (!is_in_header(entry.target)) append_record(records, "linkpath", entry.target);

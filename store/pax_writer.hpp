@@ -24,6 +24,7 @@ class PaxWriter {
   enum class Dialect {
     libarchive,  // attributes as LIBARCHIVE.xattr, which takes any name and any value
     star,        // as SCHILY.xattr, which GNU tar reads, too
+    image,       // as SCHILY.xattr with the name as it is: what reads images (Go's archive/tar) decodes nothing
   };
   struct Segment {
     std::uint64_t offset = 0;

@@ -18,8 +18,14 @@ constexpr auto mount_fields =
     fields_of<Mount>(optional_member("access", &Mount::access, mount_access), member("host", &Mount::host),
                      member("label", &Mount::label), member("target", &Mount::target));
 
+constexpr auto image_fields = fields_of<ImageSettings>(
+    optional_member("command", &ImageSettings::command), optional_member("entrypoint", &ImageSettings::entrypoint),
+    optional_member("labels", &ImageSettings::labels), optional_member("user", &ImageSettings::user),
+    optional_member("working_directory", &ImageSettings::working_directory));
+
 constexpr auto runtime_fields =
-    fields_of<RuntimeConfiguration>(member("mounts", &RuntimeConfiguration::mounts, list_of(mount_fields)),
+    fields_of<RuntimeConfiguration>(optional_member("image", &RuntimeConfiguration::image, image_fields),
+                                    member("mounts", &RuntimeConfiguration::mounts, list_of(mount_fields)),
                                     member("network_isolation", &RuntimeConfiguration::network_isolation),
                                     optional_member("project", &RuntimeConfiguration::project, project_access),
                                     member("variables", &RuntimeConfiguration::variables));

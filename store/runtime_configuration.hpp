@@ -27,15 +27,28 @@ struct Mount {
 /// gets in /etc.
 std::optional<std::string_view> reserved_place(std::string_view target);
 
+/// How other engines run the environment when it is an image (OCI image specification, config.md). Sessions of our own
+/// do not look at it.
+struct ImageSettings {
+  std::vector<std::string> entrypoint = {};
+  std::vector<std::string> command = {};  // empty, and no entrypoint: a shell
+  std::string working_directory = {};     // "": "/"
+  std::string user = {};                  // "": root
+  std::map<std::string, std::string> labels = {};
+  auto operator<=>(const ImageSettings&) const = default;
+};
+
 /// How an environment runs: part of the environment's identity.
 struct RuntimeConfiguration {
   std::map<std::string, std::string> variables;
   std::vector<Mount> mounts;  // sorted by label
   bool network_isolation = false;
   ProjectAccess project = ProjectAccess::read_write;  // how sessions see the project's directory
+  ImageSettings image = {};
   auto operator<=>(const RuntimeConfiguration&) const = default;
   /// Canonical compact JSON, keys sorted: the `runtime` parameter of an `environment` step. Access is written where it
-  /// is read-only, and only there: what says nothing about it keeps the identity that it had before there was a choice.
+  /// is read-only, and of `image` what was set: what says nothing about it keeps the identity that it had before there
+  /// was a choice.
   std::string text() const;
   static RuntimeConfiguration parse(std::string_view text, std::string_view what);
   /// As a part of another record: by JsonWriter and JsonReader, which this header need not know.

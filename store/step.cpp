@@ -20,7 +20,8 @@ constexpr auto kinds = words_of<StepKind>("is no kind of step", {{StepKind::fetc
                                                                  {StepKind::install, "install"},
                                                                  {StepKind::setup, "setup"},
                                                                  {StepKind::commit, "commit"},
-                                                                 {StepKind::environment, "environment"}});
+                                                                 {StepKind::environment, "environment"},
+                                                                 {StepKind::pack, "pack"}});
 constexpr std::string_view key_domain = "karapace step 1";
 
 void encode(Blake3& hasher, std::string_view field) {
@@ -31,8 +32,10 @@ void encode(Blake3& hasher, std::string_view field) {
   hasher.update({length.data(), length.size()}).update(field);
 }
 
-constexpr auto blob_fields = fields_of<BlobOutput>(
-    member("blob", &BlobOutput::blob), member("sha256", &BlobOutput::sha256), member("size", &BlobOutput::size));
+constexpr auto blob_fields =
+    fields_of<BlobOutput>(member("blob", &BlobOutput::blob), optional_member("diff_id", &BlobOutput::diff_id),
+                          optional_member("diff_size", &BlobOutput::diff_size), member("sha256", &BlobOutput::sha256),
+                          member("size", &BlobOutput::size));
 constexpr auto layer_fields = fields_of<LayerOutput>(member("layer", &LayerOutput::layer));
 constexpr auto environment_fields =
     fields_of<EnvironmentOutput>(member("environment", &EnvironmentOutput::environment));
@@ -78,6 +81,16 @@ constexpr auto record_fields = fields_of<StepRecord>(
     member("output", &StepRecord::output, OutputCodec{}),
     member("parameters", [](auto& record) -> auto& { return record.step.parameters; }, ParametersCodec{}));
 
+/// Records are exact: only a packed layer has what it is before it is compressed.
+void require_fit(const StepRecord& record) {
+  const auto* blob = std::get_if<BlobOutput>(&record.output);
+  const bool is_pack = record.step.kind == StepKind::pack;
+  if (is_pack && blob == nullptr) throw std::invalid_argument("a pack step makes a blob");
+  if (blob == nullptr || (blob->diff_id.has_value() == is_pack && blob->diff_size.has_value() == is_pack)) return;
+  throw std::invalid_argument(is_pack ? "a pack step's output has \"diff_id\" and \"diff_size\""
+                                      : "only a pack step's output has \"diff_id\" and \"diff_size\"");
+}
+
 }  // namespace
 
 std::string_view text(StepKind kind) noexcept { return kinds.text(kind); }
@@ -88,6 +101,7 @@ std::string_view rules(StepKind kind) noexcept {
     case StepKind::install: return "5";
     case StepKind::setup: return "5";
     case StepKind::commit: return "1";
+    case StepKind::pack: return "1";
     default: return "";
   }
 }
@@ -138,6 +152,7 @@ StepRecord StepRecord::parse(std::string_view text, const StepKey& expected, std
   try {
     auto record = parse_json(record_fields, unsealed_in_place(text), "record");
     if (record.step.key() != expected) throw std::invalid_argument("it describes another step");
+    require_fit(record);
     return record;
   } catch (const std::exception& error) {
     throw StoreError(fmt::format("{} is not a step record ({}); remove it and run ninja again", what, error.what()));

@@ -18,7 +18,7 @@
 
 namespace karapace {
 
-enum class StepKind { fetch, unpack, install, setup, commit, environment };
+enum class StepKind { fetch, unpack, install, setup, commit, environment, pack };
 
 std::string_view text(StepKind kind) noexcept;
 std::optional<StepKind> step_kind_from(std::string_view word) noexcept;
@@ -54,11 +54,14 @@ struct Step {
   auto operator<=>(const Step&) const = default;
 };
 
-/// What a `fetch` step made.
+/// What `fetch` and `pack` steps made.
 struct BlobOutput {
   BlobId blob;
   Sha256 sha256;
   std::uint64_t size = 0;
+  // Of a packed layer what the archive is before it is compressed: images name their layers so. Both or none.
+  std::optional<Sha256> diff_id = std::nullopt;
+  std::optional<std::uint64_t> diff_size = std::nullopt;  // in bytes
   auto operator<=>(const BlobOutput&) const = default;
 };
 /// What `unpack`, `install`, `setup` and `commit` made.

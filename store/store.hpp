@@ -6,6 +6,7 @@
 //   blobs/<blob>       immutable byte strings
 //   layers/<layer>/    tree/ and listing: immutable directory trees
 //   steps/<key>        step records: Ninja's outputs
+//   absent/<key>       marks of records whose outputs are not here and nobody misses (absent.hpp)
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for

@@ -308,7 +308,7 @@ class Verification {
   Finding examine_record(const StepKey& key) const {
     auto record = store_.record(key);
     if (!record) return std::nullopt;
-    auto missing = missing_output(store_, *record);
+    auto missing = lost_output(store_, *record);
     if (missing.empty()) return std::nullopt;
     return Fault{Trouble::missing, fmt::format("its output, the {}, is missing", missing)};
   }

@@ -39,7 +39,7 @@ int run(const Context& context, const Arguments& /*arguments*/) {
 Command key_list_command() {
   return make_command<Arguments>(
       {.name = "key list",
-       .group = Group::understanding,
+       .group = Group::sharing,
        .summary = "List the keys in ~/.config/karapace/keys",
        .description = "Lists your keys, and those of others that you put there: name, id, whether it\n"
                       "signs (NAME.key is there) or is only public, and the file of the public key.",

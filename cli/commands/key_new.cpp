@@ -39,7 +39,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command key_new_command() {
   return make_command<Arguments>(
       {.name = "key new",
-       .group = Group::understanding,
+       .group = Group::sharing,
        .summary = "Make a key that signs what is built here",
        .description = "Makes an Ed25519 key: NAME.key, which signs and is readable by nobody else, and\n"
                       "NAME.pub, one line of text for everybody, in ~/.config/karapace/keys. A key of\n"

@@ -31,7 +31,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command key_show_command() {
   return make_command<Arguments>(
       {.name = "key show",
-       .group = Group::understanding,
+       .group = Group::sharing,
        .summary = "Print a public key as the line to give away",
        .description = "Prints the public key as one line of text, as others write it into their list of\n"
                       "trusted keys.",

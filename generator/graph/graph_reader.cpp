@@ -229,6 +229,7 @@ class Reader {
       }
       case StepKind::setup: return command_count(edge);
       case StepKind::environment: return 0;
+      case StepKind::pack: refuse("a step of kind \"pack\" belongs to an image, and to no graph of environments");
     }
     return 0;
   }

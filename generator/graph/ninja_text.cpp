@@ -21,12 +21,13 @@ struct Rule {
   std::string_view pool;
 };
 
-constexpr std::array<Rule, 6> rules = {{{"fetch", "fetch"},
+constexpr std::array<Rule, 7> rules = {{{"fetch", "fetch"},
                                         {"unpack", ""},
                                         {"install", "install"},
                                         {"setup", "install"},
                                         {"commit", ""},
-                                        {"environment", ""}}};
+                                        {"environment", ""},
+                                        {"pack", ""}}};
 
 enum class Arguments { in_command, in_file };
 
@@ -55,8 +56,9 @@ class Writer {
     text_ += local_file;
     text_ += '\n';
     for (const auto& rule : rules) {
-      // Few graphs have such a step: the text of all others stays what it was before there were any.
-      if (rule.name != text(StepKind::commit) || has_commits()) append_rule(text_, rule, Arguments::in_command);
+      // Few graphs have such steps: the text of all others stays what it was before there were any.
+      const bool is_rare = rule.name == text(StepKind::commit) || rule.name == text(StepKind::pack);
+      if (!is_rare || has_step_of(rule.name)) append_rule(text_, rule, Arguments::in_command);
     }
     for (const auto& edge : graph_.edges) append_edge(edge);
     append_defaults();
@@ -65,9 +67,9 @@ class Writer {
   }
 
  private:
-  bool has_commits() const {
+  bool has_step_of(std::string_view kind) const {
     return std::any_of(graph_.edges.begin(), graph_.edges.end(),
-                       [](const Edge& edge) { return edge.step.kind == StepKind::commit; });
+                       [&](const Edge& edge) { return text(edge.step.kind) == kind; });
   }
 
   std::size_t estimate() const {

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/json/text.hpp"
 #include "base/regular_file.hpp"
 #include "store/runtime_configuration.hpp"
 
@@ -117,6 +118,20 @@ void compare_maps(Differences& differences, const std::string& key, const std::m
   differences.lists(key, pairs(before), pairs(after), [](const Pair& pair) { return pair.first; });
 }
 
+std::string in_brackets(const std::vector<std::string>& words) {
+  std::string text;
+  append_json(text, words, ",");
+  return text;
+}
+
+void compare_image(Differences& differences, const store::ImageSettings& before, const store::ImageSettings& after) {
+  differences.changed("image.entrypoint", in_brackets(before.entrypoint), in_brackets(after.entrypoint));
+  differences.changed("image.command", in_brackets(before.command), in_brackets(after.command));
+  differences.changed("image.working_directory", before.working_directory, after.working_directory);
+  differences.changed("image.user", before.user, after.user);
+  compare_maps(differences, "image.labels", before.labels, after.labels);
+}
+
 void compare_runtime(Differences& differences, const store::RuntimeConfiguration& before,
                      const store::RuntimeConfiguration& after) {
   compare_maps(differences, "environment", before.variables, after.variables);
@@ -127,6 +142,7 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
     return value.project == store::ProjectAccess::read_only ? "read-only" : "read-write";
   };
   differences.changed("project", project(before), project(after));
+  compare_image(differences, before.image, after.image);
 }
 
 }  // namespace

@@ -130,6 +130,26 @@ Complaint judge_suite(std::string_view word) {
   return judge_parts(word);
 }
 
+Complaint judge_user(std::string_view word) {
+  const auto colon = word.find(':');
+  const auto is_name = [](std::string_view name) {
+    return !name.empty() && name.front() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+      return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
+    });
+  };
+  const bool fits =
+      is_name(word.substr(0, colon)) && (colon == std::string_view::npos || is_name(word.substr(colon + 1)));
+  if (fits) return std::nullopt;
+  return "is not a user: write a name or a number, with a group after \":\" if need be (\"1000:1000\")";
+}
+
+Complaint judge_label_name(std::string_view word) {
+  if (word.empty()) return "is empty: give it a name";
+  if (auto complaint = judge_line(word)) return complaint;
+  if (word.find(' ') != std::string_view::npos) return "has a blank: names of labels have none";
+  return std::nullopt;
+}
+
 Complaint judge_text(std::string_view word) {
   if (word.find('\0') != std::string_view::npos) return "contains a NUL character";
   return std::nullopt;

@@ -37,6 +37,10 @@ Complaint judge_answer(std::string_view word);
 Complaint judge_repository_name(std::string_view word);
 /// A suite or component of an apt repository: parts of [A-Za-z0-9+._~-] joined by single slashes, none "." or "..".
 Complaint judge_suite(std::string_view word);
+/// A user of an image, perhaps with a group: names or numbers, "www-data", "1000:1000".
+Complaint judge_user(std::string_view word);
+/// The name of an image's label: one line that is not empty and has no blanks.
+Complaint judge_label_name(std::string_view word);
 /// No NUL, which no string inside Linux can hold.
 Complaint judge_text(std::string_view word);
 

@@ -196,5 +196,7 @@ class Section {
 
 /// [system]; base and repositories are read already.
 void read_system(Section& system, Manifest& manifest);
+/// [image]
+void read_image(Section& image, Manifest& manifest);
 
 }  // namespace karapace::manifest

@@ -24,6 +24,7 @@
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/project/control_files.hpp"
+#include "generator/project/locked_image.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -83,9 +84,19 @@ class Generation {
  private:
   /// What the graph names, and its text: all that takes long.
   void prepare() {
-    auto sources = resolve::mirrors_text(mirrors(), files_);
+    const auto asked = mirrors();
+    for (const auto& image : images_) {
+      auto places = places_of(image.locked, image.location, image.directory, asked);
+      for (auto& [digest, all] : places) {
+        auto& known = files_[digest];
+        for (auto& place : all)
+          if (std::find(known.begin(), known.end(), place) == known.end()) known.push_back(std::move(place));
+      }
+    }
+    auto sources = resolve::mirrors_text(asked, files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     graph::Graph graph = std::move(planner_).finish();
+    have_absent_inputs_made(store_, graph);
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
       prepare_ninja(graph);
@@ -341,6 +352,7 @@ class Generation {
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
     }
+    if (lock.image) images_.push_back({*lock.image, lock.request.base_image, project.directory()});
   }
 
   void add_repositories(const manifest::Manifest& manifest, const lock::Lock& lock) {
@@ -363,6 +375,7 @@ class Generation {
           if (std::find(known.begin(), known.end(), url) == known.end()) known.push_back(std::move(url));
         }
       }
+      all.registries = std::move(found.registries);
       return found.acquisition;
     };
     for (const auto& [distribution, architecture] : distributions_) {
@@ -427,6 +440,12 @@ class Generation {
   std::int64_t newest_source_ns_ = 0;
   std::set<fs::path> from_the_future_;
   std::set<std::string> believed_;
+  struct Image {
+    lock::LockedImage locked;
+    std::string location;
+    fs::path directory;  // of the manifest
+  };
+  std::vector<Image> images_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
   std::set<std::pair<std::string, std::string>> distributions_;
   std::map<std::string, std::set<std::string>> uris_;

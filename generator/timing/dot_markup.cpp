@@ -16,6 +16,7 @@ Colours colours_of(StepKind kind) {
     case StepKind::setup: return {"#fdf3d8", "#b58a1c"};
     case StepKind::commit: return {"#fdf3d8", "#b58a1c"};
     case StepKind::environment: return {"#efe8f7", "#7a5ba6"};
+    case StepKind::pack: break;  // in no graph that is drawn
   }
   return not_built;
 }

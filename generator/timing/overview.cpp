@@ -25,7 +25,8 @@ Kind kind_of(const graph::Edge& edge) {
     case StepKind::environment: return Kind::environment;
     case StepKind::commit: return Kind::commit;
     case StepKind::fetch: return Kind::files;
-    case StepKind::unpack: break;
+    case StepKind::unpack:
+    case StepKind::pack: break;  // the latter is in no graph that is drawn
   }
   return edge.step.parameter("format") == "tar" ? Kind::archive : Kind::packages;
 }

@@ -11,7 +11,6 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -19,7 +18,9 @@ namespace {
 
 constexpr std::uint64_t default_byte_limit = std::uint64_t{8} << 30;
 
-std::uint64_t byte_limit() {
+}  // namespace
+
+std::uint64_t unpack_limit() {
   const char* text = std::getenv("KARAPACE_UNPACK_LIMIT");
   if (!text || !*text) return default_byte_limit;
   char* end = nullptr;
@@ -28,8 +29,6 @@ std::uint64_t byte_limit() {
   if (*end != '\0' || errno != 0) throw StepError(fmt::format("KARAPACE_UNPACK_LIMIT=\"{}\" is not a number", text));
   return limit;
 }
-
-}  // namespace
 
 VerifiedBlob::VerifiedBlob(const store::Store& store, const BlobId& id) : id_(id), fd_(store.open_blob(id)) {}
 
@@ -57,22 +56,19 @@ std::size_t VerifiedBlob::read(std::span<char> buffer) {
   }
 }
 
-LayerOutput layer_of_archive(const StepContext& context, trees::TreeWriterOptions options, const ReadArchive& read) {
+LayerOutput layer_of_archive(const StepContext& context, const ReadArchive& read) {
   const auto verb = text(context.step.kind);
-  if (context.step.inputs.size() != 1) throw StepError(fmt::format("{}: exactly one input is expected", verb));
+  if (context.step.inputs.empty()) throw StepError(fmt::format("{}: an archive is expected as input", verb));
   const auto blob = context.store.input_record(context.step.inputs.front()).blob();
   const auto label = fmt::format("{} {}", verb, context.hint("title", "blob " + blob.blob.short_hex()));
 
   const auto path = context.staging.path() / "tree";
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
   const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-  options.byte_limit = byte_limit();
-  trees::TreeWriter writer(tree.get(), options);
   VerifiedBlob verified(context.store, blob.blob);
   store::Listing listing;
   try {
-    read(verified, {writer, tree.get(), label});
-    listing = writer.finish();
+    listing = read({verified, tree.get(), label, unpack_limit()});
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

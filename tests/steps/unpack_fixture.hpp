@@ -106,6 +106,24 @@ class Unpacking : public ::testing::Test {
     return performing(Step::normalised(StepKind::commit, {rules_of(StepKind::commit)}, {fetched(bytes)}), commit);
   }
 
+  std::string performing(Step step, StepOutput (*perform)(const StepContext&)) {
+    step_ = std::move(step);
+    auto staging = store_->stage(step_);
+    try {
+      made_ =
+          perform({.store = *store_, .staging = staging, .step = step_, .key = step_.key(), .hints = {{"title", "x"}}});
+    } catch (const StepError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  /// Keeps what the last step made, so that others can have it as an input.
+  StepKey record_last() {
+    store_->add_record({step_, made_});
+    return step_.key();
+  }
+  const StepOutput& last_output() const noexcept { return made_; }
+
   /// What the lock says that packages are.
   std::vector<Parameter> locked_ = {{"architecture", "all"}, {"package", "x"}, {"version", "1"}};
 
@@ -119,18 +137,6 @@ class Unpacking : public ::testing::Test {
     store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
     return fetch.key();
   }
-  std::string performing(Step step, StepOutput (*perform)(const StepContext&)) {
-    step_ = std::move(step);
-    auto staging = store_->stage(step_);
-    try {
-      made_ =
-          perform({.store = *store_, .staging = staging, .step = step_, .key = step_.key(), .hints = {{"title", "x"}}});
-    } catch (const StepError& error) {
-      return error.what();
-    }
-    return "accepted";
-  }
-
   std::filesystem::path staging_file(const std::string& bytes) {
     kept_.push_back(store_->stage());
     write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);

@@ -58,6 +58,31 @@ TEST(StepRecordTest, EveryKindOfOutputComesBack) {
   }
 }
 
+TEST(StepRecordTest, APackedLayerTellsWhatItIsBeforeItIsCompressedAndNothingElseDoes) {
+  const BlobOutput packed{BlobId(blake3("b")), Sha256(blake3("s")), 7, Sha256(blake3("d")), 1ull << 40};
+  BlobOutput half = packed;
+  half.diff_size.reset();
+  const auto pack = Step::normalised(StepKind::pack, {{"compression", "zstd"}, {"rules", "1"}}, {StepKey(blake3("l"))});
+  const auto text = StepRecord{pack, packed}.text();
+  EXPECT_NE(text.find("  \"blob\": \"" + packed.blob.hex() + "\",\n  \"diff_id\": \"" + packed.diff_id->hex() +
+                      "\",\n  \"diff_size\": 1099511627776,\n  \"sha256\": \"" + packed.sha256.hex() +
+                      "\",\n  \"size\": 7\n"),
+            std::string::npos);
+  EXPECT_EQ(StepRecord::parse(text, pack.key(), "record").output, StepOutput(packed));
+  auto refusal = [](const Step& step, const StepOutput& output) {
+    return store::error_of([&] { StepRecord::parse(StepRecord{step, output}.text(), step.key(), "\"x\""); });
+  };
+  constexpr auto remedy = "); remove it and run ninja again";
+  const std::string both = "\"x\" is not a step record (a pack step's output has \"diff_id\" and \"diff_size\"";
+  EXPECT_EQ(refusal(pack, half), both + remedy);
+  EXPECT_EQ(refusal(pack, BlobOutput{packed.blob, packed.sha256, 7}), both + remedy);
+  EXPECT_EQ(refusal(pack, LayerOutput{LayerId(blake3("l"))}),
+            std::string("\"x\" is not a step record (a pack step makes a blob") + remedy);
+  EXPECT_EQ(
+      refusal(example(), packed),
+      std::string("\"x\" is not a step record (only a pack step's output has \"diff_id\" and \"diff_size\"") + remedy);
+}
+
 TEST(StepRecordTest, DamageAndStrangersAreRefusedWithTheRemedy) {
   StepRecord record{example(), LayerOutput{LayerId(blake3("layer"))}};
   auto text = record.text();

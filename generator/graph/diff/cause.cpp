@@ -12,7 +12,7 @@ namespace karapace::diff {
 
 namespace {
 
-constexpr std::array<std::string_view, 37> kind_words = {"environment-added",
+constexpr std::array<std::string_view, 38> kind_words = {"environment-added",
                                                          "environment-removed",
                                                          "base",
                                                          "architecture",
@@ -47,6 +47,7 @@ constexpr std::array<std::string_view, 37> kind_words = {"environment-added",
                                                          "mount",
                                                          "network",
                                                          "project",
+                                                         "image",
                                                          "lock",
                                                          "planner"};
 static_assert(kind_words.size() == static_cast<std::size_t>(CauseKind::planner) + 1);
@@ -129,6 +130,7 @@ std::string line_of(const Cause& cause) {
     case CauseKind::mount: return setting("mount", cause);
     case CauseKind::network: return fmt::format("network: {} → {}", *cause.before, *cause.after);
     case CauseKind::project: return fmt::format("project directory: {} → {}", *cause.before, *cause.after);
+    case CauseKind::image: return setting("image", cause);
     case CauseKind::lock:
       if (!cause.subject.empty()) return cause.subject;
       return "the lock changed where the graph alone does not tell: what was asked for, or the archives' state";

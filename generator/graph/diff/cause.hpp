@@ -49,6 +49,7 @@ enum class CauseKind {
   mount,
   network,
   project,  // how sessions see its directory
+  image,    // how other engines run it
   lock,     // the lock changed in what the graph does not tell
   planner,  // the same lock gives other steps: another version of Karapace wrote them
 };

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json/text.hpp"
 #include "store/runtime_configuration.hpp"
 
 namespace karapace::diff {
@@ -81,8 +82,31 @@ std::vector<std::string> moved_archives(const lock::Lock& before, const lock::Lo
 }  // namespace
 
 bool LockPair::other_base() const {
+  if (before.image || after.image) {
+    const auto layers = [](const lock::Lock& lock) {
+      return lock.image ? lock.image->layers : std::vector<lock::LockedImageLayer>{};
+    };
+    return layers(before) != layers(after) || before.archive != after.archive;
+  }
   if (before.archive || after.archive) return before.archive != after.archive;
   return before.distribution != after.distribution || before.suite != after.suite;
+}
+
+/// As settings with names: "entrypoint", "labels.org.example.team".
+Variables image_settings(const store::ImageSettings& image) {
+  Variables settings;
+  const auto put = [&](const std::string& name, const std::string& value) {
+    if (!value.empty()) settings.emplace(name, value);
+  };
+  const auto put_words = [&](const std::string& name, const std::vector<std::string>& words) {
+    if (!words.empty()) append_json(settings[name], words, ",");
+  };
+  put_words("entrypoint", image.entrypoint);
+  put_words("command", image.command);
+  put("working_directory", image.working_directory);
+  put("user", image.user);
+  for (const auto& [name, value] : image.labels) settings.emplace("labels." + name, value);
+  return settings;
 }
 
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
@@ -90,6 +114,7 @@ void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   append_settings(causes, CauseKind::answer, before.answers, after.answers, Stage::packages);
   append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
+  append_settings(causes, CauseKind::image, image_settings(before.runtime.image), image_settings(after.runtime.image));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
     auto word = [](const lock::Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
     causes.push_back({CauseKind::network, Stage::environment, "network", word(before), word(after), {}, {}});
