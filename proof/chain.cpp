@@ -40,8 +40,24 @@ Finding absent(std::string subject, std::string reason) {
 }
 
 std::string step_text(const StepKey& key) { return "step " + key.short_hex(); }
-std::string package_text(const lock::LockedPackage& package) {
-  return fmt::format("package {} {}", package.name, package.version);
+
+/// A file that the lock pins by its SHA-256.
+struct PinnedFile {
+  std::string name;  // for people
+  Sha256 sha256;
+  std::uint64_t size = 0;
+};
+
+std::vector<PinnedFile> pinned_files(const lock::Lock& lock) {
+  std::vector<PinnedFile> files;
+  if (lock.archive) files.push_back({"base archive", lock.archive->sha256, lock.archive->size});
+  if (lock.image)
+    for (const auto& layer : lock.image->layers)
+      files.push_back({"image layer " + layer.sha256.short_hex(), layer.sha256, layer.size});
+  for (const auto* list : {&lock.base, &lock.packages})
+    for (const auto& package : *list)
+      files.push_back({fmt::format("package {} {}", package.name, package.version), package.sha256, package.size});
+  return files;
 }
 
 Sha256 sha256_of_file(int fd, const std::string& what) {
@@ -86,16 +102,22 @@ class Chain {
 
   void examine_repositories() {
     link(LinkKind::archive).note = "Releases signed by the keys that the lock names";
-    link(LinkKind::index).note = "indexes that a signed Release vouches for";
-    if (lock_.repositories.empty()) {
-      const auto reason = "nothing in it is of a signed archive: whose it is, nobody but its digest says";
-      find(LinkKind::archive, absent("environment " + environment_.id.short_hex(), reason));
-      find(LinkKind::index, absent("environment " + environment_.id.short_hex(), reason));
+    link(LinkKind::index).note = "indexes, and entries in them, that signed Releases vouch for";
+    for (const auto& part : options_.evidence) {
+      auto& one = link(part.link == resolve::EvidencePart::Link::archive ? LinkKind::archive : LinkKind::index);
+      switch (part.state) {
+        case resolve::EvidencePart::State::verified: ++one.verified; break;
+        case resolve::EvidencePart::State::absent: one.findings.push_back(absent(part.subject, part.reason)); break;
+        case resolve::EvidencePart::State::broken: one.findings.push_back(broken(part.subject, part.reason)); break;
+      }
     }
-    for (const auto& repository : lock_.repositories) {
-      const auto name = lock::name_of(repository);
-      find(LinkKind::archive, absent(name, "its signed Release is not kept here; the lock names who signed it"));
-      find(LinkKind::index, absent(name, "its indexes are not kept here; the lock has their digests"));
+    for (const auto kind : {LinkKind::archive, LinkKind::index}) {
+      const auto& one = link(kind);
+      if (one.verified == 0 && one.findings.empty())
+        find(kind, absent("environment " + environment_.id.short_hex(),
+                          lock_.repositories.empty()
+                              ? "nothing in it is of a signed archive: whose it is, only the digests in its lock say"
+                              : "nobody looked at what its archives signed"));
     }
   }
 
@@ -136,7 +158,7 @@ class Chain {
             broken("environment " + environment_.id.short_hex(), fmt::format("{}; {}", reason, repair)));
     };
     part(lock::environment_id(lock_) == environment_.id, "its id is not the digest of its lock");
-    part(environment_.runtime == lock_.runtime, "its runtime configuration is not that of its lock");
+    part(environment_.runtime == lock::runtime_of(lock_), "its runtime configuration is not that of its lock");
     const auto record = records_.find(environment_.step);
     if (record == records_.end()) return;
     const auto* made = std::get_if<EnvironmentOutput>(&record->second.output);
@@ -164,16 +186,14 @@ class Chain {
       if (const auto* blob = std::get_if<BlobOutput>(&record.output); digest && blob != nullptr)
         fetched.emplace(*digest, blob);
     }
-    std::vector<const lock::LockedPackage*> packages;
-    for (const auto* list : {&lock_.base, &lock_.packages})
-      for (const auto& package : *list) packages.push_back(&package);
-    std::vector<std::optional<Finding>> findings(packages.size());
-    for_each_index(packages.size(), options_.threads, [&](std::size_t i) {
-      const auto found = fetched.find(packages[i]->sha256);
-      findings[i] = examine_package(*packages[i], found == fetched.end() ? nullptr : found->second);
+    const auto files = pinned_files(lock_);
+    std::vector<std::optional<Finding>> findings(files.size());
+    for_each_index(files.size(), options_.threads, [&](std::size_t i) {
+      const auto found = fetched.find(files[i].sha256);
+      findings[i] = examine_file(files[i], found == fetched.end() ? nullptr : found->second);
     });
     auto& one = link(LinkKind::package);
-    one.note = "packages with the size and SHA-256 of the lock";
+    one.note = "packages, and archives of the base, with the size and SHA-256 of the lock";
     add(one, std::move(findings));
   }
 
@@ -186,16 +206,16 @@ class Chain {
     }
   }
 
-  std::optional<Finding> examine_package(const lock::LockedPackage& package, const BlobOutput* blob) const {
-    const auto name = package_text(package);
+  std::optional<Finding> examine_file(const PinnedFile& pinned, const BlobOutput* blob) const {
+    const auto& name = pinned.name;
     if (blob == nullptr)
       return has_all_records() ? broken(name, "none of the environment's steps fetched it")
                                : absent(name, "the record of its download is not in the store");
-    if (blob->sha256 != package.sha256 || blob->size != package.size)
+    if (blob->sha256 != pinned.sha256 || blob->size != pinned.size)
       return broken(name, fmt::format("the record of its download is of other bytes; {}", repair));
     if (!store_.has_blob(blob->blob)) return absent(name, fmt::format("its file is not in the store; {}", rebuild));
     const auto file = store_.open_blob(blob->blob);
-    if (sha256_of_file(file.get(), name) == package.sha256) return std::nullopt;
+    if (sha256_of_file(file.get(), name) == pinned.sha256) return std::nullopt;
     return broken(name,
                   fmt::format("the blob {} is not the file that the lock names; {}", blob->blob.short_hex(), repair));
   }

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "generator/lock/lock.hpp"
+#include "generator/resolve/evidence.hpp"
 #include "proof/signing/trust.hpp"
 #include "store/environment.hpp"
 #include "store/tree_walk.hpp"
@@ -50,7 +50,9 @@ struct Link {
 };
 
 struct ChainOptions {
-  std::vector<signing::NamedKey> keys;  // known: whose signatures can be judged
+  /// What is known of the archives; of repositories that it does not tell of, nothing is.
+  std::vector<resolve::EvidencePart> evidence = {};
+  std::vector<signing::NamedKey> keys = {};  // known: whose signatures can be judged
   /// How many of `keys` have to agree; 0: signatures are told, and their lack is no fault.
   unsigned agree = 0;
   store::Owners owners = store::Owners::from_disk;

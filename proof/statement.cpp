@@ -141,6 +141,7 @@ void write_dependencies(Writer& json, const lock::Lock& lock, const Subject& sub
   json.array("resolvedDependencies", [&] {
     write_artifact(json, "lock", digests_of_lock(subject));
     if (lock.archive) write_artifact(json, "base", {{"sha256", lock.archive->sha256.hex()}});
+    if (lock.image) write_artifact(json, "base", {{"sha256", lock.image->manifest.hex()}});
     for (const auto& repository : lock.repositories) write_indexes(json, repository);
     for (const auto& layer : lock.layers) write_artifact(json, layer.name(), {{"blake3", layer.content.hex()}});
   });

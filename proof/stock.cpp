@@ -85,6 +85,7 @@ Json relation(const std::string& from, const char* type, const std::string& to) 
 std::vector<std::pair<std::string, Json>> other_parts(const lock::Lock& lock) {
   std::vector<std::pair<std::string, Json>> parts;
   if (lock.archive) parts.emplace_back("base archive", Json::array({checksum("SHA256", lock.archive->sha256.hex())}));
+  if (lock.image) parts.emplace_back("base image", Json::array({checksum("SHA256", lock.image->manifest.hex())}));
   for (const auto& layer : lock.layers)
     parts.emplace_back(escaped_utf8(layer.name()), Json::array({checksum("BLAKE3", layer.content.hex())}));
   for (const auto& file : lock.files)

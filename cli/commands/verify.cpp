@@ -9,8 +9,11 @@
 #include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
+#include "cli/generate_arguments.hpp"
 #include "cli/key_report.hpp"
 #include "cli/store_access.hpp"
+#include "generator/lock/environment_lock.hpp"
+#include "generator/resolve/evidence.hpp"
 #include "proof/chain.hpp"
 
 namespace karapace::cli {
@@ -91,12 +94,14 @@ int run(const Context& context, const Arguments& arguments) {
   auto options = chain_options(context, arguments);
   const auto store = context.open_store(store::Store::Access::read_only, store::Store::AfterPowerFailure::leave);
   const auto reference = find_reference(store, arguments.environment);
-  const auto mode = enter_for_trees(store);
-  options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
-  options.threads = available_threads();
   const auto environment = store::find_environment(store, reference.environment);
   if (!environment)
     throw NotFoundError(fmt::format("environment {} is not built yet; run ninja", reference.environment.short_hex()));
+  // With the caller's ids: the cache is not the store's.
+  options.evidence = resolve::examine_evidence(lock::lock_of(store, *environment), machine_paths(context).cache);
+  const auto mode = enter_for_trees(store);
+  options.owners = mode == sandbox::IdMode::single ? store::Owners::ignore : store::Owners::from_disk;
+  options.threads = available_threads();
   const auto links = proof::examine_chain(store, *environment, options);
   if (context.json)
     context.print_json("karapace.verify", json_of(*environment, links));

@@ -141,6 +141,16 @@ TEST_F(ChainTest, WhatIsWholeIsVerifiedAndWhatIsNotHereIsSaidToBe) {
   EXPECT_EQ(link(LinkKind::record).verified, records_.size());
 }
 
+TEST_F(ChainTest, WhatIsKnownOfTheArchivesIsTold) {
+  using Part = resolve::EvidencePart;
+  ChainOptions options{.evidence = {{Part::Link::archive, Part::State::verified, "debian/bookworm"},
+                                    {Part::Link::index, Part::State::verified, "an index"},
+                                    {Part::Link::index, Part::State::broken, "package git", "no index has it"}}};
+  EXPECT_EQ(state(LinkKind::archive, options), LinkState::verified);
+  EXPECT_EQ(state(LinkKind::index, options), LinkState::broken);
+  EXPECT_EQ(link(LinkKind::index, options).findings.at(0).subject, "package git");
+}
+
 TEST_F(ChainTest, APackageWithAnotherByteIsFound) {
   store::flip_byte(store_.blob_path(BlobId(blake3(file_of(git())))));
   const auto packages = link(LinkKind::package);

@@ -23,6 +23,7 @@
 #include "base/path_error.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
+#include "generator/resolve/deb/kept_release.hpp"
 #include "generator/resolve/deb/package_index.hpp"
 #include "generator/resolve/deb/package_names.hpp"
 #include "generator/resolve/deb/preferences.hpp"
@@ -191,8 +192,12 @@ std::string answer(std::string_view verb) {
     const std::string request = read_all(STDIN_FILENO, "the request");
     return resolve::resolution_text(plan(resolve::parse_request(request)));
   }
+  if (verb == "prove") {
+    const std::string request = read_all(STDIN_FILENO, "the request");
+    return resolve::evidence_text(prove(resolve::parse_request(request)));
+  }
   if (verb == "mirrors") return resolve::host_mirrors_text(host_sources());
-  throw UsageError("karapace-resolve-deb: usage: karapace-resolve-deb resolve|mirrors");
+  throw UsageError("karapace-resolve-deb: usage: karapace-resolve-deb resolve|prove|mirrors");
 }
 
 int run(std::string_view verb) {

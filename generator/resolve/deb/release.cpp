@@ -7,6 +7,7 @@
 
 #include <apt-pkg/strutl.h>
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
@@ -144,6 +145,13 @@ void check_release(const Release& release, const Repository& repository, const R
   check_name(release, repository, notes);
   check_dates(release, request, repository.message_prefix());
   check_rollback(release, repository, request);
+}
+
+Sha256 sha256_of(std::string_view bytes) {
+  std::array<std::uint8_t, Digest::size> digest{};
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
+    throw Error("lock: libcrypto cannot compute SHA-256");
+  return Sha256(Digest(digest));
 }
 
 std::string date_text(std::int64_t seconds) {

@@ -35,6 +35,9 @@ Release parse_release(std::string_view signed_text, std::string_view prefix);
 void check_release(const Release& release, const Repository& repository, const ResolveRequest& request,
                    std::vector<std::string>& notes);
 
+/// What a Release vouches for an index by.
+Sha256 sha256_of(std::string_view bytes);
+
 /// "2026-07-11T10:16:37Z": as in locks, and ordered as the dates are.
 std::string date_text(std::int64_t seconds);
 

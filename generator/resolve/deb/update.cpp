@@ -2,7 +2,6 @@
 #include "generator/resolve/deb/update.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -17,12 +16,12 @@
 #include <apt-pkg/sourcelist.h>
 #include <apt-pkg/strutl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/resolve/deb/kept_release.hpp"
 #include "generator/resolve/deb/release.hpp"
 #include "generator/resolve/deb/repository.hpp"
 #include "generator/resolve/deb/session.hpp"
@@ -173,16 +172,6 @@ void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& reposi
 using lock::LockedIndex;
 using resolve::ResolveRequest;
 
-Sha256 sha256_of_file(const std::filesystem::path& path) {
-  const Fd file = open_at(AT_FDCWD, path, O_RDONLY);
-  const std::string bytes = read_all(file.get(), path.string());
-  std::array<std::uint8_t, Digest::size> digest{};
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
-    throw Error("lock: libcrypto cannot compute SHA-256");
-  }
-  return Sha256(Digest(digest));
-}
-
 ReleaseFiles stored_release(const Session& session, const metaIndex& meta) {
   const std::string base = meta.GetURI() + "dists/" + meta.GetDist() + "/";
   const auto in_release = session.lists() / URItoFileName(base + "InRelease");
@@ -231,7 +220,7 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
     if (vouched == release.files.end() && must_have(repository, target.Option(IndexTarget::ARCHITECTURE)))
       refuse_missing_index(release, repository, target.MetaKey);
     if (vouched == release.files.end() || !std::filesystem::exists(file)) continue;
-    if (sha256_of_file(file) != vouched->second) {
+    if (sha256_of(read_file(file)) != vouched->second) {
       throw LockError(
           fmt::format("{}the stored index \"{}\" is not what its Release file vouches for; remove it and "
                       "lock again",
@@ -247,8 +236,8 @@ std::vector<lock::LockedIndex> prove_indexes(const metaIndex& meta, const Releas
 void prove(const Session& session, const resolve::ResolveRequest& request, const metaIndex& meta,
            const Repository& repository, Lists& lists) {
   const std::string prefix = repository.message_prefix();
-  const SignedText text =
-      verify(stored_release(session, meta), session.keyring(repository), session.directory(), prefix);
+  const auto files = stored_release(session, meta);
+  const SignedText text = verify(files, session.keyring(repository), session.directory(), prefix);
   const Release release = parse_release(text.text, prefix);
   check_release(release, repository, request, lists.notes);
   lists.repositories.push_back({.archive = repository.archive,
@@ -257,6 +246,7 @@ void prove(const Session& session, const resolve::ResolveRequest& request, const
                                 .date = date_text(release.date),
                                 .signers = text.signers,
                                 .indexes = prove_indexes(meta, release, repository, lists)});
+  keep_release(request.cache, lists.repositories.back(), files, session.keyring(repository));
 }
 
 const metaIndex& meta_of(const pkgSourceList& sources, const Repository& repository, std::size_t rank) {
