@@ -114,8 +114,9 @@ class Download {
 
   Attempt transfer(const std::string& address) {
     if (auto path = local_path(address)) return copy_local(*path, file_);
-    if (!address.starts_with("http://") && !address.starts_with("https://")) {
-      return {Attempt::Result::refused, "only http, https and file URLs and absolute paths are understood"};
+    if (!address.starts_with("http://") && !address.starts_with("https://") && !names_image_blob(address)) {
+      return {Attempt::Result::refused,
+              "only http, https and file URLs, absolute paths and blobs of images are understood"};
     }
     if (!client_) client_ = std::make_unique<TransferClient>(request_.options, store_);
     return client_->get(address, file_);

@@ -30,13 +30,15 @@ std::optional<std::string> text_of(const Json& object, const char* name) {
 }
 
 TransferOptions options_from(const Json& json) {
-  refuse_unknown(
-      json, {"ca_info", "http_proxy", "https_proxy", "no_proxy", "retries", "timeout", "verify_host", "verify_peer"});
+  refuse_unknown(json, {"ca_info", "http_proxy", "http_registries", "https_proxy", "no_proxy", "retries", "timeout",
+                        "verify_host", "verify_peer"});
   TransferOptions options;
   options.ca_info = text_of(json, "ca_info");
   options.http_proxy = text_of(json, "http_proxy");
   options.https_proxy = text_of(json, "https_proxy");
   if (json.contains("no_proxy")) options.no_proxy = json.at("no_proxy").get<std::vector<std::string>>();
+  if (json.contains("http_registries"))
+    options.http_registries = json.at("http_registries").get<std::vector<std::string>>();
   options.retries = json.value("retries", options.retries);
   options.timeout_seconds = json.value("timeout", options.timeout_seconds);
   options.verify_host = json.value("verify_host", options.verify_host);
@@ -96,6 +98,7 @@ std::string options_text(const TransferOptions& options) {
                {"timeout", options.timeout_seconds},
                {"verify_host", options.verify_host},
                {"verify_peer", options.verify_peer}};
+  if (!options.http_registries.empty()) json["http_registries"] = options.http_registries;
   if (options.ca_info) json["ca_info"] = *options.ca_info;
   if (options.http_proxy) json["http_proxy"] = *options.http_proxy;
   if (options.https_proxy) json["https_proxy"] = *options.https_proxy;
@@ -128,6 +131,12 @@ std::vector<std::string> locations(const Sources& sources, std::string_view dige
   if (path.empty() || mirrors == sources.archives.end()) return found;
   for (const auto& base : mirrors->second) found.push_back(join(base, path));
   return found;
+}
+
+bool names_image_blob(std::string_view address) noexcept {
+  constexpr std::string_view prefixes[] = {"oci:", "oci-layout:", "oci-archive:", "docker-archive:"};
+  return std::any_of(std::begin(prefixes), std::end(prefixes),
+                     [&](std::string_view prefix) { return address.starts_with(prefix); });
 }
 
 std::optional<std::filesystem::path> local_path(std::string_view location) {

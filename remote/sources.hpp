@@ -18,6 +18,7 @@ struct TransferOptions {
   std::optional<std::string> http_proxy;  // "" or "DIRECT": none
   std::optional<std::string> https_proxy;
   std::vector<std::string> no_proxy;
+  std::vector<std::string> http_registries = {};  // "registry.example:5000": spoken to in the clear
   std::optional<std::string> ca_info;
   bool verify_peer = true;
   bool verify_host = true;
@@ -43,6 +44,9 @@ Sources parse_sources(std::string_view text, std::string_view what);
 /// appended (percent-encoded for URLs). Empty names mean that there is none.
 std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
                                    std::string_view path);
+
+/// "oci:registry.example/team/dev@sha256:…", "oci-layout:/directory@sha256:…", …: a blob of an image repository.
+bool names_image_blob(std::string_view address) noexcept;
 
 /// The path that `location` names: itself when absolute, the decoded path of a file: URL of this host; else nothing.
 std::optional<std::filesystem::path> local_path(std::string_view location);

@@ -88,7 +88,7 @@ TransferClient::TransferClient(TransferOptions options, const std::optional<std:
 }
 
 Attempt TransferClient::get(const std::string& url, PartialFile& file) {
-  if (text(TransferRequest{url, file.size(), options_}).size() >= longest_message) {
+  if (text(TransferRequest{url, file.size(), file.declared_size(), options_}).size() >= longest_message) {
     return {Attempt::Result::refused, fmt::format("an address of {} bytes is too long", url.size())};
   }
   if (auto attempt = get_shared(url, file)) return *attempt;
@@ -119,7 +119,7 @@ std::optional<Attempt> TransferClient::get_shared(const std::string& url, Partia
 
 TransferClient::Outcome TransferClient::ask(int connection, int patience_ms, const std::string& url,
                                             PartialFile& file) {
-  auto request = text(TransferRequest{url, file.size(), options_});
+  auto request = text(TransferRequest{url, file.size(), file.declared_size(), options_});
   if (send_message(connection, MessageKind::request, request) != Sent::yes) return Lost::closed;
   Reception reception(file);
   for (;;) {

@@ -51,7 +51,10 @@ std::optional<Message> receive_message(int socket, std::span<char> buffer) {
 }
 
 std::string text(const TransferRequest& request) {
-  return dump({{"url", request.url}, {"from", request.from}, {"options", options_text(request.options)}});
+  return dump({{"url", request.url},
+               {"from", request.from},
+               {"size", request.size},
+               {"options", options_text(request.options)}});
 }
 
 std::string text(const TransferHead& head) { return dump({{"status", head.status}, {"length", head.length}}); }
@@ -63,7 +66,7 @@ std::string text(const TransferEnd& end) {
 std::optional<TransferRequest> parse_request(std::string_view text) {
   return parsed<TransferRequest>(text, [](const Json& json) {
     return TransferRequest{json.at("url").get<std::string>(), json.at("from").get<std::uint64_t>(),
-                           parse_options(json.at("options").get<std::string>())};
+                           json.at("size").get<std::uint64_t>(), parse_options(json.at("options").get<std::string>())};
   });
 }
 

@@ -21,6 +21,7 @@ enum class MessageKind : char { request = 'q', alive = '.', head = 'h', data = '
 struct TransferRequest {
   std::string url;
   std::uint64_t from = 0;  // how many bytes are there already
+  std::uint64_t size = 0;  // of all of them; no more are wanted
   TransferOptions options;
 };
 

@@ -17,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "remote/http.hpp"
+#include "remote/image_transfer.hpp"
 #include "remote/shared_transfers.hpp"
 #include "remote/transfer_message.hpp"
 
@@ -86,6 +87,13 @@ class Client {
     request_ = std::move(request);
     asked_ = Clock::now();
     send(MessageKind::alive, {});
+  }
+
+  /// Hands over the connection and its request, when that is for an image's blob.
+  std::optional<std::pair<Fd, TransferRequest>> take_image_request() {
+    if (!request_ || !names_image_blob(request_->url)) return std::nullopt;
+    gone_ = true;
+    return std::pair(std::move(socket_), *std::exchange(request_, std::nullopt));
   }
 
   void begin() {
@@ -179,9 +187,10 @@ class Server {
   Server() : buffer_(longest_message) {}
 
   void add(Fd connection) { clients_.emplace_back(multi_.handle, std::move(connection)); }
-  bool empty() const noexcept { return clients_.empty(); }
+  bool empty() const noexcept { return clients_.empty() && images_.empty(); }
   bool busy() const {
-    return std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.busy(); });
+    return !images_.empty() ||
+           std::any_of(clients_.begin(), clients_.end(), [](const Client& client) { return client.busy(); });
   }
 
   /// Waits for something to happen, a moment at most, and does what is to be done. Whether somebody waits to be
@@ -196,6 +205,7 @@ class Server {
     int running = 0;
     check(curl_multi_perform(multi_.handle, &running));
     take_ends();
+    begin_images();
     begin_transfers();
     for (auto& client : clients_) client.tick(Clock::now());
     clients_.remove_if([](const Client& client) { return client.gone(); });
@@ -219,6 +229,15 @@ class Server {
   void handle(Client& client, int events) {
     if ((events & CURL_WAIT_POLLOUT) != 0) client.writable();
     if ((events & ~CURL_WAIT_POLLOUT) != 0) client.readable(buffer_);
+  }
+
+  /// They come back when they are done.
+  void begin_images() {
+    for (auto& client : clients_)
+      if (auto request = client.take_image_request())
+        images_.begin(std::move(request->first), std::move(request->second));
+    images_.tick();
+    for (auto& connection : images_.take_done()) add(std::move(connection));
   }
 
   /// One look-up per host: who asks for one that is being looked up waits for that a moment, and finds it cached.
@@ -247,6 +266,7 @@ class Server {
 
   Multi multi_;
   std::list<Client> clients_;
+  ImageTransfers images_{[this] { curl_multi_wakeup(multi_.handle); }};
   std::vector<char> buffer_;
 };
 

@@ -204,7 +204,7 @@ void print_description(const Context& context, const Description& description) {
   if (const auto& lock = description.lock) {
     context.print(fmt::format("base       {}\n", escaped_utf8(lock::base_of(*lock))));
     context.print(fmt::format("packages   {}{}\n", lock::packages_of(*lock).size(),
-                              lock->archive ? ", besides those in the base" : ""));
+                              lock->archive || lock->image ? ", besides those in the base" : ""));
   }
   for (const auto& layer : description.layers) {
     context.print(fmt::format("layer      {}  {}, {}\n", layer.id.short_hex(), size_text(layer.bytes),

@@ -79,4 +79,11 @@ class Planner {
 
 Graph plan(std::span<const lock::Lock> locks);
 
+struct LayerSteps {
+  Step fetch;
+  Step unpack;  // of the fetch, then of the layers below it: it knows what it hides, which directories it changes
+};
+/// Of the layers of a base image, the lowest first.
+std::vector<LayerSteps> image_steps(const lock::LockedImage& image);
+
 }  // namespace karapace::graph

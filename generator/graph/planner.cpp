@@ -63,6 +63,8 @@ class Planner::Addition {
   std::vector<StepKey> run(std::string_view canonical) {
     if (lock_.archive) {
       unpack_archive(*lock_.archive);
+    } else if (lock_.image) {
+      unpack_image(*lock_.image);
     } else {
       install(lock_.base,
               fmt::format("base {}/{}, {}", lock_.distribution, lock_.suite, counted(lock_.base.size(), "package")));
@@ -121,6 +123,16 @@ class Planner::Addition {
     auto blob = need(fetch_sha256(archive.sha256, archive.size, subject, {}));
     auto step = Step::normalised(StepKind::unpack, {{"format", "tar"}, rules_of(StepKind::unpack)}, {blob});
     layers_.push_back(need(edge(std::move(step), subject, archive.size)));
+  }
+
+  void unpack_image(const lock::LockedImage& image) {
+    auto layer = image.layers.begin();
+    for (auto& [fetch, unpack] : image_steps(image)) {
+      const auto subject = fmt::format("image layer {}", layer->sha256.short_hex());
+      need(edge(std::move(fetch), subject, layer->size));
+      layers_.push_back(need(edge(std::move(unpack), subject, layer->size)));
+      ++layer;
+    }
   }
 
   StepKey package(const lock::LockedPackage& package) {
@@ -185,8 +197,8 @@ class Planner::Addition {
     Digest id = blake3(canonical);
     auto inputs = layers_;
     inputs.push_back(fetch_blake3(id, canonical.size(), "lock " + id.short_hex()));
-    auto step = Step::normalised(StepKind::environment, {{"lock", id.hex()}, {"runtime", lock_.runtime.text()}},
-                                 std::move(inputs));
+    auto step = Step::normalised(StepKind::environment,
+                                 {{"lock", id.hex()}, {"runtime", lock::runtime_of(lock_).text()}}, std::move(inputs));
     need(edge(std::move(step), id.short_hex(), 0));
   }
 
@@ -212,7 +224,9 @@ bool is_bootstrap(const Edge& edge) {
 }
 
 bool is_archive(const Edge& edge) {
-  return edge.step.kind == StepKind::unpack && edge.step.parameter("format") == "tar";
+  if (edge.step.kind != StepKind::unpack) return false;
+  const auto format = edge.step.parameter("format");
+  return format == "tar" || format == "oci-layer";
 }
 
 Section section(const Edge& edge, bool of_base) {
@@ -242,7 +256,8 @@ struct Order {
 
 }  // namespace
 
-/// Of each edge whether a base is made of it: the packages of a bootstrap, an archive, and what these are fetched as.
+/// Of each edge whether a base is made of it: the packages of a bootstrap, an archive, an image's layers, and what
+/// these are fetched as.
 std::vector<bool> Planner::parts_of_bases() const {
   std::vector<bool> parts(edges_.size());
   auto mark = [&](const StepKey& key) {
@@ -276,6 +291,23 @@ Graph Planner::finish() && {
   for (const auto& place : order) graph.edges.push_back(std::move(edges_[place.index]));
   edges_.clear();
   return graph;
+}
+
+std::vector<LayerSteps> image_steps(const lock::LockedImage& image) {
+  std::vector<LayerSteps> steps;
+  std::vector<StepKey> below;
+  for (const auto& layer : image.layers) {
+    auto fetch =
+        Step::normalised(StepKind::fetch, {{"sha256", layer.sha256.hex()}, {"size", fmt::to_string(layer.size)}}, {});
+    std::vector<StepKey> inputs = {fetch.key()};
+    inputs.insert(inputs.end(), below.begin(), below.end());
+    auto unpack = Step::normalised(
+        StepKind::unpack, {{"diff-id", layer.diff_id.hex()}, {"format", "oci-layer"}, rules_of(StepKind::unpack)},
+        std::move(inputs));
+    below.push_back(unpack.key());
+    steps.push_back({std::move(fetch), std::move(unpack)});
+  }
+  return steps;
 }
 
 Graph plan(std::span<const lock::Lock> locks) {

@@ -70,6 +70,24 @@ struct LockedArchive {
   auto operator<=>(const LockedArchive&) const = default;
 };
 
+/// A layer of an image.
+struct LockedImageLayer {
+  Sha256 sha256;  // of the blob
+  std::uint64_t size = 0;
+  std::string media_type;
+  Sha256 diff_id;  // of the tar archive in it
+  auto operator<=>(const LockedImageLayer&) const = default;
+};
+
+/// The base when it is an image.
+struct LockedImage {
+  Sha256 manifest;
+  std::string platform;                          // "linux/amd64": the image was chosen for it
+  std::map<std::string, std::string> variables;  // of its configuration; those of the manifest come before them
+  std::vector<LockedImageLayer> layers;          // the lowest first
+  auto operator<=>(const LockedImage&) const = default;
+};
+
 struct LockedFile {
   std::string source;  // relative to the manifest's directory, as written there
   std::string target;  // absolute path inside
@@ -122,7 +140,8 @@ struct Lock {
   std::string suite;
   std::string architecture;                        // the system's own: "amd64", Debian's word
   std::vector<std::string> foreign_architectures;  // those besides, sorted: "i386"
-  std::optional<LockedArchive> archive;            // base archive; else bootstrapped from `base`
+  std::optional<LockedArchive> archive;            // base archive
+  std::optional<LockedImage> image = {};           // base image; with neither, it is bootstrapped from `base`
   std::vector<LockedRepository> repositories;      // sorted by archive, then suite
   std::vector<LockedPackage> base;                 // the bootstrapped base in install order; empty with an archive
   std::vector<LockedPackage> packages;  // what is installed on top, in install order; upgrades of base packages too
@@ -145,6 +164,8 @@ EnvironmentId environment_id(const Lock& lock);
 std::string_view package_family(const Lock& lock);
 /// How a family of packages orders versions.
 std::strong_ordering compare_versions(std::string_view family, std::string_view a, std::string_view b);
+/// How the environment is entered: the manifest's configuration, above that of the base's image.
+store::RuntimeConfiguration runtime_of(const Lock& lock);
 /// What people call a package of this lock: "libc6", of a foreign architecture "libc6:i386". Of a name there is one.
 std::string name_in(const Lock& lock, const LockedPackage& package);
 

@@ -17,6 +17,7 @@
 #include "base/json/record.hpp"
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/manifest/base_image.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/manifest/preference.hpp"
@@ -83,13 +84,34 @@ Complaint judge_fingerprint(std::string_view word) {
   return "is not a fingerprint: 40 upper-case hex digits";
 }
 
+bool is_image_location(std::string_view word) {
+  if (!manifest::names_image(word) || manifest::judge_line(word)) return false;
+  try {
+    return manifest::image_location(word) == word;
+  } catch (const ManifestError&) {
+    return false;
+  }
+}
+
+/// "linux/arm64/v8"
+Complaint judge_platform(std::string_view word) {
+  if (consists_of(word, "/-._", false) && word.find('/') != word.npos) return std::nullopt;
+  return "is not a platform, such as \"linux/amd64\"";
+}
+
+/// RFC 6838, 4.2.
+Complaint judge_media_type(std::string_view word) {
+  if (consists_of(word, "/!#$&-^_.+", true) && word.find('/') != word.npos) return std::nullopt;
+  return "is not a media type";
+}
+
 Complaint judge_image(std::string_view word) {
   if (word.starts_with("sha256:") && Sha256::from_hex(word.substr(7))) return std::nullopt;
   auto slash = word.find('/');
   bool fits =
       slash != std::string_view::npos && !judge_word(word.substr(0, slash)) && !judge_word(word.substr(slash + 1));
-  if (fits) return std::nullopt;
-  return "is not a base: \"debian/bookworm\" or \"sha256:...\"";
+  if (fits || is_image_location(word)) return std::nullopt;
+  return "is not a base: \"debian/bookworm\", \"sha256:...\" or \"oci:...\"";
 }
 
 Complaint judge_command(std::string_view word) {
@@ -307,6 +329,11 @@ struct ArchitecturesMember {
 constexpr auto archive_fields =
     line_of<LockedArchive>(member("size", &LockedArchive::size), member("sha256", &LockedArchive::sha256));
 
+constexpr auto image_layer_fields =
+    line_of<LockedImageLayer>(member("size", &LockedImageLayer::size), member("sha256", &LockedImageLayer::sha256),
+                              member("media_type", &LockedImageLayer::media_type, Word{judge_media_type}),
+                              member("diff_id", &LockedImageLayer::diff_id));
+
 constexpr auto file_fields =
     line_of<LockedFile>(member("source", &LockedFile::source, Word{manifest::judge_relative_path}),
                         member("target", &LockedFile::target, Word{manifest::judge_inner_path}),
@@ -351,6 +378,11 @@ struct NamedTexts {
 constexpr NamedTexts variables_codec{"variable", manifest::judge_variable_name, manifest::judge_text};
 constexpr NamedTexts answers_codec{"question", manifest::judge_question, manifest::judge_answer};
 
+constexpr auto image_fields = fields_of<LockedImage>(
+    member("manifest", &LockedImage::manifest), member("platform", &LockedImage::platform, Word{judge_platform}),
+    member("variables", &LockedImage::variables, variables_codec),
+    member("layers", &LockedImage::layers, list_of(image_layer_fields)));
+
 // What is not read-only says nothing about it: so each lock has one canonical text, and old ones keep theirs.
 constexpr std::string_view access_complaint = "must be \"read-only\" or absent";
 constexpr auto mount_access =
@@ -377,7 +409,7 @@ struct SortedMounts {
 
 constexpr NamedTexts labels_codec{"label", manifest::judge_label_name, manifest::judge_text};
 
-constexpr auto image_fields = fields_of<store::ImageSettings>(
+constexpr auto image_settings_fields = fields_of<store::ImageSettings>(
     optional_member("entrypoint", &store::ImageSettings::entrypoint, list_of(Word{manifest::judge_text})),
     optional_member("command", &store::ImageSettings::command, list_of(Word{manifest::judge_text})),
     optional_member("working_directory", &store::ImageSettings::working_directory, Word{manifest::judge_inner_path}),
@@ -389,7 +421,7 @@ constexpr auto runtime_fields = fields_of<store::RuntimeConfiguration>(
     member("mounts", &store::RuntimeConfiguration::mounts, checked(mount_fields, SortedMounts{})),
     member("network_isolation", &store::RuntimeConfiguration::network_isolation),
     optional_member("project", &store::RuntimeConfiguration::project, project_access),
-    optional_member("image", &store::RuntimeConfiguration::image, image_fields));
+    optional_member("image", &store::RuntimeConfiguration::image, image_settings_fields));
 
 /// Of older locks: steps know their epochs by what they build on now.
 struct EpochMember {
@@ -412,6 +444,7 @@ constexpr auto fields_of_format(AboutTheSystem... about_the_system) {
       member("distribution", &Lock::distribution, Word{judge_optional_word}),
       member("suite", &Lock::suite, Word{judge_optional_word}), about_the_system...,
       optional_member("base_archive", &Lock::archive, archive_fields),
+      optional_member("base_image", &Lock::image, image_fields),
       member("repositories", &Lock::repositories, sorted(RepositoryCodec<format>{}, suite_key, "repositories")),
       member("base", &Lock::base, PackagesCodec<format>{}),
       member("packages", &Lock::packages, PackagesCodec<format>{}),
@@ -485,11 +518,16 @@ void check_packages(const JsonReader& json, const Lock& lock, std::size_t at) {
 
 void check_whole(const JsonReader& json, const Lock& lock, std::size_t at) {
   std::string base = lock.archive ? "sha256:" + lock.archive->sha256.hex() : lock.distribution + "/" + lock.suite;
+  if (lock.image) base = manifest::names_image(lock.request.base_image) ? lock.request.base_image : "an image";
   if (base != lock.request.base_image) {
     json.fail_at(at, fmt::format("the base is {}, but {} was requested", base, lock.request.base_image));
   }
+  if (lock.archive && lock.image) json.fail_at(at, "a base archive and a base image exclude each other");
+  if (lock.image && lock.image->layers.empty()) json.fail_at(at, "the base image has no layers");
+  if (lock.image && !lock.base.empty()) json.fail_at(at, "a base image and base packages exclude each other");
   if (lock.archive && !lock.base.empty()) json.fail_at(at, "a base archive and base packages exclude each other");
-  if (!lock.archive && lock.base.empty()) json.fail_at(at, "there is neither a base archive nor a base package");
+  if (!lock.archive && !lock.image && lock.base.empty())
+    json.fail_at(at, "there is neither a base archive nor a base package");
   if (lock.packages.empty() && !lock.answers.empty()) json.fail_at(at, "there are answers, but no package to ask");
   check_packages(json, lock, at);
 }
@@ -515,6 +553,12 @@ Lock parse_lock(std::string_view text, std::string_view name) {
   json.finish();
   check_whole(json, lock, begin);
   return lock;
+}
+
+store::RuntimeConfiguration runtime_of(const Lock& lock) {
+  auto runtime = lock.runtime;
+  if (lock.image) runtime.variables.insert(lock.image->variables.begin(), lock.image->variables.end());
+  return runtime;
 }
 
 EnvironmentId environment_id(const Lock& lock) { return EnvironmentId(blake3(serialise(lock))); }

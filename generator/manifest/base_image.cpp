@@ -4,6 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "remote/oci/image_reference.hpp"
+
 namespace karapace::manifest {
 
 namespace {
@@ -33,6 +38,9 @@ constexpr std::array<Image, 16> images = {{
     {"ubuntu/26.04", "ubuntu", "resolute"},
 }};
 
+constexpr std::string_view registry_image = "oci:";
+constexpr std::array<std::string_view, 3> local_images = {"oci-layout:", "oci-archive:", "docker-archive:"};
+
 constexpr auto words = [] {
   std::array<std::string_view, images.size()> all{};
   for (std::size_t i = 0; i < images.size(); ++i) all[i] = images[i].word;
@@ -60,6 +68,30 @@ bool names_archive(std::string_view image) noexcept {
                      [&](auto ending) { return image.size() > ending.size() && image.ends_with(ending); });
 }
 
+bool is_local_image(std::string_view location) noexcept {
+  return std::any_of(local_images.begin(), local_images.end(),
+                     [&](auto prefix) { return location.starts_with(prefix); });
+}
+
+bool names_image(std::string_view image) noexcept { return image.starts_with(registry_image) || is_local_image(image); }
+
+std::string image_location(std::string_view image) {
+  if (!is_local_image(image)) {
+    try {
+      return std::string(registry_image) + oci::ImageReference::parse(image).text();
+    } catch (const RemoteError& error) {
+      throw ManifestError(error.what());
+    }
+  }
+  if (image.ends_with(':')) throw ManifestError(fmt::format("\"{}\" names no file", image));
+  return std::string(image);
+}
+
+std::string absolute_image(std::string_view location, const std::filesystem::path& directory) {
+  const auto colon = location.find(':') + 1;
+  return std::string(location.substr(0, colon)) + (directory / location.substr(colon)).lexically_normal().native();
+}
+
 bool is_url(std::string_view location) noexcept {
   return location.starts_with("http://") || location.starts_with("https://");
 }
@@ -68,6 +100,7 @@ std::span<const std::string_view> known_images() noexcept { return words; }
 
 std::string text(const Base& base) {
   if (auto* suite = std::get_if<BaseSuite>(&base)) return suite->distribution + "/" + suite->suite;
+  if (auto* image = std::get_if<BaseImage>(&base)) return image->location;
   return "sha256:" + std::get<BaseArchive>(base).sha256.hex();
 }
 

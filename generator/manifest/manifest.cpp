@@ -48,6 +48,18 @@ void read_archive(Section& base, const Word& image, const std::optional<Word>& s
   manifest.base = BaseArchive{image.text, *digest};
 }
 
+void read_image(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
+  if (sha256)
+    base.problem(sha256->at, fmt::format("base.sha256 is for archives: \"{}\" is pinned by karapace.lock", image.text));
+  if (auto complaint = judge_line(image.text))
+    return base.problem(image.at, fmt::format("base.image \"{}\" {}", image.text, *complaint));
+  try {
+    manifest.base = BaseImage{image_location(image.text)};
+  } catch (const ManifestError& error) {
+    base.problem(image.at, fmt::format("base.image: {}", error.what()));
+  }
+}
+
 void read_suite(Section& base, const Word& image, const std::optional<Word>& sha256, Manifest& manifest) {
   auto suite = suite_from(image.text);
   if (!suite) {
@@ -58,8 +70,8 @@ void read_suite(Section& base, const Word& image, const std::optional<Word>& sha
     auto nearest = nearest_word(image.text, known_images());
     auto hint = nearest ? fmt::format("did you mean \"{}\"?", *nearest)
                         : std::string(
-                              "write a suite such as \"debian/bookworm\", or the path or URL of an archive "
-                              "(.tar, .tar.gz, .tar.xz, .tar.zst)");
+                              "write a suite such as \"debian/bookworm\", the path or URL of an archive "
+                              "(.tar, .tar.gz, .tar.xz, .tar.zst), or an image (oci:registry.example/NAME:TAG)");
     return base.problem(image.at, fmt::format("base.image \"{}\" is not a known base; {}", image.text, hint));
   }
   if (sha256) {
@@ -73,6 +85,7 @@ void read_base(Section& base, Manifest& manifest) {
   auto sha256 = base.word("sha256");
   if (!image) return;
   if (image->text.empty()) return base.problem(image->at, "base.image is empty: write image = \"debian/bookworm\"");
+  if (names_image(image->text)) return read_image(base, *image, sha256, manifest);
   if (names_archive(image->text)) return read_archive(base, *image, sha256, manifest);
   read_suite(base, *image, sha256, manifest);
 }

@@ -31,9 +31,17 @@ struct BaseArchive {
   auto operator<=>(const BaseArchive&) const = default;
 };
 
-using Base = std::variant<BaseSuite, BaseArchive>;
+/// A base that is an image, of a registry or in files.
+struct BaseImage {
+  /// "oci:registry.example/library/debian:12", in full; "oci-layout:PATH", "oci-archive:PATH" or "docker-archive:PATH",
+  /// as written: relative to the manifest's directory, and with ":TAG" or "@DIGEST" where one is said.
+  std::string location;
+  auto operator<=>(const BaseImage&) const = default;
+};
 
-/// "debian/bookworm", or "sha256:<hex>": what identifies a base wherever it comes from.
+using Base = std::variant<BaseSuite, BaseArchive, BaseImage>;
+
+/// "debian/bookworm", "sha256:<hex>", or an image's location: what identifies a base wherever it comes from.
 std::string text(const Base& base);
 
 /// Where the manifest says something, "karapace.toml:12:10", for messages about it. It is no part of what is meant: all

@@ -10,22 +10,20 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "base/regular_file.hpp"
 #include "base/sibling_programs.hpp"
 #include "base/words.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/resolve/mirrors.hpp"
-#include "generator/resolve/os_release.hpp"
-#include "store/listing.hpp"
 #include "store/store.hpp"
-#include "store/verified_content.hpp"
 
 namespace karapace::project {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view hint = "is base.sha256 its digest?";
 
 /// For what is needed for a moment only. Nobody else's: two locks of the same archive may be made at once.
 struct Workplace : TemporaryDirectory {
@@ -47,20 +45,6 @@ std::uint64_t file_size(const std::string& path) {
   if (!S_ISREG(status.st_mode))
     throw ManifestError(fmt::format("the base archive \"{}\" is not a regular file", escaped_utf8(path)));
   return static_cast<std::uint64_t>(status.st_size);
-}
-
-/// Runs one edge as ninja would.
-void run_step(const Step& step, const fs::path& store, const fs::path& mirrors) {
-  auto steps = store / "steps";
-  std::vector<std::string> argv = {find_program("karapace-step"), std::string(text(step.kind)),
-                                   steps / step.key().hex()};
-  if (step.kind == StepKind::fetch) argv.insert(argv.end(), {"--hint", "mirrors=" + mirrors.native()});
-  for (const auto& [name, value] : step.parameters) argv.push_back(name + "=" + value);
-  argv.push_back("--");
-  for (const auto& input : step.inputs) argv.push_back(steps / input.hex());
-  if (run_child({.argv = argv, .working_directory = {}, .output = ChildOutput::to_stderr}) == 0) return;
-  throw StepError(
-      fmt::format("lock: the base archive can not be {}ed (see above); is base.sha256 its digest?", text(step.kind)));
 }
 
 /// The archive's steps, as they are planned for a lock.
@@ -88,7 +72,8 @@ fs::path write_sources(const fs::path& directory, const Sha256& sha256, const st
 
 void fetch(const lock::LockedArchive& archive, const std::string& location, const MachinePaths& paths) {
   const Workplace here(paths);
-  run_step(archive_steps(archive)[0], paths.store, write_sources(here.path(), archive.sha256, location, paths));
+  run_base_step(archive_steps(archive)[0], paths.store, write_sources(here.path(), archive.sha256, location, paths),
+                hint);
 }
 
 /// The archive at its URL, as a file.
@@ -128,48 +113,6 @@ std::optional<std::uint64_t> size_in_store(const Sha256& sha256, const fs::path&
   return std::nullopt;
 }
 
-/// The archive's links are followed as in its own root.
-std::optional<Fd> open_inside(int root, const fs::path& path) {
-  try {
-    return open_regular(root, path, Links::as_root);
-  } catch (const StoreError& error) {
-    throw ManifestError(fmt::format("lock: the base archive can not be read: {}; take another one", error.what()));
-  }
-}
-
-constexpr std::size_t largest_os_release = std::size_t{1} << 20;
-constexpr std::size_t largest_dpkg_status = std::size_t{256} << 20;
-
-/// The unpacked archive. What is read of it decides what is locked, so it must be what was unpacked.
-class BaseLayer {
- public:
-  BaseLayer(const store::Store& store, const LayerId& id)
-      : tree_(store.layer_tree(id)),
-        listing_(store.listing(id)),
-        root_(open_at(AT_FDCWD, tree_, O_PATH | O_DIRECTORY)) {}
-
-  std::optional<std::string> read_if_there(const fs::path& path, std::size_t limit) const {
-    auto fd = open_inside(root_.get(), path);
-    if (!fd) return std::nullopt;
-    auto text = read_all(fd->get(), "the base archive's /" + path.native(), limit);
-    store::require_listed(fd->get(), text, tree_, listing_);
-    return text;
-  }
-
-  std::string read(const fs::path& path, std::size_t limit) const {
-    if (auto text = read_if_there(path, limit)) return std::move(*text);
-    throw ManifestError(
-        fmt::format("lock: the base archive has no /{}, so no packages can be installed on it; only "
-                    "Debian's and Ubuntu's systems are supported",
-                    path.native()));
-  }
-
- private:
-  fs::path tree_;
-  store::Listing listing_;
-  Fd root_;
-};
-
 }  // namespace
 
 std::string archive_location(const manifest::BaseArchive& archive, const fs::path& directory) {
@@ -188,28 +131,15 @@ lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
   return {archive.sha256, file_size(archive_location(archive, directory))};
 }
 
-ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
-                             const fs::path& directory, const MachinePaths& paths) {
+BaseContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
+                          const fs::path& directory, const MachinePaths& paths) {
   auto store = store::Store::open(paths.store, store::Store::Access::create);
   auto unpack = archive_steps(locked)[1];
   if (!store.record(unpack.key())) {
     fetch(locked, archive_location(archive, directory), paths);
-    run_step(unpack, paths.store, {});
+    run_base_step(unpack, paths.store, {}, hint);
   }
-  auto record = store.input_record(unpack.key());
-  const BaseLayer layer(store, record.layer().layer);
-  auto release = layer.read("etc/os-release", largest_os_release);
-  ArchiveContents contents{
-      resolve::os_release_value(release, "ID"), resolve::os_release_value(release, "VERSION_CODENAME"), {}, {}};
-  contents.dpkg_status = layer.read("var/lib/dpkg/status", largest_dpkg_status);
-  if (auto text = layer.read_if_there("var/lib/dpkg/arch", largest_os_release)) contents.architectures = *text;
-  if (resolve::archives_of(contents.distribution).empty() || contents.suite.empty()) {
-    throw ManifestError(
-        fmt::format("lock: the base archive is of \"{} {}\": only Debian's and Ubuntu's systems are "
-                    "supported",
-                    contents.distribution, contents.suite));
-  }
-  return contents;
+  return read_base(store, {unpack.key()}, "base archive");
 }
 
 }  // namespace karapace::project

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base archives when locking: what a root file system archive says about itself.
-//
-// The archive is fetched and unpacked by the very steps that a build runs (so a build finds them done), and then read
-// from its layer: which distribution it is, and what its dpkg counts as installed.
+// Base archives when locking: how large a root file system archive is, and what it says about itself
+// (base_contents.hpp).
 #pragma once
 
 #include <filesystem>
@@ -11,6 +9,7 @@
 
 #include "generator/lock/lock.hpp"
 #include "generator/manifest/manifest.hpp"
+#include "generator/project/base_contents.hpp"
 #include "generator/project/project.hpp"
 
 namespace karapace::project {
@@ -24,15 +23,8 @@ lock::LockedArchive locked_archive(const manifest::BaseArchive& archive,
                                    const std::optional<lock::LockedArchive>& known,
                                    const std::filesystem::path& directory, const MachinePaths& paths);
 
-struct ArchiveContents {
-  std::string distribution;   // ID of etc/os-release
-  std::string suite;          // VERSION_CODENAME
-  std::string dpkg_status;    // var/lib/dpkg/status
-  std::string architectures;  // var/lib/dpkg/arch, "" when it knows its own only
-};
-
 /// Fetches and unpacks it into the store unless it is there. ManifestError when it is not of a Debian or Ubuntu system.
-ArchiveContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
-                             const std::filesystem::path& directory, const MachinePaths& paths);
+BaseContents read_archive(const manifest::BaseArchive& archive, const lock::LockedArchive& locked,
+                          const std::filesystem::path& directory, const MachinePaths& paths);
 
 }  // namespace karapace::project

@@ -18,12 +18,15 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/sibling_programs.hpp"
+#include "base/words.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "generator/graph/edge_arguments.hpp"
+#include "generator/graph/pack_plan.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/project/control_files.hpp"
+#include "generator/project/locked_image.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -83,7 +86,16 @@ class Generation {
  private:
   /// What the graph names, and its text: all that takes long.
   void prepare() {
-    auto sources = resolve::mirrors_text(mirrors(), files_);
+    const auto asked = mirrors();
+    for (const auto& image : images_) {
+      auto places = places_of(image.locked, image.location, image.directory, asked);
+      for (auto& [digest, all] : places) {
+        auto& known = files_[digest];
+        for (auto& place : all)
+          if (std::find(known.begin(), known.end(), place) == known.end()) known.push_back(std::move(place));
+      }
+    }
+    auto sources = resolve::mirrors_text(asked, files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     graph::Graph graph = std::move(planner_).finish();
     result_.edges = graph.edges.size();
@@ -254,7 +266,35 @@ class Generation {
       add_arguments(edge);
     }
     graph_text_ = graph::cmake_text(graph);
-    local_text_ = graph::cmake_local_text(cmake_local(graph));
+    auto local = cmake_local(graph);
+    add_packs(graph, local);
+    local_text_ = graph::cmake_local_text(std::move(local));
+  }
+
+  /// karapace_image() declares those that it is asked for.
+  void add_packs(const graph::Graph& graph, graph::CMakeLocal& local) {
+    const auto& key = result_.environments.front().step;
+    const auto is_it = [&](const graph::Edge& edge) { return edge.key == key; };
+    const auto& environment = *std::find_if(graph.edges.begin(), graph.edges.end(), is_it);
+    const std::set<StepKey> inputs(environment.step.inputs.begin(), environment.step.inputs.end());
+    for (const auto& edge : graph.edges)
+      if (inputs.contains(edge.key)) local.layers.push_back(edge);
+    for (const char* compression : {"zstd", "gzip"}) {
+      for (const bool squashed : {false, true}) {
+        graph::CMakePacks packs{squashed ? fmt::format("squashed_{}", compression) : compression, {}};
+        const graph::PackOptions options{
+            .compression = compression, .most_layers = squashed ? 1U : 0U, .kept_layers = kept_layers_};
+        for (auto& pack : graph::plan_packs(environment.step, options)) {
+          const auto subject =
+              pack.count == 1 ? "layer " + pack.step.inputs.front().short_hex() : counted(pack.count, "layer");
+          graph::Edge edge{.step = std::move(pack.step), .key = pack.key, .subject = subject, .location = {}};
+          edge.hints.push_back({"link", graph::link_name(edge)});
+          add_arguments(edge);
+          packs.edges.push_back(std::move(edge));
+        }
+        local.packs.push_back(std::move(packs));
+      }
+    }
   }
 
   /// A damaged one is replaced.
@@ -341,6 +381,8 @@ class Generation {
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
     }
+    kept_layers_ = graph::kept_layers(lock, graph::ZstdLayers::welcome);
+    if (lock.image) images_.push_back({*lock.image, lock.request.base_image, project.directory()});
   }
 
   void add_repositories(const manifest::Manifest& manifest, const lock::Lock& lock) {
@@ -363,6 +405,7 @@ class Generation {
           if (std::find(known.begin(), known.end(), url) == known.end()) known.push_back(std::move(url));
         }
       }
+      all.registries = std::move(found.registries);
       return found.acquisition;
     };
     for (const auto& [distribution, architecture] : distributions_) {
@@ -425,8 +468,15 @@ class Generation {
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
   std::int64_t newest_source_ns_ = 0;
+  std::size_t kept_layers_ = 0;  // of the last environment, of which CMake has one
   std::set<fs::path> from_the_future_;
   std::set<std::string> believed_;
+  struct Image {
+    lock::LockedImage locked;
+    std::string location;
+    fs::path directory;  // of the manifest
+  };
+  std::vector<Image> images_;
   std::map<std::string, std::vector<std::string>> files_;  // digest -> where these bytes are
   std::set<std::pair<std::string, std::string>> distributions_;
   std::map<std::string, std::set<std::string>> uris_;

@@ -12,9 +12,11 @@
 #include "generator/graph/graph.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/manifest/base_image.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
 #include "generator/project/generate.hpp"
+#include "generator/project/locked_image.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "store/graph_files.hpp"
 #include "store/store.hpp"
@@ -64,6 +66,14 @@ std::map<std::string, std::vector<std::string>> places_in(const Project& project
   return places;
 }
 
+/// The lock says from where an image is; without its project a local one can not be found.
+void add_image(std::map<std::string, std::vector<std::string>>& places, const lock::Lock& lock,
+               const std::optional<Project>& project, const resolve::Mirrors& mirrors) {
+  if (!lock.image || (!project && manifest::is_local_image(lock.request.base_image))) return;
+  const auto directory = project ? project->directory() : fs::path("/");
+  places.merge(places_of(*lock.image, lock.request.base_image, directory, mirrors));
+}
+
 resolve::Mirrors mirrors_for(const lock::Lock& lock, const std::optional<Project>& project, const MachinePaths& paths) {
   resolve::MirrorsRequest request{.distribution = lock.distribution,
                                   .architecture = lock.architecture,
@@ -104,7 +114,9 @@ KeptGraph generate_kept(const KeptEnvironment& environment, const MachinePaths& 
   kept.steps = planner.add(lock, canonical);
   auto places = project ? places_in(*project, lock) : std::map<std::string, std::vector<std::string>>();
   places[environment.id.hex()] = {files.add(environment.id.hex() + ".json", canonical).native()};
-  const auto sources = resolve::mirrors_text(mirrors_for(lock, project, paths), places);
+  const auto asked = mirrors_for(lock, project, paths);
+  add_image(places, lock, project, asked);
+  const auto sources = resolve::mirrors_text(asked, places);
   const auto mirrors = files.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
   const auto graph = std::move(planner).finish();
   for (const auto& edge : graph.edges)

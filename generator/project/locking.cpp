@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -22,6 +23,7 @@
 #include "generator/lock/lock_file.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/project/base_archive.hpp"
+#include "generator/project/locked_image.hpp"
 
 namespace karapace::project {
 
@@ -112,6 +114,7 @@ class Renewal {
     lock.architecture = old_->architecture;
     lock.foreign_architectures = old_->foreign_architectures;
     lock.archive = old_->archive;
+    lock.image = old_->image;
     lock.repositories = old_->repositories;
     lock.base = old_->base;
     lock.packages = old_->packages;
@@ -122,15 +125,21 @@ class Renewal {
     lock.architecture = old_ ? old_->architecture : host_architecture();
     std::optional<std::string> status;
     std::set<std::string> architectures = requested_architectures(lock.request, old_);
-    if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
-      const auto directory = project_.directory();
-      lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
-      if (resolves_nothing(lock.request)) return;
-      auto contents = read_archive(*archive, *lock.archive, directory, settings_.paths);
+    const auto build_on = [&](BaseContents contents) {
       lock.distribution = std::move(contents.distribution);
       lock.suite = std::move(contents.suite);
       status = std::move(contents.dpkg_status);
       for (auto name : lines(contents.architectures)) architectures.emplace(trimmed(name));
+    };
+    const auto directory = project_.directory();
+    if (const auto* archive = std::get_if<manifest::BaseArchive>(&project_.manifest.base)) {
+      lock.archive = locked_archive(*archive, old_ ? old_->archive : std::nullopt, directory, settings_.paths);
+      if (resolves_nothing(lock.request)) return;
+      build_on(read_archive(*archive, *lock.archive, directory, settings_.paths));
+    } else if (const auto* image = std::get_if<manifest::BaseImage>(&project_.manifest.base)) {
+      lock.image = image_for(*image, result);
+      if (resolves_nothing(lock.request)) return;
+      build_on(read_image(*image, *lock.image, directory, settings_.paths));
     } else {
       const auto& suite = std::get<manifest::BaseSuite>(project_.manifest.base);
       lock.distribution = suite.distribution;
@@ -142,8 +151,17 @@ class Renewal {
     lock.repositories = std::move(resolution.repositories);
     lock.base = std::move(resolution.base);
     lock.packages = std::move(resolution.packages);
-    result.notes = std::move(resolution.notes);
+    std::ranges::move(resolution.notes, std::back_inserter(result.notes));
     note_exact_upgrades(result);
+  }
+
+  /// That of the lock there was, until an upgrade of everything: a tag may mean another one by now.
+  lock::LockedImage image_for(const manifest::BaseImage& image, LockResult& result) const {
+    const bool is_known = old_ && old_->image && old_->request.base_image == image.location;
+    if (is_known && settings_.upgrade.scope != resolve::Upgrade::Scope::everything) return *old_->image;
+    auto found = locked_image(image, result.lock.architecture, project_.directory(), settings_.paths);
+    result.notes.insert(result.notes.end(), found.notes.begin(), found.notes.end());
+    return std::move(found.image);
   }
 
   void note_exact_upgrades(LockResult& result) const {

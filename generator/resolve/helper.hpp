@@ -16,6 +16,9 @@ std::optional<std::filesystem::path> find_resolver();
 /// Returns its answer; throws the error that it reports.
 std::string ask_helper(std::string_view verb, std::string_view request);
 
+/// The same of `karapace-resolve-image`, which has one verb.
+std::string ask_image_helper(std::string_view request);
+
 /// The same of a resolver that need not be there: nothing when it is not, or does not start because it was built for
 /// another release of the distribution.
 std::optional<std::string> ask_helper_if_there(std::string_view verb);

@@ -160,6 +160,10 @@ Mirrors find_mirrors(const MirrorsRequest& request) {
   }
   configuration.acquisition.apply(mirrors.acquisition);
   mirrors.keyrings = configuration.keyrings;
+  for (const auto& [name, registry] : configuration.registries) {
+    if (registry.http) mirrors.acquisition.http_registries.push_back(name);
+    if (!registry.mirrors.empty()) mirrors.registries.emplace(name, registry.mirrors);
+  }
   return mirrors;
 }
 
@@ -172,6 +176,7 @@ std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std
   put(acquisition, "http_proxy", chosen.http_proxy);
   put(acquisition, "https_proxy", chosen.https_proxy);
   put(acquisition, "ca_info", chosen.ca_info);
+  if (!chosen.http_registries.empty()) acquisition["http_registries"] = chosen.http_registries;
   if (!chosen.no_proxy.empty()) acquisition["no_proxy"] = chosen.no_proxy;
   std::map<std::string, std::vector<std::string>> escaped;  // paths are bytes; JSON is UTF-8
   for (const auto& [digest, locations] : files) {

@@ -29,8 +29,9 @@ namespace karapace::resolve {
 struct Acquisition {
   std::optional<std::string> http_proxy = {};  // "http://proxy.invalid:3128"; "" or "DIRECT" forbids a proxy
   std::optional<std::string> https_proxy = {};
-  std::vector<std::string> no_proxy = {};   // hosts and domains that are asked directly, sorted
-  std::optional<std::string> ca_info = {};  // file of trusted certificates for https
+  std::vector<std::string> http_registries = {};  // of images, that are spoken to in the clear, sorted
+  std::vector<std::string> no_proxy = {};         // hosts and domains that are asked directly, sorted
+  std::optional<std::string> ca_info = {};        // file of trusted certificates for https
   bool verify_peer = true;
   bool verify_host = true;
   unsigned retries = 3;
@@ -45,6 +46,8 @@ struct Mirrors {
   Acquisition acquisition = {};
   /// Keyrings of archives that a site signs itself, binary or armored; others are vouched for by their distribution's.
   std::map<std::string, std::filesystem::path> keyrings = {};
+  /// Mirrors of registries of images, "mirror.example/cache", best first: asked before the registry itself.
+  std::map<std::string, std::vector<std::string>, std::less<>> registries = {};
   auto operator<=>(const Mirrors&) const = default;
 };
 
@@ -72,7 +75,8 @@ std::vector<std::string> archives_of(const std::string& distribution);
 /// Canonical text of mirrors.json, the file that `fetch` steps are pointed to with the hint `mirrors`. `files` maps a
 /// digest (sha256 or blake3, hex) to paths or URLs that hold exactly these bytes, in JSON escaped (base/escape.hpp).
 ///
-///   {"acquisition": {"ca_info": "...", "http_proxy": "...", "https_proxy": "...", "no_proxy": [...], "retries": 3,
+///   {"acquisition": {"ca_info": "...", "http_proxy": "...", "http_registries": [...], "https_proxy": "...",
+///   "no_proxy": [...], "retries": 3,
 ///                    "timeout": 30, "verify_host": true, "verify_peer": true},
 ///    "archives": {"debian": ["http://mirror.invalid/debian"]}, "files": {"<hex>": ["/path/file"]}}
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator/resolve/user_configuration.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "generator/manifest/toml.hpp"
+#include "remote/oci/image_reference.hpp"
 
 namespace karapace::resolve {
 namespace {
@@ -114,6 +116,49 @@ std::filesystem::path keyring_from(const Reader& reader, const toml::node& node,
   return path;
 }
 
+/// A registry by itself is the host of any repository in it.
+bool is_registry(std::string_view text) {
+  try {
+    const auto reference = oci::ImageReference::parse(fmt::format("oci:{}/x", text));
+    return reference.registry == text && reference.repository == "x";
+  } catch (const RemoteError&) {
+    return false;
+  }
+}
+
+bool is_repository(std::string_view text) {
+  const auto slash = std::min(text.find('/'), text.size());
+  return is_registry(text.substr(0, slash)) &&
+         (slash == text.size() || oci::is_repository_name(text.substr(slash + 1)));
+}
+
+std::string registry_name(const Reader& reader, const toml::source_region& where, std::string_view name) {
+  if (is_registry(name)) return std::string(name);
+  reader.refuse(where, fmt::format("[registries.\"{}\"] is not a registry: write its host as images are called by it, "
+                                   "\"registry.example:5000\", without https://",
+                                   name));
+}
+
+RegistryChoice registry_from(const Reader& reader, const toml::table& table) {
+  RegistryChoice choice;
+  for (const auto& [key, node] : table) {
+    const std::string_view name = key.str();
+    if (name == "http") {
+      choice.http = reader.truth(node, name);
+    } else if (name == "mirrors") {
+      choice.mirrors = reader.texts(node, name);
+      for (const auto& mirror : choice.mirrors)
+        if (!is_repository(mirror))
+          reader.refuse(node.source(), fmt::format("\"{}\" is not a mirror of a registry: write REGISTRY or "
+                                                   "REGISTRY/PREFIX, without https://",
+                                                   mirror));
+    } else {
+      reader.refuse(key.source(), fmt::format("unknown key \"{}\" in [registries]; known are http and mirrors", name));
+    }
+  }
+  return choice;
+}
+
 std::filesystem::path allowed_path(const Reader& reader, const toml::node& node) {
   const auto text = node.value<std::string>();
   if (!text) reader.refuse(node.source(), "mounts.allowed must be an array of paths");
@@ -171,12 +216,18 @@ MirrorsConfiguration read_mirrors_configuration(const std::filesystem::path& fil
       for (const auto& [archive, path] : reader.table(node, "keyrings")) {
         configuration.keyrings.emplace(archive.str(), keyring_from(reader, path, archive.str()));
       }
+    } else if (key == "registries") {
+      for (const auto& [name, table] : reader.table(node, "registries")) {
+        configuration.registries.emplace(registry_name(reader, key.source(), name.str()),
+                                         registry_from(reader, reader.table(table, name.str())));
+      }
     } else if (key == "mounts") {
       continue;  // see read_allowed_mounts
     } else {
       reader.refuse(
           key.source(),
-          fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings], [mirrors] and [mounts]", key.str()));
+          fmt::format("unknown key \"{}\"; known are [acquisition], [keyrings], [mirrors], [mounts] and [registries]",
+                      key.str()));
     }
   }
   return configuration;

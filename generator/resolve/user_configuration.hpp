@@ -9,6 +9,9 @@
 //   retries = 5                                         # verify_host, timeout, check_valid_until, check_date
 //   [keyrings]
 //   debian = "/etc/site/archive.asc"                    # for an archive that a site signs itself; absolute
+//   [registries."registry.example:5000"]                # of images: REGISTRY[:PORT], as in their names
+//   http = true                                         # spoken to in the clear; else only loopback may be
+//   mirrors = ["mirror.example/cache"]                  # asked first, best first, for tags, too
 //   [mounts]
 //   allowed = ["/data/shared", "~/datasets"]            # host directories that manifests may mount from
 //
@@ -44,10 +47,16 @@ struct AcquisitionChoice {
   void apply(Acquisition& acquisition) const;
 };
 
+struct RegistryChoice {
+  bool http = false;
+  std::vector<std::string> mirrors;  // REGISTRY[:PORT][/PREFIX]
+};
+
 struct MirrorsConfiguration {
   std::map<std::string, std::vector<std::string>> mirrors;
   AcquisitionChoice acquisition;
   std::map<std::string, std::filesystem::path> keyrings;
+  std::map<std::string, RegistryChoice> registries;
 };
 
 /// Nothing is said without the file. Strict: ManifestError `file:line:column: ...` for anything unknown or mistyped,

@@ -11,7 +11,6 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "store/listing.hpp"
 
 namespace karapace::steps {
 
@@ -57,22 +56,19 @@ std::size_t VerifiedBlob::read(std::span<char> buffer) {
   }
 }
 
-LayerOutput layer_of_archive(const StepContext& context, trees::TreeWriterOptions options, const ReadArchive& read) {
+LayerOutput layer_of_archive(const StepContext& context, const ReadArchive& read) {
   const auto verb = text(context.step.kind);
-  if (context.step.inputs.size() != 1) throw StepError(fmt::format("{}: exactly one input is expected", verb));
+  if (context.step.inputs.empty()) throw StepError(fmt::format("{}: an archive is expected as input", verb));
   const auto blob = context.store.input_record(context.step.inputs.front()).blob();
   const auto label = fmt::format("{} {}", verb, context.hint("title", "blob " + blob.blob.short_hex()));
 
   const auto path = context.staging.path() / "tree";
   if (::mkdir(path.c_str(), 0755) != 0) throw StoreError(errno_message("cannot make " + path.string(), errno));
   const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-  options.byte_limit = byte_limit();
-  trees::TreeWriter writer(tree.get(), options);
   VerifiedBlob verified(context.store, blob.blob);
   store::Listing listing;
   try {
-    read(verified, {writer, tree.get(), label});
-    listing = writer.finish();
+    listing = read({verified, tree.get(), label, byte_limit()});
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer that is made of the one archive that a step has as its input, which is only believed once all of it had the
+// A layer that is made of the archive that a step has as its first input, which is only believed once all of it had the
 // right digest.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -11,8 +12,8 @@
 #include "base/fd.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/decompressor.hpp"
-#include "runtime/trees/tree_writer.hpp"
 #include "store/identifiers.hpp"
+#include "store/listing.hpp"
 #include "store/store.hpp"
 
 namespace karapace::steps {
@@ -35,16 +36,17 @@ class VerifiedBlob {
   Blake3 hasher_;
 };
 
-/// Where the archive is read to.
+/// An archive, and where it is read to.
 struct ArchiveTarget {
-  trees::TreeWriter& writer;
-  int tree;                  // the writer's directory
+  VerifiedBlob& blob;
+  int tree;                  // an empty directory
   const std::string& label;  // for messages
+  std::uint64_t byte_limit;  // KARAPACE_UNPACK_LIMIT, else 8 GiB
 };
-using ReadArchive = std::function<void(VerifiedBlob& blob, const ArchiveTarget& target)>;
+using ReadArchive = std::function<store::Listing(const ArchiveTarget& target)>;
 
-/// What `read` writes, as the step's layer; at most KARAPACE_UNPACK_LIMIT bytes, else 8 GiB. `read` throws StepError
-/// when the archive is not fit for it.
-LayerOutput layer_of_archive(const StepContext& context, trees::TreeWriterOptions options, const ReadArchive& read);
+/// What `read` writes, and lists, as the step's layer. The archive is that of the first input. `read` throws StepError
+/// when it is not fit for a layer.
+LayerOutput layer_of_archive(const StepContext& context, const ReadArchive& read);
 
 }  // namespace karapace::steps

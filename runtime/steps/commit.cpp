@@ -16,10 +16,11 @@ namespace karapace::steps {
 
 namespace {
 
-void read_changes(VerifiedBlob& blob, const ArchiveTarget& target) {
-  trees::ArchiveReader archive(trees::ArchiveFormat::tar, blob.source(), target.label);
+store::Listing read_changes(const ArchiveTarget& target) {
+  trees::TreeWriter writer(target.tree, {.archive_of = trees::ArchiveOf::changes, .byte_limit = target.byte_limit});
+  trees::ArchiveReader archive(trees::ArchiveFormat::tar, target.blob.source(), target.label);
   bool has_root = false;
-  target.writer.extract(archive, "", [&](const store::Entry& entry, const trees::OwnersByName&) {
+  writer.extract(archive, "", [&](const store::Entry& entry, const trees::OwnersByName&) {
     has_root = has_root || entry.path.empty();
   });
   // Else the owner and the mode of "/" would be ours, on top of everybody's.
@@ -28,13 +29,16 @@ void read_changes(VerifiedBlob& blob, const ArchiveTarget& target) {
         fmt::format("{}: refused: it does not say what the root directory is like: an archive of changes "
                     "has the entry \"./\", as `karapace commit --to-manifest` writes it",
                     target.label));
-  require_usable_root(target.writer, target.label);
+  auto listing = writer.finish();
+  require_usable_root(listing, target.label);
+  return listing;
 }
 
 }  // namespace
 
 StepOutput commit(const StepContext& context) {
-  return layer_of_archive(context, {.archive_of = trees::ArchiveOf::changes}, read_changes);
+  if (context.step.inputs.size() != 1) throw StepError("commit: exactly one input is expected");
+  return layer_of_archive(context, read_changes);
 }
 
 }  // namespace karapace::steps

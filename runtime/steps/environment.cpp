@@ -25,9 +25,7 @@ StepOutput environment(const StepContext& context) {
   environment.lock = lock.blob;
   environment.runtime =
       store::RuntimeConfiguration::parse(context.step.required("runtime"), "environment step: runtime");
-  for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
-    environment.layers.push_back(context.store.input_record(inputs[i]).layer().layer);
-  }
+  environment.layers = layers_of_inputs(context, inputs.size() - 1);
   store::add_environment(context.store, environment);
   return EnvironmentOutput{*id};
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/step_context.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -39,10 +41,17 @@ std::vector<LayerId> base_layers(const StepContext& context) {
     throw StepError(fmt::format("{} step: base-layers={} does not fit its {} inputs", text(context.step.kind), count,
                                 context.step.inputs.size()));
   }
+  return layers_of_inputs(context, static_cast<std::size_t>(count));
+}
+
+std::vector<LayerId> layers_of_inputs(const StepContext& context, std::size_t count) {
   std::vector<LayerId> layers;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-    layers.push_back(context.store.input_record(context.step.inputs[i]).layer().layer);
+  std::unordered_set<LayerId> higher;
+  for (std::size_t i = count; i-- > 0;) {
+    const auto layer = context.store.input_record(context.step.inputs[i]).layer().layer;
+    if (higher.insert(layer).second) layers.push_back(layer);
   }
+  std::reverse(layers.begin(), layers.end());
   return layers;
 }
 

@@ -53,7 +53,10 @@ StepOutput environment(const StepContext& context);
 std::int64_t number_parameter(const Step& step, std::string_view name);
 /// StepError when the step asks for the results of other rules than this release has: another one wrote the graph.
 void check_rules(const Step& step);
-/// The layers that the first `base-layers` inputs made, bottom first.
+/// The layers that the first `count` inputs made, bottom first. One that stands there more than once, as empty layers
+/// of images do, counts where it stands highest: that hides what it hides lower, and overlayfs takes no tree twice.
+std::vector<LayerId> layers_of_inputs(const StepContext& context, std::size_t count);
+/// Those of the first `base-layers` inputs.
 std::vector<LayerId> base_layers(const StepContext& context);
 
 }  // namespace karapace::steps

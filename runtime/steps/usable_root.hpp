@@ -4,12 +4,12 @@
 
 #include <string>
 
-#include "runtime/trees/tree_writer.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::steps {
 
 /// StepError with the label when the tree has something in a place that every sandbox mounts on, or that everybody
 /// reads, that makes this impossible: told here rather than to whoever uses the environment first.
-void require_usable_root(const trees::TreeWriter& writer, const std::string& label);
+void require_usable_root(const store::Listing& layer, const std::string& label);
 
 }  // namespace karapace::steps

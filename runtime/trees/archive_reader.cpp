@@ -153,10 +153,11 @@ void ArchiveReader::require_harmless_warning() const {
   throw StepError(fmt::format("{}: refused: it can not be read exactly: {}", label_, warning));
 }
 
-void ArchiveReader::require_exact(archive_entry* entry, bool warned) const {
+void ArchiveReader::require_exact(archive_entry* entry, bool warned) {
   const auto position = static_cast<std::uint64_t>(archive_read_header_position(archive_));
   try {
-    require_exact(read_tar_headers(*source_->bytes, position), entry, warned);
+    headers_ = read_tar_headers(*source_->bytes, position);
+    require_exact(headers_, entry, warned);
   } catch (const StepError& lost) {
     const char* name = archive_entry_pathname(entry);
     throw StepError(fmt::format("{}: refused: \"{}\" can not be read exactly: {}", label_,
@@ -167,6 +168,13 @@ void ArchiveReader::require_exact(archive_entry* entry, bool warned) const {
 void ArchiveReader::require_exact(const TarHeaders& headers, archive_entry* entry, bool warned) const {
   if (format_ == ArchiveFormat::old_tar) require_old_types(headers.types);
   require_nothing_lost(headers, entry, *source_->bytes, warned);
+}
+
+const std::string* ArchiveReader::pax_record(std::string_view key) const noexcept {
+  const std::string* value = nullptr;
+  for (const auto& record : headers_.records)
+    if (record.key == key) value = &record.value;
+  return value;
 }
 
 std::uint64_t ArchiveReader::position() const noexcept {

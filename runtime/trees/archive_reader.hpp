@@ -39,6 +39,8 @@ class ArchiveReader {
   /// The next entry's header, valid until the next call; null at the end. StepError when the archive is damaged, or
   /// something in the header would be lost or changed.
   archive_entry* next();
+  /// The value of this key in the current entry's extended header, null when it has none.
+  const std::string* pax_record(std::string_view key) const noexcept;
   /// Reads the current entry's bytes; 0 at its end.
   std::size_t read(std::span<char> buffer);
   /// How much of it was read, in bytes after decompression.
@@ -49,12 +51,13 @@ class ArchiveReader {
   struct Source;
   [[noreturn]] void fail() const;
   void require_harmless_warning() const;
-  void require_exact(archive_entry* entry, bool warned) const;
+  void require_exact(archive_entry* entry, bool warned);
   void require_exact(const TarHeaders& headers, archive_entry* entry, bool warned) const;
   std::unique_ptr<Source> source_;
   ArchiveFormat format_;
   struct archive* archive_;
   std::string label_;
+  TarHeaders headers_;
 };
 
 /// What is in an xz file, decompressed by several processors at once.

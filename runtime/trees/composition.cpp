@@ -16,30 +16,13 @@
 #include "base/parallel.hpp"
 #include "base/regular_file.hpp"
 #include "runtime/trees/file_metadata.hpp"
+#include "runtime/trees/path_resolution.hpp"
 #include "store/path_limit.hpp"
 #include "store/verified_content.hpp"
 
 namespace karapace::trees {
 
 namespace {
-
-constexpr int most_links = 40;  // as the kernel's limit, path_resolution(7)
-
-std::string_view parent_path(std::string_view path) {
-  auto slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
-}
-
-std::vector<std::string> parts_of(std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin < path.size();) {
-    auto end = std::min(path.find('/', begin), path.size());
-    auto part = path.substr(begin, end - begin);
-    if (!part.empty() && part != ".") parts.emplace_back(part);
-    begin = end + 1;
-  }
-  return parts;
-}
 
 [[noreturn]] void fail(std::string_view doing, const std::string& path) {
   throw StoreError(errno_message(fmt::format("cannot {} \"{}\"", doing, path), errno));
@@ -110,6 +93,7 @@ Composition::Composition(const LayerStack& lower) : lower_(lower) {
   root.entry.mode = 0755;
   if (const auto* below = lower.find("")) root.entry = *below;
   root.entry.opaque = false;
+  root.entry.nanoseconds = 0;
   nodes_.emplace("", std::move(root));
 }
 
@@ -131,31 +115,7 @@ bool Composition::is_directory(std::string_view path) const {
 }
 
 std::string Composition::resolve_parents(std::string_view path) const {
-  auto pending = parts_of(path);
-  if (pending.empty()) return {};
-  std::string last = std::move(pending.back());
-  pending.pop_back();
-  std::string resolved;
-  int links = 0;
-  for (std::size_t i = 0; i < pending.size(); ++i) {
-    if (pending[i] == "..") {
-      resolved = std::string(parent_path(resolved));
-      continue;
-    }
-    std::string next = resolved.empty() ? pending[i] : resolved + "/" + pending[i];
-    const auto* entry = visible(next);
-    if (!entry || entry->type != store::EntryType::symlink) {
-      resolved = std::move(next);
-      continue;
-    }
-    if (++links > most_links) throw StepError(fmt::format("\"{}\" leads through too many links", path));
-    if (entry->target.starts_with('/')) resolved.clear();
-    auto target = parts_of(entry->target);
-    target.insert(target.end(), pending.begin() + static_cast<std::ptrdiff_t>(i) + 1, pending.end());
-    pending = std::move(target);
-    i = static_cast<std::size_t>(-1);
-  }
-  return resolved.empty() ? last : resolved + "/" + last;
+  return trees::resolve_parents(path, [this](std::string_view part) { return visible(part); });
 }
 
 void Composition::ensure_parents(std::string_view path) {
@@ -168,6 +128,7 @@ void Composition::ensure_parents(std::string_view path) {
   ensure_parents(parent);
   Node node;
   if (const auto* below = lower_.find(parent)) node.entry = *below;
+  node.entry.nanoseconds = 0;
   if (node.entry.type != store::EntryType::directory) {
     node.entry = {};
     node.entry.type = store::EntryType::directory;
@@ -253,7 +214,7 @@ void Composition::write_directory_times(const std::filesystem::path& tree) const
   auto root = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
   for (const auto& [path, node] : nodes_) {
     if (node.entry.type != store::EntryType::directory) continue;
-    set_mtime(root.get(), path.empty() ? "." : path.c_str(), node.entry.mtime);
+    set_mtime(root.get(), path.empty() ? "." : path.c_str(), node.entry.mtime, node.entry.nanoseconds);
   }
 }
 

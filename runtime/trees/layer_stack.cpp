@@ -63,6 +63,25 @@ const store::Entry* LayerStack::find(std::string_view path) const {
   return found == visible_.end() ? nullptr : &found->second.entry;
 }
 
+const std::filesystem::path* LayerStack::tree_of(std::string_view path) const {
+  auto found = visible_.find(path);
+  return found == visible_.end() ? nullptr : &trees_[found->second.layer];
+}
+
+std::vector<std::string> LayerStack::names_of(std::string_view path) const {
+  const auto first_name = [](const store::Entry& entry) {
+    return entry.type == store::EntryType::hardlink ? std::string_view(entry.target) : std::string_view(entry.path);
+  };
+  std::vector<std::string> names;
+  const auto& file = visible_.find(path)->second;
+  const auto first = first_name(file.entry);
+  for (const auto& [name, other] : visible_)
+    if (other.layer == file.layer && first_name(other.entry) == first &&
+        (other.entry.type == store::EntryType::regular || other.entry.type == store::EntryType::hardlink))
+      names.push_back(name);
+  return names;
+}
+
 void LayerStack::for_each(
     const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const {
   for (const auto& [path, visible] : visible_) visit(visible.entry, trees_[visible.layer]);

@@ -31,6 +31,10 @@ class LayerStack {
   /// The content of the visible regular file at `path`; nothing when there is none. At most 256 MiB. StoreError when it
   /// is not what the listing says.
   std::optional<std::string> read(std::string_view path) const;
+  /// The tree on disk in which the visible entry at `path` is; null when there is none.
+  const std::filesystem::path* tree_of(std::string_view path) const;
+  /// All visible names of the regular file at `path`, sorted; it is one of them.
+  std::vector<std::string> names_of(std::string_view path) const;
   /// Calls `visit(entry, tree)` for everything that is visible, sorted by path; `tree` is the tree it is in on disk.
   void for_each(const std::function<void(const store::Entry& entry, const std::filesystem::path& tree)>& visit) const;
   /// The newest modification time of any entry of the layers, seconds (see newest_time above).

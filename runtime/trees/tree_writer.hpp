@@ -17,11 +17,10 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "base/fd.hpp"
 #include "runtime/trees/archive_reader.hpp"
+#include "runtime/trees/fresh_tree.hpp"
 #include "store/listing.hpp"
 
 namespace karapace::trees {
@@ -58,23 +57,20 @@ class TreeWriter {
   void add_file(std::string path, std::string_view bytes, std::int64_t mtime);
   void add_directory(std::string path, unsigned mode, std::int64_t mtime);
   /// Sets the directories' times and returns the listing. The writer is finished then.
-  store::Listing finish();
+  store::Listing finish() { return tree_.finish(); }
 
-  const store::Entry* find(std::string_view path) const;
+  const store::Entry* find(std::string_view path) const { return tree_.find(path); }
   /// All that was written so far, in the archives' order.
-  const std::vector<store::Entry>& entries() const noexcept { return entries_; }
+  const std::vector<store::Entry>& entries() const noexcept { return tree_.entries(); }
 
  private:
   std::string relative_path(const ArchiveReader& archive, std::string_view name, std::string_view prefix) const;
   void extract_entry(ArchiveReader& archive, archive_entry* header, store::Entry entry);
   void extract_directory(const ArchiveReader& archive, store::Entry entry);
   void extract_regular(ArchiveReader& archive, std::uint64_t size, store::Entry entry);
+  void read_file(ArchiveReader& archive, std::uint64_t size, int file, store::Entry& entry);
   void count_bytes(const ArchiveReader& archive, std::uint64_t count);
-  void extract_symlink(store::Entry entry);
   void extract_hardlink(const ArchiveReader& archive, store::Entry entry);
-  void link_file(store::Entry entry);
-  void extract_fifo(store::Entry entry);
-  void extract_whiteout(store::Entry entry);
   bool holds_changes() const noexcept { return options_.archive_of == ArchiveOf::changes; }
   void take_attributes(const ArchiveReader& archive, archive_entry* header, store::Entry& entry) const;
   std::uint64_t append_bytes(int file, std::string_view bytes, const store::Entry& entry) const;
@@ -82,20 +78,13 @@ class TreeWriter {
   [[noreturn]] static void refuse_implied(const ArchiveReader& archive);
   void require_length(const ArchiveReader& archive) const;
   [[noreturn]] void refuse_length(const ArchiveReader& archive) const;
-  static void require_target(const ArchiveReader& archive, const store::Entry& link);
   void require_new(const ArchiveReader& archive, const std::string& path) const;
-  int parent_of(const std::string& path);
-  store::Entry& remember(store::Entry entry);
 
-  int directory_;
+  FreshTree tree_;
   TreeWriterOptions options_;
-  std::vector<store::Entry> entries_;
-  std::unordered_map<std::string, std::size_t> index_;
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
   std::uint64_t written_ = 0;
   std::size_t implied_ = 0;  // directories that the archive leaves out
-  Fd parent_;                // the directory opened last, most entries share it with their neighbour
-  std::string parent_path_;
 };
 
 }  // namespace karapace::trees

@@ -64,7 +64,9 @@ std::string shown_name(const EnvironmentState& state) { return state.name.empty(
 
 /// What an environment consists of, for those that are wholly new or gone.
 std::string contents_text(const lock::Lock& lock) {
-  auto base = lock.archive ? std::string("a base archive") : fmt::format("{}/{}", lock.distribution, lock.suite);
+  auto base = fmt::format("{}/{}", lock.distribution, lock.suite);
+  if (lock.archive) base = "a base archive";
+  if (lock.image) base = "a base image";
   return fmt::format("{}, {} packages", base, lock.base.size() + lock.packages.size());
 }
 
@@ -260,6 +262,16 @@ class Diffing {
     };
     packages(Stage::base, half.lock->base);
     packages(Stage::packages, half.lock->packages);
+    if (half.lock->image) {
+      const auto* top = half.edges->at(Stage::base);
+      blame_step(graph.find(top->step.inputs[0]), otherwise);
+      for (std::size_t i = 1; i < top->step.inputs.size(); ++i) {
+        const graph::Edge* below = graph.find(top->step.inputs[i]);
+        if (below == nullptr) continue;
+        blame_step(below, otherwise);
+        blame_step(graph.find(below->step.inputs[0]), otherwise);
+      }
+    }
     if (half.lock->archive) blame_step(graph.find(half.edges->at(Stage::base)->step.inputs[0]), otherwise);
     const graph::Edge* setup = half.edges->at(Stage::setup);
     if (setup == nullptr) return;

@@ -27,6 +27,8 @@ Stage stage_of(const graph::Edge& layer) {
   }
 }
 
+bool is_image_layer(const graph::Edge& edge) { return edge.step.parameter("format") == "oci-layer"; }
+
 }  // namespace
 
 std::string_view text(Stage stage) noexcept {
@@ -67,7 +69,8 @@ EnvironmentEdges GraphIndex::environment(const StepKey& step) const {
       continue;
     }
     auto& place = edges.at(stage);
-    if (place != nullptr) refuse(*environment);
+    // Of the layers of an image the topmost stands for all: those below are its inputs.
+    if (place != nullptr && !(is_image_layer(*place) && is_image_layer(*layer))) refuse(*environment);
     place = layer;
   }
   edges.lock = find(inputs.back());

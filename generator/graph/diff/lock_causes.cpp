@@ -82,6 +82,12 @@ std::vector<std::string> moved_archives(const lock::Lock& before, const lock::Lo
 }  // namespace
 
 bool LockPair::other_base() const {
+  if (before.image || after.image) {
+    const auto layers = [](const lock::Lock& lock) {
+      return lock.image ? lock.image->layers : std::vector<lock::LockedImageLayer>{};
+    };
+    return layers(before) != layers(after) || before.archive != after.archive;
+  }
   if (before.archive || after.archive) return before.archive != after.archive;
   return before.distribution != after.distribution || before.suite != after.suite;
 }

@@ -57,6 +57,10 @@ class Outline {
   }
 
   void read_base(const graph::Edge& edge) {
+    if (edge.step.parameter("format") == "oci-layer") {
+      for (std::size_t i = 1; i < edge.step.inputs.size(); ++i) read_image_layer(input(edge, i));
+      return read_image_layer(edge);
+    }
     if (edge.step.kind == StepKind::unpack) {
       const graph::Edge& fetch = input(edge, 0);
       lock_.archive = lock::LockedArchive{digest_of<Sha256>(fetch, "sha256"), number_of<std::uint64_t>(fetch, "size")};
@@ -68,6 +72,13 @@ class Outline {
     auto slash = subject.find('/');
     if (slash != std::string_view::npos) lock_.suite = subject.substr(slash + 1, subject.find(", ") - slash - 1);
     lock_.base = packages(edge);
+  }
+
+  void read_image_layer(const graph::Edge& unpack) {
+    const graph::Edge& fetch = input(unpack, 0);
+    if (!lock_.image) lock_.image.emplace();
+    lock_.image->layers.push_back(
+        {digest_of<Sha256>(fetch, "sha256"), fetch.weight, {}, digest_of<Sha256>(unpack, "diff-id")});
   }
 
   void read_install(const graph::Edge& edge) {

@@ -49,6 +49,7 @@ bool equal_lists(const std::vector<lock::LockedPackage>& a, const std::vector<lo
 }
 
 std::string base_text(const lock::Lock& lock) {
+  if (lock.image) return "image " + lock.image->layers.back().sha256.short_hex();
   if (lock.archive) return "archive " + lock.archive->sha256.short_hex();
   return fmt::format("{}/{}", lock.distribution, lock.suite);
 }
