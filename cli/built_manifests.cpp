@@ -8,6 +8,7 @@
 #include "base/words.hpp"
 #include "cli/generated_report.hpp"
 #include "cli/instance_report.hpp"
+#include "cli/registry_client.hpp"
 #include "generator/project/ninja.hpp"
 #include "runtime/sandbox/following.hpp"
 #include "store/environment.hpp"
@@ -34,6 +35,17 @@ void forget_lost(const Context& context, const project::Generated& generated) {
       lost += store::forget_lost_outputs(store, root->steps).size();
   }
   if (lost > 0) context.tell(fmt::format("the store has lost what {} made: made again", counted(lost, "step")));
+}
+
+/// What somebody else built already. True when anything was taken.
+bool take_what_is_built(const Context& context, const project::Generated& generated) {
+  const auto store = context.open_store(store::Store::Access::update);
+  bool is_any = false;
+  for (const auto& environment : generated.environments) {
+    if (store::has_usable_record(store, environment.step)) continue;
+    is_any = take_from_caches(context, environment.name, environment.id, environment.step) || is_any;
+  }
+  return is_any;
 }
 
 std::string fate(const store::Store& store, const store::Instance& instance, const EnvironmentId& environment) {
@@ -92,6 +104,9 @@ BuiltManifests build_manifests(const Context& context, const GenerateArguments& 
   project::note_regenerated(built.generated, request.directory);
   report_notes(context, built.generated);
   forget_lost(context, built.generated);
+  // Of steps that environments share, others that were not taken may need what is not here now.
+  if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1)
+    project::generate(request);
   built.status = run_building(context, building, request.directory);
   if (built.status == 0 && notes == InstanceNotes::yes) tell_of_instances(context, built.generated);
   return built;

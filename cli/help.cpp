@@ -38,6 +38,7 @@ std::string_view heading(Group group) {
     case Group::making: return "Making environments";
     case Group::using_: return "Using environments";
     case Group::store: return "Looking after the store";
+    case Group::sharing: return "Sharing environments";
     case Group::understanding: return "Understanding";
   }
   return "";
@@ -128,7 +129,7 @@ std::string program_help() {
   for (const auto& entry : command_table()) commands.push_back(entry.make());
   std::string text =
       "Locked, content-addressed Linux environments built by Ninja.\n\nUsage: karapace COMMAND [ARGUMENT]...\n";
-  for (auto group : {Group::making, Group::using_, Group::store, Group::understanding}) {
+  for (auto group : {Group::making, Group::using_, Group::store, Group::sharing, Group::understanding}) {
     text += group_text(group, commands);
   }
   text += global_options() + "\nVariables:\n";

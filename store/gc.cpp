@@ -62,6 +62,7 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/remove_tree.hpp"
+#include "store/absent.hpp"
 #include "store/contents.hpp"
 #include "store/graph_files.hpp"
 #include "store/toolchain.hpp"
@@ -230,6 +231,10 @@ class Collection {
     }
     remove_trees(trees, options_.threads);
     for (const auto& garbage : taken_) remove_in_place(garbage);
+    if (has_absent_outputs(store_)) {
+      const auto lock = store_.lock_contents(LOCK_EX);
+      remove_stray_marks(store_);
+    }
     remove_lock_files();
   }
 

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "store/absent.hpp"
 #include "store/environment.hpp"
 #include "store/salvage.hpp"
 #include "store/store_identity.hpp"
@@ -252,7 +253,7 @@ class Repairing {
   /// Records whose output is no longer there.
   void remove_broken_records() {
     for (const auto& [key, record] : records_) {
-      if (missing_output(store_, record).empty() || !has_name(store_.step_path(key))) continue;
+      if (lost_output(store_, record).empty() || !has_name(store_.step_path(key))) continue;
       set_aside(store_, "steps", key.hex());
       remade(key.hex());
     }
@@ -297,7 +298,7 @@ void repair_store(const Store& store, VerifyReport& report) { Repairing(store, r
 bool has_usable_record(const Store& store, const StepKey& key) {
   try {
     auto record = store.record(key);
-    return record && missing_output(store, *record).empty();
+    return record && lost_output(store, *record).empty();
   } catch (const CallError&) {
     throw;
   } catch (const StoreError&) {
@@ -310,10 +311,24 @@ std::vector<StepKey> forget_lost_outputs(const Store& store, const std::vector<S
   std::vector<StepKey> lost;
   std::copy_if(keys.begin(), keys.end(), std::back_inserter(lost), is_lost);
   if (lost.empty()) return lost;
-  auto lock = store.lock_contents(LOCK_EX);
-  std::erase_if(lost, [&](const StepKey& key) { return !is_lost(key); });
-  for (const auto& key : lost) set_aside(store, "steps", key.hex());
+  std::vector<StepKey> inputs;
+  {
+    auto lock = store.lock_contents(LOCK_EX);
+    std::erase_if(lost, [&](const StepKey& key) { return !is_lost(key); });
+    for (const auto& key : lost) {
+      if (const auto record = readable_record(store, key))
+        inputs.insert(inputs.end(), record->step.inputs.begin(), record->step.inputs.end());
+      set_aside(store, "steps", key.hex());
+    }
+  }
+  // Ninja will run these steps, which need what they read.
+  const auto absent = forget_absent(store, inputs);
+  lost.insert(lost.end(), absent.begin(), absent.end());
   return lost;
+}
+
+std::string lost_output(const Store& store, const StepRecord& record) {
+  return is_absent(store, record) ? "" : missing_output(store, record);
 }
 
 std::string missing_output(const Store& store, const StepRecord& record) {

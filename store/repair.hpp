@@ -22,6 +22,8 @@ std::vector<StepKey> forget_lost_outputs(const Store& store, const std::vector<S
 
 /// "blob 3f9c...", when the record's output is not in the store; empty when it is.
 std::string missing_output(const Store& store, const StepRecord& record);
+/// The same, but empty where the output is absent and nobody misses it (absent.hpp).
+std::string lost_output(const Store& store, const StepRecord& record);
 
 /// Reads `roots/<name>` and `instances/<name>`; StoreError when it is damaged. Missing is fine.
 void check_root(const Store& store, const std::string& name);

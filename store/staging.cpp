@@ -16,6 +16,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "store/absent.hpp"
 #include "store/pins.hpp"
 #include "store/store.hpp"
 
@@ -81,11 +82,19 @@ Staging Store::stage() const {
 
 Staging Store::stage(const Step& step) const {
   auto staging = stage();
-  auto lock = lock_contents(LOCK_SH);
-  pin_step(staging.path(), step);
-  for (const auto& input : step.inputs) {
-    struct stat status{};
-    if (::stat(step_path(input).c_str(), &status) != 0) input_record(input);
+  {
+    auto lock = lock_contents(LOCK_SH);
+    pin_step(staging.path(), step);
+    for (const auto& input : step.inputs) {
+      struct stat status{};
+      if (::stat(step_path(input).c_str(), &status) != 0) input_record(input);
+    }
+  }
+  if (has_absent_outputs(*this) && !forget_absent(*this, step.inputs).empty()) {
+    throw StepError(fmt::format(
+        "{} step {}: what it reads was taken over from elsewhere without the files, which are needed now: run "
+        "`karapace build` or ninja again to have them made",
+        text(step.kind), step.key().short_hex()));
   }
   return staging;
 }

@@ -6,6 +6,7 @@
 //   blobs/<blob>       immutable byte strings
 //   layers/<layer>/    tree/ and listing: immutable directory trees
 //   steps/<key>        step records: Ninja's outputs
+//   absent/<key>       marks of records whose outputs are not here and nobody misses (absent.hpp)
 //   environments/<id>  immutable environment records (JSON)
 //   roots/<hash>       projects: which environment a manifest stands for, and the steps it needs; gc's roots
 //   roots.index        of all roots what is asked most (root_index.hpp); bases.index: the bases of environments, for
@@ -14,6 +15,7 @@
 //   graphs/<hash>/     what the edges of a graph read besides their inputs (graph_files.hpp)
 //   links/<name>       links to step records: outputs of build systems that remove their outputs
 //   logs/<key>         what a step printed, for people
+//   signatures/<id>/   what keys say of an environment (proof/kept_signatures.hpp)
 //   failed/<key>/      what a failed step left for `karapace debug` (runtime/sandbox/debug_state.hpp)
 //   fetch/<name>/      the socket of a running karapace-transfer (remote/shared_transfers.hpp)
 //   locks/<name>       flock(2) files, one per output

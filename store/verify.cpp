@@ -121,6 +121,7 @@ class Verification {
   }
 
   bool is_asked_for(const Object& object) const {
+    if (options_.only && !options_.only->contains({object.kind.kind, object.name})) return false;
     if (!options_.changed_since || is_since(path_of(object), *options_.changed_since)) return true;
     return object.kind.kind == ObjectKind::layer && is_since(path_of(object) / "listing", *options_.changed_since);
   }
@@ -131,6 +132,7 @@ class Verification {
 
   /// The record of the store's own identity; without one the next who works on trees notes the id mode anew.
   void check_version() {
+    if (options_.only) return;
     const auto path = store_.root() / "version";
     const auto text = read_file_if_exists(path).value_or("");
     const bool has_record = text.find('\n') + 1 < text.size();
@@ -306,7 +308,7 @@ class Verification {
   Finding examine_record(const StepKey& key) const {
     auto record = store_.record(key);
     if (!record) return std::nullopt;
-    auto missing = missing_output(store_, *record);
+    auto missing = lost_output(store_, *record);
     if (missing.empty()) return std::nullopt;
     return Fault{Trouble::missing, fmt::format("its output, the {}, is missing", missing)};
   }

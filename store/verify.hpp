@@ -17,8 +17,10 @@
 #include <cstdint>
 #include <ctime>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/listing.hpp"
@@ -70,6 +72,8 @@ struct VerifyOptions {
   unsigned threads = 1;
   /// Only what appeared or changed at that time or later.
   std::optional<timespec> changed_since = std::nullopt;
+  /// Only these objects, by their names.
+  std::optional<std::set<std::pair<ObjectKind, std::string>>> only = std::nullopt;
 };
 
 /// What a repair took out of use although it is what its name says, because it was made of something damaged.

@@ -184,6 +184,19 @@ bool JsonReader::boolean() {
   fail_at(begin, "expected true or false");
 }
 
+void JsonReader::skip() { skip(0); }
+
+void JsonReader::skip(unsigned depth) {
+  const auto begin = position();
+  if (depth > 100) fail_at(begin, "it is nested too deeply");
+  const char first = begin < text_.size() ? text_[begin] : '\0';
+  if (first == '{') return map([&](const std::string& /*name*/, std::size_t /*at*/) { skip(depth + 1); });
+  if (first == '[') return array([&] { skip(depth + 1); });
+  if (first == '"') return static_cast<void>(string());
+  if (first == 't' || first == 'f') return static_cast<void>(boolean());
+  if (!null()) signed_number();
+}
+
 void JsonReader::finish() {
   if (position() != text_.size()) fail_at(at_, "unexpected text after the end");
 }

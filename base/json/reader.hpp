@@ -85,6 +85,8 @@ class JsonReader {
     std::size_t index = 0;
     (require(fields, begin, seen[index++]), ...);
   }
+  /// Goes past a value of any kind; `fail_at` when it is nested deeper than anybody writes.
+  void skip();
   /// Nothing but space may follow.
   void finish();
 
@@ -102,6 +104,7 @@ class JsonReader {
     if (!seen && !field.optional) fail_at(begin, fmt::format("field \"{}\" is missing", field.name));
   }
   void skip_space() noexcept;
+  void skip(unsigned depth);
   void expect(char c, std::string_view what);
   bool consume(char c);
   /// After an element: true at a comma, false at `close`.

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/generated_report.hpp"
+#include "cli/registry_client.hpp"
 #include "cli/store_access.hpp"
 #include "store/environment.hpp"
 #include "store/instance.hpp"
@@ -85,6 +86,8 @@ int build_kept(const Context& context, const Arguments& arguments, const project
   refuse_options(arguments.generate);
   const auto kept = project::generate_kept(environment, machine_paths(context));
   forget_lost(context, kept.steps);
+  if (!store::has_usable_record(context.open_store(store::Store::Access::update), kept.steps.back()))
+    take_from_caches(context, environment.id.short_hex(), environment.id, kept.steps.back());
   const int status = run_building(context, arguments.building, kept.directory);
   if (status != 0) return status;
   const auto& id = environment.id;

@@ -17,6 +17,7 @@
 #include "base/file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/graph/cmake_text.hpp"
+#include "store/absent.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::project {
@@ -96,6 +97,13 @@ OwnDirectory open_build_directory(const fs::path& path, const OwnDirectory::Writ
 }
 
 }  // namespace
+
+void have_absent_inputs_made(const store::Store& store, const graph::Graph& graph) {
+  if (!store::has_absent_outputs(store)) return;
+  std::vector<const Step*> steps;
+  for (const auto& edge : graph.edges) steps.push_back(&edge.step);
+  store::forget_absent_inputs(store, steps);
+}
 
 BuildDirectory::BuildDirectory(const fs::path& path, const OwnDirectory::WrittenBySessions& written_by_sessions)
     : path_(path),

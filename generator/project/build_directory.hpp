@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/graph/graph.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/project/own_directory.hpp"
 #include "store/graph_files.hpp"
@@ -38,6 +39,8 @@ unsigned installs_at_once();
 /// StoreError when karapace-step is not there.
 graph::Local local_part(const store::Store& store, const store::GraphFiles& files,
                         const std::filesystem::path& mirrors);
+/// Ninja knows records only: what its steps will need that was never run here must have none (store/absent.hpp).
+void have_absent_inputs_made(const store::Store& store, const graph::Graph& graph);
 
 class BuildDirectory {
  public:

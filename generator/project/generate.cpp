@@ -98,6 +98,7 @@ class Generation {
     auto sources = resolve::mirrors_text(asked, files_);
     mirrors_ = files_of_edges_.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
     graph::Graph graph = std::move(planner_).finish();
+    have_absent_inputs_made(store_, graph);
     result_.edges = graph.edges.size();
     if (request_.form == GraphForm::ninja) {
       prepare_ninja(graph);

@@ -119,6 +119,7 @@ KeptGraph generate_kept(const KeptEnvironment& environment, const MachinePaths& 
   const auto sources = resolve::mirrors_text(asked, places);
   const auto mirrors = files.add("mirrors-" + blake3(sources).short_hex() + ".json", sources);
   const auto graph = std::move(planner).finish();
+  have_absent_inputs_made(store, graph);
   for (const auto& edge : graph.edges)
     if (graph::has_arguments_file(edge))
       files.add(edge.key.hex(), graph::arguments_file_text(edge, store.root(), mirrors));

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/digest.hpp"
 #include "deb/control_file.hpp"
@@ -11,6 +14,14 @@
 #include "store/store.hpp"
 
 namespace karapace::project {
+
+/// Those that the store has of the layers into which the lock's packages were unpacked, by the package's SHA-256.
+std::map<Sha256, LayerId> unpacked_packages(const lock::Lock& lock, const store::Store& store);
+
+/// A file of a layer, which the store has: proved by its listing. Nothing when it has none of that name. StoreError
+/// when it is damaged.
+std::optional<std::string> file_in_layer(const store::Store& store, const LayerId& layer, const store::Listing& listing,
+                                         std::string_view path);
 
 /// By the package's SHA-256.
 using LockedControls = std::map<Sha256, deb::Stanza>;

@@ -69,6 +69,13 @@ class Stage {
 
   const std::vector<Node>& nodes() const noexcept { return nodes_; }
   bool is_needed(std::size_t node) const { return !needs_[node].empty(); }
+  /// By its place, the places of what it needs.
+  std::vector<std::set<std::size_t>> needed() const {
+    std::vector<std::set<std::size_t>> all(nodes_.size());
+    for (const auto& needs : needs_)
+      for (const auto& need : needs) all[need.from].insert(need.to);
+    return all;
+  }
   std::optional<std::size_t> find(std::string_view name) const {
     const auto found = std::ranges::find(nodes_, name, &Node::name);
     if (found == nodes_.end()) return std::nullopt;
@@ -296,6 +303,14 @@ std::string_view text(ReasonKind kind) noexcept {
 
 PackageReasons package_reasons(const lock::Lock& lock, const LockedControls& controls, const std::string& name) {
   return Search(lock, controls, name_of_word(lock, name)).run();
+}
+
+std::vector<std::vector<std::size_t>> needs_among(const lock::Lock& lock, const LockedControls& controls,
+                                                  const std::vector<lock::LockedPackage>& packages) {
+  std::vector<std::vector<std::size_t>> all;
+  for (const auto& needed : Stage(lock, packages, controls, {"Pre-Depends", "Depends"}).needed())
+    all.emplace_back(needed.begin(), needed.end());
+  return all;
 }
 
 }  // namespace karapace::project

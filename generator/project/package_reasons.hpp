@@ -49,4 +49,9 @@ struct PackageReasons {
 /// names when the lock has no such package.
 PackageReasons package_reasons(const lock::Lock& lock, const LockedControls& controls, const std::string& name);
 
+/// Which of `packages`, by their places, each of them needs, sorted: what it depends on, as far as it is there.
+/// Alternatives count all.
+std::vector<std::vector<std::size_t>> needs_among(const lock::Lock& lock, const LockedControls& controls,
+                                                  const std::vector<lock::LockedPackage>& packages);
+
 }  // namespace karapace::project

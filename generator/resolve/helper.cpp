@@ -9,8 +9,8 @@
 #include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/json/error_answer.hpp"
 #include "base/sibling_programs.hpp"
-#include "generator/resolve/protocol.hpp"
 
 namespace karapace::resolve {
 namespace {
@@ -39,7 +39,7 @@ Captured run_helper(std::vector<std::string> argv, std::string_view request, Chi
 }
 
 std::string answer_of(Captured captured, std::string_view name) {
-  throw_if_error(captured.output);
+  throw_if_error_answer(captured.output);
   const int status = captured.status;
   if (status == does_not_start)
     throw Error(

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "base/json/record.hpp"
 
 namespace karapace::resolve {
@@ -99,17 +100,6 @@ constexpr auto resolution_fields =
 constexpr auto host_fields = fields_of<HostMirrors>(member("distribution", &HostMirrors::distribution),
                                                     member("mirrors", &HostMirrors::mirrors, mirrors_fields));
 
-struct Failure {
-  std::string code;
-  std::string message;
-};
-struct Answer {
-  Failure error;
-};
-constexpr auto failure_fields =
-    fields_of<Failure>(member("code", &Failure::code), member("message", &Failure::message, escaped_bytes));
-constexpr auto answer_fields = fields_of<Answer>(member("error", &Answer::error, failure_fields));
-
 template <class Fields, class Message>
 std::string written(const Fields& fields, const Message& message) {
   return json_text(fields, message, JsonWriter::Space::none);
@@ -127,32 +117,6 @@ auto parsed(const Fields& fields, std::string_view text, const char* what) {
   }
 }
 
-bool is_failure(std::string_view text) {
-  try {
-    return JsonReader(text, "answer").first_name() == "error";
-  } catch (const LockError&) {
-    return false;
-  }
-}
-
-ErrorKind kind_from(std::string_view code) {
-  for (auto kind : {ErrorKind::usage, ErrorKind::not_found, ErrorKind::manifest, ErrorKind::lock, ErrorKind::store,
-                    ErrorKind::step, ErrorKind::sandbox, ErrorKind::remote}) {
-    if (code_text(kind) == code) return kind;
-  }
-  return ErrorKind::general;
-}
-
-[[noreturn]] void throw_error(ErrorKind kind, const std::string& message) {
-  switch (kind) {
-    case ErrorKind::manifest: throw ManifestError(message);
-    case ErrorKind::lock: throw LockError(message);
-    case ErrorKind::store: throw StoreError(message);
-    case ErrorKind::remote: throw RemoteError(message);
-    default: throw Error(message, kind);
-  }
-}
-
 }  // namespace
 
 std::string request_text(const ResolveRequest& request) { return written(request_fields, request); }
@@ -163,15 +127,5 @@ Resolution parse_resolution(std::string_view text) { return parsed(resolution_fi
 
 std::string host_mirrors_text(const HostMirrors& host) { return written(host_fields, host); }
 HostMirrors parse_host_mirrors(std::string_view text) { return parsed(host_fields, text, "answer"); }
-
-std::string error_text(const Error& error) {
-  return written(answer_fields, Answer{{std::string(code_text(error.kind())), error.what()}});
-}
-
-void throw_if_error(std::string_view text) {
-  if (!is_failure(text)) return;
-  auto error = parsed(answer_fields, text, "answer").error;
-  throw_error(kind_from(error.code), error.message);
-}
 
 }  // namespace karapace::resolve

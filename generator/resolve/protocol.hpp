@@ -2,13 +2,12 @@
 // Protocol: what the resolver's client and its helper program say to each other, as JSON.
 //
 // Both sides come from the same build, so there is one writer and one strict reader for each message. A helper that
-// fails prints {"error": {"code": ..., "message": ...}} instead of its answer and exits with the kind's exit code.
+// fails prints an error's answer (base/json/error_answer.hpp) instead.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "base/error.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/resolve.hpp"
 
@@ -27,9 +26,5 @@ struct HostMirrors {
 };
 std::string host_mirrors_text(const HostMirrors& host);
 HostMirrors parse_host_mirrors(std::string_view text);
-
-std::string error_text(const Error& error);
-/// Throws the error that `text` reports; returns when it reports none.
-void throw_if_error(std::string_view text);
 
 }  // namespace karapace::resolve

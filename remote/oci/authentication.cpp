@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "remote/oci/base64.hpp"
 #include "remote/oci/json_document.hpp"
 
 namespace karapace::oci {

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/base64.hpp"
 #include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
-#include "remote/oci/base64.hpp"
 #include "remote/oci/json_document.hpp"
 
 namespace karapace::oci {

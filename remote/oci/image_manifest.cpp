@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
-#include "remote/oci/base64.hpp"
 #include "remote/oci/json_document.hpp"
 
 namespace karapace::oci {

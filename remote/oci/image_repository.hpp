@@ -6,6 +6,7 @@
 // caller's to order: blobs first, then manifests, children before their index. Several threads may use one at once.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -63,6 +64,9 @@ class ImageRepository {
   /// False when there is none. Its blobs stay.
   virtual bool remove_manifest(const ManifestName& name) = 0;
   virtual bool remove_blob(const ContentDigest& digest) = 0;
+  /// For blobs that no manifest names any more: removes one unless it was added, or found to be there by `add_blob`,
+  /// within this time. Registries look after that themselves: false.
+  virtual bool remove_idle_blob(const ContentDigest& /*digest*/, std::chrono::seconds /*idle*/) { return false; }
   /// Whatever was added is there for others to see; an archive is written to its end. Nothing may be added afterwards.
   virtual void finish() {}
 };

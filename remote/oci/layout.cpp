@@ -97,7 +97,10 @@ Added Layout::add_blob(const NewBlob& blob) {
     throw RemoteError(fmt::format("{}: there are {} bytes of {}, not {}", name(), blob.source.size(),
                                   blob.descriptor.digest.text(), blob.descriptor.size));
   }
-  if (has_blob(blob.descriptor)) return Added::was_there;
+  if (has_blob(blob.descriptor)) {
+    files_->note_use(blob.descriptor.digest);
+    return Added::was_there;
+  }
   files_->add_blob(blob.descriptor.digest, blob.source, LayoutFiles::Content::blob);
   return Added::stored;
 }
@@ -145,6 +148,10 @@ bool Layout::remove_manifest(const ManifestName& name) {
 }
 
 bool Layout::remove_blob(const ContentDigest& digest) { return files_->remove_blob(digest); }
+
+bool Layout::remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) {
+  return files_->remove_idle_blob(digest, idle);
+}
 
 ManifestName Layout::usual_name() {
   std::set<ContentDigest> digests;

@@ -33,6 +33,7 @@ class Layout final : public ImageRepository {
   std::vector<Descriptor> referrers(const ContentDigest& subject, std::string_view artifact_type = {}) override;
   bool remove_manifest(const ManifestName& name) override;
   bool remove_blob(const ContentDigest& digest) override;
+  bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) override;
   void finish() override { files_->finish(); }
 
  private:

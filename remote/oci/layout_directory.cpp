@@ -2,6 +2,7 @@
 // A layout in a directory. No link in it leads out of it. Files appear by rename(2) and are not forced to the disk:
 // what a power failure makes of them is found by their digest.
 #include <cerrno>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,18 @@ class LayoutDirectory final : public LayoutFiles {
     if (::unlink(path.c_str()) == 0) return true;
     if (errno != ENOENT) fail(path);
     return false;
+  }
+
+  /// Another user's file can not be touched: that one's time has to do.
+  void note_use(const ContentDigest& digest) override {
+    ::utimensat(AT_FDCWD, (path_ / blob_path(digest)).c_str(), nullptr, 0);
+  }
+
+  bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) override {
+    struct stat status{};
+    if (::lstat((path_ / blob_path(digest)).c_str(), &status) != 0) return false;
+    if (std::time(nullptr) - status.st_mtim.tv_sec < idle.count()) return false;
+    return remove_blob(digest);
   }
 
   /// The file that marks the layout is the lock: it never changes, and nothing of ours is left behind.

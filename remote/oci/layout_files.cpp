@@ -22,6 +22,9 @@ void LayoutFiles::add_blob(const ContentDigest& /*digest*/, const BlobSource& /*
   refuse_writing(*this);
 }
 bool LayoutFiles::remove_blob(const ContentDigest& /*digest*/) { refuse_writing(*this); }
+bool LayoutFiles::remove_idle_blob(const ContentDigest& /*digest*/, std::chrono::seconds /*idle*/) {
+  refuse_writing(*this);
+}
 void LayoutFiles::change_index(const ChangeIndex& /*change*/) { refuse_writing(*this); }
 
 std::string blob_path(const ContentDigest& digest) {

@@ -3,6 +3,7 @@
 // blobs by their digest. What they mean is Layout's affair. Each kind has a file of its own.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -38,6 +39,11 @@ class LayoutFiles {
   /// Appears whole, with that digest, or not at all: RemoteError when the source has other bytes.
   virtual void add_blob(const ContentDigest& digest, const BlobSource& source, Content content);
   virtual bool remove_blob(const ContentDigest& digest);
+  /// Somebody counts on a blob that was there: see `remove_idle_blob`.
+  virtual void note_use(const ContentDigest& /*digest*/) {}
+  /// The same as remove_blob, but for one that was added, or counted on, within this time: whoever is writing now may
+  /// yet name it.
+  virtual bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle);
   /// Replaces index.json by what `change` makes of it; nobody else changes it meanwhile.
   using ChangeIndex = std::function<std::string(const std::optional<std::string>& index)>;
   virtual void change_index(const ChangeIndex& change);

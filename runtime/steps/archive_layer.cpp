@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::uint64_t default_byte_limit = std::uint64_t{8} << 30;
 
-std::uint64_t byte_limit() {
+}  // namespace
+
+std::uint64_t unpack_limit() {
   const char* text = std::getenv("KARAPACE_UNPACK_LIMIT");
   if (!text || !*text) return default_byte_limit;
   char* end = nullptr;
@@ -27,8 +29,6 @@ std::uint64_t byte_limit() {
   if (*end != '\0' || errno != 0) throw StepError(fmt::format("KARAPACE_UNPACK_LIMIT=\"{}\" is not a number", text));
   return limit;
 }
-
-}  // namespace
 
 VerifiedBlob::VerifiedBlob(const store::Store& store, const BlobId& id) : id_(id), fd_(store.open_blob(id)) {}
 
@@ -68,7 +68,7 @@ LayerOutput layer_of_archive(const StepContext& context, const ReadArchive& read
   VerifiedBlob verified(context.store, blob.blob);
   store::Listing listing;
   try {
-    listing = read({verified, tree.get(), label, byte_limit()});
+    listing = read({verified, tree.get(), label, unpack_limit()});
   } catch (const StepError&) {
     // Bytes that changed on disk look like a bad archive: tell which of the two it is.
     verified.verify_rest();

@@ -36,12 +36,15 @@ class VerifiedBlob {
   Blake3 hasher_;
 };
 
+/// How many bytes of files an archive may bring: KARAPACE_UNPACK_LIMIT, else 8 GiB. StepError when that is no number.
+std::uint64_t unpack_limit();
+
 /// An archive, and where it is read to.
 struct ArchiveTarget {
   VerifiedBlob& blob;
   int tree;                  // an empty directory
   const std::string& label;  // for messages
-  std::uint64_t byte_limit;  // KARAPACE_UNPACK_LIMIT, else 8 GiB
+  std::uint64_t byte_limit;
 };
 using ReadArchive = std::function<store::Listing(const ArchiveTarget& target)>;
 

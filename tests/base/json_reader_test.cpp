@@ -35,6 +35,16 @@ std::string number_message(std::string_view text, std::uint64_t most) {
   return message_of(text, [=](JsonReader& reader) { reader.number(most); });
 }
 
+TEST(JsonReader, WhatNobodyKnowsIsPassedOverAndStillRead) {
+  const auto skipped = [](std::string_view text) {
+    return message_of(text, [](JsonReader& reader) { reader.skip(); });
+  };
+  EXPECT_EQ(skipped(R"( {"a": [1, -2, "x\n", {}, [], null, true], "b": {"c": false}} )"), "accepted");
+  EXPECT_EQ(skipped(R"({"a": [1, ]})"), "x:1:11: expected a whole number, not negative");
+  EXPECT_EQ(skipped(R"({"a" 1})"), "x:1:6: expected a colon");
+  EXPECT_EQ(skipped(std::string(200, '[')), "x:1:102: it is nested too deeply");
+}
+
 TEST(JsonReader, StringsGoThereAndBack) {
   for (std::string_view value : {"", "plain", "quote \" backslash \\ slash /", "\b\f\n\r\t\x01\x1f\x7f", "§ € 😀"}) {
     std::string json;

@@ -79,6 +79,10 @@ class Documents(DocumentsTest):
         self.document("completions", "zsh", "--", "verify", name="karapace.completion")
         pages = self.document("man-pages", str(self.scratch / "man"), name="karapace.man-pages")["page_files"]
         self.assertEqual(len(pages), len(self.commands()) + 1)
+        made = self.document("key", "new", "ci", name="karapace.key")
+        self.assertEqual(self.document("key", "show", "ci", name="karapace.key"), made)
+        self.assertEqual([key["key"] for key in self.document("key", "list", name="karapace.key-list")["keys"]], [made["key"]])
+        self.error("key", "new", "ci")
 
     def makes(self):
         made = self.document("new", str(self.directory), name="karapace.new")
@@ -114,6 +118,21 @@ class Documents(DocumentsTest):
         self.document("graph", "show", "--format", "json", "-o", "graph.json", name="karapace.output")
         self.checked((self.directory / "graph.json").read_bytes(), "graph.json", "karapace.graph-show")
         self.document("graph", "trace", "-o", "trace.json", name="karapace.output")
+        for form in ("spdx", "cyclonedx"):
+            self.document("sbom", ".", "--format", form, "-o", form, name="karapace.output")
+        self.assertEqual(self.error("sbom", ".")["code"], "usage")
+        links = self.document("verify", ".", name="karapace.verify")["links"]
+        self.assertEqual({link["link"]: link["state"] for link in links},
+                         {"archive": "absent", "index": "absent", "lock": "verified", "package": "verified", "record": "verified",
+                          "layer": "verified", "signature": "absent"})
+        signed = self.document("sign", ".", "--key", "ci", name="karapace.sign")
+        self.assertEqual(signed["environment"], inspected["environment"])
+        links = self.document("verify", ".", "--trust", "ci", name="karapace.verify")["links"]
+        self.assertEqual(links[-1]["state"], "verified")
+        self.document("key", "new", "other")
+        self.document("verify", ".", "--trust", "other", status=3, name="karapace.verify")
+        self.error("verify", ".", "--trust", "ci", "--agree", "2")
+        self.assertEqual(self.error("sign", ".")["code"], "usage")
         self.document("records", "export", "--listings", name="karapace.records")
         self.document("records", "export", "-o", "records.json", name="karapace.records-export")
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json/error_answer.hpp"
+
 namespace karapace::testing {
 namespace {
 
@@ -82,11 +84,11 @@ TEST(Protocol, CarriesAResolutionWhole) {
 }
 
 TEST(Protocol, GivesErrorsBackAsTheirKind) {
-  EXPECT_THROW(throw_if_error(error_text(LockError("x"))), LockError);
-  EXPECT_THROW(throw_if_error(error_text(RemoteError("x"))), RemoteError);
-  EXPECT_THROW(throw_if_error(error_text(StoreError("x"))), StoreError);
-  EXPECT_NO_THROW(throw_if_error("{}"));
-  EXPECT_NO_THROW(throw_if_error("not JSON"));
+  EXPECT_THROW(throw_if_error_answer(error_answer(LockError("x"))), LockError);
+  EXPECT_THROW(throw_if_error_answer(error_answer(RemoteError("x"))), RemoteError);
+  EXPECT_THROW(throw_if_error_answer(error_answer(StoreError("x"))), StoreError);
+  EXPECT_NO_THROW(throw_if_error_answer("{}"));
+  EXPECT_NO_THROW(throw_if_error_answer("not JSON"));
 }
 
 TEST(Protocol, RefusesAnAnswerOfAnotherShape) {

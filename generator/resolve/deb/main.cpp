@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
+#include "base/json/error_answer.hpp"
 #include "base/path_error.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/resolve/deb/host_sources.hpp"
@@ -199,10 +200,10 @@ int run(std::string_view verb) {
     fmt::print("{}\n", answer(verb));
     return 0;
   } catch (const Error& error) {
-    fmt::print("{}\n", resolve::error_text(error));
+    fmt::print("{}", error_answer(error));
     return exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print("{}\n", resolve::error_text(Error(fmt::format("lock: {}", told_text(error)))));
+    fmt::print("{}", error_answer(Error(fmt::format("lock: {}", told_text(error)))));
     return exit_code(ErrorKind::general);
   }
 }

@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "remote/oci/authentication.hpp"
-#include "remote/oci/base64.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
 
 namespace karapace::oci {

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
-#include "remote/oci/base64.hpp"
 
 namespace karapace::oci {
 namespace {

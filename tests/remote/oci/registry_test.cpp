@@ -7,9 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "remote/oci/base64.hpp"
 #include "remote/oci/fallback_tag.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
 #include "tests/skipping.hpp"

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// push: an environment as an image in a registry, which engines run and `karapace pull` makes the same environment of.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
+#include "cli/commands.hpp"
+#include "cli/key_report.hpp"
+#include "cli/packing.hpp"
+#include "cli/registry_client.hpp"
+#include "exchange/request.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string environment;
+  std::string reference;
+  std::string key;
+  bool is_unsigned = false;
+  bool dry_run = false;
+  PackingArguments packing;
+  BuildingArguments building;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
+                     Options::Presence::required);
+  options.positional("REFERENCE", arguments.reference,
+                     "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE", Options::Presence::required);
+  options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
+  options.flag("--unsigned", arguments.is_unsigned, "without a signature: others have to name the image by its digest");
+  options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
+  declare_packing(options, arguments.packing);
+  declare_building(options, arguments.building);
+}
+
+std::optional<std::filesystem::path> key_of(const Arguments& arguments) {
+  if (!arguments.is_unsigned) return signing_key(arguments.key);
+  if (!arguments.key.empty()) throw UsageError("push: --key and --unsigned exclude each other");
+  return std::nullopt;
+}
+
+/// The artifact beside the image has the layers one by one, however they are joined in the image.
+int pack(const Context& context, const Arguments& arguments, const store::Environment& environment,
+         const graph::PackOptions& options) {
+  const int status = pack_layers(context, arguments.building, environment, options);
+  if (status != 0 || options.most_layers == 0) return status;
+  return pack_layers(context, arguments.building, environment, {.compression = options.compression});
+}
+
+void report(const Context& context, const Arguments& arguments, const EnvironmentId& id,
+            const exchange::PushAnswer& answer) {
+  if (context.json) {
+    context.print_json("karapace.push", {{"blob_count", answer.blobs},
+                                         {"bytes", answer.bytes},
+                                         {"dry_run", arguments.dry_run},
+                                         {"environment", id.hex()},
+                                         {"image_digest", answer.image},
+                                         {"layer_count", answer.layers},
+                                         {"present_count", answer.present},
+                                         {"reference", escaped_utf8(arguments.reference)},
+                                         {"unchanged", answer.unchanged}});
+    return;
+  }
+  const auto reference = context.styled(Style::bold, escaped_utf8(arguments.reference));
+  if (answer.unchanged) return context.print(fmt::format("{}: there already, {}\n", reference, answer.image));
+  context.print(fmt::format("{}: {} {}, {}; {} there already\n{}\n", reference,
+                            arguments.dry_run ? "would send" : "sent", counted(answer.blobs, "blob"),
+                            size_text(answer.bytes), answer.present, answer.image));
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  const auto options = pack_options(arguments.packing, "zstd");
+  const auto key = key_of(arguments);
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto packed = find_built(store, arguments.environment);
+  if (const int status = pack(context, arguments, packed.environment, options); status != 0) return status;
+  const exchange::PushRequest request{.store = store.root(),
+                                      .environment = packed.environment.id,
+                                      .location = arguments.reference,
+                                      .key = key,
+                                      .compression = options.compression,
+                                      .most_layers = options.most_layers,
+                                      .dry_run = arguments.dry_run};
+  report(context, arguments, packed.environment.id,
+         exchange::parse_push_answer(ask_registry("push", exchange::text(request))));
+  return 0;
+}
+
+}  // namespace
+
+Command push_command() {
+  return make_command<Arguments>(
+      {.name = "push",
+       .group = Group::sharing,
+       .summary = "Push an environment to a registry, as an image",
+       .description =
+           "The image runs in every engine as the manifest's [image] says. Beside it go the lock, the records of all\n"
+           "steps and a signature, of which `karapace pull` makes the same environment elsewhere. Blobs that are\n"
+           "there already are not sent; credentials are those of `podman login` and `docker login`.",
+       .examples = {{"karapace push . registry.example/team/dev:1", "then: podman run registry.example/team/dev:1"},
+                    {"karapace push . registry.example/team/dev:1 -n", "what would go up, and what is there"},
+                    {"karapace push dev oci-archive:dev.tar --squash", "into a file, as one layer"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/registry_client.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/child.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/json/error_answer.hpp"
+#include "base/sibling_programs.hpp"
+#include "base/words.hpp"
+#include "exchange/request.hpp"
+#include "generator/resolve/user_configuration.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+constexpr std::string_view program = "karapace-registry";
+constexpr std::string_view directory_prefix = "oci-layout:";
+
+}  // namespace
+
+std::string ask_registry(std::string_view verb, std::string_view request) {
+  auto captured = capture_child(
+      {.argv = {find_program(program), std::string(verb)}, .working_directory = {}, .interrupts = Interrupts::for_both},
+      request, ChildErrors::inherited);
+  throw_if_error_answer(captured.output);
+  if (captured.status > 128) throw Error(fmt::format("{} was ended by signal {}", program, captured.status - 128));
+  if (captured.status != 0) throw Error(fmt::format("{} failed with exit status {}", program, captured.status));
+  return std::move(captured.output);
+}
+
+std::vector<exchange::Cache> configured_caches() {
+  return exchange::read_caches(exchange::cache_list_file(resolve::default_configuration_file()));
+}
+
+bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
+                      const StepKey& step) {
+  auto caches = configured_caches();
+  std::erase_if(caches, [](const exchange::Cache& cache) { return cache.keys.empty(); });
+  if (caches.empty()) return false;
+  const auto answer = exchange::parse_take_answer(ask_registry(
+      "take", exchange::text(exchange::TakeRequest{context.store_root(), environment, step, std::move(caches)})));
+  if (answer.cache.empty()) return false;
+  context.tell(fmt::format("pulled {} from the cache {}: {}, {} (of {} none was run)", escaped_utf8(name), answer.cache,
+                           counted(answer.layers, "layer"), size_text(answer.bytes), counted(answer.steps, "step")));
+  return true;
+}
+
+std::string cache_location(std::string_view word) {
+  constexpr std::string_view file_url = "file://";
+  if (word.starts_with(file_url)) word.remove_prefix(file_url.size());
+  const bool is_layout = word.starts_with(directory_prefix);
+  if (is_layout) word.remove_prefix(directory_prefix.size());
+  const bool is_directory = is_layout || word.starts_with('/') || word.starts_with("./") || word.starts_with("../") ||
+                            word == "." || word == "..";
+  if (!is_directory) return std::string(word);
+  return std::string(directory_prefix) + std::filesystem::absolute(word).lexically_normal().native();
+}
+
+std::string place_of_cache(const std::string& word) {
+  for (const auto& cache : configured_caches())
+    if (cache.name == word) return cache.location;
+  const auto location = cache_location(word);
+  const bool is_place = location.find_first_of("/:") != location.npos;
+  if (is_place) return location;
+  throw NotFoundError(fmt::format(
+      "there is no cache \"{0}\": `karapace cache list` shows which there are; a directory is written ./{0}",
+      escaped_utf8(word)));
+}
+
+}  // namespace karapace::cli

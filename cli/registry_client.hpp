@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// karapace-registry as commands use it: what must be asked of registries and caches (exchange/request.hpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/context.hpp"
+#include "exchange/cache_list.hpp"
+#include "store/identifiers.hpp"
+
+namespace karapace::cli {
+
+/// Its answer; throws the error that it reports. Progress and warnings go to our standard error.
+std::string ask_registry(std::string_view verb, std::string_view request);
+
+/// The caches that this user has configured, in the order in which they are asked.
+std::vector<exchange::Cache> configured_caches();
+
+/// Takes the environment from a cache when one has it and is believed, and says so. False when none has.
+/// `step`: that makes it.
+bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
+                      const StepKey& step);
+
+/// "oci-layout:/net/cache" for a directory as a person names it ("/net/cache", "./cache", "file:///net/cache"), and any
+/// other place as it is.
+std::string cache_location(std::string_view word);
+
+/// The place of the cache that was configured under this name, else the word as a place.
+std::string place_of_cache(const std::string& word);
+
+}  // namespace karapace::cli

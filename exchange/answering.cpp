@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/answering.hpp"
+
+#include <cstdio>
+#include <ctime>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "exchange/asking.hpp"
+#include "exchange/offering.hpp"
+#include "exchange/pruning.hpp"
+#include "exchange/taking.hpp"
+#include "remote/oci/image_location.hpp"
+#include "runtime/sandbox/store_namespace.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
+void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
+
+std::unique_ptr<oci::ImageRepository> open_for(const oci::ImageLocation& place, oci::Access access) {
+  oci::RegistryOptions options;
+  options.warn = warn;
+  return oci::open_repository(place, access, std::move(options));
+}
+
+std::unique_ptr<oci::ImageRepository> open_cache(const std::string& location, oci::Access access) {
+  const auto place = oci::ImageLocation::parse(location);
+  if (place.name)
+    throw RemoteError(fmt::format("{}: a cache has a tag for each environment: name it without one", location));
+  return open_for(place, access);
+}
+
+/// In Go's words, as images have it.
+oci::Platform own_platform() {
+  utsname names{};
+  const std::string machine = ::uname(&names) == 0 ? names.machine : "";
+  const auto known = std::map<std::string, std::string>{
+      {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}, {"ppc64le", "ppc64le"}};
+  const auto found = known.find(machine);
+  return {.os = "linux", .architecture = found == known.end() ? machine : found->second};
+}
+
+std::optional<TakeAnswer> take_from(const store::Store& store, const Cache& cache, const Wanted& wanted) {
+  const auto trust = trust_of(cache);
+  const auto repository = open_cache(cache.location, oci::Access::read);
+  const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
+    warn(fmt::format("the cache {}: {}", cache.name, warning));
+  });
+  if (!believed) return std::nullopt;
+  const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
+  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
+  return TakeAnswer{cache.name, taken.layers, taken.bytes, taken.steps};
+}
+
+}  // namespace
+
+LookAnswer look(const LookRequest& request) {
+  const auto repository = open_cache(request.location, oci::Access::read);
+  LookAnswer answer{.name = repository->name()};
+  for (const auto& tag : repository->tags())
+    if (const auto parts = parse_cache_tag(tag)) ++answer.environments[parts->key_id];
+  return answer;
+}
+
+PruneAnswer prune(const PruneRequest& request) {
+  const auto repository = open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
+  return prune(*repository, request, std::time(nullptr));
+}
+
+TakeAnswer take(const TakeRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::create);
+  sandbox::enter_namespace_for(store);
+  for (const auto& cache : request.caches) {
+    if (cache.keys.empty()) continue;
+    try {
+      if (const auto answer = take_from(store, cache, {request.environment, request.step})) return *answer;
+    } catch (const StoreError&) {
+      throw;
+    } catch (const Error& error) {
+      warn(fmt::format("the cache {} is of no use now: {}", cache.name, error.what()));
+    }
+  }
+  return {};
+}
+
+namespace {
+
+signing::Trust trust_of(const PullRequest& request) {
+  return exchange::trust_of({.name = "pull", .location = {}, .keys = request.keys, .agree = request.agree});
+}
+
+std::string annotation(const oci::ImageManifest& image, std::string_view name) {
+  const auto found = image.annotations.find(std::string(name));
+  return found == image.annotations.end() ? "" : found->second;
+}
+
+/// What an image says of itself: the environment, and the digest of its records.
+struct Origin {
+  EnvironmentId environment;
+  std::string records;
+};
+Origin origin_of(const oci::FoundImage& found, const std::string& place) {
+  const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
+  if (!environment)
+    throw RemoteError(
+        fmt::format("{} is no image of an environment of Karapace; as a base it can be used: image = \"{}\" in [base]",
+                    place, place));
+  return {*environment, annotation(found.image, records_annotation)};
+}
+
+/// Where the reference says the digest, whoever wrote it has said what is meant: the image names its records by theirs.
+/// A tag says nothing: then keys do.
+Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, bool is_pinned,
+                     const oci::FoundImage& found) {
+  const auto origin = origin_of(found, request.location);
+  std::vector<SignedArtifact> artifacts;
+  for (const auto& referrer : repository.referrers(found.manifest.digest, environment_artifact_type)) {
+    const auto manifest = oci::require_manifest(repository, referrer.digest);
+    artifacts.push_back(read_artifact(repository, manifest, request.location));
+  }
+  std::erase_if(artifacts, [&](const auto& one) { return one.artifact.environment != origin.environment; });
+  if (artifacts.empty())
+    throw RemoteError(
+        fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
+  if (!is_pinned) return judge(repository, artifacts, trust_of(request), {origin.environment, {}}, warn);
+  const auto& artifact = artifacts.front().artifact;
+  return {artifact, read_bundle(repository, artifact, origin.records), {}};
+}
+
+}  // namespace
+
+PullAnswer pull(const PullRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::create);
+  sandbox::enter_namespace_for(store);
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = open_for(place, oci::Access::read);
+  const auto name = oci::name_in(*repository, place);
+  const auto found = oci::find_image(*repository, name, own_platform());
+  const auto is_pinned = std::holds_alternative<oci::ContentDigest>(name);
+  const auto believed = believed_of(*repository, request, is_pinned, found);
+  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
+  PullAnswer answer{.environment = believed.artifact.environment,
+                    .image = found.manifest.digest.text(),
+                    .signers = {},
+                    .layers = taken.layers,
+                    .bytes = taken.bytes,
+                    .steps = taken.steps};
+  for (const auto& key : believed.signers) answer.signers.push_back(key.name);
+  return answer;
+}
+
+OfferAnswer offer(const OfferRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::update);
+  const auto repository = open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
+  return offer_environment(store, *repository, request);
+}
+
+PushAnswer push(const PushRequest& request) {
+  const auto store = store::Store::open(request.store, store::Store::Access::update);
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = open_for(place, request.dry_run ? oci::Access::read : oci::Access::write);
+  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+}
+
+}  // namespace karapace::exchange

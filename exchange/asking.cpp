@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/asking.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "proof/signing/key_files.hpp"
+#include "proof/statement.hpp"
+#include "remote/sha256.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+std::string what_of(const oci::ImageRepository& repository, const EnvironmentId& environment) {
+  return fmt::format("{}: the environment {}", repository.name(), environment.short_hex());
+}
+
+}  // namespace
+
+SignedArtifact read_artifact(oci::ImageRepository& repository, const oci::Manifest& manifest, std::string_view what) {
+  SignedArtifact found{artifact_of(oci::parse_image(manifest, what), what), {}};
+  for (const auto& envelope : found.artifact.envelopes) {
+    const auto text = envelope.data ? *envelope.data : oci::read_small_blob(repository, envelope, longest_envelope);
+    found.envelopes.push_back(signing::parse_envelope(text, what));
+  }
+  return found;
+}
+
+RecordBundle read_bundle(oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
+                         const std::string& digest) {
+  const auto what = what_of(repository, artifact.environment);
+  const auto bytes = oci::read_small_blob(repository, artifact.records, longest_bundle);
+  const auto text = decompressed(bytes, what);
+  auto bundle = parse_bundle(text, what);
+  if (digest_of(bundle).hex() != digest)
+    throw RemoteError(fmt::format("{}: its records are not those that are believed", what));
+  return bundle;
+}
+
+signing::Trust trust_of(const Cache& cache) {
+  signing::Trust trust{.keys = {}, .agree = cache.agree};
+  for (const auto& key : cache.keys)
+    trust.keys.push_back(signing::parse_public_key(key, fmt::format("the cache {}", cache.name)));
+  signing::require_sound(trust);
+  return trust;
+}
+
+std::vector<SignedArtifact> ask(oci::ImageRepository& repository, const EnvironmentId& environment,
+                                const std::vector<signing::NamedKey>& keys, const Warn& warn) {
+  const auto what = what_of(repository, environment);
+  std::vector<SignedArtifact> found;
+  for (const auto& key : keys) {
+    const auto manifest = repository.manifest(cache_tag(environment, key.key.id().hex()));
+    if (!manifest) continue;
+    try {
+      auto artifact = read_artifact(repository, *manifest, what);
+      if (artifact.artifact.environment != environment) throw RemoteError("it is of another environment");
+      found.push_back(std::move(artifact));
+    } catch (const RemoteError& error) {
+      warn(fmt::format("{}: what is there of {} is not used: {}", what, key.name, error.what()));
+    }
+  }
+  return found;
+}
+
+namespace {
+
+/// Of those that signed the same, the first whose records can be read.
+Believed read_agreed(oci::ImageRepository& repository, const std::vector<const EnvironmentArtifact*>& artifacts,
+                     const signing::Claim& agreed, const Warn& warn) {
+  for (std::size_t i = 0;; ++i) {
+    const auto& artifact = *artifacts[agreed.envelopes[i]];
+    try {
+      return {artifact, read_bundle(repository, artifact, agreed.text), agreed.keys};
+    } catch (const RemoteError& error) {
+      if (i + 1 == agreed.envelopes.size()) throw;
+      warn(error.what());
+    }
+  }
+}
+
+/// The digest of the records; nothing when it is about something else.
+std::optional<std::string> claim_in(std::string_view payload, const Wanted& wanted) {
+  try {
+    const auto subject = proof::parse_statement(payload, "statement");
+    const bool is_about = subject.environment == wanted.environment && (!wanted.step || subject.step == *wanted.step);
+    return is_about ? std::optional(subject.records.hex()) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifact>& found, const signing::Trust& trust,
+               const Wanted& wanted, const Warn& warn) {
+  const auto& environment = wanted.environment;
+  std::vector<signing::Envelope> envelopes;
+  std::vector<const EnvironmentArtifact*> artifacts;  // of each envelope
+  for (const auto& one : found) {
+    for (const auto& envelope : one.envelopes) {
+      envelopes.push_back(envelope);
+      artifacts.push_back(&one.artifact);
+    }
+  }
+  const auto judgement =
+      signing::judge(trust, envelopes, [&](std::string_view payload) { return claim_in(payload, wanted); });
+  const auto* agreed = judgement.agreed();
+  if (agreed == nullptr)
+    throw RemoteError(
+        fmt::format("{} is not believed: {}", what_of(repository, environment), signing::verdict(judgement)));
+  for (const auto& key : judgement.dissenters())
+    warn(fmt::format(
+        "{} ({}) says that something else was made of the environment {}: `karapace challenge {}` shows what", key.name,
+        key.key.id().hex(), environment.short_hex(), environment.short_hex()));
+  return read_agreed(repository, artifacts, *agreed, warn);
+}
+
+std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
+                                      const signing::Trust& trust, const Warn& warn) {
+  const auto found = ask(repository, wanted.environment, trust.keys, warn);
+  if (found.empty()) return std::nullopt;
+  return judge(repository, found, trust, wanted, warn);
+}
+
+}  // namespace karapace::exchange

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/offering.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <mutex>
+#include <set>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
+#include "exchange/record_bundle.hpp"
+#include "generator/lock/lock.hpp"
+#include "proof/signing/key_files.hpp"
+#include "proof/statement.hpp"
+#include "store/environment.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+constexpr unsigned uploads_at_once = 4;
+/// In the manifest itself, besides its blob: whoever asks is spared a request.
+constexpr std::size_t longest_embedded = std::size_t{64} << 10;
+
+std::string kept_lock(const store::Store& store, const EnvironmentId& id) {
+  const auto file = store.open_blob(BlobId(id.digest()));
+  auto text = read_all(file.get(), "a lock");
+  if (blake3(text) == id.digest()) return text;
+  throw StoreError(
+      fmt::format("the lock of the environment {} is damaged; run `karapace verify-store --repair`", id.short_hex()));
+}
+
+store::Environment built(const store::Store& store, const EnvironmentId& id) {
+  if (auto environment = store::find_environment(store, id)) return *std::move(environment);
+  throw NotFoundError(fmt::format("the environment {} is not built: run `karapace build`", id.short_hex()));
+}
+
+oci::NewBlob small_blob(const oci::Descriptor& descriptor, const std::string& bytes) {
+  return {descriptor, oci::BlobSource::of_bytes(bytes)};
+}
+
+oci::NewBlob layer_blob(const store::Store& store, const image::ImageLayer& layer) {
+  const auto& blob = layer.blob.blob;
+  return {image::descriptor_of(layer), oci::BlobSource::of_file(store.open_blob(blob), "blob " + blob.hex())};
+}
+
+std::vector<oci::NewBlob> blobs_of(const store::Store& store, const PreparedArtifact& prepared) {
+  const auto& artifact = prepared.artifact;
+  std::vector<oci::NewBlob> blobs{small_blob(artifact.records, prepared.records),
+                                  small_blob(artifact.lock, prepared.lock),
+                                  small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
+  for (std::size_t i = 0; i < artifact.envelopes.size(); ++i)
+    blobs.push_back(small_blob(artifact.envelopes[i], prepared.envelopes[i]));
+  for (const auto& layer : prepared.layers) blobs.push_back(layer_blob(store, layer));
+  return blobs;
+}
+
+/// What is there of this signer already, whenever it was pushed.
+bool is_same(const EnvironmentArtifact& there, EnvironmentArtifact ours) {
+  ours.annotations = there.annotations;
+  return there == ours;
+}
+
+bool is_there(const oci::Manifest& manifest, const EnvironmentArtifact& ours, const std::string& place) {
+  try {
+    return is_same(artifact_of(oci::parse_image(manifest, place), place), ours);
+  } catch (const RemoteError&) {
+    return false;  // something else under our tag: replaced
+  }
+}
+
+oci::Manifest dated_manifest(EnvironmentArtifact artifact) {
+  artifact.annotations[std::string(pushed_annotation)] =
+      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  return oci::write(manifest_of(artifact));
+}
+
+struct Sent {
+  std::uint64_t blobs = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t present = 0;
+};
+
+/// Each digest once, several at once.
+Sent send_blobs(oci::ImageRepository& repository, std::vector<oci::NewBlob> all, bool dry_run) {
+  std::set<oci::ContentDigest> seen;
+  std::erase_if(all, [&](const oci::NewBlob& blob) { return !seen.insert(blob.descriptor.digest).second; });
+  Sent sent;
+  std::mutex mutex;
+  for_each_index(all.size(), uploads_at_once, [&](std::size_t i) {
+    const bool was_there =
+        dry_run ? repository.has_blob(all[i].descriptor) : repository.add_blob(all[i]) == oci::Added::was_there;
+    const std::lock_guard guard(mutex);
+    was_there ? ++sent.present : ++sent.blobs;
+    if (!was_there) sent.bytes += all[i].descriptor.size;
+  });
+  return sent;
+}
+
+}  // namespace
+
+PreparedArtifact prepare_artifact(const store::Store& store, const store::Environment& environment,
+                                  const std::string& compression, const signing::SecretKey* key,
+                                  const std::optional<oci::Manifest>& image) {
+  const auto bundle = bundle_of(store, environment.id);
+  auto records = compressed(text(bundle));
+  auto lock = kept_lock(store, environment.id);
+  EnvironmentArtifact artifact{.environment = environment.id,
+                               .records = oci::describe(records_media_type, records),
+                               .lock = oci::describe(lock_media_type, lock),
+                               .envelopes = {},
+                               .layers = {}};
+  std::vector<std::string> envelopes;
+  if (key != nullptr) {
+    const auto parsed = lock::parse_lock(lock, "the lock");
+    const auto about = image ? Sha256::from_hex(image->digest.hex()) : std::nullopt;
+    const auto statement = proof::statement_text(parsed, records_of(bundle), about);
+    envelopes.push_back(signing::text(signing::signed_envelope(statement, *key)));
+    artifact.envelopes.push_back(oci::describe(envelope_media_type, envelopes.back()));
+    if (envelopes.back().size() <= longest_embedded) artifact.envelopes.back().data = envelopes.back();
+  }
+  if (image) artifact.subject = image->descriptor();
+  auto packed = image::image_of(store, environment, {.compression = compression});
+  std::vector<image::ImageLayer> layers;
+  std::set<LayerId> seen;
+  for (auto& layer : packed.layers) {
+    if (!seen.insert(layer.layers.front()).second) continue;
+    auto blob = image::descriptor_of(layer);
+    blob.annotations.clear();
+    artifact.layers.push_back({layer.layers.front(), std::move(blob)});
+    layers.push_back(std::move(layer));
+  }
+  return {std::move(artifact), std::move(records), std::move(lock), std::move(envelopes), std::move(layers)};
+}
+
+OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository,
+                              const OfferRequest& request) {
+  const auto key = signing::read_secret_key({}, request.key.native());
+  const auto prepared = prepare_artifact(store, built(store, request.environment), request.compression, &key);
+  const auto tag = cache_tag(request.environment, key.public_key().id().hex());
+  OfferAnswer answer{.tag = tag.text()};
+  const auto there = repository.manifest(tag);
+  answer.unchanged = there && is_there(*there, prepared.artifact, repository.name());
+  if (answer.unchanged) {
+    answer.present = 2 + prepared.envelopes.size() + prepared.layers.size();
+    return answer;
+  }
+  const auto sent = send_blobs(repository, blobs_of(store, prepared), request.dry_run);
+  answer.blobs = sent.blobs;
+  answer.bytes = sent.bytes;
+  answer.present = sent.present;
+  if (request.dry_run) return answer;
+  repository.add_manifest(dated_manifest(prepared.artifact), tag);
+  repository.finish();
+  return answer;
+}
+
+namespace {
+
+/// The image's manifest names the records, so that its digest stands for them, too.
+oci::Manifest with_records(const oci::Manifest& manifest, const RecordBundle& bundle) {
+  auto image = oci::parse_image(manifest, "the image");
+  image.annotations[std::string(records_annotation)] = digest_of(bundle).hex();
+  return oci::write(image);
+}
+
+/// Whether the image has an artifact there that says the same.
+bool has_artifact(oci::ImageRepository& repository, const oci::Manifest& image, const EnvironmentArtifact& ours) {
+  for (const auto& referrer : repository.referrers(image.digest, environment_artifact_type)) {
+    const auto manifest = repository.manifest(referrer.digest);
+    if (manifest && is_there(*manifest, ours, repository.name())) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+PushAnswer push_environment(const store::Store& store, oci::ImageRepository& repository, const oci::ManifestName& name,
+                            const PushRequest& request) {
+  const auto* tag = std::get_if<oci::Tag>(&name);
+  if (tag == nullptr) throw UsageError("push: name a tag: an image's digest follows from what it is");
+  const auto environment = built(store, request.environment);
+  const auto image =
+      image::image_of(store, environment, {.compression = request.compression, .most_layers = request.most_layers});
+  const auto manifest = with_records(image.manifest, bundle_of(store, environment.id));
+  std::optional<signing::SecretKey> key;
+  if (request.key) key.emplace(signing::read_secret_key({}, request.key->native()));
+  const auto prepared = prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
+  PushAnswer answer{.image = manifest.digest.text(), .layers = image.layers.size()};
+  const auto there = repository.find_manifest(name);
+  answer.unchanged = there && there->digest == manifest.digest && has_artifact(repository, manifest, prepared.artifact);
+  if (answer.unchanged) return answer;
+  auto blobs = blobs_of(store, prepared);
+  blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));
+  for (const auto& layer : image.layers) blobs.push_back(layer_blob(store, layer));
+  const auto sent = send_blobs(repository, std::move(blobs), request.dry_run);
+  answer.blobs = sent.blobs;
+  answer.bytes = sent.bytes;
+  answer.present = sent.present;
+  if (request.dry_run) return answer;
+  if (!has_artifact(repository, manifest, prepared.artifact))
+    repository.add_manifest(dated_manifest(prepared.artifact));
+  repository.add_manifest(manifest, *tag);
+  repository.finish();
+  return answer;
+}
+
+}  // namespace karapace::exchange

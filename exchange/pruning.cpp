@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/pruning.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "exchange/environment_artifact.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+constexpr std::chrono::hours idle_time{1};
+
+/// Seconds since 1970; 0 of what says no time.
+std::int64_t time_from(const oci::Annotations& annotations) {
+  const auto found = annotations.find(std::string(pushed_annotation));
+  std::tm time{};
+  if (found == annotations.end() || ::strptime(found->second.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time) == nullptr) return 0;
+  return ::timegm(&time);
+}
+
+struct Entry {
+  oci::Tag tag;
+  EnvironmentId environment;
+  oci::ContentDigest manifest;
+  std::map<oci::ContentDigest, std::uint64_t> blobs;
+  std::int64_t pushed = 0;
+  std::string reason = {};  // why it goes
+};
+
+Entry entry_of(const oci::Tag& tag, const CacheTag& parts, const oci::Manifest& manifest, const std::string& what) {
+  const auto image = oci::parse_image(manifest, what);
+  Entry entry{tag, parts.environment, manifest.digest, {}, time_from(image.annotations)};
+  entry.blobs[image.config.digest] = image.config.size;
+  for (const auto& blob : image.layers) entry.blobs[blob.digest] = blob.size;
+  return entry;
+}
+
+class Pruning {
+ public:
+  Pruning(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now)
+      : repository_(repository), request_(request), now_(now) {}
+
+  PruneAnswer run() {
+    read();
+    judge_each();
+    judge_size();
+    auto answer = answer_of();
+    if (!request_.dry_run) remove();
+    return answer;
+  }
+
+ private:
+  void read() {
+    for (const auto& tag : repository_.tags()) {
+      const auto parts = parse_cache_tag(tag);
+      if (!parts) continue;
+      const auto manifest = repository_.manifest(tag);
+      if (manifest)
+        entries_.push_back(entry_of(tag, *parts, *manifest, fmt::format("{}:{}", repository_.name(), tag.text())));
+    }
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return std::tie(a.pushed, a.tag) < std::tie(b.pushed, b.tag); });
+  }
+
+  void judge_each() {
+    const std::set<EnvironmentId> kept(request_.keep.begin(), request_.keep.end());
+    for (auto& entry : entries_) {
+      if (request_.only_kept && !kept.contains(entry.environment)) entry.reason = "no lock that was given needs it";
+      const auto age = now_ - entry.pushed;
+      const bool is_old = request_.older_than && age > static_cast<std::int64_t>(*request_.older_than);
+      if (is_old && !kept.contains(entry.environment)) entry.reason = fmt::format("pushed {} days ago", age / 86400);
+    }
+  }
+
+  /// The oldest go until what is left is small enough.
+  void judge_size() {
+    if (!request_.most_bytes) return;
+    for (auto& entry : entries_) {
+      if (bytes_of(entries_) <= *request_.most_bytes) return;
+      const auto& keep = request_.keep;
+      if (entry.reason.empty() && std::find(keep.begin(), keep.end(), entry.environment) == keep.end())
+        entry.reason = "the oldest, and there is too much";
+    }
+  }
+
+  /// Of those that stay, each blob once.
+  static std::uint64_t bytes_of(const std::vector<Entry>& entries) {
+    std::uint64_t bytes = 0;
+    for (const auto& [digest, size] : blobs_of(entries, true)) bytes += size;
+    return bytes;
+  }
+  static std::map<oci::ContentDigest, std::uint64_t> blobs_of(const std::vector<Entry>& entries, bool that_stay) {
+    std::map<oci::ContentDigest, std::uint64_t> blobs;
+    for (const auto& entry : entries)
+      if (entry.reason.empty() == that_stay) blobs.insert(entry.blobs.begin(), entry.blobs.end());
+    return blobs;
+  }
+
+  PruneAnswer answer_of() const {
+    PruneAnswer answer{.kept_bytes = bytes_of(entries_)};
+    for (const auto& entry : entries_) {
+      if (entry.reason.empty())
+        ++answer.kept;
+      else
+        answer.removed.push_back({entry.environment, entry.tag.text(), entry.reason});
+    }
+    const auto stay = blobs_of(entries_, true);
+    for (const auto& [digest, size] : blobs_of(entries_, false))
+      if (!stay.contains(digest)) answer.freed_bytes += size;
+    return answer;
+  }
+
+  void remove() {
+    for (const auto& entry : entries_)
+      if (!entry.reason.empty()) repository_.remove_manifest(entry.manifest);
+    // What was pushed meanwhile counts, too.
+    const auto gone = blobs_of(entries_, false);
+    entries_.clear();
+    read();
+    const auto stay = blobs_of(entries_, true);
+    for (const auto& [digest, size] : gone)
+      if (!stay.contains(digest)) repository_.remove_idle_blob(digest, idle_time);
+  }
+
+  oci::ImageRepository& repository_;
+  const PruneRequest& request_;
+  std::int64_t now_;
+  std::vector<Entry> entries_;  // the oldest first
+};
+
+}  // namespace
+
+PruneAnswer prune(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now) {
+  return Pruning(repository, request, now).run();
+}
+
+}  // namespace karapace::exchange

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/request.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "exchange/cache_fields.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+constexpr auto look_request_fields = fields_of<LookRequest>(member("location", &LookRequest::location));
+constexpr auto look_answer_fields =
+    fields_of<LookAnswer>(member("environments", &LookAnswer::environments), member("name", &LookAnswer::name));
+constexpr auto take_request_fields = fields_of<TakeRequest>(
+    member("caches", &TakeRequest::caches, list_of(cache_fields)), member("environment", &TakeRequest::environment),
+    member("step", &TakeRequest::step), member("store", &TakeRequest::store));
+constexpr auto take_answer_fields =
+    fields_of<TakeAnswer>(member("bytes", &TakeAnswer::bytes), member("cache", &TakeAnswer::cache),
+                          member("layers", &TakeAnswer::layers), member("steps", &TakeAnswer::steps));
+constexpr auto pull_request_fields =
+    fields_of<PullRequest>(member("agree", &PullRequest::agree), member("keys", &PullRequest::keys),
+                           member("location", &PullRequest::location), member("store", &PullRequest::store));
+constexpr auto pull_answer_fields =
+    fields_of<PullAnswer>(member("bytes", &PullAnswer::bytes), member("environment", &PullAnswer::environment),
+                          member("image", &PullAnswer::image), member("layers", &PullAnswer::layers),
+                          member("signers", &PullAnswer::signers), member("steps", &PullAnswer::steps));
+constexpr auto prune_request_fields = fields_of<PruneRequest>(
+    member("dry_run", &PruneRequest::dry_run), member("keep", &PruneRequest::keep),
+    member("location", &PruneRequest::location), member("most_bytes", &PruneRequest::most_bytes),
+    member("older_than", &PruneRequest::older_than), member("only_kept", &PruneRequest::only_kept));
+constexpr auto pruned_fields =
+    fields_of<PrunedEnvironment>(member("environment", &PrunedEnvironment::environment),
+                                 member("reason", &PrunedEnvironment::reason), member("tag", &PrunedEnvironment::tag));
+constexpr auto prune_answer_fields = fields_of<PruneAnswer>(
+    member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
+    member("kept_bytes", &PruneAnswer::kept_bytes), member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
+constexpr auto push_request_fields =
+    fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
+                           member("environment", &PushRequest::environment), member("key", &PushRequest::key),
+                           member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
+                           member("store", &PushRequest::store));
+constexpr auto push_answer_fields =
+    fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
+                          member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
+                          member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
+constexpr auto offer_request_fields = fields_of<OfferRequest>(
+    member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
+    member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),
+    member("location", &OfferRequest::location), member("store", &OfferRequest::store));
+constexpr auto offer_answer_fields =
+    fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
+                           member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),
+                           member("unchanged", &OfferAnswer::unchanged));
+
+/// Both sides come from the same build.
+template <class Fields>
+auto parsed(const Fields& fields, std::string_view text) {
+  try {
+    return parse_json(fields, text, "message");
+  } catch (const LockError& error) {
+    throw Error(
+        fmt::format("karapace and karapace-registry do not understand each other ({}): install both from the "
+                    "same build",
+                    error.what()));
+  }
+}
+
+}  // namespace
+
+std::string text(const LookRequest& request) { return json_text(look_request_fields, request); }
+std::string text(const LookAnswer& answer) { return json_text(look_answer_fields, answer); }
+std::string text(const PruneRequest& request) { return json_text(prune_request_fields, request); }
+std::string text(const PruneAnswer& answer) { return json_text(prune_answer_fields, answer); }
+std::string text(const TakeRequest& request) { return json_text(take_request_fields, request); }
+std::string text(const TakeAnswer& answer) { return json_text(take_answer_fields, answer); }
+std::string text(const PullRequest& request) { return json_text(pull_request_fields, request); }
+std::string text(const PullAnswer& answer) { return json_text(pull_answer_fields, answer); }
+std::string text(const PushRequest& request) { return json_text(push_request_fields, request); }
+std::string text(const PushAnswer& answer) { return json_text(push_answer_fields, answer); }
+std::string text(const OfferRequest& request) { return json_text(offer_request_fields, request); }
+std::string text(const OfferAnswer& answer) { return json_text(offer_answer_fields, answer); }
+LookRequest parse_look_request(std::string_view text) { return parsed(look_request_fields, text); }
+LookAnswer parse_look_answer(std::string_view text) { return parsed(look_answer_fields, text); }
+PruneRequest parse_prune_request(std::string_view text) { return parsed(prune_request_fields, text); }
+PruneAnswer parse_prune_answer(std::string_view text) { return parsed(prune_answer_fields, text); }
+TakeRequest parse_take_request(std::string_view text) { return parsed(take_request_fields, text); }
+TakeAnswer parse_take_answer(std::string_view text) { return parsed(take_answer_fields, text); }
+PullRequest parse_pull_request(std::string_view text) { return parsed(pull_request_fields, text); }
+PullAnswer parse_pull_answer(std::string_view text) { return parsed(pull_answer_fields, text); }
+PushRequest parse_push_request(std::string_view text) { return parsed(push_request_fields, text); }
+PushAnswer parse_push_answer(std::string_view text) { return parsed(push_answer_fields, text); }
+OfferRequest parse_offer_request(std::string_view text) { return parsed(offer_request_fields, text); }
+OfferAnswer parse_offer_answer(std::string_view text) { return parsed(offer_answer_fields, text); }
+
+}  // namespace karapace::exchange

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exchange/taking.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <set>
+#include <span>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
+#include "base/words.hpp"
+#include "runtime/steps/archive_layer.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "runtime/trees/image_layer.hpp"
+#include "store/absent.hpp"
+
+namespace karapace::exchange {
+
+namespace {
+
+class Taking {
+ public:
+  Taking(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
+         const RecordBundle& bundle, const TakingProgress& progress)
+      : store_(store),
+        repository_(repository),
+        artifact_(artifact),
+        bundle_(bundle),
+        progress_(progress),
+        staging_(store.stage()) {}
+
+  Taken run() {
+    require_agreement();
+    const auto wanted = missing_layers();
+    total_ = wanted.size();
+    // One is unpacked while another one is on its way.
+    for_each_index(wanted.size(), std::max(2U, available_threads()), [&](std::size_t i) { take_layer(wanted[i]); });
+    take_lock();
+    const auto [last, led_there] = split();
+    store::add_taken_records(store_, led_there);
+    make_environment(last);
+    return {wanted.size(), bytes_, bundle_.records.size()};
+  }
+
+ private:
+  /// What was made here is not exchanged for what others made of the same.
+  void require_agreement() const {
+    for (const auto& record : bundle_.records) {
+      const auto here = store_.record(record.step.key());
+      if (here && here->output != record.output)
+        throw RemoteError(
+            fmt::format("{}: the step {} ({}) made something else there than here: `karapace challenge {}` shows what",
+                        repository_.name(), record.step.key().short_hex(), text(record.step.kind),
+                        artifact_.environment.short_hex()));
+    }
+  }
+
+  std::vector<PackedLayer> missing_layers() const {
+    std::vector<PackedLayer> missing;
+    std::set<LayerId> seen;
+    for (const auto& layer : bundle_.layers()) {
+      if (!seen.insert(layer).second || store_.has_layer(layer)) continue;
+      const auto is_it = [&](const PackedLayer& one) { return one.layer == layer; };
+      const auto found = std::find_if(artifact_.layers.begin(), artifact_.layers.end(), is_it);
+      if (found == artifact_.layers.end())
+        throw RemoteError(fmt::format("{} has not the layer {} of the environment {}", repository_.name(),
+                                      layer.short_hex(), artifact_.environment.short_hex()));
+      missing.push_back(*found);
+    }
+    return missing;
+  }
+
+  void take_layer(const PackedLayer& layer) {
+    // Another process may be taking it, too.
+    const auto lock = store_.lock_output("layer-" + layer.layer.hex());
+    if (store_.has_layer(layer.layer)) return;
+    const auto file = staging_.path() / layer.blob.digest.hex();
+    oci::download_blob(repository_, layer.blob, file);
+    unpack(file, layer.layer);
+    ::unlink(file.c_str());
+    bytes_ += layer.blob.size;
+    tell(++done_);
+  }
+
+  void unpack(const std::filesystem::path& file, const LayerId& wanted) const {
+    const auto label = fmt::format("{}: the layer {}", repository_.name(), wanted.short_hex());
+    const auto path = staging_.path() / ("tree-" + wanted.hex());
+    make_directory(path);
+    const auto tree = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    const auto blob = open_at(AT_FDCWD, file, O_RDONLY | O_NOFOLLOW);
+    const auto read = [&](std::span<char> buffer) { return read_some(blob.get(), buffer, label); };
+    store::Listing listing;
+    try {
+      listing = trees::unpack_image_layer({.directory = tree.get(), .blob = read, .label = label, .byte_limit = limit_})
+                    .listing;
+    } catch (const StepError& error) {
+      throw RemoteError(error.what());
+    }
+    if (listing.id() != wanted)
+      throw RemoteError(fmt::format("{} is another one, {}: it is not used", label, listing.id().short_hex()));
+    store_.add_layer(path, listing, staging_);
+  }
+
+  static std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
+    for (;;) {
+      const auto count = ::read(file, buffer.data(), buffer.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
+    }
+  }
+
+  void take_lock() {
+    const BlobId id(artifact_.environment.digest());
+    if (store_.has_blob(id)) return;
+    const auto text = oci::read_small_blob(repository_, artifact_.lock, longest_lock);
+    if (blake3(text) != id.digest())
+      throw RemoteError(fmt::format("{}: the lock is of another environment than {}", repository_.name(),
+                                    artifact_.environment.short_hex()));
+    const auto file = staging_.path() / "lock";
+    write_file_atomically(file, text, Durable::no);
+    store_.add_blob(id, file);
+  }
+
+  std::pair<StepRecord, std::vector<StepRecord>> split() const {
+    auto led_there = bundle_.records;
+    auto last = std::move(led_there.back());
+    led_there.pop_back();
+    return {std::move(last), std::move(led_there)};
+  }
+
+  /// By the step itself, which reads the records of its layers.
+  void make_environment(const StepRecord& record) const {
+    const auto key = record.step.key();
+    const auto lock = store_.lock_output(key.hex());
+    if (store_.record(key)) return;
+    const auto staging = store_.stage(record.step);
+    const auto made =
+        steps::environment({.store = store_, .staging = staging, .step = record.step, .key = key, .hints = {}});
+    store_.add_record({record.step, made});
+  }
+
+  void tell(std::size_t done) {
+    if (!progress_) return;
+    const std::lock_guard guard(mutex_);
+    progress_(fmt::format("{} of {}, {}", done, counted(total_, "layer"), size_text(bytes_)));
+  }
+
+  const store::Store& store_;
+  oci::ImageRepository& repository_;
+  const EnvironmentArtifact& artifact_;
+  const RecordBundle& bundle_;
+  const TakingProgress& progress_;
+  store::Staging staging_;
+  std::uint64_t limit_ = steps::unpack_limit();
+  std::size_t total_ = 0;
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::size_t> done_{0};
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+Taken take_environment(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
+                       const RecordBundle& bundle, const TakingProgress& progress) {
+  if (bundle.environment() != artifact.environment)
+    throw RemoteError(fmt::format("{}: its records are of the environment {}, not of {}", repository.name(),
+                                  bundle.environment().short_hex(), artifact.environment.short_hex()));
+  return Taking(store, repository, artifact, bundle, progress).run();
+}
+
+}  // namespace karapace::exchange

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/absent.hpp"
+
+#include <ctime>
+#include <set>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "store/repair.hpp"
+
+namespace karapace::store {
+
+namespace {
+
+std::filesystem::path marks(const Store& store) { return store.root() / "absent"; }
+std::filesystem::path mark_of(const Store& store, const StepKey& key) { return marks(store) / key.hex(); }
+
+bool has_name(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+void add_mark(const Store& store, const StepKey& key) {
+  make_directory_if_missing(marks(store), 0700);
+  open_at(AT_FDCWD, mark_of(store, key), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+}
+
+void set_time(const std::filesystem::path& path, const timespec& time) {
+  const timespec times[] = {time, time};
+  if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    throw StoreError(errno_message(fmt::format("cannot set the time of \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+// The steps to forget, found without a lock: what is absent stays so until somebody makes it.
+class Forgetting {
+ public:
+  explicit Forgetting(const Store& store) : store_(store) {}
+
+  void add(const StepKey& key) {
+    pending_.push_back(key);
+    while (!pending_.empty()) {
+      const auto next = pending_.back();
+      pending_.pop_back();
+      look_at(next);
+    }
+  }
+
+  std::vector<StepKey> forget() {
+    if (found_.empty()) return {};
+    const auto lock = store_.lock_contents(LOCK_EX);
+    std::vector<StepKey> forgotten;
+    for (const auto& key : found_) {
+      const auto record = store_.record(key);
+      if (!record || !is_absent(store_, *record)) continue;
+      ::unlink(store_.step_path(key).c_str());
+      ::unlink(mark_of(store_, key).c_str());
+      forgotten.push_back(key);
+    }
+    return forgotten;
+  }
+
+ private:
+  void look_at(const StepKey& key) {
+    if (found_.contains(key) || !has_name(mark_of(store_, key))) return;
+    const auto record = store_.record(key);
+    if (!record || !is_absent(store_, *record)) return;
+    found_.insert(key);
+    pending_.insert(pending_.end(), record->step.inputs.begin(), record->step.inputs.end());
+  }
+
+  const Store& store_;
+  std::set<StepKey> found_;
+  std::vector<StepKey> pending_;
+};
+
+}  // namespace
+
+void add_taken_records(const Store& store, std::span<const StepRecord> records) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  for (const auto& record : records) {
+    const auto key = record.step.key();
+    const auto lock = store.lock_contents(LOCK_SH);
+    if (!missing_output(store, record).empty()) add_mark(store, key);
+    if (has_name(store.step_path(key))) continue;
+    publish_file(store.staging_path(), store.step_path(key), record.text(), Durable::no);
+    set_time(store.step_path(key), now);
+  }
+}
+
+bool is_absent(const Store& store, const StepRecord& record) {
+  return has_name(mark_of(store, record.step.key())) && !missing_output(store, record).empty();
+}
+
+bool has_absent_outputs(const Store& store) { return !names_in(marks(store)).empty(); }
+
+std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> steps) {
+  Forgetting forgetting(store);
+  for (const auto& key : steps) forgetting.add(key);
+  return forgetting.forget();
+}
+
+std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps) {
+  if (!has_absent_outputs(store)) return {};
+  Forgetting forgetting(store);
+  for (const auto* step : steps) {
+    if (has_name(store.step_path(step->key()))) continue;
+    for (const auto& input : step->inputs) forgetting.add(input);
+  }
+  return forgetting.forget();
+}
+
+void remove_stray_marks(const Store& store) {
+  for (const auto& name : names_in(marks(store))) {
+    const auto key = StepKey::from_hex(name);
+    if (!key || !has_name(store.step_path(*key))) ::unlink((marks(store) / name).c_str());
+  }
+}
+
+}  // namespace karapace::store

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Absent outputs: records that were taken over with an environment that somebody else built, without what their steps
+// made. A record says what the output is; nothing here needed it so far. A mark `absent/<key>` says so, which
+// tells it from an output that was lost: verify-store and gc leave such a record alone, and ninja has nothing to do.
+//
+// Whoever comes to need the output has it made: the record is forgotten, with those of its inputs whose outputs are
+// absent too, and ninja runs the steps. `gen` and `build` do that for all that they can see a graph will need; a step
+// that finds an absent input all the same does it for the next run of ninja.
+//
+// A mark is written before its record and stays when the output comes by another way: then it means nothing.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace karapace::store {
+
+/// Adds records (of one environment, say), inputs before what reads them, as if their steps had been run here. What has
+/// an output in the store gets no mark. A record that exists is kept, and gets one if its output was lost. All get the
+/// same modification time, so that ninja finds nothing newer than what was made of it.
+void add_taken_records(const Store& store, std::span<const StepRecord> records);
+
+/// Whether its output is not in the store, and is not missed.
+bool is_absent(const Store& store, const StepRecord& record);
+
+/// Whether there is any mark: spares looking for each of thousands of steps.
+bool has_absent_outputs(const Store& store);
+
+/// Forgets the records of those of the steps whose output is absent, and so on with their inputs. Returns the keys of
+/// all that were forgotten: ninja runs them again.
+std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> steps);
+/// The same for the inputs of those of the steps that have no record, and that ninja will run therefore.
+std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps);
+
+/// gc's part, under the exclusive contents lock: a mark without a record means nothing.
+void remove_stray_marks(const Store& store);
+
+}  // namespace karapace::store
