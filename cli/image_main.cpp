@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS NAME LOCATION: writes the image of an environment, whose
-// layers are packed, to files (image/image_file.hpp), and prints what it consists of, as JSON. Apart from karapace,
-// which must start in a millisecond and links nothing that knows images.
+// karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION: writes the image of an
+// environment, whose layers are packed, to files (image/image_file.hpp), and prints what it consists of, as JSON. Apart
+// from karapace, which must start in a millisecond and links nothing that knows images.
 #include <charconv>
 #include <cstdio>
 #include <exception>
@@ -55,8 +55,9 @@ int run(char** words) {
   const auto held = store::use_environment(store, *id);
   const auto environment = store::find_environment(store, *id);
   if (!environment) throw NotFoundError(fmt::format("there is no environment {}", id->short_hex()));
-  const auto made = image::image_of(store, *environment, {.compression = words[3], .most_layers = number(words[4])});
-  image::write_image(store, made, oci::ImageLocation::parse(words[6]), words[5]);
+  const auto made = image::image_of(
+      store, *environment, {.compression = words[3], .most_layers = number(words[4]), .kept_layers = number(words[5])});
+  image::write_image(store, made, oci::ImageLocation::parse(words[7]), words[6]);
   fmt::print("{}\n", report(made).dump());
   return 0;
 }
@@ -71,8 +72,8 @@ int fail(const char* message, int status) {
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();
   try {
-    if (argc == 7) return run(argv);
-    return fail("usage: karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS NAME LOCATION", 1);
+    if (argc == 8) return run(argv);
+    return fail("usage: karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION", 1);
   } catch (const karapace::Error& error) {
     return fail(error.what(), exit_code(error.kind()));
   } catch (const std::exception& error) {

@@ -148,6 +148,12 @@ function(_karapace_declare_environment name directory)
     KARAPACE_RECORD "${record}"
     KARAPACE_LAUNCHER "${launcher}"
     _KARAPACE_EXEC "${exec}"
+    _KARAPACE_STEP_PROGRAM "${_karapace_step_program}"
+    _KARAPACE_ARGUMENTS "${_karapace_arguments}"
+    _KARAPACE_PACKS_zstd "${_karapace_packs_zstd}"
+    _KARAPACE_PACKS_gzip "${_karapace_packs_gzip}"
+    _KARAPACE_PACKS_squashed_zstd "${_karapace_packs_squashed_zstd}"
+    _KARAPACE_PACKS_squashed_gzip "${_karapace_packs_squashed_gzip}"
     _KARAPACE_DEPENDENCIES "${dependencies}")
   set_property(GLOBAL APPEND PROPERTY KARAPACE_ENVIRONMENTS "${name}")
 endfunction()

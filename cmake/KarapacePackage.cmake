@@ -6,7 +6,7 @@
 #   Development  the CMake package
 include(CMakePackageConfigHelpers)
 
-set(package_files KarapaceArguments.cmake KarapaceCommands.cmake KarapaceConfig.cmake KarapaceEnvironment.cmake
+set(package_files KarapaceArguments.cmake KarapaceCommands.cmake KarapaceConfig.cmake KarapaceEnvironment.cmake KarapaceImage.cmake
   KarapaceModule.cmake KarapaceSteps.cmake karapace_exec.sh.in)
 set(package_directory "${PROJECT_BINARY_DIR}/lib/cmake/Karapace")
 foreach(file IN LISTS package_files)

@@ -25,9 +25,10 @@ constexpr Architecture architectures[] = {
     {"ppc64el", "ppc64le", ""}, {"riscv64", "riscv64", ""}, {"s390x", "s390x", ""}};
 
 oci::Platform platform_of(const lock::Lock& lock) {
-  for (const auto& [debian, go, variant] : architectures)
+  for (const auto& [debian, go, variant] : architectures) {
     if (lock.architecture == debian)
       return {.os = "linux", .architecture = std::string(go), .variant = std::string(variant)};
+  }
   throw StepError(fmt::format("the architecture \"{}\" has no name among those of images", lock.architecture));
 }
 
@@ -36,6 +37,7 @@ constexpr std::string_view usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbi
 
 std::vector<std::string> variables_of(const lock::Lock& lock) {
   auto variables = lock.runtime.variables;
+  if (lock.image) variables.insert(lock.image->variables.begin(), lock.image->variables.end());
   variables.try_emplace("PATH", usual_path);
   std::vector<std::string> lines;
   for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
@@ -59,26 +61,64 @@ oci::ImageConfig config_of(const lock::Lock& lock, std::span<const ImageLayer> l
   return config;
 }
 
-std::vector<ImageLayer> packed_layers(const store::Store& store, const store::Environment& environment,
-                                      const graph::PackOptions& options) {
-  std::vector<ImageLayer> layers;
-  for (const auto& pack : graph::plan_packs(store.input_record(environment.step).step, options)) {
-    const auto record = store.record(pack.key);
+/// Docker's word for the same thing does not go with a manifest of OCI's.
+std::string_view type_of(const lock::LockedImageLayer& layer) {
+  if (layer.media_type.ends_with("zstd")) return oci::media_type::layer_zstd;
+  return layer.media_type.ends_with("gzip") ? oci::media_type::layer_gzip : oci::media_type::layer_tar;
+}
+
+class Layers {
+ public:
+  Layers(const store::Store& store, const store::Environment& environment, const lock::Lock& lock)
+      : store_(store), environment_(environment), lock_(lock), step_(store.input_record(environment.step).step) {}
+
+  std::vector<ImageLayer> of(const graph::PackOptions& options) const {
+    std::vector<ImageLayer> layers;
+    const auto kept = graph::kept_layers(options, environment_.layers.size());
+    for (std::size_t i = 0; i < kept; ++i) layers.push_back(kept_layer(i));
+    for (const auto& pack : graph::plan_packs(step_, options))
+      layers.push_back(packed_layer(pack, options.compression));
+    return layers;
+  }
+
+ private:
+  /// Of the base's image: its very blob.
+  ImageLayer kept_layer(std::size_t index) const {
+    const auto& locked = lock_.image.value().layers.at(index);
+    const auto fetch = store_.input_record(step_.inputs.at(index)).step.inputs.at(0);
+    auto blob = store_.input_record(fetch).blob();
+    blob.diff_id = locked.diff_id;
+    return {.step = fetch,
+            .layers = {environment_.layers.at(index)},
+            .created_by = "base",
+            .blob = blob,
+            .media_type = type_of(locked)};
+  }
+
+  ImageLayer packed_layer(const graph::PlannedPack& pack, std::string_view compression) const {
+    const auto record = store_.record(pack.key);
     if (!record)
       throw StepError(
           fmt::format("a layer of the environment {} is not packed, or was collected meanwhile; run the command again",
-                      environment.id.short_hex()));
-    ImageLayer layer{.step = pack.key, .layers = {}, .created_by = {}, .blob = record->blob(), .compression = "zstd"};
-    if (options.compression == "gzip") layer.compression = "gzip";
+                      environment_.id.short_hex()));
+    ImageLayer layer{.step = pack.key,
+                     .layers = {},
+                     .created_by = {},
+                     .blob = record->blob(),
+                     .media_type = compression == "gzip" ? oci::media_type::layer_gzip : oci::media_type::layer_zstd};
     for (std::size_t i = 0; i < pack.count; ++i) {
-      layer.layers.push_back(environment.layers.at(pack.first + i));
-      const auto kind = text(store.input_record(record->step.inputs.at(i)).step.kind);
+      layer.layers.push_back(environment_.layers.at(pack.first + i));
+      const auto kind = text(store_.input_record(pack.step.inputs.at(i)).step.kind);
       layer.created_by += fmt::format("{}{}", i == 0 ? "" : ", ", kind);
     }
-    layers.push_back(std::move(layer));
+    return layer;
   }
-  return layers;
-}
+
+  const store::Store& store_;
+  const store::Environment& environment_;
+  const lock::Lock& lock_;
+  Step step_;
+};
 
 }  // namespace
 
@@ -90,9 +130,9 @@ std::string created_of(const lock::Lock& lock) {
 }
 
 oci::Descriptor descriptor_of(const ImageLayer& layer) {
-  const auto type = layer.compression == "gzip" ? oci::media_type::layer_gzip : oci::media_type::layer_zstd;
-  oci::Descriptor descriptor{
-      .media_type = std::string(type), .digest = oci::ContentDigest(layer.blob.sha256), .size = layer.blob.size};
+  oci::Descriptor descriptor{.media_type = std::string(layer.media_type),
+                             .digest = oci::ContentDigest(layer.blob.sha256),
+                             .size = layer.blob.size};
   if (layer.layers.size() == 1) descriptor.annotations.emplace(layer_annotation, layer.layers.front().hex());
   return descriptor;
 }
@@ -108,7 +148,8 @@ EnvironmentImage make_image(const EnvironmentId& id, const lock::Lock& lock, std
 
 EnvironmentImage image_of(const store::Store& store, const store::Environment& environment,
                           const graph::PackOptions& options) {
-  return make_image(environment.id, lock::lock_of(store, environment), packed_layers(store, environment, options));
+  const auto lock = lock::lock_of(store, environment);
+  return make_image(environment.id, lock, Layers(store, environment, lock).of(options));
 }
 
 }  // namespace karapace::image

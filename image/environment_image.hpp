@@ -27,11 +27,11 @@ inline constexpr std::string_view layer_annotation = "org.karapace.layer";
 inline constexpr std::string_view environment_annotation = "org.karapace.environment";
 
 struct ImageLayer {
-  StepKey step;                  // that made the blob
-  std::vector<LayerId> layers;   // that it holds, bottom first
-  std::string created_by;        // "install"
-  BlobOutput blob;               // in the store
-  std::string_view compression;  // "zstd", "gzip"
+  StepKey step;                 // that made the blob
+  std::vector<LayerId> layers;  // that it holds, bottom first
+  std::string created_by;       // "install"
+  BlobOutput blob;              // in the store, with its diff id
+  std::string_view media_type;
 };
 
 struct EnvironmentImage {

@@ -57,8 +57,8 @@ void write_docker_archive(const store::Store& store, const EnvironmentImage& ima
   tar.finish();
 }
 
-oci::Tag tag_in(const oci::ImageLocation& location) {
-  if (!location.name) return *oci::Tag::parse("latest");
+oci::Tag tag_in(const oci::ImageLocation& location, const std::string& usual) {
+  if (!location.name) return oci::Tag::parse(usual).value();
   if (const auto* tag = std::get_if<oci::Tag>(&*location.name)) return *tag;
   throw UsageError("an image that is written gets a tag, and its digest says what it is: write FILE:TAG");
 }
@@ -67,7 +67,8 @@ oci::Tag tag_in(const oci::ImageLocation& location) {
 
 void write_image(const store::Store& store, const EnvironmentImage& image, const oci::ImageLocation& location,
                  const std::string& name) {
-  const auto tag = tag_in(location);
+  // What podman calls an image of an OCI archive is its tag: "localhost/NAME:latest".
+  const auto tag = tag_in(location, location.kind == Kind::docker_archive ? "latest" : name);
   switch (location.kind) {
     case Kind::layout:
       return write_layout(store, image, oci::layout_directory(location.place, oci::Access::write), tag);

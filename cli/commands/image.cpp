@@ -15,6 +15,7 @@
 #include "cli/building.hpp"
 #include "cli/commands.hpp"
 #include "cli/packing.hpp"
+#include "generator/lock/environment_lock.hpp"
 
 namespace karapace::cli {
 
@@ -68,16 +69,19 @@ std::string image_name(const std::string& name) {
     else if (!made.empty() && made.back() != '-')
       made += '-';
   }
+  constexpr std::size_t longest_tag = 128;
+  made.resize(std::min(made.size(), longest_tag));
   while (made.ends_with('-')) made.pop_back();
   return made.empty() ? "environment" : made;
 }
 
 nlohmann::json write_image(const Context& context, const PackedEnvironment& packed, const graph::PackOptions& options,
                            const std::string& location) {
-  const auto made = capture_child(
-      {.argv = {find_program("karapace-image"), context.store_root(), packed.environment.id.hex(), options.compression,
-                fmt::to_string(options.most_layers), image_name(packed.name), location},
-       .working_directory = {}});
+  const auto made =
+      capture_child({.argv = {find_program("karapace-image"), context.store_root(), packed.environment.id.hex(),
+                              options.compression, fmt::to_string(options.most_layers),
+                              fmt::to_string(options.kept_layers), image_name(packed.name), location},
+                     .working_directory = {}});
   if (made.status == 0) return nlohmann::json::parse(made.output);
   auto why = std::string(trimmed(made.errors));
   constexpr std::string_view prefix = "karapace-image: error: ";
@@ -88,8 +92,11 @@ nlohmann::json write_image(const Context& context, const PackedEnvironment& pack
 
 int run(const Context& context, const Arguments& arguments) {
   const auto location = location_of(arguments.output);
-  const auto options = options_of(arguments, location);
-  const auto packed = find_built(context.open_store(store::Store::Access::update), arguments.environment);
+  auto options = options_of(arguments, location);
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto packed = find_built(store, arguments.environment);
+  const auto zstd = location.starts_with(docker) ? graph::ZstdLayers::unknown : graph::ZstdLayers::welcome;
+  options.kept_layers = graph::kept_layers(lock::lock_of(store, packed.environment), zstd);
   if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
     return status;
   auto image = write_image(context, packed, options, location);

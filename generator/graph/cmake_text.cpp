@@ -92,6 +92,16 @@ std::string cmake_local_text(CMakeLocal local) {
   append_variable(text, "lock", local.lock);
   text += fmt::format("set(_karapace_fetch_depth {})\nset(_karapace_install_depth {})\n", local.fetch_depth,
                       local.install_depth);
+  std::unordered_map<StepKey, std::string> names;
+  for (const auto& layer : local.layers) names.emplace(layer.key, link_name(layer));
+  for (const auto& [variant, edges] : local.packs) {
+    text += fmt::format("set(_karapace_packs_{}", variant);
+    for (const auto& edge : edges) {
+      text += fmt::format("\n  {}|{}", link_name(edge), edge.key.hex());
+      for (const auto& input : edge.step.inputs) text += "|" + names.at(input);
+    }
+    text += ")\n";
+  }
   text += "set(_karapace_sources";
   for (const auto& source : local.sources) {
     text += "\n  ";

@@ -33,6 +33,12 @@ std::string link_name(const Edge& edge);
 /// A call `_karapace_step(KIND SUBJECT LINK KEY INPUT-LINK...)` per edge, inputs before those who read them.
 std::string cmake_text(const Graph& graph);
 
+/// How an image of the environment may be packed: "zstd", "squashed_gzip", and the `pack` edges for it.
+struct CMakePacks {
+  std::string variant;
+  std::vector<Edge> edges;
+};
+
 struct CMakeLocal {
   std::string name;
   EnvironmentId id;
@@ -45,9 +51,12 @@ struct CMakeLocal {
   unsigned fetch_depth = 1;
   unsigned install_depth = 1;
   std::vector<std::filesystem::path> sources;  // files whose change asks for another configuration
+  std::vector<CMakePacks> packs = {};
+  std::vector<Edge> layers = {};  // that the packs read
 };
 
-/// Variables `_karapace_NAME`. Sorts the sources. Error when a path has a character that CMake's lists can not hold.
+/// Variables `_karapace_NAME`; `_karapace_packs_VARIANT` has an element LINK|KEY|INPUT-LINK... per edge. Sorts the
+/// sources. Error when a path has a character that CMake's lists can not hold.
 std::string cmake_local_text(CMakeLocal local);
 
 }  // namespace karapace::graph

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/lock/lock.hpp"
 #include "store/step.hpp"
 
 namespace karapace::graph {
@@ -13,6 +14,7 @@ namespace karapace::graph {
 struct PackOptions {
   std::string compression = "zstd";  // or "gzip"
   std::size_t most_layers = 0;       // 0: as many as the environment has
+  std::size_t kept_layers = 0;       // at the bottom: blobs of the image that is its base, which need no packing
 };
 
 struct PlannedPack {
@@ -23,8 +25,15 @@ struct PlannedPack {
   std::size_t count = 1;
 };
 
-/// Bottom first. Where there are more layers than may be, those at the top become one: what lies lower is shared by
-/// more environments and changes less often. `environment`: the step of the environment.
+/// How many layers there are as blobs that can be layers of the image as they are. `zstd`: whether it may have such.
+enum class ZstdLayers { welcome, unknown };
+std::size_t kept_layers(const lock::Lock& lock, ZstdLayers zstd);
+
+/// How many of these are still layers of their own in an image of an environment with `layers` layers.
+std::size_t kept_layers(const PackOptions& options, std::size_t layers);
+
+/// Bottom first, without those that are kept. Where there are more layers than may be, those at the top become one:
+/// what lies lower is shared by more environments and changes less often. `environment`: the step of the environment.
 std::vector<PlannedPack> plan_packs(const Step& environment, const PackOptions& options);
 
 }  // namespace karapace::graph

@@ -18,8 +18,10 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/sibling_programs.hpp"
+#include "base/words.hpp"
 #include "generator/graph/cmake_text.hpp"
 #include "generator/graph/edge_arguments.hpp"
+#include "generator/graph/pack_plan.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/build_directory.hpp"
@@ -265,7 +267,35 @@ class Generation {
       add_arguments(edge);
     }
     graph_text_ = graph::cmake_text(graph);
-    local_text_ = graph::cmake_local_text(cmake_local(graph));
+    auto local = cmake_local(graph);
+    add_packs(graph, local);
+    local_text_ = graph::cmake_local_text(std::move(local));
+  }
+
+  /// karapace_image() declares those that it is asked for.
+  void add_packs(const graph::Graph& graph, graph::CMakeLocal& local) {
+    const auto& key = result_.environments.front().step;
+    const auto is_it = [&](const graph::Edge& edge) { return edge.key == key; };
+    const auto& environment = *std::find_if(graph.edges.begin(), graph.edges.end(), is_it);
+    const std::set<StepKey> inputs(environment.step.inputs.begin(), environment.step.inputs.end());
+    for (const auto& edge : graph.edges)
+      if (inputs.contains(edge.key)) local.layers.push_back(edge);
+    for (const char* compression : {"zstd", "gzip"}) {
+      for (const bool squashed : {false, true}) {
+        graph::CMakePacks packs{squashed ? fmt::format("squashed_{}", compression) : compression, {}};
+        const graph::PackOptions options{
+            .compression = compression, .most_layers = squashed ? 1U : 0U, .kept_layers = kept_layers_};
+        for (auto& pack : graph::plan_packs(environment.step, options)) {
+          const auto subject =
+              pack.count == 1 ? "layer " + pack.step.inputs.front().short_hex() : counted(pack.count, "layer");
+          graph::Edge edge{.step = std::move(pack.step), .key = pack.key, .subject = subject, .location = {}};
+          edge.hints.push_back({"link", graph::link_name(edge)});
+          add_arguments(edge);
+          packs.edges.push_back(std::move(edge));
+        }
+        local.packs.push_back(std::move(packs));
+      }
+    }
   }
 
   /// A damaged one is replaced.
@@ -352,6 +382,7 @@ class Generation {
     if (const auto* archive = std::get_if<manifest::BaseArchive>(&project.manifest.base)) {
       files_[archive->sha256.hex()] = {archive_location(*archive, project.directory())};
     }
+    kept_layers_ = graph::kept_layers(lock, graph::ZstdLayers::welcome);
     if (lock.image) images_.push_back({*lock.image, lock.request.base_image, project.directory()});
   }
 
@@ -438,6 +469,7 @@ class Generation {
   std::set<fs::path> seen_;
   std::vector<fs::path> sources_;
   std::int64_t newest_source_ns_ = 0;
+  std::size_t kept_layers_ = 0;  // of the last environment, of which CMake has one
   std::set<fs::path> from_the_future_;
   std::set<std::string> believed_;
   struct Image {

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import tarfile
 import unittest
 
 from project import BUILD, GENERATOR, HEAD, NINJA, ProjectTest, error_of
@@ -202,6 +203,34 @@ endforeach()
         self.assertEqual(self.run_program(found["KARAPACE_LAUNCHER"], self.show, "/etc/motd").output, "one\n")
         with open(found["KARAPACE_RECORD"], encoding="utf-8") as record:
             self.assertIn("environment", record.read())
+
+    def test_an_image_is_packed_and_written_by_edges(self):
+        self.make(ENVIRONMENT + """
+karapace_image(app ENVIRONMENT dev OUTPUT app.tar ALL)
+karapace_image(app-docker ENVIRONMENT dev OUTPUT "docker image.tar" FORMAT docker-archive SQUASH ALL)
+""")
+        self.configured()
+        first = self.built("-j4").output
+        if NINJA:
+            self.assertEqual(len(re.findall(r"\] pack layer", first)), 2, first)
+        self.assertIn("image app", first)
+        self.assert_nothing_to_do()
+        with tarfile.open(self.build_directory / "app.tar") as tar:
+            index = json.load(tar.extractfile("index.json"))
+            self.assertEqual(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"], "app")
+            digest = index["manifests"][0]["digest"].replace(":", "/")
+            manifest = json.load(tar.extractfile(f"blobs/{digest}"))
+            self.assertEqual(len(manifest["layers"]), 2)
+        with tarfile.open(self.build_directory / "docker image.tar") as tar:
+            self.assertEqual(len(json.load(tar.extractfile("manifest.json"))[0]["Layers"]), 1)
+        before = (self.build_directory / "app.tar").read_bytes()
+        self.write_motd("two\n")
+        second = self.built().output
+        self.assertIn("image app", second)
+        self.assertNotEqual((self.build_directory / "app.tar").read_bytes(), before)
+        self.write_motd("one\n")
+        self.built()
+        self.assertEqual((self.build_directory / "app.tar").read_bytes(), before)
 
     def test_a_test_of_an_environment_that_is_not_built_says_what_to_do(self):
         self.make(ENVIRONMENT + TEST.replace("COMMAND", "EXCLUDE_FROM_ALL COMMAND"))

@@ -10,6 +10,8 @@ USE_TEST = ("use it as\nkarapace_add_test(NAME NAME ENVIRONMENT ENV COMMAND COMM
             "[CONFIGURATIONS CONFIG...] [COMMAND_EXPAND_LISTS] [EXCLUDE_FROM_ALL])")
 USE_COMMAND = ("use it as\nkarapace_add_custom_command(OUTPUT FILE... ENVIRONMENT ENV COMMAND COMMAND [ARG...] "
                "[DEPENDS ...] ...)")
+USE_IMAGE = ("use it as\nkarapace_image(NAME ENVIRONMENT ENV OUTPUT FILE [FORMAT oci-archive | docker-archive] [TAG TAG] "
+             "[COMPRESSION zstd | gzip] [SQUASH] [ALL])")
 DEV = "karapace_environment(dev MANIFEST karapace.toml)\n"
 
 WRONG_CALLS = {
@@ -58,6 +60,20 @@ WRONG_CALLS = {
         f"karapace_add_custom_command:\nno OUTPUT is given; {USE_COMMAND}",
     DEV + "karapace_add_custom_command(OUTPUT o ENVIRONMENT dev DEPENDS x)":
         f"karapace_add_custom_command:\nno COMMAND is given; {USE_COMMAND}",
+    DEV + "karapace_image(app OUTPUT app.tar)":
+        f"karapace_image(app):\nno ENVIRONMENT is given; {USE_IMAGE}",
+    DEV + "karapace_image(app ENVIRONMENT dev)":
+        f"karapace_image(app):\nno OUTPUT is given; {USE_IMAGE}",
+    DEV + "karapace_image(app ENVIRONMENT ci OUTPUT app.tar)":
+        'karapace_image(app):\nthere is no environment "ci"; there are: dev. Its karapace_environment() must come first',
+    DEV + "karapace_image(app ENVIRONMENT dev OUTPUT app.tar FORMAT oci-layout)":
+        'karapace_image(app):\nthere is no FORMAT "oci-layout": write oci-archive or docker-archive',
+    DEV + "karapace_image(app ENVIRONMENT dev OUTPUT app.tar COMPRESSION xz)":
+        'karapace_image(app):\nthere is no COMPRESSION "xz": write zstd or gzip',
+    DEV + "karapace_image(app ENVIRONMENT dev OUTPUT app.tar FORMAT docker-archive COMPRESSION zstd)":
+        "karapace_image(app):\ndocker reads layers of a docker-archive with gzip only: leave COMPRESSION out",
+    DEV + "karapace_image(dev ENVIRONMENT dev OUTPUT app.tar)":
+        'karapace_image(dev):\nthere is a target "dev" already: give the image another name',
     DEV + "karapace_add_custom_command()":
         f"karapace_add_custom_command:\nno ENVIRONMENT is given; {USE_COMMAND}",
     DEV + "karapace_add_custom_command(TARGET dev POST_BUILD ENVIRONMENT dev COMMAND true)":

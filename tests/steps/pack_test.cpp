@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers as blobs of images: their bytes, and what stands in them.
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/file.hpp"
 #include "remote/sha256.hpp"
 #include "runtime/trees/chunked_compressor.hpp"
+#include "runtime/trees/image_layer.hpp"
 #include "tests/steps/unpack_fixture.hpp"
 
 namespace karapace::steps {
@@ -217,6 +222,112 @@ TEST_F(PackTest, SeveralLayersBecomeOneAsOverlayfsShowsThem) {
   EXPECT_EQ(entries[3].second.type, '0') << "its first name has gone";
   EXPECT_EQ(entries[4].second.type, '1');
   EXPECT_EQ(entries[4].second.link, "g");
+}
+
+/// Trees that are made file by file.
+class RoundTripTest : public PackTest {
+ protected:
+  void SetUp() override {
+    PackTest::SetUp();
+    staging_.emplace(store().stage());
+    tree_ = staging_->path() / "tree";
+    std::filesystem::create_directory(tree_);
+  }
+  void file(const std::string& name, std::string_view content = "x", mode_t mode = 0644) const {
+    write_file_atomically(tree_ / name, content, Durable::no, mode);
+    ::chmod((tree_ / name).c_str(), mode);
+  }
+  void directory(const std::string& name, mode_t mode = 0755) const {
+    std::filesystem::create_directory(tree_ / name);
+    ::chmod((tree_ / name).c_str(), mode);
+  }
+  void set(const std::string& name, const char* attribute, std::string_view value) const {
+    ASSERT_EQ(::lsetxattr((tree_ / name).c_str(), attribute, value.data(), value.size(), 0), 0) << attribute;
+  }
+  void own(const std::string& name, uid_t uid, gid_t gid) const {
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::lchown((tree_ / name).c_str(), uid, gid), 0) << name;
+  }
+  void touch(const std::string& name, std::int64_t seconds, long nanoseconds = 0) const {
+    const timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, (tree_ / name).c_str(), times, AT_SYMLINK_NOFOLLOW), 0) << name;
+  }
+  void expect_same_again() {
+    store::ScanOptions options;
+    options.times = store::Times::nanoseconds;
+    if (::geteuid() != 0) options.owners = store::Owners::ignore;
+    const auto directory = open_at(AT_FDCWD, tree_, O_RDONLY | O_DIRECTORY);
+    const auto listing = store::scan(directory.get(), options);
+    const auto layer = store().add_layer(tree_, listing, *staging_);
+    const auto made = Step::normalised(StepKind::commit, {}, {});
+    store().add_record({made, LayerOutput{layer}});
+    for (const char* compression : {"zstd", "gzip"}) {
+      const auto output = packed({made.key()}, {{"compression", compression}});
+      const auto bytes = bytes_of(output);
+      // Alone, as whoever packed it: of nothing below, whiteouts would hide nothing.
+      const auto again = store().stage();
+      std::filesystem::create_directory(again.path() / "tree");
+      const auto target = open_at(AT_FDCWD, again.path() / "tree", O_RDONLY | O_DIRECTORY);
+      const auto unpacked = trees::unpack_image_layer(
+          {.directory = target.get(), .blob = source_of(bytes), .label = "image", .byte_limit = 1 << 30});
+      EXPECT_EQ(unpacked.listing.text(), listing.text()) << compression;
+      EXPECT_EQ(unpacked.listing.id(), layer);
+      EXPECT_EQ(unpacked.diff_id, output.diff_id);
+      EXPECT_EQ(store::scan(target.get(), options).text(), listing.text());
+    }
+  }
+
+  static trees::ByteSource source_of(std::string_view bytes) {
+    return [bytes](std::span<char> buffer) mutable {
+      const auto count = bytes.copy(buffer.data(), buffer.size());
+      bytes.remove_prefix(count);
+      return count;
+    };
+  }
+
+  std::optional<store::Staging> staging_;
+  std::filesystem::path tree_;
+};
+
+TEST_F(RoundTripTest, OfAnEmptyLayer) { expect_same_again(); }
+
+TEST_F(RoundTripTest, OfEverythingThatALayerCanHave) {
+  const std::string long_name(200, 'n');
+  directory("d", 01777);
+  directory("d/" + long_name);
+  file("d/" + long_name + "/" + long_name, "long");
+  file("d/odd \n\xff name", "odd");
+  file("\xc3\xa4", "letters");
+  file("set-id", "s", 06755);
+  file("first", std::string(5 << 20, 'f'));
+  std::filesystem::create_hard_link(tree_ / "first", tree_ / "second");
+  std::filesystem::create_hard_link(tree_ / "first", tree_ / "d/third");
+  file("empty", "");
+  file("nothing allowed", "0", 0);
+  std::filesystem::create_symlink("../\xfe target", tree_ / "link");
+  std::filesystem::create_symlink(std::string(300, 't'), tree_ / "long link");
+  ASSERT_EQ(::mkfifo((tree_ / "pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::mknod((tree_ / "gone").c_str(), S_IFCHR, 0), 0);
+  directory("opaque");
+  set("opaque", "user.overlay.opaque", "y");
+  ASSERT_EQ(::mknod((tree_ / "d/gone").c_str(), S_IFCHR, 0), 0);
+  set("empty", "user.empty", "");
+  set("empty", "user.a=b", "c\nd=e");
+  set("empty", "user.zero", std::string_view("\0\1", 2));
+  set("d", "user.100%", "%41");
+  own("d", 70000, 3000000);
+  own("first", 1, 4294967294U);
+  own("link", 5, 6);
+  touch("empty", 1234567890, 123456789);
+  touch("first", -2, 1);
+  touch("link", 1, 500000000);
+  touch("pipe", -1000000);
+  touch("opaque", 0);
+  if (::geteuid() == 0) {
+    // cap_net_raw+ep, version 2
+    set("set-id", "security.capability", std::string_view("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20));
+  }
+  expect_same_again();
 }
 
 TEST(ChunkedCompressorTest, TheBytesDoNotTellHowManyProcessorsThereAre) {
