@@ -94,7 +94,7 @@ bool LockPair::other_base() const {
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   const auto& [before, after, of_before, of_after] = locks;
   append_settings(causes, CauseKind::answer, before.answers, after.answers, Stage::packages);
-  append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
+  append_settings(causes, CauseKind::variable, lock::runtime_of(before).variables, lock::runtime_of(after).variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
     auto word = [](const lock::Lock& lock) { return lock.runtime.network_isolation ? "isolated" : "the host's"; };
