@@ -27,7 +27,7 @@ constexpr Term of_sessions[] = {{"the command's", "The command ran; 128 + N when
 constexpr Term all_variables[] = {
     {"KARAPACE_STORE", "the store, when --store is not given"},
     {"XDG_DATA_HOME, HOME", "where the store is by default: $XDG_DATA_HOME/karapace, else ~/.local/share/karapace"},
-    {"XDG_CONFIG_HOME", "where karapace/config.toml is: mirrors, acquisition, keyrings"},
+    {"XDG_CONFIG_HOME", "where karapace/config.toml is: mirrors, registries, acquisition, keyrings"},
     {"XDG_CACHE_HOME", "where karapace keeps what can be fetched again"},
     {"KARAPACE_ID_MODE", "root, subid or single: asks for an id mode instead of choosing one"},
     {"NINJA", "the ninja that karapace build runs"},

@@ -219,7 +219,8 @@ class Reader {
       case StepKind::fetch: return required_number(edge, "size");
       case StepKind::unpack:
       case StepKind::commit:
-        if (edge.step.inputs.size() != 1)
+        // A layer of an image knows those below it, too.
+        if (edge.step.inputs.empty() || (edge.step.inputs.size() > 1 && edge.step.parameter("format") != "oci-layer"))
           refuse(fmt::format("a step of kind \"{}\" has one input", text(edge.step.kind)));
         return graph_.edges[*places_.find(edge.step.inputs[0])].weight;
       case StepKind::install: {

@@ -217,19 +217,22 @@ namespace {
 
 /// What is declared together. Ninja starts the edges that are ready in the order of their declaration, and the base is
 /// what most others wait for: configuring it takes one processor, and the other packages are unpacked meanwhile.
-enum class Section { base_contents, base_install, contents, install, setup, commit, environment };
+enum class Section { base_contents, image_layers, base_install, contents, install, setup, commit, environment };
 
 bool is_bootstrap(const Edge& edge) {
   return edge.step.kind == StepKind::install && edge.step.parameter("base-layers") == "0";
 }
 
+bool is_image_layer(const Edge& edge) {
+  return edge.step.kind == StepKind::unpack && edge.step.parameter("format") == "oci-layer";
+}
+
 bool is_archive(const Edge& edge) {
-  if (edge.step.kind != StepKind::unpack) return false;
-  const auto format = edge.step.parameter("format");
-  return format == "tar" || format == "oci-layer";
+  return edge.step.kind == StepKind::unpack && edge.step.parameter("format") == "tar";
 }
 
 Section section(const Edge& edge, bool of_base) {
+  if (is_image_layer(edge)) return Section::image_layers;
   switch (edge.step.kind) {
     case StepKind::fetch:
     case StepKind::unpack: return of_base ? Section::base_contents : Section::contents;
@@ -266,7 +269,7 @@ std::vector<bool> Planner::parts_of_bases() const {
     for (const auto& input : edges_[index].step.inputs) parts[by_key_.at(input)] = true;
   };
   for (const auto& edge : edges_) {
-    if (is_archive(edge)) mark(edge.key);
+    if (is_archive(edge) || is_image_layer(edge)) mark(edge.key);
     if (!is_bootstrap(edge)) continue;
     for (const auto& input : edge.step.inputs) mark(input);
   }
@@ -283,7 +286,9 @@ Graph Planner::finish() && {
     const auto& edge = edges_[i];
     bool unpack = edge.step.kind == StepKind::unpack;
     const auto& content = unpack ? edge.step.inputs.front() : edge.key;
-    order.push_back({section(edge, parts[i]), ~edge.weight, content, edge.step.kind, edge.key, i});
+    // A layer of an image has fewer inputs than those above it, which read it.
+    const auto lightness = is_image_layer(edge) ? std::uint64_t{edge.step.inputs.size()} : ~edge.weight;
+    order.push_back({section(edge, parts[i]), lightness, content, edge.step.kind, edge.key, i});
   }
   std::sort(order.begin(), order.end());
   Graph graph;

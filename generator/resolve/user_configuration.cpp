@@ -119,8 +119,8 @@ std::filesystem::path keyring_from(const Reader& reader, const toml::node& node,
 /// A registry by itself is the host of any repository in it.
 bool is_registry(std::string_view text) {
   try {
-    const auto reference = oci::ImageReference::parse(fmt::format("oci:{}/x", text));
-    return reference.registry == text && reference.repository == "x";
+    const auto reference = oci::ImageReference::parse(fmt::format("oci:{}/x/y", text));
+    return reference.registry == text && reference.repository == "x/y";
   } catch (const RemoteError&) {
     return false;
   }

@@ -15,11 +15,11 @@ namespace karapace::steps {
 
 StepOutput install(const StepContext& context) {
   const auto& family = package_family(context.step.required("format"));
-  const auto layers = base_layers(context);
+  const auto [base_inputs, layers] = base_layers(context);
   const trees::LayerStack lower(context.store, layers);
   trees::Composition tree(lower);
   Installation installation{context, lower, tree, {}, lower.newest_time()};
-  for (auto i = layers.size(); i < context.step.inputs.size(); ++i) {
+  for (auto i = base_inputs; i < context.step.inputs.size(); ++i) {
     auto package = load_package(context.store, context.step.inputs[i], family.name);
     installation.epoch = std::max(installation.epoch, package.newest_time);
     installation.packages.push_back(std::move(package));

@@ -63,9 +63,9 @@ void put_file(trees::Composition& tree, const store::Store& store, const SetupFi
 }  // namespace
 
 StepOutput setup(const StepContext& context) {
-  auto layers = base_layers(context);
+  const auto [base_inputs, layers] = base_layers(context);
   auto files = setup_files(context.step);
-  if (context.step.inputs.size() != layers.size() + files.size()) {
+  if (context.step.inputs.size() != base_inputs + files.size()) {
     throw StepError("setup step: its files and its inputs do not fit each other");
   }
   LayerBuildPlan plan;
@@ -74,7 +74,7 @@ StepOutput setup(const StepContext& context) {
   plan.epoch = lower.newest_time();
   trees::Composition tree(lower);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    auto blob = context.store.input_record(context.step.inputs[layers.size() + i]).blob();
+    auto blob = context.store.input_record(context.step.inputs[base_inputs + i]).blob();
     put_file(tree, context.store, files[i], blob, plan.epoch);
   }
   for (const auto& line : setup_commands(context.step)) {

@@ -35,13 +35,14 @@ void check_rules(const Step& step) {
                   text(step.kind), escaped_utf8(asked), rules(step.kind)));
 }
 
-std::vector<LayerId> base_layers(const StepContext& context) {
+BaseLayers base_layers(const StepContext& context) {
   auto count = number_parameter(context.step, "base-layers");
   if (count < 0 || static_cast<std::size_t>(count) > context.step.inputs.size()) {
     throw StepError(fmt::format("{} step: base-layers={} does not fit its {} inputs", text(context.step.kind), count,
                                 context.step.inputs.size()));
   }
-  return layers_of_inputs(context, static_cast<std::size_t>(count));
+  const auto inputs = static_cast<std::size_t>(count);
+  return {inputs, layers_of_inputs(context, inputs)};
 }
 
 std::vector<LayerId> layers_of_inputs(const StepContext& context, std::size_t count) {

@@ -2,6 +2,7 @@
 // What every kind of step is given, and the table of kinds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -56,7 +57,10 @@ void check_rules(const Step& step);
 /// The layers that the first `count` inputs made, bottom first. One that stands there more than once, as empty layers
 /// of images do, counts where it stands highest: that hides what it hides lower, and overlayfs takes no tree twice.
 std::vector<LayerId> layers_of_inputs(const StepContext& context, std::size_t count);
-/// Those of the first `base-layers` inputs.
-std::vector<LayerId> base_layers(const StepContext& context);
+struct BaseLayers {
+  std::size_t inputs = 0;  // how many of the first they are made by: the parameter `base-layers`
+  std::vector<LayerId> layers;
+};
+BaseLayers base_layers(const StepContext& context);
 
 }  // namespace karapace::steps

@@ -28,6 +28,7 @@ namespace {
 
 using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_image_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::sample_package;
@@ -168,6 +169,12 @@ TEST(GraphDiff, FoldsEverythingUnderAnotherBase) {
   other.archive->sha256 = Sha256(blake3("another"));
   other.request.base_image = "sha256:" + other.archive->sha256.hex();
   expect_corpus("base-archive-change", archive, other);
+  Lock image = sample_image_lock({"jq"});
+  other = image;
+  other.image->layers[1].sha256 = Sha256(blake3("another"));
+  other.image->variables["LANG"] = "C";
+  other.image->variables["PATH"] = "/opt/bin";
+  expect_corpus("base-image-change", image, other);
 }
 
 TEST(GraphDiff, NamesFilesByWhatChangedAboutThem) {
@@ -416,8 +423,9 @@ TEST(GraphDiff, EnvironmentsWithoutNamesArePairedByTheirPackages) {
 }
 
 TEST(GraphDiff, EveryRealKindOfLockAgainstEveryOther) {
-  std::vector<Lock> locks = {sample_lock({}),       sample_lock({"git"}),    sample_lock_with_everything(),
-                             lock_with_git({"jq"}), sample_archive_lock({}), sample_archive_lock({"jq"})};
+  std::vector<Lock> locks = {sample_lock({}),       sample_lock({"git"}),     sample_lock_with_everything(),
+                             lock_with_git({"jq"}), sample_archive_lock({}),  sample_archive_lock({"jq"}),
+                             sample_image_lock({}), sample_image_lock({"jq"})};
   for (const auto& before : locks) {
     for (const auto& after : locks) {
       auto old = side_of("a", {{"x", before}}), now = side_of("b", {{"x", after}});

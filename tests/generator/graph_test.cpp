@@ -24,6 +24,7 @@ namespace {
 
 using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_image_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::sample_lock_with_layers;
@@ -48,7 +49,19 @@ TEST(Graph, TextIsTheGoldenOne) {
   expect_golden(golden / "everything.ninja", text_of({sample_lock_with_everything()}));
   expect_golden(golden / "layers.ninja", text_of({sample_lock_with_layers()}));
   expect_golden(golden / "archive.ninja", text_of({sample_archive_lock({"jq"})}));
+  expect_golden(golden / "image.ninja", text_of({sample_image_lock({"jq"})}));
   expect_golden(golden / "two.ninja", text_of({sample_lock({"git", "curl"}), sample_lock({"git", "jq"})}));
+}
+
+TEST(Graph, AnImagesLayersAreUnpackedOnTopOfEachOther) {
+  const auto lock = sample_image_lock({});
+  const auto steps = image_steps(*lock.image);
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[1].unpack.inputs, (std::vector{steps[1].fetch.key(), steps[0].unpack.key()}));
+  EXPECT_EQ(steps[1].unpack.required("diff-id"), lock.image->layers[1].diff_id.hex());
+  auto other = *lock.image;
+  other.layers[1].sha256 = Sha256(blake3("another"));
+  EXPECT_EQ(image_steps(other)[0].unpack.key(), steps[0].unpack.key());
 }
 
 TEST(Graph, HasOneEdgePerStepInGoodOrder) {

@@ -25,6 +25,7 @@ namespace {
 
 using karapace::testing::expect_golden;
 using karapace::testing::sample_archive_lock;
+using karapace::testing::sample_image_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::sample_lock_with_layers;
@@ -49,13 +50,15 @@ TEST(Lock, TextIsTheGoldenOne) {
   expect_golden(golden / "plain.lock", serialise(sample_lock({"git", "curl"})));
   expect_golden(golden / "everything.lock", serialise(sample_lock_with_everything()));
   expect_golden(golden / "archive.lock", serialise(sample_archive_lock({"jq"})));
+  expect_golden(golden / "image.lock", serialise(sample_image_lock({"jq"})));
   expect_golden(golden / "layers.lock", serialise(sample_lock_with_layers()));
   expect_golden(golden / "read-only.lock", serialise(sample_lock_that_only_reads()));
 }
 
 TEST(Lock, ParsingGivesWhatWasWritten) {
-  for (const auto& lock : {sample_lock({}), sample_lock({"git", "curl"}), sample_lock_with_everything(),
-                           sample_archive_lock({}), sample_archive_lock({"jq"})}) {
+  for (const auto& lock :
+       {sample_lock({}), sample_lock({"git", "curl"}), sample_lock_with_everything(), sample_archive_lock({}),
+        sample_archive_lock({"jq"}), sample_image_lock({}), sample_image_lock({"jq"})}) {
     EXPECT_EQ(parse_lock(serialise(lock), "karapace.lock"), lock);
   }
 }
@@ -155,6 +158,16 @@ TEST(Lock, EveryFieldIsPartOfTheIdentity) {
   EXPECT_TRUE(differs([](Lock& other) { other.runtime.network_isolation = false; }));
   EXPECT_TRUE(differs([](Lock& other) { other.files[0].mode = 0600; }));
   EXPECT_TRUE(differs([](Lock& other) { other.run.pop_back(); }));
+}
+
+TEST(Lock, VariablesOfTheImageLieBelowThoseOfTheManifest) {
+  const auto lock = sample_image_lock({});
+  EXPECT_EQ(runtime_of(lock).variables,
+            (std::map<std::string, std::string>{{"LANG", "de_DE.UTF-8"}, {"PATH", "/usr/bin:/bin"}}));
+  auto other = lock;
+  other.image->variables["LANG"] = "C";
+  EXPECT_EQ(runtime_of(other), runtime_of(lock));
+  EXPECT_NE(environment_id(other), environment_id(lock));
 }
 
 TEST(Lock, ReadOnlyMountsAndProjectsArePartOfTheIdentity) {

@@ -101,4 +101,20 @@ Lock sample_archive_lock(const std::vector<std::string>& packages) {
   return lock;
 }
 
+Lock sample_image_lock(const std::vector<std::string>& packages) {
+  Lock lock = sample_lock(packages);
+  const auto layer = [](const char* name, std::uint64_t size) {
+    return LockedImageLayer{Sha256(blake3(name)), size, "application/vnd.oci.image.layer.v1.tar+gzip",
+                            Sha256(blake3(std::string("diff of ") + name))};
+  };
+  lock.image = LockedImage{Sha256(blake3("image manifest")),
+                           "linux/amd64",
+                           {{"LANG", "C.UTF-8"}, {"PATH", "/usr/bin:/bin"}},
+                           {layer("lower", 123456), layer("upper", 654321)}};
+  lock.request.base_image = "oci:registry.example/library/debian:12";
+  lock.runtime.variables["LANG"] = "de_DE.UTF-8";
+  lock.base.clear();
+  return lock;
+}
+
 }  // namespace karapace::testing

@@ -21,4 +21,7 @@ lock::Lock sample_lock_with_layers();
 /// A root file system archive with `packages` on top.
 lock::Lock sample_archive_lock(const std::vector<std::string>& packages);
 
+/// An image of two layers with `packages` on top.
+lock::Lock sample_image_lock(const std::vector<std::string>& packages);
+
 }  // namespace karapace::testing

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/resolve/image_resolution.hpp"
 #include "generator/resolve/os_release.hpp"
 #include "generator/resolve/user_configuration.hpp"
 #include "tests/resolve/process.hpp"
@@ -118,9 +119,24 @@ TEST_F(FindingMirrors, TakesAdditionalRepositoriesFromTheManifest) {
   EXPECT_THROW(find_mirrors(wanted), ManifestError);
 }
 
+TEST_F(FindingMirrors, RegistriesOfImagesHaveMirrorsAndMayBeSpokenToInTheClear) {
+  write_text(directory.path() / "config.toml",
+             "[registries.\"registry.example:5000\"]\nhttp = true\n"
+             "[registries.\"docker.io\"]\nmirrors = [\"mirror.example/cache\", \"near.example:5000\"]\n");
+  const Mirrors mirrors = find_mirrors(request());
+  EXPECT_EQ(mirrors.acquisition.http_registries, Urls{"registry.example:5000"});
+  EXPECT_EQ(image_locations("oci:docker.io/library/debian:12", mirrors),
+            (Urls{"oci:mirror.example/cache/library/debian:12", "oci:near.example:5000/library/debian:12",
+                  "oci:docker.io/library/debian:12"}));
+  EXPECT_EQ(blob_locations("oci:registry.example:5000/team/dev@sha256:" + std::string(64, 'a'), mirrors),
+            Urls{"oci:registry.example:5000/team/dev"});
+  EXPECT_EQ(image_locations("oci-archive:/images/a.tar:1", mirrors), Urls{"oci-archive:/images/a.tar:1"});
+}
+
 TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
   EXPECT_EQ(refusal("[mirors]\n"),
-            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings], [mirrors] and [mounts]");
+            "config.toml:1:2: unknown key \"mirors\"; known are [acquisition], [keyrings], [mirrors], [mounts] and "
+            "[registries]");
   EXPECT_EQ(refusal("[mirrors]\ndebian = 1\n"), "config.toml:2:10: \"debian\" must be a string or a list of strings");
   EXPECT_EQ(refusal("[mirrors]\ndebian = \"example.invalid\"\n"),
             "config.toml:2:10: \"example.invalid\" is not a mirror's URL; it must begin with http://, https:// or "
@@ -130,6 +146,17 @@ TEST_F(FindingMirrors, RefusesAWrongConfigurationWithItsPlace) {
   EXPECT_EQ(refusal("[acquisition]\nspeed = 1\n").substr(0, 56),
             "config.toml:2:1: unknown key \"speed\" in [acquisition]; k");
   EXPECT_EQ(refusal("[keyrings]\ndebian = \"site.gpg\"\n"), "config.toml:2:10: \"debian\" must be an absolute path");
+  EXPECT_EQ(
+      refusal("[registries.\"https://registry.example\"]\nhttp = true\n"),
+      "config.toml:1:2: [registries.\"https://registry.example\"] is not a registry: write its host as images are "
+      "called by it, \"registry.example:5000\", without https://");
+  EXPECT_EQ(refusal("[registries.\"registry.example\"]\ninsecure = true\n"),
+            "config.toml:2:1: unknown key \"insecure\" in [registries]; known are http and mirrors");
+  EXPECT_EQ(refusal("[registries.\"registry.example\"]\nhttp = 1\n"),
+            "config.toml:2:8: \"http\" must be true or false");
+  EXPECT_EQ(refusal("[registries.\"registry.example\"]\nmirrors = [\"http://mirror.example\"]\n"),
+            "config.toml:2:11: \"http://mirror.example\" is not a mirror of a registry: write REGISTRY or "
+            "REGISTRY/PREFIX, without https://");
   EXPECT_NE(refusal("[mirrors\n"), "no error");
 }
 

@@ -352,6 +352,24 @@ TEST_F(ImageLayers, HostileOnesAreRefusedOrContained) {
   }
 }
 
+TEST_F(ImageLayers, TheStepKnowsTheLayersBelowAndVerifiesTheDiffId) {
+  const auto lower = TarBuilder().add(folder("d/", 0711)).add(plain("d/a")).finish();
+  const auto upper = TarBuilder().add(hard_link("d/b", "d/a")).finish();
+  EXPECT_EQ(layering(lower), "accepted");
+  EXPECT_THAT(layering(upper, sha256_of(lower)), HasSubstr("its layers are not in their order"));
+  EXPECT_EQ(layering(upper), "accepted");
+  EXPECT_EQ(listing().find("d/b")->target, "d/a");
+  EXPECT_THAT(layering(upper, "abc"), HasSubstr("is no digest"));
+}
+
+TEST_F(ImageLayers, LayersInAnotherOrderAreRefused) {
+  EXPECT_THAT(layering(TarBuilder().add(hard_link("d/b", "d/a")).finish()), HasSubstr("no file of this image"));
+}
+
+TEST_F(ImageLayers, WhatSandboxesMountOnIsADirectory) {
+  EXPECT_THAT(layering(TarBuilder().add(link("proc", "/tmp")).finish()), HasSubstr("\"/proc\" is a link"));
+}
+
 TEST_F(ImageLayers, BombsAndDamageAreRefused) {
   const auto zeros = TarBuilder().add(plain("a", std::string(2 << 20, '\0'))).finish();
   EXPECT_THAT(add(gzip_member(zeros)), HasSubstr("unpacks to more than 1 MiB; set KARAPACE_UNPACK_LIMIT"));

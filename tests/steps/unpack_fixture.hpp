@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "remote/sha256.hpp"
 #include "runtime/steps/deb/deb_package.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "store/identifiers.hpp"
@@ -101,6 +102,18 @@ class Unpacking : public ::testing::Test {
     if (format == "deb") parameters.insert(parameters.end(), locked_.begin(), locked_.end());
     return performing(Step::normalised(StepKind::unpack, std::move(parameters), {fetched(bytes)}), unpack);
   }
+  /// The same of a layer of an image, on top of those that were unpacked before. `diff_id`: else its own.
+  std::string layering(const std::string& bytes, std::string diff_id = {}) {
+    if (diff_id.empty()) diff_id = remote::Sha256Hasher().update(bytes).finish().hex();
+    std::vector<StepKey> inputs = {fetched(bytes)};
+    inputs.insert(inputs.end(), image_.begin(), image_.end());
+    auto said = performing(
+        Step::normalised(StepKind::unpack, {{"diff-id", diff_id}, {"format", "oci-layer"}}, std::move(inputs)), unpack);
+    if (said != "accepted") return said;
+    store_->add_record({step_, made_});
+    image_.push_back(step_.key());
+    return said;
+  }
   /// The same of an archive of changes.
   std::string committing(const std::string& bytes) {
     return performing(Step::normalised(StepKind::commit, {rules_of(StepKind::commit)}, {fetched(bytes)}), commit);
@@ -146,6 +159,7 @@ class Unpacking : public ::testing::Test {
   std::filesystem::path path_;
   std::optional<store::Store> store_;
   std::vector<store::Staging> kept_;
+  std::vector<StepKey> image_;
   Step step_{};
   StepOutput made_;
 };

@@ -112,7 +112,7 @@ Variables image_settings(const store::ImageSettings& image) {
 void append_runtime_causes(std::vector<Cause>& causes, const LockPair& locks) {
   const auto& [before, after, of_before, of_after] = locks;
   append_settings(causes, CauseKind::answer, before.answers, after.answers, Stage::packages);
-  append_settings(causes, CauseKind::variable, before.runtime.variables, after.runtime.variables);
+  append_settings(causes, CauseKind::variable, lock::runtime_of(before).variables, lock::runtime_of(after).variables);
   append_settings(causes, CauseKind::mount, mounts(before.runtime), mounts(after.runtime));
   append_settings(causes, CauseKind::image, image_settings(before.runtime.image), image_settings(after.runtime.image));
   if (before.runtime.network_isolation != after.runtime.network_isolation) {
