@@ -37,7 +37,7 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 nlohmann::json answer_json(const EnvironmentId& id, const exchange::OfferAnswer& answer) {
-  return {{"blob_count", answer.blobs},      {"bytes", answer.bytes}, {"environment", id.hex()},
+  return {{"blob_count", answer.blobs},      {"sent_bytes", answer.bytes}, {"environment", id.hex()},
           {"present_count", answer.present}, {"tag", answer.tag},     {"unchanged", answer.unchanged}};
 }
 
@@ -65,8 +65,7 @@ int run(const Context& context, const Arguments& arguments) {
     if (context.json)
       all.push_back(answer_json(id, answer));
     else
-      context.print(
-          answer_text(reference.root ? escaped_utf8(reference.root->name) : id.short_hex(), answer, arguments.dry_run));
+      context.print(answer_text(packed.name, answer, arguments.dry_run));
   }
   if (context.json)
     context.print_json("karapace.cache-push", {{"dry_run", arguments.dry_run}, {"environments", std::move(all)}});

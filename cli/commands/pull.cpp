@@ -87,7 +87,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto instance = make_instance(store, pulled.environment, arguments.name);
   if (context.json) {
     context.print_json("karapace.pull",
-                       {{"bytes", pulled.bytes},
+                       {{"pulled_bytes", pulled.bytes},
                         {"environment", pulled.environment.hex()},
                         {"image_digest", pulled.image},
                         {"instance", instance.id},

@@ -56,7 +56,7 @@ void report(const Context& context, const Arguments& arguments, const Environmen
             const exchange::PushAnswer& answer) {
   if (context.json) {
     context.print_json("karapace.push", {{"blob_count", answer.blobs},
-                                         {"bytes", answer.bytes},
+                                         {"sent_bytes", answer.bytes},
                                          {"dry_run", arguments.dry_run},
                                          {"environment", id.hex()},
                                          {"image_digest", answer.image},

@@ -409,7 +409,7 @@ struct SortedMounts {
 
 constexpr NamedTexts labels_codec{"label", manifest::judge_label_name, manifest::judge_text};
 
-constexpr auto image_fields = fields_of<store::ImageSettings>(
+constexpr auto image_settings_fields = fields_of<store::ImageSettings>(
     optional_member("entrypoint", &store::ImageSettings::entrypoint, list_of(Word{manifest::judge_text})),
     optional_member("command", &store::ImageSettings::command, list_of(Word{manifest::judge_text})),
     optional_member("working_directory", &store::ImageSettings::working_directory, Word{manifest::judge_inner_path}),
@@ -421,7 +421,7 @@ constexpr auto runtime_fields = fields_of<store::RuntimeConfiguration>(
     member("mounts", &store::RuntimeConfiguration::mounts, checked(mount_fields, SortedMounts{})),
     member("network_isolation", &store::RuntimeConfiguration::network_isolation),
     optional_member("project", &store::RuntimeConfiguration::project, project_access),
-    optional_member("image", &store::RuntimeConfiguration::image, image_fields));
+    optional_member("image", &store::RuntimeConfiguration::image, image_settings_fields));
 
 /// Of older locks: steps know their epochs by what they build on now.
 struct EpochMember {

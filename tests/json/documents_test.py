@@ -63,6 +63,7 @@ class Documents(DocumentsTest):
         self.makes()
         self.looks()
         self.compares()
+        self.shares()
         self.refuses()
         self.cleans()
         self.assertEqual(sorted(set(self.schemas) - set(self.seen)), [], "schemas of documents that no command prints")
@@ -135,6 +136,26 @@ class Documents(DocumentsTest):
         self.assertEqual(self.error("sign", ".")["code"], "usage")
         self.document("records", "export", "--listings", name="karapace.records")
         self.document("records", "export", "-o", "records.json", name="karapace.records-export")
+
+    def shares(self):
+        place = str(self.scratch / "cache")
+        pushed = self.document("cache", "push", place, ".", "--key", "ci", name="karapace.cache-push")["environments"]
+        self.assertFalse(pushed[0]["unchanged"])
+        self.assertTrue(self.document("cache", "push", place, name="karapace.cache-push")["environments"][0]["unchanged"])
+        added = self.document("cache", "add", "team", place, "--trust", "ci", name="karapace.cache")
+        self.assertEqual([one["name"] for one in self.document("cache", "list", name="karapace.cache-list")["caches"]], ["team"])
+        gone = self.document("cache", "prune", "team", "--max-size", "0", "-n", name="karapace.cache-prune")["removed"]
+        self.assertEqual([one["tag"] for one in gone], [pushed[0]["tag"]])
+        self.error("cache", "prune", "team")
+        self.assertEqual(self.document("cache", "remove", "team", name="karapace.cache"), added)
+        self.error("cache", "remove", "team")
+        image = "oci-layout:" + str(self.scratch / "images") + ":1"
+        sent = self.document("push", ".", image, name="karapace.push")
+        with_name = {"KARAPACE_STORE": str(self.scratch / "pulled")}
+        got = self.document("pull", image, "--name", "taken", name="karapace.pull", **with_name)
+        self.assertEqual([got["environment"], got["image_digest"], got["signers"]],
+                         [sent["environment"], sent["image_digest"], ["ci"]])
+        self.error("push", ".", image, "--key", "ci", "--unsigned")
 
     def compares(self):
         self.document("reproduce", "--against", "records.json", name="karapace.reproduce")

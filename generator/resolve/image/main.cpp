@@ -18,6 +18,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
+#include "base/json/error_answer.hpp"
 #include "base/path_error.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/resolve/image_resolution.hpp"
@@ -155,10 +156,10 @@ int answer() {
     fmt::print("{}\n", image_resolution_text(resolve_first(request)));
     return 0;
   } catch (const Error& error) {
-    fmt::print("{}\n", error_text(error));
+    fmt::print("{}", error_answer(error));
     return exit_code(error.kind());
   } catch (const std::exception& error) {
-    fmt::print("{}\n", error_text(Error(fmt::format("lock: {}", told_text(error)))));
+    fmt::print("{}", error_answer(Error(fmt::format("lock: {}", told_text(error)))));
     return exit_code(ErrorKind::general);
   }
 }
