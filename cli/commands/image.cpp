@@ -108,6 +108,7 @@ int run(const Context& context, const Arguments& arguments) {
     context.print_json("karapace.image", std::move(image));
     return 0;
   }
+  if (arguments.building.quiet) return 0;
   context.print(fmt::format("{}: {}, {}, sha256:{}\n", context.styled(Style::bold, escaped_utf8(location)),
                             counted(image["layers"].size(), "layer"), size_text(size),
                             image["manifest"].get<std::string>()));

@@ -212,7 +212,7 @@ karapace_image(app-docker ENVIRONMENT dev OUTPUT "docker image.tar" FORMAT docke
         self.configured()
         first = self.built("-j4").output
         if NINJA:
-            self.assertEqual(len(re.findall(r"\] pack layer", first)), 2, first)
+            self.assertEqual(len(re.findall(r"\] pack layers? of dev", first)), 3, first)
         self.assertIn("image app", first)
         self.assert_nothing_to_do()
         with tarfile.open(self.build_directory / "app.tar") as tar:

@@ -247,7 +247,7 @@ class Documents(DocumentsTest):
         self.document("export", ".", str(self.scratch / "exported"), name="karapace.export")
         self.error("export", ".", str(self.scratch / "exported"))
         image = self.document("image", ".", "-o", str(self.scratch / "image.tar"), name="karapace.image")
-        self.assertEqual(len(image["layers"]), 1)
+        self.assertEqual(len(image["layers"]), 2)
         self.error("image", ".")
         self.error("image", ".", "-o", "oci:registry.example/image")
         self.error("restore", ".", "0000")
