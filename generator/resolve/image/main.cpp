@@ -28,7 +28,7 @@
 #include "remote/oci/image_repository.hpp"
 #include "remote/sources.hpp"
 
-namespace karapace::resolve {
+namespace karapace::resolve::image {
 
 namespace {
 
@@ -166,9 +166,9 @@ int answer() {
 
 }  // namespace
 
-}  // namespace karapace::resolve
+}  // namespace karapace::resolve::image
 
 int main() {
   karapace::mend_inherited_state();
-  return karapace::resolve::answer();
+  return karapace::resolve::image::answer();
 }
