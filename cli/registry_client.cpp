@@ -12,6 +12,7 @@
 #include "base/sibling_programs.hpp"
 #include "base/words.hpp"
 #include "exchange/request.hpp"
+#include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::cli {
@@ -24,9 +25,14 @@ constexpr std::string_view directory_prefix = "oci-layout:";
 }  // namespace
 
 std::string ask_registry(std::string_view verb, std::string_view request) {
+  const auto mirrors = resolve::find_mirrors(
+      {.distribution = {}, .architecture = {}, .configuration = resolve::default_configuration_file()});
+  auto input = resolve::mirrors_text(mirrors, {});
+  std::erase(input, '\n');  // JSON: between its parts
+  input += fmt::format("\n{}", request);
   auto captured = capture_child(
       {.argv = {find_program(program), std::string(verb)}, .working_directory = {}, .interrupts = Interrupts::for_both},
-      request, ChildErrors::inherited);
+      input, ChildErrors::inherited);
   throw_if_error_answer(captured.output);
   if (captured.status > 128) throw Error(fmt::format("{} was ended by signal {}", program, captured.status - 128));
   if (captured.status != 0) throw Error(fmt::format("{} failed with exit status {}", program, captured.status));

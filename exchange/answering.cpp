@@ -37,9 +37,10 @@ oci::Platform own_platform() {
   return {.os = "linux", .architecture = found == known.end() ? machine : found->second};
 }
 
-std::optional<TakeAnswer> take_from(const store::Store& store, const Cache& cache, const Wanted& wanted) {
+std::optional<TakeAnswer> take_from(const Places& places, const store::Store& store, const Cache& cache,
+                                    const Wanted& wanted) {
   const auto trust = trust_of(cache);
-  const auto repository = open_cache(cache.location, oci::Access::read);
+  const auto repository = places.open_cache(cache.location, oci::Access::read);
   const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
@@ -51,26 +52,26 @@ std::optional<TakeAnswer> take_from(const store::Store& store, const Cache& cach
 
 }  // namespace
 
-LookAnswer look(const LookRequest& request) {
-  const auto repository = open_cache(request.location, oci::Access::read);
+LookAnswer look(const Places& places, const LookRequest& request) {
+  const auto repository = places.open_cache(request.location, oci::Access::read);
   LookAnswer answer{.name = repository->name()};
   for (const auto& tag : repository->tags())
     if (const auto parts = parse_cache_tag(tag)) ++answer.environments[parts->key_id];
   return answer;
 }
 
-PruneAnswer prune(const PruneRequest& request) {
-  const auto repository = open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
+PruneAnswer prune(const Places& places, const PruneRequest& request) {
+  const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
   return prune(*repository, request, std::time(nullptr));
 }
 
-TakeAnswer take(const TakeRequest& request) {
+TakeAnswer take(const Places& places, const TakeRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::create);
   sandbox::enter_namespace_for(store);
   for (const auto& cache : request.caches) {
     if (cache.keys.empty()) continue;
     try {
-      if (const auto answer = take_from(store, cache, {request.environment, request.step})) return *answer;
+      if (const auto answer = take_from(places, store, cache, {request.environment, request.step})) return *answer;
     } catch (const StoreError&) {
       throw;
     } catch (const Error& error) {
@@ -126,11 +127,11 @@ Believed believed_of(oci::ImageRepository& repository, const PullRequest& reques
 
 }  // namespace
 
-PullAnswer pull(const PullRequest& request) {
+PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::create);
   sandbox::enter_namespace_for(store);
   const auto place = oci::ImageLocation::parse(request.location);
-  const auto repository = open_for(place, oci::Access::read);
+  const auto repository = places.open(place, oci::Access::read);
   const auto name = oci::name_in(*repository, place);
   const auto found = oci::find_image(*repository, name, own_platform());
   const auto is_pinned = std::holds_alternative<oci::ContentDigest>(name);
@@ -146,23 +147,23 @@ PullAnswer pull(const PullRequest& request) {
   return answer;
 }
 
-OfferAnswer offer(const OfferRequest& request) {
+OfferAnswer offer(const Places& places, const OfferRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
-  const auto repository = open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
+  const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
   return offer_environment(store, *repository, request);
 }
 
-PushAnswer push(const PushRequest& request) {
+PushAnswer push(const Places& places, const PushRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto place = oci::ImageLocation::parse(request.location);
-  const auto repository = open_for(place, request.dry_run ? oci::Access::read : oci::Access::write);
+  const auto repository = places.open(place, request.dry_run ? oci::Access::read : oci::Access::write);
   return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
 }
 
-ChallengeAnswer challenge(const ChallengeRequest& request) {
+ChallengeAnswer challenge(const Places& places, const ChallengeRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   sandbox::enter_namespace_for(store);
-  return challenge_environment(store, request);
+  return challenge_environment(places, store, request);
 }
 
 }  // namespace karapace::exchange

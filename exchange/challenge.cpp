@@ -10,7 +10,6 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "exchange/asking.hpp"
-#include "exchange/opening.hpp"
 #include "exchange/taking.hpp"
 #include "store/listing_comparison.hpp"
 
@@ -100,10 +99,10 @@ Witness witness_of(const store::Store& store, oci::ImageRepository& repository, 
 }
 
 /// What a cache has of each of its keys.
-std::vector<Witness> ask_all(const store::Store& store, const Cache& cache, const Wanted& wanted,
+std::vector<Witness> ask_all(const Places& places, const store::Store& store, const Cache& cache, const Wanted& wanted,
                              const RecordBundle& ours) {
   std::vector<Witness> witnesses;
-  const auto repository = open_cache(cache.location, oci::Access::read);
+  const auto repository = places.open_cache(cache.location, oci::Access::read);
   for (const auto& key : trust_of(cache).keys) {
     Witness witness{.cache = {}, .key = key.key.id().hex(), .name = key.name, .state = "silent"};
     try {
@@ -124,12 +123,13 @@ std::vector<Witness> ask_all(const store::Store& store, const Cache& cache, cons
 
 }  // namespace
 
-ChallengeAnswer challenge_environment(const store::Store& store, const ChallengeRequest& request) {
+ChallengeAnswer challenge_environment(const Places& places, const store::Store& store,
+                                      const ChallengeRequest& request) {
   const auto ours = bundle_of(store, request.environment);
   ChallengeAnswer answer;
   for (const auto& cache : request.caches) {
     try {
-      auto witnesses = ask_all(store, cache, {request.environment, {}}, ours);
+      auto witnesses = ask_all(places, store, cache, {request.environment, {}}, ours);
       answer.witnesses.insert(answer.witnesses.end(), witnesses.begin(), witnesses.end());
     } catch (const StoreError&) {
       throw;

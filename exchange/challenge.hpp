@@ -6,11 +6,12 @@
 // the cache, the files.
 #pragma once
 
+#include "exchange/opening.hpp"
 #include "exchange/request.hpp"
 #include "store/store.hpp"
 
 namespace karapace::exchange {
 
-ChallengeAnswer challenge_environment(const store::Store& store, const ChallengeRequest& request);
+ChallengeAnswer challenge_environment(const Places& places, const store::Store& store, const ChallengeRequest& request);
 
 }  // namespace karapace::exchange

@@ -4,13 +4,21 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "remote/oci/image_location.hpp"
 
 namespace karapace::exchange {
 
-std::unique_ptr<oci::ImageRepository> open_for(const oci::ImageLocation& place, oci::Access access);
-/// A cache: a place without a tag. RemoteError when it has one.
-std::unique_ptr<oci::ImageRepository> open_cache(const std::string& location, oci::Access access);
+class Places {
+ public:
+  explicit Places(remote::TransferOptions options) : options_(std::move(options)) {}
+  std::unique_ptr<oci::ImageRepository> open(const oci::ImageLocation& place, oci::Access access) const;
+  /// A cache: a place without a tag. RemoteError when it has one.
+  std::unique_ptr<oci::ImageRepository> open_cache(const std::string& location, oci::Access access) const;
+
+ private:
+  remote::TransferOptions options_;
+};
 
 }  // namespace karapace::exchange

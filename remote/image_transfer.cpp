@@ -37,15 +37,6 @@ void send(int connection, const std::atomic<bool>& is_unwanted, MessageKind kind
   }
 }
 
-oci::RegistryOptions registry_options(const std::string& registry, const TransferOptions& options) {
-  oci::RegistryOptions all{.transfer = options};
-  all.pauses.retries = options.retries;
-  const auto& in_the_clear = options.http_registries;
-  if (std::find(in_the_clear.begin(), in_the_clear.end(), registry) != in_the_clear.end())
-    all.scheme = oci::Scheme::http;
-  return all;
-}
-
 }  // namespace
 
 ImageTransfers::~ImageTransfers() {
@@ -95,7 +86,7 @@ std::shared_ptr<oci::ImageRepository> ImageTransfers::repository(const std::stri
   if (known) return known;
   const auto location = oci::ImageLocation::parse(place);
   known = oci::open_repository(location, oci::Access::read,
-                               registry_options(location.place.substr(0, location.place.find('/')), options));
+                               oci::registry_options(location.place.substr(0, location.place.find('/')), options));
   return known;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/oci/registry_connection.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -58,6 +59,15 @@ std::string warning_text(std::string_view header) {
 }
 
 }  // namespace
+
+RegistryOptions registry_options(std::string_view registry, const remote::TransferOptions& transfer) {
+  RegistryOptions options{.transfer = transfer};
+  options.pauses.retries = transfer.retries;
+  const auto& in_the_clear = transfer.http_registries;
+  if (std::find(in_the_clear.begin(), in_the_clear.end(), registry) != in_the_clear.end())
+    options.scheme = Scheme::http;
+  return options;
+}
 
 RegistryConnection::RegistryConnection(std::string registry, std::string repository, RegistryOptions options)
     : registry_(std::move(registry)),

@@ -35,6 +35,9 @@ struct RegistryOptions {
   std::function<void(std::string_view)> warn = {};
 };
 
+/// As the user's configuration has them for the registry of this name.
+RegistryOptions registry_options(std::string_view registry, const remote::TransferOptions& transfer);
+
 class RegistryConnection {
  public:
   RegistryConnection(std::string registry, std::string repository, RegistryOptions options);

@@ -204,7 +204,7 @@ TEST_F(CacheTest, AChallengeNamesWhoDisagreesWithStepAndFile) {
   std::vector<std::string> lines;
   for (const char* name : {"ann", "bob", "eve"}) lines.push_back(signing::text(signing::find_public_key(keys_, name)));
   const auto answer = challenge_environment(
-      store_, {store_.root(), environment.id, {{.name = "all", .location = cache_, .keys = lines}}});
+      Places({}), store_, {store_.root(), environment.id, {{.name = "all", .location = cache_, .keys = lines}}});
   ASSERT_EQ(answer.witnesses.size(), 3U);
   EXPECT_EQ(answer.witnesses[0].state, "agrees");
   EXPECT_EQ(answer.witnesses[1].state, "silent");

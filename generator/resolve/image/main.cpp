@@ -43,13 +43,8 @@ oci::Platform platform_from(std::string_view text) {
 }
 
 oci::RegistryOptions options_for(const oci::ImageLocation& location, const remote::TransferOptions& transfer) {
-  oci::RegistryOptions options{.transfer = transfer};
-  options.pauses.retries = transfer.retries;
+  auto options = oci::registry_options(location.place.substr(0, location.place.find('/')), transfer);
   options.warn = [](std::string_view text) { fmt::print(stderr, "warning: {}\n", printable(text)); };
-  const auto registry = location.place.substr(0, location.place.find('/'));
-  const auto& in_the_clear = transfer.http_registries;
-  if (std::find(in_the_clear.begin(), in_the_clear.end(), registry) != in_the_clear.end())
-    options.scheme = oci::Scheme::http;
   return options;
 }
 
