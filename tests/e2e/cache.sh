@@ -97,7 +97,7 @@ as "$mode" KARAPACE_STORE="$work/store-taken-$mode" karapace gc >/dev/null
 as "$mode" KARAPACE_STORE="$work/store-taken-$mode" karapace verify-store
 
 step "a registry that is down, or has damaged blobs, costs a warning"
-layer=$(find "$work/registry" -name data -size +1M | head -1)
+layer=$(find "$work/registry" -name data -size +1M | first 1)
 printf 'x' | dd of="$layer" bs=1 seek=5000 conv=notrunc status=none
 as "$builder" karapace cache add broken "oci:$registry/team/cache" --trust "$work/team.pub" --offline 2>/dev/null || true
 cd "$work/built"
