@@ -85,8 +85,8 @@ class CacheTest : public store::StoreTest {
   }
 
   OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
-    const OfferRequest request{store.root(),           environment.id,           cache_,
-                               keys_ / (key + ".key"), pack(store, environment), false};
+    pack(store, environment);
+    const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd", false};
     return offer_environment(store, *open(oci::Access::write), request);
   }
 
