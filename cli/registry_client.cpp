@@ -11,6 +11,7 @@
 #include "base/json/error_answer.hpp"
 #include "base/sibling_programs.hpp"
 #include "base/words.hpp"
+#include "cli/generate_arguments.hpp"
 #include "exchange/request.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/user_configuration.hpp"
@@ -24,9 +25,10 @@ constexpr std::string_view directory_prefix = "oci-layout:";
 
 }  // namespace
 
-std::string ask_registry(std::string_view verb, std::string_view request) {
+std::string ask_registry(const Context& context, std::string_view verb, std::string_view request) {
+  const auto paths = machine_paths(context);
   const auto mirrors = resolve::find_mirrors(
-      {.distribution = {}, .architecture = {}, .configuration = resolve::default_configuration_file()});
+      {.distribution = {}, .architecture = {}, .configuration = paths.configuration, .cache = paths.cache});
   auto input = resolve::mirrors_text(mirrors, {});
   std::erase(input, '\n');  // JSON: between its parts
   input += fmt::format("\n{}", request);
@@ -48,8 +50,9 @@ bool take_from_caches(const Context& context, const std::string& name, const Env
   auto caches = configured_caches();
   std::erase_if(caches, [](const exchange::Cache& cache) { return cache.keys.empty(); });
   if (caches.empty()) return false;
-  const auto answer = exchange::parse_take_answer(ask_registry(
-      "take", exchange::text(exchange::TakeRequest{context.store_root(), environment, step, std::move(caches)})));
+  const auto answer = exchange::parse_take_answer(
+      ask_registry(context, "take",
+                   exchange::text(exchange::TakeRequest{context.store_root(), environment, step, std::move(caches)})));
   if (answer.cache.empty()) return false;
   context.tell(fmt::format("pulled {} from the cache {}: {}, {} (of {} none was run)", escaped_utf8(name), answer.cache,
                            counted(answer.layers, "layer"), size_text(answer.bytes), counted(answer.steps, "step")));

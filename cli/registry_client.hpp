@@ -14,7 +14,7 @@
 namespace karapace::cli {
 
 /// Its answer; throws the error that it reports. Progress and warnings go to our standard error.
-std::string ask_registry(std::string_view verb, std::string_view request);
+std::string ask_registry(const Context& context, std::string_view verb, std::string_view request);
 
 /// The caches that this user has configured, in the order in which they are asked.
 std::vector<exchange::Cache> configured_caches();

@@ -74,7 +74,8 @@ exchange::Cache cache_from(const Arguments& arguments) {
 /// What is there; nothing where it can not be reached now, which is told.
 std::optional<exchange::LookAnswer> look(const Context& context, const exchange::Cache& cache) {
   try {
-    return exchange::parse_look_answer(ask_registry("look", exchange::text(exchange::LookRequest{cache.location})));
+    return exchange::parse_look_answer(
+        ask_registry(context, "look", exchange::text(exchange::LookRequest{cache.location})));
   } catch (const RemoteError& error) {
     context.warn(fmt::format("the cache can not be reached now: {}", error.what()));
     return std::nullopt;

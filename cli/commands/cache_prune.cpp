@@ -77,7 +77,7 @@ exchange::PruneRequest request_from(const Arguments& arguments) {
 
 int run(const Context& context, const Arguments& arguments) {
   const auto request = request_from(arguments);
-  const auto answer = exchange::parse_prune_answer(ask_registry("prune", exchange::text(request)));
+  const auto answer = exchange::parse_prune_answer(ask_registry(context, "prune", exchange::text(request)));
   if (context.json) {
     auto removed = nlohmann::json::array();
     for (const auto& one : answer.removed)

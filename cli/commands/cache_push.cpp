@@ -61,7 +61,7 @@ int run(const Context& context, const Arguments& arguments) {
     if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
       return status;
     const exchange::OfferRequest request{store.root(), id, location, key, options.compression, arguments.dry_run};
-    const auto answer = exchange::parse_offer_answer(ask_registry("offer", exchange::text(request)));
+    const auto answer = exchange::parse_offer_answer(ask_registry(context, "offer", exchange::text(request)));
     if (context.json)
       all.push_back(answer_json(id, answer));
     else

@@ -79,7 +79,7 @@ int run(const Context& context, const Arguments& arguments) {
     throw NotFoundError("challenge: there is no cache to ask: `karapace cache add --help` tells how to have one");
   const auto built = find_built(context.open_store(store::Store::Access::update), arguments.environment);
   const exchange::ChallengeRequest request{context.store_root(), built.environment.id, std::move(caches)};
-  const auto answer = exchange::parse_challenge_answer(ask_registry("challenge", exchange::text(request)));
+  const auto answer = exchange::parse_challenge_answer(ask_registry(context, "challenge", exchange::text(request)));
   const bool is_disputed = std::any_of(answer.witnesses.begin(), answer.witnesses.end(),
                                        [](const auto& witness) { return witness.state == "disagrees"; });
   if (context.json) {

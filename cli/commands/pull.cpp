@@ -82,7 +82,7 @@ int run(const Context& context, const Arguments& arguments) {
       .location = arguments.reference,
       .keys = keys,
       .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
-  const auto pulled = exchange::parse_pull_answer(ask_registry("pull", exchange::text(request)));
+  const auto pulled = exchange::parse_pull_answer(ask_registry(context, "pull", exchange::text(request)));
   const auto store = context.open_store(store::Store::Access::update);
   const auto instance = make_instance(store, pulled.environment, arguments.name);
   if (context.json) {

@@ -87,7 +87,7 @@ int run(const Context& context, const Arguments& arguments) {
                                       .most_layers = options.most_layers,
                                       .dry_run = arguments.dry_run};
   report(context, arguments, packed.environment.id,
-         exchange::parse_push_answer(ask_registry("push", exchange::text(request))));
+         exchange::parse_push_answer(ask_registry(context, "push", exchange::text(request))));
   return 0;
 }
 

@@ -68,7 +68,7 @@ TEST(Program, RefusesAWrongCommandLineOnStandardErrorWithStatusOne) {
 TEST(Program, NamesTheCommandThatWasMeant) {
   const auto told = [](const std::string& word) { return karapace(word + " 2>&1").text; };
   EXPECT_THAT(told("ls"), HasSubstr("did you mean \"list\"?"));
-  EXPECT_THAT(told("verify"), HasSubstr("did you mean \"verify-store\"?"));
+  EXPECT_THAT(told("verfy"), HasSubstr("did you mean \"verify\"?"));
   EXPECT_THAT(told("prune"), HasSubstr("did you mean \"gc\"?"));
   EXPECT_THAT(told("tool"), HasSubstr("did you mean \"toolchain\"?"));
   EXPECT_THAT(told("''"), HasSubstr("there is no command \"\"; see karapace --help"));

@@ -84,7 +84,7 @@ class Completions(unittest.TestCase):
         return found
 
     def test_bash_completes(self):
-        self.assertEqual(self.in_bash("karapace", "verify"), ["verify-store"])
+        self.assertEqual(self.in_bash("karapace", "verify"), ["verify", "verify-store"])
         self.assertEqual(self.in_bash("karapace", "graph", ""), ["diff", "show", "trace"])
         self.assertEqual(self.in_bash("karapace", "exec", "hel"), ["hello", "help-desk"])
         self.assertEqual(self.in_bash("karapace", "gc", "--dr"), ["--dry-run"])
@@ -95,7 +95,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.in_bash("/not/there/karapace", "exec", ""), [])
 
     def test_fish_completes(self):
-        self.assertEqual(self.in_fish("karapace verify"), ["verify-store"])
+        self.assertEqual(self.in_fish("karapace verify"), ["verify", "verify-store"])
         self.assertEqual(self.in_fish("karapace graph "), ["diff", "show", "trace"])
         self.assertEqual(self.in_fish("karapace exec hel"), ["hello", "help-desk"])
         self.assertEqual(self.in_fish("karapace gc --dr"), ["--dry-run"])
@@ -107,7 +107,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.in_fish("karapace list "), [])
 
     def test_on_a_terminal(self):
-        lines = {"karapace verify": "verify-store", "karapace exec oth": "exec other", "karapace gc --dr": "gc --dry-run",
+        lines = {"karapace verify-": "verify-store", "karapace exec oth": "exec other", "karapace gc --dr": "gc --dry-run",
                  "karapace graph tr": "graph trace", "karapace gen -C oth": "gen -C other",
                  "karapace exec other -- roo": "exec other -- root.tar", "karapace new --template=mi": "new --template=minimal",
                  "karapace build a": "build a file.toml"}
