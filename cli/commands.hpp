@@ -8,6 +8,7 @@ namespace karapace::cli {
 
 Command archive_command();
 Command build_command();
+Command bundle_command();
 Command cache_add_command();
 Command cache_list_command();
 Command cache_prune_command();
@@ -55,6 +56,7 @@ Command snapshots_command();
 Command stop_command();
 Command toolchain_command();
 Command unarchive_command();
+Command unbundle_command();
 Command undo_command();
 Command unfreeze_command();
 Command verify_command();

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/sibling_programs.hpp"
+#include "exchange/cache_list.hpp"
 #include "generator/resolve/user_configuration.hpp"
 
 namespace karapace::cli {
@@ -70,7 +71,10 @@ resolve::Rollback rollback(bool allow_rollback) noexcept {
 }
 
 project::MachinePaths machine_paths(const Context& context) {
-  return {context.store_root(), cache_directory(), resolve::default_configuration_file()};
+  project::MachinePaths paths{context.store_root(), cache_directory(), resolve::default_configuration_file()};
+  for (const auto& cache : exchange::read_caches(exchange::cache_list_file(paths.configuration)))
+    paths.caches.push_back(cache.location);
+  return paths;
 }
 
 ManifestsAndUpgrade manifests_and_upgrade(const std::vector<std::string>& manifests,

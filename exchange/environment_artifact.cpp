@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view empty_document = "{}";
 constexpr std::size_t key_id_digits = 16;
+constexpr std::string_view sources_word = "sources";
 
 [[noreturn]] void refuse(std::string_view what, std::string_view reason) {
   throw RemoteError(fmt::format("{}: this is no environment of Karapace: {}", what, reason));
@@ -94,6 +95,17 @@ EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_
   return artifact;
 }
 
+oci::ImageManifest manifest_of_sources(const EnvironmentId& environment, std::vector<oci::Descriptor> packages) {
+  return {.artifact_type = std::string(sources_artifact_type),
+          .config = oci::describe(oci::media_type::empty, empty_document),
+          .layers = std::move(packages),
+          .annotations = {{std::string(environment_annotation), environment.hex()}}};
+}
+
+oci::Tag sources_tag(const EnvironmentId& environment) {
+  return oci::Tag::parse(fmt::format("{}-{}", environment.hex(), sources_word)).value();
+}
+
 oci::Tag cache_tag(const EnvironmentId& environment, std::string_view key_id) {
   return oci::Tag::parse(fmt::format("{}-{}", environment.hex(), key_id)).value();
 }
@@ -102,6 +114,8 @@ std::optional<CacheTag> parse_cache_tag(const oci::Tag& tag) {
   constexpr auto digits = 2 * Digest::size;
   const std::string_view text = tag.text();
   const auto environment = EnvironmentId::from_hex(text.substr(0, digits));
+  if (environment && text.size() > digits && text.substr(digits) == fmt::format("-{}", sources_word))
+    return CacheTag{*environment, std::string(sources_word)};
   const bool is_one = environment && text.size() == digits + 1 + key_id_digits && text[digits] == '-' &&
                       text.find_first_not_of("0123456789abcdef", digits + 1) == text.npos;
   if (!is_one) return std::nullopt;

@@ -59,6 +59,12 @@ oci::ImageManifest manifest_of(const EnvironmentArtifact& artifact);
 /// RemoteError that begins with `what` when it is not the artifact of an environment.
 EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_view what);
 
+/// The packages of an environment, kept so that its lock can be installed when no mirror has them any more.
+inline constexpr std::string_view sources_artifact_type = "application/vnd.karapace.sources.v1";
+oci::ImageManifest manifest_of_sources(const EnvironmentId& environment, std::vector<oci::Descriptor> packages);
+/// "3f9c…-sources"; parse_cache_tag knows it, with that word in the place of a key's id.
+oci::Tag sources_tag(const EnvironmentId& environment);
+
 /// The tag in a cache: the environment's id and the signer's key id, "3f9c…-0a1b2c3d4e5f6071".
 oci::Tag cache_tag(const EnvironmentId& environment, std::string_view key_id);
 /// What such a tag says; nothing of another tag.

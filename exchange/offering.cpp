@@ -103,6 +103,52 @@ Sent send_blobs(oci::ImageRepository& repository, std::vector<oci::NewBlob> all,
 
 }  // namespace
 
+namespace {
+
+/// What the lock has by SHA-256: packages, archives and layers of images.
+struct PreparedSources {
+  std::vector<oci::Descriptor> descriptors;
+  std::vector<BlobId> blobs;
+};
+
+PreparedSources prepare_sources(const store::Store& store, const EnvironmentId& id) {
+  PreparedSources sources;
+  std::size_t missing = 0;
+  for (const auto& record : bundle_of(store, id).records) {
+    if (record.step.kind != StepKind::fetch || !record.step.parameter("sha256")) continue;
+    const auto& blob = record.blob();
+    if (!store.has_blob(blob.blob)) ++missing;
+    sources.descriptors.push_back(
+        {.media_type = "application/octet-stream", .digest = oci::ContentDigest(blob.sha256), .size = blob.size});
+    sources.blobs.push_back(blob.blob);
+  }
+  if (missing == 0) return sources;
+  throw StoreError(
+      fmt::format("{} of {} packages of the environment {} are not in this store, as it was taken over: have them sent "
+                  "where it was "
+                  "built",
+                  missing, sources.blobs.size(), id.short_hex()));
+}
+
+void send_sources(const store::Store& store, oci::ImageRepository& repository, const EnvironmentId& id, bool dry_run,
+                  Sent& sent) {
+  const auto sources = prepare_sources(store, id);
+  const auto manifest = oci::write(manifest_of_sources(id, sources.descriptors));
+  const auto there = repository.find_manifest(sources_tag(id));
+  if (there && there->digest == manifest.digest) return;
+  std::vector<oci::NewBlob> blobs{small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
+  for (std::size_t i = 0; i < sources.blobs.size(); ++i)
+    blobs.push_back({sources.descriptors[i],
+                     oci::BlobSource::of_file(store.open_blob(sources.blobs[i]), "blob " + sources.blobs[i].hex())});
+  const auto more = send_blobs(repository, std::move(blobs), dry_run);
+  sent.blobs += more.blobs;
+  sent.bytes += more.bytes;
+  sent.present += more.present;
+  if (!dry_run) repository.add_manifest(manifest, sources_tag(id));
+}
+
+}  // namespace
+
 PreparedArtifact prepare_artifact(const store::Store& store, const store::Environment& environment,
                                   const std::string& compression, const signing::SecretKey* key,
                                   const std::optional<oci::Manifest>& image) {
@@ -143,19 +189,22 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
   const auto prepared = prepare_artifact(store, built(store, request.environment), request.compression, &key);
   const auto tag = cache_tag(request.environment, key.public_key().id().hex());
   OfferAnswer answer{.tag = tag.text()};
+  Sent sent;
+  if (request.sources) send_sources(store, repository, request.environment, request.dry_run, sent);
   const auto there = repository.manifest(tag);
-  answer.unchanged = there && is_there(*there, prepared.artifact, repository.name());
-  if (answer.unchanged) {
-    answer.present = 2 + prepared.envelopes.size() + prepared.layers.size();
-    return answer;
+  const bool is_known = there && is_there(*there, prepared.artifact, repository.name());
+  answer.unchanged = is_known && sent.blobs == 0;
+  if (is_known) {
+    sent.present += 2 + prepared.envelopes.size() + prepared.layers.size();
+  } else {
+    const auto more = send_blobs(repository, blobs_of(store, prepared), request.dry_run);
+    sent = {sent.blobs + more.blobs, sent.bytes + more.bytes, sent.present + more.present};
+    if (!request.dry_run) repository.add_manifest(dated_manifest(prepared.artifact), tag);
   }
-  const auto sent = send_blobs(repository, blobs_of(store, prepared), request.dry_run);
+  if (!request.dry_run) repository.finish();
   answer.blobs = sent.blobs;
   answer.bytes = sent.bytes;
   answer.present = sent.present;
-  if (request.dry_run) return answer;
-  repository.add_manifest(dated_manifest(prepared.artifact), tag);
-  repository.finish();
   return answer;
 }
 
@@ -197,7 +246,8 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   auto blobs = blobs_of(store, prepared);
   blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));
   for (const auto& layer : image.layers) blobs.push_back(layer_blob(store, layer));
-  const auto sent = send_blobs(repository, std::move(blobs), request.dry_run);
+  auto sent = send_blobs(repository, std::move(blobs), request.dry_run);
+  if (request.sources) send_sources(store, repository, request.environment, request.dry_run, sent);
   answer.blobs = sent.blobs;
   answer.bytes = sent.bytes;
   answer.present = sent.present;

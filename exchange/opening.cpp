@@ -12,6 +12,7 @@ namespace karapace::exchange {
 
 std::unique_ptr<oci::ImageRepository> Places::open(const oci::ImageLocation& place, oci::Access access) const {
   auto options = oci::registry_options(place.place.substr(0, place.place.find('/')), options_);
+  options.credential_files = credential_files_;
   options.warn = [](std::string_view warning) { fmt::print(stderr, "karapace: warning: {}\n", printable(warning)); };
   return oci::open_repository(place, access, std::move(options));
 }

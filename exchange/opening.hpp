@@ -2,16 +2,20 @@
 // Places with images, opened as this user's configuration says; what registries warn of is told on standard error.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "remote/oci/credentials.hpp"
 #include "remote/oci/image_location.hpp"
 
 namespace karapace::exchange {
 
 class Places {
  public:
+  /// Made before the process enters a user namespace: there it is not who it was, whose credentials are wanted.
   explicit Places(remote::TransferOptions options) : options_(std::move(options)) {}
   std::unique_ptr<oci::ImageRepository> open(const oci::ImageLocation& place, oci::Access access) const;
   /// A cache: a place without a tag. RemoteError when it has one.
@@ -19,6 +23,7 @@ class Places {
 
  private:
   remote::TransferOptions options_;
+  std::vector<std::filesystem::path> credential_files_ = oci::credential_files();
 };
 
 }  // namespace karapace::exchange

@@ -53,7 +53,7 @@ constexpr auto push_request_fields =
     fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
                            member("environment", &PushRequest::environment), member("key", &PushRequest::key),
                            member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
-                           member("store", &PushRequest::store));
+                           member("sources", &PushRequest::sources), member("store", &PushRequest::store));
 constexpr auto push_answer_fields =
     fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
                           member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
@@ -61,7 +61,8 @@ constexpr auto push_answer_fields =
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
     member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
     member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),
-    member("location", &OfferRequest::location), member("store", &OfferRequest::store));
+    member("location", &OfferRequest::location), member("sources", &OfferRequest::sources),
+    member("store", &OfferRequest::store));
 constexpr auto offer_answer_fields =
     fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
                            member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),

@@ -63,6 +63,7 @@ struct OfferRequest {
   std::string location;
   std::filesystem::path key;  // the secret key's file
   std::string compression;    // of the layers, which are packed so: "zstd", "gzip"
+  bool sources = false;       // the packages themselves, too
   bool dry_run = false;
 };
 struct OfferAnswer {
@@ -81,6 +82,7 @@ struct PushRequest {
   std::optional<std::filesystem::path> key;  // the secret key's file; not signed, else
   std::string compression;                   // as above
   std::uint64_t most_layers = 0;             // of the image; 0: as many as the environment has
+  bool sources = false;
   bool dry_run = false;
 };
 struct PushAnswer {

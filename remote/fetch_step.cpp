@@ -68,6 +68,8 @@ DownloadRequest request_for(const Step& step, const Hints& hints) {
   auto path = hint(hints, "path");
   auto sources = sources_from(hints);
   request.locations = locations(sources, hex, hint(hints, "archive"), path);
+  if (request.sha256)
+    for (auto& location : blob_locations(sources, hex)) request.locations.push_back(std::move(location));
   request.options = sources.options;
   auto first = request.locations.empty() ? hex : request.locations.front();
   request.title = title_of(path.empty() ? first : path);

@@ -111,11 +111,12 @@ Sources parse_sources(std::string_view text, std::string_view what) {
   try {
     auto json = Json::parse(text);
     if (!json.is_object()) throw std::invalid_argument("it is not an object");
-    refuse_unknown(json, {"acquisition", "archives", "files"});
+    refuse_unknown(json, {"acquisition", "archives", "blobs", "files"});
     Sources sources;
     using Lists = decltype(sources.archives);
     if (json.contains("archives")) sources.archives = json.at("archives").get<Lists>();
     if (json.contains("files")) sources.files = unescaped_locations(json.at("files").get<Lists>());
+    if (json.contains("blobs")) sources.blobs = json.at("blobs").get<std::vector<std::string>>();
     if (json.contains("acquisition")) sources.options = options_from(json.at("acquisition"));
     return sources;
   } catch (const std::exception& error) {
@@ -130,6 +131,21 @@ std::vector<std::string> locations(const Sources& sources, std::string_view dige
   auto mirrors = sources.archives.find(archive);
   if (path.empty() || mirrors == sources.archives.end()) return found;
   for (const auto& base : mirrors->second) found.push_back(join(base, path));
+  return found;
+}
+
+std::vector<std::string> blob_locations(const Sources& sources, std::string_view sha256) {
+  constexpr std::string_view directory = "oci-layout:";
+  std::vector<std::string> found;
+  for (const auto& place : sources.blobs) {
+    const auto in_layout = fmt::format("blobs/sha256/{}", sha256);
+    if (place.starts_with(directory))
+      found.push_back(join(std::string_view(place).substr(directory.size()), in_layout));
+    else if (is_url(place))
+      found.push_back(join(place, in_layout));
+    else
+      found.push_back(fmt::format("{}@sha256:{}", place, sha256));
+  }
   return found;
 }
 

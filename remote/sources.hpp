@@ -34,7 +34,10 @@ TransferOptions parse_options(std::string_view text);
 struct Sources {
   std::map<std::string, std::vector<std::string>, std::less<>> archives;  // name -> base URLs or directories
   std::map<std::string, std::vector<std::string>, std::less<>> files;     // digest -> URLs or paths of these bytes
-  TransferOptions options;
+  /// Where packages and archives may be by their SHA-256, when nobody else has them any more: image repositories, as
+  /// "oci:registry.example/team/cache", "oci-layout:/directory" or the URL of a layout.
+  std::vector<std::string> blobs = {};
+  TransferOptions options = {};
 };
 
 /// Strict: RemoteError naming `what` when it is not such a file.
@@ -44,6 +47,9 @@ Sources parse_sources(std::string_view text, std::string_view what);
 /// appended (percent-encoded for URLs). Empty names mean that there is none.
 std::vector<std::string> locations(const Sources& sources, std::string_view digest, std::string_view archive,
                                    std::string_view path);
+
+/// Where `blobs` would have the bytes of this SHA-256 (hex).
+std::vector<std::string> blob_locations(const Sources& sources, std::string_view sha256);
 
 /// "oci:registry.example/team/dev@sha256:…", "oci-layout:/directory@sha256:…", …: a blob of an image repository.
 bool names_image_blob(std::string_view address) noexcept;

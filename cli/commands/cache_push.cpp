@@ -24,6 +24,7 @@ struct Arguments {
   std::string cache;
   std::vector<std::string> environments;
   std::string key;
+  bool sources = false;
   bool dry_run = false;
   BuildingArguments building;
 };
@@ -32,6 +33,8 @@ void declare(Options& options, Arguments& arguments) {
   options.positional("CACHE", arguments.cache, "its name, or a place", Options::Presence::required);
   options.positional("ENVIRONMENT", arguments.environments, "names, ids or their beginnings, or paths (default: .)");
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
+  options.flag("--sources", arguments.sources,
+               "the packages themselves, too: then the lock installs when no mirror has them any more");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
   declare_building(options, arguments.building);
 }
@@ -60,7 +63,8 @@ int run(const Context& context, const Arguments& arguments) {
     const graph::PackOptions options;
     if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
       return status;
-    const exchange::OfferRequest request{store.root(), id, location, key, options.compression, arguments.dry_run};
+    const exchange::OfferRequest request{store.root(),     id, location, key, options.compression, arguments.sources,
+                                         arguments.dry_run};
     const auto answer = exchange::parse_offer_answer(ask_registry(context, "offer", exchange::text(request)));
     if (context.json)
       all.push_back(answer_json(id, answer));

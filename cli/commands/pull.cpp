@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pull: an environment that somebody pushed, as if it had been built here.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
-
-#include "base/error.hpp"
-#include "base/escape.hpp"
-#include "base/words.hpp"
 #include "cli/commands.hpp"
-#include "cli/key_report.hpp"
-#include "cli/registry_client.hpp"
-#include "exchange/request.hpp"
-#include "proof/signing/key_files.hpp"
-#include "store/instance.hpp"
-#include "store/instance_names.hpp"
+#include "cli/pulling.hpp"
 
 namespace karapace::cli {
 
@@ -21,88 +9,18 @@ namespace {
 
 struct Arguments {
   std::string reference;
-  std::string name;
-  std::vector<std::string> trusted;
-  std::uint64_t agree = 1;
+  PullingArguments pulling;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("REFERENCE", arguments.reference,
                      "REGISTRY/REPOSITORY:TAG or @DIGEST, oci-layout:DIR, oci-archive:FILE",
                      Options::Presence::required);
-  options.value("--name", "NAME", arguments.name, "what the instance is called");
-  options.value(
-      "--trust", "KEY", arguments.trusted,
-      "a public key whose signature counts: a file, a name or its line; may be repeated (default: all of yours)");
-  options.value("--agree", "NUMBER", arguments.agree, "how many of these keys have to say the same (default: 1)");
-}
-
-/// The lines of those that are named, else of all that this user has.
-std::vector<std::string> key_lines(const std::vector<std::string>& words) {
-  const auto directory = keys_directory();
-  std::vector<std::string> lines;
-  for (const auto& word : words) lines.push_back(signing::text(signing::find_public_key(directory, word)));
-  if (words.empty())
-    for (const auto& file : signing::find_keys(directory).keys) lines.push_back(signing::text(file.key));
-  return lines;
-}
-
-/// Before anything is fetched.
-void require_free(const Context& context, const std::string& name) {
-  if (name.empty()) return;
-  if (const auto complaint = store::judge_instance_name(name))
-    throw UsageError(fmt::format("pull: --name: \"{}\" {}", escaped_utf8(name), *complaint));
-  const auto store = context.open_store(store::Store::Access::create);
-  if (store::find_named_instance(store, name))
-    throw UsageError(
-        fmt::format("pull: there is an instance \"{0}\" already: choose another --name, or `karapace "
-                    "destroy {0}` first",
-                    escaped_utf8(name)));
-}
-
-store::Instance make_instance(const store::Store& store, const EnvironmentId& id, const std::string& name) {
-  const auto instance = store::open_instance(store, {id, std::nullopt});
-  if (name.empty()) return instance;
-  auto held = store::use_instance(instance);
-  if (!held) throw NotFoundError("pull: the instance is gone meanwhile: run it again");
-  store::name_instance(store, held->instance, name);
-  return held->instance;
+  declare_pulling(options, arguments.pulling);
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  require_free(context, arguments.name);
-  const auto keys = key_lines(arguments.trusted);
-  const bool is_pinned = arguments.reference.find('@') != arguments.reference.npos;
-  if (keys.empty() && !is_pinned)
-    throw UsageError(
-        "pull: a tag says nothing of what it stands for: name a key whose signature counts (--trust KEY), or the image "
-        "by its digest (REPOSITORY@sha256:...)");
-  exchange::PullRequest request{
-      .store = context.store_root(),
-      .location = arguments.reference,
-      .keys = keys,
-      .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
-  const auto pulled = exchange::parse_pull_answer(ask_registry(context, "pull", exchange::text(request)));
-  const auto store = context.open_store(store::Store::Access::update);
-  const auto instance = make_instance(store, pulled.environment, arguments.name);
-  if (context.json) {
-    context.print_json("karapace.pull",
-                       {{"pulled_bytes", pulled.bytes},
-                        {"environment", pulled.environment.hex()},
-                        {"image_digest", pulled.image},
-                        {"instance", instance.id},
-                        {"layer_count", pulled.layers},
-                        {"name", instance.name.empty() ? nlohmann::json() : nlohmann::json(instance.name)},
-                        {"signers", pulled.signers},
-                        {"step_count", pulled.steps}});
-    return 0;
-  }
-  const auto called = instance.name.empty() ? pulled.environment.short_hex() : instance.name;
-  context.print(fmt::format(
-      "pulled {}: {}, {}; {}\n", called, counted(pulled.layers, "layer"), size_text(pulled.bytes),
-      pulled.signers.empty() ? "as its digest says" : fmt::format("signed by {}", fmt::join(pulled.signers, ", "))));
-  context.print(fmt::format("karapace enter {}\n", called));
-  return 0;
+  return pull_environment(context, arguments.pulling, arguments.reference, "pull");
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Arguments {
   std::string reference;
   std::string key;
   bool is_unsigned = false;
+  bool sources = false;
   bool dry_run = false;
   PackingArguments packing;
   BuildingArguments building;
@@ -33,6 +34,7 @@ void declare(Options& options, Arguments& arguments) {
                      "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE", Options::Presence::required);
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
   options.flag("--unsigned", arguments.is_unsigned, "without a signature: others have to name the image by its digest");
+  options.flag("--sources", arguments.sources, "the packages themselves, too");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
   declare_packing(options, arguments.packing);
   declare_building(options, arguments.building);
@@ -85,6 +87,7 @@ int run(const Context& context, const Arguments& arguments) {
                                       .key = key,
                                       .compression = options.compression,
                                       .most_layers = options.most_layers,
+                                      .sources = arguments.sources,
                                       .dry_run = arguments.dry_run};
   report(context, arguments, packed.environment.id,
          exchange::parse_push_answer(ask_registry(context, "push", exchange::text(request))));

@@ -415,6 +415,7 @@ class Generation {
     for (const auto& [name, uris] : uris_) {
       for (const auto& uri : uris) ask("", distributions_.begin()->second, {{name, uri}});
     }
+    all.blobs = request_.lock.paths.caches;
     return all;
   }
 

@@ -81,7 +81,9 @@ resolve::Mirrors mirrors_for(const lock::Lock& lock, const std::optional<Project
                                   .cache = paths.cache};
   if (project)
     for (const auto& repository : project->manifest.repositories) request.additional[repository.name] = repository.uri;
-  return resolve::find_mirrors(request);
+  auto mirrors = resolve::find_mirrors(request);
+  mirrors.blobs = paths.caches;
+  return mirrors;
 }
 
 graph::Local local_for(const store::Store& store, const EnvironmentId& id, const StepKey& step,

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "generator/manifest/manifest.hpp"
 
@@ -23,8 +24,9 @@ struct Project {
 /// Where this machine keeps things.
 struct MachinePaths {
   std::filesystem::path store;
-  std::filesystem::path cache;          // package lists and what the host's package sources said
-  std::filesystem::path configuration;  // the user's config.toml
+  std::filesystem::path cache;           // package lists and what the host's package sources said
+  std::filesystem::path configuration;   // the user's config.toml
+  std::vector<std::string> caches = {};  // places that may have packages by their digest
 };
 
 /// `word`: a manifest, or a directory that has a karapace.toml. ManifestError when there is none or it is refused.

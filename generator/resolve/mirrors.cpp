@@ -182,8 +182,8 @@ std::string mirrors_text(const Mirrors& mirrors, const std::map<std::string, std
   for (const auto& [digest, locations] : files) {
     for (const auto& location : locations) escaped[digest].push_back(escaped_utf8(location));
   }
-  const nlohmann::json value{
-      {"acquisition", std::move(acquisition)}, {"archives", mirrors.archives}, {"files", escaped}};
+  nlohmann::json value{{"acquisition", std::move(acquisition)}, {"archives", mirrors.archives}, {"files", escaped}};
+  if (!mirrors.blobs.empty()) value["blobs"] = mirrors.blobs;
   return value.dump(1) + "\n";
 }
 

@@ -48,6 +48,8 @@ struct Mirrors {
   std::map<std::string, std::filesystem::path> keyrings = {};
   /// Mirrors of registries of images, "mirror.example/cache", best first: asked before the registry itself.
   std::map<std::string, std::vector<std::string>, std::less<>> registries = {};
+  /// As remote::Sources::blobs: asked after all others.
+  std::vector<std::string> blobs = {};
   auto operator<=>(const Mirrors&) const = default;
 };
 

@@ -146,7 +146,9 @@ std::vector<std::filesystem::path> credential_files() {
   auto runtime = environment("XDG_RUNTIME_DIR");
   auto containers = runtime.empty() ? std::filesystem::path(fmt::format("/run/containers/{}", ::getuid()))
                                     : std::filesystem::path(runtime) / "containers";
-  std::vector<std::filesystem::path> files{containers / "auth.json"};
+  std::vector<std::filesystem::path> files;
+  // Without a directory of the session's own it is below one that podman, run by root, makes for root alone.
+  if (!runtime.empty() || ::access(containers.c_str(), X_OK) == 0) files.push_back(containers / "auth.json");
   auto below = [&](const char* variable, std::string_view at_home, std::string_view name) {
     auto directory = std::filesystem::path(environment(variable));
     if (directory.empty() && !home.empty()) directory = std::filesystem::path(home) / at_home;

@@ -86,7 +86,7 @@ class CacheTest : public store::StoreTest {
 
   OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
     pack(store, environment);
-    const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd", false};
+    const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd"};
     return offer_environment(store, *open(oci::Access::write), request);
   }
 

@@ -162,6 +162,11 @@ class Documents(DocumentsTest):
         self.assertEqual([got["environment"], got["image_digest"], got["signers"]],
                          [sent["environment"], sent["image_digest"], ["ci"]])
         self.error("push", ".", image, "--key", "ci", "--unsigned")
+        bundle = str(self.scratch / "bundle.tar")
+        made = self.document("bundle", ".", "-o", bundle, "--key", "ci", name="karapace.bundle")
+        elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}
+        self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
+                         made["environment"])
 
     def compares(self):
         self.document("reproduce", "--against", "records.json", name="karapace.reproduce")

@@ -114,6 +114,11 @@ TEST_F(CredentialsTest, FilesAreThoseOfPodmanAndDocker) {
   }
   const Variable chosen("REGISTRY_AUTH_FILE", "/a/b.json");
   EXPECT_THAT(credential_files(), ElementsAre("/a/b.json"));
+  {
+    const Variable none("REGISTRY_AUTH_FILE", ""), no_runtime("XDG_RUNTIME_DIR", "");
+    for (const auto& file : credential_files())
+      EXPECT_TRUE(!file.native().starts_with("/run/") || ::access(file.parent_path().c_str(), X_OK) == 0) << file;
+  }
 }
 
 TEST(Challenges, AreReadAsRfc9110HasThem) {

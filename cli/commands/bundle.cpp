@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// bundle: an environment with all that its lock names, in one file for a machine without network.
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
+#include "cli/commands.hpp"
+#include "cli/document.hpp"
+#include "cli/key_report.hpp"
+#include "cli/packing.hpp"
+#include "cli/registry_client.hpp"
+#include "exchange/request.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string environment;
+  std::string output;
+  std::string key;
+  bool is_unsigned = false;
+  BuildingArguments building;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
+                     Options::Presence::required);
+  options.value("-o,--output", "FILE", arguments.output, "where it goes; it is replaced when all has gone well");
+  options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
+  options.flag("--unsigned", arguments.is_unsigned, "without a signature: then it is unbundled by its digest");
+  declare_building(options, arguments.building);
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  if (arguments.output.empty()) throw UsageError("bundle: no file is named: write -o FILE");
+  if (!arguments.key.empty() && arguments.is_unsigned)
+    throw UsageError("bundle: --key and --unsigned exclude each other");
+  std::optional<std::filesystem::path> key;
+  if (!arguments.is_unsigned) key = signing_key(arguments.key);
+  const auto store = context.open_store(store::Store::Access::update);
+  const auto packed = find_built(store, arguments.environment);
+  const graph::PackOptions options;
+  if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
+    return status;
+  const auto file = std::filesystem::absolute(arguments.output).lexically_normal();
+  const exchange::PushRequest request{.store = store.root(),
+                                      .environment = packed.environment.id,
+                                      .location = "oci-archive:" + file.native(),
+                                      .key = key,
+                                      .compression = options.compression,
+                                      .most_layers = options.most_layers,
+                                      .sources = true,
+                                      .dry_run = false};
+  const auto answer = exchange::parse_push_answer(ask_registry(context, "push", exchange::text(request)));
+  if (context.json) {
+    context.print_json("karapace.bundle", {{"environment", packed.environment.id.hex()},
+                                           {"image_digest", answer.image},
+                                           {"output_file", path_json(file)},
+                                           {"sent_bytes", answer.bytes}});
+    return 0;
+  }
+  context.print(fmt::format("{}: {}\n{}\n", escaped_utf8(file.native()), size_text(answer.bytes), answer.image));
+  return 0;
+}
+
+}  // namespace
+
+Command bundle_command() {
+  return make_command<Arguments>({.name = "bundle",
+                                  .group = Group::sharing,
+                                  .summary = "Write an environment and its packages to one file",
+                                  .description = "An OCI archive with the environment as an image, the records of its "
+                                                 "steps, the signature and every package\n"
+                                                 "of its lock. `karapace unbundle` makes the same environment of it "
+                                                 "where there is no network; engines load it.",
+                                  .examples = {{"karapace bundle . -o dev.tar", "then: karapace unbundle dev.tar"}}},
+                                 declare, run);
+}
+
+}  // namespace karapace::cli
