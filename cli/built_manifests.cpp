@@ -11,6 +11,7 @@
 #include "cli/registry_client.hpp"
 #include "generator/project/ninja.hpp"
 #include "runtime/sandbox/following.hpp"
+#include "store/absent.hpp"
 #include "store/environment.hpp"
 #include "store/repair.hpp"
 #include "store/root.hpp"
@@ -96,14 +97,25 @@ void tell_of_instances(const Context& context, const project::Generated& generat
 
 }  // namespace
 
+void want_everything(const Context& context, const std::vector<StepKey>& steps) {
+  store::forget_absent(context.open_store(store::Store::Access::update), steps);
+}
+
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
-                               const BuildingArguments& building, InstanceNotes notes) {
+                               const BuildingArguments& building, InstanceNotes notes, Wanted wanted) {
   auto request = generate_request(context, generate);
   request.directory = build_directory(request);
   BuiltManifests built{project::generate(request), request.directory};
   project::note_regenerated(built.generated, request.directory);
   report_notes(context, built.generated);
   forget_lost(context, built.generated);
+  if (wanted == Wanted::everything) {
+    const auto store = context.open_store(store::Store::Access::update);
+    for (const auto& environment : built.generated.environments)
+      if (const auto root = store::find_root(store, environment.manifest)) want_everything(context, root->steps);
+    built.status = run_building(context, building, request.directory);
+    return built;
+  }
   // Of steps that environments share, others that were not taken may need what is not here now.
   if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1)
     project::generate(request);

@@ -16,9 +16,15 @@ struct BuiltManifests {
 };
 
 enum class InstanceNotes { yes, no };
+/// Of environments that others built: `layers` takes them from caches where these have them; `everything` has made here
+/// what every step made.
+enum class Wanted { layers, everything };
 
 /// StepError when a step failed. Tells people what becomes of instances whose projects have other environments now.
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,
-                               const BuildingArguments& building, InstanceNotes notes = InstanceNotes::yes);
+                               const BuildingArguments& building, InstanceNotes notes = InstanceNotes::yes,
+                               Wanted wanted = Wanted::layers);
+/// Has the outputs of these steps made that are not in the store.
+void want_everything(const Context& context, const std::vector<StepKey>& steps);
 
 }  // namespace karapace::cli

@@ -50,9 +50,13 @@ bool take_from_caches(const Context& context, const std::string& name, const Env
   auto caches = configured_caches();
   std::erase_if(caches, [](const exchange::Cache& cache) { return cache.keys.empty(); });
   if (caches.empty()) return false;
-  const auto answer = exchange::parse_take_answer(
-      ask_registry(context, "take",
-                   exchange::text(exchange::TakeRequest{context.store_root(), environment, step, std::move(caches)})));
+  exchange::TakeAnswer answer;
+  try {
+    const exchange::TakeRequest request{context.store_root(), environment, step, std::move(caches)};
+    answer = exchange::parse_take_answer(ask_registry(context, "take", exchange::text(request)));
+  } catch (const Error& error) {
+    context.warn(fmt::format("no cache could be asked: {}", error.what()));
+  }
   if (answer.cache.empty()) return false;
   context.tell(fmt::format("pulled {} from the cache {}: {}, {} (of {} none was run)", escaped_utf8(name), answer.cache,
                            counted(answer.layers, "layer"), size_text(answer.bytes), counted(answer.steps, "step")));

@@ -71,9 +71,8 @@ TakeAnswer take(const Places& places, const TakeRequest& request) {
   for (const auto& cache : request.caches) {
     if (cache.keys.empty()) continue;
     try {
-      if (const auto answer = take_from(places, store, cache, {request.environment, request.step})) return *answer;
-    } catch (const StoreError&) {
-      throw;
+      if (const auto answer = take_from(places.impatient(), store, cache, {request.environment, request.step}))
+        return *answer;
     } catch (const Error& error) {
       warn(fmt::format("the cache {} is of no use now: {}", cache.name, error.what()));
     }

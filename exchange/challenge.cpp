@@ -131,8 +131,6 @@ ChallengeAnswer challenge_environment(const Places& places, const store::Store& 
     try {
       auto witnesses = ask_all(places, store, cache, {request.environment, {}}, ours);
       answer.witnesses.insert(answer.witnesses.end(), witnesses.begin(), witnesses.end());
-    } catch (const StoreError&) {
-      throw;
     } catch (const Error& error) {
       answer.witnesses.push_back(
           {.cache = cache.name, .key = {}, .name = {}, .state = "unusable", .reason = error.what()});

@@ -192,16 +192,17 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
   Sent sent;
   if (request.sources) send_sources(store, repository, request.environment, request.dry_run, sent);
   const auto there = repository.manifest(tag);
+  // A registry says of a manifest that what it names is there. A directory says nothing: blobs are looked at.
   const bool is_known = there && is_there(*there, prepared.artifact, repository.name());
-  answer.unchanged = is_known && sent.blobs == 0;
-  if (is_known) {
+  if (is_known && !repository.is_unattended()) {
     sent.present += 2 + prepared.envelopes.size() + prepared.layers.size();
   } else {
     const auto more = send_blobs(repository, blobs_of(store, prepared), request.dry_run);
     sent = {sent.blobs + more.blobs, sent.bytes + more.bytes, sent.present + more.present};
-    if (!request.dry_run) repository.add_manifest(dated_manifest(prepared.artifact), tag);
+    if (!request.dry_run && !is_known) repository.add_manifest(dated_manifest(prepared.artifact), tag);
   }
   if (!request.dry_run) repository.finish();
+  answer.unchanged = is_known && sent.blobs == 0;
   answer.blobs = sent.blobs;
   answer.bytes = sent.bytes;
   answer.present = sent.present;
@@ -241,7 +242,8 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   const auto prepared = prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
   PushAnswer answer{.image = manifest.digest.text(), .layers = image.layers.size()};
   const auto there = repository.find_manifest(name);
-  answer.unchanged = there && there->digest == manifest.digest && has_artifact(repository, manifest, prepared.artifact);
+  answer.unchanged = !request.sources && !repository.is_unattended() && there && there->digest == manifest.digest &&
+                     has_artifact(repository, manifest, prepared.artifact);
   if (answer.unchanged) return answer;
   auto blobs = blobs_of(store, prepared);
   blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));

@@ -120,13 +120,26 @@ class Pruning {
   void remove() {
     for (const auto& entry : entries_)
       if (!entry.reason.empty()) repository_.remove_manifest(entry.manifest);
-    // What was pushed meanwhile counts, too.
+    // What was pushed meanwhile counts, too, and so does what has nothing to do with caches.
     const auto gone = blobs_of(entries_, false);
-    entries_.clear();
-    read();
-    const auto stay = blobs_of(entries_, true);
+    std::set<oci::ContentDigest> stay;
+    for (const auto& tag : repository_.tags()) reach(tag, stay);
     for (const auto& [digest, size] : gone)
       if (!stay.contains(digest)) repository_.remove_idle_blob(digest, idle_time);
+  }
+
+  /// All that a manifest leads to.
+  void reach(const oci::ManifestName& name, std::set<oci::ContentDigest>& reached) {
+    const auto manifest = repository_.manifest(name);
+    if (!manifest || !reached.insert(manifest->digest).second) return;
+    const auto content = oci::parse(*manifest, fmt::format("{}:{}", repository_.name(), oci::text(name)));
+    if (const auto* index = std::get_if<oci::ImageIndex>(&content)) {
+      for (const auto& child : index->manifests) reach(child.digest, reached);
+      return;
+    }
+    const auto& image = std::get<oci::ImageManifest>(content);
+    reached.insert(image.config.digest);
+    for (const auto& layer : image.layers) reached.insert(layer.digest);
   }
 
   oci::ImageRepository& repository_;

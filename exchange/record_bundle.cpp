@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "proof/statement.hpp"
 #include "remote/sha256.hpp"
+#include "store/absent.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::exchange {
@@ -54,7 +55,8 @@ Records closure(const store::Store& store, const StepKey& last) {
     const auto key = pending.back();
     pending.pop_back();
     if (records.contains(key)) continue;
-    auto record = store.input_record(key);
+    auto found = store::record_or_forgotten(store, key);
+    auto record = found ? *std::move(found) : store.input_record(key);
     pending.insert(pending.end(), record.step.inputs.begin(), record.step.inputs.end());
     records.emplace(key, std::move(record));
   }

@@ -22,6 +22,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/image_layer.hpp"
 #include "store/absent.hpp"
+#include "store/repair.hpp"
 
 namespace karapace::exchange {
 
@@ -147,6 +148,7 @@ class Taking {
   void make_environment(const StepRecord& record) const {
     const auto key = record.step.key();
     const auto lock = store_.lock_output(key.hex());
+    store::forget_lost_outputs(store_, {key});
     if (store_.record(key)) return;
     const auto staging = store_.stage(record.step);
     const auto made =

@@ -30,7 +30,7 @@ namespace karapace::proof {
 namespace {
 
 constexpr std::string_view repair = "run `karapace verify-store --repair`, then ninja again";
-constexpr std::string_view rebuild = "`karapace build` brings it back";
+constexpr std::string_view rebuild = "`karapace build --complete` brings it back";
 
 Finding broken(std::string subject, std::string reason) {
   return {LinkState::broken, std::move(subject), std::move(reason)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/absent.hpp"
 
+#include <cerrno>
 #include <ctime>
 #include <set>
 
@@ -34,6 +35,17 @@ void add_mark(const Store& store, const StepKey& key) {
   open_at(AT_FDCWD, mark_of(store, key), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
 }
 
+/// What is in a mark that has a record; nothing in others, and in those that are damaged.
+std::optional<StepRecord> forgotten_record(const Store& store, const StepKey& key) {
+  try {
+    const auto text = read_file_if_exists(mark_of(store, key));
+    if (!text || text->empty()) return std::nullopt;
+    return StepRecord::parse(*text, key, "a forgotten record");
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
+}
+
 void set_time(const std::filesystem::path& path, const timespec& time) {
   const timespec times[] = {time, time};
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
@@ -61,8 +73,9 @@ class Forgetting {
     for (const auto& key : found_) {
       const auto record = store_.record(key);
       if (!record || !is_absent(store_, *record)) continue;
-      ::unlink(store_.step_path(key).c_str());
-      ::unlink(mark_of(store_, key).c_str());
+      if (::rename(store_.step_path(key).c_str(), mark_of(store_, key).c_str()) != 0)
+        throw StoreError(errno_message(fmt::format("cannot forget the record {}", key.hex()), errno));
+      ::unlink(store_.step_path(key).c_str());  // of two names of one file rename(2) leaves both
       forgotten.push_back(key);
     }
     return forgotten;
@@ -119,10 +132,35 @@ std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const St
   return forgetting.forget();
 }
 
-void remove_stray_marks(const Store& store) {
+void remember_absent(const Store& store, std::span<const Step* const> steps) {
+  if (!has_absent_outputs(store)) return;
+  for (const auto* step : steps) {
+    const auto key = step->key();
+    if (has_name(store.step_path(key)) || !forgotten_record(store, key)) continue;
+    const auto lock = store.lock_contents(LOCK_SH);
+    // Another name of the same file: what is a mark stays one.
+    if (::link(mark_of(store, key).c_str(), store.step_path(key).c_str()) != 0 && errno != EEXIST && errno != ENOENT)
+      throw StoreError(errno_message(fmt::format("cannot bring back the record {}", key.hex()), errno));
+  }
+}
+
+std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey& key) {
+  if (auto record = store.record(key)) return record;
+  return forgotten_record(store, key);
+}
+
+void remove_stray_marks(const Store& store, const std::set<StepKey>& needed) {
+  std::set<StepKey> kept;
+  std::vector<StepKey> pending(needed.begin(), needed.end());
+  while (!pending.empty()) {
+    const auto key = pending.back();
+    pending.pop_back();
+    const auto record = kept.insert(key).second ? forgotten_record(store, key) : std::nullopt;
+    if (record) pending.insert(pending.end(), record->step.inputs.begin(), record->step.inputs.end());
+  }
   for (const auto& name : names_in(marks(store))) {
     const auto key = StepKey::from_hex(name);
-    if (!key || !has_name(store.step_path(*key))) ::unlink((marks(store) / name).c_str());
+    if (!key || (!has_name(store.step_path(*key)) && !kept.contains(*key))) ::unlink((marks(store) / name).c_str());
   }
 }
 

@@ -4,12 +4,16 @@
 // tells it from an output that was lost: verify-store and gc leave such a record alone, and ninja has nothing to do.
 //
 // Whoever comes to need the output has it made: the record is forgotten, with those of its inputs whose outputs are
-// absent too, and ninja runs the steps. `gen` and `build` do that for all that they can see a graph will need; a step
-// that finds an absent input all the same does it for the next run of ninja.
+// absent too, and ninja runs the steps. A forgotten record stays in its mark: as long as the step was not run again,
+// what was taken over is still known as a whole, and the record comes back when nothing needs the output any more.
+// `gen` and `build` do that for all that they can see a graph will need; a step that finds an absent input all the same
+// does it for the next run of ninja.
 //
 // A mark is written before its record and stays when the output comes by another way: then it means nothing.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -31,10 +35,15 @@ bool has_absent_outputs(const Store& store);
 /// Forgets the records of those of the steps whose output is absent, and so on with their inputs. Returns the keys of
 /// all that were forgotten: ninja runs them again.
 std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> steps);
+/// Brings back the records of those of the steps that were forgotten and not made since.
+void remember_absent(const Store& store, std::span<const Step* const> steps);
+/// The record, or the one that was forgotten.
+std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey& key);
 /// The same for the inputs of those of the steps that have no record, and that ninja will run therefore.
 std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps);
 
-/// gc's part, under the exclusive contents lock: a mark without a record means nothing.
-void remove_stray_marks(const Store& store);
+/// gc's part, under the exclusive contents lock: a mark without a record means nothing, unless it has the forgotten one
+/// of a step that is needed, or led to one.
+void remove_stray_marks(const Store& store, const std::set<StepKey>& needed);
 
 }  // namespace karapace::store

@@ -233,7 +233,7 @@ class Collection {
     for (const auto& garbage : taken_) remove_in_place(garbage);
     if (has_absent_outputs(store_)) {
       const auto lock = store_.lock_contents(LOCK_EX);
-      remove_stray_marks(store_);
+      remove_stray_marks(store_, live_.steps);
     }
     remove_lock_files();
   }

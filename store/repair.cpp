@@ -165,6 +165,7 @@ class Repairing {
     // Everybody waits for what follows: under the lock only what is new is read.
     read_new_records();
     take_out_all();
+    forget_absent(store_, inputs_of_remade());
     for (auto& problem : report_.problems) {
       if (problem.kind == ObjectKind::instance && problem.trouble != Trouble::unchecked) restore(problem);
     }
@@ -173,6 +174,18 @@ class Repairing {
   }
 
  private:
+  /// What ninja will need to make these again, and was never here.
+  std::vector<StepKey> inputs_of_remade() const {
+    std::vector<StepKey> inputs;
+    for (const auto& key : report_.to_be_remade) {
+      const auto found = records_.find(key);
+      if (found == records_.end()) continue;
+      const auto& read = found->second.step.inputs;
+      inputs.insert(inputs.end(), read.begin(), read.end());
+    }
+    return inputs;
+  }
+
   void take_out_all() {
     auto lock = store_.lock_contents(LOCK_EX);
     read_new_records();

@@ -22,11 +22,14 @@ namespace {
 struct Arguments {
   GenerateArguments generate;
   BuildingArguments building;
+  bool complete = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   declare_generate(options, arguments.generate);
   declare_building(options, arguments.building);
+  options.flag("--complete", arguments.complete,
+               "of what was taken over from a cache or an image, make here all that led to it");
 }
 
 /// Of an instance that is in it: its files may still be in that project.
@@ -86,7 +89,9 @@ int build_kept(const Context& context, const Arguments& arguments, const project
   refuse_options(arguments.generate);
   const auto kept = project::generate_kept(environment, machine_paths(context));
   forget_lost(context, kept.steps);
-  if (!store::has_usable_record(context.open_store(store::Store::Access::update), kept.steps.back()))
+  if (arguments.complete)
+    want_everything(context, kept.steps);
+  else if (!store::has_usable_record(context.open_store(store::Store::Access::update), kept.steps.back()))
     take_from_caches(context, environment.id.short_hex(), environment.id, kept.steps.back());
   const int status = run_building(context, arguments.building, kept.directory);
   if (status != 0) return status;
@@ -108,7 +113,8 @@ int build_kept(const Context& context, const Arguments& arguments, const project
 int run(const Context& context, const Arguments& arguments) {
   if (const auto environment = named_environment(context, arguments))
     return build_kept(context, arguments, *environment);
-  const auto built = build_manifests(context, arguments.generate, arguments.building);
+  const auto built = build_manifests(context, arguments.generate, arguments.building, InstanceNotes::yes,
+                                     arguments.complete ? Wanted::everything : Wanted::layers);
   if (built.status == 0) report(context, built);
   return built.status;
 }

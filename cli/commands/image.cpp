@@ -90,6 +90,17 @@ nlohmann::json write_image(const Context& context, const PackedEnvironment& pack
       fmt::format("image: {}", why.empty() ? fmt::format("karapace-image ended with status {}", made.status) : why));
 }
 
+/// Of an environment that was taken over from elsewhere they may not be here; its layers are, and can be packed.
+bool has_kept_blobs(const store::Store& store, const store::Environment& environment, std::size_t count) {
+  const auto inputs = store.input_record(environment.step).step.inputs;
+  for (std::size_t i = 0; i < count && i < inputs.size(); ++i) {
+    const auto unpack = store.record(inputs[i]);
+    const auto fetch = unpack ? store.record(unpack->step.inputs.at(0)) : std::nullopt;
+    if (!fetch || !store.has_blob(fetch->blob().blob)) return false;
+  }
+  return true;
+}
+
 int run(const Context& context, const Arguments& arguments) {
   const auto location = location_of(arguments.output);
   auto options = options_of(arguments, location);
@@ -97,6 +108,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto packed = find_built(store, arguments.environment);
   const auto zstd = location.starts_with(docker) ? graph::ZstdLayers::unknown : graph::ZstdLayers::welcome;
   options.kept_layers = graph::kept_layers(lock::lock_of(store, packed.environment), zstd);
+  if (!has_kept_blobs(store, packed.environment, options.kept_layers)) options.kept_layers = 0;
   if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
     return status;
   auto image = write_image(context, packed, options, location);

@@ -17,6 +17,7 @@
 #include "proof/comparison.hpp"
 #include "proof/reproduction.hpp"
 #include "proof/variation.hpp"
+#include "store/absent.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::cli {
@@ -75,6 +76,17 @@ void check(const Arguments& arguments) {
 proof::RecordedGraph wanted_graph(const store::Store& store, const Arguments& arguments) {
   if (arguments.all) return proof::recorded_graph_of_all(store);
   return proof::recorded_graph(store, arguments.words.empty() ? std::vector<std::string>{"."} : arguments.words);
+}
+
+/// Downloads are taken from this store, and who took the environment over has none.
+void require_complete(const store::Store& store, const proof::RecordedGraph& graph) {
+  for (const auto& [key, record] : graph.records) {
+    if (record.step.kind != StepKind::fetch || !store::is_absent(store, record)) continue;
+    throw StepError(fmt::format(
+        "reproduce: {} was built elsewhere, and not everything that it was made of is here: `karapace build "
+        "--complete` brings that",
+        graph.title));
+  }
 }
 
 proof::Outputs outputs_in(const store::Store& store, const proof::RecordedGraph& graph) {
@@ -183,6 +195,7 @@ int reproduce_here(const Context& context, const Arguments& arguments) {
   bool keeps = !arguments.keep.empty();
   auto store = context.open_store(keeps ? store::Store::Access::read_only : store::Store::Access::update);
   auto graph = wanted_graph(store, arguments);
+  require_complete(store, graph);
   context.note(fmt::format("running {} of {} again", counted(graph.graph.edges.size(), "step"), graph.title));
   if (keeps) {
     auto place = fs::absolute(arguments.keep).lexically_normal();

@@ -102,6 +102,7 @@ void have_absent_inputs_made(const store::Store& store, const graph::Graph& grap
   if (!store::has_absent_outputs(store)) return;
   std::vector<const Step*> steps;
   for (const auto& edge : graph.edges) steps.push_back(&edge.step);
+  store::remember_absent(store, steps);
   store::forget_absent_inputs(store, steps);
 }
 

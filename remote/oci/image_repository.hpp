@@ -46,6 +46,8 @@ class ImageRepository {
   /// Gives the bytes from `from` on as they come, all of them or an exception. The digest is verified at the end, and
   /// only when `from` is 0: until this returns nothing may be believed.
   virtual void read_blob(const Descriptor& blob, const TakeBytes& take, std::uint64_t from = 0) = 0;
+  /// Whether nobody but who writes to it looks after what is in it, as a registry does.
+  virtual bool is_unattended() const { return false; }
   /// The blob where it lies, when that is a file of its own on this machine; it is not verified.
   virtual std::optional<BlobSource> local_blob(const Descriptor& /*blob*/) { return std::nullopt; }
 

@@ -34,6 +34,12 @@ bool is_called(const Descriptor& descriptor, const ManifestName& name) {
   return descriptor.digest == std::get<ContentDigest>(name);
 }
 
+/// Where referrers are listed (fallback_tag.hpp): no image that anybody means.
+bool is_fallback_tag(std::string_view reference) {
+  constexpr std::string_view prefix = "sha256-";
+  return reference.starts_with(prefix) && Sha256::from_hex(reference.substr(prefix.size()));
+}
+
 }  // namespace
 
 ImageIndex Layout::parse(const std::optional<std::string>& text) const {
@@ -97,12 +103,25 @@ Added Layout::add_blob(const NewBlob& blob) {
     throw RemoteError(fmt::format("{}: there are {} bytes of {}, not {}", name(), blob.source.size(),
                                   blob.descriptor.digest.text(), blob.descriptor.size));
   }
-  if (has_blob(blob.descriptor)) {
-    files_->note_use(blob.descriptor.digest);
-    return Added::was_there;
-  }
+  const auto& digest = blob.descriptor.digest;
+  // First it is said that it counts, then it is looked at: what a cache loses between the two is stored again.
+  if (has_blob(blob.descriptor) && files_->note_use(digest) && is_whole(blob.descriptor)) return Added::was_there;
   files_->add_blob(blob.descriptor.digest, blob.source, LayoutFiles::Content::blob);
   return Added::stored;
+}
+
+/// Nobody else finds damage in a layout, and whoever has the bytes can mend it.
+bool Layout::is_whole(const Descriptor& blob) {
+  const auto source = files_->local_blob(blob.digest);
+  if (!source) return true;
+  ContentHasher hasher(blob.digest.algorithm());
+  std::vector<char> buffer(std::size_t{256} << 10);
+  for (std::uint64_t at = 0; at < source->size();) {
+    const auto got = source->read(at, buffer);
+    hasher.update({buffer.data(), got});
+    at += got;
+  }
+  return hasher.finish() == blob.digest;
 }
 
 void Layout::add_manifest(const Manifest& manifest, const std::optional<Tag>& tag) {
@@ -157,8 +176,9 @@ ManifestName Layout::usual_name() {
   std::set<ContentDigest> digests;
   std::vector<std::string> names;
   for (const auto& descriptor : index().manifests) {
-    digests.insert(descriptor.digest);
     auto reference = reference_of(descriptor);
+    if (is_fallback_tag(reference)) continue;
+    digests.insert(descriptor.digest);
     names.push_back(reference.empty() ? descriptor.digest.text() : reference);
   }
   if (digests.size() == 1) return *digests.begin();

@@ -21,6 +21,7 @@ class Layout final : public ImageRepository {
   explicit Layout(std::unique_ptr<LayoutFiles> files) : files_(std::move(files)) {}
 
   std::string name() const override { return files_->name(); }
+  bool is_unattended() const override { return true; }
   std::optional<Manifest> manifest(const ManifestName& name) override;
   std::optional<Descriptor> find_manifest(const ManifestName& name) override;
   bool has_blob(const Descriptor& blob) override;
@@ -38,6 +39,7 @@ class Layout final : public ImageRepository {
 
  private:
   ImageIndex index();
+  bool is_whole(const Descriptor& blob);
   std::optional<Descriptor> find_listed(const ManifestName& name);
   ImageIndex parse(const std::optional<std::string>& text) const;
 

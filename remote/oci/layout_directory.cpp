@@ -82,8 +82,8 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   /// Another user's file can not be touched: that one's time has to do.
-  void note_use(const ContentDigest& digest) override {
-    ::utimensat(AT_FDCWD, (path_ / blob_path(digest)).c_str(), nullptr, 0);
+  bool note_use(const ContentDigest& digest) override {
+    return ::utimensat(AT_FDCWD, (path_ / blob_path(digest)).c_str(), nullptr, 0) == 0 || errno != ENOENT;
   }
 
   bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) override {

@@ -39,8 +39,8 @@ class LayoutFiles {
   /// Appears whole, with that digest, or not at all: RemoteError when the source has other bytes.
   virtual void add_blob(const ContentDigest& digest, const BlobSource& source, Content content);
   virtual bool remove_blob(const ContentDigest& digest);
-  /// Somebody counts on a blob that was there: see `remove_idle_blob`.
-  virtual void note_use(const ContentDigest& /*digest*/) {}
+  /// Somebody counts on a blob that was there: see `remove_idle_blob`. False when it is there no more.
+  virtual bool note_use(const ContentDigest& /*digest*/) { return true; }
   /// The same as remove_blob, but for one that was added, or counted on, within this time: whoever is writing now may
   /// yet name it.
   virtual bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle);

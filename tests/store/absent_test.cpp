@@ -6,6 +6,7 @@
 
 #include "base/directory.hpp"
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "store/gc.hpp"
 #include "store/repair.hpp"
@@ -69,7 +70,29 @@ TEST_F(AbsentTest, WhatAStepWithoutARecordReadsIsForgottenSoThatItIsMade) {
   EXPECT_FALSE(has_record(fetch_));
   EXPECT_FALSE(has_record(unpack_));
   EXPECT_TRUE(has_record(setup_));
-  EXPECT_FALSE(has_absent_outputs(store_));
+}
+
+TEST_F(AbsentTest, WhatWasForgottenForOthersIsStillKnownAndComesBack) {
+  take_all();
+  const auto before = read_file(store_.step_path(fetch_.step.key()));
+  ASSERT_EQ(forget_absent(store_, std::vector{unpack_.step.key()}).size(), 2U);
+  EXPECT_TRUE(record_or_forgotten(store_, fetch_.step.key()));
+  EXPECT_TRUE(verify_store(store_, {.repair = Repair::yes}).problems.empty());
+  remember_absent(store_, std::vector<const Step*>{&fetch_.step, &unpack_.step, &setup_.step});
+  EXPECT_EQ(read_file(store_.step_path(fetch_.step.key())), before);
+  EXPECT_TRUE(has_usable_record(store_, unpack_.step.key()));
+  EXPECT_EQ(forget_absent(store_, std::vector{unpack_.step.key()}).size(), 2U) << "as often as it takes";
+  EXPECT_FALSE(has_record(unpack_));
+}
+
+TEST_F(AbsentTest, ARepairForgetsWhatIsNeededToMakeAgainWhatItTookOut) {
+  take_all();
+  const auto layer = std::get<LayerOutput>(setup_.output).layer;
+  flip_byte(store_.layer_tree(layer) / "bin/file");
+  verify_store(store_, {.repair = Repair::yes});
+  EXPECT_FALSE(has_record(setup_));
+  EXPECT_FALSE(has_record(unpack_));
+  EXPECT_FALSE(has_record(fetch_));
 }
 
 TEST_F(AbsentTest, AStepThatFindsAnAbsentInputSaysWhatToDoAndThatIsEnough) {
