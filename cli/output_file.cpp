@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/output_file.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "cli/document.hpp"
 
 namespace karapace::cli {
@@ -28,8 +30,12 @@ void write_whole(const std::filesystem::path& file, std::string_view text) {
                             escaped_utf8(directory.native())));
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("cannot write \"{}\": it is a directory; name a file in it", name));
+  // A device or a pipe is written to, never replaced; of a link what it leads to.
+  const auto real = std::filesystem::weakly_canonical(file, ignored);
+  if (std::filesystem::exists(real, ignored) && !std::filesystem::is_regular_file(real, ignored))
+    return write_all(open_at(AT_FDCWD, real, O_WRONLY).get(), text, name);
   try {
-    write_file_atomically(file, text, Durable::no);
+    write_file_atomically(real, text, Durable::no);
   } catch (const StoreError& error) {
     throw Error(fmt::format("cannot write the output \"{}\": {}", name, error.what()));
   }

@@ -10,6 +10,7 @@
 #include "generator/project/ninja.hpp"
 #include "generator/project/pack_graph.hpp"
 #include "generator/project/project.hpp"
+#include "store/absent.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::cli {
@@ -30,6 +31,15 @@ graph::PackOptions pack_options(const PackingArguments& arguments, std::string_v
   if (arguments.most_layers == 0) throw UsageError("--max-layers 0: an image has at least one layer");
   options.most_layers = arguments.squash ? 1 : static_cast<std::size_t>(arguments.most_layers.value_or(0));
   return options;
+}
+
+void require_built_here(const store::Store& store, const store::Environment& environment, bool vouched) {
+  if (vouched || !store::was_taken_over(store, environment.step)) return;
+  throw UsageError(fmt::format(
+      "the environment {} was taken over and not built here, and a signature says that it was: whoever asks "
+      "for several that agree would count yours as one of them. `karapace build` in a store without it builds "
+      "it; --vouch signs for what others made",
+      environment.id.short_hex()));
 }
 
 PackedEnvironment find_built(const store::Store& store, const std::string& word) {

@@ -26,6 +26,10 @@ void declare_packing(Options& options, PackingArguments& arguments);
 /// UsageError when they do not fit together. `usual`: the compression when none is asked for.
 graph::PackOptions pack_options(const PackingArguments& arguments, std::string_view usual);
 
+/// A signature says that this machine made it: UsageError for an environment that was taken over, unless somebody
+/// vouches for it.
+void require_built_here(const store::Store& store, const store::Environment& environment, bool vouched);
+
 struct PackedEnvironment {
   store::Environment environment;
   std::string name;  // for people, a word

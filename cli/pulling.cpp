@@ -32,20 +32,31 @@ std::vector<std::string> key_lines(const std::vector<std::string>& words) {
 }
 
 /// Before anything is fetched.
-void require_free(const Context& context, const std::string& name, std::string_view command) {
+void require_name(const std::string& name, std::string_view command) {
   if (name.empty()) return;
   if (const auto complaint = store::judge_instance_name(name))
     throw UsageError(fmt::format("{}: --name: \"{}\" {}", command, escaped_utf8(name), *complaint));
-  const auto store = context.open_store(store::Store::Access::create);
-  if (store::find_named_instance(store, name))
+}
+
+/// One of this name that has another environment stays what it is.
+void require_free(const store::Store& store, const EnvironmentId& id, const std::string& name,
+                  std::string_view command) {
+  const auto taken = name.empty() ? std::nullopt : store::find_named_instance(store, name);
+  if (taken && taken->current.environment != id)
     throw UsageError(
-        fmt::format("{1}: there is an instance \"{0}\" already: choose another --name, or `karapace destroy {0}` first",
+        fmt::format("{1}: there is an instance \"{0}\" of another environment: choose another --name, or `karapace "
+                    "destroy {0}` first",
                     escaped_utf8(name), command));
 }
 
 store::Instance make_instance(const store::Store& store, const EnvironmentId& id, const std::string& name) {
   const auto instance = store::open_instance(store, {id, std::nullopt});
-  if (name.empty()) return instance;
+  if (name.empty() || name == instance.name) return instance;
+  if (!instance.name.empty())
+    throw UsageError(fmt::format(
+        "the environment {} is here already, as the instance \"{}\", which keeps its name and what was changed in it: "
+        "`karapace enter {}`, or `karapace rename` it first",
+        id.short_hex(), escaped_utf8(instance.name), escaped_utf8(instance.name)));
   auto held = store::use_instance(instance);
   if (!held) throw NotFoundError("the instance is gone meanwhile: run it again");
   store::name_instance(store, held->instance, name);
@@ -64,7 +75,7 @@ void declare_pulling(Options& options, PullingArguments& arguments) {
 
 int pull_environment(const Context& context, const PullingArguments& arguments, const std::string& location,
                      std::string_view command) {
-  require_free(context, arguments.name, command);
+  require_name(arguments.name, command);
   const auto keys = key_lines(arguments.trusted);
   const bool is_pinned = location.find('@') != location.npos;
   if (keys.empty() && !is_pinned)
@@ -79,6 +90,7 @@ int pull_environment(const Context& context, const PullingArguments& arguments, 
       .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
   const auto pulled = exchange::parse_pull_answer(ask_registry(context, "pull", exchange::text(request)));
   const auto store = context.open_store(store::Store::Access::update);
+  require_free(store, pulled.environment, arguments.name, command);
   const auto instance = make_instance(store, pulled.environment, arguments.name);
   if (context.json) {
     context.print_json("karapace.pull",

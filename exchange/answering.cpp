@@ -17,6 +17,7 @@
 #include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
 #include "exchange/taking.hpp"
+#include "proof/kept_signatures.hpp"
 #include "remote/oci/image_location.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
 
@@ -37,6 +38,12 @@ oci::Platform own_platform() {
   return {.os = "linux", .architecture = found == known.end() ? machine : found->second};
 }
 
+/// For `karapace verify`, which then knows why it was believed.
+void keep_signatures(const store::Store& store, const Believed& believed) {
+  for (const auto& envelope : believed.envelopes)
+    proof::keep_signatures(store, believed.artifact.environment, envelope);
+}
+
 std::optional<TakeAnswer> take_from(const Places& places, const store::Store& store, const Cache& cache,
                                     const Wanted& wanted) {
   const auto trust = trust_of(cache);
@@ -47,6 +54,7 @@ std::optional<TakeAnswer> take_from(const Places& places, const store::Store& st
   if (!believed) return std::nullopt;
   const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
   const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
+  keep_signatures(store, *believed);
   return TakeAnswer{cache.name, taken.layers, taken.bytes, taken.steps};
 }
 
@@ -61,6 +69,7 @@ LookAnswer look(const Places& places, const LookRequest& request) {
 }
 
 PruneAnswer prune(const Places& places, const PruneRequest& request) {
+  places.open_cache(request.location, oci::Access::read);  // what is no cache does not become one
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
   return prune(*repository, request, std::time(nullptr));
 }
@@ -99,9 +108,9 @@ struct Origin {
 Origin origin_of(const oci::FoundImage& found, const std::string& place) {
   const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
   if (!environment)
-    throw RemoteError(
-        fmt::format("{} is no image of an environment of Karapace; as a base it can be used: image = \"{}\" in [base]",
-                    place, place));
+    throw RemoteError(fmt::format(
+        "{} is no image of an environment of Karapace; as a base it can be used: image = \"oci:{}\" in [base]", place,
+        place));
   return {*environment, annotation(found.image, records_annotation)};
 }
 
@@ -121,7 +130,7 @@ Believed believed_of(oci::ImageRepository& repository, const PullRequest& reques
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
   if (!is_pinned) return judge(repository, artifacts, trust_of(request), {origin.environment, {}}, warn);
   const auto& artifact = artifacts.front().artifact;
-  return {artifact, read_bundle(repository, artifact, origin.records), {}};
+  return {artifact, read_bundle(repository, artifact, origin.records), {}, {}};
 }
 
 }  // namespace
@@ -136,6 +145,7 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto is_pinned = std::holds_alternative<oci::ContentDigest>(name);
   const auto believed = believed_of(*repository, request, is_pinned, found);
   const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
+  keep_signatures(store, believed);
   PullAnswer answer{.environment = believed.artifact.environment,
                     .image = found.manifest.digest.text(),
                     .signers = {},

@@ -70,11 +70,11 @@ namespace {
 
 /// Of those that signed the same, the first whose records can be read.
 Believed read_agreed(oci::ImageRepository& repository, const std::vector<const EnvironmentArtifact*>& artifacts,
-                     const signing::Claim& agreed, const Warn& warn) {
+                     const signing::Claim& agreed, std::vector<signing::Envelope> envelopes, const Warn& warn) {
   for (std::size_t i = 0;; ++i) {
     const auto& artifact = *artifacts[agreed.envelopes[i]];
     try {
-      return {artifact, read_bundle(repository, artifact, agreed.text), agreed.keys};
+      return {artifact, read_bundle(repository, artifact, agreed.text), agreed.keys, std::move(envelopes)};
     } catch (const RemoteError& error) {
       if (i + 1 == agreed.envelopes.size()) throw;
       warn(error.what());
@@ -116,7 +116,9 @@ Believed judge(oci::ImageRepository& repository, const std::vector<SignedArtifac
     warn(fmt::format(
         "{} ({}) says that something else was made of the environment {}: `karapace challenge {}` shows what", key.name,
         key.key.id().hex(), environment.short_hex(), environment.short_hex()));
-  return read_agreed(repository, artifacts, *agreed, warn);
+  std::vector<signing::Envelope> counting;
+  for (const auto index : agreed->envelopes) counting.push_back(envelopes[index]);
+  return read_agreed(repository, artifacts, *agreed, std::move(counting), warn);
 }
 
 std::optional<std::string> judge_alone(const SignedArtifact& found, const signing::NamedKey& key,

@@ -35,6 +35,7 @@ struct Believed {
   EnvironmentArtifact artifact;
   RecordBundle bundle;
   std::vector<signing::NamedKey> signers;
+  std::vector<signing::Envelope> envelopes;  // of these
 };
 
 /// The keys in its text. Error naming the cache when one is none.

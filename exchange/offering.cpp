@@ -23,6 +23,7 @@ namespace karapace::exchange {
 namespace {
 
 constexpr unsigned uploads_at_once = 4;
+constexpr std::int64_t longest_undated = 86400;  // seconds
 /// In the manifest itself, besides its blob: whoever asks is spared a request.
 constexpr std::size_t longest_embedded = std::size_t{64} << 10;
 
@@ -59,6 +60,10 @@ std::vector<oci::NewBlob> blobs_of(const store::Store& store, const PreparedArti
   return blobs;
 }
 
+std::string time_text(std::int64_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
 /// What is there of this signer already, whenever it was pushed.
 bool is_same(const EnvironmentArtifact& there, EnvironmentArtifact ours) {
   ours.annotations = there.annotations;
@@ -73,9 +78,15 @@ bool is_there(const oci::Manifest& manifest, const EnvironmentArtifact& ours, co
   }
 }
 
+/// Whether it was pushed before then.
+bool is_dated(const oci::Manifest& manifest, std::int64_t then) {
+  const auto annotations = oci::parse_image(manifest, "the artifact").annotations;
+  const auto found = annotations.find(std::string(pushed_annotation));
+  return found == annotations.end() || found->second < time_text(then);
+}
+
 oci::Manifest dated_manifest(EnvironmentArtifact artifact) {
-  artifact.annotations[std::string(pushed_annotation)] =
-      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  artifact.annotations[std::string(pushed_annotation)] = time_text(std::time(nullptr));
   return oci::write(manifest_of(artifact));
 }
 
@@ -201,6 +212,9 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
     sent = {sent.blobs + more.blobs, sent.bytes + more.bytes, sent.present + more.present};
     if (!request.dry_run && !is_known) repository.add_manifest(dated_manifest(prepared.artifact), tag);
   }
+  // What is pushed day by day is not old.
+  if (is_known && !request.dry_run && is_dated(*there, std::time(nullptr) - longest_undated))
+    repository.add_manifest(dated_manifest(prepared.artifact), tag);
   if (!request.dry_run) repository.finish();
   answer.unchanged = is_known && sent.blobs == 0;
   answer.blobs = sent.blobs;

@@ -149,6 +149,21 @@ std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey&
   return forgotten_record(store, key);
 }
 
+bool was_taken_over(const Store& store, const StepKey& step) {
+  if (!has_absent_outputs(store)) return false;
+  std::set<StepKey> seen;
+  std::vector<StepKey> pending{step};
+  while (!pending.empty()) {
+    const auto key = pending.back();
+    pending.pop_back();
+    if (!seen.insert(key).second) continue;
+    const auto record = store.record(key);
+    if (!record || is_absent(store, *record)) return true;
+    pending.insert(pending.end(), record->step.inputs.begin(), record->step.inputs.end());
+  }
+  return false;
+}
+
 void remove_stray_marks(const Store& store, const std::set<StepKey>& needed) {
   std::set<StepKey> kept;
   std::vector<StepKey> pending(needed.begin(), needed.end());

@@ -42,6 +42,10 @@ std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey&
 /// The same for the inputs of those of the steps that have no record, and that ninja will run therefore.
 std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps);
 
+/// Whether anything that led to the step was taken over from elsewhere and was not made here: then this machine can not
+/// say of itself that it built it.
+bool was_taken_over(const Store& store, const StepKey& step);
+
 /// gc's part, under the exclusive contents lock: a mark without a record means nothing, unless it has the forgotten one
 /// of a step that is needed, or led to one.
 void remove_stray_marks(const Store& store, const std::set<StepKey>& needed);

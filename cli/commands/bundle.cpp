@@ -24,6 +24,7 @@ struct Arguments {
   std::string output;
   std::string key;
   bool is_unsigned = false;
+  bool vouch = false;
   BuildingArguments building;
 };
 
@@ -33,6 +34,7 @@ void declare(Options& options, Arguments& arguments) {
   options.value("-o,--output", "FILE", arguments.output, "where it goes; it is replaced when all has gone well");
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
   options.flag("--unsigned", arguments.is_unsigned, "without a signature: then it is unbundled by its digest");
+  options.flag("--vouch", arguments.vouch, "sign for an environment that was taken over and not built here");
   declare_building(options, arguments.building);
 }
 
@@ -44,6 +46,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (!arguments.is_unsigned) key = signing_key(arguments.key);
   const auto store = context.open_store(store::Store::Access::update);
   const auto packed = find_built(store, arguments.environment);
+  require_built_here(store, packed.environment, arguments.vouch || arguments.is_unsigned);
   const graph::PackOptions options;
   if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
     return status;

@@ -60,6 +60,14 @@ void require_new(const std::vector<exchange::Cache>& caches, const exchange::Cac
   }
 }
 
+/// A word alone would be a name on docker.io, as docker has it; who writes one means a directory, or forgot something.
+void require_place(const std::string& location) {
+  for (std::string_view form : {"oci:", "oci-layout:", "oci-archive:", "http://", "https://"})
+    if (location.starts_with(form)) return;
+  throw UsageError(fmt::format("cache add: \"{0}\" is no place: write oci:{0} for a registry, or ./{0} for a directory",
+                               escaped_utf8(location)));
+}
+
 exchange::Cache cache_from(const Arguments& arguments) {
   if (const auto complaint = exchange::judge_cache_name(arguments.name); !complaint.empty())
     throw UsageError(fmt::format("cache add: \"{}\" {}", escaped_utf8(arguments.name), complaint));
@@ -67,6 +75,7 @@ exchange::Cache cache_from(const Arguments& arguments) {
                         .location = cache_location(arguments.location),
                         .keys = key_lines(arguments.trusted),
                         .agree = static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.agree, 1U << 20))};
+  require_place(cache.location);
   if (!cache.keys.empty() || cache.agree != 1) signing::require_sound(exchange_trust(cache));
   return cache;
 }

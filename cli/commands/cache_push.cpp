@@ -26,6 +26,7 @@ struct Arguments {
   std::string key;
   bool sources = false;
   bool dry_run = false;
+  bool vouch = false;
   BuildingArguments building;
 };
 
@@ -36,6 +37,7 @@ void declare(Options& options, Arguments& arguments) {
   options.flag("--sources", arguments.sources,
                "the packages themselves, too: then the lock installs when no mirror has them any more");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
+  options.flag("--vouch", arguments.vouch, "sign for an environment that was taken over and not built here");
   declare_building(options, arguments.building);
 }
 
@@ -59,6 +61,7 @@ int run(const Context& context, const Arguments& arguments) {
   auto all = nlohmann::json::array();
   for (const auto& word : words) {
     const auto packed = find_built(store, word);
+    require_built_here(store, packed.environment, arguments.vouch);
     const auto& id = packed.environment.id;
     const graph::PackOptions options;
     if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)

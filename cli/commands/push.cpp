@@ -24,6 +24,7 @@ struct Arguments {
   bool sources = false;
   bool dry_run = false;
   PackingArguments packing;
+  bool vouch = false;
   BuildingArguments building;
 };
 
@@ -37,6 +38,7 @@ void declare(Options& options, Arguments& arguments) {
   options.flag("--sources", arguments.sources, "the packages themselves, too");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
   declare_packing(options, arguments.packing);
+  options.flag("--vouch", arguments.vouch, "sign for an environment that was taken over and not built here");
   declare_building(options, arguments.building);
 }
 
@@ -80,6 +82,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto key = key_of(arguments);
   const auto store = context.open_store(store::Store::Access::update);
   const auto packed = find_built(store, arguments.environment);
+  require_built_here(store, packed.environment, arguments.vouch || arguments.is_unsigned);
   if (const int status = pack(context, arguments, packed.environment, options); status != 0) return status;
   const exchange::PushRequest request{.store = store.root(),
                                       .environment = packed.environment.id,

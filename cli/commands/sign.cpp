@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/key_report.hpp"
+#include "cli/packing.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "proof/kept_signatures.hpp"
 #include "proof/recorded_graph.hpp"
@@ -18,23 +19,27 @@ namespace {
 struct Arguments {
   std::string environment;
   std::string key;
+  bool vouch = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("ENVIRONMENT", arguments.environment, "a name, an id or its beginning, or a path like \".\"",
                      Options::Presence::required);
-  options.value("--key", "NAME", arguments.key, "the key that signs: its name, or the path of its .key file");
+  options.value("--key", "NAME", arguments.key,
+                "the key that signs: its name, or the path of its .key file (default: the only one you have)");
+  options.flag("--vouch", arguments.vouch, "sign for an environment that was taken over and not built here");
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  if (arguments.key.empty()) throw UsageError("sign: which key? --key NAME; `karapace key list` shows them");
   const auto store = context.open_store(store::Store::Access::update);
   const auto graph = proof::recorded_graph(store, {arguments.environment});
   if (graph.environments.size() != 1)
     throw UsageError(fmt::format("sign: \"{}\" is no environment; `karapace list` shows them", arguments.environment));
   const auto& [name, environment] = graph.environments.front();
+  require_built_here(store, environment, arguments.vouch);
   const auto lock = lock::lock_of(store, environment);
-  const auto secret = signing::read_secret_key(keys_directory(), arguments.key);
+  const auto key_file = signing_key(arguments.key);
+  const auto secret = signing::read_secret_key(keys_directory(), key_file.native());
   const auto envelope = signing::signed_envelope(proof::statement_text(lock, graph.records), secret);
   const auto file = proof::keep_signatures(store, environment.id, envelope).front();
   const auto key = secret.public_key().id().hex();
@@ -45,7 +50,7 @@ int run(const Context& context, const Arguments& arguments) {
                                          {"step_count", graph.records.size()}});
   else
     context.print(fmt::format("{} {}: {} step records signed by {} {}\n", context.styled(Style::bold, name),
-                              environment.id.short_hex(), graph.records.size(), arguments.key, key));
+                              environment.id.short_hex(), graph.records.size(), key_file.stem().native(), key));
   return 0;
 }
 

@@ -108,7 +108,8 @@ class HttpClient::Transfer {
     handle_.set(CURLOPT_HEADERDATA, this);
     handle_.set(CURLOPT_WRITEFUNCTION, &Transfer::on_bytes);
     handle_.set(CURLOPT_WRITEDATA, this);
-    handle_.set(CURLOPT_BUFFERSIZE, 256L << 10);
+    // A handle whose last look-up failed refuses it (libcurl 7.88), and it only makes large answers faster.
+    ::curl_easy_setopt(handle_.get(), CURLOPT_BUFFERSIZE, 256L << 10);
     prepare_method();
     prepare_headers();
   }
@@ -129,7 +130,7 @@ class HttpClient::Transfer {
     handle_.set(CURLOPT_READDATA, this);
     handle_.set(CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
     handle_.set(CURLOPT_SEEKDATA, this);
-    handle_.set(CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
+    ::curl_easy_setopt(handle_.get(), CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);  // the same
     handle_.set(CURLOPT_LOW_SPEED_TIME, silence_after_upload_seconds);
   }
 
