@@ -77,12 +77,9 @@ int pull_environment(const Context& context, const PullingArguments& arguments, 
                      std::string_view command) {
   require_name(arguments.name, command);
   const auto keys = key_lines(arguments.trusted);
-  const bool is_pinned = location.find('@') != location.npos;
-  if (keys.empty() && !is_pinned)
+  if (keys.empty())
     throw UsageError(
-        fmt::format("{}: a tag says nothing of what it stands for: name a key whose signature counts (--trust KEY), or "
-                    "the image by its digest (PLACE@sha256:...)",
-                    command));
+        fmt::format("{}: whoever made it has to be known: name a key whose signature counts, --trust KEY", command));
   exchange::PullRequest request{
       .store = context.store_root(),
       .location = location,
@@ -105,9 +102,8 @@ int pull_environment(const Context& context, const PullingArguments& arguments, 
     return 0;
   }
   const auto called = instance.name.empty() ? pulled.environment.short_hex() : instance.name;
-  context.print(fmt::format(
-      "pulled {}: {}, {}; {}\n", called, counted(pulled.layers, "layer"), size_text(pulled.bytes),
-      pulled.signers.empty() ? "as its digest says" : fmt::format("signed by {}", fmt::join(pulled.signers, ", "))));
+  context.print(fmt::format("pulled {}: {}, {}; {}\n", called, counted(pulled.layers, "layer"), size_text(pulled.bytes),
+                            fmt::format("signed by {}", fmt::join(pulled.signers, ", "))));
   context.print(fmt::format("karapace enter {}\n", called));
   return 0;
 }

@@ -80,7 +80,7 @@ TakeAnswer take(const Places& places, const TakeRequest& request) {
   for (const auto& cache : request.caches) {
     if (cache.keys.empty()) continue;
     try {
-      if (const auto answer = take_from(places.impatient(), store, cache, {request.environment, request.step}))
+      if (const auto answer = take_from(places.impatient(), store, cache, {request.environment, request.step, {}}))
         return *answer;
     } catch (const Error& error) {
       warn(fmt::format("the cache {} is of no use now: {}", cache.name, error.what()));
@@ -100,10 +100,9 @@ std::string annotation(const oci::ImageManifest& image, std::string_view name) {
   return found == image.annotations.end() ? "" : found->second;
 }
 
-/// What an image says of itself: the environment, and the digest of its records.
+/// What an image says of itself.
 struct Origin {
   EnvironmentId environment;
-  std::string records;
 };
 Origin origin_of(const oci::FoundImage& found, const std::string& place) {
   const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
@@ -111,26 +110,38 @@ Origin origin_of(const oci::FoundImage& found, const std::string& place) {
     throw RemoteError(fmt::format(
         "{} is no image of an environment of Karapace; as a base it can be used: image = \"oci:{}\" in [base]", place,
         place));
-  return {*environment, annotation(found.image, records_annotation)};
+  return {*environment};
 }
 
-/// Where the reference says the digest, whoever wrote it has said what is meant: the image names its records by theirs.
-/// A tag says nothing: then keys do.
-Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, bool is_pinned,
-                     const oci::FoundImage& found) {
-  const auto origin = origin_of(found, request.location);
+constexpr std::size_t most_referrers = 64;  // that are looked at
+
+/// Those of the image's environment; what can not be read keeps nobody from the others.
+std::vector<SignedArtifact> artifacts_of(oci::ImageRepository& repository, const PullRequest& request,
+                                         const oci::FoundImage& found, const Origin& origin) {
   std::vector<SignedArtifact> artifacts;
-  for (const auto& referrer : repository.referrers(found.manifest.digest, environment_artifact_type)) {
-    const auto manifest = oci::require_manifest(repository, referrer.digest);
-    artifacts.push_back(read_artifact(repository, manifest, request.location));
+  auto referrers = repository.referrers(found.manifest.digest, environment_artifact_type);
+  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
+  for (const auto& referrer : referrers) {
+    try {
+      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), request.location);
+      if (one.artifact.environment == origin.environment) artifacts.push_back(std::move(one));
+    } catch (const Error& error) {
+      warn(error.what());
+    }
   }
-  std::erase_if(artifacts, [&](const auto& one) { return one.artifact.environment != origin.environment; });
+  return artifacts;
+}
+
+/// Neither a tag nor a digest says who made it: the records count for every environment of this store that has the same
+/// steps, so a key has to have signed them, and for this very image.
+Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
+  const auto origin = origin_of(found, request.location);
+  const auto artifacts = artifacts_of(repository, request, found, origin);
   if (artifacts.empty())
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  if (!is_pinned) return judge(repository, artifacts, trust_of(request), {origin.environment, {}}, warn);
-  const auto& artifact = artifacts.front().artifact;
-  return {artifact, read_bundle(repository, artifact, origin.records), {}, {}};
+  const Wanted wanted{origin.environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
+  return judge(repository, artifacts, trust_of(request), wanted, warn);
 }
 
 }  // namespace
@@ -142,8 +153,7 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto repository = places.open(place, oci::Access::read);
   const auto name = oci::name_in(*repository, place);
   const auto found = oci::find_image(*repository, name, own_platform());
-  const auto is_pinned = std::holds_alternative<oci::ContentDigest>(name);
-  const auto believed = believed_of(*repository, request, is_pinned, found);
+  const auto believed = believed_of(*repository, request, found);
   const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
   keep_signatures(store, believed);
   PullAnswer answer{.environment = believed.artifact.environment,

@@ -22,6 +22,7 @@ namespace karapace::exchange {
 struct Wanted {
   EnvironmentId environment;
   std::optional<StepKey> step;  // any, else
+  std::optional<Sha256> image;  // the statement must be about it, too
 };
 
 /// What a cache has of one signer.

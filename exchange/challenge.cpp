@@ -129,7 +129,7 @@ ChallengeAnswer challenge_environment(const Places& places, const store::Store& 
   ChallengeAnswer answer;
   for (const auto& cache : request.caches) {
     try {
-      auto witnesses = ask_all(places, store, cache, {request.environment, {}}, ours);
+      auto witnesses = ask_all(places, store, cache, {request.environment, {}, {}}, ours);
       answer.witnesses.insert(answer.witnesses.end(), witnesses.begin(), witnesses.end());
     } catch (const Error& error) {
       answer.witnesses.push_back(

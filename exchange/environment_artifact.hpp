@@ -30,7 +30,6 @@ inline constexpr std::string_view envelope_media_type = "application/vnd.dsse.en
 /// Annotations: of the artifact (and of images) the environment, of a blob its layer, of the artifact when it was
 /// pushed.
 using image::environment_annotation, image::layer_annotation;
-inline constexpr std::string_view records_annotation = "org.karapace.records";
 inline constexpr std::string_view pushed_annotation = "org.karapace.pushed";
 
 /// The longest signature, in bytes: a statement names an environment's layers and where its packages are from.

@@ -225,13 +225,6 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
 
 namespace {
 
-/// The image's manifest names the records, so that its digest stands for them, too.
-oci::Manifest with_records(const oci::Manifest& manifest, const RecordBundle& bundle) {
-  auto image = oci::parse_image(manifest, "the image");
-  image.annotations[std::string(records_annotation)] = digest_of(bundle).hex();
-  return oci::write(image);
-}
-
 /// Whether the image has an artifact there that says the same.
 bool has_artifact(oci::ImageRepository& repository, const oci::Manifest& image, const EnvironmentArtifact& ours) {
   for (const auto& referrer : repository.referrers(image.digest, environment_artifact_type)) {
@@ -250,7 +243,7 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   const auto environment = built(store, request.environment);
   const auto image =
       image::image_of(store, environment, {.compression = request.compression, .most_layers = request.most_layers});
-  const auto manifest = with_records(image.manifest, bundle_of(store, environment.id));
+  const auto& manifest = image.manifest;
   std::optional<signing::SecretKey> key;
   if (request.key) key.emplace(signing::read_secret_key({}, request.key->native()));
   const auto prepared = prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);

@@ -68,9 +68,20 @@ class Parser {
  public:
   Parser(std::string_view text, std::string_view what) : rest_(text), what_(what) {}
 
+  Sha256 digest() {
+    begin();
+    std::map<StepKey, std::string_view> texts;
+    while (!rest_.empty()) {
+      const auto [key, text] = framed();
+      if (!texts.emplace(key, text).second) refuse("a record stands twice");
+    }
+    remote::Sha256Hasher hasher;
+    for (const auto& [key, text] : texts) hasher.update(text);
+    return hasher.finish();
+  }
+
   RecordBundle run() {
-    if (!rest_.starts_with(first_line)) refuse("it does not begin as one");
-    rest_.remove_prefix(first_line.size());
+    begin();
     RecordBundle bundle;
     while (!rest_.empty()) bundle.records.push_back(record());
     judge(bundle);
@@ -78,17 +89,27 @@ class Parser {
   }
 
  private:
-  StepRecord record() {
+  void begin() {
+    if (!rest_.starts_with(first_line)) refuse("it does not begin as one");
+    rest_.remove_prefix(first_line.size());
+  }
+
+  std::pair<StepKey, std::string_view> framed() {
     const auto key = StepKey::from_hex(word(' '));
     if (!key) refuse("a line names no step");
     const auto length = number(word('\n'));
     if (length > rest_.size()) refuse("it is cut off");
     const auto text = rest_.substr(0, length);
     rest_.remove_prefix(length);
+    return {*key, text};
+  }
+
+  StepRecord record() {
+    const auto [key, text] = framed();
     try {
-      auto record = StepRecord::parse(text, *key, "the record");
+      auto record = StepRecord::parse(text, key, "the record");
       // Two texts of one record would be two bundles of one environment.
-      if (record.text() != text) refuse(fmt::format("the record of the step {} is not in its usual form", key->hex()));
+      if (record.text() != text) refuse(fmt::format("the record of the step {} is not in its usual form", key.hex()));
       return record;
     } catch (const StoreError& error) {
       refuse(error.what());
@@ -191,6 +212,8 @@ Sha256 digest_of(const RecordBundle& bundle) {
   remote::Sha256Hasher hasher;
   return hasher.update(proof::records_text(records_of(bundle))).finish();
 }
+
+Sha256 digest_of_text(std::string_view text, std::string_view what) { return Parser(text, what).digest(); }
 
 RecordBundle parse_bundle(std::string_view text, std::string_view what) { return Parser(text, what).run(); }
 

@@ -36,14 +36,16 @@ RecordBundle bundle_of(const store::Store& store, const EnvironmentId& id);
 std::string text(const RecordBundle& bundle);
 /// What keys sign: the SHA-256 of the records' texts in the order of their keys (proof/statement.hpp).
 Sha256 digest_of(const RecordBundle& bundle);
+/// The same of a text of which nothing is known yet. RemoteError that begins with `what` when it is none.
+Sha256 digest_of_text(std::string_view text, std::string_view what);
 /// By their keys.
 std::map<StepKey, StepRecord> records_of(const RecordBundle& bundle);
 /// Strict: RemoteError that begins with `what` when it is no such text: a record that is not the step's that it is said
 /// to be of, an input that is missing, a step that did not lead to the environment, anything out of order.
 RecordBundle parse_bundle(std::string_view text, std::string_view what);
 
-/// No bundle is longer: two million steps' worth.
-inline constexpr std::size_t longest_bundle = std::size_t{1} << 30;
+/// No bundle is longer: some 300,000 steps' worth.
+inline constexpr std::size_t longest_bundle = std::size_t{256} << 20;
 
 std::string compressed(std::string_view text);
 /// RemoteError that begins with `what` when it is damaged, or longer than `longest_bundle`.

@@ -22,6 +22,7 @@
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/image_layer.hpp"
 #include "store/absent.hpp"
+#include "store/environment.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::exchange {
@@ -79,6 +80,12 @@ class Taking {
  private:
   /// What was made here is not exchanged for what others made of the same.
   void require_agreement() const {
+    const auto known = store::find_environment(store_, artifact_.environment);
+    if (known && known->step != bundle_.records.back().step.key())
+      throw RemoteError(
+          fmt::format("{}: the environment {} was built here by other steps (another release of Karapace has other "
+                      "rules), and stays as it is",
+                      repository_.name(), artifact_.environment.short_hex()));
     for (const auto& record : bundle_.records) {
       const auto here = store_.record(record.step.key());
       if (here && here->output != record.output)
@@ -90,6 +97,7 @@ class Taking {
   }
 
   std::vector<PackedLayer> missing_layers() const {
+    const auto limit = steps::unpack_limit();
     std::vector<PackedLayer> missing;
     std::set<LayerId> seen;
     for (const auto& layer : bundle_.layers()) {
@@ -99,6 +107,9 @@ class Taking {
       if (found == artifact_.layers.end())
         throw RemoteError(fmt::format("{} has not the layer {} of the environment {}", repository_.name(),
                                       layer.short_hex(), artifact_.environment.short_hex()));
+      if (found->blob.size > limit)
+        throw RemoteError(fmt::format("{}: the layer {} has {} bytes, which is too much (KARAPACE_UNPACK_LIMIT)",
+                                      repository_.name(), layer.short_hex(), found->blob.size));
       missing.push_back(*found);
     }
     return missing;

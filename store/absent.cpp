@@ -30,16 +30,20 @@ bool has_name(const std::filesystem::path& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-void add_mark(const Store& store, const StepKey& key) {
+constexpr std::string_view output_is_here = "here\n";
+
+/// One that is there stays.
+void add_mark(const Store& store, const StepKey& key, std::string_view text) {
   make_directory_if_missing(marks(store), 0700);
-  open_at(AT_FDCWD, mark_of(store, key), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+  if (!has_name(mark_of(store, key)))
+    publish_file(store.staging_path(), mark_of(store, key), std::string(text), Durable::no);
 }
 
 /// What is in a mark that has a record; nothing in others, and in those that are damaged.
 std::optional<StepRecord> forgotten_record(const Store& store, const StepKey& key) {
   try {
     const auto text = read_file_if_exists(mark_of(store, key));
-    if (!text || text->empty()) return std::nullopt;
+    if (!text || text->empty() || *text == output_is_here) return std::nullopt;
     return StepRecord::parse(*text, key, "a forgotten record");
   } catch (const StoreError&) {
     return std::nullopt;
@@ -103,15 +107,19 @@ void add_taken_records(const Store& store, std::span<const StepRecord> records) 
   for (const auto& record : records) {
     const auto key = record.step.key();
     const auto lock = store.lock_contents(LOCK_SH);
-    if (!missing_output(store, record).empty()) add_mark(store, key);
-    if (has_name(store.step_path(key))) continue;
+    const bool is_here = missing_output(store, record).empty();
+    const bool is_known = has_name(store.step_path(key));
+    if (is_known && is_here) continue;
+    add_mark(store, key, is_here ? output_is_here : std::string_view());
+    if (is_known) continue;
     publish_file(store.staging_path(), store.step_path(key), record.text(), Durable::no);
     set_time(store.step_path(key), now);
   }
 }
 
 bool is_absent(const Store& store, const StepRecord& record) {
-  return has_name(mark_of(store, record.step.key())) && !missing_output(store, record).empty();
+  const auto mark = read_file_if_exists(mark_of(store, record.step.key()));
+  return mark && *mark != output_is_here && !missing_output(store, record).empty();
 }
 
 bool has_absent_outputs(const Store& store) { return !names_in(marks(store)).empty(); }
@@ -158,7 +166,7 @@ bool was_taken_over(const Store& store, const StepKey& step) {
     pending.pop_back();
     if (!seen.insert(key).second) continue;
     const auto record = store.record(key);
-    if (!record || is_absent(store, *record)) return true;
+    if (!record || has_name(mark_of(store, key))) return true;
     pending.insert(pending.end(), record->step.inputs.begin(), record->step.inputs.end());
   }
   return false;

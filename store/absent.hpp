@@ -9,7 +9,8 @@
 // `gen` and `build` do that for all that they can see a graph will need; a step that finds an absent input all the same
 // does it for the next run of ninja.
 //
-// A mark is written before its record and stays when the output comes by another way: then it means nothing.
+// A mark is written before its record, and goes when the step is run here. What has its output here is marked, too
+// ("here"): nothing that was only taken over is signed as if it had been made here.
 #pragma once
 
 #include <optional>

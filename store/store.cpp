@@ -192,6 +192,7 @@ void Store::add_record(const StepRecord& record) const {
                                 text(record.step.kind), key.short_hex()));
   }
   publish_file(staging_path(), step_path(key), record.text(), Durable::no);
+  ::unlink((root_ / "absent" / key.hex()).c_str());  // it was made here (absent.hpp)
 }
 
 }  // namespace karapace::store

@@ -23,7 +23,6 @@ struct Arguments {
   std::string environment;
   std::string output;
   std::string key;
-  bool is_unsigned = false;
   bool vouch = false;
   BuildingArguments building;
 };
@@ -33,20 +32,16 @@ void declare(Options& options, Arguments& arguments) {
                      Options::Presence::required);
   options.value("-o,--output", "FILE", arguments.output, "where it goes; it is replaced when all has gone well");
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
-  options.flag("--unsigned", arguments.is_unsigned, "without a signature: then it is unbundled by its digest");
   options.flag("--vouch", arguments.vouch, "sign for an environment that was taken over and not built here");
   declare_building(options, arguments.building);
 }
 
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.output.empty()) throw UsageError("bundle: no file is named: write -o FILE");
-  if (!arguments.key.empty() && arguments.is_unsigned)
-    throw UsageError("bundle: --key and --unsigned exclude each other");
-  std::optional<std::filesystem::path> key;
-  if (!arguments.is_unsigned) key = signing_key(arguments.key);
+  const auto key = signing_key(arguments.key);
   const auto store = context.open_store(store::Store::Access::update);
   const auto packed = find_built(store, arguments.environment);
-  require_built_here(store, packed.environment, arguments.vouch || arguments.is_unsigned);
+  require_built_here(store, packed.environment, arguments.vouch);
   const graph::PackOptions options;
   if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
     return status;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/cache_report.hpp"
 #include "cli/commands.hpp"
 #include "cli/registry_client.hpp"
@@ -38,7 +39,8 @@ int run(const Context& context, const Arguments& /*arguments*/) {
   if (caches.empty()) context.tell("there is no cache: `karapace cache add --help` tells how to have one");
   std::vector<TableRow> rows;
   if (!caches.empty()) rows.push_back({"NAME", "PLACE", "TRUSTED"});
-  for (const auto& cache : caches) rows.push_back({cache.name, escaped_utf8(cache.location), trust_text(cache)});
+  for (const auto& cache : caches)
+    rows.push_back({cache.name, escaped_utf8(shown_address(cache.location)), trust_text(cache)});
   context.print(table_text(rows, {0, 0, 0}, 2));
   return 0;
 }

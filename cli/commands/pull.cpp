@@ -33,8 +33,8 @@ Command pull_command() {
        .description =
            "The same environment as where it was pushed: its id, the records of its steps and its layers, byte for\n"
            "byte. It can be entered, changed and reproduced. Nothing is built, and no mirror is asked.\n\n"
-           "What the registry says is believed when a trusted key has signed it, or when the reference has the\n"
-           "image's digest. By default all public keys of `karapace key list` are trusted.",
+           "What the registry says is believed when a trusted key has signed it, for this very image. By default\n"
+           "all public keys of `karapace key list` are trusted.",
        .examples = {{"karapace pull registry.example/team/dev:1 --trust team.pub --name dev",
                      "then: karapace enter dev"},
                     {"karapace pull oci-archive:dev.tar --trust team.pub", "from a file"}}},

@@ -34,7 +34,7 @@ void declare(Options& options, Arguments& arguments) {
   options.positional("REFERENCE", arguments.reference,
                      "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE", Options::Presence::required);
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
-  options.flag("--unsigned", arguments.is_unsigned, "without a signature: others have to name the image by its digest");
+  options.flag("--unsigned", arguments.is_unsigned, "without a signature: engines run it, `karapace pull` refuses it");
   options.flag("--sources", arguments.sources, "the packages themselves, too");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
   declare_packing(options, arguments.packing);

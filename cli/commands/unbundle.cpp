@@ -13,8 +13,7 @@ struct Arguments {
 };
 
 void declare(Options& options, Arguments& arguments) {
-  options.positional("FILE", arguments.file, "that `karapace bundle` wrote; FILE@sha256:... where no key signed it",
-                     Options::Presence::required);
+  options.positional("FILE", arguments.file, "that `karapace bundle` wrote", Options::Presence::required);
   declare_pulling(options, arguments.pulling);
 }
 

@@ -102,7 +102,7 @@ class CacheTest : public store::StoreTest {
 
   std::optional<Believed> find(const store::Environment& environment, const signing::Trust& trust) {
     warnings_.clear();
-    return find_believed(*open(), {environment.id, environment.step}, trust,
+    return find_believed(*open(), {environment.id, environment.step, {}}, trust,
                          [&](const std::string& warning) { warnings_ += warning + '\n'; });
   }
 
@@ -263,6 +263,21 @@ TEST_F(CacheTest, WhatWasMadeHereIsNotExchangedForWhatOthersMade) {
   other.add_record({step, LayerOutput{add_layer(other, step, "made here")}});
   const auto believed = find(environment, trust({"ann"}));
   EXPECT_NE(error_of([&] { take(other, *believed); }).find("made something else there than here"), std::string::npos);
+}
+
+TEST_F(CacheTest, AnEnvironmentThatWasBuiltHereByOtherStepsStaysAsItIs) {
+  const auto environment = build(store_, "one", "hello");
+  offer(store_, environment, "ann");
+  auto believed = find(environment, trust({"ann"}));
+  auto other = new_store("other");
+  const auto genuine = build(other, "one", "genuine");
+  // The same lock, made by a step of another key: what a hostile signer would bring along.
+  auto forged = believed->bundle;
+  auto& last = forged.records.back();
+  last.step.parameters.push_back({"zzz", "another"});
+  EXPECT_NE(error_of([&] { take_environment(other, *open(), believed->artifact, forged, {}); }).find("stays as it is"),
+            std::string::npos);
+  EXPECT_EQ(store::find_environment(other, environment.id)->layers, genuine.layers);
 }
 
 TEST_F(CacheTest, WritersOfOneEnvironmentLoseNothing) {

@@ -162,6 +162,17 @@ class Documents(DocumentsTest):
         self.assertEqual([got["environment"], got["image_digest"], got["signers"]],
                          [sent["environment"], sent["image_digest"], ["ci"]])
         self.error("push", ".", image, "--key", "ci", "--unsigned")
+        self.assertIn("not built here", self.error("cache", "push", place, got["environment"], "--key", "ci", **with_name)["message"])
+        self.document("cache", "push", place, got["environment"], "--key", "ci", "--vouch", name="karapace.cache-push", **with_name)
+        # Neither a digest nor the only image that there is stands for a signature.
+        unsigned = "oci-layout:" + str(self.scratch / "unsigned")
+        digest = self.document("push", ".", unsigned + ":1", "--unsigned", name="karapace.push")["image_digest"]
+        elsewhere = {"KARAPACE_STORE": str(self.scratch / "refused")}
+        for word in (unsigned, unsigned + ":1", f"{unsigned}@{digest}"):
+            self.assertIn("not believed", self.error("pull", word, "--trust", "ci", **elsewhere)["message"])
+            self.assertEqual(self.error("pull", word, HOME=str(self.scratch / "nobody"), **elsewhere)["code"], "usage")
+        # Another environment keeps its instance's name.
+        self.assertIn("keeps its name", self.error("pull", image, "--name", "other", "--trust", "ci", **with_name)["message"])
         bundle = str(self.scratch / "bundle.tar")
         made = self.document("bundle", ".", "-o", bundle, "--key", "ci", name="karapace.bundle")
         elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}

@@ -52,6 +52,17 @@ TEST_F(AbsentTest, RecordsOfWhatIsNotHereAreUsableAndNoDamage) {
   EXPECT_TRUE(has_record(unpack_));
 }
 
+TEST_F(AbsentTest, WhatWasTakenOverIsKnownToBeUntilItIsMadeHere) {
+  EXPECT_FALSE(was_taken_over(store_, unpack_step_of("here").key()));
+  take_all();
+  EXPECT_TRUE(was_taken_over(store_, setup_.step.key()));
+  setup_.step = Step::normalised(StepKind::setup, {{"run", "alone"}}, {});
+  add_taken_records(store_, std::vector{setup_});
+  EXPECT_TRUE(was_taken_over(store_, setup_.step.key())) << "though its output is here";
+  store_.add_record(setup_);
+  EXPECT_FALSE(was_taken_over(store_, setup_.step.key()));
+}
+
 TEST_F(AbsentTest, AnOutputThatWasHereAndIsLostIsStillDamage) {
   take_all();
   const auto layer = std::get<LayerOutput>(setup_.output).layer;
