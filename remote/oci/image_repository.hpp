@@ -56,7 +56,8 @@ class ImageRepository {
   /// By its digest, and by the tag when there is one. Where it has a subject, it is listed among its referrers.
   virtual void add_manifest(const Manifest& manifest, const std::optional<Tag>& tag = std::nullopt) = 0;
 
-  /// What is meant when no name is said: "latest" of a registry, else the only image. RemoteError when there are more.
+  /// What is meant when no name is said: "latest" of a registry, else the only image, or the one called "latest".
+  /// RemoteError when it is not clear.
   virtual ManifestName usual_name() = 0;
   /// Sorted, each once.
   virtual std::vector<Tag> tags() = 0;

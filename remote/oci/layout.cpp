@@ -182,6 +182,8 @@ ManifestName Layout::usual_name() {
     names.push_back(reference.empty() ? descriptor.digest.text() : reference);
   }
   if (digests.size() == 1) return *digests.begin();
+  constexpr std::string_view usual = "latest";
+  if (std::find(names.begin(), names.end(), usual) != names.end()) return *Tag::parse(usual);
   throw RemoteError(names.empty()
                         ? fmt::format("{} has no image", name())
                         : fmt::format("{} has several images; say which: {}", name(), fmt::join(names, ", ")));
