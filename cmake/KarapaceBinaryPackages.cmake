@@ -65,6 +65,7 @@ endforeach()
 # linked statically for a fast start. What belongs to dpkg is that of environments, not of this machine.
 file(WRITE "${PROJECT_BINARY_DIR}/packages/karapace/overrides" "karapace: statically-linked-binary [usr/libexec/karapace/karapace-init]
 karapace: embedded-library *bzip2* [usr/libexec/karapace/karapace-step]
+karapace: embedded-library *bzip2* [usr/libexec/karapace/karapace-registry]
 karapace: uses-dpkg-database-directly [usr/*]
 karapace: shared-library-lacks-prerequisites [usr/libexec/karapace/karapace-moved-clock.so]
 ")

@@ -332,7 +332,7 @@ TEST_F(RoundTripTest, OfEverythingThatALayerCanHave) {
 
 TEST(ChunkedCompressorTest, TheBytesDoNotTellHowManyProcessorsThereAre) {
   std::string plain;
-  for (int i = 0; plain.size() < (std::size_t{9} << 20); ++i) plain += std::to_string(i * i) + ",";
+  for (int i = 0; plain.size() < (std::size_t{9} << 20); ++i) plain += std::to_string(std::int64_t{i} * i) + ",";
   for (const auto compression : {trees::BlobCompression::zstd, trees::BlobCompression::gzip}) {
     std::map<std::string, unsigned> files;
     for (unsigned threads : {1U, 2U, 8U, 64U}) {
