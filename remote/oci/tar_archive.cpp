@@ -17,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "base/regular_file.hpp"
 
 namespace karapace::oci {
@@ -178,49 +179,40 @@ void TarReader::read(const std::string& name, std::uint64_t from, const TakeByte
   throw RemoteError(fmt::format("\"{}\" was changed while it was read", path_.string()));
 }
 
-struct TarWriter::Archive {
-  ~Archive() { archive_write_free(writer); }
-  archive* writer = archive_write_new();
-};
-
 TarWriter::TarWriter(std::filesystem::path path)
-    : path_(std::move(path)), unfinished_(path_.native() + ".XXXXXX"), archive_(std::make_unique<Archive>()) {
+    : path_(std::move(path)),
+      unfinished_(path_.native() + ".XXXXXX"),
+      writer_([this](std::string_view bytes) { write_all(fd_.get(), bytes, path_.string()); },
+              store::PaxWriter::Dialect::image) {
   auto name = unfinished_.native();
   fd_ = Fd(::mkostemp(name.data(), O_CLOEXEC));
   if (!fd_) throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));
   unfinished_ = name;
-  archive_write_set_format_pax_restricted(archive_->writer);
-  archive_write_set_bytes_in_last_block(archive_->writer, 1);
-  if (archive_write_open_fd(archive_->writer, fd_.get()) != ARCHIVE_OK) refuse();
 }
 
 TarWriter::~TarWriter() {
   if (fd_) ::unlink(unfinished_.c_str());
 }
 
-void TarWriter::refuse() const {
-  throw StoreError(fmt::format("cannot write \"{}\": {}", path_.string(), error_of(archive_->writer)));
-}
-
 void TarWriter::add(const std::string& name, const BlobSource& source, const TakeBytes& seen) {
-  const std::unique_ptr<archive_entry, FreeEntry> entry(archive_entry_new());
-  archive_entry_set_pathname(entry.get(), name.c_str());
-  archive_entry_set_filetype(entry.get(), AE_IFREG);
-  archive_entry_set_perm(entry.get(), 0644);
-  archive_entry_set_size(entry.get(), static_cast<la_int64_t>(source.size()));
-  archive_entry_set_mtime(entry.get(), 0, 0);
-  if (archive_write_header(archive_->writer, entry.get()) != ARCHIVE_OK) refuse();
+  store::Entry entry;
+  entry.type = store::EntryType::regular;
+  entry.path = name;
+  entry.mode = 0644;
+  entry.size = source.size();
+  writer_.add(entry);
   std::vector<char> buffer(buffer_size);
   for (std::uint64_t at = 0; at < source.size();) {
     auto got = source.read(at, buffer);
     seen({buffer.data(), got});
-    if (archive_write_data(archive_->writer, buffer.data(), got) != static_cast<la_ssize_t>(got)) refuse();
+    writer_.append({buffer.data(), got});
     at += got;
   }
+  writer_.end_content(source.size());
 }
 
 void TarWriter::finish() {
-  if (archive_write_close(archive_->writer) != ARCHIVE_OK) refuse();
+  writer_.finish();
   if (::fchmod(fd_.get(), 0644) != 0 || ::rename(unfinished_.c_str(), path_.c_str()) != 0) {
     throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));
   }

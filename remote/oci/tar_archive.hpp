@@ -17,6 +17,7 @@
 #include "base/fd.hpp"
 #include "remote/oci/blob_source.hpp"
 #include "remote/oci/http_client.hpp"
+#include "store/pax_writer.hpp"
 
 namespace karapace::oci {
 
@@ -61,13 +62,10 @@ class TarWriter {
   void finish();
 
  private:
-  struct Archive;
-  [[noreturn]] void refuse() const;
-
   std::filesystem::path path_;
   std::filesystem::path unfinished_;
   Fd fd_;
-  std::unique_ptr<Archive> archive_;
+  store::PaxWriter writer_;
 };
 
 }  // namespace karapace::oci

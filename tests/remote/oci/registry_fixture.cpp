@@ -8,8 +8,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -22,6 +20,7 @@
 #include "base/durable_file.hpp"
 #include "base/words.hpp"
 #include "remote/oci/image_config.hpp"
+#include "store/pax_writer.hpp"
 
 namespace karapace::oci {
 
@@ -42,23 +41,17 @@ int free_port() {
 
 /// A tar archive of one file.
 std::string tar_of(const std::string& name, const std::string& bytes) {
-  std::string tar(bytes.size() + 10240, '\0');
-  std::size_t used = 0;
-  auto* writer = archive_write_new();
-  archive_write_set_format_ustar(writer);
-  archive_write_set_bytes_in_last_block(writer, 1);
-  archive_write_open_memory(writer, tar.data(), tar.size(), &used);
-  auto* entry = archive_entry_new();
-  archive_entry_set_pathname(entry, name.c_str());
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_entry_set_perm(entry, 0644);
-  archive_entry_set_size(entry, static_cast<la_int64_t>(bytes.size()));
-  archive_write_header(writer, entry);
-  archive_write_data(writer, bytes.data(), bytes.size());
-  archive_entry_free(entry);
-  archive_write_close(writer);
-  archive_write_free(writer);
-  tar.resize(used);
+  std::string tar;
+  store::PaxWriter writer([&](std::string_view more) { tar += more; }, store::PaxWriter::Dialect::image);
+  store::Entry entry;
+  entry.type = store::EntryType::regular;
+  entry.path = name;
+  entry.mode = 0644;
+  entry.size = bytes.size();
+  writer.add(entry);
+  writer.append(bytes);
+  writer.end_content(bytes.size());
+  writer.finish();
   return tar;
 }
 
