@@ -151,8 +151,7 @@ TEST_F(Gen, NeverWaitsForWhatABaseArchiveHasInPlaceOfFiles) {
       "printf 'ID=debian\nVERSION_CODENAME=bookworm\n' > os; ln -s ../os etc/os-release; "
       "mkfifo pipe; ln -s /pipe var/lib/dpkg/status");
   EXPECT_EQ(of_status.status, 2) << of_status.output;
-  EXPECT_NE(of_status.output.find("has no /var/lib/dpkg/status"), std::string::npos)
-      << of_status.output;
+  EXPECT_NE(of_status.output.find("has no /var/lib/dpkg/status"), std::string::npos) << of_status.output;
 }
 
 TEST_F(Gen, RefusesASetupFileThatIsALinkOutOfTheProject) {
