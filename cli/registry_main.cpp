@@ -42,26 +42,10 @@ std::string answer(std::string_view verb) {
   throw UsageError("karapace-registry: usage: karapace-registry look|take|challenge|pull|prune|push|offer");
 }
 
-int fail(const Error& error) {
-  fmt::print("{}", error_answer(error));
-  return exit_code(error.kind());
-}
-
-int run(std::string_view verb) {
-  try {
-    fmt::print("{}", answer(verb));
-    return 0;
-  } catch (const Error& error) {
-    return fail(error);
-  } catch (const std::exception& error) {
-    return fail(Error(told_text(error)));
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();
   ::umask(022);
-  return run(argc == 2 ? argv[1] : "");
+  return karapace::print_answer("karapace-registry", [&] { return answer(argc == 2 ? argv[1] : ""); });
 }

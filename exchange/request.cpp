@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json/message.hpp"
 #include "exchange/cache_fields.hpp"
 
 namespace karapace::exchange {
@@ -68,17 +69,9 @@ constexpr auto offer_answer_fields =
                            member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),
                            member("unchanged", &OfferAnswer::unchanged));
 
-/// Both sides come from the same build.
 template <class Fields>
 auto parsed(const Fields& fields, std::string_view text) {
-  try {
-    return parse_json(fields, text, "message");
-  } catch (const LockError& error) {
-    throw Error(
-        fmt::format("karapace and karapace-registry do not understand each other ({}): install both from the "
-                    "same build",
-                    error.what()));
-  }
+  return parse_message(fields, text, "karapace-registry");
 }
 
 }  // namespace

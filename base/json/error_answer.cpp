@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json/error_answer.hpp"
 
+#include <cstdio>
+#include <exception>
+
+#include <fmt/format.h>
+
 #include "base/json/record.hpp"
+#include "base/path_error.hpp"
 
 namespace karapace {
 
@@ -56,6 +62,21 @@ void throw_if_error_answer(std::string_view answer) {
   if (!is_failure(answer)) return;
   const auto error = parse_json(answer_fields, answer, "answer").error;
   throw_error(kind_from(error.code), error.message);
+}
+
+int print_answer(std::string_view what, const std::function<std::string()>& answer) {
+  const auto fail = [](const Error& error) {
+    fmt::print("{}", error_answer(error));
+    return exit_code(error.kind());
+  };
+  try {
+    fmt::print("{}\n", answer());
+    return 0;
+  } catch (const Error& error) {
+    return fail(error);
+  } catch (const std::exception& error) {
+    return fail(Error(fmt::format("{}: {}", what, told_text(error))));
+  }
 }
 
 }  // namespace karapace

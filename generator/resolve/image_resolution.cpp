@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json/message.hpp"
 #include "base/json/record.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/resolve/helper.hpp"
@@ -34,15 +35,8 @@ constexpr auto resolution_fields =
                                member("notes", &ImageResolution::notes, list_of(escaped_bytes)));
 
 template <class Fields>
-auto parsed(const Fields& fields, std::string_view text, const char* what) {
-  try {
-    return parse_json(fields, text, what);
-  } catch (const LockError& error) {
-    throw Error(
-        fmt::format("lock: what karapace-resolve-image was asked or answered cannot be read: {}; install karapace and "
-                    "karapace-resolve-image from the same build",
-                    error.what()));
-  }
+auto parsed(const Fields& fields, std::string_view text) {
+  return parse_message(fields, text, "karapace-resolve-image");
 }
 
 struct Reference {
@@ -98,13 +92,13 @@ std::vector<std::string> blob_locations(std::string_view location, const Mirrors
 std::string image_request_text(const ImageRequest& request) {
   return json_text(request_fields, request, JsonWriter::Space::none);
 }
-ImageRequest parse_image_request(std::string_view text) { return parsed(request_fields, text, "request"); }
+ImageRequest parse_image_request(std::string_view text) { return parsed(request_fields, text); }
 std::string image_resolution_text(const ImageResolution& resolution) {
   return json_text(resolution_fields, resolution, JsonWriter::Space::none);
 }
 
 ImageResolution resolve_image(const ImageRequest& request) {
-  return parsed(resolution_fields, ask_image_helper(image_request_text(request)), "answer");
+  return parsed(resolution_fields, ask_image_helper(image_request_text(request)));
 }
 
 }  // namespace karapace::resolve

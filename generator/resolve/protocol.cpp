@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/json/message.hpp"
 #include "base/json/record.hpp"
 
 namespace karapace::resolve {
@@ -106,26 +107,19 @@ std::string written(const Fields& fields, const Message& message) {
 }
 
 template <class Fields>
-auto parsed(const Fields& fields, std::string_view text, const char* what) {
-  try {
-    return parse_json(fields, text, what);
-  } catch (const LockError& error) {
-    throw Error(
-        fmt::format("lock: what karapace-resolve-deb was asked or answered cannot be read: {}; install "
-                    "karapace and karapace-resolve-deb from the same build",
-                    error.what()));
-  }
+auto parsed(const Fields& fields, std::string_view text) {
+  return parse_message(fields, text, "karapace-resolve-deb");
 }
 
 }  // namespace
 
 std::string request_text(const ResolveRequest& request) { return written(request_fields, request); }
-ResolveRequest parse_request(std::string_view text) { return parsed(request_fields, text, "request"); }
+ResolveRequest parse_request(std::string_view text) { return parsed(request_fields, text); }
 
 std::string resolution_text(const Resolution& resolution) { return written(resolution_fields, resolution); }
-Resolution parse_resolution(std::string_view text) { return parsed(resolution_fields, text, "answer"); }
+Resolution parse_resolution(std::string_view text) { return parsed(resolution_fields, text); }
 
 std::string host_mirrors_text(const HostMirrors& host) { return written(host_fields, host); }
-HostMirrors parse_host_mirrors(std::string_view text) { return parsed(host_fields, text, "answer"); }
+HostMirrors parse_host_mirrors(std::string_view text) { return parsed(host_fields, text); }
 
 }  // namespace karapace::resolve

@@ -201,16 +201,7 @@ std::string answer(std::string_view verb) {
 }
 
 int run(std::string_view verb) {
-  try {
-    fmt::print("{}\n", answer(verb));
-    return 0;
-  } catch (const Error& error) {
-    fmt::print("{}", error_answer(error));
-    return exit_code(error.kind());
-  } catch (const std::exception& error) {
-    fmt::print("{}", error_answer(Error(fmt::format("lock: {}", told_text(error)))));
-    return exit_code(ErrorKind::general);
-  }
+  return print_answer("lock", [&] { return answer(verb); });
 }
 
 }  // namespace

@@ -145,18 +145,8 @@ ImageResolution resolve_first(const ImageRequest& request) {
   }
 }
 
-int answer() {
-  try {
-    const auto request = parse_image_request(read_all(STDIN_FILENO, "the request"));
-    fmt::print("{}\n", image_resolution_text(resolve_first(request)));
-    return 0;
-  } catch (const Error& error) {
-    fmt::print("{}", error_answer(error));
-    return exit_code(error.kind());
-  } catch (const std::exception& error) {
-    fmt::print("{}", error_answer(Error(fmt::format("lock: {}", told_text(error)))));
-    return exit_code(ErrorKind::general);
-  }
+std::string answer() {
+  return image_resolution_text(resolve_first(parse_image_request(read_all(STDIN_FILENO, "the request"))));
 }
 
 }  // namespace
@@ -165,5 +155,5 @@ int answer() {
 
 int main() {
   karapace::mend_inherited_state();
-  return karapace::resolve::image::answer();
+  return karapace::print_answer("lock", karapace::resolve::image::answer);
 }
