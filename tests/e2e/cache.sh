@@ -33,7 +33,7 @@ stop_registry() {
 }
 requests() { grep -c '"http.request.method"' "$work/registry.log" || true; }
 start_registry
-trap 'kill "$registry_pid" 2>/dev/null; cleanup' EXIT
+at_exit 'kill "$registry_pid" 2>/dev/null'
 
 builder=${modes%% *}
 make_user "$builder"

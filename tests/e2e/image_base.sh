@@ -31,7 +31,7 @@ END
 docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
 registry_process=$!
 stop_registry() { kill "$registry_process" 2>/dev/null || true; }
-trap 'status=$?; stop_registry; (exit $status); cleanup' EXIT
+at_exit stop_registry
 cat >"$work/image.py" <<'END'
 import hashlib, io, json, os, sys, tarfile, zlib
 out, base, words = sys.argv[1:]

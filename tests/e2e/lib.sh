@@ -14,9 +14,14 @@ chmod 755 "$work"
 cp -r "$programs" "$work/bin"
 chmod -R a+rX "$work"
 
+# at_exit COMMAND: one more thing to do when the test ends. Its own status counts for nothing, the test's does.
+at_exit=()
+at_exit() { at_exit+=("$*"); }
+
 cleanup() {
-  local status=$?
+  local status=$? command
   trap - EXIT
+  for command in "${at_exit[@]}"; do eval "$command" || true; done
   # Stores of mapped users hold files of ids that only root or their namespace may remove.
   rm -rf "$work" 2>/dev/null || find "$work" -maxdepth 2 -name 'store*' >&2 || true
   exit $status
