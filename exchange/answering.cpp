@@ -17,6 +17,7 @@
 #include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
 #include "exchange/taking.hpp"
+#include "exchange/verifying.hpp"
 #include "proof/kept_signatures.hpp"
 #include "remote/oci/image_location.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
@@ -95,52 +96,25 @@ signing::Trust trust_of(const PullRequest& request) {
   return exchange::trust_of({.name = "pull", .location = {}, .keys = request.keys, .agree = request.agree});
 }
 
-std::string annotation(const oci::ImageManifest& image, std::string_view name) {
-  const auto found = image.annotations.find(std::string(name));
-  return found == image.annotations.end() ? "" : found->second;
-}
-
 /// What an image says of itself.
-struct Origin {
-  EnvironmentId environment;
-};
-Origin origin_of(const oci::FoundImage& found, const std::string& place) {
-  const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
+EnvironmentId environment_of(const oci::FoundImage& found, const std::string& place) {
+  const auto environment = environment_in(found.image.annotations);
   if (!environment)
     throw RemoteError(fmt::format(
         "{} is no image of an environment of Karapace; as a base it can be used: image = \"oci:{}\" in [base]", place,
         place));
-  return {*environment};
-}
-
-constexpr std::size_t most_referrers = 64;  // that are looked at
-
-/// Those of the image's environment; what can not be read keeps nobody from the others.
-std::vector<SignedArtifact> artifacts_of(oci::ImageRepository& repository, const PullRequest& request,
-                                         const oci::FoundImage& found, const Origin& origin) {
-  std::vector<SignedArtifact> artifacts;
-  auto referrers = repository.referrers(found.manifest.digest, environment_artifact_type);
-  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
-  for (const auto& referrer : referrers) {
-    try {
-      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), request.location);
-      if (one.artifact.environment == origin.environment) artifacts.push_back(std::move(one));
-    } catch (const Error& error) {
-      warn(error.what());
-    }
-  }
-  return artifacts;
+  return *environment;
 }
 
 /// Neither a tag nor a digest says who made it: the records count for every environment of this store that has the same
 /// steps, so a key has to have signed them, and for this very image.
 Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
-  const auto origin = origin_of(found, request.location);
-  const auto artifacts = artifacts_of(repository, request, found, origin);
+  const auto environment = environment_of(found, request.location);
+  const auto artifacts = artifacts_beside(repository, found.manifest.digest, environment, warn);
   if (artifacts.empty())
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  const Wanted wanted{origin.environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
+  const Wanted wanted{environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
   return judge(repository, artifacts, trust_of(request), wanted, warn);
 }
 
@@ -164,6 +138,13 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
                     .steps = taken.steps};
   for (const auto& key : believed.signers) answer.signers.push_back(key.name);
   return answer;
+}
+
+VerifyAnswer verify(const Places& places, const VerifyRequest& request) {
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = places.open(place, oci::Access::read);
+  const auto name = oci::name_in(*repository, place);
+  return verify_image(*repository, oci::find_image(*repository, name, own_platform()), request);
 }
 
 OfferAnswer offer(const Places& places, const OfferRequest& request) {

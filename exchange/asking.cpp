@@ -130,6 +130,24 @@ std::optional<std::string> judge_alone(const SignedArtifact& found, const signin
   return agreed == nullptr ? std::nullopt : std::optional(agreed->text);
 }
 
+std::vector<SignedArtifact> artifacts_beside(oci::ImageRepository& repository, const oci::ContentDigest& image,
+                                             const EnvironmentId& environment, const Warn& warn) {
+  constexpr std::size_t most_referrers = 64;  // that are looked at
+  const auto what = what_of(repository, environment);
+  std::vector<SignedArtifact> artifacts;
+  auto referrers = repository.referrers(image, environment_artifact_type);
+  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
+  for (const auto& referrer : referrers) {
+    try {
+      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), what);
+      if (one.artifact.environment == environment) artifacts.push_back(std::move(one));
+    } catch (const Error& error) {
+      warn(error.what());
+    }
+  }
+  return artifacts;
+}
+
 std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn) {
   const auto found = ask(repository, wanted.environment, trust.keys, warn);
