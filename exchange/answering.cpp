@@ -16,6 +16,7 @@
 #include "exchange/offering.hpp"
 #include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
+#include "exchange/sent_blobs.hpp"
 #include "exchange/taking.hpp"
 #include "exchange/verifying.hpp"
 #include "proof/kept_signatures.hpp"
@@ -150,14 +151,16 @@ VerifyAnswer verify(const Places& places, const VerifyRequest& request) {
 OfferAnswer offer(const Places& places, const OfferRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return offer_environment(store, *repository, request);
+  SentBlobs known(request.sent_blobs, oci::ImageLocation::parse(request.location), request.near);
+  return offer_environment(store, *repository, request, known);
 }
 
 PushAnswer push(const Places& places, const PushRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto place = oci::ImageLocation::parse(request.location);
   const auto repository = places.open(place, request.dry_run ? oci::Access::read : oci::Access::write);
-  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+  SentBlobs known(request.sent_blobs, place, request.near);
+  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request, known);
 }
 
 ChallengeAnswer challenge(const Places& places, const ChallengeRequest& request) {

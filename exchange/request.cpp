@@ -66,20 +66,22 @@ constexpr auto push_request_fields =
     fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
                            member("environment", &PushRequest::environment), member("key", &PushRequest::key),
                            member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
+                           member("near", &PushRequest::near), member("sent_blobs", &PushRequest::sent_blobs),
                            member("sources", &PushRequest::sources), member("store", &PushRequest::store));
-constexpr auto push_answer_fields =
-    fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
-                          member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
-                          member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
+constexpr auto push_answer_fields = fields_of<PushAnswer>(
+    member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes), member("image", &PushAnswer::image),
+    member("layers", &PushAnswer::layers), member("mounted", &PushAnswer::mounted),
+    member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
     member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
     member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),
-    member("location", &OfferRequest::location), member("sources", &OfferRequest::sources),
+    member("location", &OfferRequest::location), member("near", &OfferRequest::near),
+    member("sent_blobs", &OfferRequest::sent_blobs), member("sources", &OfferRequest::sources),
     member("store", &OfferRequest::store));
 constexpr auto offer_answer_fields =
     fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
-                           member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),
-                           member("unchanged", &OfferAnswer::unchanged));
+                           member("mounted", &OfferAnswer::mounted), member("present", &OfferAnswer::present),
+                           member("tag", &OfferAnswer::tag), member("unchanged", &OfferAnswer::unchanged));
 
 template <class Fields>
 auto parsed(const Fields& fields, std::string_view text) {

@@ -89,13 +89,16 @@ struct OfferRequest {
   std::string compression;    // of the layers, which are packed so: "zstd", "gzip"
   bool sources = false;       // the packages themselves, too
   bool dry_run = false;
+  std::filesystem::path sent_blobs = {};  // as sent_blobs.hpp has it; "": not kept
+  std::vector<std::string> near = {};     // places that may have layers of it, too
 };
 struct OfferAnswer {
   std::string tag;
   std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
   std::uint64_t bytes = 0;
   std::uint64_t present = 0;
-  bool unchanged = false;  // all of it was there
+  std::uint64_t mounted = 0;  // that another repository of the registry had
+  bool unchanged = false;     // all of it was there
 };
 
 /// "push": an environment as an image, with its records beside it.
@@ -108,6 +111,8 @@ struct PushRequest {
   std::uint64_t most_layers = 0;             // of the image; 0: as many as the environment has
   bool sources = false;
   bool dry_run = false;
+  std::filesystem::path sent_blobs = {};  // as above
+  std::vector<std::string> near = {};
 };
 struct PushAnswer {
   std::string image;  // its digest
@@ -115,6 +120,7 @@ struct PushAnswer {
   std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
   std::uint64_t bytes = 0;
   std::uint64_t present = 0;
+  std::uint64_t mounted = 0;  // that another repository of the registry had
   bool unchanged = false;
 };
 

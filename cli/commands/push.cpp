@@ -65,6 +65,7 @@ void report(const Context& context, const Arguments& arguments, const Environmen
                                          {"environment", id.hex()},
                                          {"image_digest", answer.image},
                                          {"layer_count", answer.layers},
+                                         {"mounted_count", answer.mounted},
                                          {"present_count", answer.present},
                                          {"reference", escaped_utf8(arguments.reference)},
                                          {"unchanged", answer.unchanged}});
@@ -72,9 +73,9 @@ void report(const Context& context, const Arguments& arguments, const Environmen
   }
   const auto reference = context.styled(Style::bold, escaped_utf8(arguments.reference));
   if (answer.unchanged) return context.print(fmt::format("{}: there already, {}\n", reference, answer.image));
-  context.print(fmt::format("{}: {} {}, {}; {} there already\n{}\n", reference,
-                            arguments.dry_run ? "would send" : "sent", counted(answer.blobs, "blob"),
-                            size_text(answer.bytes), answer.present, answer.image));
+  context.print(fmt::format("{}: {} {}, {}; {}\n{}\n", reference, arguments.dry_run ? "would send" : "sent",
+                            counted(answer.blobs, "blob"), size_text(answer.bytes),
+                            not_sent_text(answer.present, answer.mounted), answer.image));
 }
 
 int run(const Context& context, const Arguments& arguments) {
@@ -91,7 +92,9 @@ int run(const Context& context, const Arguments& arguments) {
                                       .compression = options.compression,
                                       .most_layers = options.most_layers,
                                       .sources = arguments.sources,
-                                      .dry_run = arguments.dry_run};
+                                      .dry_run = arguments.dry_run,
+                                      .sent_blobs = sent_blobs_file(context),
+                                      .near = cache_locations()};
   report(context, arguments, packed.environment.id,
          exchange::parse_push_answer(ask_registry(context, "push", exchange::text(request))));
   return 0;

@@ -93,7 +93,8 @@ class ExchangeTest : public store::StoreTest {
   OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
     pack(store, environment);
     const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd"};
-    return offer_environment(store, *open(oci::Access::write), request);
+    SentBlobs known;
+    return offer_environment(store, *open(oci::Access::write), request, known);
   }
 
   PushAnswer push(const Store& store, const store::Environment& environment, const std::string& key,
@@ -102,7 +103,8 @@ class ExchangeTest : public store::StoreTest {
     PushRequest request{
         .store = store.root(), .environment = environment.id, .location = {}, .key = {}, .compression = "zstd"};
     if (!key.empty()) request.key = keys_ / (key + ".key");
-    return push_environment(store, *open(oci::Access::write), oci::Tag::parse(tag).value(), request);
+    SentBlobs known;
+    return push_environment(store, *open(oci::Access::write), oci::Tag::parse(tag).value(), request, known);
   }
 
   std::unique_ptr<oci::ImageRepository> open(oci::Access access = oci::Access::read) {
