@@ -13,7 +13,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "exchange/record_bundle.hpp"
-#include "generator/lock/lock.hpp"
+#include "generator/lock/environment_lock.hpp"
 #include "proof/signing/key_files.hpp"
 #include "proof/statement.hpp"
 #include "store/environment.hpp"
@@ -261,6 +261,39 @@ bool has_artifact(oci::ImageRepository& repository, const oci::Manifest& image, 
   return false;
 }
 
+/// As the index of its tag lists it.
+oci::Descriptor listed_image(const store::Store& store, const store::Environment& environment,
+                             const oci::Manifest& manifest) {
+  auto descriptor = manifest.descriptor();
+  descriptor.platform = image::platform_of(lock::lock_of(store, environment));
+  return descriptor;
+}
+
+std::vector<std::string> platforms_of(const std::vector<oci::Descriptor>& images) {
+  std::vector<std::string> platforms;
+  for (const auto& each : images) platforms.push_back(each.platform ? oci::text(*each.platform) : "unknown");
+  return platforms;
+}
+
+/// What the tag names before anything is sent.
+struct Before {
+  std::optional<oci::Descriptor> manifest;
+  std::vector<oci::Descriptor> images;  // where that is an index
+  /// An image that an index lists need not be sent, nor one that has the tag itself where no index is wanted.
+  bool has(const oci::Manifest& image, const std::optional<oci::Descriptor>& listed) const {
+    if (!listed) return manifest && manifest->digest == image.digest;
+    return std::ranges::any_of(
+        images, [&](const auto& each) { return each.digest == listed->digest && each.platform == listed->platform; });
+  }
+};
+
+Before before_push(oci::ImageRepository& repository, const oci::Tag& tag) {
+  Before before{repository.find_manifest(tag), {}};
+  if (before.manifest && oci::is_index_type(before.manifest->media_type))
+    if (auto index = oci::index_at(repository, tag)) before.images = std::move(index->manifests);
+  return before;
+}
+
 }  // namespace
 
 PushAnswer push_environment(const store::Store& store, oci::ImageRepository& repository, const oci::ManifestName& name,
@@ -274,9 +307,14 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   std::optional<signing::SecretKey> key;
   if (request.key) key.emplace(signing::read_secret_key({}, request.key->native()));
   const auto prepared = prepare_artifact(store, environment, request.compression, key ? &*key : nullptr, manifest);
-  PushAnswer answer{.image = manifest.digest.text(), .layers = image.layers.size()};
-  const auto there = repository.find_manifest(name);
-  answer.unchanged = !request.sources && !repository.is_unattended() && there && there->digest == manifest.digest &&
+  std::optional<oci::Descriptor> listed;
+  if (request.index) listed = listed_image(store, environment, manifest);
+  const auto before = before_push(repository, *tag);
+  PushAnswer answer{.image = manifest.digest.text(),
+                    .index = listed && !before.images.empty() ? before.manifest->digest.text() : "",
+                    .platforms = platforms_of(before.images),
+                    .layers = image.layers.size()};
+  answer.unchanged = !request.sources && !repository.is_unattended() && before.has(manifest, listed) &&
                      has_artifact(repository, manifest, prepared.artifact);
   if (answer.unchanged) return answer;
   auto blobs = blobs_of(store, prepared);
@@ -292,7 +330,12 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   if (request.dry_run) return answer;
   if (!has_artifact(repository, manifest, prepared.artifact))
     repository.add_manifest(dated_manifest(prepared.artifact));
-  repository.add_manifest(manifest, *tag);
+  repository.add_manifest(manifest, listed ? std::nullopt : std::optional(*tag));
+  if (listed) {
+    const auto index = oci::add_to_index(repository, *tag, *listed);
+    answer.index = index.digest.text();
+    answer.platforms = platforms_of(oci::parse_index(index, repository.name()).manifests);
+  }
   repository.finish();
   return answer;
 }

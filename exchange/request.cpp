@@ -64,14 +64,16 @@ constexpr auto verify_answer_fields = fields_of<VerifyAnswer>(
     member("links", &VerifyAnswer::links, list_of(link_fields)), member("lock", &VerifyAnswer::lock));
 constexpr auto push_request_fields =
     fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
-                           member("environment", &PushRequest::environment), member("key", &PushRequest::key),
-                           member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
-                           member("near", &PushRequest::near), member("sent_blobs", &PushRequest::sent_blobs),
-                           member("sources", &PushRequest::sources), member("store", &PushRequest::store));
+                           member("environment", &PushRequest::environment), member("index", &PushRequest::index),
+                           member("key", &PushRequest::key), member("location", &PushRequest::location),
+                           member("most_layers", &PushRequest::most_layers), member("near", &PushRequest::near),
+                           member("sent_blobs", &PushRequest::sent_blobs), member("sources", &PushRequest::sources),
+                           member("store", &PushRequest::store));
 constexpr auto push_answer_fields = fields_of<PushAnswer>(
     member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes), member("image", &PushAnswer::image),
-    member("layers", &PushAnswer::layers), member("mounted", &PushAnswer::mounted),
-    member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
+    member("index", &PushAnswer::index), member("layers", &PushAnswer::layers), member("mounted", &PushAnswer::mounted),
+    member("platforms", &PushAnswer::platforms), member("present", &PushAnswer::present),
+    member("unchanged", &PushAnswer::unchanged));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
     member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
     member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),

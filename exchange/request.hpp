@@ -113,9 +113,13 @@ struct PushRequest {
   bool dry_run = false;
   std::filesystem::path sent_blobs = {};  // as above
   std::vector<std::string> near = {};
+  bool index = false;  // the tag is of an index, beside images for other platforms
 };
 struct PushAnswer {
-  std::string image;  // its digest
+  std::string image;                        // its digest
+  std::string index = {};                   // the index's, where there is one
+  std::vector<std::string> platforms = {};  // that the index has then: "linux/arm64"; of several images that one takes
+                                            // the place of, without `index`
   std::uint64_t layers = 0;
   std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
   std::uint64_t bytes = 0;

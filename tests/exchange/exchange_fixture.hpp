@@ -21,11 +21,11 @@
 namespace karapace::exchange {
 using store::Store;
 
-inline lock::Lock archive_lock(const std::string& name) {
+inline lock::Lock archive_lock(const std::string& name, const std::string& architecture = "amd64") {
   lock::Lock lock;
   const auto sha256 = remote::Sha256Hasher().update(name).finish();
   lock.request.base_image = "sha256:" + sha256.hex();
-  lock.architecture = "amd64";
+  lock.architecture = architecture;
   lock.archive = lock::LockedArchive{sha256, name.size()};
   return lock;
 }
@@ -39,8 +39,9 @@ class ExchangeTest : public store::StoreTest {
   Store new_store(const std::string& name) { return Store::open(temporary_.path() / name, Store::Access::create); }
 
   /// What a machine that is well, or one that puts something else in, makes of one lock.
-  store::Environment build(const Store& store, const std::string& name, const std::string& content) {
-    const auto lock = lock::serialise(archive_lock(name));
+  store::Environment build(const Store& store, const std::string& name, const std::string& content,
+                           const std::string& architecture = "amd64") {
+    const auto lock = lock::serialise(archive_lock(name, architecture));
     const auto lock_record = store::fetch(store, lock);
     fetch(store, name);
     const auto layer_step = store::unpack_step_of(name);

@@ -164,6 +164,10 @@ class Documents(DocumentsTest):
         self.assertEqual({link["link"]: link["state"] for link in seen["links"]},
                          {"archive": "absent", "index": "absent", "lock": "verified", "package": "absent", "record": "verified",
                           "layer": "verified", "signature": "verified", "image": "verified"})
+        listed = self.document("push", ".", image + "-all", "--key", "ci", "--index", name="karapace.push")
+        self.assertEqual([listed["image_digest"], len(listed["platforms"])], [sent["image_digest"], 1])
+        self.assertEqual(self.document("verify", image + "-all", "--trust", "ci", name="karapace.verify")["image_digest"],
+                         sent["image_digest"])
         self.document("verify", image, "--trust", "other", status=3, name="karapace.verify")
         self.error("verify", image + "9")
         with_name = {"KARAPACE_STORE": str(self.scratch / "pulled")}
