@@ -28,7 +28,6 @@ namespace karapace::exchange {
 namespace {
 
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
-void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
 
 /// In Go's words, as images have it.
 oci::Platform own_platform() {
@@ -54,8 +53,7 @@ std::optional<TakeAnswer> take_from(const Places& places, const store::Store& st
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
   if (!believed) return std::nullopt;
-  const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
-  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
+  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, "from " + cache.name);
   keep_signatures(store, *believed);
   return TakeAnswer{cache.name, taken.layers, taken.bytes, taken.steps};
 }
@@ -129,7 +127,7 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto name = oci::name_in(*repository, place);
   const auto found = oci::find_image(*repository, name, own_platform());
   const auto believed = believed_of(*repository, request, found);
-  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
+  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, "pulling");
   keep_signatures(store, believed);
   PullAnswer answer{.environment = believed.artifact.environment,
                     .image = found.manifest.digest.text(),

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <mutex>
 #include <set>
 #include <span>
 
@@ -17,7 +16,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
-#include "base/words.hpp"
+#include "exchange/transfer_progress.hpp"
 #include "runtime/steps/archive_layer.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/image_layer.hpp"
@@ -56,20 +55,20 @@ store::Listing unpack_blob(const std::filesystem::path& file, const std::filesys
 class Taking {
  public:
   Taking(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
-         const RecordBundle& bundle, const TakingProgress& progress)
+         const RecordBundle& bundle, const std::string& label)
       : store_(store),
         repository_(repository),
         artifact_(artifact),
         bundle_(bundle),
-        progress_(progress),
+        progress_(label, "layer"),
         staging_(store.stage()) {}
 
   Taken run() {
     require_agreement();
     const auto wanted = missing_layers();
-    total_ = wanted.size();
+    for (const auto& layer : wanted) progress_.add(layer.blob.size);
     // One is unpacked while another one is on its way.
-    for_each_index(wanted.size(), std::max(2U, available_threads()), [&](std::size_t i) { take_layer(wanted[i]); });
+    for_each_index(wanted.size(), std::max(2U, available_threads()), [&](std::size_t i) { take_layer(wanted[i], i); });
     take_lock();
     const auto [last, led_there] = split();
     store::add_taken_records(store_, led_there);
@@ -115,16 +114,16 @@ class Taking {
     return missing;
   }
 
-  void take_layer(const PackedLayer& layer) {
+  void take_layer(const PackedLayer& layer, std::size_t number) {
     // Another process may be taking it, too.
     const auto lock = store_.lock_output("layer-" + layer.layer.hex());
-    if (store_.has_layer(layer.layer)) return;
+    if (store_.has_layer(layer.layer)) return progress_.leave_out(number);
     const auto file = staging_.path() / layer.blob.digest.hex();
-    oci::download_blob(repository_, layer.blob, file);
+    oci::download_blob(repository_, layer.blob, file, progress_.watcher(number));
     unpack(file, layer.layer);
     ::unlink(file.c_str());
     bytes_ += layer.blob.size;
-    tell(++done_);
+    progress_.end(number);
   }
 
   void unpack(const std::filesystem::path& file, const LayerId& wanted) const {
@@ -167,32 +166,23 @@ class Taking {
     store_.add_record({record.step, made});
   }
 
-  void tell(std::size_t done) {
-    if (!progress_) return;
-    const std::lock_guard guard(mutex_);
-    progress_(fmt::format("{} of {}, {}", done, counted(total_, "layer"), size_text(bytes_)));
-  }
-
   const store::Store& store_;
   oci::ImageRepository& repository_;
   const EnvironmentArtifact& artifact_;
   const RecordBundle& bundle_;
-  const TakingProgress& progress_;
+  TransferProgress progress_;
   store::Staging staging_;
-  std::size_t total_ = 0;
   std::atomic<std::uint64_t> bytes_{0};
-  std::atomic<std::size_t> done_{0};
-  std::mutex mutex_;
 };
 
 }  // namespace
 
 Taken take_environment(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
-                       const RecordBundle& bundle, const TakingProgress& progress) {
+                       const RecordBundle& bundle, const std::string& label) {
   if (bundle.environment() != artifact.environment)
     throw RemoteError(fmt::format("{}: its records are of the environment {}, not of {}", repository.name(),
                                   bundle.environment().short_hex(), artifact.environment.short_hex()));
-  return Taking(store, repository, artifact, bundle, progress).run();
+  return Taking(store, repository, artifact, bundle, label).run();
 }
 
 store::Listing listing_of(const store::Store& store, oci::ImageRepository& repository, const PackedLayer& layer) {
