@@ -4,18 +4,22 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <set>
 #include <span>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/file_lock.hpp"
 #include "base/parallel.hpp"
+#include "base/remove_tree.hpp"
 #include "exchange/transfer_progress.hpp"
 #include "runtime/steps/archive_layer.hpp"
 #include "runtime/steps/step_context.hpp"
@@ -51,6 +55,45 @@ store::Listing unpack_blob(const std::filesystem::path& file, const std::filesys
     throw RemoteError(error.what());
   }
 }
+
+/// Where a blob comes to: a directory of staging with the blob's name, so that what is left there by who was killed, or
+/// gave up, is gone on with. Locked while the value lives; gc takes it away when nobody holds it.
+class Landing {
+ public:
+  Landing(const store::Store& store, const oci::ContentDigest& blob)
+      : path_(store.staging_path() / ("blob-" + blob.hex())), lock_(lock(path_)) {}
+  /// What is whole is not needed a second time.
+  ~Landing() {
+    try {
+      if (is_whole_) remove_tree(path_);
+    } catch (const Error&) {
+      // What stays is garbage that gc removes.
+    }
+  }
+  Landing(const Landing&) = delete;
+  Landing& operator=(const Landing&) = delete;
+
+  std::filesystem::path download(oci::ImageRepository& repository, const oci::Descriptor& blob,
+                                 const std::function<void(std::uint64_t)>& seen) {
+    auto file = path_ / "layer";
+    oci::download_blob(repository, blob, file, seen);
+    is_whole_ = true;
+    return file;
+  }
+
+ private:
+  static FileLock lock(const std::filesystem::path& path) {
+    for (;;) {
+      if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+        throw StoreError(errno_message(fmt::format("cannot make \"{}\"", path.native()), errno));
+      if (auto held = FileLock::acquire_existing(path, LOCK_EX)) return std::move(*held);
+    }
+  }
+
+  std::filesystem::path path_;
+  FileLock lock_;
+  bool is_whole_ = false;
+};
 
 class Taking {
  public:
@@ -118,10 +161,8 @@ class Taking {
     // Another process may be taking it, too.
     const auto lock = store_.lock_output("layer-" + layer.layer.hex());
     if (store_.has_layer(layer.layer)) return progress_.leave_out(number);
-    const auto file = staging_.path() / layer.blob.digest.hex();
-    oci::download_blob(repository_, layer.blob, file, progress_.watcher(number));
-    unpack(file, layer.layer);
-    ::unlink(file.c_str());
+    Landing landing(store_, layer.blob.digest);
+    unpack(landing.download(repository_, layer.blob, progress_.watcher(number)), layer.layer);
     bytes_ += layer.blob.size;
     progress_.end(number);
   }

@@ -6,7 +6,7 @@
 // records name. Layers that the store has are not asked for. What steps on the way made is not here: its records say so
 // (store/absent.hpp).
 //
-// The environment appears last. What was taken when something breaks stays for the next try.
+// The environment appears last. What was taken when something breaks stays for the next try, half a layer, too.
 #pragma once
 
 #include <cstdint>
