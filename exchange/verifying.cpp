@@ -23,6 +23,7 @@
 #include "base/fd.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "base/words.hpp"
 #include "exchange/asking.hpp"
 #include "exchange/transfer_progress.hpp"
 #include "generator/graph/graph.hpp"
@@ -489,7 +490,7 @@ class ImageChain {
     }
     read_kept(kept);
     if (elsewhere > 0)
-      find(LinkKind::package, LinkState::absent, fmt::format("{} files", elsewhere),
+      find(LinkKind::package, LinkState::absent, counted(elsewhere, "file"),
            "the steps fetched what the lock says, and the files are not beside the image; `karapace push --sources` "
            "sends them");
   }

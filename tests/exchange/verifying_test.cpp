@@ -58,7 +58,7 @@ TEST_F(VerifyTest, AnImageThatIsWellIsVerifiedToItsLock) {
   for (const char* name : {"lock", "layer", "signature", "image"}) EXPECT_EQ(told(answer, name), "verified") << name;
   EXPECT_EQ(link(answer, "record").verified, 4U);
   EXPECT_EQ(link(answer, "signature").verified, 1U);
-  EXPECT_TRUE(has(told(answer, "package"), "absent 1 files: ")) << told(answer, "package");
+  EXPECT_TRUE(has(told(answer, "package"), "absent 1 file: ")) << told(answer, "package");
 }
 
 TEST_F(VerifyTest, NothingOfItComesIntoAStore) {
