@@ -71,7 +71,7 @@ LookAnswer look(const Places& places, const LookRequest& request) {
 PruneAnswer prune(const Places& places, const PruneRequest& request) {
   places.open_cache(request.location, oci::Access::read);  // what is no cache does not become one
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return prune(*repository, request, std::time(nullptr));
+  return prune(*repository, request, std::time(nullptr), warn);
 }
 
 TakeAnswer take(const Places& places, const TakeRequest& request) {

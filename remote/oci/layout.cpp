@@ -168,8 +168,28 @@ bool Layout::remove_manifest(const ManifestName& name) {
 
 bool Layout::remove_blob(const ContentDigest& digest) { return files_->remove_blob(digest); }
 
-bool Layout::remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) {
-  return files_->remove_idle_blob(digest, idle);
+/// What a manifest or an index names; nothing of a blob, or of what is not here.
+std::vector<Descriptor> Layout::children(const Descriptor& descriptor) {
+  const bool names_others = is_manifest_type(descriptor.media_type) || is_index_type(descriptor.media_type);
+  if (!names_others || !files_->blob_size(descriptor.digest)) return {};
+  const auto content =
+      oci::parse(require_manifest(*this, descriptor.digest), fmt::format("{} in {}", descriptor.digest.text(), name()));
+  if (const auto* index = std::get_if<ImageIndex>(&content)) return index->manifests;
+  auto all = std::get<ImageManifest>(content).layers;
+  all.push_back(std::get<ImageManifest>(content).config);
+  return all;
+}
+
+std::uint64_t Layout::sweep(std::chrono::seconds idle) {
+  std::set<ContentDigest> reached;
+  for (auto waiting = index().manifests; !waiting.empty();) {
+    const auto next = std::move(waiting.back());
+    waiting.pop_back();
+    if (!reached.insert(next.digest).second) continue;
+    const auto more = children(next);
+    waiting.insert(waiting.end(), more.begin(), more.end());
+  }
+  return files_->sweep(reached, idle);
 }
 
 ManifestName Layout::usual_name() {
