@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange/answering.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -28,6 +35,22 @@ namespace {
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
 void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
 
+/// Tells, once, what is being waited for, when that takes longer than a person expects.
+class SlowNotice {
+ public:
+  explicit SlowNotice(std::string what)
+      : thread_([what = std::move(what)](const std::stop_token& stop) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any never;
+          never.wait_for(lock, stop, std::chrono::seconds(2), [] { return false; });
+          if (!stop.stop_requested()) tell("waiting for " + what);
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
 /// In Go's words, as images have it.
 oci::Platform own_platform() {
   utsname names{};
@@ -40,17 +63,23 @@ oci::Platform own_platform() {
 
 /// For `karapace verify`, which then knows why it was believed.
 void keep_signatures(const store::Store& store, const Believed& believed) {
-  for (const auto& envelope : believed.envelopes)
-    proof::keep_signatures(store, believed.artifact.environment, envelope);
+  for (const auto& signer : believed.signers) {
+    const auto is_its = [&](const auto& envelope) { return signing::is_signed_by(envelope, signer.key); };
+    const auto envelope = std::find_if(believed.envelopes.begin(), believed.envelopes.end(), is_its);
+    if (envelope != believed.envelopes.end())
+      proof::keep_signature(store, believed.artifact.environment, *envelope, signer.key);
+  }
 }
 
 std::optional<TakeAnswer> take_from(const Places& places, const store::Store& store, const Cache& cache,
                                     const Wanted& wanted) {
   const auto trust = trust_of(cache);
+  std::optional<SlowNotice> slow(std::in_place, "the cache " + cache.name);
   const auto repository = places.open_cache(cache.location, oci::Access::read);
   const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
+  slow.reset();
   if (!believed) return std::nullopt;
   const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
   const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
@@ -115,16 +144,25 @@ Origin origin_of(const oci::FoundImage& found, const std::string& place) {
 
 constexpr std::size_t most_referrers = 64;  // that are looked at
 
-/// Those of the image's environment; what can not be read keeps nobody from the others.
-std::vector<SignedArtifact> artifacts_of(oci::ImageRepository& repository, const PullRequest& request,
-                                         const oci::FoundImage& found, const Origin& origin) {
-  std::vector<SignedArtifact> artifacts;
+struct Artifacts {
+  std::vector<SignedArtifact> by_trusted;
+  bool is_any = false;
+};
+/// Those of the image's environment; what can not be read keeps nobody from the others. Of what nobody signed who is
+/// trusted nothing is kept: there may be much of it.
+Artifacts artifacts_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found,
+                       const Origin& origin, const signing::Trust& trust) {
+  Artifacts artifacts;
   auto referrers = repository.referrers(found.manifest.digest, environment_artifact_type);
   if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
   for (const auto& referrer : referrers) {
     try {
       auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), request.location);
-      if (one.artifact.environment == origin.environment) artifacts.push_back(std::move(one));
+      if (one.artifact.environment != origin.environment) continue;
+      artifacts.is_any = true;
+      std::erase_if(one.envelopes,
+                    [&](const auto& envelope) { return signing::signers(envelope, trust.keys).empty(); });
+      if (!one.envelopes.empty()) artifacts.by_trusted.push_back(std::move(one));
     } catch (const Error& error) {
       warn(error.what());
     }
@@ -136,12 +174,16 @@ std::vector<SignedArtifact> artifacts_of(oci::ImageRepository& repository, const
 /// steps, so a key has to have signed them, and for this very image.
 Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
   const auto origin = origin_of(found, request.location);
-  const auto artifacts = artifacts_of(repository, request, found, origin);
-  if (artifacts.empty())
+  const auto image = Sha256::from_hex(found.manifest.digest.hex());
+  if (found.manifest.digest.algorithm() != oci::Algorithm::sha256 || !image)
+    throw RemoteError(fmt::format("{} names its image by {}, and signatures are over SHA-256: push it again",
+                                  repository.name(), found.manifest.digest.text()));
+  const auto trust = trust_of(request);
+  const auto artifacts = artifacts_of(repository, request, found, origin, trust);
+  if (!artifacts.is_any)
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  const Wanted wanted{origin.environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
-  return judge(repository, artifacts, trust_of(request), wanted, warn);
+  return judge(repository, artifacts.by_trusted, trust, {origin.environment, {}, image}, warn);
 }
 
 }  // namespace

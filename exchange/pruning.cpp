@@ -16,13 +16,15 @@ namespace karapace::exchange {
 namespace {
 
 constexpr std::chrono::hours idle_time{1};
+constexpr std::int64_t longest_clock_skew = 86400;
 
-/// Seconds since 1970; 0 of what says no time.
-std::int64_t time_from(const oci::Annotations& annotations) {
+/// Seconds since 1970; 0 of what says no time, or one that is still to come.
+std::int64_t time_from(const oci::Annotations& annotations, std::int64_t now) {
   const auto found = annotations.find(std::string(pushed_annotation));
   std::tm time{};
   if (found == annotations.end() || ::strptime(found->second.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time) == nullptr) return 0;
-  return ::timegm(&time);
+  const std::int64_t seconds = ::timegm(&time);
+  return seconds > now + longest_clock_skew ? 0 : seconds;
 }
 
 struct Entry {
@@ -33,14 +35,6 @@ struct Entry {
   std::int64_t pushed = 0;
   std::string reason = {};  // why it goes
 };
-
-Entry entry_of(const oci::Tag& tag, const CacheTag& parts, const oci::Manifest& manifest, const std::string& what) {
-  const auto image = oci::parse_image(manifest, what);
-  Entry entry{tag, parts.environment, manifest.digest, {}, time_from(image.annotations)};
-  entry.blobs[image.config.digest] = image.config.size;
-  for (const auto& blob : image.layers) entry.blobs[blob.digest] = blob.size;
-  return entry;
-}
 
 class Pruning {
  public:
@@ -63,14 +57,25 @@ class Pruning {
       if (!parts) continue;
       try {
         const auto manifest = repository_.manifest(tag);
-        if (manifest)
-          entries_.push_back(entry_of(tag, *parts, *manifest, fmt::format("{}:{}", repository_.name(), tag.text())));
+        if (manifest) entries_.push_back(entry_of(tag, *parts, *manifest));
       } catch (const Error& error) {
         warn_(fmt::format("{} stays, as it can not be read: {}", tag.text(), error.what()));
       }
     }
     std::sort(entries_.begin(), entries_.end(),
               [](const Entry& a, const Entry& b) { return std::tie(a.pushed, a.tag) < std::tie(b.pushed, b.tag); });
+  }
+
+  Entry entry_of(const oci::Tag& tag, const CacheTag& parts, const oci::Manifest& manifest) {
+    const auto image = oci::parse_image(manifest, fmt::format("{}:{}", repository_.name(), tag.text()));
+    Entry entry{tag, parts.environment, manifest.digest, {}, time_from(image.annotations, now_)};
+    auto blobs = image.layers;
+    blobs.push_back(image.config);
+    // Whoever writes to a directory can say any size; nobody else looked at it.
+    if (repository_.is_unattended())
+      std::erase_if(blobs, [&](const auto& blob) { return !repository_.has_blob(blob); });
+    for (const auto& blob : blobs) entry.blobs[blob.digest] = blob.size;
+    return entry;
   }
 
   void judge_each() {

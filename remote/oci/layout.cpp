@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
 #include "remote/oci/fallback_tag.hpp"
 
@@ -199,7 +200,7 @@ ManifestName Layout::usual_name() {
     auto reference = reference_of(descriptor);
     if (is_fallback_tag(reference)) continue;
     digests.insert(descriptor.digest);
-    names.push_back(reference.empty() ? descriptor.digest.text() : reference);
+    names.push_back(reference.empty() ? descriptor.digest.text() : printable_word(reference));
   }
   if (digests.size() == 1) return *digests.begin();
   constexpr std::string_view usual = "latest";

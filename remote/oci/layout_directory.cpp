@@ -62,14 +62,16 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   void add_blob(const ContentDigest& digest, const BlobSource& source, Content /*content*/) override {
-    auto path = path_ / blob_path(digest);
-    std::filesystem::create_directories(path.parent_path());
+    std::filesystem::create_directories(path_ / "blobs" / std::string(text(digest.algorithm())));
+    const auto blobs = open_blobs(digest.algorithm());
     auto unfinished = (path_ / fmt::format("{}XXXXXX", unfinished_prefix)).native();
     const Fd fd(::mkostemp(unfinished.data(), O_CLOEXEC));
     if (!fd) fail(".unfinished");
     try {
       require_digest(digest, copy(source, fd.get(), digest.algorithm()), name());
-      if (::fchmod(fd.get(), 0644) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) fail(path);
+      const bool is_published = blobs && ::fchmod(fd.get(), 0644) == 0 &&
+                                ::renameat(AT_FDCWD, unfinished.c_str(), blobs->get(), digest.hex().c_str()) == 0;
+      if (!is_published) fail(blob_path(digest));
     } catch (...) {
       ::unlink(unfinished.c_str());
       throw;
@@ -86,7 +88,9 @@ class LayoutDirectory final : public LayoutFiles {
 
   /// Another user's file can not be touched: that one's time has to do.
   bool note_use(const ContentDigest& digest) override {
-    return ::utimensat(AT_FDCWD, (path_ / blob_path(digest)).c_str(), nullptr, 0) == 0 || errno != ENOENT;
+    const auto blobs = open_blobs(digest.algorithm());
+    if (!blobs) return false;
+    return ::utimensat(blobs->get(), digest.hex().c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
   }
 
   std::uint64_t sweep(const std::set<ContentDigest>& kept, std::chrono::seconds idle) override {
@@ -116,7 +120,7 @@ class LayoutDirectory final : public LayoutFiles {
     throw StoreError(errno_message(fmt::format("{}: \"{}\"", name(), path.string()), errno));
   }
 
-  /// What is removed is not looked for behind links: they may lead to somebody's files that are named alike.
+  /// What is changed or removed is not looked for behind links: they may lead to somebody's files that are named alike.
   std::optional<Fd> open_blobs(Algorithm algorithm) const {
     constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
     const auto blobs = open_if_exists(directory_.get(), "blobs", flags);
@@ -140,9 +144,13 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   std::optional<std::string> small_file(const std::string& file) {
-    auto fd = open_regular(directory_.get(), file, Links::inside);
-    if (!fd) return std::nullopt;
-    return read_all(fd->get(), file, longest_layout_index);
+    try {
+      auto fd = open_regular(directory_.get(), file, Links::inside);
+      if (!fd) return std::nullopt;
+      return read_all(fd->get(), file, longest_layout_index);
+    } catch (const StoreError& error) {
+      throw RemoteError(fmt::format("{}: {}", name(), error.what()));
+    }
   }
 
   void read_file(int fd, std::uint64_t from, const TakeBytes& pass) const {
