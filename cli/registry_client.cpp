@@ -45,6 +45,19 @@ std::vector<exchange::Cache> configured_caches() {
   return exchange::read_caches(exchange::cache_list_file(resolve::default_configuration_file()));
 }
 
+std::vector<std::string> cache_locations() {
+  std::vector<std::string> locations;
+  for (auto& cache : configured_caches()) locations.push_back(std::move(cache.location));
+  return locations;
+}
+
+std::filesystem::path sent_blobs_file(const Context& context) { return machine_paths(context).cache / "sent-blobs"; }
+
+std::string not_sent_text(std::uint64_t present, std::uint64_t mounted) {
+  const auto text = fmt::format("{} there already", present);
+  return mounted == 0 ? text : fmt::format("{}, {} taken from another repository there", text, mounted);
+}
+
 bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
                       const StepKey& step) {
   auto caches = configured_caches();

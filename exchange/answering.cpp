@@ -23,7 +23,9 @@
 #include "exchange/offering.hpp"
 #include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
+#include "exchange/sent_blobs.hpp"
 #include "exchange/taking.hpp"
+#include "exchange/verifying.hpp"
 #include "proof/kept_signatures.hpp"
 #include "remote/oci/image_location.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
@@ -124,66 +126,30 @@ signing::Trust trust_of(const PullRequest& request) {
   return exchange::trust_of({.name = "pull", .location = {}, .keys = request.keys, .agree = request.agree});
 }
 
-std::string annotation(const oci::ImageManifest& image, std::string_view name) {
-  const auto found = image.annotations.find(std::string(name));
-  return found == image.annotations.end() ? "" : found->second;
-}
-
 /// What an image says of itself.
-struct Origin {
-  EnvironmentId environment;
-};
-Origin origin_of(const oci::FoundImage& found, const std::string& place) {
-  const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
+EnvironmentId environment_of(const oci::FoundImage& found, const std::string& place) {
+  const auto environment = environment_in(found.image.annotations);
   if (!environment)
     throw RemoteError(fmt::format(
         "{} is no image of an environment of Karapace; as a base it can be used: image = \"oci:{}\" in [base]", place,
         place));
-  return {*environment};
-}
-
-constexpr std::size_t most_referrers = 64;  // that are looked at
-
-struct Artifacts {
-  std::vector<SignedArtifact> by_trusted;
-  bool is_any = false;
-};
-/// Those of the image's environment; what can not be read keeps nobody from the others. Of what nobody signed who is
-/// trusted nothing is kept: there may be much of it.
-Artifacts artifacts_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found,
-                       const Origin& origin, const signing::Trust& trust) {
-  Artifacts artifacts;
-  auto referrers = repository.referrers(found.manifest.digest, environment_artifact_type);
-  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
-  for (const auto& referrer : referrers) {
-    try {
-      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), request.location);
-      if (one.artifact.environment != origin.environment) continue;
-      artifacts.is_any = true;
-      std::erase_if(one.envelopes,
-                    [&](const auto& envelope) { return signing::signers(envelope, trust.keys).empty(); });
-      if (!one.envelopes.empty()) artifacts.by_trusted.push_back(std::move(one));
-    } catch (const Error& error) {
-      warn(error.what());
-    }
-  }
-  return artifacts;
+  return *environment;
 }
 
 /// Neither a tag nor a digest says who made it: the records count for every environment of this store that has the same
 /// steps, so a key has to have signed them, and for this very image.
 Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
-  const auto origin = origin_of(found, request.location);
+  const auto environment = environment_of(found, request.location);
   const auto image = Sha256::from_hex(found.manifest.digest.hex());
   if (found.manifest.digest.algorithm() != oci::Algorithm::sha256 || !image)
     throw RemoteError(fmt::format("{} names its image by {}, and signatures are over SHA-256: push it again",
                                   repository.name(), found.manifest.digest.text()));
   const auto trust = trust_of(request);
-  const auto artifacts = artifacts_of(repository, request, found, origin, trust);
+  const auto artifacts = artifacts_beside(repository, found.manifest.digest, environment, &trust.keys, warn);
   if (!artifacts.is_any)
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  return judge(repository, artifacts.by_trusted, trust, {origin.environment, {}, image}, warn);
+  return judge(repository, artifacts.found, trust, {environment, {}, image}, warn);
 }
 
 }  // namespace
@@ -208,17 +174,26 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   return answer;
 }
 
+VerifyAnswer verify(const Places& places, const VerifyRequest& request) {
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = places.open(place, oci::Access::read);
+  const auto name = oci::name_in(*repository, place);
+  return verify_image(*repository, oci::find_image(*repository, name, own_platform()), request);
+}
+
 OfferAnswer offer(const Places& places, const OfferRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return offer_environment(store, *repository, request);
+  SentBlobs known(request.sent_blobs, oci::ImageLocation::parse(request.location), request.near);
+  return offer_environment(store, *repository, request, known);
 }
 
 PushAnswer push(const Places& places, const PushRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto place = oci::ImageLocation::parse(request.location);
   const auto repository = places.open(place, request.dry_run ? oci::Access::read : oci::Access::write);
-  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+  SentBlobs known(request.sent_blobs, place, request.near);
+  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request, known);
 }
 
 ChallengeAnswer challenge(const Places& places, const ChallengeRequest& request) {

@@ -166,6 +166,35 @@ std::optional<std::string> judge_alone(const SignedArtifact& found, const signin
   return agreed == nullptr ? std::nullopt : std::optional(agreed->text);
 }
 
+ArtifactsBeside artifacts_beside(oci::ImageRepository& repository, const oci::ContentDigest& image,
+                                 const EnvironmentId& environment, const std::vector<signing::NamedKey>* only_of,
+                                 const Warn& warn) {
+  constexpr std::size_t most_referrers = 64;                 // that are looked at
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;  // of what they signed
+  const auto what = what_of(repository, environment);
+  ArtifactsBeside artifacts;
+  std::size_t bytes = 0;
+  auto referrers = repository.referrers(image, environment_artifact_type);
+  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
+  for (const auto& referrer : referrers) {
+    try {
+      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), what);
+      if (one.artifact.environment != environment) continue;
+      artifacts.is_any = true;
+      if (only_of != nullptr)
+        std::erase_if(one.envelopes,
+                      [&](const auto& envelope) { return signing::signers(envelope, *only_of).empty(); });
+      if (only_of != nullptr && one.envelopes.empty()) continue;
+      for (const auto& envelope : one.envelopes) bytes += envelope.payload.size();
+      if (bytes > most_bytes) throw RemoteError(fmt::format("{}: more is signed than can be read", what));
+      artifacts.found.push_back(std::move(one));
+    } catch (const Error& error) {
+      warn(error.what());
+    }
+  }
+  return artifacts;
+}
+
 std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn) {
   const auto found = ask(repository, wanted.environment, trust.keys, warn);

@@ -55,6 +55,9 @@ struct EnvironmentArtifact {
   bool operator==(const EnvironmentArtifact&) const = default;
 };
 
+/// What an image or an artifact says that it is of.
+std::optional<EnvironmentId> environment_in(const oci::Annotations& annotations);
+
 oci::ImageManifest manifest_of(const EnvironmentArtifact& artifact);
 /// RemoteError that begins with `what` when it is not the artifact of an environment.
 EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_view what);

@@ -24,14 +24,6 @@ constexpr Architecture architectures[] = {
     {"i386", "386", ""},        {"loong64", "loong64", ""}, {"mips64el", "mips64le", ""}, {"mipsel", "mipsle", ""},
     {"ppc64el", "ppc64le", ""}, {"riscv64", "riscv64", ""}, {"s390x", "s390x", ""}};
 
-oci::Platform platform_of(const lock::Lock& lock) {
-  for (const auto& [debian, go, variant] : architectures) {
-    if (lock.architecture == debian)
-      return {.os = "linux", .architecture = std::string(go), .variant = std::string(variant)};
-  }
-  throw StepError(fmt::format("the architecture \"{}\" has no name among those of images", lock.architecture));
-}
-
 /// As sessions have it.
 constexpr std::string_view usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -124,6 +116,14 @@ class Layers {
 };
 
 }  // namespace
+
+oci::Platform platform_of(const lock::Lock& lock) {
+  for (const auto& [debian, go, variant] : architectures) {
+    if (lock.architecture == debian)
+      return {.os = "linux", .architecture = std::string(go), .variant = std::string(variant)};
+  }
+  throw StepError(fmt::format("the architecture \"{}\" has no name among those of images", lock.architecture));
+}
 
 std::string created_of(const lock::Lock& lock) {
   std::string newest = "1970-01-01T00:00:00Z";

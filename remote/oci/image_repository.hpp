@@ -90,4 +90,14 @@ struct FoundImage {
 };
 FoundImage find_image(ImageRepository& repository, const ManifestName& name, const Platform& platform);
 
+/// Lists an image, whose manifest is there and whose descriptor has its platform, in the index of a tag, in the place
+/// of the one that was there for that platform; the others stay. Makes the index, also of an image that has the tag
+/// until now. Two who write the tag at once can not see each other (the distribution spec has no condition for a PUT);
+/// so it is read again `pause` and a bit later, and merged and written again until nothing is missing. Returns it.
+/// RemoteError when the tag is of something else.
+Manifest add_to_index(ImageRepository& repository, const Tag& tag, const Descriptor& image,
+                      std::chrono::milliseconds pause = std::chrono::milliseconds(700));
+/// What a tag lists; an image that has it is the only one. Nothing when there is no such tag.
+std::optional<ImageIndex> index_at(ImageRepository& repository, const Tag& tag);
+
 }  // namespace karapace::oci

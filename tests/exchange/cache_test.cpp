@@ -4,10 +4,14 @@
 #include "store/absent.hpp"
 #include "store/repair.hpp"
 #include "store/verify.hpp"
-#include "tests/exchange/cache_fixture.hpp"
+#include "tests/exchange/exchange_fixture.hpp"
 
 namespace karapace::exchange {
 namespace {
+
+using store::error_of;
+using store::Store;
+using CacheTest = ExchangeTest;
 
 TEST_F(CacheTest, AnotherStoreHasTheSameEnvironmentAfterwards) {
   const auto environment = build(store_, "one", "hello");

@@ -7,16 +7,18 @@
 #include "image/environment_image.hpp"
 #include "proof/kept_signatures.hpp"
 #include "store/absent.hpp"
-#include "tests/exchange/cache_fixture.hpp"
+#include "tests/exchange/exchange_fixture.hpp"
 
 namespace karapace::exchange {
 namespace {
+
+using store::error_of;
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class HostileCacheTest : public CacheTest {
+class HostileCacheTest : public ExchangeTest {
  protected:
   signing::PublicKey key(const std::string& name) const { return signing::find_public_key(keys_, name).key; }
 
@@ -24,6 +26,11 @@ class HostileCacheTest : public CacheTest {
     Cache cache{.name = "all", .location = cache_, .keys = {}};
     for (const auto& name : names) cache.keys.push_back(signing::text(signing::find_public_key(keys_, name)));
     return cache;
+  }
+
+  OfferAnswer offered(const OfferRequest& request) {
+    SentBlobs known;
+    return offer_environment(store_, *open(oci::Access::write), request, known);
   }
 
   std::filesystem::path manifest_file(const oci::Tag& tag) {
@@ -90,21 +97,21 @@ TEST_F(HostileCacheTest, ADamagedManifestOfOneSignerHidesNoOtherAndIsMendedByAPu
 }
 
 TEST_F(HostileCacheTest, PackagesThatAreDamagedInADirectoryAreSentAgain) {
-  const auto environment = build(store_, "one", "hello", Source::download);
+  const auto environment = build_stack(store_, "one", {"hello"}, Source::download);
   pack(store_, environment);
   const OfferRequest request{store_.root(), environment.id, cache_, keys_ / "ann.key", "zstd", /*sources=*/true};
-  offer_environment(store_, *open(oci::Access::write), request);
+  offered(request);
   const auto sources = open()->manifest(sources_tag(environment.id));
   const auto blob = blob_of(oci::parse_image(*sources, "sources").layers.front());
   EXPECT_TRUE(oci::parse_image(*sources, "sources").annotations.contains("org.karapace.pushed"))
       << "what has no date is the oldest of all for a prune";
-  EXPECT_TRUE(offer_environment(store_, *open(oci::Access::write), request).unchanged);
+  EXPECT_TRUE(offered(request).unchanged);
   store::flip_byte(blob);
-  EXPECT_EQ(offer_environment(store_, *open(oci::Access::write), request).blobs, 1U);
+  EXPECT_EQ(offered(request).blobs, 1U);
   std::filesystem::remove(blob);
-  EXPECT_EQ(offer_environment(store_, *open(oci::Access::write), request).blobs, 1U);
+  EXPECT_EQ(offered(request).blobs, 1U);
   std::filesystem::remove(manifest_file(sources_tag(environment.id)));
-  offer_environment(store_, *open(oci::Access::write), request);
+  offered(request);
   EXPECT_TRUE(open()->manifest(sources_tag(environment.id)));
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange/pruning.hpp"
 
-#include "tests/exchange/cache_fixture.hpp"
+#include "tests/exchange/exchange_fixture.hpp"
 
 namespace karapace::exchange {
 namespace {
 
-class PruningTest : public CacheTest {
+using store::error_of;
+
+class PruningTest : public ExchangeTest {
  protected:
   PruneAnswer pruned(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now) {
     warnings_.clear();

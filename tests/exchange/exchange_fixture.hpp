@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cache in a directory, three keys, and machines that build small environments for it.
+// Environments of stores that never ran a step, keys, and a layout that they are sent to.
 #pragma once
 
 #include <fcntl.h>
@@ -20,21 +20,20 @@
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::exchange {
-
-using store::error_of;
 using store::Store;
 
-inline lock::Lock archive_lock(const std::string& name) {
+inline lock::Lock archive_lock(const std::string& name, const std::string& architecture = "amd64") {
   lock::Lock lock;
-  lock.request.base_image = "sha256:" + blake3(name).hex();
-  lock.architecture = "amd64";
-  lock.archive = lock::LockedArchive{Sha256(blake3(name)), name.size()};
+  const auto sha256 = remote::Sha256Hasher().update(name).finish();
+  lock.request.base_image = "sha256:" + sha256.hex();
+  lock.architecture = architecture;
+  lock.archive = lock::LockedArchive{sha256, name.size()};
   return lock;
 }
 
-class CacheTest : public store::StoreTest {
+class ExchangeTest : public store::StoreTest {
  protected:
-  CacheTest() {
+  ExchangeTest() {
     for (const char* name : {"ann", "bob", "eve"}) signing::make_key(keys_, name);
   }
 
@@ -44,18 +43,18 @@ class CacheTest : public store::StoreTest {
 
   /// What a machine that is well, or one that puts something else in, makes of one lock.
   store::Environment build(const Store& store, const std::string& name, const std::string& content,
-                           Source source = Source::made_up) {
-    return build_stack(store, name, {content}, source);
+                           const std::string& architecture = "amd64") {
+    return build_stack(store, name, {content}, Source::made_up, architecture);
   }
   /// The same of several layers, bottom first.
   store::Environment build_stack(const Store& store, const std::string& name, const std::vector<std::string>& contents,
-                                 Source source = Source::made_up) {
-    const auto lock = lock::serialise(archive_lock(name));
+                                 Source source = Source::made_up, const std::string& architecture = "amd64") {
+    const auto lock = lock::serialise(archive_lock(name, architecture));
     const auto lock_record = store::fetch(store, lock);
     std::vector<StepKey> inputs;
     for (const auto& content : contents) {
       const auto part = inputs.empty() ? name : fmt::format("{}-{}", name, inputs.size());
-      const auto fetched = source == Source::download ? download(store, part) : store::fetch(store, part).step.key();
+      const auto fetched = source == Source::download ? download(store, part) : fetch(store, part);
       const auto step = Step::normalised(StepKind::unpack, {{"format", "tar"}}, {fetched});
       store.add_record({step, LayerOutput{add_layer(store, step, content)}});
       inputs.push_back(step.key());
@@ -69,6 +68,17 @@ class CacheTest : public store::StoreTest {
         steps::environment({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
     store.add_record({step, made});
     return *store::find_environment(store, environment.id);
+  }
+
+  /// With the SHA-256 that it has.
+  static StepKey fetch(const Store& store, const std::string& content) {
+    const auto step = store::fetch_step_of(content);
+    const auto staging = store.stage(step);
+    const BlobOutput output{BlobId(blake3(content)), remote::Sha256Hasher().update(content).finish(), content.size()};
+    write_file_atomically(staging.path() / "file", content, Durable::no);
+    store.add_blob(output.blob, staging.path() / "file");
+    store.add_record({step, output});
+    return step.key();
   }
 
   static StepKey download(const Store& store, const std::string& content) {
@@ -109,7 +119,18 @@ class CacheTest : public store::StoreTest {
   OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
     pack(store, environment);
     const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd"};
-    return offer_environment(store, *open(oci::Access::write), request);
+    SentBlobs known;
+    return offer_environment(store, *open(oci::Access::write), request, known);
+  }
+
+  PushAnswer push(const Store& store, const store::Environment& environment, const std::string& key,
+                  const std::string& tag = "dev") {
+    pack(store, environment);
+    PushRequest request{
+        .store = store.root(), .environment = environment.id, .location = {}, .key = {}, .compression = "zstd"};
+    if (!key.empty()) request.key = keys_ / (key + ".key");
+    SentBlobs known;
+    return push_environment(store, *open(oci::Access::write), oci::Tag::parse(tag).value(), request, known);
   }
 
   std::unique_ptr<oci::ImageRepository> open(oci::Access access = oci::Access::read) {
