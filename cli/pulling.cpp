@@ -14,6 +14,7 @@
 #include "cli/registry_client.hpp"
 #include "exchange/request.hpp"
 #include "proof/signing/key_files.hpp"
+#include "remote/oci/image_location.hpp"
 #include "store/instance.hpp"
 #include "store/instance_names.hpp"
 #include "store/root_index.hpp"
@@ -78,6 +79,12 @@ void declare_pulling(Options& options, PullingArguments& arguments) {
       "--trust", "KEY", arguments.trusted,
       "a public key whose signature counts: a file, a name or its line; may be repeated (default: all of yours)");
   options.value("--agree", "NUMBER", arguments.agree, "how many of these keys have to say the same (default: 1)");
+}
+
+std::string bundle_location(const std::filesystem::path& file) {
+  return oci::ImageLocation{
+      .kind = oci::ImageLocation::Kind::archive, .place = file.native(), .name = oci::Tag::parse("latest")}
+      .text();
 }
 
 int pull_environment(const Context& context, const PullingArguments& arguments, const std::string& location,

@@ -23,7 +23,7 @@
 #include "proof/kept_signatures.hpp"
 #include "proof/statement.hpp"
 #include "remote/sha256.hpp"
-#include "store/layer_stack.hpp"
+#include "store/distinct_layers.hpp"
 #include "store/verify.hpp"
 
 namespace karapace::proof {

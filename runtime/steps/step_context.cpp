@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "store/layer_stack.hpp"
+#include "store/distinct_layers.hpp"
 
 namespace karapace::steps {
 

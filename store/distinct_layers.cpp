@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/layer_stack.hpp"
+#include "store/distinct_layers.hpp"
 
 #include <algorithm>
 #include <unordered_set>
