@@ -35,7 +35,6 @@ namespace karapace::exchange {
 namespace {
 
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
-void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
 
 /// Tells, once, what is being waited for, when that takes longer than a person expects.
 class SlowNotice {
@@ -46,7 +45,7 @@ class SlowNotice {
           std::unique_lock lock(mutex);
           std::condition_variable_any never;
           never.wait_for(lock, stop, std::chrono::seconds(2), [] { return false; });
-          if (!stop.stop_requested()) tell("waiting for " + what);
+          if (!stop.stop_requested()) fmt::print(stderr, "karapace: waiting for {}\n", printable(what));
         }) {}
 
  private:
@@ -83,8 +82,7 @@ std::optional<TakeAnswer> take_from(const Places& places, const store::Store& st
   });
   slow.reset();
   if (!believed) return std::nullopt;
-  const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
-  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
+  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, "from " + cache.name);
   keep_signatures(store, *believed);
   return TakeAnswer{cache.name, taken.layers, taken.bytes, taken.steps};
 }
@@ -162,7 +160,7 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto name = oci::name_in(*repository, place);
   const auto found = oci::find_image(*repository, name, own_platform());
   const auto believed = believed_of(*repository, request, found);
-  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
+  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, "pulling");
   keep_signatures(store, believed);
   PullAnswer answer{.environment = believed.artifact.environment,
                     .image = found.manifest.digest.text(),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <mutex>
 #include <set>
 
@@ -13,6 +14,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "exchange/record_bundle.hpp"
+#include "exchange/transfer_progress.hpp"
 #include "generator/lock/environment_lock.hpp"
 #include "proof/signing/key_files.hpp"
 #include "proof/statement.hpp"
@@ -125,9 +127,10 @@ struct Destination {
   bool is_dry_run = false;
 };
 
-oci::Added send_blob(const Destination& destination, oci::NewBlob& blob) {
+oci::Added send_blob(const Destination& destination, oci::NewBlob& blob, std::function<void(std::uint64_t)> seen) {
   if (destination.is_dry_run)
     return destination.repository.has_blob(blob.descriptor) ? oci::Added::was_there : oci::Added::stored;
+  blob.source = blob.source.watched(std::move(seen));
   blob.mount_from = destination.known.repositories_with(blob.descriptor.digest);
   const auto added = destination.repository.add_blob(blob);
   destination.known.note(blob.descriptor.digest);
@@ -140,8 +143,11 @@ Sent send_blobs(const Destination& destination, std::vector<oci::NewBlob> all) {
   std::erase_if(all, [&](const oci::NewBlob& blob) { return !seen.insert(blob.descriptor.digest).second; });
   Sent sent;
   std::mutex mutex;
+  TransferProgress progress(destination.is_dry_run ? "" : "sending", "blob");
+  for (const auto& blob : all) progress.add(blob.descriptor.size);
   for_each_index(all.size(), uploads_at_once, [&](std::size_t i) {
-    const auto added = send_blob(destination, all[i]);
+    const auto added = send_blob(destination, all[i], progress.watcher(i));
+    added == oci::Added::stored ? progress.end(i) : progress.leave_out(i);
     const std::lock_guard guard(mutex);
     switch (added) {
       case oci::Added::was_there: ++sent.present; break;

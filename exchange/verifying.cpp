@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "exchange/asking.hpp"
+#include "exchange/transfer_progress.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/lock/lock.hpp"
 #include "image/environment_image.hpp"
@@ -93,13 +95,18 @@ class DiffId {
   std::string problem_;
 };
 
+/// Told how much of a blob was read.
+using Seen = std::function<void(std::uint64_t)>;
+
 /// RemoteError when the blob is not what its descriptor says.
-void read_to_the_end(oci::ImageRepository& repository, const oci::Descriptor& blob) {
-  repository.read_blob(blob, [](std::string_view) {});
+void read_to_the_end(oci::ImageRepository& repository, const oci::Descriptor& blob, const Seen& seen) {
+  std::uint64_t position = 0;
+  repository.read_blob(blob, [&](std::string_view bytes) { seen(position += bytes.size()); });
 }
 
 /// The same, with the digest of what the blob is a compressed form of.
-oci::ContentDigest diff_id_of(oci::ImageRepository& repository, const oci::Descriptor& blob, oci::Algorithm algorithm) {
+oci::ContentDigest diff_id_of(oci::ImageRepository& repository, const oci::Descriptor& blob, oci::Algorithm algorithm,
+                              const Seen& seen) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw CallError("cannot make a pipe", errno);
   const Fd out(ends[0]);
@@ -107,7 +114,11 @@ oci::ContentDigest diff_id_of(oci::ImageRepository& repository, const oci::Descr
   DiffId diff_id(algorithm, steps::unpack_limit(), "the blob " + blob.digest.text());
   std::thread reader([&] { diff_id.read(out.get()); });
   try {
-    repository.read_blob(blob, [&](std::string_view bytes) { write_all(in.get(), bytes, "a pipe"); });
+    std::uint64_t position = 0;
+    repository.read_blob(blob, [&](std::string_view bytes) {
+      write_all(in.get(), bytes, "a pipe");
+      seen(position += bytes.size());
+    });
   } catch (...) {
     in.reset();
     reader.join();
@@ -336,8 +347,11 @@ class ImageChain {
     link(LinkKind::layer).note = "blobs as manifest, configuration and records name them";
     const auto wanted = wanted_blobs();
     std::mutex mutex;
+    TransferProgress progress("reading", "blob");
+    for (const auto& one : wanted) progress.add(one.blob.size);
     for_each_index(wanted.size(), blobs_at_once, [&](std::size_t i) {
-      const auto problem = problem_of(wanted[i]);
+      const auto problem = problem_of(wanted[i], progress.watcher(i));
+      progress.end(i);
       const std::lock_guard guard(mutex);
       expect(LinkKind::layer, problem.empty(), "blob " + wanted[i].blob.digest.text(), problem);
     });
@@ -346,13 +360,13 @@ class ImageChain {
     if (bundle_) examine_stack();
   }
 
-  std::string problem_of(const WantedBlob& wanted) const {
+  std::string problem_of(const WantedBlob& wanted, const Seen& seen) const {
     try {
       if (!wanted.diff_id) {
-        read_to_the_end(repository_, wanted.blob);
+        read_to_the_end(repository_, wanted.blob, seen);
         return {};
       }
-      const auto diff_id = diff_id_of(repository_, wanted.blob, wanted.diff_id->algorithm());
+      const auto diff_id = diff_id_of(repository_, wanted.blob, wanted.diff_id->algorithm(), seen);
       if (diff_id == *wanted.diff_id) return {};
       return fmt::format("it unpacks to {}, and the configuration says {}", diff_id.text(), wanted.diff_id->text());
     } catch (const Error& error) {
@@ -503,7 +517,12 @@ class ImageChain {
 
   void read_kept(const std::vector<oci::Descriptor>& kept) {
     std::vector<std::string> problems(kept.size());
-    for_each_index(kept.size(), blobs_at_once, [&](std::size_t i) { problems[i] = problem_of({kept[i], {}}); });
+    TransferProgress progress("reading packages", "file");
+    for (const auto& one : kept) progress.add(one.size);
+    for_each_index(kept.size(), blobs_at_once, [&](std::size_t i) {
+      problems[i] = problem_of({kept[i], {}}, progress.watcher(i));
+      progress.end(i);
+    });
     for (std::size_t i = 0; i < kept.size(); ++i)
       expect(LinkKind::package, problems[i].empty(), "blob " + kept[i].digest.text(), problems[i]);
   }

@@ -103,13 +103,18 @@ std::string read_small_blob(ImageRepository& repository, const Descriptor& blob,
   return bytes;
 }
 
-void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path) {
+void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path,
+                   const std::function<void(std::uint64_t)>& seen) {
   PartFile part(path, blob);
   const bool is_continued = part.size() > 0;
-  repository.read_blob(blob, [&](std::string_view bytes) { part.append(bytes); }, part.size());
+  const auto take = [&](std::string_view bytes) {
+    part.append(bytes);
+    if (seen) seen(part.size());
+  };
+  repository.read_blob(blob, take, part.size());
   if (is_continued && !part.is_right()) {
     part.restart();
-    repository.read_blob(blob, [&](std::string_view bytes) { part.append(bytes); });
+    repository.read_blob(blob, take);
   }
   if (::rename(part.path().c_str(), path.c_str()) != 0) {
     throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path.string()), errno));

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,8 +82,10 @@ Manifest require_manifest(ImageRepository& repository, const ManifestName& name)
 /// A small blob's bytes, as a configuration: RemoteError when its descriptor says that it is longer than `limit`.
 std::string read_small_blob(ImageRepository& repository, const Descriptor& blob, std::size_t limit);
 /// A blob's bytes as the file `path`, which appears whole and verified or not at all. What an earlier try left in
-/// "PATH.part" is gone on with; when the result is wrong, it is read once more from its beginning.
-void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path);
+/// "PATH.part" is gone on with; when the result is wrong, it is read once more from its beginning. `seen` is told how
+/// much of it is there.
+void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path,
+                   const std::function<void(std::uint64_t)>& seen = {});
 /// The image that a manifest is, or that it has for a platform where it is an index; indexes in indexes, too.
 struct FoundImage {
   Manifest manifest;

@@ -42,6 +42,7 @@ class FaultyRegistry {
   /// JSON, as faulty_registry.py has it.
   void set(const std::string& json) { control("set", json); }
   void fault(const std::string& json) { control("fault", json); }
+  void mend() { control("mend", "{}"); }
   void forget_tokens() { control("forget", "{}"); }
   /// Lines "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
   std::vector<std::string> requests();
