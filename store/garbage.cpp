@@ -5,7 +5,12 @@
 #include <array>
 #include <ctime>
 
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/file_lock.hpp"
 
 namespace karapace::store {
 
@@ -50,6 +55,14 @@ std::int64_t age_of(const std::filesystem::path& path) {
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return 0;
   return std::max<std::int64_t>(0, std::time(nullptr) - std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec));
+}
+
+void remove_lock_files(const Store& store) {
+  for (const auto& name : names_in(store.root() / "locks")) {
+    if (name == "contents" || name == "gc") continue;
+    const auto path = store.root() / "locks" / name;
+    if (const auto lock = FileLock::try_acquire_existing(path, LOCK_EX)) ::unlink(path.c_str());
+  }
 }
 
 }  // namespace karapace::store

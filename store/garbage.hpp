@@ -47,4 +47,7 @@ bool is_moved(GarbageKind kind) noexcept;
 /// Seconds since it was made or last changed; 0 of what is not there.
 std::int64_t age_of(const std::filesystem::path& path);
 
+/// Removes the lock files that nobody holds: empty files that are made on demand, nothing to tell of.
+void remove_lock_files(const Store& store);
+
 }  // namespace karapace::store

@@ -213,7 +213,7 @@ class Collection {
       const auto lock = store_.lock_contents(LOCK_EX);
       remove_stray_marks(store_, live_.steps);
     }
-    remove_lock_files();
+    remove_lock_files(store_);
   }
 
   /// With its lock held: somebody may have come meanwhile.
@@ -366,28 +366,10 @@ class Collection {
     return {std::move(lock), is_busy};
   }
 
-  /// Before the lock on contents is taken: who holds that one never waits for a graph's. On a full disk no lock or mark
-  /// can be made: the next gc takes these files, and this one frees what it can.
+  /// Before the lock on contents is taken: who holds that one never waits for a graph's.
   void add_graph_files() {
-    for (const auto& directory : names_in(store_.root() / "graphs")) {
-      try {
-        add_graph_files(directory);
-      } catch (const Error&) {
-      }
-    }
-  }
-
-  void add_graph_files(const std::string& directory) {
-    const auto lock_path = store_.root() / "locks" / ("graph-" + directory);
-    std::optional<FileLock> lock;
-    if (options_.dry_run == DryRun::no) {
-      lock = lock_graph_files(store_, directory);
-      if (!lock) return;
-      note_whether_lost(store_, directory);
-    } else if (::access(lock_path.c_str(), F_OK) == 0 && !FileLock::try_acquire_existing(lock_path, LOCK_EX)) {
-      return;
-    }
-    for (const auto& name : dead_graph_files(store_, directory))
+    const auto note_lost = options_.dry_run == DryRun::no ? NoteLost::yes : NoteLost::no;
+    for (const auto& name : dead_graph_files(store_, note_lost))
       add(GarbageKind::graph, name, "no graph has needed it for a week");
   }
 
@@ -452,15 +434,6 @@ class Collection {
     for (const auto& name : names_in(store_.root() / "fetch")) {
       if (FileLock::try_acquire_existing(store_.root() / "fetch" / name, LOCK_EX))
         add(GarbageKind::server, name, left_behind);
-    }
-  }
-
-  /// Empty files that are made on demand: nothing to tell of.
-  void remove_lock_files() const {
-    for (const auto& name : names_in(store_.root() / "locks")) {
-      if (name == "contents" || name == "gc") continue;
-      auto path = store_.root() / "locks" / name;
-      if (auto lock = FileLock::try_acquire_existing(path, LOCK_EX)) ::unlink(path.c_str());
     }
   }
 

@@ -90,6 +90,17 @@ std::vector<std::string> dead_files_in(const fs::path& directory, const std::set
   return dead;
 }
 
+/// Since when the build directory has been gone, or that it is back. The caller holds the lock.
+void note_whether_lost(const Store& store, const std::string& directory) {
+  const auto path = graphs_path(store) / directory;
+  const auto mark = path / lost_name;
+  if (!is_lost(path, usable_list(path))) {
+    ::unlink(mark.c_str());
+  } else if (::access(mark.c_str(), F_OK) != 0) {
+    write_file_atomically(mark, "", Durable::no);
+  }
+}
+
 }  // namespace
 
 GraphFiles::GraphFiles(const Store& store, const fs::path& build_directory, std::string_view graph)
@@ -155,21 +166,31 @@ std::optional<FileLock> lock_graph_files(const Store& store, const std::string& 
   return FileLock::try_acquire(lock_path(store, directory), LOCK_EX);
 }
 
-void note_whether_lost(const Store& store, const std::string& directory) {
-  const auto path = graphs_path(store) / directory;
-  const auto mark = path / lost_name;
-  if (!is_lost(path, usable_list(path))) {
-    ::unlink(mark.c_str());
-  } else if (::access(mark.c_str(), F_OK) != 0) {
-    write_file_atomically(mark, "", Durable::no);
-  }
-}
-
 std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory) {
   const auto path = graphs_path(store) / directory;
   const auto list = usable_list(path);
   if (!is_lost(path, list)) return dead_files_in(path, list->names);
   return is_left_long_ago(path / lost_name) ? std::vector{directory} : std::vector<std::string>();
+}
+
+std::vector<std::string> dead_graph_files(const Store& store, NoteLost note_lost) {
+  std::vector<std::string> all;
+  for (const auto& directory : names_in(graphs_path(store))) {
+    try {
+      std::optional<FileLock> lock;
+      if (note_lost == NoteLost::yes) {
+        lock = lock_graph_files(store, directory);
+        if (!lock) continue;
+        note_whether_lost(store, directory);
+      } else if (const auto file = lock_path(store, directory);
+                 ::access(file.c_str(), F_OK) == 0 && !FileLock::try_acquire_existing(file, LOCK_EX)) {
+        continue;
+      }
+      for (auto& name : dead_graph_files(store, directory)) all.push_back(std::move(name));
+    } catch (const Error&) {
+    }
+  }
+  return all;
 }
 
 }  // namespace karapace::store

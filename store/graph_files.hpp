@@ -54,10 +54,13 @@ void note_use_of_graph_file(const std::filesystem::path& file) noexcept;
 
 /// gc's part, for each name in graphs/. While the lock is held no gen works there; nothing while one does.
 std::optional<FileLock> lock_graph_files(const Store& store, const std::string& directory);
-/// Notes since when the build directory has been gone, or that it is back. The caller holds the lock.
-void note_whether_lost(const Store& store, const std::string& directory);
 /// What may go, as names below graphs/: the directory, or some files in it. One whose list is damaged is taken for that
 /// of a graph that was moved: gen writes the list again, and edges that run keep the files.
 std::vector<std::string> dead_graph_files(const Store& store, const std::string& directory);
+
+enum class NoteLost { yes, no };  // since when build directories have been gone
+/// The same for every directory in which no gen works. On a full disk no lock or note can be made: the next gc takes
+/// those files.
+std::vector<std::string> dead_graph_files(const Store& store, NoteLost note_lost);
 
 }  // namespace karapace::store
