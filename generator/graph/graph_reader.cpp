@@ -230,6 +230,10 @@ class Reader {
       }
       case StepKind::setup: return command_count(edge);
       case StepKind::environment: return 0;
+      case StepKind::source:
+      case StepKind::compile:
+      case StepKind::assemble:
+        refuse(fmt::format("steps of the kind \"{}\" are of a newer Karapace", text(edge.step.kind)));
       case StepKind::pack: refuse("a step of kind \"pack\" belongs to an image, and to no graph of environments");
     }
     return 0;

@@ -240,6 +240,9 @@ Section section(const Edge& edge, bool of_base) {
     case StepKind::setup: return Section::setup;
     case StepKind::commit: return Section::commit;
     case StepKind::environment:
+    case StepKind::source:
+    case StepKind::compile:
+    case StepKind::assemble:
     case StepKind::pack: break;  // images plan their own
   }
   return Section::environment;
