@@ -47,6 +47,7 @@ Command push_command();
 Command quick_command();
 Command rebuild_command();
 Command records_export_command();
+Command release_build_command();
 Command rename_command();
 Command reproduce_command();
 Command restore_command();
