@@ -30,8 +30,7 @@ std::string word_json(const std::string& word) {
 
 /// Our own archives of trees are taken as they are; of others' a single directory at the top is not meant.
 std::string format_of(const lock::LockedSource& source) {
-  if (source.kind != manifest::SourceKind::archive) return "tree";
-  return source.location.ends_with(".zip") ? "zip" : "tar";
+  return source.kind == manifest::SourceKind::archive ? "tar" : "tree";
 }
 
 std::string subject_of(const lock::LockedSource& source) { return printable(source.name + " " + source.version); }

@@ -18,6 +18,7 @@
 #include "base/regular_file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/project/git_source.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
 #include "store/staging.hpp"
@@ -63,6 +64,42 @@ Content content_of(int file, const std::string& name) {
 Step fetch_step(const lock::LockedSource& source) {
   return Step::normalised(StepKind::fetch, {{"sha256", source.sha256.hex()}, {"size", fmt::to_string(source.size)}},
                           {});
+}
+
+/// A repository that is a path is meant from the manifest's directory.
+std::string url_of(const Project& project, const manifest::SourceRequest& source) {
+  const bool is_path = source.location.starts_with("./") || source.location.starts_with("../");
+  return is_path ? (project.directory() / source.location).lexically_normal().native() : source.location;
+}
+
+void add_archive(const store::Store& store, const ArchiveDigests& digests, const fs::path& file) {
+  const auto step =
+      Step::normalised(StepKind::fetch, {{"sha256", digests.sha256.hex()}, {"size", fmt::to_string(digests.size)}}, {});
+  const auto lock = store.lock_output(step.key().hex());
+  store.add_blob(digests.blob, file);
+  if (!store.record(step.key())) store.add_record({step, BlobOutput{digests.blob, digests.sha256, digests.size}});
+}
+
+struct ImportedCommit {
+  std::string commit;
+  ArchiveDigests digests;
+};
+
+/// The tree of what the ref means becomes a blob of the store.
+ImportedCommit import_git(const store::Store& store, const std::string& url, const std::string& ref,
+                          const std::string& what) {
+  try {
+    const auto staging = store.stage();
+    const GitSource source(url, ref, staging.path());
+    const auto path = staging.path() / "archive";
+    const auto file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    const auto digests = source.archive(file.get());
+    if (::fsync(file.get()) != 0) throw StoreError(errno_message("cannot write " + path.string(), errno));
+    add_archive(store, digests, path);
+    return {source.commit(), digests};
+  } catch (const RemoteError& error) {
+    throw RemoteError(fmt::format("{}: {}", what, error.what()));
+  }
 }
 
 /// Of the manifest's sources as they are now.
@@ -134,8 +171,21 @@ class ReleaseLock {
     }
   }
 
-  void lock_git(const manifest::SourceRequest& source, lock::LockedSource& /*locked*/) {
-    throw ManifestError(called(source) + ": sources of git are not yet supported");
+  /// A ref is looked at once; where it moves to counts with an upgrade only.
+  void lock_git(const manifest::SourceRequest& source, lock::LockedSource& locked) {
+    const auto* known = known_as(locked);
+    if (known && !how_.upgrade) {
+      locked.commit = known->commit;
+      locked.sha256 = known->sha256;
+      locked.size = known->size;
+      return;
+    }
+    if (how_.network == ReleaseLocking::Network::left_out) return;
+    const auto store = store::Store::open(paths_.store, store::Store::Access::create);
+    const auto made = import_git(store, url_of(project_, source), source.ref, called(source));
+    locked.commit = made.commit;
+    locked.sha256 = made.digests.sha256;
+    locked.size = made.digests.size;
   }
 
   /// What the lock there was has of the same place.
@@ -240,6 +290,19 @@ void import_path(const Project& project, const lock::LockedSource& source, const
   if (!store.record(key)) store.add_record({step, BlobOutput{digests.blob, digests.sha256, digests.size}});
 }
 
+/// Another machine has the lock and not the blob: the commit is fetched again, and must give the same bytes.
+void import_commit(const Project& project, const lock::LockedSource& source, const store::Store& store) {
+  if (const auto record = store.record(fetch_step(source).key()); record && store.has_blob(record->blob().blob)) return;
+  const auto* request = request_of(project, source);
+  if (!request) return;
+  const auto made = import_git(store, url_of(project, *request), source.commit, called(*request));
+  if (made.digests.sha256 == source.sha256) return;
+  throw LockError(
+      fmt::format("{}: the commit {} of {} is not what the lock has: its submodules moved, or one of them "
+                  "is wrong",
+                  called(*request), source.commit, escaped_utf8(request->location)));
+}
+
 }  // namespace
 
 LockedReleaseResult locked_release(const Project& project, const std::optional<lock::LockedRelease>& old,
@@ -248,8 +311,11 @@ LockedReleaseResult locked_release(const Project& project, const std::optional<l
 }
 
 void import_sources(const Project& project, const lock::LockedRelease& release, const store::Store& store) {
-  for (const auto& source : release.sources)
-    if (source.kind == manifest::SourceKind::path) import_path(project, source, store);
+  for (const auto& source : release.sources) switch (source.kind) {
+      case manifest::SourceKind::path: import_path(project, source, store); break;
+      case manifest::SourceKind::git: import_commit(project, source, store); break;
+      case manifest::SourceKind::archive: break;  // their edges fetch them
+    }
 }
 
 std::map<std::string, std::string> places_of_sources(const Project& project, const lock::LockedRelease& release) {

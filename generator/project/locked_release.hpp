@@ -37,7 +37,8 @@ struct LockedReleaseResult {
 LockedReleaseResult locked_release(const Project& project, const std::optional<lock::LockedRelease>& old,
                                    const ReleaseLocking& how, const MachinePaths& paths);
 
-/// The trees of paths become blobs of the store, where they are not yet. ManifestError when one is not what is locked.
+/// The trees of paths and of commits of git become blobs of the store, where they are not yet. LockError when one is
+/// not what is locked; RemoteError when a repository can not be had.
 void import_sources(const Project& project, const lock::LockedRelease& release, const store::Store& store);
 
 /// Where this machine finds archives and patches: digests, and the URL or file of each.
