@@ -6,12 +6,12 @@
 // it is copied to hosts of which nothing is known; and it allocates little, for it runs before every program.
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
+#include <climits>
 #include <dirent.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>

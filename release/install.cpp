@@ -82,20 +82,22 @@ class Installation {
 
   Installed run() {
     sweep();
-    add_entries();
-    auto version = find_same();
     std::optional<UnfinishedTree> tree;
-    if (!version) tree = staged_version();
-    const auto lock = destination_.lock(options_.patience, options_.notice);
-    if (!version) version = find_same();  // another one may have been faster
-    result_.is_new = !version;
-    if (!version) version = add_version(*tree, lock);
-    result_.version = *version;
-    keep_records();
-    lock.renew();
-    install_launcher(destination_, options_.launcher, release_.document.entrypoints);
-    switch_links();
-    return result_;
+    for (;;) {
+      add_entries();
+      if (!tree && !find_same()) tree = staged_version();
+      const auto lock = destination_.lock(options_.patience, options_.notice);
+      const auto same = find_same();
+      // What was there a moment ago may have been pruned.
+      if (!has_entries() || (!same && !tree)) continue;
+      result_.is_new = !same;
+      result_.version = same ? *same : add_version(*tree, lock);
+      keep_records();
+      lock.renew();
+      install_launcher(destination_, options_.launcher, release_.document.entrypoints);
+      switch_links();
+      return result_;
+    }
   }
 
  private:
@@ -123,6 +125,12 @@ class Installation {
     sync_all(destination_);
     for (auto& [name, tree] : written) tree.finish(destination_.entry(name));
     sync_directory(destination_.root() / "store");
+  }
+
+  bool has_entries() const {
+    const auto& packages = release_.document.packages;
+    return std::all_of(packages.begin(), packages.end(),
+                       [&](const auto& package) { return is_there(destination_.entry(package.entry)); });
   }
 
   [[noreturn]] static void refuse_other(const store::ReleasePackage& package) {

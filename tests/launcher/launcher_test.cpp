@@ -40,8 +40,8 @@ struct Launcher : ::testing::Test {
   void add_version(const std::string& name) const {
     fs::create_directories(root / "versions" / name / "bin");
     write_file_atomically(root / "versions" / name / "bin/app",
-                          "#!/bin/sh\necho \"" + name + "\"; for word; do echo \"<$word>\"; done; exit 7\n", Durable::no,
-                          0755);
+                          "#!/bin/sh\necho \"" + name + "\"; for word; do echo \"<$word>\"; done; exit 7\n",
+                          Durable::no, 0755);
   }
   void link(const std::string& name, const std::string& target) const {
     fs::create_symlink(target, root / "versions" / name);
@@ -96,8 +96,7 @@ TEST_F(Launcher, Table) {
 
 TEST_F(Launcher, ListsVersionsTheNewestFirst) {
   const auto result = run({"--print-versions"});
-  EXPECT_EQ(result.output,
-            "1.0.0+10\t(1, latest, stable)\n1.0.0+9\n1.0.0+1\t(old)\n1.0.0-rc1+1\nnightly+1\n");
+  EXPECT_EQ(result.output, "1.0.0+10\t(1, latest, stable)\n1.0.0+9\n1.0.0+1\t(old)\n1.0.0-rc1+1\nnightly+1\n");
   EXPECT_EQ(result.status, 0);
 }
 
