@@ -58,15 +58,6 @@ class UnfinishedTree {
   fs::path path_;
 };
 
-/// All that was written to the destination's file system, at once: a file each would take as long as the files are
-/// many.
-void sync_all(const Destination& destination) {
-  const auto directory = open_at(AT_FDCWD, destination.root(), O_RDONLY | O_DIRECTORY);
-  if (::syncfs(directory.get()) != 0)
-    throw StoreError(errno_message(
-        fmt::format("release: cannot force \"{}\" to the disk", escaped_utf8(destination.root().native())), errno));
-}
-
 void keep_file(const fs::path& path, std::string_view text) {
   if (read_file_if_exists(path) != text) replace_file(path, text);
 }
@@ -122,7 +113,6 @@ class Installation {
       written.emplace(package.entry, std::move(tree));
     }
     if (written.empty()) return;
-    sync_all(destination_);
     for (auto& [name, tree] : written) tree.finish(destination_.entry(name));
     sync_directory(destination_.root() / "store");
   }
@@ -157,7 +147,6 @@ class Installation {
     if (read_file(document) != text_)
       throw StoreError(fmt::format("release: the tree {} is not of this release; run `karapace release build` again",
                                    release_.tree.short_hex()));
-    sync_all(destination_);
     return tree;
   }
 

@@ -28,6 +28,8 @@ using store::Entry;
 using store::EntryType;
 
 constexpr std::uint32_t kept_mode = 0555;
+/// Forcing so many files to the disk one by one takes less time than whatever else the file system has to write may.
+constexpr std::size_t few = 128;
 
 class Writing {
  public:
@@ -41,16 +43,20 @@ class Writing {
     make_directory(to_path_);
     to_ = open_at(AT_FDCWD, to_path_, O_RDONLY | O_DIRECTORY);
     std::vector<const Entry*> files;
+    std::size_t directories = 0;
+    for (const auto& entry : listing_.entries()) directories += entry.type == EntryType::directory ? 1 : 0;
     for (const auto& entry : listing_.entries()) {
       if (entry.type == EntryType::regular)
         files.push_back(&entry);
       else if (entry.type != EntryType::hardlink)
         write_other(entry);
     }
+    sync_each_ = files.size() + directories <= few;
     for_each_index(files.size(), threads, [&](std::size_t i) { write_file(*files[i], *files[i]); });
     for (const auto& entry : listing_.entries())
       if (entry.type == EntryType::hardlink) write_further_name(entry);
     finish_directories();
+    if (!sync_each_ && ::syncfs(to_.get()) != 0) fail(listing_.entries().front());
     WrittenTree written{.files = files.size()};
     for (const auto* file : files) written.bytes += file->size;
     return written;
@@ -86,6 +92,7 @@ class Writing {
     const timespec time{.tv_sec = content.mtime, .tv_nsec = static_cast<long>(content.nanoseconds)};
     const timespec times[] = {time, time};
     if (::fchmod(to.get(), content.mode & kept_mode) != 0 || ::futimens(to.get(), times) != 0) fail(entry);
+    if (sync_each_ && ::fsync(to.get()) != 0) fail(entry);
   }
 
   /// A copy, where the file system has no hard links.
@@ -102,7 +109,9 @@ class Writing {
       if (entry->type != EntryType::directory) continue;
       const char* path = entry->path.empty() ? "." : entry->path.c_str();
       store::set_mtime(to_.get(), path, entry->mtime, entry->nanoseconds);
-      if (::fchmodat(to_.get(), path, entry->mode & kept_mode, 0) != 0) fail(*entry);
+      const auto directory = open_at(to_.get(), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (::fchmod(directory.get(), entry->mode & kept_mode) != 0) fail(*entry);
+      if (sync_each_ && ::fsync(directory.get()) != 0) fail(*entry);
     }
   }
 
@@ -111,6 +120,7 @@ class Writing {
   fs::path to_path_;
   Fd from_;
   Fd to_;
+  bool sync_each_ = false;
 };
 
 /// The entry as it is installed; a further name of a file as the file that it is.
