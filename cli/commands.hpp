@@ -52,6 +52,7 @@ Command release_diff_command();
 Command release_install_command();
 Command release_list_command();
 Command release_prune_command();
+Command release_sync_command();
 Command release_use_command();
 Command release_verify_command();
 Command release_why_command();
