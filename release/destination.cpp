@@ -48,7 +48,11 @@ bool has_directory(const fs::path& path) {
 std::optional<store::Listing> listing_at(const fs::path& path) {
   const auto text = read_file_if_exists(path);
   if (!text) return std::nullopt;
-  return store::Listing::parse(*text, shown(path));
+  try {
+    return store::Listing::parse(*text, shown(path));
+  } catch (const StoreError&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ class Destination {
   std::string resolve(const std::string& name) const;
   /// Seconds since 1970; nothing when it is not known.
   std::optional<std::int64_t> installed_at(const std::string& version) const;
-  /// What an entry or version must be; nothing when it is not known here.
+  /// What an entry or version must be; nothing when it is not known here, or damaged.
   std::optional<store::Listing> entry_listing(const std::string& name) const;
   std::optional<store::Listing> version_listing(const std::string& name) const;
 

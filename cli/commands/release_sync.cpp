@@ -28,7 +28,7 @@ struct Arguments {
 void declare(Options& options, Arguments& arguments) {
   options.positional("HOST", arguments.hosts,
                      "names of [release.hosts] (default: all); with --destination what ssh takes");
-  options.value("--version", "VERSION", arguments.versions, "only this version or link; may be given several times");
+  options.value("--only", "VERSION", arguments.versions, "only this version or link; may be given several times");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be brought");
   declare_destination(options, arguments.destination);
 }
@@ -121,7 +121,7 @@ Command release_sync_command() {
            "is told of, and left as it is. Nothing is ever removed there. A host that fails stops no other; the\n"
            "exit status is 1 then, and what it got is not brought again by the next run.",
        .examples = {{"karapace release sync", "to every host"},
-                    {"karapace release sync --version stable node1", "one version to one host"},
+                    {"karapace release sync --only stable node1", "one version to one host"},
                     {"karapace release sync -d /opt/apps/solver root@node1", "without a manifest"}}},
       declare, run);
 }

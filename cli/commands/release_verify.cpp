@@ -39,7 +39,7 @@ Command release_verify_command() {
   return make_command<Arguments>(
       {.name = "release verify",
        .group = Group::sharing,
-       .summary = "Read all that is installed and compare it with what was built",
+       .summary = "Read all that is installed and compare it with the build",
        .description =
            "Hashes every file of every package and version, and compares content, mode, time and link targets\n"
            "with what was built. Ends with 3 when something differs. A damaged package comes back when its\n"

@@ -19,7 +19,7 @@ from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
 HERE = pathlib.Path(__file__).resolve().parent
 LOCKS = HERE.parent / "e2e/locks"
 # They speak to people, or print what a command inside prints: with --json only their errors are documents.
-WITHOUT = {"debug"}
+WITHOUT = {"debug", "release install"}
 # Fields that this project leaves empty: packages and notes of a resolver (a network), sessions beside others, failures.
 UNFILLED = {
     "karapace.build: environments/notes", "karapace.build: notes", "karapace.gen: environments/notes", "karapace.gen: notes",
@@ -32,6 +32,9 @@ UNFILLED = {
     "karapace.challenge: witnesses/steps/step", "karapace.challenge: witnesses/steps/there",
     # tests/e2e/snapshots.sh and instances.sh see these.
     "karapace.diff: changes/from", "karapace.export: left_out", "karapace.export: removed", "karapace.rebuild: conflicts",
+    # tests/release sees these.
+    "karapace.release-sync: hosts/entries", "karapace.release-sync: hosts/left_out_links", "karapace.release-sync: hosts/links",
+    "karapace.release-sync: hosts/versions",
     "karapace.reproduce: causes/failure", "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
 }
 
@@ -69,6 +72,7 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.deploys()
         self.cleans()
         self.assertEqual(sorted(set(self.schemas) - set(self.seen)), [], "schemas of documents that no command prints")
         self.assertEqual(sorted(self.unfilled()), sorted(UNFILLED), "fields that were never seen with a value")
@@ -178,6 +182,58 @@ class Documents(DocumentsTest):
         elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
+
+    def deploys(self):
+        place = self.scratch / "apps"
+        for number, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
+            entry = f"{number:032x}-app-{version}"
+            (place / "store" / entry / "bin").mkdir(parents=True)
+            installed = place / "versions" / f"{version}+1"
+            installed.mkdir(parents=True)
+            (place / "versions" / version).symlink_to(f"{version}+1")
+            packages = [f'{{"name": "app", "version": "{version}", "entry": "{entry}", "layer": "{number:064x}"}}']
+            (installed / "release.json").write_text(
+                '{\n "format": 1,\n "name": "app",\n "main": "app",\n "version": "%s",\n "destination": "/apps",\n "entrypoints": [],\n'
+                ' "environment": "%064x",\n "lock": "%064x",\n "packages": [\n  %s\n ]\n}\n' % (version, number % 2, number % 2, packages[0]),
+                encoding="utf-8")
+        for directory in ("bin", ".karapace/locks", ".karapace/installed", ".karapace/listings"):
+            (place / directory).mkdir(parents=True)
+        for number, lock in enumerate(("hello.lock", "hello-git.lock")):
+            shutil.copy(LOCKS / lock, place / f".karapace/locks/{number:064x}")
+        (place / ".karapace/installed/1.1.0+1").write_text("", encoding="utf-8")
+        (place / "store" / ("f" * 32 + "-old-1")).mkdir()
+        (place / "versions/nowhere").symlink_to("9.9.9+9")
+        where = ("-d", str(place))
+        listed = self.document("release", "list", *where, name="karapace.release-list")["versions"]
+        self.assertEqual([one["version"] for one in listed], ["1.2.0+1", "1.1.0+1", "1.0.0+1"])
+        self.assertEqual(self.document("release", "use", "stable", "1.0", *where, name="karapace.release-use")["links"][-1],
+                         {"alias": "stable", "before": None, "after": "1.0.0+1"})
+        self.document("release", "use", "stable", "1.1.0+1", *where)
+        self.document("release", "use", "stable", "1.0", *where)
+        self.error("release", "use", "stable", "7", *where)
+        self.error("release", "use", "stable", *where)
+        changed = self.document("release", "diff", "stable", "1.1", *where, name="karapace.release-diff")
+        self.assertEqual([one["name"] for one in changed["packages"]], ["app"])
+        self.assertIn("git", [one["name"] for one in changed["environment_packages"]])
+        self.document("release", "diff", "1.1", "stable", *where)
+        (place / f".karapace/locks/{1:064x}").unlink()
+        self.assertIsNone(self.document("release", "diff", "stable", "1.1", *where)["environment_packages"])
+        self.assertEqual(self.document("release", "why", "app", *where, name="karapace.release-why")["entries"][0]["versions"],
+                         [{"aliases": ["1.0", "1.0.0", "stable"], "version": "1.0.0+1"}])
+        self.error("release", "why", "nothing", *where)
+        found = self.document("release", "check", *where, status=3, name="karapace.release-check")
+        self.assertEqual(([one["where"] for one in found["faults"]], len(found["unused_entries"])), (["versions/nowhere"], 1))
+        self.document("release", "verify", *where, status=3, name="karapace.release-verify")
+        failed = self.document("release", "sync", *where, "nobody@host.invalid", status=1, name="karapace.release-sync")["hosts"]
+        self.assertEqual([host["state"] for host in failed], ["failed"])
+        self.error("release", "sync", *where)
+        (place / "versions/1").unlink()
+        (place / "versions/1").symlink_to("1.1.0+1")
+        gone = self.document("release", "prune", "--keep-last", "0", *where, name="karapace.release-prune")
+        self.assertEqual(gone["versions"], ["1.1.0+1"])
+        self.error("release", "prune", *where)
+        self.error("release", "list", "-d", str(self.scratch / "nothing"))
+        self.error("release", "install")
 
     def compares(self):
         self.document("reproduce", "--against", "records.json", name="karapace.reproduce")
