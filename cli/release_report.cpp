@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/table.hpp"
 
 namespace karapace::cli {
@@ -73,6 +74,55 @@ void print_faults(const Context& context, const std::vector<release::Fault>& fau
   for (const auto& fault : faults)
     context.print(fmt::format("{}{}{}: {}\n", escaped_utf8(fault.where), fault.path.empty() ? "" : "/",
                               escaped_utf8(fault.path), fault.what));
+}
+
+std::map<std::string, std::string> named_hosts(const DestinationArguments& arguments,
+                                               const std::vector<std::string>& words) {
+  std::map<std::string, std::string> hosts;
+  if (!arguments.destination.empty()) {
+    for (const auto& host : words) hosts.emplace(host, host);
+  } else {
+    const auto declared = release::declared_release(named_manifest(arguments.manifest)).hosts;
+    for (const auto& host : words) {
+      const auto found = declared.find(host);
+      if (found == declared.end())
+        throw NotFoundError(fmt::format("release: [release.hosts] has no \"{}\"", escaped_utf8(host)));
+      hosts.insert(*found);
+    }
+    if (words.empty()) hosts = declared;
+  }
+  if (hosts.empty())
+    throw UsageError(
+        "release: no host is named; list hosts in [release.hosts], NAME = \"USER@HOST\", or name them after "
+        "--destination DIR");
+  return hosts;
+}
+
+std::string host_report_text(const release::HostReport& host, release::SyncMode mode) {
+  if (!host.failure.empty()) return fmt::format("{}: failed\n", host.name);
+  if (host.nothing_to_do()) return fmt::format("{}: has all of it, nothing to bring\n", host.name);
+  auto text = fmt::format("{}: {} {} and {} ({}), {}\n", host.name,
+                          mode == release::SyncMode::dry_run ? "would bring" : "brought",
+                          counted(host.versions.size(), "version"), counted(host.entries.size(), "package"),
+                          size_text(host.bytes), counted(host.links.size(), "link"));
+  return text;
+}
+
+nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports) {
+  auto all = nlohmann::json::array();
+  for (const auto& host : reports) {
+    const auto* state = !host.failure.empty() ? "failed" : host.nothing_to_do() ? "equal" : "changed";
+    all.push_back({{"address", host.address},
+                   {"entries", host.entries},
+                   {"failure", host.failure.empty() ? nlohmann::json() : nlohmann::json(escaped_utf8(host.failure))},
+                   {"left_out_links", host.left_out},
+                   {"links", host.links},
+                   {"name", host.name},
+                   {"size_bytes", host.bytes},
+                   {"state", state},
+                   {"versions", host.versions}});
+  }
+  return all;
 }
 
 std::vector<std::string> aliases_of_version(const release::Destination& destination, const std::string& version) {

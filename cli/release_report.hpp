@@ -12,6 +12,7 @@
 #include "cli/context.hpp"
 #include "cli/options.hpp"
 #include "release/built_release.hpp"
+#include "release/sync.hpp"
 #include "release/upkeep.hpp"
 
 namespace karapace::cli {
@@ -36,6 +37,11 @@ nlohmann::json link_changes_json(const std::vector<release::LinkChange>& changes
 void print_link_changes(const Context& context, const std::vector<release::LinkChange>& changes);
 nlohmann::json faults_json(const std::vector<release::Fault>& faults);
 void print_faults(const Context& context, const std::vector<release::Fault>& faults);
+/// Name -> what ssh takes: those of [release.hosts] that are named, or all; with --destination the words themselves.
+std::map<std::string, std::string> named_hosts(const DestinationArguments& arguments,
+                                               const std::vector<std::string>& words);
+std::string host_report_text(const release::HostReport& host, release::SyncMode mode);
+nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports);
 /// Alias names of a version.
 std::vector<std::string> aliases_of_version(const release::Destination& destination, const std::string& version);
 

@@ -16,6 +16,8 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "release/aliases.hpp"
+#include "release/destination_lock.hpp"
 #include "release/installed_tree.hpp"
 #include "release/unfinished.hpp"
 

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "release/aliases.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 

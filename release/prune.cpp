@@ -9,6 +9,7 @@
 #include "base/escape.hpp"
 #include "base/remove_tree.hpp"
 #include "base/semantic_version.hpp"
+#include "release/aliases.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 

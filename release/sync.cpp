@@ -14,6 +14,7 @@
 #include "base/file.hpp"
 #include "base/parallel.hpp"
 #include "base/words.hpp"
+#include "release/destination_lock.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"

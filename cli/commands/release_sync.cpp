@@ -33,56 +33,10 @@ void declare(Options& options, Arguments& arguments) {
   declare_destination(options, arguments.destination);
 }
 
-std::map<std::string, std::string> hosts_of(const Arguments& arguments) {
-  std::map<std::string, std::string> hosts;
-  if (!arguments.destination.destination.empty()) {
-    for (const auto& host : arguments.hosts) hosts.emplace(host, host);
-  } else {
-    const auto declared = release::declared_release(named_manifest(arguments.destination.manifest)).hosts;
-    for (const auto& host : arguments.hosts) {
-      const auto found = declared.find(host);
-      if (found == declared.end())
-        throw NotFoundError(fmt::format("release sync: [release.hosts] has no \"{}\"", escaped_utf8(host)));
-      hosts.insert(*found);
-    }
-    if (arguments.hosts.empty()) hosts = declared;
-  }
-  if (hosts.empty())
-    throw UsageError(
-        "release sync: no host is named; list hosts in [release.hosts], NAME = \"USER@HOST\", or name them after "
-        "--destination DIR");
-  return hosts;
-}
-
-std::string text_of(const release::HostReport& host, bool dry_run) {
-  if (!host.failure.empty()) return fmt::format("{}: failed\n", host.name);
-  if (host.nothing_to_do()) return fmt::format("{}: has all of it, nothing to bring\n", host.name);
-  auto text = fmt::format("{}: {} {} and {} ({}), {}\n", host.name, dry_run ? "would bring" : "brought",
-                          counted(host.versions.size(), "version"), counted(host.entries.size(), "package"),
-                          size_text(host.bytes), counted(host.links.size(), "link"));
-  return text;
-}
-
-nlohmann::json json_of(const std::vector<release::HostReport>& reports) {
-  auto all = nlohmann::json::array();
-  for (const auto& host : reports) {
-    const auto* state = !host.failure.empty() ? "failed" : host.nothing_to_do() ? "equal" : "changed";
-    all.push_back({{"address", host.address},
-                   {"entries", host.entries},
-                   {"failure", host.failure.empty() ? nlohmann::json() : nlohmann::json(escaped_utf8(host.failure))},
-                   {"left_out_links", host.left_out},
-                   {"links", host.links},
-                   {"name", host.name},
-                   {"size_bytes", host.bytes},
-                   {"state", state},
-                   {"versions", host.versions}});
-  }
-  return all;
-}
-
 int run(const Context& context, const Arguments& arguments) {
-  release::SyncRequest request{
-      hosts_of(arguments), {}, arguments.dry_run ? release::SyncMode::dry_run : release::SyncMode::copy};
+  release::SyncRequest request{named_hosts(arguments.destination, arguments.hosts),
+                               {},
+                               arguments.dry_run ? release::SyncMode::dry_run : release::SyncMode::copy};
   const auto destination = find_destination(arguments.destination);
   for (const auto& version : arguments.versions) request.versions.push_back(destination.resolve(version));
   const auto reports = release::sync(destination, request, [&](const std::string& host, const std::string& what) {
@@ -93,9 +47,9 @@ int run(const Context& context, const Arguments& arguments) {
   if (context.json)
     context.print_json("karapace.release-sync", {{"destination_directory", path_json(destination.root())},
                                                  {"dry_run", arguments.dry_run},
-                                                 {"hosts", json_of(reports)}});
+                                                 {"hosts", host_reports_json(reports)}});
   for (const auto& host : reports) {
-    if (!context.json) context.print(text_of(host, arguments.dry_run));
+    if (!context.json) context.print(host_report_text(host, request.mode));
     for (const auto& link : host.left_out)
       context.warn(fmt::format("{}: {} is left out, as its version is not there", host.name, link));
     if (!host.failure.empty()) context.warn(host.failure);

@@ -33,6 +33,8 @@ UNFILLED = {
     # tests/e2e/snapshots.sh and instances.sh see these.
     "karapace.diff: changes/from", "karapace.export: left_out", "karapace.export: removed", "karapace.rebuild: conflicts",
     # tests/release sees these.
+    "karapace.release-check: hosts/entries", "karapace.release-check: hosts/left_out_links", "karapace.release-check: hosts/links",
+    "karapace.release-check: hosts/versions",
     "karapace.release-sync: hosts/entries", "karapace.release-sync: hosts/left_out_links", "karapace.release-sync: hosts/links",
     "karapace.release-sync: hosts/versions",
     "karapace.reproduce: causes/failure", "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
@@ -223,6 +225,7 @@ class Documents(DocumentsTest):
         self.error("release", "why", "nothing", *where)
         found = self.document("release", "check", *where, status=3, name="karapace.release-check")
         self.assertEqual(([one["where"] for one in found["faults"]], len(found["unused_entries"])), (["versions/nowhere"], 1))
+        self.document("release", "check", *where, "--hosts", "nobody@host.invalid", status=3, name="karapace.release-check")
         self.document("release", "verify", *where, status=3, name="karapace.release-verify")
         failed = self.document("release", "sync", *where, "nobody@host.invalid", status=1, name="karapace.release-sync")["hosts"]
         self.assertEqual([host["state"] for host in failed], ["failed"])
