@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done with a destination besides installing: which version a link names is chosen, what is there is compared
-// with what it should be, and, only when somebody asks for it, old versions are removed.
+// with what it should be, versions become archives and pages, and, only when somebody asks for it, old ones are
+// removed.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "release/destination.hpp"
@@ -43,6 +46,21 @@ std::vector<Fault> misfits(const Destination& destination);
 /// The same, and all that entries and versions hold, read and hashed. Those of which nobody knows what they should be
 /// count as faults, too.
 std::vector<Fault> verify(const Destination& destination, unsigned threads);
+
+struct ArchivedVersion {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  // of their content
+};
+/// A version as a tar archive (pax) with the paths below `/` that the release was built for, owners 0:0: unpacked at
+/// the root of any machine it is a destination with this version alone, whole, with its launcher and links and all that
+/// `verify` needs. Every byte is determined by the version. StoreError when something is not as it was built.
+ArchivedVersion archive_version(const Destination& destination, const std::string& version,
+                                const std::function<void(std::string_view bytes)>& write);
+
+/// Entry -> where its build's log lies, relative to the page.
+using LogPlaces = std::map<std::string, std::string>;
+/// A page for browsers: versions, links, dates, packages. One file without scripts, readable on a phone.
+std::string destination_page(const Destination& destination, const LogPlaces& logs);
 
 struct Pruned {
   std::vector<std::string> versions;

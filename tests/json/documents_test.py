@@ -19,7 +19,7 @@ from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
 HERE = pathlib.Path(__file__).resolve().parent
 LOCKS = HERE.parent / "e2e/locks"
 # They speak to people, or print what a command inside prints: with --json only their errors are documents.
-WITHOUT = {"debug", "release install"}
+WITHOUT = {"debug", "release export", "release install"}
 # Fields that this project leaves empty: packages and notes of a resolver (a network), sessions beside others, failures.
 UNFILLED = {
     "karapace.build: environments/notes", "karapace.build: notes", "karapace.gen: environments/notes", "karapace.gen: notes",
@@ -235,6 +235,10 @@ class Documents(DocumentsTest):
         gone = self.document("release", "prune", "--keep-last", "0", *where, name="karapace.release-prune")
         self.assertEqual(gone["versions"], ["1.1.0+1"])
         self.error("release", "prune", *where)
+        self.document("release", "page", *where, "-o", "public", name="karapace.release-page")
+        self.error("release", "page", *where)
+        self.error("release", "export", "stable", *where)
+        self.assertIn("not as it was built", self.error("release", "export", "stable", *where, "-o", "app.tar")["message"])
         self.error("release", "list", "-d", str(self.scratch / "nothing"))
         self.error("release", "install")
 
