@@ -58,7 +58,7 @@ int run(const Context& context, const Arguments& arguments) {
     context.print_json("karapace.release-export", {{"archive_file", path_json(file)},
                                                    {"file_count", archived.files},
                                                    {"size_bytes", archived.bytes},
-                                                   {"version", version}});
+                                                   {"release_version", version}});
     return 0;
   }
   context.print(fmt::format("{} ({}, {}) in {}\n", version, counted(archived.files, "file"), size_text(archived.bytes),

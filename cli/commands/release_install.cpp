@@ -37,7 +37,7 @@ void report(const Context& context, const release::Release& built, const release
                                                     {"is_new", installed.is_new},
                                                     {"missing_links", installed.unfulfilled},
                                                     {"release", built.document.name},
-                                                    {"version", installed.version}});
+                                                    {"release_version", installed.version}});
     return;
   }
   const auto aliases = installed.aliases.empty() ? "" : fmt::format(" ({})", fmt::join(installed.aliases, ", "));
