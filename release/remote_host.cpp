@@ -102,6 +102,7 @@ std::string told(std::string_view errors) {
   constexpr std::size_t most = 3;
   auto all = lines(errors);
   if (all.size() > most) all.erase(all.begin(), all.end() - most);
+  for (auto& line : all) line = trimmed(line);  // ssh ends its lines for terminals
   return fmt::format("{}", fmt::join(all, "; "));
 }
 
