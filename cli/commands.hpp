@@ -47,6 +47,7 @@ Command push_command();
 Command quick_command();
 Command rebuild_command();
 Command records_export_command();
+Command release_build_command();
 Command release_check_command();
 Command release_diff_command();
 Command release_export_command();

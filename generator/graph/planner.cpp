@@ -217,7 +217,19 @@ namespace {
 
 /// What is declared together. Ninja starts the edges that are ready in the order of their declaration, and the base is
 /// what most others wait for: configuring it takes one processor, and the other packages are unpacked meanwhile.
-enum class Section { base_contents, image_layers, base_install, contents, install, setup, commit, environment };
+enum class Section {
+  base_contents,
+  image_layers,
+  base_install,
+  contents,
+  install,
+  setup,
+  commit,
+  environment,
+  source,
+  compile,
+  assemble
+};
 
 bool is_bootstrap(const Edge& edge) {
   return edge.step.kind == StepKind::install && edge.step.parameter("base-layers") == "0";
@@ -239,6 +251,9 @@ Section section(const Edge& edge, bool of_base) {
     case StepKind::install: return is_bootstrap(edge) ? Section::base_install : Section::install;
     case StepKind::setup: return Section::setup;
     case StepKind::commit: return Section::commit;
+    case StepKind::source: return Section::source;
+    case StepKind::compile: return Section::compile;
+    case StepKind::assemble: return Section::assemble;
     case StepKind::environment:
     case StepKind::pack: break;  // images plan their own
   }
@@ -287,7 +302,9 @@ Graph Planner::finish() && {
     bool unpack = edge.step.kind == StepKind::unpack;
     const auto& content = unpack ? edge.step.inputs.front() : edge.key;
     // A layer of an image has fewer inputs than those above it, which read it.
-    const auto lightness = is_image_layer(edge) ? std::uint64_t{edge.step.inputs.size()} : ~edge.weight;
+    // So does a package have fewer than those that need it.
+    const bool is_compile = edge.step.kind == StepKind::compile;
+    const auto lightness = is_image_layer(edge) || is_compile ? std::uint64_t{edge.step.inputs.size()} : ~edge.weight;
     order.push_back({section(edge, parts[i]), lightness, content, edge.step.kind, edge.key, i});
   }
   std::sort(order.begin(), order.end());
