@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import socket
 import subprocess
 import tarfile
+import tempfile
 import unittest
 
 from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
@@ -19,7 +21,7 @@ from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
 HERE = pathlib.Path(__file__).resolve().parent
 LOCKS = HERE.parent / "e2e/locks"
 # They speak to people, or print what a command inside prints: with --json only their errors are documents.
-WITHOUT = {"debug", "release export", "release install"}
+WITHOUT = {"debug"}
 # Fields that this project leaves empty: packages and notes of a resolver (a network), sessions beside others, failures.
 UNFILLED = {
     "karapace.build: environments/notes", "karapace.build: notes", "karapace.gen: environments/notes", "karapace.gen: notes",
@@ -62,10 +64,11 @@ class Documents(DocumentsTest):
         cls.directory = pathlib.Path(os.fsdecode(os.fsencode(cls.scratch) + b"/an \"odd\" \\ \xff name"))
         cls.directory.mkdir()
 
-    def write_manifest(self, rest="", directory=None):
-        digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+    def write_manifest(self, rest="", directory=None, archive=None):
+        archive = archive or self.archive
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         ((directory or self.directory) / "karapace.toml").write_text(
-            f'manifest_version = 1\n[base]\nimage = "{self.archive}"\nsha256 = "{digest}"\n{rest}', encoding="utf-8")
+            f'manifest_version = 1\n[base]\nimage = "{archive}"\nsha256 = "{digest}"\n{rest}', encoding="utf-8")
 
     def test_every_command_prints_what_its_schema_says(self):
         self.speaks_of_itself()
@@ -74,6 +77,7 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.releases()
         self.deploys()
         self.cleans()
         self.assertEqual(sorted(set(self.schemas) - set(self.seen)), [], "schemas of documents that no command prints")
@@ -184,6 +188,35 @@ class Documents(DocumentsTest):
         elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
+
+    def releases(self):
+        project = self.scratch / "released"
+        (project / "source").mkdir(parents=True)
+        (project / "source/file").write_text("x", encoding="utf-8")
+        # Nothing below /tmp is seen by builds.
+        place = self.enterContext(tempfile.TemporaryDirectory(prefix="karapace-release-", dir="/var/tmp", ignore_cleanup_errors=True))
+        with tarfile.open(project / "root.tar", "w") as tar:
+            libraries = set()
+            for program in ("dash", "cat", "chmod", "cp", "ln", "mkdir", "mv", "rm"):
+                path = shutil.which(program)
+                needed = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+                add_file(tar, "bin/" + {"dash": "sh"}.get(program, program), pathlib.Path(path).read_bytes(), 0o755)
+                libraries |= set(re.findall(r"/\S+", needed))
+            for library in sorted(libraries):
+                add_file(tar, library.lstrip("/"), pathlib.Path(library).read_bytes(), 0o755)
+        self.write_manifest(f'[release]\nname = "app"\nmain = "app"\ndestination = "{place}/app"\nentrypoints = []\n'
+                            '[release.links]\nold = "0.1"\n[[source]]\nname = "app"\nversion = "1.0.0"\npath = "source"\n'
+                            'build = "mkdir -p $out/bin && cp file $out/bin/app"\n', project, project / "root.tar")
+        self.error("release", "install", directory=project)
+        built = self.document("release", "build", directory=project, name="karapace.release-build")
+        self.assertEqual([package["name"] for package in built["packages"]], ["app"])
+        installed = self.document("release", "install", directory=project, name="karapace.release-install")
+        self.assertEqual((installed["release_version"], installed["is_new"], installed["missing_links"]), ("1.0.0+1", True, ["old"]))
+        self.assertFalse(self.document("release", "install", directory=project, name="karapace.release-install")["is_new"])
+        self.assertEqual(self.document("release", "verify", directory=project, name="karapace.release-verify")["faults"], [])
+        archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
+        self.assertEqual(archived["release_version"], "1.0.0+1")
+        self.error("release", "export", "stable", "-o", "app.tar", directory=project)
 
     def deploys(self):
         place = self.scratch / "apps"
