@@ -18,7 +18,7 @@ struct Declared {
   std::string name;
   std::filesystem::path destination;         // absolute
   std::map<std::string, std::string> links;  // alias -> version, alias or "^"
-  std::vector<std::string> hosts;            // as ssh takes them
+  std::map<std::string, std::string> hosts;  // name -> as ssh takes it
 };
 /// ManifestError with file and line when the manifest is wrong or has no [release].
 Declared declared_release(const std::filesystem::path& manifest);

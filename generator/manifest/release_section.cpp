@@ -284,7 +284,6 @@ void read_hosts(Section& hosts, ReleaseRequest& release) {
     const auto value = hosts.word_of(node, hosts.path(key.str()));
     if (!hosts.pleases(name, "host", judge_release_word) || !value) continue;
     if (!hosts.pleases(*value, hosts.path(key.str()), judge_git_word)) continue;
-    hosts.problem(name.at, fmt::format("{} is not yet supported: remove it", hosts.path(key.str())));
     release.hosts[name.text] = value->text;
   }
 }
