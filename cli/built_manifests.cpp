@@ -98,7 +98,7 @@ void tell_of_instances(const Context& context, const project::Generated& generat
 }  // namespace
 
 void want_everything(const Context& context, const std::vector<StepKey>& steps) {
-  store::forget_absent(context.open_store(store::Store::Access::update), steps);
+  store::forget_taken(context.open_store(store::Store::Access::update), steps);
 }
 
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,

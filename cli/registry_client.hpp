@@ -33,8 +33,8 @@ std::string not_sent_text(std::uint64_t present, std::uint64_t mounted);
 bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
                       const StepKey& step);
 
-/// "oci-layout:/net/cache" for a directory as a person names it ("/net/cache", "./cache", "file:///net/cache"), and any
-/// other place as it is.
+/// "oci-layout:/net/cache" for a directory as a person names it ("/net/cache", "./cache", "file:///net/cache"),
+/// whatever else is local with its whole path, and any other place as it is. UsageError when it names one image.
 std::string cache_location(std::string_view word);
 
 /// The place of the cache that was configured under this name, else the word as a place.

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange/answering.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -29,6 +36,22 @@ namespace {
 
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
 
+/// Tells, once, what is being waited for, when that takes longer than a person expects.
+class SlowNotice {
+ public:
+  explicit SlowNotice(std::string what)
+      : thread_([what = std::move(what)](const std::stop_token& stop) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any never;
+          never.wait_for(lock, stop, std::chrono::seconds(2), [] { return false; });
+          if (!stop.stop_requested()) fmt::print(stderr, "karapace: waiting for {}\n", printable(what));
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
 /// In Go's words, as images have it.
 oci::Platform own_platform() {
   utsname names{};
@@ -41,17 +64,23 @@ oci::Platform own_platform() {
 
 /// For `karapace verify`, which then knows why it was believed.
 void keep_signatures(const store::Store& store, const Believed& believed) {
-  for (const auto& envelope : believed.envelopes)
-    proof::keep_signatures(store, believed.artifact.environment, envelope);
+  for (const auto& signer : believed.signers) {
+    const auto is_its = [&](const auto& envelope) { return signing::is_signed_by(envelope, signer.key); };
+    const auto envelope = std::find_if(believed.envelopes.begin(), believed.envelopes.end(), is_its);
+    if (envelope != believed.envelopes.end())
+      proof::keep_signature(store, believed.artifact.environment, *envelope, signer.key);
+  }
 }
 
 std::optional<TakeAnswer> take_from(const Places& places, const store::Store& store, const Cache& cache,
                                     const Wanted& wanted) {
   const auto trust = trust_of(cache);
+  std::optional<SlowNotice> slow(std::in_place, "the cache " + cache.name);
   const auto repository = places.open_cache(cache.location, oci::Access::read);
   const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
+  slow.reset();
   if (!believed) return std::nullopt;
   const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, "from " + cache.name);
   keep_signatures(store, *believed);
@@ -71,7 +100,7 @@ LookAnswer look(const Places& places, const LookRequest& request) {
 PruneAnswer prune(const Places& places, const PruneRequest& request) {
   places.open_cache(request.location, oci::Access::read);  // what is no cache does not become one
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return prune(*repository, request, std::time(nullptr));
+  return prune(*repository, request, std::time(nullptr), warn);
 }
 
 TakeAnswer take(const Places& places, const TakeRequest& request) {
@@ -109,12 +138,16 @@ EnvironmentId environment_of(const oci::FoundImage& found, const std::string& pl
 /// steps, so a key has to have signed them, and for this very image.
 Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
   const auto environment = environment_of(found, request.location);
-  const auto artifacts = artifacts_beside(repository, found.manifest.digest, environment, warn);
-  if (artifacts.empty())
+  const auto image = Sha256::from_hex(found.manifest.digest.hex());
+  if (found.manifest.digest.algorithm() != oci::Algorithm::sha256 || !image)
+    throw RemoteError(fmt::format("{} names its image by {}, and signatures are over SHA-256: push it again",
+                                  repository.name(), found.manifest.digest.text()));
+  const auto trust = trust_of(request);
+  const auto artifacts = artifacts_beside(repository, found.manifest.digest, environment, &trust.keys, warn);
+  if (!artifacts.is_any)
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  const Wanted wanted{environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
-  return judge(repository, artifacts, trust_of(request), wanted, warn);
+  return judge(repository, artifacts.found, trust, {environment, {}, image}, warn);
 }
 
 }  // namespace

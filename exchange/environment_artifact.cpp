@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::exchange {
 
@@ -87,13 +88,15 @@ EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_
     const auto& blob = manifest.layers[i];
     if (blob.media_type == envelope_media_type) {
       require_size(blob, longest_envelope, what);
+      if (artifact.envelopes.size() == most_envelopes)
+        refuse(what, fmt::format("it has more than {} signatures", most_envelopes));
       artifact.envelopes.push_back(blob);
     } else if (is_layer_type(blob.media_type)) {
       auto layer = packed_layer(blob, what);
       if (!seen.insert(layer.layer).second) refuse(what, "a layer stands twice");
       artifact.layers.push_back(std::move(layer));
     } else {
-      refuse(what, fmt::format("it has a blob of the type \"{}\"", blob.media_type));
+      refuse(what, fmt::format("it has a blob of the type \"{}\"", printable_word(blob.media_type)));
     }
   }
   return artifact;

@@ -34,6 +34,7 @@ inline constexpr std::string_view pushed_annotation = "org.karapace.pushed";
 
 /// The longest signature, in bytes: a statement names an environment's layers and where its packages are from.
 inline constexpr std::size_t longest_envelope = std::size_t{4} << 20;
+inline constexpr std::size_t most_envelopes = 16;
 /// The longest lock: some 100,000 packages.
 inline constexpr std::size_t longest_lock = std::size_t{64} << 20;
 

@@ -80,6 +80,16 @@ bool is_there(const oci::Manifest& manifest, const EnvironmentArtifact& ours, co
   }
 }
 
+/// What is damaged in a directory is as if it were not there: it is written anew.
+std::optional<oci::Manifest> readable_manifest(oci::ImageRepository& repository, const oci::ManifestName& name) {
+  try {
+    return repository.manifest(name);
+  } catch (const Error&) {
+    if (!repository.is_unattended()) throw;
+    return std::nullopt;
+  }
+}
+
 /// Whether it was pushed before then.
 bool is_dated(const oci::Manifest& manifest, std::int64_t then) {
   const auto annotations = oci::parse_image(manifest, "the artifact").annotations;
@@ -87,9 +97,14 @@ bool is_dated(const oci::Manifest& manifest, std::int64_t then) {
   return found == annotations.end() || found->second < time_text(then);
 }
 
-oci::Manifest dated_manifest(EnvironmentArtifact artifact) {
-  artifact.annotations[std::string(pushed_annotation)] = time_text(std::time(nullptr));
-  return oci::write(manifest_of(artifact));
+oci::Manifest dated(oci::ImageManifest manifest) {
+  manifest.annotations[std::string(pushed_annotation)] = time_text(std::time(nullptr));
+  return oci::write(manifest);
+}
+
+/// Of what is there already: what is pushed day by day is not old.
+bool is_to_be_dated_anew(const oci::Manifest& manifest) {
+  return is_dated(manifest, std::time(nullptr) - longest_undated);
 }
 
 struct Sent {
@@ -176,17 +191,33 @@ PreparedSources prepare_sources(const store::Store& store, const EnvironmentId& 
                   missing, sources.blobs.size(), id.short_hex()));
 }
 
+/// Whenever they were pushed.
+bool are_there(const oci::Manifest& manifest, oci::ImageManifest ours, const std::string& place) {
+  try {
+    const auto there = oci::parse_image(manifest, place);
+    ours.annotations = there.annotations;
+    return there == ours;
+  } catch (const RemoteError&) {
+    return false;
+  }
+}
+
 Sent send_sources(const store::Store& store, const Destination& destination, const EnvironmentId& id) {
   const auto sources = prepare_sources(store, id);
-  const auto manifest = oci::write(manifest_of_sources(id, sources.descriptors));
-  const auto there = destination.repository.find_manifest(sources_tag(id));
-  if (there && there->digest == manifest.digest) return {};
-  std::vector<oci::NewBlob> blobs{small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
-  for (std::size_t i = 0; i < sources.blobs.size(); ++i)
-    blobs.push_back({sources.descriptors[i],
-                     oci::BlobSource::of_file(store.open_blob(sources.blobs[i]), "blob " + sources.blobs[i].hex())});
-  const auto sent = send_blobs(destination, std::move(blobs));
-  if (!destination.is_dry_run) destination.repository.add_manifest(manifest, sources_tag(id));
+  const auto ours = manifest_of_sources(id, sources.descriptors);
+  auto& repository = destination.repository;
+  const auto there = readable_manifest(repository, sources_tag(id));
+  const bool is_known = there && are_there(*there, ours, repository.name());
+  Sent sent;
+  if (!is_known || repository.is_unattended()) {
+    std::vector<oci::NewBlob> blobs{small_blob(oci::describe(oci::media_type::empty, "{}"), "{}")};
+    for (std::size_t i = 0; i < sources.blobs.size(); ++i)
+      blobs.push_back({sources.descriptors[i],
+                       oci::BlobSource::of_file(store.open_blob(sources.blobs[i]), "blob " + sources.blobs[i].hex())});
+    sent = send_blobs(destination, std::move(blobs));
+  }
+  if (!destination.is_dry_run && (!is_known || is_to_be_dated_anew(*there)))
+    repository.add_manifest(dated(ours), sources_tag(id));
   return sent;
 }
 
@@ -235,18 +266,17 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
   const Destination destination{repository, known, request.dry_run};
   Sent sent;
   if (request.sources) sent += send_sources(store, destination, request.environment);
-  const auto there = repository.manifest(tag);
+  const auto there = readable_manifest(repository, tag);
   // A registry says of a manifest that what it names is there. A directory says nothing: blobs are looked at.
   const bool is_known = there && is_there(*there, prepared.artifact, repository.name());
   if (is_known && !repository.is_unattended()) {
     sent.present += 2 + prepared.envelopes.size() + prepared.layers.size();
   } else {
     sent += send_blobs(destination, blobs_of(store, prepared));
-    if (!request.dry_run && !is_known) repository.add_manifest(dated_manifest(prepared.artifact), tag);
+    if (!request.dry_run && !is_known) repository.add_manifest(dated(manifest_of(prepared.artifact)), tag);
   }
-  // What is pushed day by day is not old.
-  if (is_known && !request.dry_run && is_dated(*there, std::time(nullptr) - longest_undated))
-    repository.add_manifest(dated_manifest(prepared.artifact), tag);
+  if (is_known && !request.dry_run && is_to_be_dated_anew(*there))
+    repository.add_manifest(dated(manifest_of(prepared.artifact)), tag);
   if (!request.dry_run) repository.finish();
   answer.unchanged = is_known && sent.blobs == 0 && sent.mounted == 0;
   answer.blobs = sent.blobs;
@@ -261,7 +291,7 @@ namespace {
 /// Whether the image has an artifact there that says the same.
 bool has_artifact(oci::ImageRepository& repository, const oci::Manifest& image, const EnvironmentArtifact& ours) {
   for (const auto& referrer : repository.referrers(image.digest, environment_artifact_type)) {
-    const auto manifest = repository.manifest(referrer.digest);
+    const auto manifest = readable_manifest(repository, referrer.digest);
     if (manifest && is_there(*manifest, ours, repository.name())) return true;
   }
   return false;
@@ -335,7 +365,7 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   answer.mounted = sent.mounted;
   if (request.dry_run) return answer;
   if (!has_artifact(repository, manifest, prepared.artifact))
-    repository.add_manifest(dated_manifest(prepared.artifact));
+    repository.add_manifest(dated(manifest_of(prepared.artifact)));
   repository.add_manifest(manifest, listed ? std::nullopt : std::optional(*tag));
   if (listed) {
     const auto index = oci::add_to_index(repository, *tag, *listed);

@@ -146,7 +146,7 @@ struct Witness {
   std::string cache;
   std::string key;          // its id
   std::string name;         // as it is called there
-  std::string state = {};   // "agrees", "disagrees", "silent", "unsigned", "unusable"
+  std::string state = {};   // "agrees", "disagrees", "other-steps", "silent", "unsigned", "unusable"
   std::string reason = {};  // of what is unusable
   std::vector<DifferingStep> steps = {};
 };

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "runtime/trees/image_layer.hpp"
 #include "store/absent.hpp"
 #include "store/environment.hpp"
+#include "store/pins.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::exchange {
@@ -130,11 +132,15 @@ class Taking {
                       repository_.name(), artifact_.environment.short_hex()));
     for (const auto& record : bundle_.records) {
       const auto here = store_.record(record.step.key());
-      if (here && here->output != record.output)
-        throw RemoteError(
-            fmt::format("{}: the step {} ({}) made something else there than here: `karapace challenge {}` shows what",
-                        repository_.name(), record.step.key().short_hex(), text(record.step.kind),
-                        artifact_.environment.short_hex()));
+      if (!here || here->output == record.output) continue;
+      const bool was_made_here = !store::is_taken(store_, record.step.key());
+      throw RemoteError(fmt::format(
+          "{}: the step {} ({}) made something else there than {}", repository_.name(), record.step.key().short_hex(),
+          text(record.step.kind),
+          was_made_here
+              ? fmt::format("here: `karapace challenge {}` shows what", artifact_.environment.short_hex())
+              : "where what is here was taken over from: `karapace build --complete` in a project that has the "
+                "step makes it here, and shows who is right"));
     }
   }
 
@@ -143,7 +149,7 @@ class Taking {
     std::vector<PackedLayer> missing;
     std::set<LayerId> seen;
     for (const auto& layer : bundle_.layers()) {
-      if (!seen.insert(layer).second || store_.has_layer(layer)) continue;
+      if (!seen.insert(layer).second || is_here(layer)) continue;
       const auto is_it = [&](const PackedLayer& one) { return one.layer == layer; };
       const auto found = std::find_if(artifact_.layers.begin(), artifact_.layers.end(), is_it);
       if (found == artifact_.layers.end())
@@ -157,10 +163,17 @@ class Taking {
     return missing;
   }
 
+  /// Then it stays: nothing but the environment that is still to come may need it.
+  bool is_here(const LayerId& layer) const {
+    const auto lock = store_.lock_contents(LOCK_SH);
+    store::pin(store_.staging_path(), staging_.path() / "layer", "layers", layer.hex());
+    return store_.has_layer(layer);
+  }
+
   void take_layer(const PackedLayer& layer, std::size_t number) {
     // Another process may be taking it, too.
     const auto lock = store_.lock_output("layer-" + layer.layer.hex());
-    if (store_.has_layer(layer.layer)) return progress_.leave_out(number);
+    if (is_here(layer.layer)) return progress_.leave_out(number);
     Landing landing(store_, layer.blob.digest);
     unpack(landing.download(repository_, layer.blob, progress_.watcher(number)), layer.layer);
     bytes_ += layer.blob.size;

@@ -215,7 +215,7 @@ class ImageChain {
       if (is_artifact())
         artifacts_.push_back(read_artifact(repository_, found_.manifest, repository_.name()));
       else
-        artifacts_ = artifacts_beside(repository_, found_.manifest.digest, *environment_, note);
+        artifacts_ = artifacts_beside(repository_, found_.manifest.digest, *environment_, nullptr, note).found;
     } catch (const Error& error) {
       find(LinkKind::record, LinkState::broken, environment_name(), error.what());
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "store/garbage.hpp"
 #include "store/gc.hpp"
 
 #include <map>

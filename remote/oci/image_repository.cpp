@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
 #include "remote/oci/image_config.hpp"
@@ -76,7 +77,7 @@ class PartFile {
 [[noreturn]] void refuse_platform(std::string_view what, const ImageIndex& index, const Platform& platform) {
   std::set<std::string> offered;
   for (const auto& manifest : index.manifests)
-    if (manifest.platform) offered.insert(text(*manifest.platform));
+    if (manifest.platform) offered.insert(printable_word(text(*manifest.platform)));
   throw RemoteError(
       fmt::format("{} has no image for {}; it has {}", what, text(platform),
                   offered.empty() ? "none that says for what it is" : fmt::format("{}", fmt::join(offered, ", "))));

@@ -69,9 +69,10 @@ class ImageRepository {
   /// False when there is none. Its blobs stay.
   virtual bool remove_manifest(const ManifestName& name) = 0;
   virtual bool remove_blob(const ContentDigest& digest) = 0;
-  /// For blobs that no manifest names any more: removes one unless it was added, or found to be there by `add_blob`,
-  /// within this time. Registries look after that themselves: false.
-  virtual bool remove_idle_blob(const ContentDigest& /*digest*/, std::chrono::seconds /*idle*/) { return false; }
+  /// Removes the blobs to which nothing that is listed leads, but for those that were added, or found to be there by
+  /// `add_blob`, within this time: whoever is writing now may yet name them. Returns the bytes that were freed.
+  /// Registries look after that themselves: 0.
+  virtual std::uint64_t sweep(std::chrono::seconds /*idle*/) { return 0; }
   /// Whatever was added is there for others to see; an archive is written to its end. Nothing may be added afterwards.
   virtual void finish() {}
 };

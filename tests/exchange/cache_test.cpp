@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Environments given to a cache and taken from it: real stores, keys and layouts; caches that are hostile or damaged.
+// Environments given to a cache and taken from it: real stores, keys and layouts.
 #include "exchange/challenge.hpp"
-#include "exchange/pruning.hpp"
 #include "store/absent.hpp"
 #include "store/repair.hpp"
 #include "store/verify.hpp"
@@ -188,55 +187,6 @@ TEST_F(CacheTest, WritersOfOneEnvironmentLoseNothing) {
   for (const auto writer : writers) EXPECT_EQ(store::wait_for(writer), 0);
   EXPECT_EQ(open()->tags().size(), 3U);
   EXPECT_TRUE(find(environment, trust({"ann", "bob", "eve"}, 3)));
-}
-
-TEST_F(CacheTest, PruningByAgeAndLocksLeavesWhatIsNeeded) {
-  const auto one = build(store_, "one", "hello");
-  const auto two = build(store_, "two", "hello");
-  const auto three = build(store_, "three", "third");
-  for (const auto& environment : {one, two, three}) offer(store_, environment, "ann");
-  const auto now = std::time(nullptr);
-  PruneRequest request{.location = cache_, .keep = {two.id}, .only_kept = true, .older_than = {}, .most_bytes = {}};
-  request.dry_run = true;
-  EXPECT_EQ(prune(*open(), request, now).removed.size(), 2U);
-  EXPECT_EQ(open()->tags().size(), 3U);
-
-  request.dry_run = false;
-  const auto answer = prune(*open(oci::Access::write), request, now);
-  EXPECT_EQ(answer.kept, 1U);
-  EXPECT_EQ(open()->tags().size(), 1U);
-  EXPECT_FALSE(find(one, trust({"ann"})));
-  const auto believed = find(two, trust({"ann"}));
-  ASSERT_TRUE(believed);
-  take(new_store("other"), *believed);
-
-  request = {
-      .location = cache_, .keep = {}, .only_kept = false, .older_than = 86400, .most_bytes = {}, .dry_run = false};
-  EXPECT_EQ(prune(*open(oci::Access::write), request, now + 86000).removed.size(), 0U);
-  EXPECT_EQ(prune(*open(oci::Access::write), request, now + 87000).removed.size(), 1U);
-  EXPECT_TRUE(open()->tags().empty());
-}
-
-TEST_F(CacheTest, PruningBySizeTakesTheOldestAndFreesBlobsThatNobodyCountsOn) {
-  const auto one = build(store_, "one", std::string(100'000, 'x'));
-  const auto two = build(store_, "two", "small");
-  offer(store_, one, "ann");
-  offer(store_, two, "ann");
-  const auto believed = find(one, trust({"ann"}));
-  const auto blob = blob_of(believed->artifact.lock);
-  PruneRequest request{.location = cache_, .keep = {}, .only_kept = false, .older_than = {}, .most_bytes = 1};
-  request.keep = {two.id};
-  auto answer = prune(*open(oci::Access::write), request, std::time(nullptr));
-  ASSERT_EQ(answer.removed.size(), 1U);
-  EXPECT_EQ(answer.removed.front().environment, one.id);
-  EXPECT_TRUE(std::filesystem::exists(blob)) << "somebody may be pushing what names it";
-
-  offer(store_, one, "ann");
-  const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
-  ::utimensat(AT_FDCWD, blob.c_str(), long_ago, 0);
-  answer = prune(*open(oci::Access::write), request, std::time(nullptr));
-  EXPECT_FALSE(std::filesystem::exists(blob));
-  EXPECT_TRUE(find(two, trust({"ann"})));
 }
 
 }  // namespace

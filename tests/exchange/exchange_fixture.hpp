@@ -11,6 +11,7 @@
 #include "exchange/asking.hpp"
 #include "exchange/offering.hpp"
 #include "exchange/taking.hpp"
+#include "generator/graph/pack_plan.hpp"
 #include "generator/lock/lock.hpp"
 #include "proof/signing/key_files.hpp"
 #include "remote/oci/image_location.hpp"
@@ -38,18 +39,30 @@ class ExchangeTest : public store::StoreTest {
 
   Store new_store(const std::string& name) { return Store::open(temporary_.path() / name, Store::Access::create); }
 
+  enum class Source { made_up, download };  // downloads are what is kept with `--sources`
+
   /// What a machine that is well, or one that puts something else in, makes of one lock.
   store::Environment build(const Store& store, const std::string& name, const std::string& content,
                            const std::string& architecture = "amd64") {
+    return build_stack(store, name, {content}, Source::made_up, architecture);
+  }
+  /// The same of several layers, bottom first.
+  store::Environment build_stack(const Store& store, const std::string& name, const std::vector<std::string>& contents,
+                                 Source source = Source::made_up, const std::string& architecture = "amd64") {
     const auto lock = lock::serialise(archive_lock(name, architecture));
     const auto lock_record = store::fetch(store, lock);
-    fetch(store, name);
-    const auto layer_step = store::unpack_step_of(name);
-    store.add_record({layer_step, LayerOutput{add_layer(store, layer_step, content)}});
+    std::vector<StepKey> inputs;
+    for (const auto& content : contents) {
+      const auto part = inputs.empty() ? name : fmt::format("{}-{}", name, inputs.size());
+      const auto fetched = source == Source::download ? download(store, part) : fetch(store, part);
+      const auto step = Step::normalised(StepKind::unpack, {{"format", "tar"}}, {fetched});
+      store.add_record({step, LayerOutput{add_layer(store, step, content)}});
+      inputs.push_back(step.key());
+    }
+    inputs.push_back(lock_record.step.key());
     store::Environment environment{EnvironmentId(blake3(lock)), {}, {}, lock_record.blob().blob, {}};
-    const auto step = Step::normalised(StepKind::environment,
-                                       {{"lock", environment.id.hex()}, {"runtime", environment.runtime.text()}},
-                                       {layer_step.key(), lock_record.step.key()});
+    const auto step = Step::normalised(
+        StepKind::environment, {{"lock", environment.id.hex()}, {"runtime", environment.runtime.text()}}, inputs);
     const auto staging = store.stage(step);
     const auto made =
         steps::environment({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
@@ -58,13 +71,26 @@ class ExchangeTest : public store::StoreTest {
   }
 
   /// With the SHA-256 that it has.
-  static void fetch(const Store& store, const std::string& content) {
+  static StepKey fetch(const Store& store, const std::string& content) {
     const auto step = store::fetch_step_of(content);
     const auto staging = store.stage(step);
     const BlobOutput output{BlobId(blake3(content)), remote::Sha256Hasher().update(content).finish(), content.size()};
     write_file_atomically(staging.path() / "file", content, Durable::no);
     store.add_blob(output.blob, staging.path() / "file");
     store.add_record({step, output});
+    return step.key();
+  }
+
+  static StepKey download(const Store& store, const std::string& content) {
+    const auto sha256 = remote::Sha256Hasher().update(content).finish();
+    const auto step =
+        Step::normalised(StepKind::fetch, {{"sha256", sha256.hex()}, {"size", fmt::to_string(content.size())}}, {});
+    const auto staging = store.stage(step);
+    write_file_atomically(staging.path() / "file", content, Durable::no);
+    const BlobOutput output{BlobId(blake3(content)), sha256, content.size()};
+    store.add_blob(output.blob, staging.path() / "file");
+    store.add_record({step, output});
+    return step.key();
   }
 
   static LayerId add_layer(const Store& store, const Step& step, const std::string& content) {
@@ -80,14 +106,13 @@ class ExchangeTest : public store::StoreTest {
     return store.add_layer(tree, store::scan_path(tree), staging);
   }
 
-  void pack(const Store& store, const store::Environment& environment) {
-    const auto inputs = store.input_record(environment.step).step.inputs;
-    const auto step =
-        Step::normalised(StepKind::pack, {{"compression", "zstd"}, rules_of(StepKind::pack)}, {inputs.front()});
-    if (!store.record(step.key())) {
-      const auto staging = store.stage(step);
-      const auto made = steps::pack({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
-      store.add_record({step, made});
+  void pack(const Store& store, const store::Environment& environment, const graph::PackOptions& options = {}) {
+    for (const auto& pack : graph::plan_packs(store.input_record(environment.step).step, options)) {
+      if (store.record(pack.key)) continue;
+      const auto staging = store.stage(pack.step);
+      const auto made =
+          steps::pack({.store = store, .staging = staging, .step = pack.step, .key = pack.key, .hints = {}});
+      store.add_record({pack.step, made});
     }
   }
 
@@ -126,6 +151,15 @@ class ExchangeTest : public store::StoreTest {
 
   Taken take(const Store& store, const Believed& believed) {
     return take_environment(store, *open(), believed.artifact, believed.bundle, {});
+  }
+
+  /// As if nobody had touched it since.
+  static void age(const std::filesystem::path& path) {
+    const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+    ::utimensat(AT_FDCWD, path.c_str(), long_ago, 0);
+  }
+  void age_all_blobs() {
+    for (const auto& file : std::filesystem::directory_iterator(temporary_.path() / "cache/blobs/sha256")) age(file);
   }
 
   std::filesystem::path blob_of(const oci::Descriptor& blob) {

@@ -42,8 +42,8 @@ class VerifyTest : public ExchangeTest {
 
   EnvironmentArtifact artifact() {
     const auto repository = open();
-    const auto found = artifacts_beside(*repository, image().manifest.digest, environment_.id, [](auto&) {});
-    return found.at(0).artifact;
+    const auto found = artifacts_beside(*repository, image().manifest.digest, environment_.id, nullptr, [](auto&) {});
+    return found.found.at(0).artifact;
   }
 
   store::Environment environment_ = build(store_, "one", "hello");
@@ -144,8 +144,9 @@ TEST_F(VerifyTest, WhoSaysThatSomethingElseWasMadeIsNamed) {
   push(poisoned, build(poisoned, "one", "evil"), "eve", "evil");
   const auto repository = open(oci::Access::write);
   // Eve's records beside ann's image.
-  auto evil =
-      artifacts_beside(*repository, image("evil").manifest.digest, environment_.id, [](auto&) {}).at(0).artifact;
+  auto evil = artifacts_beside(*repository, image("evil").manifest.digest, environment_.id, nullptr, [](auto&) {})
+                  .found.at(0)
+                  .artifact;
   evil.subject = image().manifest.descriptor();
   repository->add_manifest(oci::write(manifest_of(evil)));
   repository->finish();
