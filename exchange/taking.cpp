@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <functional>
 #include <set>
 #include <span>
@@ -78,6 +79,8 @@ class Landing {
   std::filesystem::path download(oci::ImageRepository& repository, const oci::Descriptor& blob,
                                  const std::function<void(std::uint64_t)>& seen) {
     auto file = path_ / "layer";
+    // Whole, of who was killed while it was unpacked: verified again, and not fetched again.
+    ::rename(file.c_str(), (path_ / "layer.part").c_str());
     oci::download_blob(repository, blob, file, seen);
     is_whole_ = true;
     return file;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/garbage.hpp"
 #include "store/gc.hpp"
 
 #include <map>
@@ -14,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
 #include "cli/table.hpp"
+#include "store/garbage.hpp"
 
 namespace karapace::cli {
 

@@ -105,6 +105,18 @@ TEST_F(ResumingTest, WhoWasKilledGoesOnInTheMiddleOfALayer) {
   expect_resumed(other, there);
 }
 
+TEST_F(ResumingTest, WhatWasWholeIsNotFetchedAgain) {
+  const auto other = new_store("other");
+  std::filesystem::create_directories(part_of(other).parent_path());
+  std::string bytes;
+  open_place(3)->read_blob(layer(), [&](std::string_view more) { bytes += more; });
+  write_file_atomically(part_of(other).parent_path() / "layer", bytes, Durable::no);
+  const auto before = server_.count({"GET", layer().digest.hex()});
+  take_from(other, *open_place(3));
+  EXPECT_EQ(server_.count({"GET", layer().digest.hex()}), before);
+  EXPECT_TRUE(store::find_environment(other, environment_.id));
+}
+
 TEST_F(ResumingTest, WhatIsWrongInTheMiddleIsReadAnew) {
   const auto other = new_store("other");
   std::filesystem::create_directories(part_of(other).parent_path());
