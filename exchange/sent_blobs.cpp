@@ -25,6 +25,15 @@ struct Line {
 
 std::string registry_of(const std::string& repository) { return repository.substr(0, repository.find('/')); }
 
+/// Nothing of what is no place: a cache that was configured wrongly keeps nobody from pushing elsewhere.
+std::optional<oci::ImageLocation> place_of(const std::string& text) {
+  try {
+    return oci::ImageLocation::parse(text);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 /// Nothing of a line that is none.
 std::optional<Line> parse_line(std::string_view text) {
   const auto space = text.find(' ');
@@ -61,10 +70,10 @@ SentBlobs::SentBlobs(std::filesystem::path file, const oci::ImageLocation& place
   repository_ = place.place;
   registry_ = registry_of(repository_);
   for (const auto& text : near) {
-    const auto location = oci::ImageLocation::parse(text);
-    const bool is_near = location.kind == oci::ImageLocation::Kind::registry && location.place != repository_ &&
-                         registry_of(location.place) == registry_;
-    if (is_near) near_.push_back(location.place);
+    const auto location = place_of(text);
+    const bool is_near = location && location->kind == oci::ImageLocation::Kind::registry &&
+                         location->place != repository_ && registry_of(location->place) == registry_;
+    if (is_near) near_.push_back(location->place);
   }
   for (auto& line : read_lines(file_))
     if (registry_of(line.repository) == registry_ && line.repository != repository_)
