@@ -22,8 +22,6 @@
 
 namespace karapace::exchange {
 
-namespace {
-
 std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
   for (;;) {
     const auto count = ::read(file, buffer.data(), buffer.size());
@@ -31,6 +29,8 @@ std::size_t read_some(int file, std::span<char> buffer, const std::string& label
     if (errno != EINTR) throw CallError("cannot read " + label, errno);
   }
 }
+
+namespace {
 
 /// Of what comes out of a pipe, after decompression; the pipe is read to its end whatever is in it, for who writes into
 /// it waits for that.

@@ -4,10 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 
 #include "remote/oci/image_repository.hpp"
 
 namespace karapace::exchange {
+
+/// read(2), again when a signal interrupts it. CallError that names `label`.
+std::size_t read_some(int file, std::span<char> buffer, const std::string& label);
 
 /// Told how much of a blob was read.
 using Seen = std::function<void(std::uint64_t)>;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exchange/taking.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -22,6 +21,8 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/remove_tree.hpp"
+#include "exchange/blob_reading.hpp"
+#include "exchange/blob_reading.hpp"
 #include "exchange/transfer_progress.hpp"
 #include "runtime/steps/archive_layer.hpp"
 #include "runtime/steps/step_context.hpp"
@@ -34,14 +35,6 @@
 namespace karapace::exchange {
 
 namespace {
-
-std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
-  for (;;) {
-    const auto count = ::read(file, buffer.data(), buffer.size());
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
-  }
-}
 
 /// Into a new directory. Whatever is wrong with the blob is the registry's fault.
 store::Listing unpack_blob(const std::filesystem::path& file, const std::filesystem::path& path,
