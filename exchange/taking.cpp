@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "exchange/taking.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +22,6 @@
 #include "base/file_lock.hpp"
 #include "base/parallel.hpp"
 #include "base/remove_tree.hpp"
-#include "exchange/blob_reading.hpp"
 #include "exchange/blob_reading.hpp"
 #include "exchange/transfer_progress.hpp"
 #include "runtime/steps/archive_layer.hpp"
