@@ -65,8 +65,9 @@ TEST_F(MountingTest, WithoutAMemoryTheConfiguredCachesAreTried) {
   oci::FaultyRegistry server;
   offer_to(server.host() + "/team/cache");
   std::filesystem::remove(file_);
-  const auto pushed = push_to(server.host() + "/team/dev", {"oci:" + server.host() + "/team/cache",
-                                                            "oci:registry.invalid/team/cache", "oci-layout:/cache", "oci:NO//place"});
+  const auto pushed =
+      push_to(server.host() + "/team/dev", {"oci:" + server.host() + "/team/cache", "oci:registry.invalid/team/cache",
+                                            "oci-layout:/cache", "oci:NO//place"});
   EXPECT_EQ(pushed.mounted, 4U);
 }
 
