@@ -112,7 +112,7 @@ std::vector<std::string> targets_of_releases(const Context& context, const proje
 }  // namespace
 
 void want_everything(const Context& context, const std::vector<StepKey>& steps) {
-  store::forget_absent(context.open_store(store::Store::Access::update), steps);
+  store::forget_taken(context.open_store(store::Store::Access::update), steps);
 }
 
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,

@@ -72,8 +72,12 @@ resolve::Rollback rollback(bool allow_rollback) noexcept {
 
 project::MachinePaths machine_paths(const Context& context) {
   project::MachinePaths paths{context.store_root(), cache_directory(), resolve::default_configuration_file()};
-  for (const auto& cache : exchange::read_caches(exchange::cache_list_file(paths.configuration)))
-    paths.caches.push_back(cache.location);
+  try {
+    for (const auto& cache : exchange::read_caches(exchange::cache_list_file(paths.configuration)))
+      paths.caches.push_back(cache.location);
+  } catch (const Error& error) {
+    context.warn(fmt::format("no cache is asked: {}", error.what()));
+  }
   return paths;
 }
 

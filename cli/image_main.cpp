@@ -3,8 +3,7 @@
 // environment, whose layers are packed, to files (image/image_file.hpp), and prints what it consists of, as JSON. Apart
 // from karapace, which must start in a millisecond and links nothing that knows images.
 #include <charconv>
-#include <cstdio>
-#include <exception>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -14,7 +13,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/inherited_state.hpp"
-#include "base/path_error.hpp"
+#include "base/json/error_answer.hpp"
 #include "image/environment_image.hpp"
 #include "image/image_file.hpp"
 #include "store/environment.hpp"
@@ -47,8 +46,7 @@ std::size_t number(std::string_view text) {
   return value;
 }
 
-int run(char** words) {
-  ::umask(022);
+std::string run(char** words) {
   const auto store = store::Store::open(words[1], store::Store::Access::read_only);
   const auto id = EnvironmentId::from_hex(words[2]);
   if (!id) throw UsageError(fmt::format("\"{}\" is no environment's id", escaped_utf8(words[2])));
@@ -58,25 +56,17 @@ int run(char** words) {
   const auto made = image::image_of(
       store, *environment, {.compression = words[3], .most_layers = number(words[4]), .kept_layers = number(words[5])});
   image::write_image(store, made, oci::ImageLocation::parse(words[7]), words[6]);
-  fmt::print("{}\n", report(made).dump());
-  return 0;
-}
-
-int fail(const char* message, int status) {
-  std::fprintf(stderr, "karapace-image: error: %s\n", printable(message).c_str());
-  return status;
+  return report(made).dump() + '\n';
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   karapace::mend_inherited_state();
-  try {
+  ::umask(022);
+  return karapace::print_answer("image", [&] {
     if (argc == 8) return run(argv);
-    return fail("usage: karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION", 1);
-  } catch (const karapace::Error& error) {
-    return fail(error.what(), exit_code(error.kind()));
-  } catch (const std::exception& error) {
-    return fail(karapace::told_text(error).c_str(), 1);
-  }
+    throw karapace::UsageError(
+        "usage: karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION");
+  });
 }

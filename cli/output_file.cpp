@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/written_file.hpp"
 #include "cli/document.hpp"
 
 namespace karapace::cli {
@@ -31,7 +32,7 @@ void write_whole(const std::filesystem::path& file, std::string_view text) {
   if (std::filesystem::is_directory(file, ignored))
     throw Error(fmt::format("cannot write \"{}\": it is a directory; name a file in it", name));
   // A device or a pipe is written to, never replaced; of a link what it leads to.
-  const auto real = std::filesystem::weakly_canonical(file, ignored);
+  const auto real = written_file(file);
   if (std::filesystem::exists(real, ignored) && !std::filesystem::is_regular_file(real, ignored))
     return write_all(open_at(AT_FDCWD, real, O_WRONLY).get(), text, name);
   try {

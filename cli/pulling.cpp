@@ -14,8 +14,10 @@
 #include "cli/registry_client.hpp"
 #include "exchange/request.hpp"
 #include "proof/signing/key_files.hpp"
+#include "remote/oci/image_location.hpp"
 #include "store/instance.hpp"
 #include "store/instance_names.hpp"
+#include "store/root_index.hpp"
 
 namespace karapace::cli {
 
@@ -32,10 +34,16 @@ std::vector<std::string> key_lines(const std::vector<std::string>& words) {
 }
 
 /// Before anything is fetched.
-void require_name(const std::string& name, std::string_view command) {
+void require_name(const Context& context, const std::string& name, std::string_view command) {
   if (name.empty()) return;
   if (const auto complaint = store::judge_instance_name(name))
     throw UsageError(fmt::format("{}: --name: \"{}\" {}", command, escaped_utf8(name), *complaint));
+  std::error_code error;
+  if (!std::filesystem::exists(context.store_root(), error)) return;
+  const auto projects = store::RootIndex::read(context.open_store(store::Store::Access::read_only)).named(name);
+  if (projects.empty()) return;
+  throw UsageError(fmt::format("{}: --name: a project is called \"{}\" ({}): choose another one", command,
+                               escaped_utf8(name), escaped_utf8(projects.front().manifest.native())));
 }
 
 /// One of this name that has another environment stays what it is.
@@ -73,9 +81,15 @@ void declare_pulling(Options& options, PullingArguments& arguments) {
   options.value("--agree", "NUMBER", arguments.agree, "how many of these keys have to say the same (default: 1)");
 }
 
+std::string bundle_location(const std::filesystem::path& file) {
+  return oci::ImageLocation{
+      .kind = oci::ImageLocation::Kind::archive, .place = file.native(), .name = oci::Tag::parse("latest")}
+      .text();
+}
+
 int pull_environment(const Context& context, const PullingArguments& arguments, const std::string& location,
                      std::string_view command) {
-  require_name(arguments.name, command);
+  require_name(context, arguments.name, command);
   const auto keys = key_lines(arguments.trusted);
   if (keys.empty())
     throw UsageError(

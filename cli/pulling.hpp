@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct PullingArguments {
 };
 /// --name, --trust and --agree.
 void declare_pulling(Options& options, PullingArguments& arguments);
+
+/// Where the image is in a file that `karapace bundle` wrote, whatever the file is called.
+std::string bundle_location(const std::filesystem::path& file);
 
 /// Takes the environment of the image at `location` over, with an instance that keeps it, and tells of it: the document
 /// "karapace.pull". `command` is what errors begin with.

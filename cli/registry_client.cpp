@@ -15,6 +15,7 @@
 #include "exchange/request.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "generator/resolve/user_configuration.hpp"
+#include "remote/oci/image_location.hpp"
 
 namespace karapace::cli {
 
@@ -45,6 +46,19 @@ std::vector<exchange::Cache> configured_caches() {
   return exchange::read_caches(exchange::cache_list_file(resolve::default_configuration_file()));
 }
 
+std::vector<std::string> cache_locations() {
+  std::vector<std::string> locations;
+  for (auto& cache : configured_caches()) locations.push_back(std::move(cache.location));
+  return locations;
+}
+
+std::filesystem::path sent_blobs_file(const Context& context) { return machine_paths(context).cache / "sent-blobs"; }
+
+std::string not_sent_text(std::uint64_t present, std::uint64_t mounted) {
+  const auto text = fmt::format("{} there already", present);
+  return mounted == 0 ? text : fmt::format("{}, {} taken from another repository there", text, mounted);
+}
+
 bool take_from_caches(const Context& context, const std::string& name, const EnvironmentId& environment,
                       const StepKey& step) {
   auto caches = configured_caches();
@@ -65,13 +79,20 @@ bool take_from_caches(const Context& context, const std::string& name, const Env
 
 std::string cache_location(std::string_view word) {
   constexpr std::string_view file_url = "file://";
-  if (word.starts_with(file_url)) word.remove_prefix(file_url.size());
-  const bool is_layout = word.starts_with(directory_prefix);
-  if (is_layout) word.remove_prefix(directory_prefix.size());
-  const bool is_directory = is_layout || word.starts_with('/') || word.starts_with("./") || word.starts_with("../") ||
-                            word == "." || word == "..";
-  if (!is_directory) return std::string(word);
-  return std::string(directory_prefix) + std::filesystem::absolute(word).lexically_normal().native();
+  const bool is_url = word.starts_with(file_url);
+  if (is_url) word.remove_prefix(file_url.size());
+  const bool is_directory =
+      word.starts_with('/') || word.starts_with("./") || word.starts_with("../") || word == "." || word == "..";
+  const auto text = is_directory ? fmt::format("{}{}", directory_prefix, word) : std::string(word);
+  if (text.find(':') == text.npos) return text;  // the name of a cache, or nothing
+  const auto place = oci::ImageLocation::parse(text);
+  if (place.name)
+    throw UsageError(
+        fmt::format("\"{}\" names an image, \"{}\": a cache has one for each environment; name the repository, the "
+                    "directory (without "
+                    "\":\" in its last part) or the file alone",
+                    escaped_utf8(word), oci::text(*place.name)));
+  return place.is_local() ? place.absolute(std::filesystem::current_path()).text() : text;
 }
 
 std::string place_of_cache(const std::string& word) {

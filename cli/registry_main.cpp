@@ -35,11 +35,12 @@ std::string answer(std::string_view verb) {
   if (verb == "look") return text(exchange::look(places, exchange::parse_look_request(request)));
   if (verb == "take") return text(exchange::take(places, exchange::parse_take_request(request)));
   if (verb == "pull") return text(exchange::pull(places, exchange::parse_pull_request(request)));
+  if (verb == "verify") return text(exchange::verify(places, exchange::parse_verify_request(request)));
   if (verb == "prune") return text(exchange::prune(places, exchange::parse_prune_request(request)));
   if (verb == "push") return text(exchange::push(places, exchange::parse_push_request(request)));
   if (verb == "challenge") return text(exchange::challenge(places, exchange::parse_challenge_request(request)));
   if (verb == "offer") return text(exchange::offer(places, exchange::parse_offer_request(request)));
-  throw UsageError("karapace-registry: usage: karapace-registry look|take|challenge|pull|prune|push|offer");
+  throw UsageError("karapace-registry: usage: karapace-registry look|take|challenge|pull|verify|prune|push|offer");
 }
 
 }  // namespace

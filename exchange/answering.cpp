@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange/answering.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -16,7 +23,9 @@
 #include "exchange/offering.hpp"
 #include "exchange/opening.hpp"
 #include "exchange/pruning.hpp"
+#include "exchange/sent_blobs.hpp"
 #include "exchange/taking.hpp"
+#include "exchange/verifying.hpp"
 #include "proof/kept_signatures.hpp"
 #include "remote/oci/image_location.hpp"
 #include "runtime/sandbox/store_namespace.hpp"
@@ -26,7 +35,22 @@ namespace karapace::exchange {
 namespace {
 
 void warn(std::string_view message) { fmt::print(stderr, "karapace: warning: {}\n", printable(message)); }
-void tell(std::string_view message) { fmt::print(stderr, "karapace: {}\n", printable(message)); }
+
+/// Tells, once, what is being waited for, when that takes longer than a person expects.
+class SlowNotice {
+ public:
+  explicit SlowNotice(std::string what)
+      : thread_([what = std::move(what)](const std::stop_token& stop) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any never;
+          never.wait_for(lock, stop, std::chrono::seconds(2), [] { return false; });
+          if (!stop.stop_requested()) fmt::print(stderr, "karapace: waiting for {}\n", printable(what));
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
 
 /// In Go's words, as images have it.
 oci::Platform own_platform() {
@@ -40,20 +64,25 @@ oci::Platform own_platform() {
 
 /// For `karapace verify`, which then knows why it was believed.
 void keep_signatures(const store::Store& store, const Believed& believed) {
-  for (const auto& envelope : believed.envelopes)
-    proof::keep_signatures(store, believed.artifact.environment, envelope);
+  for (const auto& signer : believed.signers) {
+    const auto is_its = [&](const auto& envelope) { return signing::is_signed_by(envelope, signer.key); };
+    const auto envelope = std::find_if(believed.envelopes.begin(), believed.envelopes.end(), is_its);
+    if (envelope != believed.envelopes.end())
+      proof::keep_signature(store, believed.artifact.environment, *envelope, signer.key);
+  }
 }
 
 std::optional<TakeAnswer> take_from(const Places& places, const store::Store& store, const Cache& cache,
                                     const Wanted& wanted) {
   const auto trust = trust_of(cache);
+  std::optional<SlowNotice> slow(std::in_place, "the cache " + cache.name);
   const auto repository = places.open_cache(cache.location, oci::Access::read);
   const auto believed = find_believed(*repository, wanted, trust, [&](const std::string& warning) {
     warn(fmt::format("the cache {}: {}", cache.name, warning));
   });
+  slow.reset();
   if (!believed) return std::nullopt;
-  const auto progress = [&](const std::string& how_far) { tell(fmt::format("from {}: {}", cache.name, how_far)); };
-  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, progress);
+  const auto taken = take_environment(store, *repository, believed->artifact, believed->bundle, "from " + cache.name);
   keep_signatures(store, *believed);
   return TakeAnswer{cache.name, taken.layers, taken.bytes, taken.steps};
 }
@@ -71,7 +100,7 @@ LookAnswer look(const Places& places, const LookRequest& request) {
 PruneAnswer prune(const Places& places, const PruneRequest& request) {
   places.open_cache(request.location, oci::Access::read);  // what is no cache does not become one
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return prune(*repository, request, std::time(nullptr));
+  return prune(*repository, request, std::time(nullptr), warn);
 }
 
 TakeAnswer take(const Places& places, const TakeRequest& request) {
@@ -95,53 +124,30 @@ signing::Trust trust_of(const PullRequest& request) {
   return exchange::trust_of({.name = "pull", .location = {}, .keys = request.keys, .agree = request.agree});
 }
 
-std::string annotation(const oci::ImageManifest& image, std::string_view name) {
-  const auto found = image.annotations.find(std::string(name));
-  return found == image.annotations.end() ? "" : found->second;
-}
-
 /// What an image says of itself.
-struct Origin {
-  EnvironmentId environment;
-};
-Origin origin_of(const oci::FoundImage& found, const std::string& place) {
-  const auto environment = EnvironmentId::from_hex(annotation(found.image, environment_annotation));
+EnvironmentId environment_of(const oci::FoundImage& found, const std::string& place) {
+  const auto environment = environment_in(found.image.annotations);
   if (!environment)
     throw RemoteError(fmt::format(
         "{} is no image of an environment of Karapace; as a base it can be used: image = \"oci:{}\" in [base]", place,
         place));
-  return {*environment};
-}
-
-constexpr std::size_t most_referrers = 64;  // that are looked at
-
-/// Those of the image's environment; what can not be read keeps nobody from the others.
-std::vector<SignedArtifact> artifacts_of(oci::ImageRepository& repository, const PullRequest& request,
-                                         const oci::FoundImage& found, const Origin& origin) {
-  std::vector<SignedArtifact> artifacts;
-  auto referrers = repository.referrers(found.manifest.digest, environment_artifact_type);
-  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
-  for (const auto& referrer : referrers) {
-    try {
-      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), request.location);
-      if (one.artifact.environment == origin.environment) artifacts.push_back(std::move(one));
-    } catch (const Error& error) {
-      warn(error.what());
-    }
-  }
-  return artifacts;
+  return *environment;
 }
 
 /// Neither a tag nor a digest says who made it: the records count for every environment of this store that has the same
 /// steps, so a key has to have signed them, and for this very image.
 Believed believed_of(oci::ImageRepository& repository, const PullRequest& request, const oci::FoundImage& found) {
-  const auto origin = origin_of(found, request.location);
-  const auto artifacts = artifacts_of(repository, request, found, origin);
-  if (artifacts.empty())
+  const auto environment = environment_of(found, request.location);
+  const auto image = Sha256::from_hex(found.manifest.digest.hex());
+  if (found.manifest.digest.algorithm() != oci::Algorithm::sha256 || !image)
+    throw RemoteError(fmt::format("{} names its image by {}, and signatures are over SHA-256: push it again",
+                                  repository.name(), found.manifest.digest.text()));
+  const auto trust = trust_of(request);
+  const auto artifacts = artifacts_beside(repository, found.manifest.digest, environment, &trust.keys, warn);
+  if (!artifacts.is_any)
     throw RemoteError(
         fmt::format("{} has the image, but not the records of its environment: push it with them", repository.name()));
-  const Wanted wanted{origin.environment, {}, Sha256::from_hex(found.manifest.digest.hex())};
-  return judge(repository, artifacts, trust_of(request), wanted, warn);
+  return judge(repository, artifacts.found, trust, {environment, {}, image}, warn);
 }
 
 }  // namespace
@@ -154,7 +160,7 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   const auto name = oci::name_in(*repository, place);
   const auto found = oci::find_image(*repository, name, own_platform());
   const auto believed = believed_of(*repository, request, found);
-  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, tell);
+  const auto taken = take_environment(store, *repository, believed.artifact, believed.bundle, "pulling");
   keep_signatures(store, believed);
   PullAnswer answer{.environment = believed.artifact.environment,
                     .image = found.manifest.digest.text(),
@@ -166,17 +172,26 @@ PullAnswer pull(const Places& places, const PullRequest& request) {
   return answer;
 }
 
+VerifyAnswer verify(const Places& places, const VerifyRequest& request) {
+  const auto place = oci::ImageLocation::parse(request.location);
+  const auto repository = places.open(place, oci::Access::read);
+  const auto name = oci::name_in(*repository, place);
+  return verify_image(*repository, oci::find_image(*repository, name, own_platform()), request);
+}
+
 OfferAnswer offer(const Places& places, const OfferRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto repository = places.open_cache(request.location, request.dry_run ? oci::Access::read : oci::Access::write);
-  return offer_environment(store, *repository, request);
+  SentBlobs known(request.sent_blobs, oci::ImageLocation::parse(request.location), request.near);
+  return offer_environment(store, *repository, request, known);
 }
 
 PushAnswer push(const Places& places, const PushRequest& request) {
   const auto store = store::Store::open(request.store, store::Store::Access::update);
   const auto place = oci::ImageLocation::parse(request.location);
   const auto repository = places.open(place, request.dry_run ? oci::Access::read : oci::Access::write);
-  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request);
+  SentBlobs known(request.sent_blobs, place, request.near);
+  return push_environment(store, *repository, place.name.value_or(*oci::Tag::parse("latest")), request, known);
 }
 
 ChallengeAnswer challenge(const Places& places, const ChallengeRequest& request) {

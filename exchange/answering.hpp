@@ -22,6 +22,10 @@ PruneAnswer prune(const Places& places, const PruneRequest& request);
 /// it. Moves the process into the store's user namespace.
 PullAnswer pull(const Places& places, const PullRequest& request);
 
+/// What an image rests on, as far as that is beside it. Nothing of it comes into a store. RemoteError when there is no
+/// such image.
+VerifyAnswer verify(const Places& places, const VerifyRequest& request);
+
 /// Signs and sends what is not there. RemoteError when it can not be sent.
 OfferAnswer offer(const Places& places, const OfferRequest& request);
 PushAnswer push(const Places& places, const PushRequest& request);

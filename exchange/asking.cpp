@@ -2,6 +2,7 @@
 #include "exchange/asking.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -48,19 +49,41 @@ signing::Trust trust_of(const Cache& cache) {
   return trust;
 }
 
+namespace {
+
+/// In a directory a damaged manifest says nothing of the others. A registry that does not answer will not answer when
+/// it is asked for the next one.
+template <class Complain>
+std::optional<oci::Manifest> listed_manifest(oci::ImageRepository& repository, const oci::Tag& tag,
+                                             const Complain& complain) {
+  if (!repository.is_unattended()) return repository.manifest(tag);
+  if (!repository.find_manifest(tag)) return std::nullopt;
+  try {
+    return repository.manifest(tag);
+  } catch (const Error& error) {
+    complain(error);
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 std::vector<SignedArtifact> ask(oci::ImageRepository& repository, const EnvironmentId& environment,
                                 const std::vector<signing::NamedKey>& keys, const Warn& warn) {
   const auto what = what_of(repository, environment);
   std::vector<SignedArtifact> found;
   for (const auto& key : keys) {
-    const auto manifest = repository.manifest(cache_tag(environment, key.key.id().hex()));
+    const auto complain = [&](const Error& error) {
+      warn(fmt::format("{}: what is there of {} is not used: {}", what, key.name, error.what()));
+    };
+    const auto manifest = listed_manifest(repository, cache_tag(environment, key.key.id().hex()), complain);
     if (!manifest) continue;
     try {
       auto artifact = read_artifact(repository, *manifest, what);
       if (artifact.artifact.environment != environment) throw RemoteError("it is of another environment");
       found.push_back(std::move(artifact));
-    } catch (const RemoteError& error) {
-      warn(fmt::format("{}: what is there of {} is not used: {}", what, key.name, error.what()));
+    } catch (const Error& error) {
+      complain(error);
     }
   }
   return found;
@@ -68,13 +91,26 @@ std::vector<SignedArtifact> ask(oci::ImageRepository& repository, const Environm
 
 namespace {
 
-/// Of those that signed the same, the first whose records can be read.
+/// Of one that has not all of them another one may be there.
+void require_layers(const oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
+                    const RecordBundle& bundle) {
+  std::set<LayerId> there;
+  for (const auto& layer : artifact.layers) there.insert(layer.layer);
+  for (const auto& layer : bundle.layers())
+    if (!there.contains(layer))
+      throw RemoteError(
+          fmt::format("{}: it has not the layer {}", what_of(repository, artifact.environment), layer.short_hex()));
+}
+
+/// Of those that signed the same, the first whose records can be read, and that has the layers.
 Believed read_agreed(oci::ImageRepository& repository, const std::vector<const EnvironmentArtifact*>& artifacts,
                      const signing::Claim& agreed, std::vector<signing::Envelope> envelopes, const Warn& warn) {
   for (std::size_t i = 0;; ++i) {
     const auto& artifact = *artifacts[agreed.envelopes[i]];
     try {
-      return {artifact, read_bundle(repository, artifact, agreed.text), agreed.keys, std::move(envelopes)};
+      auto bundle = read_bundle(repository, artifact, agreed.text);
+      require_layers(repository, artifact, bundle);
+      return {artifact, std::move(bundle), agreed.keys, std::move(envelopes)};
     } catch (const RemoteError& error) {
       if (i + 1 == agreed.envelopes.size()) throw;
       warn(error.what());
@@ -128,6 +164,35 @@ std::optional<std::string> judge_alone(const SignedArtifact& found, const signin
                                         [&](std::string_view payload) { return claim_in(payload, wanted); });
   const auto* agreed = judgement.agreed();
   return agreed == nullptr ? std::nullopt : std::optional(agreed->text);
+}
+
+ArtifactsBeside artifacts_beside(oci::ImageRepository& repository, const oci::ContentDigest& image,
+                                 const EnvironmentId& environment, const std::vector<signing::NamedKey>* only_of,
+                                 const Warn& warn) {
+  constexpr std::size_t most_referrers = 64;                 // that are looked at
+  constexpr std::size_t most_bytes = std::size_t{64} << 20;  // of what they signed
+  const auto what = what_of(repository, environment);
+  ArtifactsBeside artifacts;
+  std::size_t bytes = 0;
+  auto referrers = repository.referrers(image, environment_artifact_type);
+  if (referrers.size() > most_referrers) referrers.resize(most_referrers, referrers.front());
+  for (const auto& referrer : referrers) {
+    try {
+      auto one = read_artifact(repository, oci::require_manifest(repository, referrer.digest), what);
+      if (one.artifact.environment != environment) continue;
+      artifacts.is_any = true;
+      if (only_of != nullptr)
+        std::erase_if(one.envelopes,
+                      [&](const auto& envelope) { return signing::signers(envelope, *only_of).empty(); });
+      if (only_of != nullptr && one.envelopes.empty()) continue;
+      for (const auto& envelope : one.envelopes) bytes += envelope.payload.size();
+      if (bytes > most_bytes) throw RemoteError(fmt::format("{}: more is signed than can be read", what));
+      artifacts.found.push_back(std::move(one));
+    } catch (const Error& error) {
+      warn(error.what());
+    }
+  }
+  return artifacts;
 }
 
 std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,

@@ -62,6 +62,17 @@ SignedArtifact read_artifact(oci::ImageRepository& repository, const oci::Manife
 RecordBundle read_bundle(oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
                          const std::string& digest);
 
+/// Those that lie beside an image, of its environment.
+struct ArtifactsBeside {
+  std::vector<SignedArtifact> found;
+  bool is_any = false;  // of anybody
+};
+/// What can not be read keeps nobody from the others. `only_of`: what only others signed is not kept, as there may be
+/// much of it; null for everybody.
+ArtifactsBeside artifacts_beside(oci::ImageRepository& repository, const oci::ContentDigest& image,
+                                 const EnvironmentId& environment, const std::vector<signing::NamedKey>* only_of,
+                                 const Warn& warn);
+
 /// Nothing when the cache has nothing of it. RemoteError when what it has is not believed, or can not be read.
 std::optional<Believed> find_believed(oci::ImageRepository& repository, const Wanted& wanted,
                                       const signing::Trust& trust, const Warn& warn);

@@ -5,11 +5,13 @@
 #include <cctype>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/file_lock.hpp"
 #include "exchange/cache_fields.hpp"
 
 namespace karapace::exchange {
@@ -40,14 +42,22 @@ std::filesystem::path cache_list_file(const std::filesystem::path& configuration
 std::vector<Cache> read_caches(const std::filesystem::path& file) {
   const auto text = read_file_if_exists(file);
   if (!text) return {};
-  auto caches = parse_json(file_fields, *text, file.native()).caches;
+  std::vector<Cache> caches;
+  try {
+    caches = parse_json(file_fields, *text, file.native()).caches;
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}; mend the list of caches, or remove it and add them anew", error.what()));
+  }
   for (const auto& cache : caches) judge(cache, file);
   return caches;
 }
 
-void write_caches(const std::filesystem::path& file, const std::vector<Cache>& caches) {
+void change_caches(const std::filesystem::path& file, const std::function<void(std::vector<Cache>&)>& change) {
   std::filesystem::create_directories(file.parent_path());
-  write_file_atomically(file, json_text(file_fields, CacheFile{caches}), Durable::yes, 0600);
+  const auto lock = FileLock::acquire(file.native() + ".lock", LOCK_EX);
+  auto caches = read_caches(file);
+  change(caches);
+  write_file_atomically(file, json_text(file_fields, CacheFile{std::move(caches)}), Durable::yes, 0600);
 }
 
 std::string judge_cache_name(std::string_view name) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,10 @@ struct Cache {
 std::filesystem::path cache_list_file(const std::filesystem::path& configuration);
 
 /// In the order in which they are asked. None without the file. Error naming file, line and column when it is not as
-/// `write_caches` writes it.
+/// `change_caches` writes it.
 std::vector<Cache> read_caches(const std::filesystem::path& file);
-/// Whole or not at all, for this user alone.
-void write_caches(const std::filesystem::path& file, const std::vector<Cache>& caches);
+/// Whole or not at all, for this user alone; nobody else changes it meanwhile. What `change` throws leaves it as it is.
+void change_caches(const std::filesystem::path& file, const std::function<void(std::vector<Cache>&)>& change);
 
 /// Why it can not be the name of a cache; empty when it can.
 std::string judge_cache_name(std::string_view name);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 
 namespace karapace::exchange {
 
@@ -49,6 +50,11 @@ void require_size(const oci::Descriptor& blob, std::size_t most, std::string_vie
 
 }  // namespace
 
+std::optional<EnvironmentId> environment_in(const oci::Annotations& annotations) {
+  const auto name = annotation(annotations, environment_annotation);
+  return name ? EnvironmentId::from_hex(*name) : std::nullopt;
+}
+
 oci::ImageManifest manifest_of(const EnvironmentArtifact& artifact) {
   oci::ImageManifest manifest{.artifact_type = std::string(environment_artifact_type),
                               .config = oci::describe(oci::media_type::empty, empty_document),
@@ -63,8 +69,7 @@ oci::ImageManifest manifest_of(const EnvironmentArtifact& artifact) {
 
 EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_view what) {
   if (manifest.artifact_type != environment_artifact_type) refuse(what, "it is of another type");
-  const auto name = annotation(manifest.annotations, environment_annotation);
-  const auto environment = name ? EnvironmentId::from_hex(*name) : std::nullopt;
+  const auto environment = environment_in(manifest.annotations);
   if (!environment) refuse(what, "it does not name its environment");
   const bool has_both = manifest.layers.size() >= 2 && manifest.layers[0].media_type == records_media_type &&
                         manifest.layers[1].media_type == lock_media_type;
@@ -83,13 +88,15 @@ EnvironmentArtifact artifact_of(const oci::ImageManifest& manifest, std::string_
     const auto& blob = manifest.layers[i];
     if (blob.media_type == envelope_media_type) {
       require_size(blob, longest_envelope, what);
+      if (artifact.envelopes.size() == most_envelopes)
+        refuse(what, fmt::format("it has more than {} signatures", most_envelopes));
       artifact.envelopes.push_back(blob);
     } else if (is_layer_type(blob.media_type)) {
       auto layer = packed_layer(blob, what);
       if (!seen.insert(layer.layer).second) refuse(what, "a layer stands twice");
       artifact.layers.push_back(std::move(layer));
     } else {
-      refuse(what, fmt::format("it has a blob of the type \"{}\"", blob.media_type));
+      refuse(what, fmt::format("it has a blob of the type \"{}\"", printable_word(blob.media_type)));
     }
   }
   return artifact;

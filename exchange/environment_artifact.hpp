@@ -34,6 +34,7 @@ inline constexpr std::string_view pushed_annotation = "org.karapace.pushed";
 
 /// The longest signature, in bytes: a statement names an environment's layers and where its packages are from.
 inline constexpr std::size_t longest_envelope = std::size_t{4} << 20;
+inline constexpr std::size_t most_envelopes = 16;
 /// The longest lock: some 100,000 packages.
 inline constexpr std::size_t longest_lock = std::size_t{64} << 20;
 
@@ -53,6 +54,9 @@ struct EnvironmentArtifact {
   oci::Annotations annotations = {};                      // besides the environment's
   bool operator==(const EnvironmentArtifact&) const = default;
 };
+
+/// What an image or an artifact says that it is of.
+std::optional<EnvironmentId> environment_in(const oci::Annotations& annotations);
 
 oci::ImageManifest manifest_of(const EnvironmentArtifact& artifact);
 /// RemoteError that begins with `what` when it is not the artifact of an environment.

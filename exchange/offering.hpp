@@ -9,6 +9,7 @@
 
 #include "exchange/environment_artifact.hpp"
 #include "exchange/request.hpp"
+#include "exchange/sent_blobs.hpp"
 #include "image/environment_image.hpp"
 #include "proof/signing/ed25519.hpp"
 #include "remote/oci/image_repository.hpp"
@@ -30,11 +31,12 @@ PreparedArtifact prepare_artifact(const store::Store& store, const store::Enviro
                                   const std::string& compression, const signing::SecretKey* key,
                                   const std::optional<oci::Manifest>& image = std::nullopt);
 
-/// To a cache, under the signer's tag.
-OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request);
+/// To a cache, under the signer's tag. `known`: where else in the registry layers are.
+OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request,
+                              SentBlobs& known);
 
 /// As an image that engines run, with its records beside it.
 PushAnswer push_environment(const store::Store& store, oci::ImageRepository& repository, const oci::ManifestName& name,
-                            const PushRequest& request);
+                            const PushRequest& request, SentBlobs& known);
 
 }  // namespace karapace::exchange

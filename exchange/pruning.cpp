@@ -16,13 +16,15 @@ namespace karapace::exchange {
 namespace {
 
 constexpr std::chrono::hours idle_time{1};
+constexpr std::int64_t longest_clock_skew = 86400;
 
-/// Seconds since 1970; 0 of what says no time.
-std::int64_t time_from(const oci::Annotations& annotations) {
+/// Seconds since 1970; 0 of what says no time, or one that is still to come.
+std::int64_t time_from(const oci::Annotations& annotations, std::int64_t now) {
   const auto found = annotations.find(std::string(pushed_annotation));
   std::tm time{};
   if (found == annotations.end() || ::strptime(found->second.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time) == nullptr) return 0;
-  return ::timegm(&time);
+  const std::int64_t seconds = ::timegm(&time);
+  return seconds > now + longest_clock_skew ? 0 : seconds;
 }
 
 struct Entry {
@@ -34,25 +36,17 @@ struct Entry {
   std::string reason = {};  // why it goes
 };
 
-Entry entry_of(const oci::Tag& tag, const CacheTag& parts, const oci::Manifest& manifest, const std::string& what) {
-  const auto image = oci::parse_image(manifest, what);
-  Entry entry{tag, parts.environment, manifest.digest, {}, time_from(image.annotations)};
-  entry.blobs[image.config.digest] = image.config.size;
-  for (const auto& blob : image.layers) entry.blobs[blob.digest] = blob.size;
-  return entry;
-}
-
 class Pruning {
  public:
-  Pruning(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now)
-      : repository_(repository), request_(request), now_(now) {}
+  Pruning(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now, const Warn& warn)
+      : repository_(repository), request_(request), now_(now), warn_(warn) {}
 
   PruneAnswer run() {
     read();
     judge_each();
     judge_size();
     auto answer = answer_of();
-    if (!request_.dry_run) remove();
+    if (!request_.dry_run) remove(answer);
     return answer;
   }
 
@@ -61,12 +55,27 @@ class Pruning {
     for (const auto& tag : repository_.tags()) {
       const auto parts = parse_cache_tag(tag);
       if (!parts) continue;
-      const auto manifest = repository_.manifest(tag);
-      if (manifest)
-        entries_.push_back(entry_of(tag, *parts, *manifest, fmt::format("{}:{}", repository_.name(), tag.text())));
+      try {
+        const auto manifest = repository_.manifest(tag);
+        if (manifest) entries_.push_back(entry_of(tag, *parts, *manifest));
+      } catch (const Error& error) {
+        warn_(fmt::format("{} stays, as it can not be read: {}", tag.text(), error.what()));
+      }
     }
     std::sort(entries_.begin(), entries_.end(),
               [](const Entry& a, const Entry& b) { return std::tie(a.pushed, a.tag) < std::tie(b.pushed, b.tag); });
+  }
+
+  Entry entry_of(const oci::Tag& tag, const CacheTag& parts, const oci::Manifest& manifest) {
+    const auto image = oci::parse_image(manifest, fmt::format("{}:{}", repository_.name(), tag.text()));
+    Entry entry{tag, parts.environment, manifest.digest, {}, time_from(image.annotations, now_)};
+    auto blobs = image.layers;
+    blobs.push_back(image.config);
+    // Whoever writes to a directory can say any size; nobody else looked at it.
+    if (repository_.is_unattended())
+      std::erase_if(blobs, [&](const auto& blob) { return !repository_.has_blob(blob); });
+    for (const auto& blob : blobs) entry.blobs[blob.digest] = blob.size;
+    return entry;
   }
 
   void judge_each() {
@@ -117,41 +126,32 @@ class Pruning {
     return answer;
   }
 
-  void remove() {
+  /// In a directory what the blobs took is freed now: what was pushed meanwhile counts, too, and so does what has
+  /// nothing to do with caches. Who looks after a registry has it free them.
+  void remove(PruneAnswer& answer) {
     for (const auto& entry : entries_)
       if (!entry.reason.empty()) repository_.remove_manifest(entry.manifest);
-    // What was pushed meanwhile counts, too, and so does what has nothing to do with caches.
-    const auto gone = blobs_of(entries_, false);
-    std::set<oci::ContentDigest> stay;
-    for (const auto& tag : repository_.tags()) reach(tag, stay);
-    for (const auto& [digest, size] : gone)
-      if (!stay.contains(digest)) repository_.remove_idle_blob(digest, idle_time);
-  }
-
-  /// All that a manifest leads to.
-  void reach(const oci::ManifestName& name, std::set<oci::ContentDigest>& reached) {
-    const auto manifest = repository_.manifest(name);
-    if (!manifest || !reached.insert(manifest->digest).second) return;
-    const auto content = oci::parse(*manifest, fmt::format("{}:{}", repository_.name(), oci::text(name)));
-    if (const auto* index = std::get_if<oci::ImageIndex>(&content)) {
-      for (const auto& child : index->manifests) reach(child.digest, reached);
-      return;
+    if (!repository_.is_unattended()) return;
+    answer.freed_bytes = 0;
+    try {
+      answer.freed_bytes = repository_.sweep(idle_time);
+    } catch (const Error& error) {
+      warn_(fmt::format("{}: no blob was removed, as it is not known what is needed: {}", repository_.name(),
+                        error.what()));
     }
-    const auto& image = std::get<oci::ImageManifest>(content);
-    reached.insert(image.config.digest);
-    for (const auto& layer : image.layers) reached.insert(layer.digest);
   }
 
   oci::ImageRepository& repository_;
   const PruneRequest& request_;
   std::int64_t now_;
+  const Warn& warn_;
   std::vector<Entry> entries_;  // the oldest first
 };
 
 }  // namespace
 
-PruneAnswer prune(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now) {
-  return Pruning(repository, request, now).run();
+PruneAnswer prune(oci::ImageRepository& repository, const PruneRequest& request, std::int64_t now, const Warn& warn) {
+  return Pruning(repository, request, now, warn).run();
 }
 
 }  // namespace karapace::exchange

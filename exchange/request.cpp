@@ -50,24 +50,40 @@ constexpr auto pruned_fields =
 constexpr auto prune_answer_fields = fields_of<PruneAnswer>(
     member("freed_bytes", &PruneAnswer::freed_bytes), member("kept", &PruneAnswer::kept),
     member("kept_bytes", &PruneAnswer::kept_bytes), member("removed", &PruneAnswer::removed, list_of(pruned_fields)));
+constexpr auto verify_request_fields =
+    fields_of<VerifyRequest>(member("agree", &VerifyRequest::agree), member("keys", &VerifyRequest::keys),
+                             member("location", &VerifyRequest::location));
+constexpr auto part_fields = fields_of<VerifiedPart>(member("reason", &VerifiedPart::reason, escaped_bytes),
+                                                     member("state", &VerifiedPart::state),
+                                                     member("subject", &VerifiedPart::subject, escaped_bytes));
+constexpr auto link_fields = fields_of<VerifiedLink>(
+    member("findings", &VerifiedLink::findings, list_of(part_fields)), member("link", &VerifiedLink::link),
+    member("note", &VerifiedLink::note), member("verified", &VerifiedLink::verified));
+constexpr auto verify_answer_fields = fields_of<VerifyAnswer>(
+    member("environment", &VerifyAnswer::environment), member("image", &VerifyAnswer::image),
+    member("links", &VerifyAnswer::links, list_of(link_fields)), member("lock", &VerifyAnswer::lock));
 constexpr auto push_request_fields =
     fields_of<PushRequest>(member("compression", &PushRequest::compression), member("dry_run", &PushRequest::dry_run),
-                           member("environment", &PushRequest::environment), member("key", &PushRequest::key),
-                           member("location", &PushRequest::location), member("most_layers", &PushRequest::most_layers),
-                           member("sources", &PushRequest::sources), member("store", &PushRequest::store));
-constexpr auto push_answer_fields =
-    fields_of<PushAnswer>(member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes),
-                          member("image", &PushAnswer::image), member("layers", &PushAnswer::layers),
-                          member("present", &PushAnswer::present), member("unchanged", &PushAnswer::unchanged));
+                           member("environment", &PushRequest::environment), member("index", &PushRequest::index),
+                           member("key", &PushRequest::key), member("location", &PushRequest::location),
+                           member("most_layers", &PushRequest::most_layers), member("near", &PushRequest::near),
+                           member("sent_blobs", &PushRequest::sent_blobs), member("sources", &PushRequest::sources),
+                           member("store", &PushRequest::store));
+constexpr auto push_answer_fields = fields_of<PushAnswer>(
+    member("blobs", &PushAnswer::blobs), member("bytes", &PushAnswer::bytes), member("image", &PushAnswer::image),
+    member("index", &PushAnswer::index), member("layers", &PushAnswer::layers), member("mounted", &PushAnswer::mounted),
+    member("platforms", &PushAnswer::platforms), member("present", &PushAnswer::present),
+    member("unchanged", &PushAnswer::unchanged));
 constexpr auto offer_request_fields = fields_of<OfferRequest>(
     member("compression", &OfferRequest::compression), member("dry_run", &OfferRequest::dry_run),
     member("environment", &OfferRequest::environment), member("key", &OfferRequest::key),
-    member("location", &OfferRequest::location), member("sources", &OfferRequest::sources),
+    member("location", &OfferRequest::location), member("near", &OfferRequest::near),
+    member("sent_blobs", &OfferRequest::sent_blobs), member("sources", &OfferRequest::sources),
     member("store", &OfferRequest::store));
 constexpr auto offer_answer_fields =
     fields_of<OfferAnswer>(member("blobs", &OfferAnswer::blobs), member("bytes", &OfferAnswer::bytes),
-                           member("present", &OfferAnswer::present), member("tag", &OfferAnswer::tag),
-                           member("unchanged", &OfferAnswer::unchanged));
+                           member("mounted", &OfferAnswer::mounted), member("present", &OfferAnswer::present),
+                           member("tag", &OfferAnswer::tag), member("unchanged", &OfferAnswer::unchanged));
 
 template <class Fields>
 auto parsed(const Fields& fields, std::string_view text) {
@@ -86,6 +102,8 @@ std::string text(const TakeRequest& request) { return json_text(take_request_fie
 std::string text(const TakeAnswer& answer) { return json_text(take_answer_fields, answer); }
 std::string text(const PullRequest& request) { return json_text(pull_request_fields, request); }
 std::string text(const PullAnswer& answer) { return json_text(pull_answer_fields, answer); }
+std::string text(const VerifyRequest& request) { return json_text(verify_request_fields, request); }
+std::string text(const VerifyAnswer& answer) { return json_text(verify_answer_fields, answer); }
 std::string text(const PushRequest& request) { return json_text(push_request_fields, request); }
 std::string text(const PushAnswer& answer) { return json_text(push_answer_fields, answer); }
 std::string text(const OfferRequest& request) { return json_text(offer_request_fields, request); }
@@ -100,6 +118,8 @@ TakeRequest parse_take_request(std::string_view text) { return parsed(take_reque
 TakeAnswer parse_take_answer(std::string_view text) { return parsed(take_answer_fields, text); }
 PullRequest parse_pull_request(std::string_view text) { return parsed(pull_request_fields, text); }
 PullAnswer parse_pull_answer(std::string_view text) { return parsed(pull_answer_fields, text); }
+VerifyRequest parse_verify_request(std::string_view text) { return parsed(verify_request_fields, text); }
+VerifyAnswer parse_verify_answer(std::string_view text) { return parsed(verify_answer_fields, text); }
 PushRequest parse_push_request(std::string_view text) { return parsed(push_request_fields, text); }
 PushAnswer parse_push_answer(std::string_view text) { return parsed(push_answer_fields, text); }
 OfferRequest parse_offer_request(std::string_view text) { return parsed(offer_request_fields, text); }

@@ -56,6 +56,30 @@ struct PullAnswer {
   std::uint64_t steps = 0;
 };
 
+/// "verify": what an image rests on.
+struct VerifyRequest {
+  std::string location;
+  std::vector<std::string> keys;  // public keys whose signatures can be judged
+  std::uint32_t agree = 0;        // how many of them have to agree; 0: signatures are told, and their lack is no fault
+};
+struct VerifiedPart {
+  std::string state;  // as proof::text(LinkState) has it
+  std::string subject;
+  std::string reason;
+};
+struct VerifiedLink {
+  std::string link;  // as proof::text(LinkKind) has it
+  std::uint64_t verified = 0;
+  std::string note;
+  std::vector<VerifiedPart> findings = {};
+};
+struct VerifyAnswer {
+  std::string image;                              // its digest
+  std::optional<EnvironmentId> environment = {};  // nothing: it is no image of an environment
+  std::string lock = {};                          // the environment's; "": it is not there
+  std::vector<VerifiedLink> links = {};           // those that can be judged without the archives' keys
+};
+
 /// "offer": an environment to a cache, signed.
 struct OfferRequest {
   std::filesystem::path store;
@@ -65,13 +89,16 @@ struct OfferRequest {
   std::string compression;    // of the layers, which are packed so: "zstd", "gzip"
   bool sources = false;       // the packages themselves, too
   bool dry_run = false;
+  std::filesystem::path sent_blobs = {};  // as sent_blobs.hpp has it; "": not kept
+  std::vector<std::string> near = {};     // places that may have layers of it, too
 };
 struct OfferAnswer {
   std::string tag;
   std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
   std::uint64_t bytes = 0;
   std::uint64_t present = 0;
-  bool unchanged = false;  // all of it was there
+  std::uint64_t mounted = 0;  // that another repository of the registry had
+  bool unchanged = false;     // all of it was there
 };
 
 /// "push": an environment as an image, with its records beside it.
@@ -84,13 +111,20 @@ struct PushRequest {
   std::uint64_t most_layers = 0;             // of the image; 0: as many as the environment has
   bool sources = false;
   bool dry_run = false;
+  std::filesystem::path sent_blobs = {};  // as above
+  std::vector<std::string> near = {};
+  bool index = false;  // the tag is of an index, beside images for other platforms
 };
 struct PushAnswer {
-  std::string image;  // its digest
+  std::string image;                        // its digest
+  std::string index = {};                   // the index's, where there is one
+  std::vector<std::string> platforms = {};  // that the index has then: "linux/arm64"; of several images that one takes
+                                            // the place of, without `index`
   std::uint64_t layers = 0;
   std::uint64_t blobs = 0;  // that were sent (or would be); the rest was there
   std::uint64_t bytes = 0;
   std::uint64_t present = 0;
+  std::uint64_t mounted = 0;  // that another repository of the registry had
   bool unchanged = false;
 };
 
@@ -112,7 +146,7 @@ struct Witness {
   std::string cache;
   std::string key;          // its id
   std::string name;         // as it is called there
-  std::string state = {};   // "agrees", "disagrees", "silent", "unsigned", "unusable"
+  std::string state = {};   // "agrees", "disagrees", "other-steps", "silent", "unsigned", "unusable"
   std::string reason = {};  // of what is unusable
   std::vector<DifferingStep> steps = {};
 };
@@ -151,6 +185,8 @@ std::string text(const TakeRequest& request);
 std::string text(const TakeAnswer& answer);
 std::string text(const PullRequest& request);
 std::string text(const PullAnswer& answer);
+std::string text(const VerifyRequest& request);
+std::string text(const VerifyAnswer& answer);
 std::string text(const PushRequest& request);
 std::string text(const PushAnswer& answer);
 std::string text(const OfferRequest& request);
@@ -165,6 +201,8 @@ TakeRequest parse_take_request(std::string_view text);
 TakeAnswer parse_take_answer(std::string_view text);
 PullRequest parse_pull_request(std::string_view text);
 PullAnswer parse_pull_answer(std::string_view text);
+VerifyRequest parse_verify_request(std::string_view text);
+VerifyAnswer parse_verify_answer(std::string_view text);
 PushRequest parse_push_request(std::string_view text);
 PushAnswer parse_push_answer(std::string_view text);
 OfferRequest parse_offer_request(std::string_view text);

@@ -4,38 +4,37 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <mutex>
+#include <cstdio>
+#include <functional>
 #include <set>
 #include <span>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/file_lock.hpp"
 #include "base/parallel.hpp"
-#include "base/words.hpp"
+#include "base/remove_tree.hpp"
+#include "exchange/blob_reading.hpp"
+#include "exchange/transfer_progress.hpp"
 #include "runtime/steps/archive_layer.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/image_layer.hpp"
 #include "store/absent.hpp"
 #include "store/environment.hpp"
+#include "store/pins.hpp"
 #include "store/repair.hpp"
 
 namespace karapace::exchange {
 
 namespace {
-
-std::size_t read_some(int file, std::span<char> buffer, const std::string& label) {
-  for (;;) {
-    const auto count = ::read(file, buffer.data(), buffer.size());
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) throw StoreError(errno_message("cannot read " + label, errno));
-  }
-}
 
 /// Into a new directory. Whatever is wrong with the blob is the registry's fault.
 store::Listing unpack_blob(const std::filesystem::path& file, const std::filesystem::path& path,
@@ -53,23 +52,64 @@ store::Listing unpack_blob(const std::filesystem::path& file, const std::filesys
   }
 }
 
+/// Where a blob comes to: a directory of staging with the blob's name, so that what is left there by who was killed, or
+/// gave up, is gone on with. Locked while the value lives; gc takes it away when nobody holds it.
+class Landing {
+ public:
+  Landing(const store::Store& store, const oci::ContentDigest& blob)
+      : path_(store.staging_path() / ("blob-" + blob.hex())), lock_(lock(path_)) {}
+  /// What is whole is not needed a second time.
+  ~Landing() {
+    try {
+      if (is_whole_) remove_tree(path_);
+    } catch (const Error&) {
+      // What stays is garbage that gc removes.
+    }
+  }
+  Landing(const Landing&) = delete;
+  Landing& operator=(const Landing&) = delete;
+
+  std::filesystem::path download(oci::ImageRepository& repository, const oci::Descriptor& blob,
+                                 const std::function<void(std::uint64_t)>& seen) {
+    auto file = path_ / "layer";
+    // Whole, of who was killed while it was unpacked: verified again, and not fetched again.
+    ::rename(file.c_str(), (path_ / "layer.part").c_str());
+    oci::download_blob(repository, blob, file, seen);
+    is_whole_ = true;
+    return file;
+  }
+
+ private:
+  static FileLock lock(const std::filesystem::path& path) {
+    for (;;) {
+      if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+        throw StoreError(errno_message(fmt::format("cannot make \"{}\"", path.native()), errno));
+      if (auto held = FileLock::acquire_existing(path, LOCK_EX)) return std::move(*held);
+    }
+  }
+
+  std::filesystem::path path_;
+  FileLock lock_;
+  bool is_whole_ = false;
+};
+
 class Taking {
  public:
   Taking(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
-         const RecordBundle& bundle, const TakingProgress& progress)
+         const RecordBundle& bundle, const std::string& label)
       : store_(store),
         repository_(repository),
         artifact_(artifact),
         bundle_(bundle),
-        progress_(progress),
+        progress_(label, "layer"),
         staging_(store.stage()) {}
 
   Taken run() {
     require_agreement();
     const auto wanted = missing_layers();
-    total_ = wanted.size();
+    for (const auto& layer : wanted) progress_.add(layer.blob.size);
     // One is unpacked while another one is on its way.
-    for_each_index(wanted.size(), std::max(2U, available_threads()), [&](std::size_t i) { take_layer(wanted[i]); });
+    for_each_index(wanted.size(), std::max(2U, available_threads()), [&](std::size_t i) { take_layer(wanted[i], i); });
     take_lock();
     const auto [last, led_there] = split();
     store::add_taken_records(store_, led_there);
@@ -88,11 +128,15 @@ class Taking {
                       repository_.name(), artifact_.environment.short_hex()));
     for (const auto& record : bundle_.records) {
       const auto here = store_.record(record.step.key());
-      if (here && here->output != record.output)
-        throw RemoteError(
-            fmt::format("{}: the step {} ({}) made something else there than here: `karapace challenge {}` shows what",
-                        repository_.name(), record.step.key().short_hex(), text(record.step.kind),
-                        artifact_.environment.short_hex()));
+      if (!here || here->output == record.output) continue;
+      const bool was_made_here = !store::is_taken(store_, record.step.key());
+      throw RemoteError(fmt::format(
+          "{}: the step {} ({}) made something else there than {}", repository_.name(), record.step.key().short_hex(),
+          text(record.step.kind),
+          was_made_here
+              ? fmt::format("here: `karapace challenge {}` shows what", artifact_.environment.short_hex())
+              : "where what is here was taken over from: `karapace build --complete` in a project that has the "
+                "step makes it here, and shows who is right"));
     }
   }
 
@@ -101,7 +145,7 @@ class Taking {
     std::vector<PackedLayer> missing;
     std::set<LayerId> seen;
     for (const auto& layer : bundle_.layers()) {
-      if (!seen.insert(layer).second || store_.has_layer(layer)) continue;
+      if (!seen.insert(layer).second || is_here(layer)) continue;
       const auto is_it = [&](const PackedLayer& one) { return one.layer == layer; };
       const auto found = std::find_if(artifact_.layers.begin(), artifact_.layers.end(), is_it);
       if (found == artifact_.layers.end())
@@ -115,16 +159,21 @@ class Taking {
     return missing;
   }
 
-  void take_layer(const PackedLayer& layer) {
+  /// Then it stays: nothing but the environment that is still to come may need it.
+  bool is_here(const LayerId& layer) const {
+    const auto lock = store_.lock_contents(LOCK_SH);
+    store::pin(store_.staging_path(), staging_.path() / "layer", "layers", layer.hex());
+    return store_.has_layer(layer);
+  }
+
+  void take_layer(const PackedLayer& layer, std::size_t number) {
     // Another process may be taking it, too.
     const auto lock = store_.lock_output("layer-" + layer.layer.hex());
-    if (store_.has_layer(layer.layer)) return;
-    const auto file = staging_.path() / layer.blob.digest.hex();
-    oci::download_blob(repository_, layer.blob, file);
-    unpack(file, layer.layer);
-    ::unlink(file.c_str());
+    if (is_here(layer.layer)) return progress_.leave_out(number);
+    Landing landing(store_, layer.blob.digest);
+    unpack(landing.download(repository_, layer.blob, progress_.watcher(number)), layer.layer);
     bytes_ += layer.blob.size;
-    tell(++done_);
+    progress_.end(number);
   }
 
   void unpack(const std::filesystem::path& file, const LayerId& wanted) const {
@@ -167,32 +216,23 @@ class Taking {
     store_.add_record({record.step, made});
   }
 
-  void tell(std::size_t done) {
-    if (!progress_) return;
-    const std::lock_guard guard(mutex_);
-    progress_(fmt::format("{} of {}, {}", done, counted(total_, "layer"), size_text(bytes_)));
-  }
-
   const store::Store& store_;
   oci::ImageRepository& repository_;
   const EnvironmentArtifact& artifact_;
   const RecordBundle& bundle_;
-  const TakingProgress& progress_;
+  TransferProgress progress_;
   store::Staging staging_;
-  std::size_t total_ = 0;
   std::atomic<std::uint64_t> bytes_{0};
-  std::atomic<std::size_t> done_{0};
-  std::mutex mutex_;
 };
 
 }  // namespace
 
 Taken take_environment(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
-                       const RecordBundle& bundle, const TakingProgress& progress) {
+                       const RecordBundle& bundle, const std::string& label) {
   if (bundle.environment() != artifact.environment)
     throw RemoteError(fmt::format("{}: its records are of the environment {}, not of {}", repository.name(),
                                   bundle.environment().short_hex(), artifact.environment.short_hex()));
-  return Taking(store, repository, artifact, bundle, progress).run();
+  return Taking(store, repository, artifact, bundle, label).run();
 }
 
 store::Listing listing_of(const store::Store& store, oci::ImageRepository& repository, const PackedLayer& layer) {

@@ -6,11 +6,10 @@
 // records name. Layers that the store has are not asked for. What steps on the way made is not here: its records say so
 // (store/absent.hpp).
 //
-// The environment appears last. What was taken when something breaks stays for the next try.
+// The environment appears last. What was taken when something breaks stays for the next try, half a layer, too.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "exchange/environment_artifact.hpp"
@@ -27,13 +26,11 @@ struct Taken {
   std::uint64_t steps = 0;
 };
 
-/// Told a line now and then while it takes long: "2 of 3 layers, 41 MB".
-using TakingProgress = std::function<void(const std::string&)>;
-
-/// `artifact` says where in `repository` the bytes are. The process is root of its user namespace. RemoteError when the
-/// repository has not what is wanted, or other bytes; StoreError where this machine is at fault.
+/// `label`: what progress is told as (transfer_progress.hpp). `artifact` says where in `repository` the bytes are. The
+/// process is root of its user namespace. RemoteError when the repository has not what is wanted, or other bytes;
+/// StoreError where this machine is at fault.
 Taken take_environment(const store::Store& store, oci::ImageRepository& repository, const EnvironmentArtifact& artifact,
-                       const RecordBundle& bundle, const TakingProgress& progress);
+                       const RecordBundle& bundle, const std::string& label);
 
 /// What a packed layer unpacks to, without keeping it. RemoteError when it is damaged or none.
 store::Listing listing_of(const store::Store& store, oci::ImageRepository& repository, const PackedLayer& layer);

@@ -24,14 +24,6 @@ constexpr Architecture architectures[] = {
     {"i386", "386", ""},        {"loong64", "loong64", ""}, {"mips64el", "mips64le", ""}, {"mipsel", "mipsle", ""},
     {"ppc64el", "ppc64le", ""}, {"riscv64", "riscv64", ""}, {"s390x", "s390x", ""}};
 
-oci::Platform platform_of(const lock::Lock& lock) {
-  for (const auto& [debian, go, variant] : architectures) {
-    if (lock.architecture == debian)
-      return {.os = "linux", .architecture = std::string(go), .variant = std::string(variant)};
-  }
-  throw StepError(fmt::format("the architecture \"{}\" has no name among those of images", lock.architecture));
-}
-
 /// As sessions have it.
 constexpr std::string_view usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -74,7 +66,7 @@ class Layers {
 
   std::vector<ImageLayer> of(const graph::PackOptions& options) const {
     std::vector<ImageLayer> layers;
-    const auto kept = graph::kept_layers(options, environment_.layers.size());
+    const auto kept = graph::kept_layers(options, step_.inputs.size() - 1);
     for (std::size_t i = 0; i < kept; ++i) layers.push_back(kept_layer(i));
     for (const auto& pack : graph::plan_packs(step_, options))
       layers.push_back(packed_layer(pack, options.compression));
@@ -89,7 +81,7 @@ class Layers {
     auto blob = store_.input_record(fetch).blob();
     blob.diff_id = locked.diff_id;
     return {.step = fetch,
-            .layers = {environment_.layers.at(index)},
+            .layers = {layer_of(step_.inputs.at(index))},
             .created_by = "base",
             .blob = blob,
             .media_type = type_of(locked)};
@@ -107,12 +99,15 @@ class Layers {
                      .blob = record->blob(),
                      .media_type = compression == "gzip" ? oci::media_type::layer_gzip : oci::media_type::layer_zstd};
     for (std::size_t i = 0; i < pack.count; ++i) {
-      layer.layers.push_back(environment_.layers.at(pack.first + i));
+      layer.layers.push_back(layer_of(step_.inputs.at(pack.first + i)));
       const auto kind = text(store_.input_record(pack.step.inputs.at(i)).step.kind);
       layer.created_by += fmt::format("{}{}", i == 0 ? "" : ", ", kind);
     }
     return layer;
   }
+
+  /// The environment itself has each layer once, however many steps made it.
+  LayerId layer_of(const StepKey& step) const { return store_.input_record(step).layer().layer; }
 
   const store::Store& store_;
   const store::Environment& environment_;
@@ -121,6 +116,14 @@ class Layers {
 };
 
 }  // namespace
+
+oci::Platform platform_of(const lock::Lock& lock) {
+  for (const auto& [debian, go, variant] : architectures) {
+    if (lock.architecture == debian)
+      return {.os = "linux", .architecture = std::string(go), .variant = std::string(variant)};
+  }
+  throw StepError(fmt::format("the architecture \"{}\" has no name among those of images", lock.architecture));
+}
 
 std::string created_of(const lock::Lock& lock) {
   std::string newest = "1970-01-01T00:00:00Z";

@@ -49,6 +49,9 @@ oci::Descriptor descriptor_of(const ImageLayer& layer);
 EnvironmentImage image_of(const store::Store& store, const store::Environment& environment,
                           const graph::PackOptions& options);
 
+/// What an image of it is for, in the words of images: "linux/amd64".
+oci::Platform platform_of(const lock::Lock& lock);
+
 /// When the newest of what is locked was published, "2026-07-11T10:16:37Z"; 1970 when the lock does not tell.
 std::string created_of(const lock::Lock& lock);
 

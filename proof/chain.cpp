@@ -23,6 +23,7 @@
 #include "proof/kept_signatures.hpp"
 #include "proof/statement.hpp"
 #include "remote/sha256.hpp"
+#include "store/distinct_layers.hpp"
 #include "store/verify.hpp"
 
 namespace karapace::proof {
@@ -40,25 +41,6 @@ Finding absent(std::string subject, std::string reason) {
 }
 
 std::string step_text(const StepKey& key) { return "step " + key.short_hex(); }
-
-/// A file that the lock pins by its SHA-256.
-struct PinnedFile {
-  std::string name;  // for people
-  Sha256 sha256;
-  std::uint64_t size = 0;
-};
-
-std::vector<PinnedFile> pinned_files(const lock::Lock& lock) {
-  std::vector<PinnedFile> files;
-  if (lock.archive) files.push_back({"base archive", lock.archive->sha256, lock.archive->size});
-  if (lock.image)
-    for (const auto& layer : lock.image->layers)
-      files.push_back({"image layer " + layer.sha256.short_hex(), layer.sha256, layer.size});
-  for (const auto* list : {&lock.base, &lock.packages})
-    for (const auto& package : *list)
-      files.push_back({fmt::format("package {} {}", package.name, package.version), package.sha256, package.size});
-  return files;
-}
 
 Sha256 sha256_of_file(int fd, const std::string& what) {
   remote::Sha256Hasher hasher;
@@ -101,24 +83,12 @@ class Chain {
   void find(LinkKind kind, Finding finding) { link(kind).findings.push_back(std::move(finding)); }
 
   void examine_repositories() {
-    link(LinkKind::archive).note = "Releases signed by the keys that the lock names";
-    link(LinkKind::index).note = "indexes, and entries in them, that signed Releases vouch for";
-    for (const auto& part : options_.evidence) {
-      auto& one = link(part.link == resolve::EvidencePart::Link::archive ? LinkKind::archive : LinkKind::index);
-      switch (part.state) {
-        case resolve::EvidencePart::State::verified: ++one.verified; break;
-        case resolve::EvidencePart::State::absent: one.findings.push_back(absent(part.subject, part.reason)); break;
-        case resolve::EvidencePart::State::broken: one.findings.push_back(broken(part.subject, part.reason)); break;
-      }
-    }
-    for (const auto kind : {LinkKind::archive, LinkKind::index}) {
-      const auto& one = link(kind);
-      if (one.verified == 0 && one.findings.empty())
-        find(kind, absent("environment " + environment_.id.short_hex(),
-                          lock_.repositories.empty()
-                              ? "nothing in it is of a signed archive: whose it is, only the digests in its lock say"
-                              : "nobody looked at what its archives signed"));
-    }
+    const std::string nothing_known =
+        lock_.repositories.empty()
+            ? "nothing in it is of a signed archive: whose it is, only the digests in its lock say"
+            : "nobody looked at what its archives signed";
+    auto links = repository_links(options_.evidence, "environment " + environment_.id.short_hex(), nothing_known);
+    for (auto& one : links) link(one.kind) = std::move(one);
   }
 
   /// Those of the environment's step and of all steps before it.
@@ -175,7 +145,7 @@ class Chain {
       if (found == records_.end()) return;
       if (const auto* layer = std::get_if<LayerOutput>(&found->second.output)) layers.push_back(layer->layer);
     }
-    part(layers == environment_.layers, "its layers are not those that its steps made");
+    part(store::distinct_layers(layers) == environment_.layers, "its layers are not those that its steps made");
   }
 
   void examine_packages() {
@@ -328,19 +298,31 @@ class Chain {
   lock::Lock lock_;
   FileLock in_use_;
   std::map<StepKey, StepRecord> records_;
-  std::array<Link, 7> links_;
+  std::array<Link, link_kinds - 1> links_;  // all but the image
 };
 
 }  // namespace
 
+std::vector<PinnedFile> pinned_files(const lock::Lock& lock) {
+  std::vector<PinnedFile> files;
+  if (lock.archive) files.push_back({"base archive", lock.archive->sha256, lock.archive->size});
+  if (lock.image)
+    for (const auto& layer : lock.image->layers)
+      files.push_back({"image layer " + layer.sha256.short_hex(), layer.sha256, layer.size});
+  for (const auto* list : {&lock.base, &lock.packages})
+    for (const auto& package : *list)
+      files.push_back({fmt::format("package {} {}", package.name, package.version), package.sha256, package.size});
+  return files;
+}
+
 std::string_view text(LinkKind kind) noexcept {
-  static constexpr std::array<std::string_view, 7> words{"archive", "index", "lock",     "package",
-                                                         "record",  "layer", "signature"};
+  static constexpr std::array<std::string_view, link_kinds> words{"archive", "index", "lock",      "package",
+                                                                  "record",  "layer", "signature", "image"};
   return words.at(static_cast<std::size_t>(kind));
 }
 
 std::string_view text(LinkState state) noexcept {
-  static constexpr std::array<std::string_view, 3> words{"verified", "absent", "broken"};
+  static constexpr std::array<std::string_view, link_states> words{"verified", "absent", "broken"};
   return words.at(static_cast<std::size_t>(state));
 }
 
@@ -348,6 +330,24 @@ LinkState Link::state() const noexcept {
   auto worst = LinkState::verified;
   for (const auto& finding : findings) worst = std::max(worst, finding.state);
   return worst;
+}
+
+std::vector<Link> repository_links(const std::vector<resolve::EvidencePart>& evidence, const std::string& subject,
+                                   const std::string& nothing_known) {
+  std::vector<Link> links{
+      {.kind = LinkKind::archive, .note = "Releases signed by the keys that the lock names"},
+      {.kind = LinkKind::index, .note = "indexes, and entries in them, that signed Releases vouch for"}};
+  for (const auto& part : evidence) {
+    auto& one = links.at(part.link == resolve::EvidencePart::Link::archive ? 0 : 1);
+    switch (part.state) {
+      case resolve::EvidencePart::State::verified: ++one.verified; break;
+      case resolve::EvidencePart::State::absent: one.findings.push_back(absent(part.subject, part.reason)); break;
+      case resolve::EvidencePart::State::broken: one.findings.push_back(broken(part.subject, part.reason)); break;
+    }
+  }
+  for (auto& one : links)
+    if (one.verified == 0 && one.findings.empty()) one.findings.push_back(absent(subject, nothing_known));
+  return links;
 }
 
 std::vector<Link> examine_chain(const store::Store& store, const store::Environment& environment,

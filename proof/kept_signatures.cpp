@@ -35,19 +35,19 @@ std::vector<KeptSignature> kept_signatures(const store::Store& store, const Envi
   return all;
 }
 
-std::vector<std::filesystem::path> keep_signatures(const store::Store& store, const EnvironmentId& environment,
-                                                   const signing::Envelope& envelope) {
+std::filesystem::path keep_signature(const store::Store& store, const EnvironmentId& environment,
+                                     const signing::Envelope& envelope, const signing::PublicKey& key) {
+  const auto name = key.id().hex();
+  const auto* signature = signing::signature_of(envelope, key);
+  if (signature == nullptr) throw Error("the key " + name + " did not sign what is to be kept as its word");
   const auto directory = directory_of(store, environment);
   make_directory_if_missing(store.root() / "signatures");
   make_directory_if_missing(directory);
-  std::vector<std::filesystem::path> files;
-  for (const auto& signature : envelope.signatures) {
-    if (!signing::KeyId::from_hex(signature.key_id)) continue;
-    const auto file = files.emplace_back(directory / signature.key_id);
-    publish_file(store.staging_path(), file,
-                 text(signing::Envelope{envelope.payload_type, envelope.payload, {signature}}), Durable::yes);
-  }
-  return files;
+  auto file = directory / name;
+  publish_file(store.staging_path(), file,
+               text(signing::Envelope{envelope.payload_type, envelope.payload, {{name, signature->bytes}}}),
+               Durable::yes);
+  return file;
 }
 
 }  // namespace karapace::proof

@@ -25,9 +25,10 @@ struct KeptSignature {
 /// By name. The environment need not be built.
 std::vector<KeptSignature> kept_signatures(const store::Store& store, const EnvironmentId& environment);
 
-/// Keeps an envelope for each of its signatures of ours, in the place of what that key said before; forced to the disk.
-/// Returns the files.
-std::vector<std::filesystem::path> keep_signatures(const store::Store& store, const EnvironmentId& environment,
-                                                   const signing::Envelope& envelope);
+/// Keeps what this key signed, in the place of what it said before; forced to the disk. Other signatures of the
+/// envelope are not looked at: whose they are they only say themselves. Returns the file. Error when the key did not
+/// sign it.
+std::filesystem::path keep_signature(const store::Store& store, const EnvironmentId& environment,
+                                     const signing::Envelope& envelope, const signing::PublicKey& key);
 
 }  // namespace karapace::proof

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/absent.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <set>
 
@@ -50,10 +52,31 @@ std::optional<StepRecord> forgotten_record(const Store& store, const StepKey& ke
   }
 }
 
+/// For how long others wait; then they have their turn.
+constexpr std::chrono::milliseconds a_moment{10};
+
 void set_time(const std::filesystem::path& path, const timespec& time) {
   const timespec times[] = {time, time};
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
     throw StoreError(errno_message(fmt::format("cannot set the time of \"{}\"", escaped_utf8(path.native())), errno));
+}
+
+void add_taken_record(const Store& store, const StepRecord& record, const timespec& now) {
+  const auto key = record.step.key();
+  const bool is_here = missing_output(store, record).empty();
+  const bool is_known = has_name(store.step_path(key));
+  if (is_known && is_here) return;
+  add_mark(store, key, is_here ? output_is_here : std::string_view());
+  if (is_known) return;
+  publish_file(store.staging_path(), store.step_path(key), record.text(), Durable::no);
+  set_time(store.step_path(key), now);
+}
+
+/// Into its mark. One that is gone meanwhile is forgotten already.
+void forget_record(const Store& store, const StepKey& key) {
+  if (::rename(store.step_path(key).c_str(), mark_of(store, key).c_str()) != 0 && errno != ENOENT)
+    throw StoreError(errno_message(fmt::format("cannot forget the record {}", key.hex()), errno));
+  ::unlink(store.step_path(key).c_str());  // of two names of one file rename(2) leaves both
 }
 
 // The steps to forget, found without a lock: what is absent stays so until somebody makes it.
@@ -77,9 +100,7 @@ class Forgetting {
     for (const auto& key : found_) {
       const auto record = store_.record(key);
       if (!record || !is_absent(store_, *record)) continue;
-      if (::rename(store_.step_path(key).c_str(), mark_of(store_, key).c_str()) != 0)
-        throw StoreError(errno_message(fmt::format("cannot forget the record {}", key.hex()), errno));
-      ::unlink(store_.step_path(key).c_str());  // of two names of one file rename(2) leaves both
+      forget_record(store_, key);
       forgotten.push_back(key);
     }
     return forgotten;
@@ -104,16 +125,13 @@ class Forgetting {
 void add_taken_records(const Store& store, std::span<const StepRecord> records) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  for (const auto& record : records) {
-    const auto key = record.step.key();
-    const auto lock = store.lock_contents(LOCK_SH);
-    const bool is_here = missing_output(store, record).empty();
-    const bool is_known = has_name(store.step_path(key));
-    if (is_known && is_here) continue;
-    add_mark(store, key, is_here ? output_is_here : std::string_view());
-    if (is_known) continue;
-    publish_file(store.staging_path(), store.step_path(key), record.text(), Durable::no);
-    set_time(store.step_path(key), now);
+  for (std::size_t next = 0; next < records.size();) {
+    // Alone: between the look and the record somebody else could make the same, and lose his record and his claim to
+    // it.
+    const auto lock = store.lock_contents(LOCK_EX);
+    const auto end = std::chrono::steady_clock::now() + a_moment;
+    do add_taken_record(store, records[next++], now);
+    while (next < records.size() && std::chrono::steady_clock::now() < end);
   }
 }
 
@@ -128,6 +146,27 @@ std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> 
   Forgetting forgetting(store);
   for (const auto& key : steps) forgetting.add(key);
   return forgetting.forget();
+}
+
+bool is_taken(const Store& store, const StepKey& step) { return has_name(mark_of(store, step)); }
+
+std::vector<StepKey> forget_taken(const Store& store, std::span<const StepKey> steps) {
+  if (!has_absent_outputs(store)) return {};
+  std::set<StepKey> found;
+  for (bool is_growing = true; is_growing;) {
+    is_growing = false;
+    for (const auto& key : steps) {
+      const auto record = found.contains(key) ? std::nullopt : store.record(key);
+      if (!record) continue;
+      const auto& inputs = record->step.inputs;
+      const bool reads_one =
+          std::any_of(inputs.begin(), inputs.end(), [&](auto& input) { return found.contains(input); });
+      if (reads_one || is_taken(store, key)) is_growing = found.insert(key).second;
+    }
+  }
+  const auto lock = store.lock_contents(LOCK_EX);
+  for (const auto& key : found) forget_record(store, key);
+  return {found.begin(), found.end()};
 }
 
 std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps) {

@@ -36,6 +36,9 @@ bool has_absent_outputs(const Store& store);
 /// Forgets the records of those of the steps whose output is absent, and so on with their inputs. Returns the keys of
 /// all that were forgotten: ninja runs them again.
 std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> steps);
+/// Forgets the records of those of the steps that were taken over, be their outputs here or not, and of those that read
+/// one of them: what was made of somebody else's output was not made here. Returns their keys.
+std::vector<StepKey> forget_taken(const Store& store, std::span<const StepKey> steps);
 /// Brings back the records of those of the steps that were forgotten and not made since.
 void remember_absent(const Store& store, std::span<const Step* const> steps);
 /// The record, or the one that was forgotten.
@@ -43,6 +46,8 @@ std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey&
 /// The same for the inputs of those of the steps that have no record, and that ninja will run therefore.
 std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const Step* const> steps);
 
+/// Whether the step's own record was taken over and it was not run here.
+bool is_taken(const Store& store, const StepKey& step);
 /// Whether anything that led to the step was taken over from elsewhere and was not made here: then this machine can not
 /// say of itself that it built it.
 bool was_taken_over(const Store& store, const StepKey& step);

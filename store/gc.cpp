@@ -41,7 +41,6 @@
 #include "store/gc.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -64,6 +63,7 @@
 #include "base/remove_tree.hpp"
 #include "store/absent.hpp"
 #include "store/contents.hpp"
+#include "store/garbage.hpp"
 #include "store/graph_files.hpp"
 #include "store/toolchain.hpp"
 #include "store/trash.hpp"
@@ -72,36 +72,14 @@ namespace karapace::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kind_names = {
-    "step",       "environment", "layer",     "blob",       "log",   "failed-state", "staging",
-    "quarantine", "sysroot",     "toolchain", "graph-file", "trash", "link",         "download"};
-constexpr std::array<const char*, 14> kind_directories = {
-    "steps",      "environments", "layers",     "blobs",  "logs",  "failed", "staging",
-    "quarantine", "sysroots",     "toolchains", "graphs", "trash", "links",  "fetch"};
-
 /// For how long names are moved while others wait; then they have their turn.
 constexpr std::chrono::milliseconds a_moment{10};
 constexpr const char* unneeded = "no project, instance, session or running step needs it";
 constexpr const char* left_behind = "a process that was killed left it";
 
-std::filesystem::path path_of(const Store& store, const Garbage& garbage) {
-  return store.root() / kind_directories[static_cast<std::size_t>(garbage.kind)] / garbage.name;
-}
-
-std::int64_t age_of(const std::filesystem::path& path) {
-  struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0) return 0;
-  return std::max<std::int64_t>(0, std::time(nullptr) - std::max(status.st_mtim.tv_sec, status.st_ctim.tv_sec));
-}
-
 bool is_older_than(const std::filesystem::path& path, std::chrono::seconds age) {
   struct stat status{};
   return ::lstat(path.c_str(), &status) == 0 && std::time(nullptr) - status.st_mtim.tv_sec > age.count();
-}
-
-/// What is moved away at once, and removed then; the rest is removed in place, with its lock held.
-bool is_moved(const Garbage& garbage) {
-  return garbage.kind != GarbageKind::trash && garbage.kind != GarbageKind::link && garbage.kind != GarbageKind::server;
 }
 
 template <class Map>
@@ -183,7 +161,7 @@ class Collection {
       return;
     }
     if (garbage.kind == GarbageKind::environment) take_step_of(*EnvironmentId::from_hex(garbage.name));
-    if (!is_moved(garbage) || move_away(garbage)) taken_.push_back(garbage);
+    if (!is_moved(garbage.kind) || move_away(garbage)) taken_.push_back(garbage);
     forget(garbage);
   }
 
@@ -322,7 +300,7 @@ class Collection {
   /// Sysroots and toolchains live as long as their environment, which sessions that use one hold; so does a sysroot's
   /// listing.
   void add_of_dead_environments(GarbageKind kind) {
-    for (const auto& name : names_in(store_.root() / kind_directories[static_cast<std::size_t>(kind)])) {
+    for (const auto& name : names_in(store_.root() / directory_of(kind))) {
       if (const Garbage garbage{kind, name, {}}; is_dead(garbage)) add(kind, name, "its environment is gone");
     }
   }
@@ -526,8 +504,6 @@ void allow_many_descriptors() noexcept {
 }
 
 }  // namespace
-
-std::string_view text(GarbageKind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
 
 GcReport collect_garbage(const Store& store, const GcOptions& options) {
   allow_many_descriptors();

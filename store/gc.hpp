@@ -19,38 +19,12 @@
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "store/garbage.hpp"
 #include "store/store.hpp"
 
 namespace karapace::store {
-
-enum class GarbageKind {
-  record,
-  environment,
-  layer,
-  blob,
-  log,
-  failed_state,
-  staging,
-  quarantine,
-  sysroot,
-  toolchain,
-  graph,
-  trash,  // what a killed gc or destroy had moved away
-  link,   // to records that are gone
-  server  // what a killed karapace-transfer left
-};
-std::string_view text(GarbageKind kind) noexcept;
-
-struct Garbage {
-  GarbageKind kind{};
-  std::string name;         // the key or id in hex; of a graph what is below graphs/; the file's name for the rest
-  std::string reason;       // a clause for people: why it goes
-  std::uint64_t bytes = 0;  // what removing it frees: a file with other names that stay frees nothing
-  std::int64_t age = 0;     // seconds since it was made or last changed
-};
 
 /// A project that keeps things.
 struct KeptRoot {

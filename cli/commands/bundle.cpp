@@ -12,6 +12,7 @@
 #include "cli/document.hpp"
 #include "cli/key_report.hpp"
 #include "cli/packing.hpp"
+#include "cli/pulling.hpp"
 #include "cli/registry_client.hpp"
 #include "exchange/request.hpp"
 
@@ -36,8 +37,13 @@ void declare(Options& options, Arguments& arguments) {
   declare_building(options, arguments.building);
 }
 
+std::filesystem::path bundle_file(const std::string& output) {
+  if (output.empty()) throw UsageError("bundle: no file is named: write -o FILE");
+  if (output == "-") throw UsageError("bundle: it is written to a file, not to standard output: write -o FILE");
+  return std::filesystem::absolute(output).lexically_normal();
+}
+
 int run(const Context& context, const Arguments& arguments) {
-  if (arguments.output.empty()) throw UsageError("bundle: no file is named: write -o FILE");
   const auto key = signing_key(arguments.key);
   const auto store = context.open_store(store::Store::Access::update);
   const auto packed = find_built(store, arguments.environment);
@@ -45,10 +51,10 @@ int run(const Context& context, const Arguments& arguments) {
   const graph::PackOptions options;
   if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
     return status;
-  const auto file = std::filesystem::absolute(arguments.output).lexically_normal();
+  const auto file = bundle_file(arguments.output);
   const exchange::PushRequest request{.store = store.root(),
                                       .environment = packed.environment.id,
-                                      .location = "oci-archive:" + file.native(),
+                                      .location = bundle_location(file),
                                       .key = key,
                                       .compression = options.compression,
                                       .most_layers = options.most_layers,

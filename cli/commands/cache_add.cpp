@@ -101,12 +101,13 @@ std::uint64_t believed(const exchange::Cache& cache, const exchange::LookAnswer&
 
 int run(const Context& context, const Arguments& arguments) {
   const auto file = exchange::cache_list_file(resolve::default_configuration_file());
-  auto caches = exchange::read_caches(file);
   const auto cache = cache_from(arguments);
-  require_new(caches, cache);
+  require_new(exchange::read_caches(file), cache);
   const auto found = arguments.offline ? std::nullopt : look(context, cache);
-  caches.push_back(cache);
-  exchange::write_caches(file, caches);
+  exchange::change_caches(file, [&](auto& caches) {
+    require_new(caches, cache);  // somebody may have added it meanwhile
+    caches.push_back(cache);
+  });
   if (context.json) {
     context.print_json("karapace.cache", cache_json(cache));
     return 0;

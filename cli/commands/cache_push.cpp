@@ -42,14 +42,15 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 nlohmann::json answer_json(const EnvironmentId& id, const exchange::OfferAnswer& answer) {
-  return {{"blob_count", answer.blobs},      {"sent_bytes", answer.bytes}, {"environment", id.hex()},
-          {"present_count", answer.present}, {"tag", answer.tag},          {"unchanged", answer.unchanged}};
+  return {{"blob_count", answer.blobs},      {"sent_bytes", answer.bytes},      {"environment", id.hex()},
+          {"mounted_count", answer.mounted}, {"present_count", answer.present}, {"tag", answer.tag},
+          {"unchanged", answer.unchanged}};
 }
 
 std::string answer_text(const std::string& name, const exchange::OfferAnswer& answer, bool dry_run) {
   if (answer.unchanged) return fmt::format("{}: there already\n", name);
-  return fmt::format("{}: {} {}, {}; {} there already\n", name, dry_run ? "would send" : "sent",
-                     counted(answer.blobs, "blob"), size_text(answer.bytes), answer.present);
+  return fmt::format("{}: {} {}, {}; {}\n", name, dry_run ? "would send" : "sent", counted(answer.blobs, "blob"),
+                     size_text(answer.bytes), not_sent_text(answer.present, answer.mounted));
 }
 
 int run(const Context& context, const Arguments& arguments) {
@@ -66,8 +67,15 @@ int run(const Context& context, const Arguments& arguments) {
     const graph::PackOptions options;
     if (const int status = pack_layers(context, arguments.building, packed.environment, options); status != 0)
       return status;
-    const exchange::OfferRequest request{store.root(),     id, location, key, options.compression, arguments.sources,
-                                         arguments.dry_run};
+    const exchange::OfferRequest request{.store = store.root(),
+                                         .environment = id,
+                                         .location = location,
+                                         .key = key,
+                                         .compression = options.compression,
+                                         .sources = arguments.sources,
+                                         .dry_run = arguments.dry_run,
+                                         .sent_blobs = sent_blobs_file(context),
+                                         .near = cache_locations()};
     const auto answer = exchange::parse_offer_answer(ask_registry(context, "offer", exchange::text(request)));
     if (context.json)
       all.push_back(answer_json(id, answer));

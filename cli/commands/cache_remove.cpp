@@ -25,16 +25,17 @@ void declare(Options& options, Arguments& arguments) {
 
 int run(const Context& context, const Arguments& arguments) {
   const auto file = exchange::cache_list_file(resolve::default_configuration_file());
-  auto caches = exchange::read_caches(file);
-  const auto found =
-      std::find_if(caches.begin(), caches.end(), [&](const auto& cache) { return cache.name == arguments.name; });
-  if (found == caches.end())
-    throw NotFoundError(
-        fmt::format("cache remove: there is no cache \"{}\": `karapace cache list` shows which there are",
-                    escaped_utf8(arguments.name)));
-  const auto removed = *found;
-  caches.erase(found);
-  exchange::write_caches(file, caches);
+  exchange::Cache removed;
+  exchange::change_caches(file, [&](auto& caches) {
+    const auto is_it = [&](const auto& cache) { return cache.name == arguments.name; };
+    const auto found = std::find_if(caches.begin(), caches.end(), is_it);
+    if (found == caches.end())
+      throw NotFoundError(
+          fmt::format("cache remove: there is no cache \"{}\": `karapace cache list` shows which there are",
+                      escaped_utf8(arguments.name)));
+    removed = *found;
+    caches.erase(found);
+  });
   if (context.json)
     context.print_json("karapace.cache", cache_json(removed));
   else

@@ -46,6 +46,7 @@ nlohmann::json witness_json(const exchange::Witness& witness) {
 std::string verdict_of(const exchange::Witness& witness) {
   if (witness.state == "agrees") return "made the same";
   if (witness.state == "disagrees") return "made something else";
+  if (witness.state == "other-steps") return "made it by other steps (another release): not compared";
   if (witness.state == "silent") return "has not made it";
   if (witness.state == "unsigned") return "what is there is not signed by it";
   return "can not be read: " + witness.reason;

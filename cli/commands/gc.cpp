@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/store_access.hpp"
 #include "cli/table.hpp"
+#include "store/garbage.hpp"
 
 namespace karapace::cli {
 

@@ -10,6 +10,7 @@
 #include "base/child.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/json/error_answer.hpp"
 #include "base/sibling_programs.hpp"
 #include "base/words.hpp"
 #include "cli/building.hpp"
@@ -43,6 +44,7 @@ constexpr std::string_view docker = "docker-archive:";
 std::string location_of(const std::string& output) {
   if (output.empty())
     throw UsageError("image: no file is named: write -o FILE, or -o oci-layout:DIR, or -o docker-archive:FILE");
+  if (output == "-") throw UsageError("image: it is written to files, not to standard output: write -o FILE");
   for (std::string_view form : {std::string_view("oci-archive:"), std::string_view("oci-layout:"), docker})
     if (output.starts_with(form)) return output;
   if (output.starts_with("oci:") || output.starts_with("docker:"))
@@ -82,12 +84,10 @@ nlohmann::json write_image(const Context& context, const PackedEnvironment& pack
                               options.compression, fmt::to_string(options.most_layers),
                               fmt::to_string(options.kept_layers), image_name(packed.name), location},
                      .working_directory = {}});
+  throw_if_error_answer(made.output);
   if (made.status == 0) return nlohmann::json::parse(made.output);
-  auto why = std::string(trimmed(made.errors));
-  constexpr std::string_view prefix = "karapace-image: error: ";
-  if (why.starts_with(prefix)) why.erase(0, prefix.size());
-  throw Error(
-      fmt::format("image: {}", why.empty() ? fmt::format("karapace-image ended with status {}", made.status) : why));
+  const auto why = trimmed(made.errors);
+  throw Error(fmt::format("image: karapace-image ended with status {}{}{}", made.status, why.empty() ? "" : ": ", why));
 }
 
 /// Of an environment that was taken over from elsewhere they may not be here; its layers are, and can be packed.

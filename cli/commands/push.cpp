@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // push: an environment as an image in a registry, which engines run and `karapace pull` makes the same environment of.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -22,6 +23,7 @@ struct Arguments {
   std::string key;
   bool is_unsigned = false;
   bool sources = false;
+  bool index = false;
   bool dry_run = false;
   PackingArguments packing;
   bool vouch = false;
@@ -35,6 +37,8 @@ void declare(Options& options, Arguments& arguments) {
                      "REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG, oci-archive:FILE", Options::Presence::required);
   options.value("--key", "NAME", arguments.key, "the key that signs (default: the only one you have)");
   options.flag("--unsigned", arguments.is_unsigned, "without a signature: engines run it, `karapace pull` refuses it");
+  options.flag("--index", arguments.index,
+               "add it to the images that the tag has for other architectures, in the place of the one for this");
   options.flag("--sources", arguments.sources, "the packages themselves, too");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be sent");
   declare_packing(options, arguments.packing);
@@ -56,25 +60,41 @@ int pack(const Context& context, const Arguments& arguments, const store::Enviro
   return pack_layers(context, arguments.building, environment, {.compression = options.compression});
 }
 
+std::vector<std::string> escaped(const std::vector<std::string>& words) {
+  std::vector<std::string> all;
+  for (const auto& word : words) all.push_back(escaped_utf8(word));
+  return all;
+}
+
 void report(const Context& context, const Arguments& arguments, const EnvironmentId& id,
             const exchange::PushAnswer& answer) {
+  if (!arguments.index && !answer.platforms.empty())
+    context.warn(fmt::format("{} {} images for several architectures ({}), and {} this one alone; --index keeps them",
+                             escaped_utf8(arguments.reference), arguments.dry_run ? "has" : "had",
+                             fmt::join(escaped(answer.platforms), ", "), arguments.dry_run ? "would have" : "has"));
   if (context.json) {
-    context.print_json("karapace.push", {{"blob_count", answer.blobs},
-                                         {"sent_bytes", answer.bytes},
-                                         {"dry_run", arguments.dry_run},
-                                         {"environment", id.hex()},
-                                         {"image_digest", answer.image},
-                                         {"layer_count", answer.layers},
-                                         {"present_count", answer.present},
-                                         {"reference", escaped_utf8(arguments.reference)},
-                                         {"unchanged", answer.unchanged}});
+    context.print_json("karapace.push",
+                       {{"blob_count", answer.blobs},
+                        {"sent_bytes", answer.bytes},
+                        {"dry_run", arguments.dry_run},
+                        {"environment", id.hex()},
+                        {"image_digest", answer.image},
+                        {"index_digest", answer.index.empty() ? nlohmann::json() : nlohmann::json(answer.index)},
+                        {"layer_count", answer.layers},
+                        {"mounted_count", answer.mounted},
+                        {"platforms", arguments.index ? escaped(answer.platforms) : std::vector<std::string>()},
+                        {"present_count", answer.present},
+                        {"reference", escaped_utf8(arguments.reference)},
+                        {"unchanged", answer.unchanged}});
     return;
   }
   const auto reference = context.styled(Style::bold, escaped_utf8(arguments.reference));
   if (answer.unchanged) return context.print(fmt::format("{}: there already, {}\n", reference, answer.image));
-  context.print(fmt::format("{}: {} {}, {}; {} there already\n{}\n", reference,
-                            arguments.dry_run ? "would send" : "sent", counted(answer.blobs, "blob"),
-                            size_text(answer.bytes), answer.present, answer.image));
+  context.print(fmt::format("{}: {} {}, {}; {}\n{}\n", reference, arguments.dry_run ? "would send" : "sent",
+                            counted(answer.blobs, "blob"), size_text(answer.bytes),
+                            not_sent_text(answer.present, answer.mounted), answer.image));
+  if (!answer.index.empty())
+    context.print(fmt::format("index {}: {}\n", answer.index, fmt::join(escaped(answer.platforms), ", ")));
 }
 
 int run(const Context& context, const Arguments& arguments) {
@@ -91,7 +111,10 @@ int run(const Context& context, const Arguments& arguments) {
                                       .compression = options.compression,
                                       .most_layers = options.most_layers,
                                       .sources = arguments.sources,
-                                      .dry_run = arguments.dry_run};
+                                      .dry_run = arguments.dry_run,
+                                      .sent_blobs = sent_blobs_file(context),
+                                      .near = cache_locations(),
+                                      .index = arguments.index};
   report(context, arguments, packed.environment.id,
          exchange::parse_push_answer(ask_registry(context, "push", exchange::text(request))));
   return 0;
@@ -110,6 +133,7 @@ Command push_command() {
            "there already are not sent; credentials are those of `podman login` and `docker login`.",
        .examples = {{"karapace push . registry.example/team/dev:1", "then: podman run registry.example/team/dev:1"},
                     {"karapace push . registry.example/team/dev:1 -n", "what would go up, and what is there"},
+                    {"karapace push --index . registry.example/team/dev:1", "on a machine of each architecture"},
                     {"karapace push dev oci-archive:dev.tar --squash", "into a file, as one layer"}}},
       declare, run);
 }

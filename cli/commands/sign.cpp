@@ -41,7 +41,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto key_file = signing_key(arguments.key);
   const auto secret = signing::read_secret_key(keys_directory(), key_file.native());
   const auto envelope = signing::signed_envelope(proof::statement_text(lock, graph.records), secret);
-  const auto file = proof::keep_signatures(store, environment.id, envelope).front();
+  const auto file = proof::keep_signature(store, environment.id, envelope, secret.public_key());
   const auto key = secret.public_key().id().hex();
   if (context.json)
     context.print_json("karapace.sign", {{"environment", environment.id.hex()},

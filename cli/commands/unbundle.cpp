@@ -18,7 +18,11 @@ void declare(Options& options, Arguments& arguments) {
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  return pull_environment(context, arguments.pulling, "oci-archive:" + arguments.file, "unbundle");
+  const auto file = std::filesystem::absolute(arguments.file);
+  // Without a colon in its name nothing of it is taken for a tag: then the only image of an archive will do.
+  const bool is_plain = file.filename().native().find(':') == std::string::npos;
+  return pull_environment(context, arguments.pulling, is_plain ? "oci-archive:" + file.native() : bundle_location(file),
+                          "unbundle");
 }
 
 }  // namespace

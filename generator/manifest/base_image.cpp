@@ -87,11 +87,6 @@ std::string image_location(std::string_view image) {
   return std::string(image);
 }
 
-std::string absolute_image(std::string_view location, const std::filesystem::path& directory) {
-  const auto colon = location.find(':') + 1;
-  return std::string(location.substr(0, colon)) + (directory / location.substr(colon)).lexically_normal().native();
-}
-
 bool is_url(std::string_view location) noexcept {
   return location.starts_with("http://") || location.starts_with("https://");
 }

@@ -24,8 +24,6 @@ bool names_image(std::string_view image) noexcept;
 std::string image_location(std::string_view image);
 /// Whether an image is in files, not in a registry: "oci-archive:PATH".
 bool is_local_image(std::string_view location) noexcept;
-/// A local image's location as seen from anywhere, the manifest being in `directory`.
-std::string absolute_image(std::string_view location, const std::filesystem::path& directory);
 /// Whether it is an http or https URL.
 bool is_url(std::string_view location) noexcept;
 /// Every word that `suite_from` knows.

@@ -9,6 +9,7 @@
 #include "base/durable_file.hpp"
 #include "generator/graph/graph.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "remote/oci/image_location.hpp"
 #include "store/store.hpp"
 
 namespace karapace::project {
@@ -21,7 +22,7 @@ constexpr std::string_view hint =
     "a tag that moved since makes no difference: run `karapace lock` again, or with --upgrade for the image of today";
 
 std::string absolute(const std::string& location, const fs::path& directory) {
-  return manifest::is_local_image(location) ? manifest::absolute_image(location, directory) : location;
+  return manifest::is_local_image(location) ? oci::ImageLocation::parse(location).absolute(directory).text() : location;
 }
 
 /// Which servers are reached how is a matter of this machine's network, not of the distribution in the image.
@@ -33,13 +34,11 @@ resolve::Mirrors mirrors_of(const MachinePaths& paths) {
                                 .cache = paths.cache});
 }
 
-/// The path of a local image without ":TAG" and "@DIGEST", as its blobs are of all of its images.
+/// Where its blobs are, which are of all of its images.
 std::string without_name(const std::string& location) {
-  const auto base = location.find(':') + 1;
-  const auto slash = std::max(location.rfind('/'), base);
-  const auto at = std::min(location.find("@sha", slash), location.size());
-  const auto colon = location.find(':', slash);
-  return location.substr(0, std::min(at, colon));
+  auto place = oci::ImageLocation::parse(location);
+  place.name.reset();
+  return place.text();
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ PackGraph write_pack_graph(const store::Store& store, const store::Environment& 
   require_record(store, environment, environment.step);
   const auto titles = titles_of(store, environment);
   PackGraph made{cache / "environments" / environment.id.hex() /
-                     fmt::format("pack-{}-{}", options.compression, options.most_layers),
+                     fmt::format("pack-{}-{}-{}", options.compression, options.most_layers, options.kept_layers),
                  {}};
   std::error_code error;
   std::filesystem::create_directories(made.directory, error);

@@ -43,7 +43,11 @@ class EnvelopeReader {
       } else if (name == "signatures") {
         once(has_signatures, name, at);
         has_signatures = true;
-        reader_.array([&] { envelope.signatures.push_back(signature()); });
+        reader_.array([&] {
+          if (envelope.signatures.size() == most_signatures)
+            reader_.fail_at(reader_.position(), fmt::format("there are more than {} signatures", most_signatures));
+          envelope.signatures.push_back(signature());
+        });
       } else {
         reader_.skip();
       }
@@ -136,12 +140,15 @@ Envelope parse_envelope(std::string_view text, std::string_view name) {
   }
 }
 
-bool is_signed_by(const Envelope& envelope, const PublicKey& key) {
+const EnvelopeSignature* signature_of(const Envelope& envelope, const PublicKey& key) {
   const auto bytes = signed_bytes(envelope.payload_type, envelope.payload);
-  return std::any_of(envelope.signatures.begin(), envelope.signatures.end(), [&](const auto& one) {
+  for (const auto& one : envelope.signatures) {
     const auto signature = Signature::from_bytes(one.bytes);
-    return signature && is_signed_by(key, bytes, *signature);
-  });
+    if (signature && is_signed_by(key, bytes, *signature)) return &one;
+  }
+  return nullptr;
 }
+
+bool is_signed_by(const Envelope& envelope, const PublicKey& key) { return signature_of(envelope, key) != nullptr; }
 
 }  // namespace karapace::signing

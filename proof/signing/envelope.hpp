@@ -17,6 +17,8 @@ namespace karapace::signing {
 constexpr std::string_view statement_type = "application/vnd.in-toto+json";
 /// The largest envelope that is read, in bytes.
 constexpr std::size_t largest_envelope = std::size_t{16} << 20;
+/// Each is compared with each key that is trusted.
+constexpr std::size_t most_signatures = 64;
 
 struct EnvelopeSignature {
   std::string key_id;  // a hint that nobody signed; our own: KeyId::hex()
@@ -42,10 +44,12 @@ void add_signature(Envelope& envelope, const SecretKey& key);
 /// One line of JSON with its newline. The same envelope gives the same bytes.
 std::string text(const Envelope& envelope);
 /// Fields that DSSE does not know are ignored, as it demands; everything else is refused: fields twice, other types,
-/// what is no Base64 (of either alphabet), no signature, more than largest_envelope. Error "NAME:line:column: ...".
+/// what is no Base64 (of either alphabet), no signature or too many, more than largest_envelope. Error
+/// "NAME:line:column: ...".
 Envelope parse_envelope(std::string_view text, std::string_view name);
 
-/// Whether one of the signatures is this key's, whatever the hints say.
+/// The one that is this key's, whatever the hints say; null when there is none.
+const EnvelopeSignature* signature_of(const Envelope& envelope, const PublicKey& key);
 bool is_signed_by(const Envelope& envelope, const PublicKey& key);
 
 }  // namespace karapace::signing

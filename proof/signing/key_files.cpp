@@ -126,7 +126,10 @@ bool has_secret(std::filesystem::path public_file) {
   return std::filesystem::exists(public_file.replace_extension(".key"), ignored);
 }
 
-bool is_path(std::string_view word) { return word.find('/') != word.npos; }
+/// Who writes the ending of a file means a file.
+bool is_path(std::string_view word) {
+  return word.find('/') != word.npos || word.ends_with(".pub") || word.ends_with(".key");
+}
 
 }  // namespace
 

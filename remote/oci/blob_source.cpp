@@ -38,7 +38,19 @@ BlobSource BlobSource::of_file(Fd file, std::string label) {
   return source;
 }
 
+BlobSource BlobSource::watched(std::function<void(std::uint64_t)> seen) const {
+  auto source = *this;
+  source.seen_ = std::move(seen);
+  return source;
+}
+
 std::size_t BlobSource::read(std::uint64_t offset, std::span<char> buffer) const {
+  const auto got = read_piece(offset, buffer);
+  if (seen_) seen_(offset + got);
+  return got;
+}
+
+std::size_t BlobSource::read_piece(std::uint64_t offset, std::span<char> buffer) const {
   auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size_ - std::min(offset, size_)));
   if (bytes_) return bytes_->copy(buffer.data(), wanted, static_cast<std::size_t>(std::min(offset, size_)));
   if (wanted == 0) return 0;

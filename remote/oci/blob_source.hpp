@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,12 +26,17 @@ class BlobSource {
   static BlobSource of_file(Fd file, std::string label);
 
   std::uint64_t size() const noexcept { return size_; }
+  /// The same bytes. `seen` is told the end of each piece that is read, for progress; from the thread that reads.
+  BlobSource watched(std::function<void(std::uint64_t end)> seen) const;
   /// At most `buffer.size()` bytes from `offset`; 0 at the end only. StoreError when it can not be read, or became
   /// shorter. Several threads may.
   std::size_t read(std::uint64_t offset, std::span<char> buffer) const;
 
  private:
   BlobSource() = default;
+  std::size_t read_piece(std::uint64_t offset, std::span<char> buffer) const;
+
+  std::function<void(std::uint64_t)> seen_;
   std::shared_ptr<const std::string> bytes_;
   std::shared_ptr<const Fd> file_;
   std::string label_;

@@ -7,9 +7,6 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "base/words.hpp"
-#include "remote/oci/layout.hpp"
-#include "remote/oci/registry.hpp"
 
 namespace karapace::oci {
 
@@ -49,16 +46,6 @@ ImageLocation parse_registry(std::string_view text) {
   return location;
 }
 
-std::unique_ptr<LayoutFiles> open_files(const ImageLocation& location, Access access, RegistryOptions options) {
-  switch (location.kind) {
-    case Kind::layout: return layout_directory(location.place, access);
-    case Kind::archive:
-      return access == Access::write ? new_layout_archive(location.place) : layout_archive(location.place);
-    case Kind::docker_archive: return docker_archive(location.place);
-    default: return layout_on_web(location.place, std::move(options));
-  }
-}
-
 }  // namespace
 
 ImageLocation ImageLocation::parse(std::string_view text) {
@@ -70,25 +57,21 @@ ImageLocation ImageLocation::parse(std::string_view text) {
   return parse_registry(text);
 }
 
-std::unique_ptr<ImageRepository> open_repository(const ImageLocation& location, Access access,
-                                                 RegistryOptions options) {
-  if (location.kind == Kind::registry) {
-    auto slash = location.place.find('/');
-    return std::make_unique<Registry>(location.place.substr(0, slash), location.place.substr(slash + 1),
-                                      std::move(options));
-  }
-  const bool is_writable = location.kind == Kind::layout || location.kind == Kind::archive;
-  if (access == Access::write && !is_writable) {
-    throw RemoteError(
-        fmt::format("{} can not be written; write to a registry, a directory (oci-layout:) or an archive "
-                    "(oci-archive:)",
-                    shown_address(location.place)));
-  }
-  return std::make_unique<Layout>(open_files(location, access, std::move(options)));
+bool ImageLocation::is_local() const noexcept { return kind != Kind::registry && kind != Kind::web; }
+
+ImageLocation ImageLocation::absolute(const std::filesystem::path& directory) const {
+  auto made = *this;
+  if (is_local()) made.place = (directory / place).lexically_normal().native();
+  return made;
 }
 
-ManifestName name_in(ImageRepository& repository, const ImageLocation& location) {
-  return location.name ? *location.name : repository.usual_name();
+std::string ImageLocation::text() const {
+  std::string text(kind == Kind::registry ? "oci:" : "");
+  for (const auto& prefix : prefixes)
+    if (prefix.kind == kind) text = prefix.text;
+  text += place;
+  if (name) text += fmt::format("{}{}", std::holds_alternative<Tag>(*name) ? ':' : '@', oci::text(*name));
+  return text;
 }
 
 }  // namespace karapace::oci

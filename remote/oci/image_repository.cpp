@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/oci/image_repository.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <random>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
+#include "remote/oci/image_config.hpp"
 
 namespace karapace::oci {
 
@@ -72,7 +77,7 @@ class PartFile {
 [[noreturn]] void refuse_platform(std::string_view what, const ImageIndex& index, const Platform& platform) {
   std::set<std::string> offered;
   for (const auto& manifest : index.manifests)
-    if (manifest.platform) offered.insert(text(*manifest.platform));
+    if (manifest.platform) offered.insert(printable_word(text(*manifest.platform)));
   throw RemoteError(
       fmt::format("{} has no image for {}; it has {}", what, text(platform),
                   offered.empty() ? "none that says for what it is" : fmt::format("{}", fmt::join(offered, ", "))));
@@ -98,13 +103,18 @@ std::string read_small_blob(ImageRepository& repository, const Descriptor& blob,
   return bytes;
 }
 
-void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path) {
+void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path,
+                   const std::function<void(std::uint64_t)>& seen) {
   PartFile part(path, blob);
   const bool is_continued = part.size() > 0;
-  repository.read_blob(blob, [&](std::string_view bytes) { part.append(bytes); }, part.size());
+  const auto take = [&](std::string_view bytes) {
+    part.append(bytes);
+    if (seen) seen(part.size());
+  };
+  repository.read_blob(blob, take, part.size());
   if (is_continued && !part.is_right()) {
     part.restart();
-    repository.read_blob(blob, [&](std::string_view bytes) { part.append(bytes); });
+    repository.read_blob(blob, take);
   }
   if (::rename(part.path().c_str(), path.c_str()) != 0) {
     throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path.string()), errno));
@@ -127,6 +137,67 @@ FoundImage find_image(ImageRepository& repository, const ManifestName& name, con
     }
   }
   throw RemoteError(fmt::format("{} is an index of indexes, deeper than {}", what, deepest_index));
+}
+
+namespace {
+
+constexpr int index_rewrites_at_most = 20;
+
+/// An image by itself, as an index lists it.
+Descriptor listed(ImageRepository& repository, const Manifest& manifest, std::string_view what) {
+  const auto image = parse_image(manifest, what);
+  const bool is_image =
+      image.config.media_type == media_type::config || image.config.media_type == media_type::docker_config;
+  if (!is_image || !image.artifact_type.empty())
+    throw RemoteError(fmt::format("{} is no image: give the index another tag", what));
+  auto descriptor = manifest.descriptor();
+  descriptor.platform = parse_config(read_small_blob(repository, image.config, longest_config), what).platform;
+  return descriptor;
+}
+
+ImageIndex with_image(ImageIndex index, const Descriptor& image) {
+  const auto is_for_it = [&](const Descriptor& each) { return each.platform == image.platform; };
+  const auto place = std::ranges::find_if(index.manifests, is_for_it);
+  if (place == index.manifests.end()) {
+    index.manifests.push_back(image);
+    return index;
+  }
+  *place = image;
+  index.manifests.erase(std::remove_if(place + 1, index.manifests.end(), is_for_it), index.manifests.end());
+  return index;
+}
+
+/// So that two who wait for each other do not go on doing so in step.
+std::chrono::milliseconds somewhat_longer(std::chrono::milliseconds pause) {
+  std::random_device random;
+  return pause + std::chrono::milliseconds(
+                     std::uniform_int_distribution<std::chrono::milliseconds::rep>(0, pause.count())(random));
+}
+
+}  // namespace
+
+std::optional<ImageIndex> index_at(ImageRepository& repository, const Tag& tag) {
+  const auto manifest = repository.manifest(tag);
+  if (!manifest) return std::nullopt;
+  const auto what = fmt::format("{} of {}", tag.text(), repository.name());
+  if (is_index_type(manifest->media_type)) return parse_index(*manifest, what);
+  ImageIndex index;
+  index.manifests.push_back(listed(repository, *manifest, what));
+  return index;
+}
+
+Manifest add_to_index(ImageRepository& repository, const Tag& tag, const Descriptor& image,
+                      std::chrono::milliseconds pause) {
+  for (int rewrites = 0; rewrites < index_rewrites_at_most; ++rewrites) {
+    auto index = with_image(index_at(repository, tag).value_or(ImageIndex{}), image);
+    index.media_type = media_type::index;  // of docker's, too: it lists manifests of OCI's now
+    auto manifest = write(index);
+    const auto there = repository.find_manifest(tag);
+    if (there && there->digest == manifest.digest) return manifest;
+    repository.add_manifest(manifest, tag);
+    std::this_thread::sleep_for(somewhat_longer(pause));
+  }
+  throw RemoteError(fmt::format("{} of {}: others write it all the time; try again", tag.text(), repository.name()));
 }
 
 }  // namespace karapace::oci

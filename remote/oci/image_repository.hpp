@@ -7,7 +7,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,9 +69,10 @@ class ImageRepository {
   /// False when there is none. Its blobs stay.
   virtual bool remove_manifest(const ManifestName& name) = 0;
   virtual bool remove_blob(const ContentDigest& digest) = 0;
-  /// For blobs that no manifest names any more: removes one unless it was added, or found to be there by `add_blob`,
-  /// within this time. Registries look after that themselves: false.
-  virtual bool remove_idle_blob(const ContentDigest& /*digest*/, std::chrono::seconds /*idle*/) { return false; }
+  /// Removes the blobs to which nothing that is listed leads, but for those that were added, or found to be there by
+  /// `add_blob`, within this time: whoever is writing now may yet name them. Returns the bytes that were freed.
+  /// Registries look after that themselves: 0.
+  virtual std::uint64_t sweep(std::chrono::seconds /*idle*/) { return 0; }
   /// Whatever was added is there for others to see; an archive is written to its end. Nothing may be added afterwards.
   virtual void finish() {}
 };
@@ -79,13 +82,25 @@ Manifest require_manifest(ImageRepository& repository, const ManifestName& name)
 /// A small blob's bytes, as a configuration: RemoteError when its descriptor says that it is longer than `limit`.
 std::string read_small_blob(ImageRepository& repository, const Descriptor& blob, std::size_t limit);
 /// A blob's bytes as the file `path`, which appears whole and verified or not at all. What an earlier try left in
-/// "PATH.part" is gone on with; when the result is wrong, it is read once more from its beginning.
-void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path);
+/// "PATH.part" is gone on with; when the result is wrong, it is read once more from its beginning. `seen` is told how
+/// much of it is there.
+void download_blob(ImageRepository& repository, const Descriptor& blob, const std::filesystem::path& path,
+                   const std::function<void(std::uint64_t)>& seen = {});
 /// The image that a manifest is, or that it has for a platform where it is an index; indexes in indexes, too.
 struct FoundImage {
   Manifest manifest;
   ImageManifest image;
 };
 FoundImage find_image(ImageRepository& repository, const ManifestName& name, const Platform& platform);
+
+/// Lists an image, whose manifest is there and whose descriptor has its platform, in the index of a tag, in the place
+/// of the one that was there for that platform; the others stay. Makes the index, also of an image that has the tag
+/// until now. Two who write the tag at once can not see each other (the distribution spec has no condition for a PUT);
+/// so it is read again `pause` and a bit later, and merged and written again until nothing is missing. Returns it.
+/// RemoteError when the tag is of something else.
+Manifest add_to_index(ImageRepository& repository, const Tag& tag, const Descriptor& image,
+                      std::chrono::milliseconds pause = std::chrono::milliseconds(700));
+/// What a tag lists; an image that has it is the only one. Nothing when there is no such tag.
+std::optional<ImageIndex> index_at(ImageRepository& repository, const Tag& tag);
 
 }  // namespace karapace::oci

@@ -43,6 +43,8 @@ Json parse(std::string_view text, const std::string& what) {
         text, [&](int depth, Json::parse_event_t event, const Json& parsed) { return watch(depth, event, parsed); });
   } catch (const Json::parse_error& error) {
     throw RemoteError(fmt::format("{} is no JSON (at byte {})", what, error.byte));
+  } catch (const Json::exception&) {
+    throw RemoteError(fmt::format("{} has a number that is too large", what));
   }
 }
 

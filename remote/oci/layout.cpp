@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
 #include "remote/oci/fallback_tag.hpp"
 
@@ -168,8 +169,28 @@ bool Layout::remove_manifest(const ManifestName& name) {
 
 bool Layout::remove_blob(const ContentDigest& digest) { return files_->remove_blob(digest); }
 
-bool Layout::remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) {
-  return files_->remove_idle_blob(digest, idle);
+/// What a manifest or an index names; nothing of a blob, or of what is not here.
+std::vector<Descriptor> Layout::children(const Descriptor& descriptor) {
+  const bool names_others = is_manifest_type(descriptor.media_type) || is_index_type(descriptor.media_type);
+  if (!names_others || !files_->blob_size(descriptor.digest)) return {};
+  const auto content =
+      oci::parse(require_manifest(*this, descriptor.digest), fmt::format("{} in {}", descriptor.digest.text(), name()));
+  if (const auto* index = std::get_if<ImageIndex>(&content)) return index->manifests;
+  auto all = std::get<ImageManifest>(content).layers;
+  all.push_back(std::get<ImageManifest>(content).config);
+  return all;
+}
+
+std::uint64_t Layout::sweep(std::chrono::seconds idle) {
+  std::set<ContentDigest> reached;
+  for (auto waiting = index().manifests; !waiting.empty();) {
+    const auto next = std::move(waiting.back());
+    waiting.pop_back();
+    if (!reached.insert(next.digest).second) continue;
+    const auto more = children(next);
+    waiting.insert(waiting.end(), more.begin(), more.end());
+  }
+  return files_->sweep(reached, idle);
 }
 
 ManifestName Layout::usual_name() {
@@ -179,7 +200,7 @@ ManifestName Layout::usual_name() {
     auto reference = reference_of(descriptor);
     if (is_fallback_tag(reference)) continue;
     digests.insert(descriptor.digest);
-    names.push_back(reference.empty() ? descriptor.digest.text() : reference);
+    names.push_back(reference.empty() ? descriptor.digest.text() : printable_word(reference));
   }
   if (digests.size() == 1) return *digests.begin();
   constexpr std::string_view usual = "latest";

@@ -34,13 +34,14 @@ class Layout final : public ImageRepository {
   std::vector<Descriptor> referrers(const ContentDigest& subject, std::string_view artifact_type = {}) override;
   bool remove_manifest(const ManifestName& name) override;
   bool remove_blob(const ContentDigest& digest) override;
-  bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) override;
+  std::uint64_t sweep(std::chrono::seconds idle) override;
   void finish() override { files_->finish(); }
 
  private:
   ImageIndex index();
   bool is_whole(const Descriptor& blob);
   std::optional<Descriptor> find_listed(const ManifestName& name);
+  std::vector<Descriptor> children(const Descriptor& descriptor);
   ImageIndex parse(const std::optional<std::string>& text) const;
 
   std::unique_ptr<LayoutFiles> files_;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::size_t buffer_size = std::size_t{256} << 10;
 constexpr const char* index_name = "index.json";
+constexpr std::string_view unfinished_prefix = ".unfinished-";
 
 class LayoutDirectory final : public LayoutFiles {
  public:
@@ -60,14 +62,16 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   void add_blob(const ContentDigest& digest, const BlobSource& source, Content /*content*/) override {
-    auto path = path_ / blob_path(digest);
-    std::filesystem::create_directories(path.parent_path());
-    auto unfinished = (path_ / ".unfinished-XXXXXX").native();
+    std::filesystem::create_directories(path_ / "blobs" / std::string(text(digest.algorithm())));
+    const auto blobs = open_blobs(digest.algorithm());
+    auto unfinished = (path_ / fmt::format("{}XXXXXX", unfinished_prefix)).native();
     const Fd fd(::mkostemp(unfinished.data(), O_CLOEXEC));
     if (!fd) fail(".unfinished");
     try {
       require_digest(digest, copy(source, fd.get(), digest.algorithm()), name());
-      if (::fchmod(fd.get(), 0644) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) fail(path);
+      const bool is_published = blobs && ::fchmod(fd.get(), 0644) == 0 &&
+                                ::renameat(AT_FDCWD, unfinished.c_str(), blobs->get(), digest.hex().c_str()) == 0;
+      if (!is_published) fail(blob_path(digest));
     } catch (...) {
       ::unlink(unfinished.c_str());
       throw;
@@ -75,22 +79,34 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   bool remove_blob(const ContentDigest& digest) override {
-    auto path = path_ / blob_path(digest);
-    if (::unlink(path.c_str()) == 0) return true;
-    if (errno != ENOENT) fail(path);
+    const auto blobs = open_blobs(digest.algorithm());
+    if (!blobs) return false;
+    if (::unlinkat(blobs->get(), digest.hex().c_str(), 0) == 0) return true;
+    if (errno != ENOENT) fail(blob_path(digest));
     return false;
   }
 
   /// Another user's file can not be touched: that one's time has to do.
   bool note_use(const ContentDigest& digest) override {
-    return ::utimensat(AT_FDCWD, (path_ / blob_path(digest)).c_str(), nullptr, 0) == 0 || errno != ENOENT;
+    const auto blobs = open_blobs(digest.algorithm());
+    if (!blobs) return false;
+    return ::utimensat(blobs->get(), digest.hex().c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
   }
 
-  bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle) override {
-    struct stat status{};
-    if (::lstat((path_ / blob_path(digest)).c_str(), &status) != 0) return false;
-    if (std::time(nullptr) - status.st_mtim.tv_sec < idle.count()) return false;
-    return remove_blob(digest);
+  std::uint64_t sweep(const std::set<ContentDigest>& kept, std::chrono::seconds idle) override {
+    std::uint64_t freed = 0;
+    for (const auto algorithm : {Algorithm::sha256, Algorithm::sha512}) {
+      const auto blobs = open_blobs(algorithm);
+      if (!blobs) continue;
+      for (const auto& file : names_in(blobs->get(), path_ / "blobs")) {
+        const auto digest = ContentDigest::parse(fmt::format("{}:{}", text(algorithm), file));
+        if (digest && !kept.contains(*digest)) freed += remove_idle(blobs->get(), file, idle);
+      }
+    }
+    const auto here = open_at(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
+    for (const auto& file : names_in(here.get(), path_))
+      if (file.starts_with(unfinished_prefix)) freed += remove_idle(here.get(), file, idle);
+    return freed;
   }
 
   /// The file that marks the layout is the lock: it never changes, and nothing of ours is left behind.
@@ -104,6 +120,23 @@ class LayoutDirectory final : public LayoutFiles {
     throw StoreError(errno_message(fmt::format("{}: \"{}\"", name(), path.string()), errno));
   }
 
+  /// What is changed or removed is not looked for behind links: they may lead to somebody's files that are named alike.
+  std::optional<Fd> open_blobs(Algorithm algorithm) const {
+    constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+    const auto blobs = open_if_exists(directory_.get(), "blobs", flags);
+    if (!blobs) return std::nullopt;
+    return open_if_exists(blobs->get(), std::string(text(algorithm)), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  }
+
+  /// The bytes that it had; 0 when it stays.
+  static std::uint64_t remove_idle(int directory, const std::string& file, std::chrono::seconds idle) {
+    struct stat status{};
+    if (::fstatat(directory, file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return 0;
+    const bool is_idle = std::time(nullptr) - status.st_mtim.tv_sec >= idle.count();
+    if (!is_idle || ::unlinkat(directory, file.c_str(), 0) != 0) return 0;
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
   void make() const {
     std::filesystem::create_directories(path_ / "blobs" / "sha256");
     if (std::filesystem::exists(path_ / layout_marker_name)) return;
@@ -111,9 +144,13 @@ class LayoutDirectory final : public LayoutFiles {
   }
 
   std::optional<std::string> small_file(const std::string& file) {
-    auto fd = open_regular(directory_.get(), file, Links::inside);
-    if (!fd) return std::nullopt;
-    return read_all(fd->get(), file, longest_layout_index);
+    try {
+      auto fd = open_regular(directory_.get(), file, Links::inside);
+      if (!fd) return std::nullopt;
+      return read_all(fd->get(), file, longest_layout_index);
+    } catch (const StoreError& error) {
+      throw RemoteError(fmt::format("{}: {}", name(), error.what()));
+    }
   }
 
   void read_file(int fd, std::uint64_t from, const TakeBytes& pass) const {

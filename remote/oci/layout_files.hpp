@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -39,11 +40,11 @@ class LayoutFiles {
   /// Appears whole, with that digest, or not at all: RemoteError when the source has other bytes.
   virtual void add_blob(const ContentDigest& digest, const BlobSource& source, Content content);
   virtual bool remove_blob(const ContentDigest& digest);
-  /// Somebody counts on a blob that was there: see `remove_idle_blob`. False when it is there no more.
+  /// Somebody counts on a blob that was there: see `sweep`. False when it is there no more.
   virtual bool note_use(const ContentDigest& /*digest*/) { return true; }
-  /// The same as remove_blob, but for one that was added, or counted on, within this time: whoever is writing now may
-  /// yet name it.
-  virtual bool remove_idle_blob(const ContentDigest& digest, std::chrono::seconds idle);
+  /// Removes all other blobs than these, and what killed writers left, but for what was added, or counted on, within
+  /// this time. Returns the bytes that were freed.
+  virtual std::uint64_t sweep(const std::set<ContentDigest>& kept, std::chrono::seconds idle);
   /// Replaces index.json by what `change` makes of it; nobody else changes it meanwhile.
   using ChangeIndex = std::function<std::string(const std::optional<std::string>& index)>;
   virtual void change_index(const ChangeIndex& change);

@@ -23,6 +23,9 @@ namespace {
 /// A page of tags or referrers; and so many pages that no registry has, unless its links lead in circles.
 constexpr std::size_t longest_page = longest_manifest;
 constexpr int most_pages = 10'000;
+/// More are not read: of referrers the first ones have to do, of tags nobody has so many.
+constexpr std::size_t most_referrers = 1'000;
+constexpr std::size_t most_tags = 1'000'000;
 
 /// With every type that is understood: registries that get none answer 404 for what OCI calls a manifest.
 std::pair<std::string, std::string> accepted_manifests() {
@@ -220,6 +223,7 @@ std::vector<Tag> Registry::tags() {
                const JsonDocument document(answer.body, fmt::format("the list of tags of {}", name()));
                for (const auto& text : document.root().texts("tags"))
                  if (auto tag = Tag::parse(text)) found.insert(*tag);
+               if (found.size() > most_tags) connection_.refuse(fmt::format("has more than {} tags", most_tags), what);
                return true;
              });
   return {found.begin(), found.end()};
@@ -239,7 +243,7 @@ std::optional<std::vector<Descriptor>> Registry::ask_referrers(const ContentDige
     auto listed = parse_index(page, what).manifests;
     if (!found) found.emplace();
     found->insert(found->end(), listed.begin(), listed.end());
-    return true;
+    return found->size() < most_referrers;
   });
   return found;
 }

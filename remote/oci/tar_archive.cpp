@@ -19,6 +19,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
+#include "base/written_file.hpp"
 
 namespace karapace::oci {
 
@@ -180,10 +181,14 @@ void TarReader::read(const std::string& name, std::uint64_t from, const TakeByte
 }
 
 TarWriter::TarWriter(std::filesystem::path path)
-    : path_(std::move(path)),
+    : path_(written_file(std::move(path))),
       unfinished_(path_.native() + ".XXXXXX"),
       writer_([this](std::string_view bytes) { write_all(fd_.get(), bytes, path_.string()); },
               store::PaxWriter::Dialect::image) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path_, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw StoreError(fmt::format("cannot write \"{}\": it is no regular file; name a new one", path_.string()));
   auto name = unfinished_.native();
   fd_ = Fd(::mkostemp(name.data(), O_CLOEXEC));
   if (!fd_) throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));

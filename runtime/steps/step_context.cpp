@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/step_context.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "store/distinct_layers.hpp"
 
 namespace karapace::steps {
 
@@ -47,13 +46,9 @@ BaseLayers base_layers(const StepContext& context) {
 
 std::vector<LayerId> layers_of_inputs(const StepContext& context, std::size_t count) {
   std::vector<LayerId> layers;
-  std::unordered_set<LayerId> higher;
-  for (std::size_t i = count; i-- > 0;) {
-    const auto layer = context.store.input_record(context.step.inputs[i]).layer().layer;
-    if (higher.insert(layer).second) layers.push_back(layer);
-  }
-  std::reverse(layers.begin(), layers.end());
-  return layers;
+  for (std::size_t i = 0; i < count; ++i)
+    layers.push_back(context.store.input_record(context.step.inputs[i]).layer().layer);
+  return store::distinct_layers(layers);
 }
 
 }  // namespace karapace::steps

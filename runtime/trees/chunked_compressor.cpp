@@ -137,9 +137,14 @@ class ChunkedCompressor::Work {
     const auto workers = std::clamp(threads, 1U, most_threads);
     slots_.resize(workers + 2);
     if (compression_ == BlobCompression::gzip) put(gzip_header);
-    for (unsigned i = 0; i < workers; ++i) begin([this] { compress_chunks(); });
-    begin([this] { hash_chunks(); });
-    begin([this] { write_chunks(); });
+    try {
+      for (unsigned i = 0; i < workers; ++i) begin([this] { compress_chunks(); });
+      begin([this] { hash_chunks(); });
+      begin([this] { write_chunks(); });
+    } catch (...) {
+      end();  // those that began wait for work
+      throw;
+    }
   }
   ~Work() { end(); }
   Work(const Work&) = delete;

@@ -52,6 +52,16 @@ again=$(as "$builder" KARAPACE_STORE="$work/store-built" karapace cache push "oc
 expect "the second push" "built: there already" "$again"
 [ $(($(requests) - before)) -le 4 ] || fail "an unchanged push takes $(($(requests) - before)) requests"
 
+step "an image takes over the cache's layers, and is verified where it lies"
+pushed=$(as "$builder" KARAPACE_STORE="$work/store-built" karapace push --index . "$registry/team/dev:1" --key team)
+echo "$pushed"
+finds "sent 2 blobs, .* taken from another repository there" <<<"$pushed" || fail "layers were sent again"
+verified=$(as "$builder" KARAPACE_STORE="$work/store-built" karapace verify "$registry/team/dev:1" --trust "$work/team.pub")
+echo "$verified"
+for link in archive index lock record layer signature image; do
+  finds "^$link  *verified" <<<"$verified" || fail "the link $link is not verified"
+done
+
 take_over() { # MODE
   local mode=$1 store=$work/store-taken-$1 before output
   step "$mode takes it over, with mirrors out of reach"

@@ -1,123 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Environments given to a cache and taken from it: real stores, keys and layouts; caches that are hostile or damaged.
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-
-#include "base/durable_file.hpp"
-#include "base/file.hpp"
-#include "exchange/asking.hpp"
+// Environments given to a cache and taken from it: real stores, keys and layouts.
 #include "exchange/challenge.hpp"
-#include "exchange/offering.hpp"
-#include "exchange/pruning.hpp"
-#include "exchange/taking.hpp"
-#include "generator/lock/lock.hpp"
-#include "proof/signing/key_files.hpp"
-#include "remote/oci/image_location.hpp"
-#include "runtime/steps/step_context.hpp"
 #include "store/absent.hpp"
 #include "store/repair.hpp"
 #include "store/verify.hpp"
-#include "tests/store/store_fixture.hpp"
+#include "tests/exchange/exchange_fixture.hpp"
 
 namespace karapace::exchange {
 namespace {
 
 using store::error_of;
 using store::Store;
-
-lock::Lock archive_lock(const std::string& name) {
-  lock::Lock lock;
-  lock.request.base_image = "sha256:" + blake3(name).hex();
-  lock.architecture = "amd64";
-  lock.archive = lock::LockedArchive{Sha256(blake3(name)), name.size()};
-  return lock;
-}
-
-class CacheTest : public store::StoreTest {
- protected:
-  CacheTest() {
-    for (const char* name : {"ann", "bob", "eve"}) signing::make_key(keys_, name);
-  }
-
-  Store new_store(const std::string& name) { return Store::open(temporary_.path() / name, Store::Access::create); }
-
-  /// What a machine that is well, or one that puts something else in, makes of one lock.
-  store::Environment build(const Store& store, const std::string& name, const std::string& content) {
-    const auto lock = lock::serialise(archive_lock(name));
-    const auto lock_record = store::fetch(store, lock);
-    store::fetch(store, name);
-    const auto layer_step = store::unpack_step_of(name);
-    store.add_record({layer_step, LayerOutput{add_layer(store, layer_step, content)}});
-    store::Environment environment{EnvironmentId(blake3(lock)), {}, {}, lock_record.blob().blob, {}};
-    const auto step = Step::normalised(StepKind::environment,
-                                       {{"lock", environment.id.hex()}, {"runtime", environment.runtime.text()}},
-                                       {layer_step.key(), lock_record.step.key()});
-    const auto staging = store.stage(step);
-    const auto made =
-        steps::environment({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
-    store.add_record({step, made});
-    return *store::find_environment(store, environment.id);
-  }
-
-  static LayerId add_layer(const Store& store, const Step& step, const std::string& content) {
-    const auto staging = store.stage(step);
-    const auto tree = staging.path() / "tree";
-    make_directory(tree);
-    make_directory(tree / "bin");
-    write_file_atomically(tree / "bin/program", content, Durable::no);
-    for (const auto& path : {tree / "bin/program", tree / "bin", tree}) {
-      const timespec times[2] = {{1000, 0}, {1000, 0}};
-      ::utimensat(AT_FDCWD, path.c_str(), times, 0);
-    }
-    return store.add_layer(tree, store::scan_path(tree), staging);
-  }
-
-  void pack(const Store& store, const store::Environment& environment) {
-    const auto inputs = store.input_record(environment.step).step.inputs;
-    const auto step =
-        Step::normalised(StepKind::pack, {{"compression", "zstd"}, rules_of(StepKind::pack)}, {inputs.front()});
-    if (!store.record(step.key())) {
-      const auto staging = store.stage(step);
-      const auto made = steps::pack({.store = store, .staging = staging, .step = step, .key = step.key(), .hints = {}});
-      store.add_record({step, made});
-    }
-  }
-
-  OfferAnswer offer(const Store& store, const store::Environment& environment, const std::string& key) {
-    pack(store, environment);
-    const OfferRequest request{store.root(), environment.id, cache_, keys_ / (key + ".key"), "zstd"};
-    return offer_environment(store, *open(oci::Access::write), request);
-  }
-
-  std::unique_ptr<oci::ImageRepository> open(oci::Access access = oci::Access::read) {
-    return oci::open_repository(oci::ImageLocation::parse(cache_), access, {});
-  }
-
-  signing::Trust trust(const std::vector<std::string>& names, unsigned agree = 1) {
-    signing::Trust trust{{}, agree};
-    for (const auto& name : names) trust.keys.push_back(signing::find_public_key(keys_, name));
-    return trust;
-  }
-
-  std::optional<Believed> find(const store::Environment& environment, const signing::Trust& trust) {
-    warnings_.clear();
-    return find_believed(*open(), {environment.id, environment.step, {}}, trust,
-                         [&](const std::string& warning) { warnings_ += warning + '\n'; });
-  }
-
-  Taken take(const Store& store, const Believed& believed) {
-    return take_environment(store, *open(), believed.artifact, believed.bundle, {});
-  }
-
-  std::filesystem::path blob_of(const oci::Descriptor& blob) {
-    return temporary_.path() / "cache/blobs/sha256" / blob.digest.hex();
-  }
-
-  std::filesystem::path keys_ = temporary_.path() / "keys";
-  std::string cache_ = "oci-layout:" + (temporary_.path() / "cache").native();
-  std::string warnings_;
-};
+using CacheTest = ExchangeTest;
 
 TEST_F(CacheTest, AnotherStoreHasTheSameEnvironmentAfterwards) {
   const auto environment = build(store_, "one", "hello");
@@ -293,55 +187,6 @@ TEST_F(CacheTest, WritersOfOneEnvironmentLoseNothing) {
   for (const auto writer : writers) EXPECT_EQ(store::wait_for(writer), 0);
   EXPECT_EQ(open()->tags().size(), 3U);
   EXPECT_TRUE(find(environment, trust({"ann", "bob", "eve"}, 3)));
-}
-
-TEST_F(CacheTest, PruningByAgeAndLocksLeavesWhatIsNeeded) {
-  const auto one = build(store_, "one", "hello");
-  const auto two = build(store_, "two", "hello");
-  const auto three = build(store_, "three", "third");
-  for (const auto& environment : {one, two, three}) offer(store_, environment, "ann");
-  const auto now = std::time(nullptr);
-  PruneRequest request{.location = cache_, .keep = {two.id}, .only_kept = true, .older_than = {}, .most_bytes = {}};
-  request.dry_run = true;
-  EXPECT_EQ(prune(*open(), request, now).removed.size(), 2U);
-  EXPECT_EQ(open()->tags().size(), 3U);
-
-  request.dry_run = false;
-  const auto answer = prune(*open(oci::Access::write), request, now);
-  EXPECT_EQ(answer.kept, 1U);
-  EXPECT_EQ(open()->tags().size(), 1U);
-  EXPECT_FALSE(find(one, trust({"ann"})));
-  const auto believed = find(two, trust({"ann"}));
-  ASSERT_TRUE(believed);
-  take(new_store("other"), *believed);
-
-  request = {
-      .location = cache_, .keep = {}, .only_kept = false, .older_than = 86400, .most_bytes = {}, .dry_run = false};
-  EXPECT_EQ(prune(*open(oci::Access::write), request, now + 86000).removed.size(), 0U);
-  EXPECT_EQ(prune(*open(oci::Access::write), request, now + 87000).removed.size(), 1U);
-  EXPECT_TRUE(open()->tags().empty());
-}
-
-TEST_F(CacheTest, PruningBySizeTakesTheOldestAndFreesBlobsThatNobodyCountsOn) {
-  const auto one = build(store_, "one", std::string(100'000, 'x'));
-  const auto two = build(store_, "two", "small");
-  offer(store_, one, "ann");
-  offer(store_, two, "ann");
-  const auto believed = find(one, trust({"ann"}));
-  const auto blob = blob_of(believed->artifact.lock);
-  PruneRequest request{.location = cache_, .keep = {}, .only_kept = false, .older_than = {}, .most_bytes = 1};
-  request.keep = {two.id};
-  auto answer = prune(*open(oci::Access::write), request, std::time(nullptr));
-  ASSERT_EQ(answer.removed.size(), 1U);
-  EXPECT_EQ(answer.removed.front().environment, one.id);
-  EXPECT_TRUE(std::filesystem::exists(blob)) << "somebody may be pushing what names it";
-
-  offer(store_, one, "ann");
-  const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
-  ::utimensat(AT_FDCWD, blob.c_str(), long_ago, 0);
-  answer = prune(*open(oci::Access::write), request, std::time(nullptr));
-  EXPECT_FALSE(std::filesystem::exists(blob));
-  EXPECT_TRUE(find(two, trust({"ann"})));
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ UNFILLED = {
     "karapace.challenge: witnesses/reason", "karapace.challenge: witnesses/steps", "karapace.challenge: witnesses/steps/has_more_paths",
     "karapace.challenge: witnesses/steps/here", "karapace.challenge: witnesses/steps/kind", "karapace.challenge: witnesses/steps/paths",
     "karapace.challenge: witnesses/steps/step", "karapace.challenge: witnesses/steps/there",
+    "karapace.verify: origin/repositories", "karapace.verify: origin/repositories/date", "karapace.verify: origin/repositories/name",
+    "karapace.verify: origin/repositories/signers",
     # tests/e2e/snapshots.sh and instances.sh see these.
     "karapace.diff: changes/from", "karapace.export: left_out", "karapace.export: removed", "karapace.rebuild: conflicts",
     # tests/release sees these.
@@ -167,6 +169,17 @@ class Documents(DocumentsTest):
         self.error("cache", "remove", "team")
         image = "oci-layout:" + str(self.scratch / "images") + ":1"
         sent = self.document("push", ".", image, "--key", "ci", name="karapace.push")
+        seen = self.document("verify", image, "--trust", "ci", name="karapace.verify")
+        self.assertEqual([seen["environment"], seen["image_digest"]], [sent["environment"], sent["image_digest"]])
+        self.assertEqual({link["link"]: link["state"] for link in seen["links"]},
+                         {"archive": "absent", "index": "absent", "lock": "verified", "package": "absent", "record": "verified",
+                          "layer": "verified", "signature": "verified", "image": "verified"})
+        listed = self.document("push", ".", image + "-all", "--key", "ci", "--index", name="karapace.push")
+        self.assertEqual([listed["image_digest"], len(listed["platforms"])], [sent["image_digest"], 1])
+        self.assertEqual(self.document("verify", image + "-all", "--trust", "ci", name="karapace.verify")["image_digest"],
+                         sent["image_digest"])
+        self.document("verify", image, "--trust", "other", status=3, name="karapace.verify")
+        self.error("verify", image + "9")
         with_name = {"KARAPACE_STORE": str(self.scratch / "pulled")}
         got = self.document("pull", image, "--name", "taken", "--trust", "ci", name="karapace.pull", **with_name)
         self.assertEqual([got["environment"], got["image_digest"], got["signers"]],

@@ -109,7 +109,8 @@ class ChainTest : public store::StoreTest {
     return {name, keys_.back().public_key()};
   }
   void sign(const signing::SecretKey& key, const std::map<StepKey, StepRecord>& records) const {
-    keep_signatures(store_, environment_.id, signing::signed_envelope(statement_text(lock_, records), key));
+    keep_signature(store_, environment_.id, signing::signed_envelope(statement_text(lock_, records), key),
+                   key.public_key());
   }
   std::map<StepKey, StepRecord> poisoned() const {
     auto records = records_;

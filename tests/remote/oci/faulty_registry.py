@@ -4,7 +4,7 @@
 
 faulty_registry.py [CERTIFICATE KEY]: with both it speaks TLS. Prints its port and that of a second server ("the storage", another origin), and ends when standard input is closed.
 POST /control/set {...} changes SETTINGS; POST /control/fault {"method", "path" (a regular expression), "times", "action",
-...} plans a fault; GET /control/log answers one line per request: "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
+...} plans a fault, POST /control/mend {} takes back all of them; GET /control/log answers one line per request: "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
 Actions: "answer" (status, headers, body), "cut" (half of the body, in either direction), "other" (bytes of the same length),
 "shorter", "type" (value), "redirect" (to the storage, or to value), "whole" (ignores Range), "huge" (100 MB), "late" (504 for what was done).
 """
@@ -294,6 +294,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             SETTINGS.update(request)
         if path == "/control/fault":
             FAULTS.append(request)
+        if path == "/control/mend":
+            FAULTS.clear()
         if path == "/control/forget":
             TOKENS.clear()
         body = "\n".join(LOG).encode()

@@ -101,6 +101,7 @@ TEST(Manifest, WhatBreaksTheSpecIsRefused) {
   const Refused refused[] = {
       {"", "it is no JSON (at byte 1)"},
       {"[]", "it is no JSON object"},
+      {R"({"schemaVersion": 2, "size": 1e999})", "it has a number that is too large"},
       {image_json("") + "x", "it is no JSON"},
       {image_json(R"(,"manifests":[])"), "it has both \"layers\" and \"manifests\""},
       {image_json(R"(,"layers":[])"), "it has the field \"layers\" twice"},

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "base/child.hpp"
 #include "base/durable_file.hpp"
@@ -165,6 +166,28 @@ TEST_F(LayoutTest, ArchivesAreTheSameBytesForTheSameImage) {
     EXPECT_EQ(each.path().filename().native().find("three"), std::string::npos)
         << "nothing is left of what is not finished";
   }
+}
+
+TEST_F(LayoutTest, AnArchiveReplacesNoDeviceAndFollowsLinks) {
+  const auto sample = sample_image();
+  const auto fifo = directory_.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(refusal([&] { open(at("oci-archive", "fifo"), Access::write); }), testing::HasSubstr("no regular file"));
+  EXPECT_TRUE(std::filesystem::is_fifo(fifo));
+
+  for (const auto* link : {"to-old", "to-new"}) {
+    const auto file = std::string(link) + ".tar";
+    std::filesystem::create_symlink(file, directory_.path() / link);
+    if (link == std::string("to-old")) this->file(file, "old");
+    auto writer = open(at("oci-archive", link), Access::write);
+    push(*writer, sample, tag("1"));
+    writer->finish();
+    EXPECT_TRUE(std::filesystem::is_symlink(directory_.path() / link));
+    auto reader = open(at("oci-archive", file));
+    expect_image(*reader, reader->usual_name(), sample);
+  }
+  std::filesystem::create_symlink("circle", directory_.path() / "circle");
+  EXPECT_THAT(refusal([&] { open(at("oci-archive", "circle"), Access::write); }), testing::HasSubstr("in circles"));
 }
 
 TEST_F(LayoutTest, ImagesAreCopiedFromEverywhereToEverywhere) {

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base64.hpp"
 #include "base/child.hpp"
 #include "base/durable_file.hpp"
 #include "base/words.hpp"
@@ -214,6 +215,11 @@ std::string random_like(std::size_t size) {
     byte = static_cast<char>(state >> 56);
   }
   return bytes;
+}
+
+void FaultyRegistryTest::log_in(const std::string& user, const std::string& password) const {
+  file("auth.json",
+       fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server_.host(), base64(user + ':' + password)));
 }
 
 }  // namespace karapace::oci

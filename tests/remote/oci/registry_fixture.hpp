@@ -42,6 +42,7 @@ class FaultyRegistry {
   /// JSON, as faulty_registry.py has it.
   void set(const std::string& json) { control("set", json); }
   void fault(const std::string& json) { control("fault", json); }
+  void mend() { control("mend", "{}"); }
   void forget_tokens() { control("forget", "{}"); }
   /// Lines "PORT METHOD PATH AUTHORIZATION RANGE STATUS".
   std::vector<std::string> requests();
@@ -114,5 +115,17 @@ std::string read(ImageRepository& repository, const Descriptor& blob);
 /// Bytes that do not compress.
 std::string random_like(std::size_t size);
 inline Tag tag(std::string_view text) { return *Tag::parse(text); }
+
+/// With a registry that has faults on demand, and a blob of 3 MB.
+class FaultyRegistryTest : public RegistryTest {
+ protected:
+  Registry open(const std::string& repository = "team/dev") const { return registry(server_.host(), repository); }
+  /// Writes such credentials to the file that is read.
+  void log_in(const std::string& user = "ann", const std::string& password = "secret") const;
+
+  FaultyRegistry server_;
+  std::string bytes_ = random_like(3'000'000);
+  Descriptor blob_ = describe(media_type::layer_tar, bytes_);
+};
 
 }  // namespace karapace::oci
