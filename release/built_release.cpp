@@ -2,13 +2,16 @@
 #include "release/built_release.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
 #include "generator/graph/graph.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/project/locked_release.hpp"
 #include "generator/project/project.hpp"
 #include "remote/sha256.hpp"
 #include "store/tree_walk.hpp"
@@ -31,9 +34,21 @@ Declared declared_of(const Project& project) {
   return {.name = release.name, .destination = release.destination, .links = release.links, .hosts = release.hosts};
 }
 
-[[noreturn]] void refuse_not_built(const Project& project) {
-  throw NotFoundError(fmt::format("release: what {} describes is not built; run `karapace release build`",
-                                  escaped_utf8(project.manifest_path.native())));
+[[noreturn]] void refuse_not_built(const Project& project, const std::vector<std::string>& why = {}) {
+  throw NotFoundError(fmt::format("release: what {} describes is not built; run `karapace release build`{}{}",
+                                  escaped_utf8(project.manifest_path.native()), why.empty() ? "" : ":\n  ",
+                                  fmt::join(why, "\n  ")));
+}
+
+/// What was built before the manifest or a source changed is not what it describes.
+void require_fitting(const Project& project, const lock::Lock& lock) {
+  auto wanted = lock::intent_of(project.manifest, project.directory());
+  project::ReleaseLocking how;
+  how.network = project::ReleaseLocking::Network::left_out;
+  wanted.release = project::locked_release(project, lock.release, how, {}).release;
+  std::vector<std::string> why;
+  for (const auto& difference : lock::differences(lock::intent_of(lock), wanted)) why.push_back(text(difference));
+  if (!why.empty()) refuse_not_built(project, why);
 }
 
 /// The output of the step that assembles what the project's lock says.
@@ -71,7 +86,9 @@ Release find_built_release(const store::Store& store, const std::filesystem::pat
   const auto text = read_file_if_exists(project.lock_path);
   if (!text) refuse_not_built(project);
   const auto lock = lock::parse_lock(*text, project.lock_path.native());
-  Release release{.declared = declared, .document = {}, .tree = tree_of(store, project, lock), .lock = *text};
+  require_fitting(project, lock);
+  Release release{
+      .declared = declared, .document = {}, .tree = tree_of(store, project, lock), .lock = lock::file_text(lock)};
   release.document = document_in(store, release.tree);
   if (release.declared.destination != release.document.destination || release.declared.name != release.document.name ||
       remote::Sha256Hasher().update(release.lock).finish() != release.document.lock)

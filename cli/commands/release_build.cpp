@@ -2,6 +2,7 @@
 // release build: gen, then ninja for the release's tree: sources, packages and what they are built in.
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -32,6 +33,11 @@ store::ReleaseDocument document_in(const store::Store& store, const LayerId& tre
   return store::parse_release_document(read_file(path), path.string());
 }
 
+/// What was built elsewhere has no log here.
+nlohmann::json log_json(const std::filesystem::path& path) {
+  return open_if_exists(AT_FDCWD, path, O_PATH | O_NOFOLLOW) ? path_json(path) : nlohmann::json();
+}
+
 void report(const Context& context, const BuiltManifests& built) {
   const auto store = context.open_store(store::Store::Access::read_only);
   const auto& environment = built.generated.environments.front();
@@ -46,18 +52,19 @@ void report(const Context& context, const BuiltManifests& built) {
                         {"version", package.version},
                         {"entry", package.entry},
                         {"layer", package.layer.hex()},
-                        {"log_file", path_json(store.log_path(environment.release->compiles.at(package.name)))}});
-  context.print_json("karapace.release-build", {{"release", document.name},
-                                                {"version", document.version},
-                                                {"destination", document.destination},
-                                                {"environment", document.environment.hex()},
-                                                {"layer", tree.hex()},
-                                                {"step", environment.release->tree().hex()},
-                                                {"packages", std::move(packages)},
-                                                {"entrypoints", document.entrypoints},
-                                                {"manifest", path_json(environment.manifest)},
-                                                {"lock_state", text(environment.lock)},
-                                                {"build_directory", path_json(built.directory)}});
+                        {"log_file", log_json(store.log_path(environment.release->compiles.at(package.name)))}});
+  context.print_json("karapace.release-build",
+                     {{"build_directory", path_json(built.directory)},
+                      {"destination_directory", path_json(std::filesystem::path(document.destination))},
+                      {"entrypoints", document.entrypoints},
+                      {"environment", document.environment.hex()},
+                      {"layer", tree.hex()},
+                      {"lock_state", text(environment.lock)},
+                      {"manifest", path_json(environment.manifest)},
+                      {"packages", std::move(packages)},
+                      {"release", document.name},
+                      {"release_version", document.version},
+                      {"step", environment.release->tree().hex()}});
 }
 
 int run(const Context& context, const Arguments& arguments) {

@@ -3,8 +3,6 @@
 // of fields below are the format: they write it, and they read it strictly, each value by its rule.
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -16,23 +14,20 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
-#include "base/json/record.hpp"
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/lock/lock_codecs.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "generator/manifest/package_request.hpp"
 #include "generator/manifest/preference.hpp"
 #include "generator/manifest/rules.hpp"
 #include "store/identifiers.hpp"
-#include "store/release_document.hpp"
 #include "store/runtime_configuration.hpp"
 
 namespace karapace::lock {
 
 namespace {
-
-using manifest::Complaint;
 
 // Rules of words that appear in locks only. As in generator/manifest/rules.hpp, a complaint ends a sentence.
 
@@ -117,28 +112,6 @@ Complaint judge_image(std::string_view word) {
   return "is not a base: \"debian/bookworm\", \"sha256:...\" or \"oci:...\"";
 }
 
-Complaint judge_command(std::string_view word) {
-  if (trimmed(word).empty()) return "is an empty command";
-  return manifest::judge_text(word);
-}
-
-Complaint judge_label(std::string_view word) {
-  if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
-  return manifest::judge_line(word);
-}
-
-/// A string by its rule.
-struct Word {
-  Complaint (*judge)(std::string_view);
-
-  static void write(JsonWriter& json, const std::string& value) { json.string(value); }
-  void read(JsonReader& json, std::string& value) const {
-    auto at = json.position();
-    value = json.string();
-    if (auto complaint = judge(value)) json.fail_at(at, fmt::format("\"{}\" {}", value, *complaint));
-  }
-};
-
 struct ModeCodec {
   static void write(JsonWriter& json, unsigned mode) { json.string(manifest::mode_text(mode)); }
   static void read(JsonReader& json, unsigned& mode) {
@@ -149,55 +122,6 @@ struct ModeCodec {
     mode = *bits;
   }
 };
-
-/// A list of which each element is checked with those before it: `check(json, where it stands, before, element)`.
-template <class Codec, class Check>
-struct CheckedList {
-  ListOf<Codec> list;
-  Check check;
-
-  template <class T>
-  void write(JsonWriter& json, const std::vector<T>& values) const {
-    list.write(json, values);
-  }
-  template <class T>
-  void read(JsonReader& json, std::vector<T>& values) const {
-    json.array([&] {
-      auto at = json.position();
-      T value;
-      list.element.read(json, value);
-      check(json, at, values, value);
-      values.push_back(std::move(value));
-    });
-  }
-};
-
-template <class Codec, class Check>
-constexpr CheckedList<Codec, Check> checked(Codec element, Check check, Layout layout = Layout::lines) {
-  return {{element, layout}, check};
-}
-
-/// In ascending order of a key, none twice.
-template <class Key>
-struct Sorted {
-  Key key;
-  std::string_view what;
-
-  template <class T>
-  void operator()(const JsonReader& json, std::size_t at, const std::vector<T>& before, const T& value) const {
-    if (before.empty() || std::invoke(key, before.back()) < std::invoke(key, value)) return;
-    json.fail_at(at, fmt::format("{} must be sorted, none twice", what));
-  }
-};
-
-template <class Codec, class Key>
-constexpr auto sorted(Codec element, Key key, std::string_view what) {
-  return checked(element, Sorted<Key>{key, what});
-}
-constexpr auto sorted_words(Word word, Layout layout) {
-  return checked(word, Sorted<std::identity>{{}, "these"}, layout);
-}
-constexpr auto words(Word word) { return list_of(word, Layout::one_line); }
 
 constexpr auto repository_request_fields = line_of<LockedRepositoryRequest>(
     member("name", &LockedRepositoryRequest::name, Word{manifest::judge_repository_name}),
@@ -435,78 +359,6 @@ struct EpochMember {
   }
 };
 
-/// Names of commits: of SHA-1 or SHA-256 repositories.
-Complaint judge_commit(std::string_view word) {
-  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if ((word.size() == 40 || word.size() == 64) && std::all_of(word.begin(), word.end(), is_digit)) return std::nullopt;
-  return "is not a commit: 40 or 64 hex digits";
-}
-
-Complaint judge_release_word(std::string_view word) {
-  if (store::is_release_word(word)) return std::nullopt;
-  return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
-}
-
-constexpr auto source_kinds =
-    words_of<manifest::SourceKind>("is no kind of source", {{manifest::SourceKind::path, "path"},
-                                                            {manifest::SourceKind::archive, "archive"},
-                                                            {manifest::SourceKind::git, "git"}});
-
-constexpr auto patch_fields =
-    line_of<LockedPatch>(member("file", &LockedPatch::file, Word{manifest::judge_relative_path}),
-                         member("size", &LockedPatch::size), member("sha256", &LockedPatch::sha256));
-
-constexpr auto source_fields = fields_of<LockedSource>(
-    member("name", &LockedSource::name, Word{judge_release_word}),
-    member("version", &LockedSource::version, Word{judge_release_word}),
-    member("kind", &LockedSource::kind, source_kinds), member("location", &LockedSource::location, Word{judge_label}),
-    optional_member("ref", &LockedSource::ref, Word{judge_label}),
-    optional_member("commit", &LockedSource::commit, Word{judge_commit}), member("size", &LockedSource::size),
-    member("sha256", &LockedSource::sha256), optional_member("patches", &LockedSource::patches, list_of(patch_fields)),
-    optional_member("depends", &LockedSource::depends, words({judge_release_word})),
-    member("build", &LockedSource::build, Word{judge_command}),
-    optional_member("check", &LockedSource::check, list_of(Word{judge_command})));
-
-/// The main package and what sources depend on are among them, and no way leads back.
-void require_sound(const JsonReader& json, std::size_t at, const LockedRelease& release) {
-  std::set<std::string_view> done;
-  std::set<std::string_view> on_the_way;
-  const auto find = [&](const std::string& name) -> const LockedSource& {
-    for (const auto& source : release.sources)
-      if (source.name == name) return source;
-    json.fail_at(at, fmt::format("there is no source \"{}\"", name));
-  };
-  const std::function<void(const LockedSource&)> visit = [&](const LockedSource& source) {
-    if (done.contains(source.name)) return;
-    if (!on_the_way.insert(source.name).second)
-      json.fail_at(at, fmt::format("the source \"{}\" depends on itself", source.name));
-    for (const auto& name : source.depends) visit(find(name));
-    done.insert(source.name);
-  };
-  visit(find(release.main));
-  for (const auto& source : release.sources) {
-    visit(source);
-    if ((source.kind == manifest::SourceKind::git) == source.commit.empty())
-      json.fail_at(at, fmt::format("the source \"{}\" has a commit if it is of git, and else none", source.name));
-  }
-}
-
-constexpr auto release_fields = fields_of<LockedRelease>(
-    member("name", &LockedRelease::name, Word{judge_release_word}),
-    member("destination", &LockedRelease::destination, Word{manifest::judge_inner_path}),
-    member("main", &LockedRelease::main, Word{judge_release_word}),
-    member("entrypoints", &LockedRelease::entrypoints, words({judge_release_word})),
-    member("sources", &LockedRelease::sources, sorted(source_fields, &LockedSource::name, "sources")));
-
-struct ReleaseCodec {
-  static void write(JsonWriter& json, const LockedRelease& release) { release_fields.write(json, release); }
-  static void read(JsonReader& json, LockedRelease& release) {
-    const auto at = json.position();
-    release_fields.read(json, release);
-    require_sound(json, at, release);
-  }
-};
-
 constexpr auto suite_key = [](const LockedRepository& repository) {
   return std::visit([](const auto& one) { return std::tie(one.archive, one.suite); }, repository);
 };
@@ -609,26 +461,19 @@ void check_whole(const JsonReader& json, const Lock& lock, std::size_t at) {
 
 }  // namespace
 
+Complaint judge_command(std::string_view word) {
+  if (trimmed(word).empty()) return "is an empty command";
+  return manifest::judge_text(word);
+}
+
+Complaint judge_label(std::string_view word) {
+  if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
+  return manifest::judge_line(word);
+}
+
 std::string name_in(const Lock& lock, const LockedPackage& package) {
   const bool is_own = package.architecture == lock.architecture || package.architecture == "all";
   return is_own ? package.name : package.name + ":" + package.architecture;
-}
-
-const LockedSource& LockedRelease::source(std::string_view of) const {
-  const auto found = std::ranges::find(sources, of, &LockedSource::name);
-  if (found == sources.end()) std::abort();
-  return *found;
-}
-
-std::vector<const LockedSource*> with_dependencies(const LockedRelease& release, const LockedSource& source) {
-  std::vector<const LockedSource*> all{&source};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    for (const auto& name : all[i]->depends) {
-      const auto* next = &release.source(name);
-      if (std::ranges::find(all, next) == all.end()) all.push_back(next);
-    }
-  }
-  return all;
 }
 
 std::string serialise(const Lock& lock) {

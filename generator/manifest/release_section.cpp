@@ -47,6 +47,13 @@ Complaint judge_git_word(std::string_view word) {
   return std::nullopt;
 }
 
+Complaint judge_host(std::string_view word) {
+  if (word.empty()) return "is empty";
+  if (word.starts_with('-')) return "begins with \"-\", which ssh would take for an option";
+  if (word.find_first_of(" \t") != word.npos) return "has a blank in it";
+  return judge_line(word);
+}
+
 struct ReadSource {
   SourceRequest source;
   source_position at;  // of the table
@@ -283,7 +290,7 @@ void read_hosts(Section& hosts, ReleaseRequest& release) {
     const Word name{std::string(key.str()), key.source().begin};
     const auto value = hosts.word_of(node, hosts.path(key.str()));
     if (!hosts.pleases(name, "host", judge_release_word) || !value) continue;
-    if (!hosts.pleases(*value, hosts.path(key.str()), judge_git_word)) continue;
+    if (!hosts.pleases(*value, hosts.path(key.str()), judge_host)) continue;
     release.hosts[name.text] = value->text;
   }
 }

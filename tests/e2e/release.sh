@@ -1,16 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A release is built from source: a program that finds the library of another package by its rpath, at the path where
-# both will live; what changes is built again, and nothing else; two builds are equal.
+# both will live; what changes is built again, and nothing else; two builds are equal. It is installed, and chosen by version.
 source "$(dirname "$0")/lib.sh"
 
 mode=${modes%% *}
 make_user "$mode"
 store=$work/store
 warm "$mode" "$store"
+# Builds have a /tmp of their own: nothing that they make can live there.
+place=$(mktemp -d /var/tmp/karapace-e2e-XXXXXX)
+at_exit 'chmod -R u+w "$place"; rm -rf "$place"'
+chown "$(user_of "$mode")" "$place"
+chmod 755 "$place"
+destination=$place/app
 mkdir -p "$work/app/foo" "$work/app/app"
 cd "$work/app"
-cat >karapace.toml <<'EOF'
+sed "s|DESTINATION|$destination|" >karapace.toml <<'EOF'
 manifest_version = 1
 [base]
 image = "debian/bookworm"
@@ -19,9 +25,13 @@ packages = ["gcc", "libc6-dev"]
 
 [release]
 name = "app"
-destination = "/opt/apps/app"
+destination = "DESTINATION"
 main = "app"
 entrypoints = ["app"]
+[release.links]
+tested = "2.1"
+[release.hosts]
+lab = "deploy@lab.invalid"
 
 [[source]]
 name = "foo"
@@ -73,10 +83,49 @@ step "nothing changed: nothing is done"
 build
 finds "no work to do" <"$work/log" || { cat "$work/log"; fail "something was done"; }
 
+step "installed, and run at the path that it was built for"
+installs() { release release install || { tail -20 "$work/log"; fail "release install"; }; }
+runs() { # WHAT EXPECTED [NAME=VALUE] ARGUMENT...
+  local what=$1 expected=$2
+  shift 2
+  expect "$what" "$expected" "$(as "$mode" "$@")"
+}
+installs
+finds -x "installed app 2.1.0+1 (2, 2.1, 2.1.0, latest, stable, tested)" <"$work/log" || { cat "$work/log"; fail "what is told"; }
+runs "the installed program" 42 "$destination/bin/app"
+entry=$(echo "$destination"/store/*-foo-1.0.0)
+[ -f "$entry/lib/libfoo.so.1" ] && [ "$(readlink "$entry/lib/libfoo.so")" = libfoo.so.1 ] || fail "links of a package are not its links"
+[ "$(find "$entry" -name 'libfoo.so*' -type f | wc -l)" = 1 ] || fail "a library lies there more than once"
+[ -d "$entry/lib/empty" ] || fail "an empty directory is not installed"
+[ -z "$(find "$destination/store" -mindepth 1 ! -type l -perm /222)" ] || fail "packages can be written to"
+! finds "$destination/store" < <(find "$destination/versions" -type l -printf '%l\n') || fail "a link is absolute"
+release release verify || { cat "$work/log"; fail "release verify"; }
+
+step "the same build is not installed again"
+installs
+finds "is this build: nothing to install" <"$work/log" || { cat "$work/log"; fail "it is not said"; }
+[ "$(ls "$destination/versions" | grep -c +)" = 1 ] || fail "it was installed twice"
+
 step "a changed source is built again, and what needs it not"
 echo '// changed' >>app/app.c
 build
 [ "$(grep -c '\] compile ' "$work/log")" = 1 ] || { cat "$work/log"; fail "not only app was compiled"; }
+
+step "the next version is installed beside it; the way back is one link"
+sed -i 's/"%d/"new %d/' app/app.c
+sed -i 's/^version = "2.1.0"/version = "2.2.0"/; s/^run = .*/run = ["$out\/bin\/app"]/' karapace.toml
+! release release install || fail "what is not built was installed"
+finds "karapace release build" <"$work/log" || { cat "$work/log"; fail "what to do is not said"; }
+build
+installs
+runs "stable" "new 42" "$destination/bin/app"
+runs "a version by name" 42 "$destination/bin/app" -v 2.1
+runs "a version by variable" 42 KARAPACE_RELEASE_VERSION=tested "$destination/bin/app"
+release release use stable 2.1 || { cat "$work/log"; fail "release use"; }
+runs "stable after the way back" 42 "$destination/bin/app"
+expect "the versions" "2.2.0+1 2.1.0+1" "$(as "$mode" "$destination/bin/app" --print-versions | cut -f 1 | xargs)"
+expect "packages that both have" 1 "$(ls -d "$destination"/store/*-foo-1.0.0 | wc -l)"
+sed -i 's/^version = "2.2.0"/version = "2.1.0"/; s/^run = .*/run = ["test $($out\/bin\/app) = 42"]/' karapace.toml
 
 step "what is built by another, at another time, in another directory is the same"
 echo '#include <stdio.h>

@@ -217,12 +217,15 @@ class Documents(DocumentsTest):
                 libraries |= set(re.findall(r"/\S+", needed))
             for library in sorted(libraries):
                 add_file(tar, library.lstrip("/"), pathlib.Path(library).read_bytes(), 0o755)
-        self.write_manifest(f'[release]\nname = "app"\nmain = "app"\ndestination = "{place}/app"\nentrypoints = []\n'
+        self.write_manifest(f'[release]\nname = "app"\nmain = "app"\ndestination = "{place}/app"\nentrypoints = ["app"]\n'
                             '[release.links]\nold = "0.1"\n[[source]]\nname = "app"\nversion = "1.0.0"\npath = "source"\n'
                             'build = "mkdir -p $out/bin && cp file $out/bin/app"\n', project, project / "root.tar")
         self.error("release", "install", directory=project)
         built = self.document("release", "build", directory=project, name="karapace.release-build")
-        self.assertEqual([package["name"] for package in built["packages"]], ["app"])
+        self.assertEqual((built["release_version"], [package["name"] for package in built["packages"]]), ("1.0.0", ["app"]))
+        # A build of what a store has from elsewhere has no log.
+        pathlib.Path(built["packages"][0]["log_file"]).unlink()
+        self.assertIsNone(self.document("release", "build", directory=project)["packages"][0]["log_file"])
         installed = self.document("release", "install", directory=project, name="karapace.release-install")
         self.assertEqual((installed["release_version"], installed["is_new"], installed["missing_links"]), ("1.0.0+1", True, ["old"]))
         self.assertFalse(self.document("release", "install", directory=project, name="karapace.release-install")["is_new"])
