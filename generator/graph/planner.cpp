@@ -293,20 +293,25 @@ std::vector<bool> Planner::parts_of_bases() const {
 
 Graph Planner::finish() && {
   auto parts = parts_of_bases();
-  by_key_.clear();
   packages_.clear();
+  const auto needed_packages = [&](const Edge& edge) {
+    return std::ranges::count_if(
+        edge.step.inputs, [&](const StepKey& key) { return edges_[by_key_.at(key)].step.kind == StepKind::compile; });
+  };
   std::vector<Order> order;
   order.reserve(edges_.size());
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     const auto& edge = edges_[i];
     bool unpack = edge.step.kind == StepKind::unpack;
     const auto& content = unpack ? edge.step.inputs.front() : edge.key;
+    auto lightness = ~edge.weight;
     // A layer of an image has fewer inputs than those above it, which read it.
-    // So does a package have fewer than those that need it.
-    const bool is_compile = edge.step.kind == StepKind::compile;
-    const auto lightness = is_image_layer(edge) || is_compile ? std::uint64_t{edge.step.inputs.size()} : ~edge.weight;
+    if (is_image_layer(edge)) lightness = edge.step.inputs.size();
+    // What needs a package also reads all that this one needs.
+    if (edge.step.kind == StepKind::compile) lightness = static_cast<std::uint64_t>(needed_packages(edge));
     order.push_back({section(edge, parts[i]), lightness, content, edge.step.kind, edge.key, i});
   }
+  by_key_.clear();
   std::sort(order.begin(), order.end());
   Graph graph;
   graph.edges.reserve(edges_.size());
