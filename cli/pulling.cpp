@@ -39,7 +39,7 @@ void require_name(const Context& context, const std::string& name, std::string_v
   if (const auto complaint = store::judge_instance_name(name))
     throw UsageError(fmt::format("{}: --name: \"{}\" {}", command, escaped_utf8(name), *complaint));
   std::error_code error;
-  if (!std::filesystem::exists(context.store_root(), error)) return;
+  if (!std::filesystem::exists(context.store_root() / "version", error)) return;
   const auto projects = store::RootIndex::read(context.open_store(store::Store::Access::read_only)).named(name);
   if (projects.empty()) return;
   throw UsageError(fmt::format("{}: --name: a project is called \"{}\" ({}): choose another one", command,

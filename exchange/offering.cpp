@@ -257,6 +257,17 @@ PreparedArtifact prepare_artifact(const store::Store& store, const store::Enviro
   return {std::move(artifact), std::move(records), std::move(lock), std::move(envelopes), std::move(layers)};
 }
 
+namespace {
+
+/// A push that took long may have had blobs there in the beginning that a prune took since. What is named now stays.
+Sent send_what_is_gone(const Destination& destination, std::vector<oci::NewBlob> blobs) {
+  if (!destination.repository.is_unattended()) return {};
+  std::erase_if(blobs, [&](const auto& blob) { return destination.repository.has_blob(blob.descriptor); });
+  return blobs.empty() ? Sent() : send_blobs(destination, std::move(blobs));
+}
+
+}  // namespace
+
 OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& repository, const OfferRequest& request,
                               SentBlobs& known) {
   const auto key = signing::read_secret_key({}, request.key.native());
@@ -277,6 +288,7 @@ OfferAnswer offer_environment(const store::Store& store, oci::ImageRepository& r
   }
   if (is_known && !request.dry_run && is_to_be_dated_anew(*there))
     repository.add_manifest(dated(manifest_of(prepared.artifact)), tag);
+  if (!request.dry_run) sent += send_what_is_gone(destination, blobs_of(store, prepared));
   if (!request.dry_run) repository.finish();
   answer.unchanged = is_known && sent.blobs == 0 && sent.mounted == 0;
   answer.blobs = sent.blobs;
@@ -353,11 +365,14 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
   answer.unchanged = !request.sources && !repository.is_unattended() && before.has(manifest, listed) &&
                      has_artifact(repository, manifest, prepared.artifact);
   if (answer.unchanged) return answer;
-  auto blobs = blobs_of(store, prepared);
-  blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));
-  for (const auto& layer : image.layers) blobs.push_back(layer_blob(store, layer));
+  const auto all_blobs = [&] {
+    auto blobs = blobs_of(store, prepared);
+    blobs.push_back(small_blob(oci::describe(oci::media_type::config, image.config), image.config));
+    for (const auto& layer : image.layers) blobs.push_back(layer_blob(store, layer));
+    return blobs;
+  };
   const Destination destination{repository, known, request.dry_run};
-  auto sent = send_blobs(destination, std::move(blobs));
+  auto sent = send_blobs(destination, all_blobs());
   if (request.sources) sent += send_sources(store, destination, request.environment);
   answer.blobs = sent.blobs;
   answer.bytes = sent.bytes;
@@ -372,6 +387,7 @@ PushAnswer push_environment(const store::Store& store, oci::ImageRepository& rep
     answer.index = index.digest.text();
     answer.platforms = platforms_of(oci::parse_index(index, repository.name()).manifests);
   }
+  send_what_is_gone(destination, all_blobs());
   repository.finish();
   return answer;
 }

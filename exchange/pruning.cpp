@@ -129,15 +129,35 @@ class Pruning {
   /// In a directory what the blobs took is freed now: what was pushed meanwhile counts, too, and so does what has
   /// nothing to do with caches. Who looks after a registry has it free them.
   void remove(PruneAnswer& answer) {
+    if (!repository_.is_unattended()) return remove_from_registry(answer);
     for (const auto& entry : entries_)
-      if (!entry.reason.empty()) repository_.remove_manifest(entry.manifest);
-    if (!repository_.is_unattended()) return;
+      if (!entry.reason.empty()) repository_.remove_manifest(entry.tag);
     answer.freed_bytes = 0;
     try {
       answer.freed_bytes = repository_.sweep(idle_time);
     } catch (const Error& error) {
       warn_(fmt::format("{}: no blob was removed, as it is not known what is needed: {}", repository_.name(),
                         error.what()));
+    }
+  }
+
+  /// There a manifest goes with all of its tags: one that has another tag, too, stays.
+  void remove_from_registry(PruneAnswer& answer) {
+    std::set<oci::ContentDigest> others;
+    const bool is_any = !answer.removed.empty();
+    if (is_any)
+      for (const auto& tag : repository_.tags())
+        if (const auto manifest = parse_cache_tag(tag) ? std::nullopt : repository_.find_manifest(tag))
+          others.insert(manifest->digest);
+    for (const auto& entry : entries_) {
+      if (entry.reason.empty()) continue;
+      if (!others.contains(entry.manifest)) {
+        repository_.remove_manifest(entry.manifest);
+        continue;
+      }
+      warn_(fmt::format("{} stays, as its manifest has another tag, too", entry.tag.text()));
+      std::erase_if(answer.removed, [&](const auto& one) { return one.tag == entry.tag.text(); });
+      ++answer.kept;
     }
   }
 

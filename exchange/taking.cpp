@@ -214,6 +214,7 @@ class Taking {
     const auto made =
         steps::environment({.store = store_, .staging = staging, .step = record.step, .key = key, .hints = {}});
     store_.add_record({record.step, made});
+    store::mark_taken(store_, key);
   }
 
   const store::Store& store_;

@@ -235,16 +235,21 @@ class ImageChain {
   };
 
   std::vector<WantedBlob> wanted_blobs() const {
-    std::map<oci::ContentDigest, WantedBlob> wanted;
+    using DiffId = std::optional<oci::ContentDigest>;
+    std::map<std::pair<oci::ContentDigest, DiffId>, WantedBlob> wanted;
     if (!is_artifact())
       for (std::size_t i = 0; i < found_.image.layers.size(); ++i) {
         const auto& blob = found_.image.layers[i];
-        const bool is_told = config_ && i < config_->diff_ids.size();
-        wanted.insert_or_assign(blob.digest,
-                                WantedBlob{blob, is_told ? std::optional(config_->diff_ids[i]) : std::nullopt});
+        const auto diff_id = config_ && i < config_->diff_ids.size() ? DiffId(config_->diff_ids[i]) : std::nullopt;
+        wanted.try_emplace({blob.digest, diff_id}, WantedBlob{blob, diff_id});
       }
     if (artifact_ != nullptr)
-      for (const auto& layer : artifact_->layers) wanted.try_emplace(layer.blob.digest, WantedBlob{layer.blob, {}});
+      for (const auto& layer : artifact_->layers) {
+        const auto& blob = layer.blob;
+        const auto same = wanted.lower_bound({blob.digest, std::nullopt});
+        if (same == wanted.end() || same->first.first != blob.digest)
+          wanted.try_emplace({blob.digest, std::nullopt}, WantedBlob{blob, {}});
+      }
     std::vector<WantedBlob> list;
     for (auto& [digest, blob] : wanted) list.push_back(std::move(blob));
     return list;
@@ -289,11 +294,19 @@ class ImageChain {
       expect(LinkKind::layer, std::ranges::any_of(there, [&](const auto& one) { return one.layer == id; }),
              "layer " + id.short_hex(), "the records name it, and it is not beside them");
     }
-    if (is_artifact()) return;
+    if (is_artifact()) {
+      find(LinkKind::layer, LinkState::absent, environment_name(),
+           "which blob is which layer is said by nobody who signed: `karapace pull` and `karapace build` see it");
+      return;
+    }
     std::vector<std::string> said;
     for (const auto& blob : found_.image.layers) {
       const auto name = blob.annotations.find(std::string(layer_annotation));
-      if (name == blob.annotations.end()) return;
+      if (name == blob.annotations.end()) {
+        find(LinkKind::layer, LinkState::absent, environment_name(),
+             "the image does not say which of the records' layers its own are, as when several were joined");
+        return;
+      }
       said.push_back(name->second);
     }
     const bool is_same = std::ranges::equal(said, layers, {}, {}, [](const LayerId& id) { return id.hex(); });
@@ -314,8 +327,9 @@ class ImageChain {
         ++count;
         for (const auto& signature : envelope.signatures)
           if (!is_known(signature.key_id)) unknown.insert(signature.key_id);
-        for (const auto& key : signing::signers(envelope, keys_)) examine_word(key, envelope.payload);
-        require_signed(envelope);
+        const auto signers = signing::signers(envelope, keys_);
+        for (const auto& key : signers) examine_word(key, envelope.payload);
+        require_signed(envelope, signers);
       }
     }
     for (const auto& key : unknown)
@@ -339,11 +353,13 @@ class ImageChain {
   }
 
   /// A signature that is said to be of a key that is known has to be.
-  void require_signed(const signing::Envelope& envelope) {
-    for (const auto& signature : envelope.signatures)
+  void require_signed(const signing::Envelope& envelope, const std::vector<signing::NamedKey>& signers) {
+    std::set<std::string> said;
+    for (const auto& signature : envelope.signatures) said.insert(signature.key_id);
+    for (const auto& id : said)
       for (const auto& key : keys_)
-        if (key.key.id().hex() == signature.key_id && !is_signed_by(envelope, key.key))
-          find(LinkKind::signature, LinkState::broken, "key " + signature.key_id,
+        if (key.key.id().hex() == id && std::ranges::find(signers, key) == signers.end())
+          find(LinkKind::signature, LinkState::broken, "key " + id,
                fmt::format("what is there as the signature of {} is not signed by it", key.name));
   }
 

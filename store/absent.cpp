@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 
 #include <fcntl.h>
@@ -135,6 +136,11 @@ void add_taken_records(const Store& store, std::span<const StepRecord> records) 
   }
 }
 
+void mark_taken(const Store& store, const StepKey& key) {
+  const auto lock = store.lock_contents(LOCK_EX);
+  add_mark(store, key, output_is_here);
+}
+
 bool is_absent(const Store& store, const StepRecord& record) {
   const auto mark = read_file_if_exists(mark_of(store, record.step.key()));
   return mark && *mark != output_is_here && !missing_output(store, record).empty();
@@ -179,11 +185,39 @@ std::vector<StepKey> forget_absent_inputs(const Store& store, std::span<const St
   return forgetting.forget();
 }
 
+namespace {
+
+// Which forgotten records may come back.
+class Remembering {
+ public:
+  explicit Remembering(const Store& store) : store_(store) {}
+
+  bool may_come_back(const StepKey& key) {
+    if (const auto known = known_.find(key); known != known_.end()) return known->second;
+    const auto record = forgotten_record(store_, key);
+    bool may = record.has_value();
+    if (record)
+      for (const auto& input : record->step.inputs) may = may && is_as_taken(input);
+    return known_[key] = may;
+  }
+
+ private:
+  bool is_as_taken(const StepKey& input) {
+    return has_name(store_.step_path(input)) ? is_taken(store_, input) : may_come_back(input);
+  }
+
+  const Store& store_;
+  std::map<StepKey, bool> known_;
+};
+
+}  // namespace
+
 void remember_absent(const Store& store, std::span<const Step* const> steps) {
   if (!has_absent_outputs(store)) return;
+  Remembering remembering(store);
   for (const auto* step : steps) {
     const auto key = step->key();
-    if (has_name(store.step_path(key)) || !forgotten_record(store, key)) continue;
+    if (has_name(store.step_path(key)) || !remembering.may_come_back(key)) continue;
     const auto lock = store.lock_contents(LOCK_SH);
     // Another name of the same file: what is a mark stays one.
     if (::link(mark_of(store, key).c_str(), store.step_path(key).c_str()) != 0 && errno != EEXIST && errno != ENOENT)

@@ -27,6 +27,9 @@ namespace karapace::store {
 /// same modification time, so that ninja finds nothing newer than what was made of it.
 void add_taken_records(const Store& store, std::span<const StepRecord> records);
 
+/// What was just made here of taken records counts as taken, too, until its step is run here.
+void mark_taken(const Store& store, const StepKey& key);
+
 /// Whether its output is not in the store, and is not missed.
 bool is_absent(const Store& store, const StepRecord& record);
 
@@ -39,7 +42,8 @@ std::vector<StepKey> forget_absent(const Store& store, std::span<const StepKey> 
 /// Forgets the records of those of the steps that were taken over, be their outputs here or not, and of those that read
 /// one of them: what was made of somebody else's output was not made here. Returns their keys.
 std::vector<StepKey> forget_taken(const Store& store, std::span<const StepKey> steps);
-/// Brings back the records of those of the steps that were forgotten and not made since.
+/// Brings back the records of those of the steps that were forgotten and not made since, unless something that led to
+/// them was made here meanwhile: of that something else may come.
 void remember_absent(const Store& store, std::span<const Step* const> steps);
 /// The record, or the one that was forgotten.
 std::optional<StepRecord> record_or_forgotten(const Store& store, const StepKey& key);

@@ -17,6 +17,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "store/absent.hpp"
+#include "store/distinct_layers.hpp"
 #include "store/environment.hpp"
 #include "store/salvage.hpp"
 #include "store/store_identity.hpp"
@@ -344,6 +345,28 @@ std::string lost_output(const Store& store, const StepRecord& record) {
   return is_absent(store, record) ? "" : missing_output(store, record);
 }
 
+namespace {
+
+/// Whether the environment is made of what its step's inputs made, as far as their records are there. It is not when
+/// one of them was taken over and then made here, and something else came out.
+bool has_layers_of_inputs(const Store& store, const StepRecord& record, const EnvironmentId& id) {
+  try {
+    const auto environment = find_environment(store, id);
+    if (!environment || environment->step != record.step.key()) return true;
+    std::vector<LayerId> layers;
+    for (const auto& input : record.step.inputs) {
+      const auto found = store.record(input);
+      if (!found) return true;
+      if (const auto* output = std::get_if<LayerOutput>(&found->output)) layers.push_back(output->layer);
+    }
+    return distinct_layers(layers) == environment->layers;
+  } catch (const StoreError&) {
+    return true;  // damage, which is told elsewhere
+  }
+}
+
+}  // namespace
+
 std::string missing_output(const Store& store, const StepRecord& record) {
   if (auto* output = std::get_if<BlobOutput>(&record.output)) {
     return store.has_blob(output->blob) ? "" : fmt::format("blob {}", output->blob.hex());
@@ -353,7 +376,8 @@ std::string missing_output(const Store& store, const StepRecord& record) {
   }
   const auto& id = std::get<EnvironmentOutput>(record.output).environment;
   struct stat status{};
-  return ::lstat(store.environment_path(id).c_str(), &status) == 0 ? "" : fmt::format("environment {}", id.hex());
+  if (::lstat(store.environment_path(id).c_str(), &status) != 0) return fmt::format("environment {}", id.hex());
+  return has_layers_of_inputs(store, record, id) ? "" : fmt::format("environment {} of these layers", id.hex());
 }
 
 }  // namespace karapace::store

@@ -20,7 +20,8 @@ bool has_usable_record(const Store& store, const StepKey& key);
 /// steps again. Returns their keys.
 std::vector<StepKey> forget_lost_outputs(const Store& store, const std::vector<StepKey>& keys);
 
-/// "blob 3f9c...", when the record's output is not in the store; empty when it is.
+/// "blob 3f9c...", when the record's output is not in the store; empty when it is. An environment that is made of other
+/// layers than the records of its step's inputs say is not the output.
 std::string missing_output(const Store& store, const StepRecord& record);
 /// The same, but empty where the output is absent and nobody misses it (absent.hpp).
 std::string lost_output(const Store& store, const StepRecord& record);

@@ -52,12 +52,24 @@ ImageIndex Layout::parse(const std::optional<std::string>& text) const {
 ImageIndex Layout::index() { return parse(files_->index()); }
 
 std::optional<Descriptor> Layout::find_listed(const ManifestName& name) {
+  const std::lock_guard guard(known_mutex_);
+  auto text = files_->index();
+  if (!known_ || known_->text != text) {
+    auto manifests = parse(text).manifests;
+    Known now{std::move(text), {}};
+    for (auto& listed : manifests) {
+      auto tag = tag_of(listed);
+      now.listed.push_back({std::move(tag), std::move(listed)});
+    }
+    known_ = std::move(now);
+  }
   std::optional<Descriptor> found;
-  for (const auto& listed : index().manifests) {
-    if (!is_called(listed, name)) continue;
+  for (const auto& [tag, listed] : known_->listed) {
+    const auto* wanted = std::get_if<Tag>(&name);
+    if (wanted != nullptr ? tag != *wanted : listed.digest != std::get<ContentDigest>(name)) continue;
     if (found && found->digest != listed.digest) {
       throw RemoteError(fmt::format("{} has several images called \"{}\": {} and {}; say which by its digest",
-                                    this->name(), text(name), found->digest.text(), listed.digest.text()));
+                                    this->name(), oci::text(name), found->digest.text(), listed.digest.text()));
     }
     found = listed;
   }
@@ -169,28 +181,48 @@ bool Layout::remove_manifest(const ManifestName& name) {
 
 bool Layout::remove_blob(const ContentDigest& digest) { return files_->remove_blob(digest); }
 
-/// What a manifest or an index names; nothing of a blob, or of what is not here.
-std::vector<Descriptor> Layout::children(const Descriptor& descriptor) {
-  const bool names_others = is_manifest_type(descriptor.media_type) || is_index_type(descriptor.media_type);
-  if (!names_others || !files_->blob_size(descriptor.digest)) return {};
-  const auto content =
-      oci::parse(require_manifest(*this, descriptor.digest), fmt::format("{} in {}", descriptor.digest.text(), name()));
-  if (const auto* index = std::get_if<ImageIndex>(&content)) return index->manifests;
-  auto all = std::get<ImageManifest>(content).layers;
-  all.push_back(std::get<ImageManifest>(content).config);
-  return all;
+namespace {
+
+/// Every digest that stands in the text, whatever it means there: of other tools' documents too much is kept rather
+/// than too little.
+std::vector<ContentDigest> digests_in(std::string_view text) {
+  std::vector<ContentDigest> found;
+  for (const std::string_view algorithm : {"sha256:", "sha512:"}) {
+    for (auto at = text.find(algorithm); at != text.npos; at = text.find(algorithm, at + 1)) {
+      const auto end = text.find_first_not_of("0123456789abcdef", at + algorithm.size());
+      if (auto digest = ContentDigest::parse(text.substr(at, std::min(end, text.size()) - at)))
+        found.push_back(std::move(*digest));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+/// RemoteError when it is damaged: then it is not known what it leads to.
+std::vector<ContentDigest> Layout::led_to_by(const ContentDigest& digest) {
+  const auto size = files_->blob_size(digest);
+  if (!size || *size > longest_manifest) return {};
+  std::string text;
+  files_->read_blob(
+      {.media_type = {}, .digest = digest, .size = *size}, [&](std::string_view more) { text += more; }, 0);
+  return text.starts_with('{') ? digests_in(text) : std::vector<ContentDigest>();
 }
 
 std::uint64_t Layout::sweep(std::chrono::seconds idle) {
-  std::set<ContentDigest> reached;
-  for (auto waiting = index().manifests; !waiting.empty();) {
-    const auto next = std::move(waiting.back());
-    waiting.pop_back();
-    if (!reached.insert(next.digest).second) continue;
-    const auto more = children(next);
-    waiting.insert(waiting.end(), more.begin(), more.end());
-  }
-  return files_->sweep(reached, idle);
+  const auto kept = [&] {
+    std::set<ContentDigest> reached;
+    auto waiting = digests_in(files_->index().value_or(""));
+    while (!waiting.empty()) {
+      const auto next = std::move(waiting.back());
+      waiting.pop_back();
+      if (!reached.insert(next).second) continue;
+      const auto more = led_to_by(next);
+      waiting.insert(waiting.end(), more.begin(), more.end());
+    }
+    return reached;
+  };
+  return files_->sweep(kept, idle);
 }
 
 ManifestName Layout::usual_name() {

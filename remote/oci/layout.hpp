@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +42,21 @@ class Layout final : public ImageRepository {
   ImageIndex index();
   bool is_whole(const Descriptor& blob);
   std::optional<Descriptor> find_listed(const ManifestName& name);
-  std::vector<Descriptor> children(const Descriptor& descriptor);
+  std::vector<ContentDigest> led_to_by(const ContentDigest& digest);
   ImageIndex parse(const std::optional<std::string>& text) const;
 
   std::unique_ptr<LayoutFiles> files_;
+  /// index.json as it was when it was looked at last: it is parsed once, not for each name.
+  struct Listed {
+    std::optional<Tag> tag;
+    Descriptor descriptor;
+  };
+  struct Known {
+    std::optional<std::string> text;
+    std::vector<Listed> listed;
+  };
+  std::mutex known_mutex_;
+  std::optional<Known> known_;
 };
 
 }  // namespace karapace::oci

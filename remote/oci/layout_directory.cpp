@@ -93,7 +93,9 @@ class LayoutDirectory final : public LayoutFiles {
     return ::utimensat(blobs->get(), digest.hex().c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
   }
 
-  std::uint64_t sweep(const std::set<ContentDigest>& kept, std::chrono::seconds idle) override {
+  std::uint64_t sweep(const FindKept& find_kept, std::chrono::seconds idle) override {
+    const auto lock = FileLock::acquire(path_ / layout_marker_name, LOCK_EX);
+    const auto kept = find_kept();
     std::uint64_t freed = 0;
     for (const auto algorithm : {Algorithm::sha256, Algorithm::sha512}) {
       const auto blobs = open_blobs(algorithm);

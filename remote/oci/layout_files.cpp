@@ -22,7 +22,7 @@ void LayoutFiles::add_blob(const ContentDigest& /*digest*/, const BlobSource& /*
   refuse_writing(*this);
 }
 bool LayoutFiles::remove_blob(const ContentDigest& /*digest*/) { refuse_writing(*this); }
-std::uint64_t LayoutFiles::sweep(const std::set<ContentDigest>& /*kept*/, std::chrono::seconds /*idle*/) {
+std::uint64_t LayoutFiles::sweep(const FindKept& /*find_kept*/, std::chrono::seconds /*idle*/) {
   refuse_writing(*this);
 }
 void LayoutFiles::change_index(const ChangeIndex& /*change*/) { refuse_writing(*this); }

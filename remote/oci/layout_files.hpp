@@ -42,9 +42,10 @@ class LayoutFiles {
   virtual bool remove_blob(const ContentDigest& digest);
   /// Somebody counts on a blob that was there: see `sweep`. False when it is there no more.
   virtual bool note_use(const ContentDigest& /*digest*/) { return true; }
-  /// Removes all other blobs than these, and what killed writers left, but for what was added, or counted on, within
-  /// this time. Returns the bytes that were freed.
-  virtual std::uint64_t sweep(const std::set<ContentDigest>& kept, std::chrono::seconds idle);
+  /// Removes all other blobs than those that `find_kept` finds, and what killed writers left, but for what was added,
+  /// or counted on, within this time; nobody changes index.json meanwhile. Returns the bytes that were freed.
+  using FindKept = std::function<std::set<ContentDigest>()>;
+  virtual std::uint64_t sweep(const FindKept& find_kept, std::chrono::seconds idle);
   /// Replaces index.json by what `change` makes of it; nobody else changes it meanwhile.
   using ChangeIndex = std::function<std::string(const std::optional<std::string>& index)>;
   virtual void change_index(const ChangeIndex& change);

@@ -7,6 +7,8 @@
 #include "image/environment_image.hpp"
 #include "proof/kept_signatures.hpp"
 #include "store/absent.hpp"
+#include "store/repair.hpp"
+#include "store/verify.hpp"
 #include "tests/exchange/exchange_fixture.hpp"
 
 namespace karapace::exchange {
@@ -182,6 +184,46 @@ TEST_F(HostileCacheTest, WhatWasTakenOverIsMadeHereWhenEverythingIsWanted) {
   EXPECT_EQ(genuine.id, evil.id);
   EXPECT_NE(genuine.layers, evil.layers);
   EXPECT_FALSE(store::was_taken_over(other, genuine.step));
+}
+
+// A pull ends while a build makes the same step: what the build makes counts, and nothing is left of the other.
+TEST_F(HostileCacheTest, WhatIsMadeHereAfterItWasTakenOverTakesTheEnvironmentWithIt) {
+  const auto evil_store = new_store("evil");
+  const auto evil = build(evil_store, "one", "evil");
+  offer(evil_store, evil, "eve");
+  const auto other = new_store("other");
+  take(other, *find(evil, trust({"eve"})));
+  EXPECT_TRUE(store::is_taken(other, evil.step)) << "it was made here of what was taken over";
+  const auto step = Step::normalised(StepKind::unpack, {{"format", "tar"}}, {store::fetch_step_of("one").key()});
+  fetch(other, "one");
+  other.add_record({step, LayerOutput{add_layer(other, step, "genuine")}});
+  EXPECT_TRUE(store::was_taken_over(other, evil.step)) << "as long as it is the evil one nobody here signs it";
+  EXPECT_FALSE(store::has_usable_record(other, evil.step));
+  EXPECT_EQ(store::forget_lost_outputs(other, {evil.step}), std::vector{evil.step}) << "ninja makes it anew";
+  EXPECT_FALSE(store::verify_store(other, {}).problems.empty() && other.record(evil.step));
+}
+
+TEST_F(HostileCacheTest, AForgottenRecordDoesNotComeBackOnTopOfWhatWasMadeHere) {
+  const auto evil_store = new_store("evil");
+  const auto evil = build(evil_store, "one", "evil");
+  offer(evil_store, evil, "eve");
+  const auto other = new_store("other");
+  const auto believed = find(evil, trust({"eve"}));
+  take(other, *believed);
+  std::vector<StepKey> keys;
+  std::vector<const Step*> steps;
+  for (const auto& record : believed->bundle.records) {
+    keys.push_back(record.step.key());
+    steps.push_back(&record.step);
+  }
+  store::forget_taken(other, keys);
+  // One step is run here, then somebody interrupts; the next gen remembers what it can.
+  const auto step = store::unpack_step_of("one");
+  fetch(other, "one");
+  other.add_record({step, LayerOutput{add_layer(other, step, "genuine")}});
+  store::remember_absent(other, steps);
+  EXPECT_TRUE(other.record(step.key()));
+  EXPECT_FALSE(other.record(evil.step)) << "it was made of something else";
 }
 
 }  // namespace

@@ -133,5 +133,46 @@ TEST_F(PruningTest, PruningFollowsNoLinkToOtherPeoplesFiles) {
   EXPECT_TRUE(std::filesystem::exists(precious));
 }
 
+// Whatever somebody else calls it: what its text names stays.
+TEST_F(PruningTest, WhatOtherToolsListKeepsItsBlobs) {
+  const auto repository = open(oci::Access::write);
+  const std::string config = "{}";
+  const std::string layer = "a layer";
+  const auto config_blob = oci::describe(oci::media_type::config, config);
+  const auto layer_blob = oci::describe(oci::media_type::layer_tar, layer);
+  repository->add_blob({config_blob, oci::BlobSource::of_bytes(config)});
+  repository->add_blob({layer_blob, oci::BlobSource::of_bytes(layer)});
+  const oci::ImageManifest image{.config = config_blob, .layers = {layer_blob}};
+  repository->add_manifest(oci::write(image), *oci::Tag::parse("mine"));
+  const auto index = temporary_.path() / "cache/index.json";
+  const auto before = read_file(index);
+  const std::string type(oci::media_type::manifest);
+  for (const std::string other : {"application/octet-stream", "application/vnd.oci.artifact.manifest.v1+json",
+                                  "application/vnd.docker.distribution.manifest.v1+prettyjws",
+                                  "application/vnd.oci.image.manifest.v1+json; x=y"}) {
+    auto text = before;
+    text.replace(text.find(type), type.size(), other);
+    write_file_atomically(index, text, Durable::no);
+    age_all_blobs();
+    open(oci::Access::write)->sweep(std::chrono::hours(1));
+    EXPECT_TRUE(std::filesystem::exists(blob_of(layer_blob))) << other;
+    EXPECT_TRUE(std::filesystem::exists(blob_of(config_blob))) << other;
+  }
+}
+
+TEST_F(PruningTest, OtherTagsOfTheSameManifestStay) {
+  const auto one = build(store_, "one", "hello");
+  const auto tag = *oci::Tag::parse(offer(store_, one, "ann").tag);
+  const auto kept = *oci::Tag::parse("release-1");
+  open(oci::Access::write)->add_manifest(*open()->manifest(tag), kept);
+  age_all_blobs();
+  const PruneRequest all{.location = cache_, .keep = {}, .only_kept = true, .older_than = {}, .most_bytes = {}};
+  EXPECT_EQ(pruned(*open(oci::Access::write), all, std::time(nullptr)).removed.size(), 1U);
+  EXPECT_FALSE(open()->manifest(tag));
+  const auto manifest = open()->manifest(kept);
+  ASSERT_TRUE(manifest);
+  for (const auto& blob : oci::parse_image(*manifest, "it").layers) EXPECT_TRUE(open()->has_blob(blob));
+}
+
 }  // namespace
 }  // namespace karapace::exchange

@@ -193,7 +193,23 @@ TEST_F(VerifyTest, WhatACacheHasIsVerifiedWithoutAnImage) {
   const auto ann = signing::find_public_key(keys_, "ann").key.id().hex();
   const auto answer = verify({"ann"}, 1, cache_tag(environment_.id, ann).text());
   EXPECT_EQ(answer.environment, environment_.id);
-  for (const char* name : {"lock", "layer", "signature"}) EXPECT_EQ(told(answer, name), "verified") << name;
+  for (const char* name : {"lock", "signature"}) EXPECT_EQ(told(answer, name), "verified") << name;
+  EXPECT_TRUE(has(told(answer, "layer"), "absent environment")) << "which blob is which layer is not signed there";
+}
+
+TEST_F(VerifyTest, AnImageThatDoesNotSayWhichLayersItHasIsNotSaidToHaveThem) {
+  push(store_, environment_, "ann");
+  const auto repository = open(oci::Access::write);
+  auto stripped = oci::parse_image(*repository->manifest(oci::Tag::parse("dev").value()), "it");
+  for (auto& layer : stripped.layers) layer.annotations.clear();
+  const auto manifest = oci::write(stripped);
+  repository->add_manifest(manifest, oci::Tag::parse("stripped"));
+  auto beside = artifact();
+  beside.subject = manifest.descriptor();
+  repository->add_manifest(oci::write(manifest_of(beside)));
+  repository->finish();
+  const auto answer = verify({}, 0, "stripped");
+  EXPECT_TRUE(has(told(answer, "layer"), "does not say which of the records' layers")) << told(answer, "layer");
 }
 
 }  // namespace
