@@ -222,6 +222,7 @@ class Documents(DocumentsTest):
                             'build = "mkdir -p $out/bin && cp file $out/bin/app"\n', project, project / "root.tar")
         self.error("release", "install", directory=project)
         built = self.document("release", "build", directory=project, name="karapace.release-build")
+        self.assertTrue(self.document("gen", "--check", "-C", built["build_directory"], directory=project)["fits"])
         self.assertEqual((built["release_version"], [package["name"] for package in built["packages"]]), ("1.0.0", ["app"]))
         # A build of what a store has from elsewhere has no log.
         pathlib.Path(built["packages"][0]["log_file"]).unlink()
