@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures how long a layer takes to become a blob of an image, beside tar, zstd and skopeo.
+"""Measures how long a layer takes to become a blob of an image and back, beside tar, zstd and skopeo.
 
     bench/pack.py PROGRAMS [--files 3000] [--size 100000] [--runs 5] [--work /var/tmp]
 
 PROGRAMS is the directory of karapace. A layer of FILES files of SIZE bytes, half of them random and half text, is made once and
-packed in each run. Prints medians and the most memory that each took. Needs ninja, b3sum, tar and zstd; skopeo where it is there."""
+packed, pushed to a layout, pushed again and pulled into an empty store in each run. Prints medians and the most memory that each took. Needs ninja, b3sum, tar and zstd; skopeo where it is there."""
 import argparse
 import hashlib
 import io
@@ -49,7 +49,7 @@ class Bench:
         self.work = work
         self.store = work / "store"
         self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KARAPACE_STORE": str(self.store),
-                            "XDG_CACHE_HOME": str(work / "cache")}
+                            "XDG_CACHE_HOME": str(work / "cache"), "XDG_CONFIG_HOME": str(work / "configuration")}
 
     def run(self, *command, **options):
         return subprocess.run(command, check=True, env=self.environment, stdout=subprocess.DEVNULL, **options)
@@ -108,12 +108,21 @@ def main():
             bench.run("umoci", "raw", "add-layer", "--image", f"{image}:a", str(work / "root.tar"), stderr=subprocess.DEVNULL)
             commands["skopeo copy"] = ("skopeo", "--insecure-policy", "copy", "-q", "--dest-compress-format", "zstd",
                                        f"oci:{image}:a", f"oci:{work}/copied:a")
+        pushed, taken, unpacked = work / "pushed", work / "taken", work / "unpacked"
+        bench.run("karapace", "key", "new", "bench")
+        push = ("karapace", "push", str(project), f"oci-layout:{pushed}:1", "--key", "bench")
+        bench.run(*push, stderr=subprocess.DEVNULL)
+        blob = max((pushed / "blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
+        commands["push, unchanged"] = push
+        commands["pull"] = ("env", f"KARAPACE_STORE={taken}", "karapace", "pull", f"oci-layout:{pushed}:1", "--name", "bench")
+        commands["zstd -d | tar x"] = ("sh", "-c", f"mkdir {unpacked} && zstd -dcq {blob} | tar -C {unpacked} -xf -")
         times = {name: [] for name in commands}
         memory = {name: [] for name in commands}
         for i in range(options.runs):
             print(f"run {i + 1} of {options.runs}", file=sys.stderr, flush=True)
             for name, command in commands.items():
-                shutil.rmtree(work / "copied", ignore_errors=True)
+                for directory in (work / "copied", taken, unpacked):
+                    shutil.rmtree(directory, ignore_errors=True)
                 if name in records and records[name].exists():
                     (bench.store / "blobs" / json.loads(records[name].read_text())["output"]["blob"]).unlink()
                     records[name].unlink()

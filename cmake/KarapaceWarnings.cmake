@@ -3,7 +3,7 @@
 # the source root as include directory, and the chosen sanitizers.
 
 # The headers that most files read, compiled once for libraries, once for programs, whose code is position independent in
-# another way, and once for tests. Everything must build without them, too: releases and clang do.
+# another way, and once for tests. Everything must build without them, too: releases do.
 option(KARAPACE_PRECOMPILED_HEADERS "Compile common headers once" OFF)
 function(karapace_precompile target)
   file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/precompiled.cpp" CONTENT "")
@@ -34,11 +34,11 @@ function(karapace_target_options target)
   if(KARAPACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${KARAPACE_SANITIZE} -fno-omit-frame-pointer
       -fno-sanitize-recover=all)
+    target_compile_definitions(${target} PRIVATE KARAPACE_SANITIZED)
     target_link_options(${target} PUBLIC -fsanitize=${KARAPACE_SANITIZE})
   endif()
   if(KARAPACE_FUZZ)
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
-    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
 endfunction()
 

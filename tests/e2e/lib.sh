@@ -11,7 +11,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 # Everything happens below a directory that any user may pass: the clone itself may be below /root.
 work=$(mktemp -d "${TMPDIR:-/tmp}/karapace-e2e-XXXXXX")
 chmod 755 "$work"
-cp -r "$programs" "$work/bin"
+mkdir "$work/bin"
+cp "$programs"/karapace* "$work/bin"
 chmod -R a+rX "$work"
 
 # at_exit COMMAND: one more thing to do when the test ends. Its own status counts for nothing, the test's does.
@@ -57,19 +58,22 @@ user_of() { # MODE
   esac
 }
 
-make_user() { # MODE: idempotent; only as root
+make_user() { # MODE: idempotent; only as root. Tests run side by side.
   local user range_start=700000
   user=$(user_of "$1")
   [ "$(id -u)" = 0 ] && [ "$1" != root ] || return 0
-  id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
-  for file in /etc/subuid /etc/subgid; do
-    touch "$file"
-    if [ "$1" = subid ]; then
-      grep -q "^$user:" "$file" || echo "$user:$range_start:65536" >>"$file"
-    else
-      sed -i "/^$user:/d" "$file"
-    fi
-  done
+  (
+    flock 9
+    id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+    for file in /etc/subuid /etc/subgid; do
+      touch "$file"
+      if [ "$1" = subid ]; then
+        grep -q "^$user:" "$file" || echo "$user:$range_start:65536" >>"$file"
+      elif grep -q "^$user:" "$file"; then
+        sed -i "/^$user:/d" "$file"
+      fi
+    done
+  ) 9>/run/lock/karapace-test-users
 }
 
 # as MODE [NAME=VALUE]... COMMAND...: runs as that mode's user with a clean environment, in the current directory.
@@ -112,19 +116,22 @@ warm() {
   chown -R "$(user_of "$mode")" "$store"
 }
 
-# keep STORE: remembers the store's downloads for the tests that follow.
+# keep STORE: adds the store's downloads to those that the tests have. A file is in its place whole: others read meanwhile.
 keep() {
-  local store=$1 record
-  rm -rf "$kept/store.new"
-  mkdir -p "$kept/store.new"
-  (cd "$store" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$kept/store.new" && xargs -0 mkdir -m 700)
-  head -n 1 "$store/version" >"$kept/store.new/version"  # users of other id modes take it over
-  (cd "$store/steps" && grep -l '"kind": "fetch"' ./* | xargs -r cp -t "$kept/store.new/steps")
+  local store=$1 new
+  new=$(mktemp -d "$kept/new-XXXXXX")
+  (cd "$store" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$new" && xargs -0 mkdir -m 700)
+  mkdir -p -m 700 "$kept/store"
+  (cd "$new" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$kept/store" && xargs -0 mkdir -p -m 700)
+  (cd "$store/steps" && grep -l '"kind": "fetch"' ./* | xargs -r cp -t "$new/steps")
   while read -r blob; do
-    cp "$store/blobs/$blob" "$kept/store.new/blobs/"
-  done < <(cd "$kept/store.new/steps" && sed -n 's/.*"blob": "\([0-9a-f]*\)".*/\1/p' ./*)
-  rm -rf "$kept/store"
-  mv "$kept/store.new" "$kept/store"
+    [ -e "$kept/store/blobs/$blob" ] || cp "$store/blobs/$blob" "$new/blobs/"
+  done < <(cd "$new/steps" && sed -n 's/.*"blob": "\([0-9a-f]*\)".*/\1/p' ./*)
+  head -n 1 "$store/version" >"$new/version"  # users of other id modes take it over
+  find "$new/blobs" -type f -exec mv -t "$kept/store/blobs" {} +
+  find "$new/steps" -type f -exec mv -t "$kept/store/steps" {} +
+  mv "$new/version" "$kept/store/version"
+  rm -rf "$new"
 }
 
 # records STORE KIND: the keys of the store's steps of this kind.
