@@ -12,17 +12,9 @@
 #include <fmt/format.h>
 
 #include "base/json/record.hpp"
-#include "generator/lock/lock.hpp"
-#include "generator/manifest/rules.hpp"
+#include "generator/lock/lock_rules.hpp"
 
 namespace karapace::lock {
-
-using manifest::Complaint;
-
-/// A shell command: not empty, no NUL.
-Complaint judge_command(std::string_view word);
-/// One line for people, without space around it.
-Complaint judge_label(std::string_view word);
 
 /// A string by its rule.
 struct Word {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "generator/lock/lock.hpp"
 #include "generator/lock/lock_codecs.hpp"
 #include "store/release_document.hpp"
 
