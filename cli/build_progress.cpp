@@ -27,6 +27,9 @@ double usual(StepKind kind) {
     case StepKind::commit: return 1000;
     case StepKind::environment: return 10;
     case StepKind::pack: return 1000;
+    case StepKind::source: return 1e-4;
+    case StepKind::compile: return 10000;
+    case StepKind::assemble: return 10;
   }
   return 1;
 }

@@ -26,6 +26,7 @@ std::vector<std::string> ninja_arguments(const Context& context, const BuildingA
   std::vector<std::string> words;
   if (arguments.jobs) words.insert(words.end(), {"-j", fmt::to_string(*arguments.jobs)});
   if (context.verbosity > 0) words.push_back("-v");
+  words.insert(words.end(), arguments.targets.begin(), arguments.targets.end());
   return words;
 }
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/context.hpp"
 #include "cli/options.hpp"
@@ -17,6 +19,7 @@ namespace karapace::cli {
 struct BuildingArguments {
   std::optional<std::uint64_t> jobs;
   bool quiet = false;
+  std::vector<std::string> targets = {};  // of ninja; none: the graph's environments
 };
 
 void declare_building(Options& options, BuildingArguments& arguments);

@@ -95,6 +95,20 @@ void tell_of_instances(const Context& context, const project::Generated& generat
   }
 }
 
+/// The records of trees of releases, and of the environments that they were built in.
+std::vector<std::string> targets_of_releases(const Context& context, const project::Generated& generated) {
+  const auto store = context.open_store(store::Store::Access::update);
+  std::vector<std::string> targets;
+  for (const auto& environment : generated.environments) {
+    if (!environment.release)
+      throw ManifestError(fmt::format("{}: there is no [release] in it: say there what is built from which [[source]]",
+                                      escaped_utf8(environment.manifest.native())));
+    targets.push_back(store.step_path(environment.step));
+    targets.push_back(store.step_path(environment.release->tree()));
+  }
+  return targets;
+}
+
 }  // namespace
 
 void want_everything(const Context& context, const std::vector<StepKey>& steps) {
@@ -119,7 +133,9 @@ BuiltManifests build_manifests(const Context& context, const GenerateArguments& 
   // Of steps that environments share, others that were not taken may need what is not here now.
   if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1)
     project::generate(request);
-  built.status = run_building(context, building, request.directory);
+  auto arguments = building;
+  if (wanted == Wanted::release) arguments.targets = targets_of_releases(context, built.generated);
+  built.status = run_building(context, arguments, request.directory);
   if (built.status == 0 && notes == InstanceNotes::yes) tell_of_instances(context, built.generated);
   return built;
 }

@@ -17,8 +17,8 @@ struct BuiltManifests {
 
 enum class InstanceNotes { yes, no };
 /// Of environments that others built: `layers` takes them from caches where these have them; `everything` has made here
-/// what every step made.
-enum class Wanted { layers, everything };
+/// what every step made; `release` has the releases made beside them, ManifestError when a manifest has none.
+enum class Wanted { layers, everything, release };
 
 /// StepError when a step failed. Tells people what becomes of instances whose projects have other environments now.
 BuiltManifests build_manifests(const Context& context, const GenerateArguments& generate,

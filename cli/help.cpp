@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t indent = 2;
 constexpr std::size_t widest_term = 28;
-constexpr std::size_t name_width = 14;
+constexpr std::size_t name_width = 15;
 
 constexpr Term of_most[] = {{"0", "Success."},
                             {"1", "It failed, or the command line is wrong."},

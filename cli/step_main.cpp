@@ -59,6 +59,9 @@ StepOutput perform(const steps::StepContext& context) {
     case StepKind::commit: return steps::commit(context);
     case StepKind::environment: return steps::environment(context);
     case StepKind::pack: return steps::pack(context);
+    case StepKind::source: return steps::source(context);
+    case StepKind::compile: return steps::compile(context);
+    case StepKind::assemble: return steps::assemble(context);
     case StepKind::fetch: break;
   }
   throw StepError("a step of the kind \"fetch\" is another program's");  // run_fetch

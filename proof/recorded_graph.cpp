@@ -93,7 +93,15 @@ class Collection {
       return;
     }
     result_.graph.edges.push_back(
-        {.step = record->second.step, .key = key, .subject = key.short_hex(), .location = {}});
+        {.step = record->second.step, .key = key, .subject = subject_of(record->second.step, key), .location = {}});
+  }
+
+  /// A package of a release says itself what it is called.
+  static std::string subject_of(const Step& step, const StepKey& key) {
+    const auto name = step.parameter("name");
+    const auto version = step.parameter("version");
+    if (step.kind != StepKind::compile || !name || !version) return key.short_hex();
+    return printable(fmt::format("{} {}", *name, *version));
   }
 
   const store::Store& store_;

@@ -92,7 +92,8 @@ std::map<std::string, std::vector<std::string>> blobs_of(const RebuildRequest& r
 }
 
 bool runs_commands(const graph::Edge& edge) {
-  return edge.step.kind == StepKind::install || edge.step.kind == StepKind::setup;
+  const auto kind = edge.step.kind;
+  return kind == StepKind::install || kind == StepKind::setup || kind == StepKind::compile;
 }
 
 /// What a first build told of its layers is not told again.

@@ -21,7 +21,10 @@ constexpr auto kinds = words_of<StepKind>("is no kind of step", {{StepKind::fetc
                                                                  {StepKind::setup, "setup"},
                                                                  {StepKind::commit, "commit"},
                                                                  {StepKind::environment, "environment"},
-                                                                 {StepKind::pack, "pack"}});
+                                                                 {StepKind::pack, "pack"},
+                                                                 {StepKind::source, "source"},
+                                                                 {StepKind::compile, "compile"},
+                                                                 {StepKind::assemble, "assemble"}});
 constexpr std::string_view key_domain = "karapace step 1";
 
 void encode(Blake3& hasher, std::string_view field) {
@@ -102,6 +105,9 @@ std::string_view rules(StepKind kind) noexcept {
     case StepKind::setup: return "5";
     case StepKind::commit: return "1";
     case StepKind::pack: return "1";
+    case StepKind::source: return "1";
+    case StepKind::compile: return "1";
+    case StepKind::assemble: return "1";
     default: return "";
   }
 }

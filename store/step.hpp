@@ -18,7 +18,7 @@
 
 namespace karapace {
 
-enum class StepKind { fetch, unpack, install, setup, commit, environment, pack };
+enum class StepKind { fetch, unpack, install, setup, commit, environment, pack, source, compile, assemble };
 
 std::string_view text(StepKind kind) noexcept;
 std::optional<StepKind> step_kind_from(std::string_view word) noexcept;
@@ -64,7 +64,7 @@ struct BlobOutput {
   std::optional<std::uint64_t> diff_size = std::nullopt;  // in bytes
   auto operator<=>(const BlobOutput&) const = default;
 };
-/// What `unpack`, `install`, `setup` and `commit` made.
+/// What `unpack`, `install`, `setup`, `commit`, `source`, `compile` and `assemble` made.
 struct LayerOutput {
   LayerId layer;
   auto operator<=>(const LayerOutput&) const = default;

@@ -40,6 +40,7 @@ sandbox::SandboxPlan debug_plan(const sandbox::DebugState& state, const store::S
   plan.upper = make_directory(staging.path() / "upper");
   plan.work = make_directory(staging.path() / "work");
   plan.fresh_upper = true;
+  plan.binds = state.binds;
   plan.hostname = state.hostname;
   plan.terminal = fitting_terminal();
   plan.id_mode = mode;

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,10 +44,17 @@ std::string description(const Edge& edge);
 
 struct Graph {
   /// In the order of declaration, which is the order in which Ninja starts what is ready: the packages of bases, bases,
-  /// other packages, installs, setups, environments; among equals the heavy first, each fetch before its unpack. An
-  /// edge's inputs are declared before it.
+  /// other packages, installs, setups, environments, what is built from source; among equals the heavy first, each
+  /// fetch before its unpack. An edge's inputs are declared before it.
   std::vector<Edge> edges;
   bool operator==(const Graph&) const = default;
+};
+
+/// The steps of a release: fetches, `source`s, `compile`s, the `assemble` last.
+struct PlannedRelease {
+  std::vector<StepKey> steps;               // each once
+  std::map<std::string, StepKey> compiles;  // source -> its step
+  const StepKey& tree() const { return steps.back(); }
 };
 
 /// Plans lock after lock, so that a thousand locks need not be in memory at once.
@@ -54,10 +63,14 @@ class Planner {
   /// Adds what `lock` needs. `canonical` is serialise(lock). Returns the keys of its steps, each once, the
   /// environment's last.
   std::vector<StepKey> add(const lock::Lock& lock, std::string_view canonical);
+  /// Adds what the lock's release needs beside its environment, whose step is among those that `add` answered.
+  /// Nothing without a release.
+  std::optional<PlannedRelease> add_release(const lock::Lock& lock, const StepKey& environment);
   Graph finish() &&;
 
  private:
   class Addition;
+  class ReleaseAddition;
   std::vector<bool> parts_of_bases() const;
   struct PackageId {
     Sha256 sha256;

@@ -174,7 +174,7 @@ class Reader {
     next_line();
     read_variables(edge);
     if (!places_.insert(edge.key, graph_.edges.size())) refuse("the step stands here a second time");
-    is_read_.push_back(edge.step.kind == StepKind::environment);
+    is_read_.push_back(edge.step.kind == StepKind::environment || edge.step.kind == StepKind::assemble);
     graph_.edges.push_back(std::move(edge));
   }
 
@@ -230,6 +230,11 @@ class Reader {
       }
       case StepKind::setup: return command_count(edge);
       case StepKind::environment: return 0;
+      case StepKind::source:
+        if (edge.step.inputs.size() != 1) refuse("a step of kind \"source\" has one input");
+        return graph_.edges[*places_.find(edge.step.inputs[0])].weight;
+      case StepKind::compile: return 1;
+      case StepKind::assemble: return edge.step.inputs.size();
       case StepKind::pack: refuse("a step of kind \"pack\" belongs to an image, and to no graph of environments");
     }
     return 0;
@@ -248,7 +253,7 @@ class Reader {
     if (before != "default ") require(rest_, "\n");
   }
 
-  /// Every step leads to an environment, so a file that was cut off between two steps shows it.
+  /// Every step leads to an environment or a release, so a file that was cut off between two steps shows it.
   void require_whole() {
     bool whole = !is_read_.empty() && std::find(is_read_.begin(), is_read_.end(), 0) == is_read_.end();
     if (!whole) refuse("steps are missing from here on: the file was cut off");
@@ -284,7 +289,7 @@ class Reader {
   Graph graph_;
   StepTable places_;
   std::vector<std::size_t> lines_;  // of each edge
-  std::vector<char> is_read_;       // each edge: by another one; an environment is wanted itself
+  std::vector<char> is_read_;       // each edge: by another one; environments and releases are wanted themselves
 };
 
 }  // namespace

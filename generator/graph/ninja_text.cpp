@@ -21,13 +21,16 @@ struct Rule {
   std::string_view pool;
 };
 
-constexpr std::array<Rule, 7> rules = {{{"fetch", "fetch"},
-                                        {"unpack", ""},
-                                        {"install", "install"},
-                                        {"setup", "install"},
-                                        {"commit", ""},
-                                        {"environment", ""},
-                                        {"pack", ""}}};
+constexpr std::array<Rule, 10> rules = {{{"fetch", "fetch"},
+                                         {"unpack", ""},
+                                         {"install", "install"},
+                                         {"setup", "install"},
+                                         {"commit", ""},
+                                         {"environment", ""},
+                                         {"pack", ""},
+                                         {"source", ""},
+                                         {"compile", "install"},
+                                         {"assemble", ""}}};
 
 enum class Arguments { in_command, in_file };
 
@@ -57,7 +60,9 @@ class Writer {
     text_ += '\n';
     for (const auto& rule : rules) {
       // Few graphs have such steps: the text of all others stays what it was before there were any.
-      const bool is_rare = rule.name == text(StepKind::commit) || rule.name == text(StepKind::pack);
+      constexpr std::array rare{StepKind::commit, StepKind::pack, StepKind::source, StepKind::compile,
+                                StepKind::assemble};
+      const bool is_rare = std::ranges::any_of(rare, [&](StepKind kind) { return rule.name == text(kind); });
       if (!is_rare || has_step_of(rule.name)) append_rule(text_, rule, Arguments::in_command);
     }
     for (const auto& edge : graph_.edges) append_edge(edge);

@@ -217,7 +217,19 @@ namespace {
 
 /// What is declared together. Ninja starts the edges that are ready in the order of their declaration, and the base is
 /// what most others wait for: configuring it takes one processor, and the other packages are unpacked meanwhile.
-enum class Section { base_contents, image_layers, base_install, contents, install, setup, commit, environment };
+enum class Section {
+  base_contents,
+  image_layers,
+  base_install,
+  contents,
+  install,
+  setup,
+  commit,
+  environment,
+  source,
+  compile,
+  assemble
+};
 
 bool is_bootstrap(const Edge& edge) {
   return edge.step.kind == StepKind::install && edge.step.parameter("base-layers") == "0";
@@ -239,6 +251,9 @@ Section section(const Edge& edge, bool of_base) {
     case StepKind::install: return is_bootstrap(edge) ? Section::base_install : Section::install;
     case StepKind::setup: return Section::setup;
     case StepKind::commit: return Section::commit;
+    case StepKind::source: return Section::source;
+    case StepKind::compile: return Section::compile;
+    case StepKind::assemble: return Section::assemble;
     case StepKind::environment:
     case StepKind::pack: break;  // images plan their own
   }
@@ -278,18 +293,25 @@ std::vector<bool> Planner::parts_of_bases() const {
 
 Graph Planner::finish() && {
   auto parts = parts_of_bases();
-  by_key_.clear();
   packages_.clear();
+  const auto needed_packages = [&](const Edge& edge) {
+    return std::ranges::count_if(
+        edge.step.inputs, [&](const StepKey& key) { return edges_[by_key_.at(key)].step.kind == StepKind::compile; });
+  };
   std::vector<Order> order;
   order.reserve(edges_.size());
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     const auto& edge = edges_[i];
     bool unpack = edge.step.kind == StepKind::unpack;
     const auto& content = unpack ? edge.step.inputs.front() : edge.key;
+    auto lightness = ~edge.weight;
     // A layer of an image has fewer inputs than those above it, which read it.
-    const auto lightness = is_image_layer(edge) ? std::uint64_t{edge.step.inputs.size()} : ~edge.weight;
+    if (is_image_layer(edge)) lightness = edge.step.inputs.size();
+    // What needs a package also reads all that this one needs.
+    if (edge.step.kind == StepKind::compile) lightness = static_cast<std::uint64_t>(needed_packages(edge));
     order.push_back({section(edge, parts[i]), lightness, content, edge.step.kind, edge.key, i});
   }
+  by_key_.clear();
   std::sort(order.begin(), order.end());
   Graph graph;
   graph.edges.reserve(edges_.size());

@@ -5,6 +5,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -145,6 +146,20 @@ void compare_runtime(Differences& differences, const store::RuntimeConfiguration
   compare_image(differences, before.image, after.image);
 }
 
+std::string in_lines(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
+
+void compare_releases(Differences& differences, const std::optional<LockedRelease>& before,
+                      const std::optional<LockedRelease>& after) {
+  if (before.has_value() != after.has_value())
+    return differences.add({"release", after ? Change::added : Change::removed, (after ? after : before)->name});
+  if (!before) return;
+  differences.changed("release.name", before->name, after->name);
+  differences.changed("release.destination", before->destination, after->destination);
+  differences.changed("release.main", before->main, after->main);
+  differences.changed("release.entrypoints", in_lines(before->entrypoints), in_lines(after->entrypoints));
+  differences.lists("sources", before->sources, after->sources, [](const LockedSource& source) { return source.name; });
+}
+
 }  // namespace
 
 Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory) {
@@ -196,7 +211,7 @@ std::string text(const Difference& difference) {
 }
 
 Intent intent_of(const Lock& lock) {
-  return {lock.request, lock.answers, lock.files, lock.run, lock.layers, lock.runtime};
+  return {lock.request, lock.answers, lock.files, lock.run, lock.layers, lock.runtime, lock.release};
 }
 
 std::vector<Difference> differences(const Intent& locked, const Intent& wanted) {
@@ -214,6 +229,7 @@ std::vector<Difference> differences(const Intent& locked, const Intent& wanted) 
   all.ordered("run", locked.run, wanted.run, "other commands or another order");
   all.ordered_things("layers", locked.layers, wanted.layers, [](const LockedLayer& layer) { return layer.archive; });
   compare_runtime(all, locked.runtime, wanted.runtime);
+  compare_releases(all, locked.release, wanted.release);
   return all.take();
 }
 

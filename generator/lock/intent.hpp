@@ -24,9 +24,11 @@ struct Intent {
   std::vector<std::string> run;
   std::vector<LockedLayer> layers;
   store::RuntimeConfiguration runtime;
+  std::optional<LockedRelease> release = {};
   auto operator<=>(const Intent&) const = default;
 };
 
+/// Without the release, whose sources others know (generator/project/locked_release.hpp).
 /// Reads and hashes the setup files, layers and keyrings that the manifest names, below `directory`. ManifestError
 /// naming the file when one is missing, not a regular file, larger than 16 GiB, or outside the directory by a link.
 Intent intent_of(const manifest::Manifest& manifest, const std::filesystem::path& directory);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/digest.hpp"
+#include "generator/manifest/manifest.hpp"
 #include "store/identifiers.hpp"
 #include "store/runtime_configuration.hpp"
 
@@ -108,6 +109,46 @@ struct LockedLayer {
   const std::string& name() const { return title.empty() ? archive : title; }
 };
 
+struct LockedPatch {
+  std::string file;  // relative to the manifest's directory, as written there
+  std::uint64_t size = 0;
+  Sha256 sha256;
+  auto operator<=>(const LockedPatch&) const = default;
+};
+
+/// A package that is built from source. Its files are one blob: an archive as it is, or the tree of a git commit or a
+/// path in the form that Karapace gives it (generator/project/source_tree.hpp).
+struct LockedSource {
+  std::string name;
+  std::string version;
+  manifest::SourceKind kind{};
+  std::string location;  // as the manifest has it
+  std::string ref;       // git
+  std::string commit;    // git: what the ref meant, in hexadecimal digits
+  std::uint64_t size = 0;
+  Sha256 sha256;
+  std::vector<LockedPatch> patches;  // in the manifest's order
+  std::vector<std::string> depends;  // names of sources, in the manifest's order
+  std::string build;                 // the script
+  std::vector<std::string> check;    // commands
+  auto operator<=>(const LockedSource&) const = default;
+};
+
+/// What is built from source. No part of the environment in which it is built: neither the canonical lock nor the
+/// environment's id know it.
+struct LockedRelease {
+  std::string name;
+  std::string destination;
+  std::string main;
+  std::vector<std::string> entrypoints;
+  std::vector<LockedSource> sources;  // sorted by name
+  auto operator<=>(const LockedRelease&) const = default;
+  /// One of the sources; aborts when there is none: parse_lock and manifests make sure of it.
+  const LockedSource& source(std::string_view of) const;
+};
+/// A source with all that it needs, directly or not, each once: itself first, then breadth first.
+std::vector<const LockedSource*> with_dependencies(const LockedRelease& release, const LockedSource& source);
+
 /// An additional repository as the manifest asks for it.
 struct LockedRepositoryRequest {
   std::string name;
@@ -150,11 +191,14 @@ struct Lock {
   std::vector<std::string> run;                // in the manifest's order
   std::vector<LockedLayer> layers = {};        // in the manifest's order, the lowest first
   store::RuntimeConfiguration runtime;
+  std::optional<LockedRelease> release = {};
   auto operator<=>(const Lock&) const = default;
 };
 
-/// Canonical JSON text of the lock's format, one package per line, final newline.
+/// Canonical JSON text of the lock's format, one package per line, final newline; without the release.
 std::string serialise(const Lock& lock);
+/// The same with the release, if there is one: what the file holds.
+std::string file_text(const Lock& lock);
 /// Strict: unknown, missing or mistyped fields, bad digests, paths with ".." and unsorted lists are LockErrors that
 /// begin with "name:line:column: ". So are formats and families of packages that only newer releases know.
 Lock parse_lock(std::string_view text, std::string_view name);

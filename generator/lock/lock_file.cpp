@@ -50,7 +50,7 @@ void require_readable(const std::string& text, const std::filesystem::path& path
 }  // namespace
 
 bool write_lock(const std::filesystem::path& path, const Lock& lock) {
-  std::string text = serialise(lock);
+  std::string text = file_text(lock);
   if (text_of(path) == text) return false;
   require_readable(text, path);
   write_file_atomically(path, text, Durable::yes);

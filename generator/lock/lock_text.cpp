@@ -14,9 +14,10 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
-#include "base/json/record.hpp"
 #include "base/words.hpp"
 #include "generator/lock/lock.hpp"
+#include "generator/lock/lock_codecs.hpp"
+#include "generator/lock/lock_rules.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/manifest.hpp"
 #include "generator/manifest/package_request.hpp"
@@ -29,112 +30,7 @@ namespace karapace::lock {
 
 namespace {
 
-using manifest::Complaint;
-
-// Rules of words that appear in locks only. As in generator/manifest/rules.hpp, a complaint ends a sentence.
-
-bool consists_of(std::string_view word, std::string_view others, bool upper) {
-  return !word.empty() && std::all_of(word.begin(), word.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && c >= 'A' && c <= 'Z') ||
-           others.find(c) != std::string_view::npos;
-  });
-}
-
-/// Debian policy 5.6.12: [A-Za-z0-9.+:~-], at least one.
-Complaint judge_version(std::string_view word) {
-  if (consists_of(word, ".+:~-", true)) return std::nullopt;
-  return "is not a version";
-}
-
 constexpr std::string_view made_by_newer = "was made by a newer karapace: install that one";
-
-/// [a-z0-9][a-z0-9-]*: architectures, distributions and archives.
-Complaint judge_word(std::string_view word) {
-  if (consists_of(word, "-", false) && word[0] != '-') return std::nullopt;
-  return "must consist of a-z, 0-9 and \"-\"";
-}
-
-Complaint judge_optional_word(std::string_view word) { return word.empty() ? std::nullopt : judge_word(word); }
-
-/// "debian/bookworm"
-Complaint judge_repository(std::string_view word) {
-  auto slash = word.find('/');
-  bool fits =
-      slash != word.npos && !judge_word(word.substr(0, slash)) && !manifest::judge_suite(word.substr(slash + 1));
-  if (fits) return std::nullopt;
-  return "is not a repository, such as \"debian/bookworm\"";
-}
-
-/// "2026-07-11T10:16:37Z"
-Complaint judge_date(std::string_view word) {
-  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:ddZ";
-  bool fits = word.size() == shape.size();
-  for (std::size_t i = 0; fits && i < shape.size(); ++i) {
-    fits = shape[i] == 'd' ? word[i] >= '0' && word[i] <= '9' : word[i] == shape[i];
-  }
-  if (fits) return std::nullopt;
-  return "is not a date such as \"2026-07-11T10:16:37Z\"";
-}
-
-/// An OpenPGP fingerprint: 40 or 64 upper-case hex digits.
-Complaint judge_fingerprint(std::string_view word) {
-  bool length = word.size() == 40 || word.size() == 64;
-  auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); };
-  if (length && std::all_of(word.begin(), word.end(), hex)) return std::nullopt;
-  return "is not a fingerprint: 40 upper-case hex digits";
-}
-
-bool is_image_location(std::string_view word) {
-  if (!manifest::names_image(word) || manifest::judge_line(word)) return false;
-  try {
-    return manifest::image_location(word) == word;
-  } catch (const ManifestError&) {
-    return false;
-  }
-}
-
-/// "linux/arm64/v8"
-Complaint judge_platform(std::string_view word) {
-  if (consists_of(word, "/-._", false) && word.find('/') != word.npos) return std::nullopt;
-  return "is not a platform, such as \"linux/amd64\"";
-}
-
-/// RFC 6838, 4.2.
-Complaint judge_media_type(std::string_view word) {
-  if (consists_of(word, "/!#$&-^_.+", true) && word.find('/') != word.npos) return std::nullopt;
-  return "is not a media type";
-}
-
-Complaint judge_image(std::string_view word) {
-  if (word.starts_with("sha256:") && Sha256::from_hex(word.substr(7))) return std::nullopt;
-  auto slash = word.find('/');
-  bool fits =
-      slash != std::string_view::npos && !judge_word(word.substr(0, slash)) && !judge_word(word.substr(slash + 1));
-  if (fits || is_image_location(word)) return std::nullopt;
-  return "is not a base: \"debian/bookworm\", \"sha256:...\" or \"oci:...\"";
-}
-
-Complaint judge_command(std::string_view word) {
-  if (trimmed(word).empty()) return "is an empty command";
-  return manifest::judge_text(word);
-}
-
-Complaint judge_label(std::string_view word) {
-  if (word.empty() || trimmed(word) != word) return "is empty or has space around it";
-  return manifest::judge_line(word);
-}
-
-/// A string by its rule.
-struct Word {
-  Complaint (*judge)(std::string_view);
-
-  static void write(JsonWriter& json, const std::string& value) { json.string(value); }
-  void read(JsonReader& json, std::string& value) const {
-    auto at = json.position();
-    value = json.string();
-    if (auto complaint = judge(value)) json.fail_at(at, fmt::format("\"{}\" {}", value, *complaint));
-  }
-};
 
 struct ModeCodec {
   static void write(JsonWriter& json, unsigned mode) { json.string(manifest::mode_text(mode)); }
@@ -146,55 +42,6 @@ struct ModeCodec {
     mode = *bits;
   }
 };
-
-/// A list of which each element is checked with those before it: `check(json, where it stands, before, element)`.
-template <class Codec, class Check>
-struct CheckedList {
-  ListOf<Codec> list;
-  Check check;
-
-  template <class T>
-  void write(JsonWriter& json, const std::vector<T>& values) const {
-    list.write(json, values);
-  }
-  template <class T>
-  void read(JsonReader& json, std::vector<T>& values) const {
-    json.array([&] {
-      auto at = json.position();
-      T value;
-      list.element.read(json, value);
-      check(json, at, values, value);
-      values.push_back(std::move(value));
-    });
-  }
-};
-
-template <class Codec, class Check>
-constexpr CheckedList<Codec, Check> checked(Codec element, Check check, Layout layout = Layout::lines) {
-  return {{element, layout}, check};
-}
-
-/// In ascending order of a key, none twice.
-template <class Key>
-struct Sorted {
-  Key key;
-  std::string_view what;
-
-  template <class T>
-  void operator()(const JsonReader& json, std::size_t at, const std::vector<T>& before, const T& value) const {
-    if (before.empty() || std::invoke(key, before.back()) < std::invoke(key, value)) return;
-    json.fail_at(at, fmt::format("{} must be sorted, none twice", what));
-  }
-};
-
-template <class Codec, class Key>
-constexpr auto sorted(Codec element, Key key, std::string_view what) {
-  return checked(element, Sorted<Key>{key, what});
-}
-constexpr auto sorted_words(Word word, Layout layout) {
-  return checked(word, Sorted<std::identity>{{}, "these"}, layout);
-}
-constexpr auto words(Word word) { return list_of(word, Layout::one_line); }
 
 constexpr auto repository_request_fields = line_of<LockedRepositoryRequest>(
     member("name", &LockedRepositoryRequest::name, Word{manifest::judge_repository_name}),
@@ -451,7 +298,7 @@ constexpr auto fields_of_format(AboutTheSystem... about_the_system) {
       optional_member("answers", &Lock::answers, answers_codec), member("files", &Lock::files, list_of(file_fields)),
       member("run", &Lock::run, list_of(Word{judge_command})),
       optional_member("layers", &Lock::layers, checked(layer_fields, DistinctLayers{})),
-      member("runtime", &Lock::runtime, runtime_fields));
+      member("runtime", &Lock::runtime, runtime_fields), optional_member("release", &Lock::release, ReleaseCodec{}));
 }
 constexpr auto fields_one =
     fields_of_format<LockFormat::one>(member("architecture", &Lock::architecture, Word{judge_word}), EpochMember{});
@@ -540,6 +387,15 @@ std::string name_in(const Lock& lock, const LockedPackage& package) {
 }
 
 std::string serialise(const Lock& lock) {
+  if (lock.release) {
+    auto environment = lock;
+    environment.release.reset();
+    return file_text(environment);
+  }
+  return file_text(lock);
+}
+
+std::string file_text(const Lock& lock) {
   return lock.format == LockFormat::one ? json_text(fields_one, lock) : json_text(fields_two, lock);
 }
 

@@ -16,6 +16,7 @@
 #include "base/file.hpp"
 #include "base/nearest_word.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/release_section.hpp"
 #include "generator/manifest/rules.hpp"
 #include "generator/manifest/section.hpp"
 
@@ -216,18 +217,9 @@ void read_variables(Section& environment, Manifest& manifest) {
   }
 }
 
-/// A path relative to the manifest, "./" taken off.
-std::optional<Word> project_path(Section& section, std::string_view key, std::string_view example) {
-  auto path = section.required(key, example);
-  if (!path) return std::nullopt;
-  while (path->text.starts_with("./")) path->text.erase(0, 2);
-  if (!section.pleases(*path, section.path(key), judge_relative_path)) return std::nullopt;
-  return path;
-}
-
 void read_file(Section& section, Manifest& manifest) {
   SetupFile file;
-  if (auto source = project_path(section, "source", "\"motd\"")) {
+  if (auto source = section.project_path("source", "\"motd\"")) {
     file.source = source->text;
     file.source_place = section.problems().place(source->at);
   }
@@ -249,27 +241,9 @@ void read_file(Section& section, Manifest& manifest) {
   manifest.files.push_back(std::move(file));
 }
 
-/// The tables of an array of them, `[[setup.files]]`.
-void read_tables(Section& section, std::string_view key, Manifest& manifest, void (*read)(Section&, Manifest&)) {
-  const auto* node = section.find(key);
-  if (!node) return;
-  const auto path = section.path(key);
-  const auto wanted = fmt::format("[[{}]] tables", path);
-  const auto* array = node->as_array();
-  if (!array) return section.expect(*node, path, wanted);
-  for (const auto& element : *array) {
-    if (const auto* table = element.as_table()) {
-      Section inner(*table, path, element.source().begin, section.problems());
-      read(inner, manifest);
-    } else {
-      section.expect(element, path, wanted);
-    }
-  }
-}
-
 void read_layer(Section& section, Manifest& manifest) {
   LayerRequest layer;
-  if (auto archive = project_path(section, "archive", "\"layers/NAME-1.tar.zst\"")) {
+  if (auto archive = section.project_path("archive", "\"layers/NAME-1.tar.zst\"")) {
     layer.archive = archive->text;
     layer.archive_place = section.problems().place(archive->at);
   }
@@ -288,7 +262,7 @@ void read_layer(Section& section, Manifest& manifest) {
 }
 
 void read_setup(Section& setup, Manifest& manifest) {
-  read_tables(setup, "files", manifest, read_file);
+  setup.tables("files", [&](Section& file) { read_file(file, manifest); });
   for (auto& command : setup.texts("run")) {
     if (trimmed(command.text).empty()) {
       setup.problem(command.at, "setup.run has an empty command: remove it");
@@ -308,7 +282,7 @@ void read_repository(Section& section, const Word& name, Manifest& manifest) {
       section.problem(uri->at, fmt::format("{} \"{}\" must be an http or https URL", section.path("uri"), uri->text));
     }
   }
-  if (auto key = project_path(section, "key", "\"keys/NAME.asc\"")) {
+  if (auto key = section.project_path("key", "\"keys/NAME.asc\"")) {
     repository.key = key->text;
     repository.key_place = section.problems().place(key->at);
   }
@@ -346,11 +320,12 @@ void read_manifest(Section& top, Manifest& manifest) {
   top.section("repositories", [&](Section& section) { read_repositories(section, manifest); });
   top.section("system", [&](Section& section) { read_system(section, manifest); });
   top.section("setup", [&](Section& section) { read_setup(section, manifest); });
-  read_tables(top, "layers", manifest, read_layer);
+  top.tables("layers", [&](Section& layer) { read_layer(layer, manifest); });
   top.section("environment", [&](Section& section) { read_variables(section, manifest); });
   top.section("mounts", [&](Section& section) { read_mounts(section, manifest); });
   top.section("runtime", [&](Section& section) { read_runtime(section, manifest); });
   top.section("image", [&](Section& section) { read_image(section, manifest); });
+  read_release(top, manifest);
   top.section("gui", read_gui);
   top.section("hardware", read_hardware);
 }

@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -90,6 +91,45 @@ struct LayerRequest {
 /// More could not be mounted together with what else an environment consists of.
 inline constexpr std::size_t most_layers = 200;
 
+/// Where the files of a [[source]] come from.
+enum class SourceKind { path, archive, git };
+
+/// A patch of a source: a file of the project.
+struct PatchRequest {
+  std::string file;  // relative to the manifest's directory
+  Place place = {};
+  auto operator<=>(const PatchRequest&) const = default;
+};
+
+/// `[[source]]`: a package that is built from source for the release.
+struct SourceRequest {
+  std::string name;
+  std::string version;
+  SourceKind kind{};
+  std::string location;               // path or archive: relative to the manifest's directory; or a URL
+  std::string ref;                    // git: a branch, tag or commit
+  std::optional<Sha256> sha256;       // archive: what it has to be
+  std::vector<std::string> files;     // path: only these, sorted, relative to it; empty: all that git does not ignore
+  std::vector<PatchRequest> patches;  // in the manifest's order
+  std::vector<std::string> depends;   // names of sources, in the manifest's order
+  std::string build;                  // a script, or the name of one in the tree of a path
+  std::vector<std::string> check;     // commands that run afterwards
+  Place place = {};                   // of the location
+  auto operator<=>(const SourceRequest&) const = default;
+};
+
+/// `[release]`
+struct ReleaseRequest {
+  std::string name;
+  std::string destination;  // absolute
+  std::string main;         // the source whose version names the release
+  std::vector<std::string> entrypoints;
+  std::map<std::string, std::string> links = {};  // alias -> version, alias or "^"
+  std::map<std::string, std::string> hosts = {};  // name -> as ssh takes it
+  std::vector<SourceRequest> sources = {};        // sorted by name
+  auto operator<=>(const ReleaseRequest&) const = default;
+};
+
 struct Manifest {
   Base base;
   std::vector<std::string> packages;  // PackageRequests, sorted, one of a name
@@ -102,6 +142,7 @@ struct Manifest {
   std::vector<std::string> run;                 // shell commands, in the manifest's order
   std::vector<LayerRequest> layers;             // in the manifest's order, the lowest first
   store::RuntimeConfiguration runtime;
+  std::optional<ReleaseRequest> release = {};
   auto operator<=>(const Manifest&) const = default;
 };
 

@@ -156,6 +156,30 @@ class Section {
       expect(*node, path(key), "a table");
     }
   }
+  /// The tables of an array of them, `[[setup.files]]`.
+  void tables(std::string_view key, const std::function<void(Section&)>& read) {
+    const auto* node = find(key);
+    if (!node) return;
+    const auto wanted = fmt::format("[[{}]] tables", path(key));
+    const auto* array = node->as_array();
+    if (!array) return expect(*node, path(key), wanted);
+    for (const auto& element : *array) {
+      if (const auto* table = element.as_table()) {
+        Section inner(*table, path(key), element.source().begin, problems_);
+        read(inner);
+      } else {
+        expect(element, path(key), wanted);
+      }
+    }
+  }
+  /// A path relative to the manifest, "./" taken off; its absence is a problem.
+  std::optional<Word> project_path(std::string_view key, std::string_view example) {
+    auto path_word = required(key, example);
+    if (!path_word) return std::nullopt;
+    while (path_word->text.starts_with("./")) path_word->text.erase(0, 2);
+    if (!pleases(*path_word, path(key), judge_relative_path)) return std::nullopt;
+    return path_word;
+  }
   /// A word that must please `judge`; the complaint is told as `what "word" complaint`.
   bool pleases(const Word& word, std::string_view what, Complaint (*judge)(std::string_view)) {
     auto complaint = judge(word.text);

@@ -26,7 +26,7 @@ std::string ExplainedStep::title() const {
 
 void StepLibrary::add(const lock::Lock& lock) {
   graph::Planner planner;
-  planner.add(lock, lock::serialise(lock));
+  planner.add_release(lock, planner.add(lock, lock::serialise(lock)).back());
   graph::Graph graph = std::move(planner).finish();
   for (auto& edge : graph.edges) planned_.try_emplace(edge.key, std::move(edge));
 }

@@ -27,6 +27,7 @@
 #include "generator/project/build_directory.hpp"
 #include "generator/project/control_files.hpp"
 #include "generator/project/locked_image.hpp"
+#include "generator/project/locked_release.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -159,14 +160,22 @@ class Generation {
     if (locked.state != LockState::unchanged) read_at[project.lock_path] = modified_ns(project.lock_path).value_or(0);
     EnvironmentId id(blake3(locked.canonical));
     auto steps = planner_.add(locked.lock, locked.canonical);
+    const auto environment = steps.back();
+    const auto release = planner_.add_release(locked.lock, environment);
+    if (release) {
+      import_sources(project, *locked.lock.release, store_);
+      steps.insert(steps.end() - 1, release->steps.begin(), release->steps.end());  // the environment's is the last
+      for (const auto& [digest, place] : places_of_sources(project, *locked.lock.release)) files_[digest] = {place};
+    }
     directory_.add_lock(id, locked.canonical);
     files_[id.hex()] = {files_of_edges_.add(id.hex() + ".json", locked.canonical).native()};
     auto lock_modified = read_at[project.lock_path];
     add_sources(project, locked.lock, read_at);
     add_repositories(project.manifest, locked.lock);
+    for (const auto& watched : locked.watched) add_source(watched.first, locked.watched);
     std::size_t packages = locked.lock.base.size() + locked.lock.packages.size();
-    result_.environments.push_back(
-        {project.name, project.manifest_path, id, steps.back(), packages, locked.state, std::move(locked.notes)});
+    result_.environments.push_back({project.name, project.manifest_path, id, environment, packages, locked.state,
+                                    std::move(locked.notes), release});
     roots_.push_back({.name = project.name,
                       .manifest = project.manifest_path,
                       .environment = id,

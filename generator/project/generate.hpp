@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/graph/graph.hpp"
 #include "generator/project/locking.hpp"
 #include "store/identifiers.hpp"
 
@@ -35,6 +36,7 @@ struct GeneratedEnvironment {
   std::size_t packages = 0;
   LockState lock = LockState::unchanged;
   std::vector<std::string> notes;
+  std::optional<graph::PlannedRelease> release = std::nullopt;
 };
 
 struct Generated {

@@ -14,6 +14,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/graph_side.hpp"
+#include "generator/project/locked_release.hpp"
 #include "store/identifiers.hpp"
 
 namespace karapace::project {
@@ -44,17 +45,26 @@ class Checking {
     if (!lock) {
       check.state = LockCheck::State::missing;
     } else if (request_.lock.policy != LockPolicy::frozen) {
-      check.differences =
-          lock::differences(lock::intent_of(*lock), lock::intent_of(project.manifest, project.directory()));
+      check.differences = lock::differences(lock::intent_of(*lock), wanted(project, *lock));
       if (!check.differences.empty()) check.state = LockCheck::State::differs;
     }
     check_.locks.push_back(std::move(check));
     if (lock) plan(project, std::move(*lock));
   }
 
+  lock::Intent wanted(const Project& project, const lock::Lock& lock) const {
+    auto intent = lock::intent_of(project.manifest, project.directory());
+    ReleaseLocking how;
+    how.network = ReleaseLocking::Network::left_out;
+    if (project.manifest.release)
+      intent.release = locked_release(project, lock.release, how, request_.lock.paths).release;
+    return intent;
+  }
+
   void plan(const Project& project, lock::Lock lock) {
     auto canonical = lock::serialise(lock);
     auto step = planner_.add(lock, canonical).back();
+    planner_.add_release(lock, step);
     wanted_.environments.push_back(
         {request_.name.value_or(project.name), "", EnvironmentId(blake3(canonical)), step, std::move(lock)});
   }

@@ -87,6 +87,7 @@ diff::GraphSide side_of_locks(std::string title, const std::vector<LockText>& lo
   graph::Planner planner;
   for (std::size_t i = 0; i < locks.size(); ++i) {
     auto step = planner.add(parsed[i], canonical[i]).back();
+    planner.add_release(parsed[i], step);
     const auto& manifest = locks[i].file.manifest;
     side.environments.push_back({project_name((root / manifest).lexically_normal()), manifest.native(),
                                  EnvironmentId(blake3(canonical[i])), step, std::move(parsed[i])});

@@ -24,6 +24,7 @@
 #include "generator/manifest/package_request.hpp"
 #include "generator/project/base_archive.hpp"
 #include "generator/project/locked_image.hpp"
+#include "generator/project/locked_release.hpp"
 
 namespace karapace::project {
 
@@ -105,6 +106,7 @@ class Renewal {
     lock.run = intent_.run;
     lock.layers = intent_.layers;
     lock.runtime = intent_.runtime;
+    lock.release = intent_.release;
   }
 
   void adopt_resolution(lock::Lock& lock) const {
@@ -228,11 +230,27 @@ lock::Lock required_lock(const Project& project, std::optional<lock::Lock> lock)
   throw LockError(fmt::format("there is no lock {}: make it with `karapace lock`", shown(project)));
 }
 
-LockResult unchanged(lock::Lock lock) {
+LockResult unchanged(lock::Lock lock, std::map<std::filesystem::path, std::int64_t> watched = {}) {
   LockResult result;
+  result.watched = std::move(watched);
   result.canonical = lock::serialise(lock);
   result.lock = std::move(lock);
   return result;
+}
+
+struct WantedRelease {
+  std::optional<lock::LockedRelease> release;
+  std::map<std::filesystem::path, std::int64_t> watched;
+  std::vector<std::string> notes;
+};
+
+WantedRelease release_of(const Project& project, const LockSettings& settings, const std::optional<lock::Lock>& old) {
+  if (!project.manifest.release) return {};
+  ReleaseLocking how;
+  if (settings.policy == LockPolicy::locked) how.network = ReleaseLocking::Network::left_out;
+  how.upgrade = settings.upgrade.scope == resolve::Upgrade::Scope::everything;
+  auto found = locked_release(project, old ? old->release : std::nullopt, how, settings.paths);
+  return {std::move(found.release), std::move(found.watched), std::move(found.notes)};
 }
 
 /// Of the packages of the lock and those that the manifest asks for; nothing when there is no lock.
@@ -305,20 +323,25 @@ LockResult bring_lock_up_to_date(const Project& project, const LockSettings& set
   auto old = lock::read_lock_if_exists(project.lock_path);
   if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
   auto wanted = lock::intent_of(project.manifest, project.directory());
+  auto release = release_of(project, settings, old);
+  wanted.release = std::move(release.release);
   std::vector<lock::Difference> why;
   if (old) why = lock::differences(lock::intent_of(*old), wanted);
   if (settings.policy == LockPolicy::locked) {
     auto lock = required_lock(project, std::move(old));
-    if (why.empty()) return unchanged(std::move(lock));
+    if (why.empty()) return unchanged(std::move(lock), std::move(release.watched));
     std::vector<std::string> lines;
     for (const auto& difference : why) lines.push_back(text(difference));
     throw LockError(fmt::format("{} does not fit the manifest; run `karapace lock`:\n  {}", shown(project),
                                 fmt::join(lines, "\n  ")));
   }
-  if (old && why.empty() && settings.upgrade.scope == resolve::Upgrade::Scope::none) return unchanged(std::move(*old));
+  if (old && why.empty() && settings.upgrade.scope == resolve::Upgrade::Scope::none)
+    return unchanged(std::move(*old), std::move(release.watched));
   auto result = Renewal(project, settings, old, std::move(wanted)).run();
   result.canonical = lock::serialise(result.lock);
   result.differences = std::move(why);
+  result.watched = std::move(release.watched);
+  std::ranges::move(release.notes, std::back_inserter(result.notes));
   if (old) result.packages = package_changes(*old, result.lock);
   if (lock::write_lock(project.lock_path, result.lock)) result.state = old ? LockState::updated : LockState::created;
   return result;

@@ -4,7 +4,9 @@
 // What the manifest changed is changed, and nothing else: packages keep their versions while the archive has them.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,9 +39,10 @@ struct LockResult {
   lock::Lock lock;
   std::string canonical;  // serialise(lock)
   LockState state = LockState::unchanged;
-  std::vector<lock::Difference> differences;  // why it changed: what did not fit the manifest
-  std::vector<diff::PackageChange> packages;  // what changed: see package_changes
-  std::vector<std::string> notes;             // of the resolver, for people
+  std::vector<lock::Difference> differences;                   // why it changed: what did not fit the manifest
+  std::vector<diff::PackageChange> packages;                   // what changed: see package_changes
+  std::vector<std::string> notes;                              // of the resolver, for people
+  std::map<std::filesystem::path, std::int64_t> watched = {};  // of the release: LockedReleaseResult
 };
 
 /// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.

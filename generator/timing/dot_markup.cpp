@@ -15,6 +15,9 @@ Colours colours_of(StepKind kind) {
     case StepKind::install: return {"#e6f4e8", "#4f8f58"};
     case StepKind::setup: return {"#fdf3d8", "#b58a1c"};
     case StepKind::commit: return {"#fdf3d8", "#b58a1c"};
+    case StepKind::source: return {"#e8f1fa", "#4a7fb0"};
+    case StepKind::compile: return {"#fbe9e4", "#b5573c"};
+    case StepKind::assemble: return {"#efe8f7", "#7a5ba6"};
     case StepKind::environment: return {"#efe8f7", "#7a5ba6"};
     case StepKind::pack: break;  // in no graph that is drawn
   }

@@ -26,6 +26,9 @@ Kind kind_of(const graph::Edge& edge) {
     case StepKind::commit: return Kind::commit;
     case StepKind::fetch: return Kind::files;
     case StepKind::unpack:
+    case StepKind::source:
+    case StepKind::compile:
+    case StepKind::assemble:
     case StepKind::pack: break;  // the latter is in no graph that is drawn
   }
   return edge.step.parameter("format") == "tar" ? Kind::archive : Kind::packages;

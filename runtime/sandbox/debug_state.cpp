@@ -34,8 +34,12 @@ constexpr auto command_fields = fields_of<Command>(
     member("variables", &Command::variables, escaped_bytes),
     member("working_directory", &Command::working_directory, escaped_bytes));
 
+constexpr auto bind_fields =
+    fields_of<Bind>(member("source", &Bind::source), member("target", &Bind::target, escaped_bytes));
+
 /// Layers of the store by their path from its root, moved ones by their name in the state: both relative.
 constexpr auto plan_fields = fields_of<DebugState>(
+    optional_member("binds", &DebugState::binds, list_of(bind_fields)),
     member("failed", &DebugState::failed, command_fields), FormatMember{1},
     member("hostname", &DebugState::hostname, escaped_bytes), member("lowers", &DebugState::lowers));
 
@@ -68,6 +72,10 @@ void keep_debug_state(const store::Store& store, const StepKey& step, const Sand
     const auto kept = is_moved ? place / name : lower;
     state.lowers.push_back(kept.lexically_relative(store.root()));
   }
+  for (const auto& bind : plan.binds) {
+    if (bind.origin != BindSource::store) continue;
+    state.binds.push_back({.source = bind.source.lexically_relative(store.root()), .target = bind.target});
+  }
   move(plan.upper, made / "upper");
   state.lowers.push_back((place / "upper").lexically_relative(store.root()));
   write_file_atomically(made / "plan.json", json_text(plan_fields, state), Durable::no);
@@ -98,6 +106,11 @@ DebugState find_debug_state(const store::Store& store, std::string_view prefix) 
                                [&] { return parse_json(plan_fields, text, "plan.json"); });
   state.step = *StepKey::from_hex(found.front());
   for (auto& lower : state.lowers) lower = store.root() / lower;
+  for (auto& bind : state.binds) {
+    bind.source = store.root() / bind.source;
+    bind.origin = BindSource::store;
+    bind.why = "what the step had";
+  }
   return state;
 }
 
@@ -105,7 +118,9 @@ FileLock use_debug_state(const store::Store& store, const DebugState& state, con
   const auto contents_lock = store.lock_contents(LOCK_SH);
   auto lock = FileLock::acquire_existing(store.failed_path() / state.step.hex() / "plan.json", LOCK_SH);
   bool is_whole = lock.has_value();
-  for (const auto& lower : state.lowers) {
+  auto trees = state.lowers;
+  for (const auto& bind : state.binds) trees.push_back(bind.source);
+  for (const auto& lower : trees) {
     const auto layer = LayerId::from_hex(lower.parent_path().filename().string());
     if (layer) store::pin(store.staging_path(), staging.path(), "layers", layer->hex());
     is_whole = is_whole && fs::exists(lower);

@@ -24,6 +24,7 @@ namespace karapace::sandbox {
 struct DebugState {
   StepKey step;
   std::vector<std::filesystem::path> lowers;  // bottom first, with what the failed commands wrote on top
+  std::vector<Bind> binds;                    // of layers of the store, read-only: what the failed command had mounted
   std::string hostname;
   Command failed;
 };

@@ -39,6 +39,7 @@ struct Bind {
   BindAccess access = BindAccess::read_only;
   BindSource origin = BindSource::host;
   std::string why = {};  // for people: "the project", "mount data"
+  bool operator==(const Bind&) const = default;
 };
 
 struct Command {

@@ -48,7 +48,7 @@ class Capture {
     store::ScanOptions options;
     options.label = "what the commands made";
     options.left_out = [&](std::string_view path) {
-      if (!rule_for(path, {})) captured_.sockets.emplace_back(path);
+      if (!rule_for(inside(path), {})) captured_.sockets.emplace_back(path);
     };
     auto listing = store::scan(upper_.get(), options);
     for (const auto& entry : listing.entries()) {
@@ -103,6 +103,10 @@ class Capture {
                         escaped_utf8(entry.path), escaped_utf8(xattr.name)));
   }
 
+  std::string inside(std::string_view path) const {
+    return options_.place.empty() ? std::string(path) : fmt::format("{}/{}", options_.place, path);
+  }
+
   /// What is shipped at this path and shows through, in this tree or below it: a file or directory, or null.
   const store::Entry* shipped(const std::string& path) const {
     if (const auto* here = tree_.find(path)) return &here->entry;
@@ -123,7 +127,7 @@ class Capture {
 
   /// Rules are for what commands made. What is shipped and got another owner or mode stays what it is.
   const CanonicalRule* rule_that_applies(const store::Entry& entry) const {
-    const auto* rule = rule_for(entry.path, entry.target);
+    const auto* rule = rule_for(inside(entry.path), entry.target);
     if (rule && rule->action == CanonicalAction::at_first_entry && options_.secrets == Secrets::kept) return nullptr;
     const auto* before = rule ? shipped(entry.path) : nullptr;
     if (!before || !is_of_one_type(*before, entry)) return rule;

@@ -23,6 +23,8 @@ struct CaptureOptions {
   std::int64_t started = 0;  // when the commands began, seconds of the real clock
   std::int64_t epoch = 0;    // what later times become
   Secrets secrets = Secrets::left_out;
+  /// Where `upper` stood inside, without a leading slash: the rules are about paths there.
+  std::string place = {};
 };
 
 /// What whoever builds should know of: a layer is shared, also with others.

@@ -170,22 +170,45 @@ void put_scaffold(Scaffold& scaffold, const LayerBuildPlan& plan) {
   scaffold.put_host_names(host_name);
 }
 
-void run_commands(const StepContext& context, trees::Composition& tree, const trees::LayerStack& lower,
-                  const LayerBuildPlan& plan) {
+/// When they began, in seconds of the real clock.
+std::int64_t run_commands(const StepContext& context, const trees::LayerStack& lower, const LayerBuildPlan& plan) {
   const auto& staging = context.staging.path();
   if (context.clock) write_clock_layer(staging / "clock", *context.clock);
   auto log_path = context.store.log_path(context.key);
   auto log = open_at(AT_FDCWD, log_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644);
   auto sandbox = sandbox_plan(context, lower, plan, log.get());
-  auto started = std::time(nullptr);
+  const std::int64_t started = std::time(nullptr);
   auto run = [&](const sandbox::SandboxPlan& session) {
     auto result = sandbox::run(session);
     if (result.status != 0) fail_command(context, session, result, log_path, plan.failed_packages);
   };
   run(sandbox);
+  if (!plan.output.empty()) return started;
   if (auto again = remaking(sandbox)) run(*again);
-  tell(context, capture(staging / "upper", tree, staging / "tree", lower,
-                        {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
+  return started;
+}
+
+/// The layer of the plan's output alone.
+LayerId layer_of_output(const StepContext& context, const trees::Composition& tree, const LayerBuildPlan& plan,
+                        std::int64_t started) {
+  const auto& staging = context.staging.path();
+  const auto upper = staging / "upper" / tree.resolve_parents(plan.output);
+  struct stat status{};
+  if (::lstat(upper.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || names_in(upper).empty())
+    throw StepError(
+        fmt::format("{}: the commands left nothing in /{}, which is $out: have them install there\n"
+                    "the whole output: {}",
+                    text(context.step.kind), plan.output, context.store.log_path(context.key).string()));
+  const trees::LayerStack nothing(context.store, {});
+  trees::Composition made(nothing);
+  made.nodes().begin()->second.entry.mtime = plan.epoch;
+  const auto path = staging / "output";
+  make_directory(path);
+  made.write(path);
+  tell(context, capture(upper, made, path, nothing,
+                        {.started = started, .epoch = plan.epoch, .secrets = plan.secrets, .place = plan.output}));
+  made.write_directory_times(path);
+  return context.store.add_layer(path, std::move(made).listing(), context.staging);
 }
 
 }  // namespace
@@ -219,7 +242,16 @@ LayerId build_layer(const StepContext& context, trees::Composition tree, const t
   if (!plan.commands.empty()) put_scaffold(scaffold, plan);
   tree.write(staging / "tree");
   give_root_metadata(staging / "upper", tree);
-  if (!plan.commands.empty()) run_commands(context, tree, lower, plan);
+  if (!plan.commands.empty()) {
+    const auto started = run_commands(context, lower, plan);
+    if (!plan.output.empty()) {
+      const auto layer = layer_of_output(context, tree, plan, started);
+      sandbox::drop_debug_state(context.store, context.key, staging);
+      return layer;
+    }
+    tell(context, capture(staging / "upper", tree, staging / "tree", lower,
+                          {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
+  }
   scaffold.take_off(staging / "tree");
   tree.write_directory_times(staging / "tree");
   auto layer = context.store.add_layer(staging / "tree", std::move(tree).listing(), context.staging);

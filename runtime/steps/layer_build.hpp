@@ -33,14 +33,17 @@ struct LayerBuildPlan {
   std::int64_t epoch = 0;              // SOURCE_DATE_EPOCH, seconds
   Secrets secrets = Secrets::left_out;
   FailedPackages* failed_packages = nullptr;  // null: no packages are installed
+  /// Only what the commands make in this directory, without a leading slash, becomes the layer; it must not be there
+  /// before. Empty: all that they change.
+  std::string output = {};
 };
 
 /// The variables that every command of a build is given: a fixed locale, time zone, path, hash seeds, and those of
 /// all families of packages.
 std::map<std::string, std::string> build_variables(std::int64_t epoch);
 
-/// Runs the plan and stores the layer. StepError with the end of the commands' output, the place of the log and the
-/// way to a shell in that state, when a command fails.
+/// Runs the plan and stores the layer. StepError when there is nothing in the plan's output; with the end of the
+/// commands' output, the place of the log and the way to a shell in that state, when a command fails.
 LayerId build_layer(const StepContext& context, trees::Composition tree, const trees::LayerStack& lower,
                     const LayerBuildPlan& plan);
 

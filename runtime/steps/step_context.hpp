@@ -49,6 +49,9 @@ StepOutput setup(const StepContext& context);
 StepOutput commit(const StepContext& context);
 StepOutput pack(const StepContext& context);
 StepOutput environment(const StepContext& context);
+StepOutput source(const StepContext& context);
+StepOutput compile(const StepContext& context);
+StepOutput assemble(const StepContext& context);
 
 /// The value of a parameter that is a decimal number; StepError when it is not.
 std::int64_t number_parameter(const Step& step, std::string_view name);

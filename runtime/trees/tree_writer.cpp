@@ -40,6 +40,14 @@ void write_at(int file, std::string_view bytes, std::uint64_t offset, const std:
   write_all(file, bytes, path);
 }
 
+void own_by_root(archive_entry* header) {
+  archive_entry_set_uid(header, 0);
+  archive_entry_set_gid(header, 0);
+  archive_entry_set_perm(header, archive_entry_perm(header) & 0777);
+  archive_entry_xattr_clear(header);
+  archive_entry_acl_clear(header);
+}
+
 OwnersByName names_of(archive_entry* header) {
   const char* user = archive_entry_uname(header);
   const char* group = archive_entry_gname(header);
@@ -131,6 +139,7 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const 
     const char* name = archive_entry_pathname(header);
     if (!name) throw StepError(fmt::format("{}: refused: an entry without a name", archive.label()));
     require_length(archive);
+    if (options_.owners == Owners::root) own_by_root(header);
     auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
     take_attributes(archive, header, entry);
     seen(entry, names_of(header));

@@ -32,8 +32,14 @@ enum class ArchiveOf {
   changes,  // of what lies below
 };
 
+enum class Owners {
+  as_archived,
+  root,  // owner 0:0, no set-id and sticky bits, no attributes: files of whoever has them
+};
+
 struct TreeWriterOptions {
   DeviceNodes devices = DeviceNodes::refuse;
+  Owners owners = Owners::as_archived;
   ArchiveOf archive_of = ArchiveOf::whole_tree;
   std::uint64_t byte_limit = 0;  // of file contents in all, and of the archive itself
 };

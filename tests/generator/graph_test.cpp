@@ -7,10 +7,12 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "accept.hpp"
 #include "base/error.hpp"
 #include "generator/graph/edge_arguments.hpp"
+#include "generator/graph/graph_reader.hpp"
 #include "generator/graph/ninja_text.hpp"
 #include "generator/graph/quoting.hpp"
 #include "sample_lock.hpp"
@@ -28,6 +30,7 @@ using karapace::testing::sample_image_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::sample_lock_with_layers;
+using karapace::testing::sample_lock_with_release;
 using karapace::testing::tests_directory;
 
 std::vector<std::string> descriptions(const Graph& graph) {
@@ -42,6 +45,20 @@ const Edge& edge_of(const Graph& graph, StepKind kind) {
 }
 
 std::string text_of(const std::vector<Lock>& locks) { return ninja_text(plan(locks)); }
+
+struct ReleaseGraph {
+  PlannedRelease planned;
+  Graph graph;
+};
+
+ReleaseGraph release_graph(const Lock& lock) {
+  Planner planner;
+  const auto environment = planner.add(lock, serialise(lock)).back();
+  auto planned = planner.add_release(lock, environment).value();
+  return {std::move(planned), std::move(planner).finish()};
+}
+
+const Edge& edge_of(const Graph& graph, const StepKey& key) { return *std::ranges::find(graph.edges, key, &Edge::key); }
 
 TEST(Graph, TextIsTheGoldenOne) {
   auto golden = tests_directory() / "generator/golden";
@@ -287,6 +304,40 @@ TEST(Graph, CommandsOfLongParametersReadThemFromAFile) {
   EXPECT_NE(ninja_text(graph).find(": setup_from_file "), std::string::npos);
   EXPECT_NE(ninja_text(graph).find("\n  args = base-layers=2 "), std::string::npos);
   EXPECT_NE(arguments_file_text(setup, "/s", "/m.json").find("\nrun='[\"it'\\''s xxx"), std::string::npos);
+}
+
+TEST(Graph, PackagesOfAReleaseAreBuiltOnWhatTheyNeed) {
+  const auto lock = sample_lock_with_release();
+  const auto [planned, graph] = release_graph(lock);
+  expect_golden(tests_directory() / "generator/golden/release.ninja", ninja_text(graph));
+  const auto library = planned.compiles.at("libgrid");
+  const auto program = planned.compiles.at("solver");
+  EXPECT_EQ(edge_of(graph, planned.tree()).step.inputs, (std::vector{program, library}));
+  const auto& inputs = edge_of(graph, program).step.inputs;
+  ASSERT_EQ(inputs.size(), 4u);  // the base, the packages, the source, libgrid
+  EXPECT_EQ(edge_of(graph, inputs[2]).step.kind, StepKind::source);
+  EXPECT_EQ(inputs[3], library);
+  EXPECT_EQ(edge_of(graph, library).step.required("patches"), "1");
+  EXPECT_EQ(plan(std::vector{lock}), plan(std::vector{sample_lock({"git"})}));  // as for who builds no release
+}
+
+TEST(Graph, ScriptsOfSeveralLinesStandOnOne) {
+  auto lock = sample_lock_with_release();
+  const std::vector<std::string> scripts{"one\ntwo\r\n", "\n", "\ttabs\tand \\n", "$x $$ 'it''s' \"§\"\n\n# end",
+                                         "long\n" + std::string(3000, '\'')};
+  for (const auto& script : scripts) {
+    lock.release->sources[0].build = script;
+    lock.release->sources[0].check = {script, "true\nfalse"};
+    const auto [planned, graph] = release_graph(lock);
+    const auto text = ninja_text(graph);
+    EXPECT_EQ(read_graph(text, "build.ninja"), graph);
+    const auto& compile = edge_of(graph, planned.compiles.at("libgrid"));
+    const auto json = compile.step.required("script");
+    EXPECT_EQ(json.find_first_of("\n\r"), json.npos);
+    EXPECT_EQ(nlohmann::json::parse(json).get<std::string>(), script);
+    const auto check = compile.step.required("check");
+    EXPECT_EQ(nlohmann::json::parse(check)[0].get<std::string>(), script);
+  }
 }
 
 TEST(Graph, FileOfALongFetchHasItsHints) {

@@ -29,6 +29,7 @@ using karapace::testing::sample_image_lock;
 using karapace::testing::sample_lock;
 using karapace::testing::sample_lock_with_everything;
 using karapace::testing::sample_lock_with_layers;
+using karapace::testing::sample_lock_with_release;
 using karapace::testing::sample_package;
 using karapace::testing::tests_directory;
 
@@ -52,6 +53,7 @@ TEST(Lock, TextIsTheGoldenOne) {
   expect_golden(golden / "archive.lock", serialise(sample_archive_lock({"jq"})));
   expect_golden(golden / "image.lock", serialise(sample_image_lock({"jq"})));
   expect_golden(golden / "layers.lock", serialise(sample_lock_with_layers()));
+  expect_golden(golden / "release.lock", file_text(sample_lock_with_release()));
   expect_golden(golden / "read-only.lock", serialise(sample_lock_that_only_reads()));
 }
 
@@ -307,6 +309,49 @@ TEST(Intent, HashesTheLayersThatTheManifestNames) {
   manifest.layers = {{"gone.tar", ""}};
   EXPECT_THROW(intent_of(manifest, directory), ManifestError);
   std::filesystem::remove_all(directory);
+}
+
+TEST(Lock, AReleaseIsReadAsItIsWrittenAndIsNoPartOfTheEnvironment) {
+  const auto lock = sample_lock_with_release();
+  EXPECT_EQ(parse_lock(file_text(lock), "karapace.lock"), lock);
+  auto environment = lock;
+  environment.release.reset();
+  EXPECT_EQ(serialise(lock), file_text(environment));
+  EXPECT_EQ(environment_id(lock), environment_id(environment));
+}
+
+std::string refusal_of(const LockedRelease& release) {
+  auto lock = sample_lock_with_release();
+  lock.release = release;
+  try {
+    parse_lock(file_text(lock), "karapace.lock");
+    return "(accepted)";
+  } catch (const LockError& error) {
+    const std::string message = error.what();
+    return message.substr(message.find(": ") + 2);  // "karapace.lock:9:3: "
+  }
+}
+
+TEST(Lock, AReleaseThatCanNotBeBuiltIsRefused) {
+  const auto good = *sample_lock_with_release().release;
+  auto release = good;
+  release.main = "nothing";
+  EXPECT_EQ(refusal_of(release), "there is no source \"nothing\"");
+  release = good;
+  release.sources[1].depends = {"nothing"};
+  EXPECT_EQ(refusal_of(release), "there is no source \"nothing\"");
+  release = good;
+  release.sources[0].depends = {"solver"};
+  EXPECT_EQ(refusal_of(release), "the source \"solver\" depends on itself");
+  release = good;
+  release.sources[0].commit.clear();
+  EXPECT_EQ(refusal_of(release), "the source \"libgrid\" has a commit if it is of git, and else none");
+  release = good;
+  std::swap(release.sources[0], release.sources[1]);
+  EXPECT_EQ(refusal_of(release), "sources must be sorted, none twice");
+  release = good;
+  release.destination = "opt";
+  EXPECT_EQ(refusal_of(release), "\"opt\" must be an absolute path");
 }
 
 TEST(Lock, WithLayersIsReadAsItIsWritten) {

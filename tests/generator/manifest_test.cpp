@@ -234,6 +234,38 @@ TEST(Manifest, SetupKeepsItsOrder) {
   EXPECT_EQ(manifest.files[1], (SetupFile{"a", "/etc/a", 0644}));
 }
 
+TEST(Manifest, ReleasesHaveLinksAndHosts) {
+  const auto manifest = parse_manifest(R"(manifest_version = 1
+base.image = "debian/bookworm"
+[release]
+name = "solver"
+destination = "/opt/apps/solver"
+main = "solver"
+entrypoints = ["solver"]
+[release.links]
+tested = "1.4"
+newest = "^"
+[release.hosts]
+lab = "deploy@lab.example"
+home = "lab"
+[[source]]
+name = "solver"
+version = "1.4.2"
+path = "./src/"
+build = """
+make
+make install
+"""
+)",
+                                       "karapace.toml");
+  ASSERT_TRUE(manifest.release);
+  EXPECT_EQ(manifest.release->links, (std::map<std::string, std::string>{{"newest", "^"}, {"tested", "1.4"}}));
+  EXPECT_EQ(manifest.release->hosts,
+            (std::map<std::string, std::string>{{"home", "lab"}, {"lab", "deploy@lab.example"}}));
+  EXPECT_EQ(manifest.release->sources.at(0).location, "src");
+  EXPECT_EQ(manifest.release->sources.at(0).build, "make\nmake install\n");
+}
+
 TEST(Manifest, VariablesKeepTheirText) {
   Manifest manifest = parse("[environment]\nPATH = \" /x:$PATH \"\nLD_PRELOAD = \"\"\n_a1 = \"§\\n\"\n");
   EXPECT_EQ(manifest.runtime.variables,

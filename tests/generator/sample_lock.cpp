@@ -93,6 +93,40 @@ Lock sample_lock_with_layers() {
   return lock;
 }
 
+Lock sample_lock_with_release() {
+  Lock lock = sample_lock({"git"});
+  const LockedSource library{.name = "libgrid",
+                             .version = "2.0.1",
+                             .kind = manifest::SourceKind::git,
+                             .location = "https://git.example/libgrid.git",
+                             .ref = "v2.0.1",
+                             .commit = "0123456789abcdef0123456789abcdef01234567",
+                             .size = 10240,
+                             .sha256 = Sha256(blake3("libgrid")),
+                             .patches = {{"patches/it's $me.patch", 100, Sha256(blake3("patch"))}},
+                             .depends = {},
+                             .build = "./configure --prefix=$out\nmake -j$jobs \"it's\" \\\n\tinstall\n",
+                             .check = {"test -e $out/lib\nls", "true"}};
+  const LockedSource program{.name = "solver",
+                             .version = "1.4.2",
+                             .kind = manifest::SourceKind::path,
+                             .location = "solver",
+                             .ref = {},
+                             .commit = {},
+                             .size = 20480,
+                             .sha256 = Sha256(blake3("solver")),
+                             .patches = {},
+                             .depends = {"libgrid"},
+                             .build = "build-solver.sh",
+                             .check = {}};
+  lock.release = LockedRelease{.name = "solver",
+                               .destination = "/opt/apps/solver",
+                               .main = "solver",
+                               .entrypoints = {"solver", "solver-admin"},
+                               .sources = {library, program}};
+  return lock;
+}
+
 Lock sample_archive_lock(const std::vector<std::string>& packages) {
   Lock lock = sample_lock(packages);
   lock.archive = LockedArchive{Sha256(blake3("rootfs")), 123456};

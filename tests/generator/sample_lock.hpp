@@ -18,6 +18,8 @@ lock::Lock sample_lock(const std::vector<std::string>& packages);
 lock::Lock sample_lock_with_everything();
 /// Git, and two layers on top.
 lock::Lock sample_lock_with_layers();
+/// Git, and a release of two packages, of which one needs the other.
+lock::Lock sample_lock_with_release();
 /// A root file system archive with `packages` on top.
 lock::Lock sample_archive_lock(const std::vector<std::string>& packages);
 

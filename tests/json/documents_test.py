@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import socket
 import subprocess
 import tarfile
+import tempfile
 import unittest
 
 from documents import COMMON, DocumentsTest, SCHEMAS, schemas, validator
@@ -34,6 +36,11 @@ UNFILLED = {
     "karapace.verify: origin/repositories/signers",
     # tests/e2e/snapshots.sh and instances.sh see these.
     "karapace.diff: changes/from", "karapace.export: left_out", "karapace.export: removed", "karapace.rebuild: conflicts",
+    # tests/release sees these.
+    "karapace.release-check: hosts/entries", "karapace.release-check: hosts/left_out_links", "karapace.release-check: hosts/links",
+    "karapace.release-check: hosts/versions",
+    "karapace.release-sync: hosts/entries", "karapace.release-sync: hosts/left_out_links", "karapace.release-sync: hosts/links",
+    "karapace.release-sync: hosts/versions",
     "karapace.reproduce: causes/failure", "karapace.session: groups", "karapace.session: hidden", "karapace.session: joined_pid",
 }
 
@@ -59,10 +66,11 @@ class Documents(DocumentsTest):
         cls.directory = pathlib.Path(os.fsdecode(os.fsencode(cls.scratch) + b"/an \"odd\" \\ \xff name"))
         cls.directory.mkdir()
 
-    def write_manifest(self, rest="", directory=None):
-        digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
+    def write_manifest(self, rest="", directory=None, archive=None):
+        archive = archive or self.archive
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         ((directory or self.directory) / "karapace.toml").write_text(
-            f'manifest_version = 1\n[base]\nimage = "{self.archive}"\nsha256 = "{digest}"\n{rest}', encoding="utf-8")
+            f'manifest_version = 1\n[base]\nimage = "{archive}"\nsha256 = "{digest}"\n{rest}', encoding="utf-8")
 
     def test_every_command_prints_what_its_schema_says(self):
         self.speaks_of_itself()
@@ -71,6 +79,8 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.releases()
+        self.deploys()
         self.cleans()
         self.assertEqual(sorted(set(self.schemas) - set(self.seen)), [], "schemas of documents that no command prints")
         self.assertEqual(sorted(self.unfilled()), sorted(UNFILLED), "fields that were never seen with a value")
@@ -191,6 +201,96 @@ class Documents(DocumentsTest):
         elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
+
+    def releases(self):
+        project = self.scratch / "released"
+        (project / "source").mkdir(parents=True)
+        (project / "source/file").write_text("x", encoding="utf-8")
+        # Nothing below /tmp is seen by builds.
+        place = self.enterContext(tempfile.TemporaryDirectory(prefix="karapace-release-", dir="/var/tmp", ignore_cleanup_errors=True))
+        with tarfile.open(project / "root.tar", "w") as tar:
+            libraries = set()
+            for program in ("dash", "cat", "chmod", "cp", "ln", "mkdir", "mv", "rm"):
+                path = shutil.which(program)
+                needed = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+                add_file(tar, "bin/" + {"dash": "sh"}.get(program, program), pathlib.Path(path).read_bytes(), 0o755)
+                libraries |= set(re.findall(r"/\S+", needed))
+            for library in sorted(libraries):
+                add_file(tar, library.lstrip("/"), pathlib.Path(library).read_bytes(), 0o755)
+        self.write_manifest(f'[release]\nname = "app"\nmain = "app"\ndestination = "{place}/app"\nentrypoints = ["app"]\n'
+                            '[release.links]\nold = "0.1"\n[[source]]\nname = "app"\nversion = "1.0.0"\npath = "source"\n'
+                            'build = "mkdir -p $out/bin && cp file $out/bin/app"\n', project, project / "root.tar")
+        self.error("release", "install", directory=project)
+        built = self.document("release", "build", directory=project, name="karapace.release-build")
+        self.assertTrue(self.document("gen", "--check", "-C", built["build_directory"], directory=project)["fits"])
+        self.assertEqual((built["release_version"], [package["name"] for package in built["packages"]]), ("1.0.0", ["app"]))
+        # A build of what a store has from elsewhere has no log.
+        pathlib.Path(built["packages"][0]["log_file"]).unlink()
+        self.assertIsNone(self.document("release", "build", directory=project)["packages"][0]["log_file"])
+        installed = self.document("release", "install", directory=project, name="karapace.release-install")
+        self.assertEqual((installed["release_version"], installed["is_new"], installed["missing_links"]), ("1.0.0+1", True, ["old"]))
+        self.assertFalse(self.document("release", "install", directory=project, name="karapace.release-install")["is_new"])
+        self.assertEqual(self.document("release", "verify", directory=project, name="karapace.release-verify")["faults"], [])
+        archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
+        self.assertEqual(archived["release_version"], "1.0.0+1")
+        self.error("release", "export", "stable", "-o", "app.tar", directory=project)
+
+    def deploys(self):
+        place = self.scratch / "apps"
+        for number, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
+            entry = f"{number:032x}-app-{version}"
+            (place / "store" / entry / "bin").mkdir(parents=True)
+            installed = place / "versions" / f"{version}+1"
+            installed.mkdir(parents=True)
+            (place / "versions" / version).symlink_to(f"{version}+1")
+            packages = [f'{{"name": "app", "version": "{version}", "entry": "{entry}", "layer": "{number:064x}"}}']
+            (installed / "release.json").write_text(
+                '{\n "format": 1,\n "name": "app",\n "main": "app",\n "version": "%s",\n "destination": "/apps",\n "entrypoints": [],\n'
+                ' "environment": "%064x",\n "lock": "%064x",\n "packages": [\n  %s\n ]\n}\n' % (version, number % 2, number % 2, packages[0]),
+                encoding="utf-8")
+        for directory in ("bin", ".karapace/locks", ".karapace/installed", ".karapace/listings"):
+            (place / directory).mkdir(parents=True)
+        for number, lock in enumerate(("hello.lock", "hello-git.lock")):
+            shutil.copy(LOCKS / lock, place / f".karapace/locks/{number:064x}")
+        (place / ".karapace/installed/1.1.0+1").write_text("", encoding="utf-8")
+        (place / "store" / ("f" * 32 + "-old-1")).mkdir()
+        (place / "versions/nowhere").symlink_to("9.9.9+9")
+        where = ("-d", str(place))
+        listed = self.document("release", "list", *where, name="karapace.release-list")["versions"]
+        self.assertEqual([one["version"] for one in listed], ["1.2.0+1", "1.1.0+1", "1.0.0+1"])
+        self.assertEqual(self.document("release", "use", "stable", "1.0", *where, name="karapace.release-use")["links"][-1],
+                         {"alias": "stable", "before": None, "after": "1.0.0+1"})
+        self.document("release", "use", "stable", "1.1.0+1", *where)
+        self.document("release", "use", "stable", "1.0", *where)
+        self.error("release", "use", "stable", "7", *where)
+        self.error("release", "use", "stable", *where)
+        changed = self.document("release", "diff", "stable", "1.1", *where, name="karapace.release-diff")
+        self.assertEqual([one["name"] for one in changed["packages"]], ["app"])
+        self.assertIn("git", [one["name"] for one in changed["environment_packages"]])
+        self.document("release", "diff", "1.1", "stable", *where)
+        (place / f".karapace/locks/{1:064x}").unlink()
+        self.assertIsNone(self.document("release", "diff", "stable", "1.1", *where)["environment_packages"])
+        self.assertEqual(self.document("release", "why", "app", *where, name="karapace.release-why")["entries"][0]["versions"],
+                         [{"aliases": ["1.0", "1.0.0", "stable"], "version": "1.0.0+1"}])
+        self.error("release", "why", "nothing", *where)
+        found = self.document("release", "check", *where, status=3, name="karapace.release-check")
+        self.assertEqual(([one["where"] for one in found["faults"]], len(found["unused_entries"])), (["versions/nowhere"], 1))
+        self.document("release", "check", *where, "--hosts", "nobody@host.invalid", status=3, name="karapace.release-check")
+        self.document("release", "verify", *where, status=3, name="karapace.release-verify")
+        failed = self.document("release", "sync", *where, "nobody@host.invalid", status=1, name="karapace.release-sync")["hosts"]
+        self.assertEqual([host["state"] for host in failed], ["failed"])
+        self.error("release", "sync", *where)
+        (place / "versions/1").unlink()
+        (place / "versions/1").symlink_to("1.1.0+1")
+        gone = self.document("release", "prune", "--keep-last", "0", *where, name="karapace.release-prune")
+        self.assertEqual(gone["versions"], ["1.1.0+1"])
+        self.error("release", "prune", *where)
+        self.document("release", "page", *where, "-o", "public", name="karapace.release-page")
+        self.error("release", "page", *where)
+        self.error("release", "export", "stable", *where)
+        self.assertIn("not as it was built", self.error("release", "export", "stable", *where, "-o", "app.tar")["message"])
+        self.error("release", "list", "-d", str(self.scratch / "nothing"))
+        self.error("release", "install")
 
     def compares(self):
         self.document("reproduce", "--against", "records.json", name="karapace.reproduce")

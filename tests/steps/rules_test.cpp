@@ -19,7 +19,8 @@ namespace karapace::steps {
 namespace {
 
 TEST(Rules, OfAnotherReleaseAreRefused) {
-  for (auto kind : {StepKind::unpack, StepKind::install, StepKind::setup, StepKind::commit}) {
+  for (auto kind : {StepKind::unpack, StepKind::install, StepKind::setup, StepKind::commit, StepKind::source,
+                    StepKind::compile, StepKind::assemble}) {
     EXPECT_NO_THROW(check_rules(Step::normalised(kind, {rules_of(kind)}, {})));
     EXPECT_THROW(check_rules(Step::normalised(kind, {{"rules", "0"}}, {})), StepError);
     EXPECT_THROW(check_rules(Step::normalised(kind, {}, {})), StepError);
@@ -46,8 +47,9 @@ TEST(Epoch, IsTheNewestTimeOfWhatAStepBuildsOn) {
   EXPECT_EQ(trees::newest_time(listing(2'147'483'647), trees::earliest_epoch), trees::earliest_epoch);  // the last
 }
 
-/// A change of what is canonical, or made again, is a change of rules: raise rules(StepKind::install) and
-/// rules(StepKind::setup) (store/step.cpp), say it in docs/hash-contract.md, and put numbers and digest here.
+/// A change of what is canonical, or made again, is a change of rules: raise rules(StepKind::install),
+/// rules(StepKind::setup) and rules(StepKind::compile) (store/step.cpp), say it in docs/hash-contract.md, and put
+/// numbers and digest here.
 TEST(Rules, OfInstallationsStandForTheTablesOfWhatIsCanonical) {
   std::string table;
   for (const auto& rule : canonical_rules())
@@ -58,6 +60,7 @@ TEST(Rules, OfInstallationsStandForTheTablesOfWhatIsCanonical) {
   for (const auto& [name, value] : build_variables(0)) table += name + '=' + value + '\n';
   EXPECT_EQ(rules(StepKind::install), "5");
   EXPECT_EQ(rules(StepKind::setup), "5");
+  EXPECT_EQ(rules(StepKind::compile), "1");
   EXPECT_EQ(blake3(table).hex(), "3390408d5daf3ef32c2f931958071eb91a5a6c259362e898922c3d02bc603c77");
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// release install: what was built becomes a version of its destination.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/parallel.hpp"
+#include "base/sibling_programs.hpp"
+#include "base/words.hpp"
+#include "cli/commands.hpp"
+#include "cli/document.hpp"
+#include "cli/release_report.hpp"
+#include "cli/store_access.hpp"
+#include "release/install.hpp"
+
+namespace karapace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string manifest;
+};
+
+void declare(Options& options, Arguments& arguments) {
+  options.positional("MANIFEST", arguments.manifest, "a manifest, or a directory with a karapace.toml (default: .)");
+}
+
+void report(const Context& context, const release::Release& built, const release::Installed& installed) {
+  for (const auto& alias : installed.unfulfilled)
+    context.warn(fmt::format("the link \"{}\" is wanted, but there is no such version in {}", alias,
+                             built.declared.destination.native()));
+  if (context.json) {
+    context.print_json("karapace.release-install", {{"aliases", installed.aliases},
+                                                    {"copied_bytes", installed.copied_bytes},
+                                                    {"copied_entry_count", installed.copied_entries},
+                                                    {"destination_directory", path_json(built.declared.destination)},
+                                                    {"is_new", installed.is_new},
+                                                    {"missing_links", installed.unfulfilled},
+                                                    {"release", built.document.name},
+                                                    {"release_version", installed.version}});
+    return;
+  }
+  const auto aliases = installed.aliases.empty() ? "" : fmt::format(" ({})", fmt::join(installed.aliases, ", "));
+  if (installed.is_new)
+    context.print(fmt::format("installed {} {}{}\n", built.document.name, installed.version, aliases));
+  else
+    context.print(
+        fmt::format("{} {}{} is this build: nothing to install\n", built.document.name, installed.version, aliases));
+  if (installed.copied_entries != 0)
+    context.note(
+        fmt::format("copied {}, {}", counted(installed.copied_entries, "package"), size_text(installed.copied_bytes)));
+}
+
+int run(const Context& context, const Arguments& arguments) {
+  const auto store = context.open_store(store::Store::Access::read_only);
+  const auto built = release::find_built_release(store, named_manifest(arguments.manifest));
+  const release::InstallOptions options{.launcher = find_program("karapace-launcher"),
+                                        .threads = available_threads(),
+                                        .patience = {},
+                                        .notice = release_notice(context)};
+  enter_for_trees(store);
+  report(context, built, release::install(store, built, options));
+  return 0;
+}
+
+}  // namespace
+
+Command release_install_command() {
+  return make_command<Arguments>(
+      {.name = "release install",
+       .group = Group::sharing,
+       .summary = "Install the release that was built",
+       .description = "Copies the packages that the destination has not, and adds a version with the next build id:\n"
+                      "1.4.2+1, 1.4.2+2. What is there is never changed, but for links: 1.4.2, 1.4, 1, latest, stable\n"
+                      "and those of [release.links] are switched at the end, each in one step. A build that is\n"
+                      "installed already is not installed again. Several may install at once; one that is\n"
+                      "interrupted leaves nothing half, and goes on when it is run again.",
+       .examples = {{"karapace release install", "the release of ./karapace.toml"}}},
+      declare, run);
+}
+
+}  // namespace karapace::cli

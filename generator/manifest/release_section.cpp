@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/manifest/release_section.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <span>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "generator/manifest/base_image.hpp"
+#include "store/release_document.hpp"
+#include "store/runtime_configuration.hpp"
+
+namespace karapace::manifest {
+
+namespace {
+
+constexpr std::string_view build_place = "/build";  // of the sources, while they are compiled
+
+/// What a build script has of its own. A dependency of that name would take its place.
+constexpr std::array<std::string_view, 20> taken_variables = {
+    "out", "src",  "jobs",     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LC_ALL",    "LANG",
+    "TZ",  "TERM", "BASH_ENV", "ENV",  "IFS",  "PWD",  "OLDPWD",  "SHLVL", "MAKEFLAGS", "CDPATH"};
+
+Complaint judge_release_word(std::string_view word) {
+  if (store::is_release_word(word)) return std::nullopt;
+  return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
+}
+
+Complaint judge_destination(std::string_view word) {
+  if (auto complaint = judge_inner_path(word)) return complaint;
+  if (auto place = store::reserved_place(word))
+    return fmt::format("lies in {}, which the sandbox makes itself", *place);
+  for (const std::string_view place : {build_place, std::string_view("/tmp"), std::string_view("/run")})
+    if (word == place || (word.starts_with(place) && word[place.size()] == '/'))
+      return fmt::format("lies in {}, where nothing of a build stays", place);
+  return std::nullopt;
+}
+
+Complaint judge_git_word(std::string_view word) {
+  if (word.empty()) return "is empty";
+  if (word.starts_with('-')) return "begins with \"-\", which git would take for an option";
+  if (word.find(' ') != word.npos) return "has a blank in it";
+  return std::nullopt;
+}
+
+Complaint judge_host(std::string_view word) {
+  if (word.empty()) return "is empty";
+  if (word.starts_with('-')) return "begins with \"-\", which ssh would take for an option";
+  if (word.find_first_of(" \t") != word.npos) return "has a blank in it";
+  return judge_line(word);
+}
+
+struct ReadSource {
+  SourceRequest source;
+  source_position at;  // of the table
+  source_position name_at;
+  std::vector<Word> depends;
+};
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+void read_archive_source(Section& section, const Word& archive, SourceRequest& source) {
+  source.kind = SourceKind::archive;
+  source.location = archive.text;
+  if (source.location.ends_with(".zip"))
+    section.problem(archive.at, "zip archives are not yet supported: pack the source as .tar.gz, .tar.xz or .tar.zst");
+  if (!is_url(source.location)) {
+    while (source.location.starts_with("./")) source.location.erase(0, 2);
+    section.pleases({source.location, archive.at}, section.path("archive"), judge_relative_path);
+  }
+  if (auto sha256 = section.word("sha256")) {
+    source.sha256 = Sha256::from_hex(sha256->text);
+    if (!source.sha256) section.problem(sha256->at, "source.sha256 must be 64 lower-case hex digits");
+  }
+}
+
+void read_path_source(Section& section, const Word& path, SourceRequest& source) {
+  source.kind = SourceKind::path;
+  source.location = path.text;
+  while (source.location.starts_with("./")) source.location.erase(0, 2);
+  while (source.location.size() > 1 && source.location.ends_with('/')) source.location.pop_back();
+  if (source.location.empty()) source.location = ".";
+  if (source.location != ".") section.pleases({source.location, path.at}, section.path("path"), judge_relative_path);
+  for (auto& file : section.words("files"))
+    if (section.pleases(file, section.path("files"), judge_relative_path)) source.files.push_back(file.text);
+  std::ranges::sort(source.files);
+  const auto repeated = std::ranges::unique(source.files);
+  source.files.erase(repeated.begin(), repeated.end());
+}
+
+void read_git_source(Section& section, const Word& git, SourceRequest& source) {
+  source.kind = SourceKind::git;
+  source.location = git.text;
+  section.pleases(git, section.path("git"), judge_git_word);
+  if (auto ref = section.required("ref", "\"v1.0\"")) {
+    source.ref = ref->text;
+    section.pleases(*ref, section.path("ref"), judge_git_word);
+  }
+}
+
+/// Exactly one of git, archive and path.
+void read_origin(Section& section, SourceRequest& source) {
+  const auto path = section.word("path");
+  const auto archive = section.word("archive");
+  const auto git = section.word("git");
+  if (path.has_value() + archive.has_value() + git.has_value() != 1)
+    return section.problem(section.at(), "a source has exactly one of path, archive and git: say where its files are");
+  source.place = section.problems().place((path ? path : archive ? archive : git)->at);
+  if (path) read_path_source(section, *path, source);
+  if (archive) read_archive_source(section, *archive, source);
+  if (git) read_git_source(section, *git, source);
+}
+
+void read_patches(Section& section, SourceRequest& source) {
+  for (auto& patch : section.words("patches")) {
+    while (patch.text.starts_with("./")) patch.text.erase(0, 2);
+    if (section.pleases(patch, section.path("patches"), judge_relative_path))
+      source.patches.push_back({patch.text, section.problems().place(patch.at)});
+  }
+}
+
+void read_check(Section& check, SourceRequest& source) {
+  for (auto& command : check.texts("run")) {
+    if (trimmed(command.text).empty()) check.problem(command.at, "source.check.run has an empty command: remove it");
+    source.check.push_back(std::move(command.text));
+  }
+}
+
+void read_build(Section& section, SourceRequest& source) {
+  const auto* node = section.find("build");
+  if (!node) return section.problem(section.at(), "source.build is missing: write build = \"make && make install\"");
+  auto build = section.text_of(*node, section.path("build"));
+  if (build && trimmed(build->text).empty()) section.problem(build->at, "source.build is empty");
+  if (build) source.build = std::move(build->text);
+}
+
+ReadSource read_source(Section& section) {
+  ReadSource read{.source = {}, .at = section.at(), .name_at = section.at(), .depends = {}};
+  auto& source = read.source;
+  if (auto name = section.required("name", "\"libgrid\"")) {
+    if (section.pleases(*name, "source", judge_release_word)) source.name = name->text;
+    read.name_at = name->at;
+  }
+  if (auto version = section.required("version", "\"1.0.0\"")) {
+    if (section.pleases(*version, section.path("version"), judge_release_word)) source.version = version->text;
+  }
+  read_origin(section, source);
+  read_patches(section, source);
+  read_build(section, source);
+  read.depends = section.words("depends");
+  for (const auto& word : read.depends) source.depends.push_back(word.text);
+  section.section("check", [&](Section& check) { read_check(check, source); });
+  return read;
+}
+
+// What is wrong with the sources as a whole.
+class Judgement {
+ public:
+  Judgement(Section& top, const std::vector<ReadSource>& sources) : top_(top), sources_(sources) {
+    for (const auto& one : sources_)
+      if (!one.source.name.empty()) by_name_.emplace(one.source.name, &one);
+  }
+
+  void names() {
+    std::map<std::string, std::string> variables;
+    for (const auto& one : sources_) {
+      const auto& name = one.source.name;
+      if (name.empty()) continue;
+      if (by_name_.at(name) != &one) {
+        top_.problem(one.name_at, fmt::format("two sources are called \"{}\"", name));
+        continue;
+      }
+      const auto variable = dependency_variable(name);
+      if (std::ranges::find(taken_variables, variable) != taken_variables.end())
+        top_.problem(one.name_at, fmt::format("source \"{}\": build scripts would find it by ${}, which means "
+                                              "something else there: give it another name",
+                                              name, variable));
+      const auto [other, fresh] = variables.emplace(variable, name);
+      if (!fresh)
+        top_.problem(one.name_at, fmt::format("sources \"{}\" and \"{}\" would both be ${} in build scripts: give one "
+                                              "of them another name",
+                                              other->second, name, variable));
+    }
+  }
+
+  void dependencies() {
+    for (const auto& one : sources_) {
+      std::set<std::string_view> named;
+      for (const auto& word : one.depends) {
+        if (!by_name_.contains(word.text)) refuse_unknown(word, "source.depends");
+        if (!named.insert(word.text).second)
+          top_.problem(word.at, fmt::format("source \"{}\" depends on \"{}\" twice", one.source.name, word.text));
+      }
+    }
+  }
+
+  void refuse_unknown(const Word& word, std::string_view key) {
+    std::vector<std::string_view> known;
+    for (const auto& [name, one] : by_name_) known.push_back(name);
+    const auto meant = nearest_word(word.text, known);
+    top_.problem(word.at, fmt::format("{}: there is no [[source]] called \"{}\"{}", key, word.text,
+                                      meant ? fmt::format("; did you mean \"{}\"?", *meant) : ""));
+  }
+
+  /// Tells of each cycle once. Whether there is none.
+  bool cycles() {
+    bool none = true;
+    for (const auto& [name, one] : by_name_) none = visit(*one) && none;
+    return none;
+  }
+
+  /// What nothing leads to would never be built.
+  void unused(const std::string& main) {
+    if (!by_name_.contains(main)) return;
+    std::set<std::string_view> needed{main};
+    std::vector<std::string_view> next{main};
+    while (!next.empty()) {
+      const auto* one = by_name_.find(next.back())->second;
+      next.pop_back();
+      for (const auto& word : one->depends)
+        if (by_name_.contains(word.text) && needed.insert(word.text).second) next.push_back(word.text);
+    }
+    for (const auto& [name, one] : by_name_)
+      if (!needed.contains(name))
+        top_.problem(one->name_at,
+                     fmt::format("source \"{}\" is not needed by \"{}\", the release's main package: name "
+                                 "it in a depends, or remove it",
+                                 name, main));
+  }
+
+ private:
+  bool visit(const ReadSource& one) {
+    const auto& name = one.source.name;
+    if (done_.contains(name)) return true;
+    if (const auto begin = std::ranges::find(way_, name); begin != way_.end()) {
+      std::vector<std::string> cycle(begin, way_.end());
+      cycle.push_back(name);
+      top_.problem(one.name_at, fmt::format("these sources depend on each other: {}", fmt::join(cycle, " → ")));
+      return false;
+    }
+    way_.push_back(name);
+    bool none = true;
+    for (const auto& word : one.depends) {
+      const auto found = by_name_.find(word.text);
+      if (found != by_name_.end()) none = visit(*found->second) && none;
+    }
+    way_.pop_back();
+    done_.insert(name);
+    return none;
+  }
+
+  Section& top_;
+  const std::vector<ReadSource>& sources_;
+  std::map<std::string, const ReadSource*, std::less<>> by_name_;
+  std::set<std::string> done_;
+  std::vector<std::string> way_;
+};
+
+void read_entrypoints(Section& section, ReleaseRequest& release) {
+  for (auto& word : section.words("entrypoints")) {
+    if (!section.pleases(word, "entry point", judge_release_word)) continue;
+    if (std::ranges::find(release.entrypoints, word.text) != release.entrypoints.end())
+      section.problem(word.at, fmt::format("the entry point \"{}\" appears twice", word.text));
+    release.entrypoints.push_back(word.text);
+  }
+  if (!section.find("entrypoints"))
+    section.problem(section.at(),
+                    "release.entrypoints is missing: write entrypoints = [\"PROGRAM\"], the names of "
+                    "programs in the packages' bin");
+}
+
+void read_links(Section& links, ReleaseRequest& release) {
+  for (const auto& [key, node] : links.table()) {
+    links.find(key.str());
+    const Word name{std::string(key.str()), key.source().begin};
+    const auto value = links.word_of(node, links.path(key.str()));
+    if (!links.pleases(name, "link", judge_release_word) || !value) continue;
+    if (value->text != "^" && !links.pleases(*value, links.path(key.str()), judge_release_word)) continue;
+    release.links[name.text] = value->text;
+  }
+}
+
+void read_hosts(Section& hosts, ReleaseRequest& release) {
+  for (const auto& [key, node] : hosts.table()) {
+    hosts.find(key.str());
+    const Word name{std::string(key.str()), key.source().begin};
+    const auto value = hosts.word_of(node, hosts.path(key.str()));
+    if (!hosts.pleases(name, "host", judge_release_word) || !value) continue;
+    if (!hosts.pleases(*value, hosts.path(key.str()), judge_host)) continue;
+    release.hosts[name.text] = value->text;
+  }
+}
+
+void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& release) {
+  if (auto name = section.required("name", "\"solver\""))
+    if (section.pleases(*name, section.path("name"), judge_release_word)) release.name = name->text;
+  if (auto destination = section.required("destination", "\"/opt/apps/solver\""))
+    if (section.pleases(*destination, section.path("destination"), judge_destination))
+      release.destination = destination->text;
+  read_entrypoints(section, release);
+  section.section("links", [&](Section& links) { read_links(links, release); });
+  section.section("hosts", [&](Section& hosts) { read_hosts(hosts, release); });
+  auto main = section.required("main", "\"NAME\", the source whose version the release has");
+  if (!main) return;
+  release.main = main->text;
+  const bool is_known = std::ranges::any_of(release.sources, [&](const auto& one) { return one.name == main->text; });
+  if (!is_known) judgement.refuse_unknown(*main, section.path("main"));
+}
+
+}  // namespace
+
+std::string dependency_variable(std::string_view source) {
+  std::string variable(source);
+  for (char& c : variable) {
+    const bool is_allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+    if (!is_allowed) c = '_';
+  }
+  return is_digit(variable.empty() ? 'a' : variable[0]) ? "_" + variable : variable;
+}
+
+void read_release(Section& top, Manifest& manifest) {
+  std::vector<ReadSource> sources;
+  top.tables("source", [&](Section& section) { sources.push_back(read_source(section)); });
+  Judgement judgement(top, sources);
+  judgement.names();
+  judgement.dependencies();
+  const bool has_no_cycles = judgement.cycles();
+  if (!top.find("release")) {
+    if (!sources.empty())
+      top.problem(sources.front().at, "[[source]] is for releases: say with [release] what is made of it");
+    return;
+  }
+  ReleaseRequest release;
+  for (auto& one : sources) release.sources.push_back(std::move(one.source));
+  std::ranges::sort(release.sources, {}, &SourceRequest::name);
+  top.section("release", [&](Section& section) { read_release_table(section, judgement, release); });
+  if (has_no_cycles) judgement.unused(release.main);
+  manifest.release = std::move(release);
+}
+
+}  // namespace karapace::manifest

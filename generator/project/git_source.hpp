@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources of git: what a ref of a repository means, and the tree of a commit as one blob.
+//
+// The real git is asked, as a child without a shell; the user's configuration, ssh keys and credential helpers count,
+// and nothing asks for a password where nobody sits. A repository is only ever read as objects: nothing is checked out,
+// so neither its attributes, filters nor hooks count.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "generator/project/source_tree.hpp"
+
+namespace karapace::project {
+
+/// A repository that was fetched into a directory of its own, with its submodules at any depth.
+class GitSource {
+ public:
+  /// Fetches `ref` (a branch, a tag, a commit) of `url` below `place`, which exists: only that commit where the server
+  /// gives it alone. RemoteError, with what git said, when it can not be had.
+  GitSource(std::string url, const std::string& ref, const std::filesystem::path& place);
+
+  /// 40 or 64 hexadecimal digits.
+  const std::string& commit() const noexcept { return commit_; }
+  /// The commit's tree, submodules' trees inside, times those of the commit; into `file`, or nowhere when it is
+  /// negative. ManifestError when a submodule can not be found.
+  ArchiveDigests archive(int file) const;
+
+ private:
+  struct Object {
+    std::string mode;
+    std::string id;
+    std::string path;
+    std::filesystem::path repository;  // in which it is
+  };
+  void collect(const std::filesystem::path& repository, const std::string& url, const std::string& commit,
+               const std::string& prefix, std::vector<Object>& all) const;
+  std::string url_;
+  std::filesystem::path place_;
+  std::filesystem::path repository_;
+  std::string commit_;
+};
+
+}  // namespace karapace::project

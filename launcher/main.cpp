@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launcher of releases: the program behind every name in a destination's bin/ (docs/releases.md).
+//
+// It finds its tree by its own real path, resolves the version once to its directory, and becomes the program there: so
+// a program that runs never sees a link that is switched under it. It is static and needs nothing but the kernel, for
+// it is copied to hosts of which nothing is known; and it allocates little, for it runs before every program.
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include <climits>
+#include <dirent.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/semantic_version.hpp"
+
+namespace {
+
+using std::string_view;
+
+constexpr const char* variable = "KARAPACE_RELEASE_VERSION";
+constexpr const char* usual_version = "stable";
+
+const char* program = "karapace launcher";  // the name that it was called by
+
+/// A path of the file system, or "" when it has no room.
+struct Path {
+  char text[PATH_MAX] = "";
+
+  void join(string_view directory, string_view name) {
+    if (directory.size() + name.size() + 2 > sizeof text) return;
+    std::memmove(text, directory.data(), directory.size());
+    text[directory.size()] = '/';
+    std::memcpy(text + directory.size() + 1, name.data(), name.size());
+    text[directory.size() + 1 + name.size()] = '\0';
+  }
+  void remove_last_part() {
+    if (char* slash = std::strrchr(text, '/')) *slash = '\0';
+  }
+};
+
+[[noreturn]] void fail(const char* format, const char* first, const char* second = "", const char* third = "") {
+  std::fprintf(stderr, "%s: ", program);
+  std::fprintf(stderr, format, first, second, third);
+  std::fputc('\n', stderr);
+  std::exit(1);
+}
+
+/// Of the tree that this program lies in: TREE/bin/.launcher-HASH.
+void find_versions(Path& versions) {
+  Path own;
+  const ssize_t size = ::readlink("/proc/self/exe", own.text, sizeof own.text - 1);
+  if (size > 0) {
+    own.text[size] = '\0';
+  } else {  // no /proc
+    const auto* called = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    if (called == nullptr || ::realpath(called, own.text) == nullptr)
+      fail("can not find its own directory%s: %s", "", std::strerror(errno));
+  }
+  own.remove_last_part();
+  own.remove_last_part();
+  Path there;
+  there.join(own.text, "versions");
+  if (::realpath(there.text, versions.text) == nullptr) fail("\"%s\": %s", there.text, std::strerror(errno));
+}
+
+bool can_be_version(const char* name) { return *name != '\0' && *name != '.' && std::strchr(name, '/') == nullptr; }
+
+/// The directory itself, wherever `name` leads through links; false when it is none of the versions.
+bool resolve(const Path& versions, const char* name, Path& directory) {
+  if (!can_be_version(name)) return false;
+  Path there;
+  there.join(versions.text, name);
+  if (::realpath(there.text, directory.text) == nullptr) return false;
+  const auto length = std::strlen(versions.text);
+  struct stat status{};
+  return std::strncmp(directory.text, versions.text, length) == 0 && directory.text[length] == '/' &&
+         std::strchr(directory.text + length + 1, '/') == nullptr && ::stat(directory.text, &status) == 0 &&
+         S_ISDIR(status.st_mode);
+}
+
+void resolve_or_fail(const Path& versions, const char* name, Path& directory) {
+  if (!resolve(versions, name, directory))
+    fail("there is no version \"%s\" in \"%s\"; `%s --print-versions` lists them", name, versions.text, program);
+}
+
+/// A name in versions/, and the directory that it leads to.
+struct Name {
+  const char* text;
+  const char* directory;  // the last part
+};
+struct Names {
+  Name* all = nullptr;
+  std::size_t count = 0;
+  Name* begin() const { return all; }
+  Name* end() const { return all + count; }
+};
+
+char* copied(const char* text) {
+  if (char* copy = ::strdup(text)) return copy;
+  fail("%s", std::strerror(ENOMEM));
+}
+
+Names names_in(const Path& versions) {
+  DIR* directory = ::opendir(versions.text);
+  if (directory == nullptr) fail("\"%s\": %s", versions.text, std::strerror(errno));
+  Names names;
+  while (const dirent* entry = ::readdir(directory)) {
+    Path place;
+    if (!resolve(versions, entry->d_name, place)) continue;
+    names.all = static_cast<Name*>(std::realloc(names.all, (names.count + 1) * sizeof(Name)));
+    if (names.all == nullptr) fail("%s", std::strerror(ENOMEM));
+    names.all[names.count++] = {copied(entry->d_name), copied(std::strrchr(place.text, '/') + 1)};
+  }
+  ::closedir(directory);
+  return names;
+}
+
+bool is_build(const Name& name) {
+  return std::strcmp(name.text, name.directory) == 0 && karapace::parse_build_name(name.text);
+}
+
+/// The newest first, each with the aliases that lead to it.
+int print_versions(const Path& versions) {
+  const auto names = names_in(versions);
+  const auto aliases = std::partition(names.begin(), names.end(), is_build);
+  std::sort(names.begin(), aliases, [](const Name& a, const Name& b) {
+    return karapace::order_of_builds(*karapace::parse_build_name(a.text), *karapace::parse_build_name(b.text)) > 0;
+  });
+  std::sort(aliases, names.end(), [](const Name& a, const Name& b) { return std::strcmp(a.text, b.text) < 0; });
+  for (auto* name = names.begin(); name != aliases; ++name) {
+    std::fputs(name->text, stdout);
+    const char* before = "\t(";
+    for (auto* alias = aliases; alias != names.end(); ++alias) {
+      if (std::strcmp(alias->directory, name->text) != 0) continue;
+      std::printf("%s%s", before, alias->text);
+      before = ", ";
+    }
+    std::puts(*before == '\t' ? "" : ")");
+  }
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+bool is_word(const char* argument) { return argument != nullptr && *argument != '-'; }
+
+/// What the first arguments ask of the launcher; all others are the program's.
+struct Request {
+  const char* version = nullptr;
+  char** arguments;  // the program's, without its name
+};
+
+Request request_of(char** argv) {
+  Request request{.arguments = argv + 1};
+  const char* first = argv[1] == nullptr ? "" : argv[1];
+  if ((std::strcmp(first, "-v") == 0 || std::strcmp(first, "--version") == 0) && is_word(argv[2])) {
+    request.version = argv[2];
+    request.arguments = argv + 3;
+    return request;
+  }
+  const char* wished = std::getenv(variable);
+  request.version = wished != nullptr && *wished != '\0' ? wished : usual_version;
+  return request;
+}
+
+int print_path(const Path& versions, const char* name) {
+  Path directory;
+  resolve_or_fail(versions, name, directory);
+  std::puts(directory.text);
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+[[noreturn]] void become_program(const Path& versions, const Request& request) {
+  Path directory, bin, path;
+  resolve_or_fail(versions, request.version, directory);
+  bin.join(directory.text, "bin");
+  path.join(bin.text, program);
+  // The name takes the place of what was consumed before the arguments.
+  char** argv = request.arguments - 1;
+  argv[0] = path.text;
+  ::execv(path.text, argv);
+  if (errno == ENOENT && ::access(path.text, F_OK) != 0)
+    fail("the version \"%s\" has no program \"%s\"", request.version, program);
+  fail("can not start \"%s\": %s", path.text, std::strerror(errno));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 1) return 1;
+  const char* slash = std::strrchr(argv[0], '/');
+  program = slash == nullptr ? argv[0] : slash + 1;
+  Path versions;
+  find_versions(versions);
+  if (argc > 1 && std::strcmp(argv[1], "--print-versions") == 0) return print_versions(versions);
+  if (argc > 2 && std::strcmp(argv[1], "--print-version-path") == 0 && is_word(argv[2]))
+    return print_path(versions, argv[2]);
+  become_program(versions, request_of(argv));
+}

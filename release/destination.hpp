@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Destination: the directory in which a release's versions are installed, append-only (docs/releases.md).
+//
+//   store/ENTRY/          packages, read-only
+//   versions/VERSION+N/   releases: links into the store, and release.json
+//   versions/ALIAS        a link to a version
+//   bin/ENTRYPOINT        a link to .launcher-HASH beside it
+//   .karapace/            what is known besides: installed/VERSION+N (what the version must be; as old as it is),
+//                         listings/ENTRY (what an entry must be), locks/SHA256 (of a build), links.json, used.json (the
+//                         highest build ids), lock/ (destination_lock.hpp)
+//
+// Everything gets its name by a rename when it is whole. Hidden names (".new-...") are unfinished, or left by a crash.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "release/aliases.hpp"
+#include "release/destination_lock.hpp"
+#include "store/listing.hpp"
+#include "store/release_document.hpp"
+
+namespace karapace::release {
+
+/// What was wished for at a destination; kept in links.json.
+struct LinkWishes {
+  Wishes manifest;  // [release.links] of what was installed last
+  Wishes chosen;    // by `release use`: they go before
+  auto operator<=>(const LinkWishes&) const = default;
+};
+
+class Destination {
+ public:
+  /// Makes what is missing of it.
+  static Destination create(std::filesystem::path root);
+  /// NotFoundError when there is none.
+  static Destination open(std::filesystem::path root);
+
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path entry(const std::string& name) const { return root_ / "store" / name; }
+  std::filesystem::path version(const std::string& name) const { return root_ / "versions" / name; }
+  std::filesystem::path program(const std::string& name) const { return root_ / "bin" / name; }
+  std::filesystem::path own(const std::string& name) const { return root_ / ".karapace" / name; }
+
+  DestinationLock lock(const DestinationLock::Patience& patience, Notice notice) const;
+
+  /// Installed versions, the highest last.
+  std::vector<std::string> versions() const;
+  /// alias -> what its link says, for links in versions/.
+  std::map<std::string, std::string> links() const;
+  std::vector<std::string> entries() const;
+  store::ReleaseDocument document(const std::string& version) const;
+  /// What names a version: in full, or an alias. NotFoundError that names the nearest.
+  std::string resolve(const std::string& name) const;
+  /// Seconds since 1970; nothing when it is not known.
+  std::optional<std::int64_t> installed_at(const std::string& version) const;
+  /// What an entry or version must be; nothing when it is not known here, or damaged.
+  std::optional<store::Listing> entry_listing(const std::string& name) const;
+  std::optional<store::Listing> version_listing(const std::string& name) const;
+
+  LinkWishes wishes() const;
+
+  // The following are done under the lock.
+
+  void set_wishes(const LinkWishes& wishes) const;
+  /// The highest build id that a version ever had; 0 for none.
+  std::uint64_t used_id(const std::string& version) const;
+  void set_used_id(const std::string& version, std::uint64_t id) const;
+  /// Makes the links what wishes and versions say; those that nobody asks for stay. Each appears or changes by a
+  /// rename.
+  Aliases switch_links() const;
+
+ private:
+  explicit Destination(std::filesystem::path root) : root_(std::move(root)) {}
+  std::filesystem::path root_;
+};
+
+}  // namespace karapace::release

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "release/install.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
+#include "release/aliases.hpp"
+#include "release/destination_lock.hpp"
+#include "release/installed_tree.hpp"
+#include "release/unfinished.hpp"
+
+namespace karapace::release {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+/// A tree that is being written, gone with the value unless it got its name.
+class UnfinishedTree {
+ public:
+  explicit UnfinishedTree(const fs::path& directory) : path_(directory / unfinished_name()) {}
+  UnfinishedTree(UnfinishedTree&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+  UnfinishedTree& operator=(UnfinishedTree&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~UnfinishedTree() {
+    if (path_.empty()) return;
+    try {
+      remove_tree(path_);
+    } catch (const std::exception&) {
+      // The next installation sweeps it.
+    }
+  }
+  const fs::path& path() const noexcept { return path_; }
+  bool finish(const fs::path& name) {
+    if (!rename_into_place(path_, name)) return false;
+    path_.clear();
+    return true;
+  }
+
+ private:
+  fs::path path_;
+};
+
+void keep_file(const fs::path& path, std::string_view text) {
+  if (read_file_if_exists(path) != text) replace_file(path, text);
+}
+
+class Installation {
+ public:
+  Installation(const store::Store& store, const Release& release, const InstallOptions& options)
+      : store_(store),
+        release_(release),
+        options_(options),
+        destination_(Destination::create(release.document.destination)),
+        text_(store::text(release.document)) {}
+
+  Installed run() {
+    sweep();
+    std::optional<UnfinishedTree> tree;
+    for (;;) {
+      add_entries();
+      if (!tree && !find_same()) tree = staged_version();
+      const auto lock = destination_.lock(options_.patience, options_.notice);
+      const auto same = find_same();
+      // What was there a moment ago may have been pruned.
+      if (!has_entries() || (!same && !tree)) continue;
+      result_.is_new = !same;
+      result_.version = same ? *same : add_version(*tree, lock);
+      keep_records();
+      lock.renew();
+      install_launcher(destination_, options_.launcher, release_.document.entrypoints);
+      switch_links();
+      return result_;
+    }
+  }
+
+ private:
+  void sweep() const {
+    for (const auto* name :
+         {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
+      sweep_unfinished(destination_.root() / name);
+  }
+
+  void add_entries() {
+    std::map<std::string, UnfinishedTree> written;
+    for (const auto& package : release_.document.packages) {
+      const bool has = is_there(destination_.entry(package.entry));
+      const auto known = has ? destination_.entry_listing(package.entry) : std::nullopt;
+      if (known && known->id() != package.layer) refuse_other(package);
+      if (!known) keep_file(destination_.own("listings/" + package.entry), store_.listing(package.layer).text());
+      if (has) continue;
+      UnfinishedTree tree(destination_.root() / "store");
+      const auto copied = write_installed_tree(store_, package.layer, tree.path(), options_.threads);
+      ++result_.copied_entries;
+      result_.copied_bytes += copied.bytes;
+      written.emplace(package.entry, std::move(tree));
+    }
+    if (written.empty()) return;
+    for (auto& [name, tree] : written) tree.finish(destination_.entry(name));
+    sync_directory(destination_.root() / "store");
+  }
+
+  bool has_entries() const {
+    const auto& packages = release_.document.packages;
+    return std::all_of(packages.begin(), packages.end(),
+                       [&](const auto& package) { return is_there(destination_.entry(package.entry)); });
+  }
+
+  [[noreturn]] static void refuse_other(const store::ReleasePackage& package) {
+    throw Error(fmt::format(
+        "release: {} is installed with other content than this build of {} {} has, though both are of the same "
+        "sources: its "
+        "build does not give the same twice (`karapace reproduce` tells where); make it, or give it another version",
+        package.entry, package.name, package.version));
+  }
+
+  /// A version that is the same build.
+  std::optional<std::string> find_same() const {
+    auto versions = destination_.versions();
+    std::reverse(versions.begin(), versions.end());
+    for (const auto& name : versions)
+      if (read_file_if_exists(destination_.version(name) / store::release_document_file) == text_) return name;
+    return std::nullopt;
+  }
+
+  UnfinishedTree staged_version() const {
+    UnfinishedTree tree(destination_.root() / "versions");
+    write_installed_tree(store_, release_.tree, tree.path(), options_.threads);
+    const auto document = tree.path() / store::release_document_file;
+    if (read_file(document) != text_)
+      throw StoreError(fmt::format("release: the tree {} is not of this release; run `karapace release build` again",
+                                   release_.tree.short_hex()));
+    return tree;
+  }
+
+  std::string add_version(UnfinishedTree& tree, const DestinationLock& lock) const {
+    for (;;) {
+      lock.renew();
+      const auto id = destination_.used_id(release_.document.version) + 1;
+      const auto name = fmt::format("{}+{}", release_.document.version, id);
+      if (!tree.finish(destination_.version(name))) continue;
+      sync_directory(destination_.root() / "versions");
+      destination_.set_used_id(release_.document.version, id);
+      return name;
+    }
+  }
+
+  void keep_records() const {
+    keep_file(destination_.own("locks/" + release_.document.lock.hex()), release_.lock);
+    const auto record = destination_.own("installed/" + result_.version);
+    if (!is_there(record)) replace_file(record, store_.listing(release_.tree).text());
+  }
+
+  void switch_links() {
+    auto wishes = destination_.wishes();
+    wishes.manifest = release_.declared.links;
+    destination_.set_wishes(wishes);
+    const auto aliases = destination_.switch_links();
+    for (const auto& [alias, target] : aliases.links)
+      if (target == result_.version) result_.aliases.push_back(alias);
+    result_.unfulfilled = aliases.unfulfilled;
+  }
+
+  const store::Store& store_;
+  const Release& release_;
+  const InstallOptions& options_;
+  Destination destination_;
+  std::string text_;
+  Installed result_;
+};
+
+}  // namespace
+
+Installed install(const store::Store& store, const Release& release, const InstallOptions& options) {
+  // Before anything is written: names and circles of the manifest's links.
+  aliases_of({}, {release.declared.links});
+  return Installation(store, release, options).run();
+}
+
+void install_launcher(const Destination& destination, const fs::path& launcher,
+                      const std::vector<std::string>& entrypoints) {
+  const auto program = read_file(launcher);
+  const auto name = ".launcher-" + blake3(program).hex().substr(0, 16);
+  if (!is_there(destination.program(name))) replace_file(destination.program(name), program, 0555);
+  for (const auto& entrypoint : entrypoints)
+    if (link_text(destination.program(entrypoint)) != name) replace_link(destination.program(entrypoint), name);
+}
+
+}  // namespace karapace::release

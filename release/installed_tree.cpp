@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "release/installed_tree.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+#include "base/parallel.hpp"
+#include "store/entry_metadata.hpp"
+#include "store/scan.hpp"
+#include "store/verified_content.hpp"
+
+namespace karapace::release {
+
+namespace {
+
+namespace fs = std::filesystem;
+using store::Entry;
+using store::EntryType;
+
+constexpr std::uint32_t kept_mode = 0555;
+/// Forcing so many files to the disk one by one takes less time than whatever else the file system has to write may.
+constexpr std::size_t few = 128;
+
+class Writing {
+ public:
+  Writing(const store::Store& store, const LayerId& layer, fs::path directory)
+      : from_path_(store.layer_tree(layer)),
+        listing_(store.listing(layer)),
+        to_path_(std::move(directory)),
+        from_(open_at(AT_FDCWD, from_path_, O_RDONLY | O_DIRECTORY)) {}
+
+  WrittenTree write(unsigned threads) {
+    make_directory(to_path_);
+    to_ = open_at(AT_FDCWD, to_path_, O_RDONLY | O_DIRECTORY);
+    std::vector<const Entry*> files;
+    std::size_t directories = 0;
+    for (const auto& entry : listing_.entries()) directories += entry.type == EntryType::directory ? 1 : 0;
+    for (const auto& entry : listing_.entries()) {
+      if (entry.type == EntryType::regular)
+        files.push_back(&entry);
+      else if (entry.type != EntryType::hardlink)
+        write_other(entry);
+    }
+    sync_each_ = files.size() + directories <= few;
+    for_each_index(files.size(), threads, [&](std::size_t i) { write_file(*files[i], *files[i]); });
+    for (const auto& entry : listing_.entries())
+      if (entry.type == EntryType::hardlink) write_further_name(entry);
+    finish_directories();
+    if (!sync_each_ && ::syncfs(to_.get()) != 0) fail(listing_.entries().front());
+    WrittenTree written{.files = files.size()};
+    for (const auto* file : files) written.bytes += file->size;
+    return written;
+  }
+
+ private:
+  [[noreturn]] void fail(const Entry& entry) const {
+    throw StoreError(errno_message(
+        fmt::format("release: cannot write \"{}\"", escaped_utf8((to_path_ / entry.path).native())), errno));
+  }
+
+  void write_other(const Entry& entry) const {
+    const auto* path = entry.path.c_str();
+    if (entry.type == EntryType::directory) {
+      if (!entry.path.empty() && ::mkdirat(to_.get(), path, 0755) != 0) fail(entry);
+      return;
+    }
+    if (entry.type != EntryType::symlink)
+      throw StoreError(
+          fmt::format("release: \"{}\" of the package can not be installed: it is no file, link or directory; "
+                      "remove it at the end of the package's build",
+                      escaped_utf8(entry.path)));
+    if (::symlinkat(entry.target.c_str(), to_.get(), path) != 0) fail(entry);
+    store::set_mtime(to_.get(), path, entry.mtime, entry.nanoseconds);
+  }
+
+  /// What `content` is, by the name of `entry`.
+  void write_file(const Entry& entry, const Entry& content) const {
+    auto from = store::open_beneath(from_.get(), content.path, O_RDONLY);
+    if (!from) store::throw_damaged(fmt::format("\"{}\"", escaped_utf8((from_path_ / content.path).native())));
+    const auto to = open_at(to_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    store::copy_verified(from.get(), to.get(), content.content, escaped_utf8((from_path_ / content.path).native()));
+    const timespec time{.tv_sec = content.mtime, .tv_nsec = static_cast<long>(content.nanoseconds)};
+    const timespec times[] = {time, time};
+    if (::fchmod(to.get(), content.mode & kept_mode) != 0 || ::futimens(to.get(), times) != 0) fail(entry);
+    if (sync_each_ && ::fsync(to.get()) != 0) fail(entry);
+  }
+
+  /// A copy, where the file system has no hard links.
+  void write_further_name(const Entry& entry) const {
+    if (::linkat(to_.get(), entry.target.c_str(), to_.get(), entry.path.c_str(), 0) == 0) return;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK && errno != EXDEV) fail(entry);
+    write_file(entry, *listing_.find(entry.target));
+  }
+
+  /// From the deepest: what is written into a directory changes its time, and needs its mode.
+  void finish_directories() const {
+    const auto& entries = listing_.entries();
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      if (entry->type != EntryType::directory) continue;
+      const char* path = entry->path.empty() ? "." : entry->path.c_str();
+      store::set_mtime(to_.get(), path, entry->mtime, entry->nanoseconds);
+      const auto directory = open_at(to_.get(), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (::fchmod(directory.get(), entry->mode & kept_mode) != 0) fail(*entry);
+      if (sync_each_ && ::fsync(directory.get()) != 0) fail(*entry);
+    }
+  }
+
+  fs::path from_path_;
+  store::Listing listing_;
+  fs::path to_path_;
+  Fd from_;
+  Fd to_;
+  bool sync_each_ = false;
+};
+
+/// The entry as it is installed; a further name of a file as the file that it is.
+Entry installed(const store::Listing& listing, const Entry& entry) {
+  Entry result = entry.type == EntryType::hardlink ? *listing.find(entry.target) : entry;
+  result.path = entry.path;
+  if (result.type != EntryType::symlink) result.mode &= kept_mode;
+  result.uid = result.gid = 0;
+  result.xattrs.clear();
+  result.opaque = false;
+  return result;
+}
+
+std::string difference(const Entry& wanted, const Entry& found) {
+  if (wanted.type != found.type) return "type";
+  if (wanted.content != found.content || wanted.size != found.size) return "content";
+  if (wanted.target != found.target) return "target";
+  if (wanted.mode != found.mode) return "mode";
+  return wanted == found ? "" : "time";
+}
+
+}  // namespace
+
+WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer, const fs::path& directory,
+                                 unsigned threads) {
+  return Writing(store, layer, directory).write(threads);
+}
+
+std::vector<TreeFault> faults_of_installed_tree(const fs::path& directory, const store::Listing& listing,
+                                                unsigned threads) {
+  const auto tree = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  store::ScanOptions options{.owners = store::Owners::ignore, .label = escaped_utf8(directory.native())};
+  options.threads = threads;
+  options.records = store::Records::of_sessions;
+  options.times = listing.format() == 1 ? store::Times::seconds : store::Times::nanoseconds;
+  const auto found = store::scan(tree.get(), options);
+  std::map<std::string, std::string> faults;
+  for (const auto& entry : listing.entries()) {
+    const auto* there = found.find(entry.path);
+    auto what = there == nullptr ? "missing" : difference(installed(listing, entry), installed(found, *there));
+    if (!what.empty()) faults.emplace(entry.path, std::move(what));
+  }
+  for (const auto& entry : found.entries())
+    if (listing.find(entry.path) == nullptr) faults.emplace(entry.path, "not of the package");
+  std::vector<TreeFault> sorted;
+  for (const auto& [path, what] : faults) sorted.push_back({path, what});
+  return sorted;
+}
+
+}  // namespace karapace::release

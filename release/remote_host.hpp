@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that has, or gets, the same destination: reached by the user's own ssh and rsync, with the checks, keys and
+// names that his configuration says. Nothing is installed there; it needs a POSIX shell, GNU's or BusyBox's file tools
+// and rsync.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace karapace::release {
+
+/// What a destination on a host has.
+struct RemoteState {
+  std::string system;                           // uname -sm: "Linux x86_64"
+  std::map<std::string, std::string> versions;  // "1.4.2+1" -> SHA-256 of its release.json, "" without
+  std::map<std::string, std::string> entries;   // name -> SHA-256 of the listing kept for it, "" without
+  std::map<std::string, std::string> links;     // "versions/stable", "bin/app" -> what the link says
+  std::set<std::string> files;                  // "bin/.launcher-HASH", ".karapace/..." of what is kept besides
+};
+
+class RemoteHost {
+ public:
+  /// `address`: what ssh takes, a name or USER@NAME. UsageError for what rsync would understand otherwise.
+  RemoteHost(std::string name, std::string address, std::filesystem::path root);
+  const std::string& name() const noexcept { return name_; }
+
+  // RemoteError, with what ssh or rsync said, when the host can not be reached or something fails there.
+
+  RemoteState look() const;
+  /// Of `files`, relative to the destinations here and there: what differs by type, size, time, mode or target, each as
+  /// rsync tells it.
+  std::vector<std::string> differing(const std::vector<std::string>& files) const;
+  /// Brings them to a directory that nobody looks into; what an interrupted run brought is not brought again.
+  void bring(const std::vector<std::string>& files) const;
+  /// Gives what was brought its names: files, then directories, then links.
+  struct Finish {
+    std::vector<std::string> files;            // replaced by renames
+    std::vector<std::string> directories;      // that are not there yet
+    std::map<std::string, std::string> links;  // in the order bin/, versions/
+  };
+  void finish(const Finish& finish) const;
+
+ private:
+  /// What the script printed with our mark before it, without the mark.
+  std::vector<std::string> run(std::string_view script) const;
+  std::string rsync(std::vector<std::string> options, const std::vector<std::string>& files, std::string_view to) const;
+
+  std::string name_;
+  std::string address_;
+  std::filesystem::path root_;
+};
+
+}  // namespace karapace::release

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Syncing: hosts get what a destination has, at the same path, with the same build ids.
+//
+// Append-only there as well: packages and versions are brought where nobody looks, and get their names by renames when
+// all of them are there; then the launcher and the links. An interrupted run leaves nothing half, and the next one goes
+// on with what it brought. What a host has that is another than ours is an error, and stays.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "release/destination.hpp"
+
+namespace karapace::release {
+
+enum class SyncMode { dry_run, copy };
+
+struct SyncRequest {
+  std::map<std::string, std::string> hosts;  // name -> as ssh takes it
+  std::vector<std::string> versions;         // in full; empty: every one
+  SyncMode mode = SyncMode::copy;
+};
+
+struct HostReport {
+  std::string name;
+  std::string address;
+  std::string failure;                // "": none
+  std::vector<std::string> versions;  // that it got
+  std::vector<std::string> entries;   // that it got
+  std::uint64_t bytes = 0;            // of these entries
+  std::vector<std::string> links;     // that were made or exchanged: "versions/stable", "bin/app"
+  std::vector<std::string> left_out;  // links to versions that it has not
+  bool nothing_to_do() const noexcept {
+    return failure.empty() && versions.empty() && entries.empty() && links.empty();
+  }
+};
+
+/// All hosts side by side; a failure of one stops no other. `tell(host, what)` is called while it goes on, by one
+/// thread at a time. One per host, in the order of their names. NotFoundError when the destination has no version at
+/// all, or not those that are asked for.
+std::vector<HostReport> sync(const Destination& destination, const SyncRequest& request,
+                             const std::function<void(const std::string& host, const std::string& what)>& tell);
+
+}  // namespace karapace::release

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// assemble: the tree of a release: links into the store of its destination, and release.json.
+//
+// The tree will be `<destination>/versions/<version>`, so that `../../store` leads to the packages' directories.
+// Directories are directories, whatever packages have in them; everything else of a package is a link to it, also what
+// is a link there, and also when it leads nowhere. Nothing is ever written through a link.
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/words.hpp"
+#include "runtime/steps/step_context.hpp"
+#include "runtime/trees/composition.hpp"
+#include "runtime/trees/layer_stack.hpp"
+#include "store/listing.hpp"
+#include "store/release_document.hpp"
+
+namespace karapace::steps {
+
+namespace {
+
+constexpr std::size_t most_told = 10;
+
+template <class Id>
+Id digest_parameter(const Step& step, std::string_view name) {
+  const auto text = step.required(name);
+  if (const auto id = Id::from_hex(text)) return *id;
+  throw StepError(fmt::format("assemble: the parameter {}=\"{}\" is no digest", name, text));
+}
+
+store::ReleaseDocument document_of(const StepContext& context) {
+  const auto& step = context.step;
+  store::ReleaseDocument document;
+  document.name = step.required("name");
+  document.destination = step.required("destination");
+  document.environment = digest_parameter<EnvironmentId>(step, "environment");
+  document.lock = digest_parameter<Sha256>(step, "lock");
+  try {
+    document.entrypoints = nlohmann::json::parse(step.required("entrypoints")).get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw StepError(fmt::format("assemble: the parameter \"entrypoints\" is not understood: {}", error.what()));
+  }
+  for (const auto& key : step.inputs) {
+    const auto record = context.store.input_record(key);
+    if (record.step.kind != StepKind::compile)
+      throw StepError(fmt::format("assemble: a step of the kind \"{}\" makes no package", text(record.step.kind)));
+    const std::string name(record.step.required("name"));
+    const std::string version(record.step.required("version"));
+    document.packages.push_back({name, version, store::release_entry_name(key, name, version), record.layer().layer});
+  }
+  if (document.packages.empty()) throw StepError("assemble: a release has packages, and none is given");
+  document.main = document.packages.front().name;
+  document.version = document.packages.front().version;
+  return document;
+}
+
+/// The tree, package by package; of two files at one path that of the earlier package is taken.
+class Assembly {
+ public:
+  explicit Assembly(const StepContext& context) : context_(context), lower_(context.store, {}), tree_(lower_) {
+    put_directory("");
+  }
+
+  void add(const store::ReleasePackage& package) {
+    const auto listing = context_.store.listing(package.layer);
+    for (const auto& entry : listing.entries()) {
+      if (entry.path.empty()) continue;
+      if (entry.type == store::EntryType::directory)
+        add_directory(entry.path, package);
+      else
+        add_file(entry.path, package);
+    }
+  }
+
+  void require_entrypoints(const store::ReleaseDocument& document) const {
+    for (const auto& name : document.entrypoints) {
+      const auto* node = tree_.find("bin/" + name);
+      if (node && node->entry.type != store::EntryType::directory) continue;
+      throw StepError(fmt::format("assemble: the entry point \"{}\" is in no package: none of {} has a bin/{}", name,
+                                  shown(document), name));
+    }
+  }
+
+  LayerId finish(const store::ReleaseDocument& document) {
+    if (const auto taken = owners_.find(store::release_document_file); taken != owners_.end())
+      throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
+                                  taken->second, store::release_document_file));
+    tree_.put_file(store::release_document_file, text(document), trees::earliest_epoch);
+    tell_hidden();
+    const auto path = context_.staging.path() / "tree";
+    make_directory(path);
+    tree_.write(path);
+    tree_.write_directory_times(path);
+    return context_.store.add_layer(path, std::move(tree_).listing(), context_.staging);
+  }
+
+ private:
+  static std::string shown(const store::ReleaseDocument& document) {
+    std::vector<std::string> names;
+    for (const auto& package : document.packages) names.push_back(package.name);
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  void put_directory(const std::string& path) {
+    trees::Node node;
+    node.entry.path = path;
+    node.entry.type = store::EntryType::directory;
+    node.entry.mode = 0755;
+    node.entry.mtime = trees::earliest_epoch;
+    tree_.put(std::move(node));
+  }
+
+  void add_directory(const std::string& path, const store::ReleasePackage& package) {
+    const auto* there = tree_.find(path);
+    if (!there) {
+      owners_[path] = package.name;
+      return put_directory(path);
+    }
+    if (there->entry.type != store::EntryType::directory) refuse_clash(path, package.name, owners_.at(path));
+  }
+
+  void add_file(const std::string& path, const store::ReleasePackage& package) {
+    if (const auto* there = tree_.find(path)) {
+      if (there->entry.type == store::EntryType::directory) refuse_clash(path, owners_.at(path), package.name);
+      hidden_.push_back(fmt::format("{} of {}, as {} has one", printable_word(path), package.name, owners_.at(path)));
+      return;
+    }
+    std::string up = "../../";
+    for (const char c : path)
+      if (c == '/') up += "../";
+    trees::Node node;
+    node.entry.path = path;
+    node.entry.type = store::EntryType::symlink;
+    node.entry.mode = 0777;
+    node.entry.mtime = trees::earliest_epoch;
+    node.entry.target = fmt::format("{}store/{}/{}", up, package.entry, path);
+    tree_.put(std::move(node));
+    owners_[path] = package.name;
+  }
+
+  [[noreturn]] static void refuse_clash(const std::string& path, const std::string& directory,
+                                        const std::string& file) {
+    throw StepError(fmt::format(
+        "assemble: \"{0}\" is a directory in the package {1} and a file or link in the package {2}, and a release "
+        "has one of each name: have the build script of one of them install to another place",
+        escaped_utf8(path), directory, file));
+  }
+
+  void tell_hidden() const {
+    if (hidden_.empty() || !context_.note) return;
+    const auto some = std::span(hidden_).first(std::min(hidden_.size(), most_told));
+    context_.note(
+        fmt::format("not in the release's tree: {}{}", fmt::join(some, ", "),
+                    hidden_.size() > most_told ? fmt::format(" and {} more", hidden_.size() - most_told) : ""));
+  }
+
+  const StepContext& context_;
+  trees::LayerStack lower_;
+  trees::Composition tree_;
+  std::map<std::string, std::string> owners_;  // path -> the package that has it
+  std::vector<std::string> hidden_;
+};
+
+}  // namespace
+
+StepOutput assemble(const StepContext& context) {
+  const auto document = document_of(context);
+  Assembly assembly(context);
+  for (const auto& package : document.packages) assembly.add(package);
+  assembly.require_entrypoints(document);
+  return LayerOutput{assembly.finish(document)};
+}
+
+}  // namespace karapace::steps

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// release.json: what a release is made of. It lies at the top of the tree that an `assemble` step makes, and of every
+// version that is installed.
+//
+// It is a pure function of what was built: no times, hosts or build ids. Two releases whose texts are equal are the
+// same build, so an installation that finds the text at its destination has nothing to do.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/identifiers.hpp"
+
+namespace karapace::store {
+
+struct ReleasePackage {
+  std::string name;
+  std::string version;
+  std::string entry;  // its directory in `<destination>/store`: release_entry_name
+  LayerId layer;      // what is in it
+  auto operator<=>(const ReleasePackage&) const = default;
+};
+
+struct ReleaseDocument {
+  std::string name;
+  std::string main;         // the package whose version is the release's
+  std::string version;      // of `main`
+  std::string destination;  // absolute, without ".", ".." and double or trailing slashes
+  std::vector<std::string> entrypoints;
+  EnvironmentId environment;             // in which it was built
+  Sha256 lock;                           // of the canonical text of the lock, sources included
+  std::vector<ReleasePackage> packages;  // `main` first, then its dependencies in order, each once
+  auto operator<=>(const ReleaseDocument&) const = default;
+};
+
+/// What the file is called at the top of a release's tree.
+inline constexpr const char* release_document_file = "release.json";
+
+/// "<first 32 digits of the compile step's key>-<name>-<version>": a package's directory in `<destination>/store`.
+std::string release_entry_name(const StepKey& compile, std::string_view name, std::string_view version);
+
+/// Whether it can be the name of a release, a package, an entry point or an alias, or a version: of letters, digits and
+/// . _ + - ~, beginning with a letter, a digit or _. So none is a path, an option or a hidden file.
+bool is_release_word(std::string_view word) noexcept;
+
+/// The canonical text. std::invalid_argument, saying what, when something in it could not be read back.
+std::string text(const ReleaseDocument& document);
+/// Its strict inverse: StoreError naming `what` when the text is not exactly what `text` writes.
+ReleaseDocument parse_release_document(std::string_view text, std::string_view what);
+
+}  // namespace karapace::store

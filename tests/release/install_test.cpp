@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "release/install.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
+#include "base/semantic_version.hpp"
+#include "release/installed_tree.hpp"
+#include "release/unfinished.hpp"
+#include "release_fixture.hpp"
+
+namespace karapace::release {
+namespace {
+
+namespace fs = std::filesystem;
+using store::error_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+struct Install : ReleaseTest {
+  /// Names in the destination's directories that nobody finished.
+  std::vector<std::string> unfinished() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(destination_))
+      if (entry.path().filename().native().starts_with(".new-")) found.push_back(entry.path());
+    return found;
+  }
+  mode_t mode_of(const fs::path& path) const {
+    struct stat status{};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777;
+  }
+};
+
+TEST_F(Install, MakesTheVersionItsLinksAndItsPrograms) {
+  const auto installed = install_of("1.4.2", "one");
+  EXPECT_EQ(installed.version, "1.4.2+1");
+  EXPECT_TRUE(installed.is_new);
+  EXPECT_THAT(installed.aliases, ElementsAre("1", "1.4", "1.4.2", "latest", "stable"));
+  EXPECT_EQ(installed.copied_entries, 2U);
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.4.2+1");
+  EXPECT_EQ(read(destination_ / "versions/stable/bin/app"), "#!/bin/sh\necho app one \"$@\"\n");
+  EXPECT_TRUE(fs::read_symlink(destination_ / "bin/app").native().starts_with(".launcher-"));
+  EXPECT_TRUE(fs::exists(destination_ / "bin/app"));
+  EXPECT_THAT(unfinished(), IsEmpty());
+}
+
+TEST_F(Install, KeepsLinksFurtherNamesAndEmptyDirectories) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  const auto lib = destination_ / "store" / release.document.packages[1].entry;
+  const auto app = destination_ / "store" / release.document.packages[0].entry;
+  EXPECT_EQ(fs::read_symlink(lib / "lib/libfoo.so"), "libfoo.so.1");
+  EXPECT_EQ(fs::read_symlink(lib / "lib/libfoo.so.1"), "libfoo.so.1.0");
+  EXPECT_EQ(fs::read_symlink(lib / "lib64"), "lib");
+  EXPECT_EQ(fs::read_symlink(lib / "lib/dangling"), "/nowhere");
+  EXPECT_TRUE(fs::equivalent(app / "bin/app", app / "bin/other"));
+  EXPECT_TRUE(fs::is_directory(app / "share/app/empty"));
+}
+
+TEST_F(Install, IsReadOnlyAndAsTheListingSays) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  for (const auto& package : release.document.packages) {
+    const auto entry = destination_ / "store" / package.entry;
+    EXPECT_EQ(mode_of(entry), 0555U);
+    EXPECT_THAT(faults_of_installed_tree(entry, store_.listing(package.layer), 2), IsEmpty());
+  }
+  const auto app = destination_ / "store" / release.document.packages[0].entry;
+  EXPECT_EQ(mode_of(app / "bin/app"), 0555U);
+  EXPECT_EQ(mode_of(destination_ / "versions/1.0.0+1"), 0555U);
+  EXPECT_EQ(mode_of(destination_ / "versions/1.0.0+1/release.json"), 0444U);
+}
+
+TEST_F(Install, AChangedEntryIsFound) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  const auto app = destination_ / "store" / release.document.packages[0].entry;
+  store::flip_byte(app / "bin/app");
+  fs::permissions(app, fs::perms::owner_all);
+  write_file_atomically(app / "more", "x", Durable::no);
+  std::vector<std::string> faults;
+  for (const auto& fault : faults_of_installed_tree(app, store_.listing(release.document.packages[0].layer), 1))
+    faults.push_back(fault.path + ": " + fault.what);
+  EXPECT_THAT(faults,
+              UnorderedElementsAre(": mode", "bin/app: content", "bin/other: content", "more: not of the package"));
+}
+
+TEST_F(Install, TheSameBuildIsNotInstalledAgain) {
+  install_of("1.0.0", "one");
+  const auto again = install_of("1.0.0", "one");
+  EXPECT_FALSE(again.is_new);
+  EXPECT_EQ(again.version, "1.0.0+1");
+  EXPECT_EQ(again.copied_entries, 0U);
+  EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Install, AnotherBuildOfTheVersionGetsTheNextId) {
+  install_of("1.0.0", "one");
+  EXPECT_EQ(install_of("1.0.0", "two").version, "1.0.0+2");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
+  EXPECT_EQ(install_of("1.0.0", "one").version, "1.0.0+1");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
+}
+
+TEST_F(Install, AnIdIsNeverUsedAgain) {
+  install_of("1.0.0", "one");
+  install_of("1.0.0", "two");
+  remove_tree(destination_ / "versions/1.0.0+2");
+  EXPECT_EQ(install_of("1.0.0", "three").version, "1.0.0+3");
+}
+
+TEST_F(Install, AMissingEntryComesBackAndALeftOneIsSwept) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  remove_tree(destination_ / "store" / release.document.packages[1].entry);
+  const auto dead = store::fork_child([&] {
+    fs::create_directory(destination_ / "store" / unfinished_name());
+    return 0;
+  });
+  store::wait_for(dead);
+  EXPECT_EQ(unfinished().size(), 1U);
+  EXPECT_EQ(install(store_, release, options()).copied_entries, 1U);
+  EXPECT_THAT(unfinished(), IsEmpty());
+}
+
+TEST_F(Install, AnEntryOfOtherContentIsRefused) {
+  auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  release.document.packages[0].layer = layer_of({{"bin/app", "other"}});
+  release.tree = tree_of(release.document, {{{"bin/app", "other"}}, {}});
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("is installed with other content"));
+}
+
+TEST_F(Install, WhatIsNoFileLinkOrDirectoryIsRefused) {
+  auto release = release_of("1.0.0", "one");
+  release.document.packages[1].layer = layer_of({{"pipe", "fifo"}});
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("\"pipe\" of the package can not be"));
+  EXPECT_THAT(unfinished(), IsEmpty());
+}
+
+TEST_F(Install, ADamagedLayerIsRefused) {
+  const auto release = release_of("1.0.0", "one");
+  store::flip_byte(store_.layer_tree(release.document.packages[1].layer) / "lib/libfoo.so.1.0");
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("damaged"));
+  EXPECT_THAT(Destination::open(destination_).versions(), IsEmpty());
+}
+
+TEST_F(Install, ATreeOfAnotherReleaseIsRefused) {
+  auto release = release_of("1.0.0", "one");
+  release.tree = release_of("1.0.0", "two").tree;
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("is not of this release"));
+}
+
+TEST_F(Install, APreReleaseDoesNotReplaceARelease) {
+  install_of("1.0.0", "one");
+  EXPECT_THAT(install_of("1.0.0-rc1", "two").aliases, ElementsAre("1.0.0-rc1"));
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/latest"), "1.0.0+1");
+}
+
+TEST_F(Install, LinksOfTheManifestAndWhatIsNotThere) {
+  auto release = release_of("1.0.0", "one");
+  release.declared.links = {{"site", "1.0"}, {"old", "0.9"}};
+  const auto installed = install(store_, release, options());
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/site"), "1.0.0+1");
+  EXPECT_FALSE(fs::is_symlink(destination_ / "versions/old"));
+  EXPECT_THAT(installed.unfulfilled, ElementsAre("old"));
+  release.declared.links = {{"../x", "1.0"}};
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("can not be the name of a link"));
+}
+
+TEST_F(Install, AnOldLauncherStays) {
+  install_of("1.0.0", "one");
+  const auto old = fs::read_symlink(destination_ / "bin/app");
+  write_file_atomically(temporary_.path() / "launcher", "#!/bin/sh\n", Durable::no, 0755);
+  auto with = options();
+  with.launcher = temporary_.path() / "launcher";
+  install(store_, release_of("1.0.1", "two"), with);
+  EXPECT_NE(fs::read_symlink(destination_ / "bin/app"), old);
+  EXPECT_TRUE(fs::exists(destination_ / "bin" / old));
+}
+
+/// Looks again and again; the first thing that is not whole is kept.
+class Reader {
+ public:
+  explicit Reader(fs::path destination) : destination_(std::move(destination)), thread_([this] { look(); }) {}
+  std::string stop() {
+    go_on_ = false;
+    thread_.join();
+    return fault_ + (looks_ == 0 ? "never looked" : "");
+  }
+
+ private:
+  void look() {
+    while (go_on_ && fault_.empty()) {
+      for (const auto& directory : {"versions", "bin"})
+        for (const auto& name : names_in(destination_ / directory)) look_at(destination_ / directory / name);
+      // What a user calls, once it is there, is always there.
+      for (const auto* call : {"bin/app", "versions/stable/bin/app", "versions/latest/lib/libfoo.so"}) {
+        const bool is_there = ::access((destination_ / call).c_str(), R_OK) == 0;
+        if (is_there)
+          seen_.insert(call);
+        else if (seen_.contains(call))
+          fault_ = std::string(call) + " is gone";
+      }
+      ++looks_;
+    }
+  }
+  void look_at(const fs::path& path) {
+    if (path.filename().native().starts_with(".new-")) return;
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) {
+      if (::lstat(path.c_str(), &status) == 0) fault_ = path.native() + " does not resolve";
+      return;
+    }
+    if (path.parent_path().filename() != "versions") return;
+    for (const auto* name : {"release.json", "bin/app", "lib/libfoo.so"})
+      if (::access((path / name).c_str(), R_OK) != 0) fault_ = path.native() + " has no " + name;
+  }
+
+  fs::path destination_;
+  std::atomic<bool> go_on_ = true;
+  std::atomic<int> looks_ = 0;
+  std::string fault_;
+  std::set<std::string> seen_;
+  std::jthread thread_;
+};
+
+/// flock(2) and the locks of fcntl(2) fail from now on, as on some network file systems.
+void refuse_file_locks() {
+  const unsigned answer = SECCOMP_RET_ERRNO | (ENOLCK & SECCOMP_RET_DATA);
+  sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 4, 0),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 4),
+                          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+                          BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, F_GETLK, 0, 2),
+                          BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, F_SETLKW, 1, 0),
+                          BPF_STMT(BPF_RET | BPF_K, answer),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program{.len = sizeof filter / sizeof *filter, .filter = filter};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    ::_exit(99);
+}
+
+/// Eight at once, of many builds of two versions, killed at random moments; then each once to the end.
+struct Installers : Install {
+  static constexpr unsigned builds = 24;
+
+  std::string run(unsigned kills, const std::function<void()>& before) {
+    std::vector<Release> releases;
+    for (unsigned i = 0; i < builds; ++i)
+      releases.push_back(release_of(i % 2 == 0 ? "1.0.0" : "1.1.0", std::to_string(i)));
+    std::mt19937 random(1);
+    Destination::create(destination_);
+    Reader reader(destination_);
+    std::vector<pid_t> children;
+    const auto start = [&](std::size_t i) {
+      children.push_back(store::fork_child([&, i] {
+        before();
+        install(store_, releases[i % builds], options());
+        return 0;
+      }));
+    };
+    for (unsigned killed = 0; killed < kills;) {
+      while (children.size() < 8) start(random());
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 12000));
+      const auto victim = children.begin() + static_cast<long>(random() % children.size());
+      ::kill(*victim, SIGKILL);
+      if (store::wait_for(*victim) == -1) ++killed;
+      children.erase(victim);
+    }
+    bool all = true;
+    const auto finish = [&] {
+      for (const auto child : std::exchange(children, {})) all = store::wait_for(child) == 0 && all;
+    };
+    for (unsigned i = 0; i < builds; ++i) {
+      start(i);
+      if (children.size() >= 8) finish();
+    }
+    finish();
+    return reader.stop() + (all ? "" : " an installer failed");
+  }
+
+  void expect_all_whole() {
+    const auto destination = Destination::open(destination_);
+    const auto versions = destination.versions();
+    ASSERT_EQ(versions.size(), builds);
+    std::set<std::string> documents;
+    for (std::size_t i = 0; i < builds; ++i) {
+      EXPECT_EQ(versions[i], fmt::format("1.{}.0+{}", i / (builds / 2), i % (builds / 2) + 1));
+      const auto document = destination.document(versions[i]);
+      EXPECT_TRUE(documents.insert(store::text(document)).second) << versions[i] << " is there twice";
+      EXPECT_THAT(
+          faults_of_installed_tree(destination.version(versions[i]), *destination.version_listing(versions[i]), 1),
+          IsEmpty());
+      for (const auto& package : document.packages)
+        EXPECT_THAT(faults_of_installed_tree(destination.entry(package.entry), store_.listing(package.layer), 1),
+                    IsEmpty());
+    }
+    install_of("1.1.0", "1");
+    EXPECT_THAT(unfinished(), IsEmpty());
+  }
+};
+
+TEST_F(Installers, KilledAtRandomLeaveNothingHalf) {
+  EXPECT_EQ(run(100, [] {}), "");
+  expect_all_whole();
+}
+
+TEST_F(Installers, NeedNoLocksOfTheFileSystem) {
+  EXPECT_EQ(run(20, refuse_file_locks), "");
+  expect_all_whole();
+}
+
+}  // namespace
+}  // namespace karapace::release

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Releases as builds leave them in a store, without building: layers of packages, and the tree of links into them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "release/install.hpp"
+#include "tests/store/store_fixture.hpp"
+
+namespace karapace::release {
+
+/// What a package has: path -> text of a file; "-> TARGET" is a link, "= PATH" a further name, "/" a directory.
+using Files = std::map<std::string, std::string>;
+
+class ReleaseTest : public store::StoreTest {
+ protected:
+  LayerId layer_of(const Files& files);
+  /// A release of the package app, which needs lib. What `content` is, app tells.
+  Release release_of(const std::string& version, const std::string& content);
+  InstallOptions options() const;
+  Installed install_of(const std::string& version, const std::string& content) {
+    return install(store_, release_of(version, content), options());
+  }
+  std::string read(const std::filesystem::path& path) const;
+  /// Makes release.json and the links.
+  LayerId tree_of(const store::ReleaseDocument& document, const std::vector<Files>& packages);
+
+  std::filesystem::path destination_ = temporary_.path() / "apps" / "app";
+};
+
+}  // namespace karapace::release
