@@ -26,7 +26,7 @@ using std::string_view;
 constexpr const char* variable = "KARAPACE_RELEASE_VERSION";
 constexpr const char* usual_version = "stable";
 
-const char* program = "karapace launcher";  // the name that it was called by
+const char* program = "karapace launcher";  // the entry point that is meant
 
 /// A path of the file system, or "" when it has no room.
 struct Path {
@@ -49,6 +49,35 @@ struct Path {
   std::fprintf(stderr, format, first, second, third);
   std::fputc('\n', stderr);
   std::exit(1);
+}
+
+string_view last_part(string_view path) { return path.substr(path.rfind('/') + 1); }
+
+/// Whoever has a link of their own to TREE/bin/NAME, of whatever name, means the program NAME: the link whose target is
+/// the launcher has it. What was started in another way keeps the name that it was called by.
+void find_program(const char* called) {
+  static Path link;
+  program = last_part(called).data();
+  const auto* started = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (started == nullptr || std::strlen(started) >= sizeof link.text) return;
+  std::strcpy(link.text, started);
+  constexpr int most_links = 40;  // path_resolution(7)
+  for (int links = 0; links < most_links; ++links) {
+    Path target;
+    if (::readlink(link.text, target.text, sizeof target.text - 1) <= 0) return;
+    if (last_part(target.text).starts_with(".launcher-")) {
+      program = last_part(link.text).data();
+      return;
+    }
+    Path next;
+    if (target.text[0] == '/' || std::strchr(link.text, '/') == nullptr) {
+      next = target;
+    } else {
+      link.remove_last_part();
+      next.join(link.text, target.text);
+    }
+    link = next;
+  }
 }
 
 /// Of the tree that this program lies in: TREE/bin/.launcher-HASH.
@@ -192,8 +221,7 @@ int print_path(const Path& versions, const char* name) {
 
 int main(int argc, char** argv) {
   if (argc < 1) return 1;
-  const char* slash = std::strrchr(argv[0], '/');
-  program = slash == nullptr ? argv[0] : slash + 1;
+  find_program(argv[0]);
   Path versions;
   find_versions(versions);
   if (argc > 1 && std::strcmp(argv[1], "--print-versions") == 0) return print_versions(versions);

@@ -140,5 +140,16 @@ TEST_F(Launcher, IsFoundThroughLinksAndTheWholeTreeMayMove) {
   EXPECT_THAT(capture_child({.argv = {temporary.path() / "missing"}}).errors, HasSubstr("no program \"missing\""));
 }
 
+TEST_F(Launcher, ALinkOfTheUsersOwnToAProgramMayHaveAnyName) {
+  const auto home = temporary.path() / "home";
+  fs::create_directory(home);
+  fs::create_symlink(root / "bin/app", home / "mine");
+  fs::create_symlink("mine", home / "again");
+  for (const auto* name : {"mine", "again"}) {
+    const auto said = capture_child({.argv = {home / name, "x"}});
+    EXPECT_EQ(said.output, "1.0.0+10\n<x>\n") << said.errors;
+  }
+}
+
 }  // namespace
 }  // namespace karapace
