@@ -74,12 +74,14 @@ class Installation {
         text_(store::text(release.document)) {}
 
   Installed run() {
+    require_links_without_circles();
     sweep();
     std::optional<UnfinishedTree> tree;
     for (;;) {
       add_entries();
       if (!tree && !find_same()) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
+      require_links_without_circles();
       const auto same = find_same();
       // What was there a moment ago may have been pruned.
       if (!has_entries() || (!same && !tree)) continue;
@@ -94,6 +96,11 @@ class Installation {
   }
 
  private:
+  /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
+  void require_links_without_circles() const {
+    aliases_of(destination_.versions(), {release_.declared.links, destination_.wishes().chosen});
+  }
+
   void sweep() const {
     for (const auto* name :
          {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
