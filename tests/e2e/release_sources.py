@@ -356,6 +356,58 @@ mkdir -p $out
         served["/a.tar.gz"] = content
         self.assertEqual(self.build()["packages"][0]["layer"], document["packages"][0]["layer"])
 
+    # Installations
+
+    def test_what_fails_or_is_the_same_changes_nothing_of_what_is_installed(self):
+        place = pathlib.Path(tempfile.mkdtemp(prefix="karapace-sources-", dir="/var/tmp"))  # builds have a /tmp of their own
+        self.addCleanup(subprocess.run, f"chmod -R u+w {place}; rm -rf {place}", shell=True, check=True)
+        tool = "mkdir -p $out/bin; { echo '#!/bin/sh'; echo echo $(cat file); } >$out/bin/tool; chmod 755 $out/bin/tool"
+        write(self.project / "app/file", "first\n")
+        description = {"app": {"path": "app", "build": tool}}
+        self.manifest(description, destination=str(place / "app"), entrypoints=["tool"])
+        self.build()
+        self.karapace("release", "install")
+        (place / "app/bin/another").write_text("of somebody else")
+
+        def state():
+            return sorted((str(path), path.is_symlink() and os.readlink(path)) for path in (place / "app").rglob("*")
+                          if ".karapace" not in path.parts)
+
+        before = state()
+        self.assertIn("nothing to install", self.karapace("release", "install").stdout)
+        self.assertEqual(state(), before)
+        write(self.project / "app/file", "second\n")
+        said = self.karapace("release", "install", status=1).stderr  # not built
+        self.assertIn("karapace release build", said)
+        self.build()
+        with open(self.project / "karapace.toml", "a", encoding="utf-8") as file:
+            file.write('[release.links]\na = "b"\nb = "a"\n')
+        self.build()
+        done = self.karapace("release", "install", status=None)
+        self.assertIn(done.returncode, (1, 2), done.stdout + done.stderr)
+        self.assertEqual(state(), before)
+        self.assertEqual(subprocess.run([place / "app/bin/tool"], capture_output=True, text=True, check=True).stdout, "first\n")
+        self.manifest(description, destination=str(place / "app"), entrypoints=["tool"])
+        self.build()
+        self.karapace("release", "install")
+        self.assertEqual(subprocess.run([place / "app/bin/tool"], capture_output=True, text=True, check=True).stdout, "second\n")
+        self.assertEqual((place / "app/bin/another").read_text(), "of somebody else")
+        write(self.project / "app/file", "first\n")
+        self.build()
+        self.assertIn("1.0.0+1", self.karapace("release", "install").stdout)  # an older build that is the same is found
+        self.assertEqual(sorted(name for name in os.listdir(place / "app/versions") if "+" in name), ["1.0.0+1", "1.0.0+2"])
+
+    def test_errors_are_told_in_words(self):
+        (self.project / "app").mkdir(parents=True)
+        self.manifest({"app": {"path": "app"}})
+        for words in (["release", "install"], ["release", "list"], ["release", "use", "stable", "1.0"], ["release", "verify"], ["release", "sync"],
+                      ["release", "diff", "1", "2"], ["release", "why", "x"], ["release", "build"], ["release", "prune", "--keep-last", "1"]):
+            done = self.karapace(*words, status=None)
+            self.assertIn(done.returncode, (1, 2, 3, 4), words)
+            self.assertIn("karapace: error: ", done.stderr, words)
+            for trace in ("terminate called", "what():", "std::", ".cpp:"):
+                self.assertNotIn(trace, done.stderr, words)
+
     # Repositories
 
     def test_a_ref_that_moved_counts_with_an_upgrade_only(self):
