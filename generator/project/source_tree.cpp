@@ -195,7 +195,8 @@ void SourceTree::take(const std::vector<fs::path>& found) {
     file.is_executable = (status.st_mode & S_IXUSR) != 0;
     if (file.is_link) file.target = fs::read_symlink(real_ / path).native();
     if (!file.is_link && !S_ISREG(status.st_mode)) refuse(path.native(), "is neither a file nor a link");
-    watched_[real_ / path] = modified_ns(status);
+    // What looks at times follows links, and one that leads nowhere is no file. Its directory tells when it is another.
+    if (!file.is_link) watched_[real_ / path] = modified_ns(status);
     for (auto parent = path.parent_path(); !parent.empty(); parent = parent.parent_path())
       if (!watched_.contains(real_ / parent)) watched_[real_ / parent] = modified_ns(real_ / parent).value_or(0);
     files_.push_back(std::move(file));

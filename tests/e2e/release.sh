@@ -151,4 +151,74 @@ gcc -o $out/bin/app app.c -L$foo/lib -lfoo -Wl,-rpath,$foo/lib' >app/build.sh
 ! release release build || fail "a clash is no failure"
 finds '"lib/libfoo.so" is a directory in the package app and a file or link in the package foo' <"$work/log" ||
   { cat "$work/log"; fail "the clash is not told"; }
+step "users of the other id modes build and install the same, and install nothing twice"
+# Of this machine's programs: no network, no compiler.
+shell_tree() { # ROOT
+  local root=$1 program file library
+  mkdir -p "$root"/{bin,etc}
+  for program in sh mkdir cat chmod; do
+    file=$(readlink -f "$(command -v "$program")")
+    cp "$file" "$root/bin/$program"
+    ldd "$file" | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "$root$(dirname "$library")"
+      cp -L "$library" "$root$library"
+    done
+  done
+}
+shell_tree "$work/shell"
+tar -C "$work/shell" --owner=0 --group=0 --sort=name -cf "$work/shell.tar" .
+shell_release() { # MODE
+  local mode=$1 project=$work/shell-$1 place
+  place=$place_of_all/app
+  rm -rf "$place_of_all"
+  install -d -o "$(user_of "$mode")" -m 755 "$place_of_all"
+  mkdir -p "$project"/{lib,tool}
+  cp "$work/shell.tar" "$project/"
+  echo "of the library" >"$project/lib/text"
+  cat >"$project/karapace.toml" <<END
+manifest_version = 1
+[base]
+image = "shell.tar"
+sha256 = "$(sha256sum "$work/shell.tar" | cut -d ' ' -f 1)"
+[release]
+name = "tool"
+destination = "$place"
+main = "tool"
+entrypoints = ["tool"]
+[[source]]
+name = "lib"
+version = "1.0"
+path = "lib"
+build = "mkdir \$out/share && cat text >\$out/share/text"
+[[source]]
+name = "tool"
+version = "3.0.0"
+path = "tool"
+depends = ["lib"]
+build = "build.sh"
+END
+  printf 'mkdir $out/bin\n{ echo "#!/bin/sh"; echo cat $lib/share/text; } >$out/bin/tool\nchmod 755 $out/bin/tool\n' >"$project/tool/build.sh"
+  chown -R "$(user_of "$mode")" "$project"
+  install -d -m 700 -o "$(user_of "$mode")" "$work/store-$mode"
+  cd "$project"
+  told() { as "$mode" KARAPACE_STORE="$work/store-$mode" karapace "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$mode: karapace $*"; }; }
+  told release build
+  told release install
+  finds -x "installed tool 3.0.0+1 (3, 3.0, 3.0.0, latest, stable)" <"$work/log" || { cat "$work/log"; fail "$mode: what is told"; }
+  expect "$mode: the installed program" "of the library" "$(as "$mode" "$place/bin/tool")"
+  told release build
+  finds "no work to do" <"$work/log" || fail "$mode: something was built again"
+  told release install
+  finds "is this build: nothing to install" <"$work/log" || { cat "$work/log"; fail "$mode: installed again"; }
+  told release verify
+  [ -z "$(find "$place" ! -user "$(user_of "$mode")")" ] || fail "$mode: files of another user"
+  sha256sum "$place/versions/stable/release.json" >>"$work/documents"
+}
+place_of_all=$(mktemp -d /var/tmp/karapace-e2e-XXXXXX)
+at_exit 'chmod -R u+w "$place_of_all"; rm -rf "$place_of_all"'
+for mode in $modes; do
+  make_user "$mode"
+  shell_release "$mode"
+done
+expect "different releases of the modes" 1 "$(sort -u "$work/documents" | wc -l)"
 echo "release: all fine"
