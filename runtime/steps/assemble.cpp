@@ -10,6 +10,7 @@
 
 #include "base/directory.hpp"
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "base/words.hpp"
 #include "runtime/steps/step_context.hpp"
 #include "runtime/trees/composition.hpp"
