@@ -234,6 +234,23 @@ class Documents(DocumentsTest):
         archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
         self.assertEqual(archived["release_version"], "1.0.0+1")
         self.error("release", "export", "stable", "-o", "app.tar", directory=project)
+        image = str(self.scratch / "app-image.tar")
+        made = self.document("release", "export", "stable", "--format", "oci", "-o", "docker-archive:" + image, directory=project)
+        self.assertEqual((made["format"], len(made["image_manifest"])), ("oci", 64))
+        with tarfile.open(image) as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))[0]
+            config = json.load(tar.extractfile(manifest["Config"]))["config"]
+            with tarfile.open(fileobj=tar.extractfile(manifest["Layers"][-1]), mode="r:gz") as layer:
+                self.assertIn(f"{place}/app/bin/app".lstrip("/"), layer.getnames())
+        self.assertEqual((config["Entrypoint"], config.get("Cmd")), ([f"{place}/app/bin/app"], None))
+        self.assertTrue(any(one.startswith(f"PATH={place}/app/bin:") for one in config["Env"]))
+        self.assertIn("no format", self.error("release", "export", "stable", "--format", "zip", "-o", "b", directory=project)["message"])
+        if shutil.which("sqfstar"):
+            for name in ("one.sqfs", "two.sqfs"):
+                self.document("release", "export", "stable", "--format", "squashfs", "-o", name, directory=project)
+            self.assertEqual((project / "one.sqfs").read_bytes(), (project / "two.sqfs").read_bytes())
+            listed = subprocess.run(["unsquashfs", "-l", "-d", "", project / "one.sqfs"], capture_output=True, text=True, check=True)
+            self.assertIn("/bin/app", listed.stdout.split())
 
     def deploys(self):
         place = self.scratch / "apps"
