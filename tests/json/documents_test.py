@@ -79,6 +79,7 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.imports()
         self.releases()
         self.deploys()
         self.cleans()
@@ -201,6 +202,16 @@ class Documents(DocumentsTest):
         elsewhere = {"KARAPACE_STORE": str(self.scratch / "unbundled")}
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
+
+    def imports(self):
+        project = self.scratch / "karsk"
+        project.mkdir()
+        (project / "config.yaml").write_text("destination: /opt/app\nmain-package: app\nentrypoints: [app]\npackages:\n"
+                                             "  - {name: app, version: 1.0.0, build: 'mkdir -p $out/bin'}\n", encoding="utf-8")
+        made = self.document("import", "karsk", "config.yaml", directory=project, name="karapace.import-karsk")
+        self.assertEqual((made["manifest"], made["packages"]), (str(project / "karapace.toml"), ["app"]))
+        self.assertTrue((project / "sources/app/README").exists())
+        self.error("import", "karsk", "config.yaml", directory=project)
 
     def releases(self):
         project = self.scratch / "released"
