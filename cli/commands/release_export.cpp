@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // release export: a version as an archive, a file system or an image.
+#include <algorithm>
 #include <array>
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include "cli/release_report.hpp"
 #include "generator/project/project.hpp"
 #include "release/unfinished.hpp"
+#include "store/listing.hpp"
 
 namespace karapace::cli {
 
@@ -171,10 +173,11 @@ int run(const Context& context, const Arguments& arguments) {
   const auto& content = exported.content;
   const auto place = file.empty() ? fs::path(arguments.output) : file;
   if (context.json) {
-    context.print_json("karapace.release-export", {{"archive_file", escaped_utf8(place.native())},
+    context.print_json("karapace.release-export", {{"archive_file", file.empty() ? nlohmann::json() : path_json(file)},
                                                    {"file_count", content.files},
                                                    {"format", arguments.format},
                                                    {"image_manifest", exported.manifest},
+                                                   {"location", escaped_utf8(arguments.output)},
                                                    {"size_bytes", content.bytes},
                                                    {"release_version", version}});
     return 0;

@@ -158,7 +158,7 @@ TEST(Karsk, WhatIsNoProjectIsRefusedWithItsPlace) {
   EXPECT_EQ(refusal("main-package: a\npackages:\n  - name: a\n    version: 1\n"),
             "config.yaml:3:5: \"build\" is missing");
   EXPECT_EQ(refusal("main-package: a\npackages:\n  - {name: a, version: 1, build: x, src: {type: svn}}\n"),
-            "config.yaml:3:50: there is no type of sources \"svn\": there are git, archive and file");
+            "config.yaml:3:49: there is no type of sources \"svn\": there are git, archive and file");
 }
 
 }  // namespace
