@@ -16,11 +16,10 @@ struct Suite {
   std::string_view tag;
   std::string_view base;
 };
-constexpr std::array<Suite, 14> suites{{{"debian", "13", "debian/trixie"},
+constexpr std::array<Suite, 12> suites{{{"debian", "13", "debian/trixie"},
                                         {"debian", "trixie", "debian/trixie"},
                                         {"debian", "12", "debian/bookworm"},
                                         {"debian", "bookworm", "debian/bookworm"},
-                                        {"debian", "stable", "debian/bookworm"},
                                         {"debian", "11", "debian/bullseye"},
                                         {"debian", "bullseye", "debian/bullseye"},
                                         {"ubuntu", "24.04", "ubuntu/noble"},
@@ -28,8 +27,7 @@ constexpr std::array<Suite, 14> suites{{{"debian", "13", "debian/trixie"},
                                         {"ubuntu", "22.04", "ubuntu/jammy"},
                                         {"ubuntu", "jammy", "ubuntu/jammy"},
                                         {"ubuntu", "20.04", "ubuntu/focal"},
-                                        {"ubuntu", "focal", "ubuntu/focal"},
-                                        {"ubuntu", "latest", "ubuntu/noble"}}};
+                                        {"ubuntu", "focal", "ubuntu/focal"}}};
 
 constexpr std::string_view blanks = " \t\r";
 

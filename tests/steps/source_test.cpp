@@ -55,9 +55,7 @@ TEST_F(Sources, AZipIsTheSameTreeInEveryTimeZone) {
   const std::vector<ZipEntry> entries{{.name = "a", .content = "1"}, {.name = "d/b", .content = "2"}};
   ASSERT_EQ(zipped(entries), "accepted");
   const auto made = listing();
-  for (const auto& entry : made.entries()) {
-    if (!entry.path.empty()) EXPECT_EQ(entry.mtime, 946'684'800) << entry.path;
-  }
+  for (const auto& path : {"a", "d", "d/b"}) EXPECT_EQ(made.find(path)->mtime, 946'684'800) << path;
   ::setenv("TZ", "Pacific/Auckland", 1);
   ASSERT_EQ(zipped(entries), "accepted");
   ::unsetenv("TZ");
