@@ -195,6 +195,7 @@ std::vector<fs::path> SourceTree::all_files() const {
 
 void SourceTree::take(const std::vector<fs::path>& found) {
   settled_before_ns_ = now_ns() - a_moment_ns;
+  std::set<std::string> parents;
   for (const auto& path : found) {
     if (begins_with(path, ".karapace") || real_ / path == lock_) continue;
     struct stat status{};
@@ -212,8 +213,9 @@ void SourceTree::take(const std::vector<fs::path>& found) {
     if (file.is_link) file.target = fs::read_symlink(real_ / path).native();
     if (!file.is_link && !S_ISREG(status.st_mode)) refuse(path.native(), "is neither a file nor a link");
     watched_[real_ / path] = modified_ns(status);
-    for (auto parent = path.parent_path(); !parent.empty(); parent = parent.parent_path())
-      if (!watched_.contains(real_ / parent)) watched_[real_ / parent] = modified_ns(real_ / parent).value_or(0);
+    for (auto parent = path.parent_path(); !parent.empty() && parents.insert(parent.native()).second;
+         parent = parent.parent_path())
+      watched_[real_ / parent] = modified_ns(real_ / parent).value_or(0);
     files_.push_back(std::move(file));
   }
   watched_[real_] = modified_ns(real_).value_or(0);
