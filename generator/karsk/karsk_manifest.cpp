@@ -92,8 +92,8 @@ class Writer {
     line("manifest_version = 1\n\n[base]\nimage = {}", quoted(image_.base.empty() ? "debian/bookworm" : image_.base));
     if (image_.base.empty())
       notes_.emplace_back(
-          "build-image: no image is named that could be begun with: the base is debian/bookworm, and what "
-          "builds need stands in [system]");
+          "build-image: no image is named that could be begun with: the base is debian/bookworm; say in "
+          "[system] what builds need");
     if (!image_.packages.empty()) line("\n[system]\npackages = {}", list(image_.packages));
     for (const auto& left : image_.left)
       notes_.push_back(
