@@ -32,6 +32,7 @@ Command graph_diff_command();
 Command graph_show_command();
 Command graph_trace_command();
 Command image_command();
+Command import_karsk_command();
 Command inspect_command();
 Command key_list_command();
 Command key_new_command();

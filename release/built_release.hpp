@@ -31,7 +31,8 @@ struct Release {
   std::string lock;                 // canonical text of the lock, of which `document.lock` is the SHA-256
 };
 /// What the project's graph builds now; read from the store. NotFoundError, telling to run `karapace release build`,
-/// when it is not built.
-Release find_built_release(const store::Store& store, const std::filesystem::path& manifest);
+/// when it is not built. `cache`: the user's, where digests of sources are kept.
+Release find_built_release(const store::Store& store, const std::filesystem::path& manifest,
+                           const std::filesystem::path& cache = {});
 
 }  // namespace karapace::release

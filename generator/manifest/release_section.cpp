@@ -66,8 +66,6 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 void read_archive_source(Section& section, const Word& archive, SourceRequest& source) {
   source.kind = SourceKind::archive;
   source.location = archive.text;
-  if (source.location.ends_with(".zip"))
-    section.problem(archive.at, "zip archives are not yet supported: pack the source as .tar.gz, .tar.xz or .tar.zst");
   if (!is_url(source.location)) {
     while (source.location.starts_with("./")) source.location.erase(0, 2);
     section.pleases({source.location, archive.at}, section.path("archive"), judge_relative_path);

@@ -28,6 +28,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/locked_image.hpp"
 #include "generator/project/locked_release.hpp"
+#include "generator/project/release_clashes.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -163,6 +164,7 @@ class Generation {
     const auto environment = steps.back();
     const auto release = planner_.add_release(locked.lock, environment);
     if (release) {
+      refuse_known_clashes(project, *locked.lock.release, *release, store_);
       import_sources(project, *locked.lock.release, store_);
       steps.insert(steps.end() - 1, release->steps.begin(), release->steps.end());  // the environment's is the last
       for (const auto& [digest, place] : places_of_sources(project, *locked.lock.release)) files_[digest] = {place};

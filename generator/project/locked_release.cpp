@@ -19,6 +19,7 @@
 #include "base/sibling_programs.hpp"
 #include "generator/manifest/base_image.hpp"
 #include "generator/project/git_source.hpp"
+#include "generator/project/source_digests.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
 #include "store/staging.hpp"
@@ -145,7 +146,7 @@ class ReleaseLock {
   void lock_path(const manifest::SourceRequest& source, lock::LockedSource& locked) {
     const auto tree = tree_of(project_, source);
     result_.watched.insert(tree.watched().begin(), tree.watched().end());
-    const auto digests = tree.archive(-1);
+    const auto digests = digests_of(tree, paths_.cache);
     locked.sha256 = digests.sha256;
     locked.size = digests.size;
     if (const auto script = tree.script(source.build))

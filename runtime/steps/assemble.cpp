@@ -4,8 +4,6 @@
 // The tree will be `<destination>/versions/<version>`, so that `../../store` leads to the packages' directories.
 // Directories are directories, whatever packages have in them; everything else of a package is a link to it, also what
 // is a link there, and also when it leads nowhere. Nothing is ever written through a link.
-#include <map>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -18,6 +16,7 @@
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
 #include "store/listing.hpp"
+#include "store/release_clash.hpp"
 #include "store/release_document.hpp"
 
 namespace karapace::steps {
@@ -68,10 +67,12 @@ class Assembly {
 
   void add(const store::ReleasePackage& package) {
     const auto listing = context_.store.listing(package.layer);
+    if (const auto clash = paths_.add(package.name, listing))
+      throw StepError(fmt::format("assemble: {}", store::text(*clash)));
     for (const auto& entry : listing.entries()) {
       if (entry.path.empty()) continue;
       if (entry.type == store::EntryType::directory)
-        add_directory(entry.path, package);
+        add_directory(entry.path);
       else
         add_file(entry.path, package);
     }
@@ -87,9 +88,9 @@ class Assembly {
   }
 
   LayerId finish(const store::ReleaseDocument& document) {
-    if (const auto taken = owners_.find(store::release_document_file); taken != owners_.end())
+    if (const auto* taken = paths_.owner(store::release_document_file))
       throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
-                                  taken->second, store::release_document_file));
+                                  *taken, store::release_document_file));
     tree_.put_file(store::release_document_file, text(document), trees::earliest_epoch);
     tell_hidden();
     const auto path = context_.staging.path() / "tree";
@@ -115,19 +116,14 @@ class Assembly {
     tree_.put(std::move(node));
   }
 
-  void add_directory(const std::string& path, const store::ReleasePackage& package) {
-    const auto* there = tree_.find(path);
-    if (!there) {
-      owners_[path] = package.name;
-      return put_directory(path);
-    }
-    if (there->entry.type != store::EntryType::directory) refuse_clash(path, package.name, owners_.at(path));
+  void add_directory(const std::string& path) {
+    if (!tree_.find(path)) put_directory(path);
   }
 
   void add_file(const std::string& path, const store::ReleasePackage& package) {
-    if (const auto* there = tree_.find(path)) {
-      if (there->entry.type == store::EntryType::directory) refuse_clash(path, owners_.at(path), package.name);
-      hidden_.push_back(fmt::format("{} of {}, as {} has one", printable_word(path), package.name, owners_.at(path)));
+    if (tree_.find(path)) {
+      hidden_.push_back(
+          fmt::format("{} of {}, as {} has one", printable_word(path), package.name, *paths_.owner(path)));
       return;
     }
     std::string up = "../../";
@@ -140,15 +136,6 @@ class Assembly {
     node.entry.mtime = trees::earliest_epoch;
     node.entry.target = fmt::format("{}store/{}/{}", up, package.entry, path);
     tree_.put(std::move(node));
-    owners_[path] = package.name;
-  }
-
-  [[noreturn]] static void refuse_clash(const std::string& path, const std::string& directory,
-                                        const std::string& file) {
-    throw StepError(fmt::format(
-        "assemble: \"{0}\" is a directory in the package {1} and a file or link in the package {2}, and a release "
-        "has one of each name: have the build script of one of them install to another place",
-        escaped_utf8(path), directory, file));
   }
 
   void tell_hidden() const {
@@ -162,7 +149,7 @@ class Assembly {
   const StepContext& context_;
   trees::LayerStack lower_;
   trees::Composition tree_;
-  std::map<std::string, std::string> owners_;  // path -> the package that has it
+  store::ReleasePaths paths_;
   std::vector<std::string> hidden_;
 };
 

@@ -151,6 +151,10 @@ gcc -o $out/bin/app app.c -L$foo/lib -lfoo -Wl,-rpath,$foo/lib' >app/build.sh
 ! release release build || fail "a clash is no failure"
 finds '"lib/libfoo.so" is a directory in the package app and a file or link in the package foo' <"$work/log" ||
   { cat "$work/log"; fail "the clash is not told"; }
+! release gen || fail "a clash that is known is no failure of gen"
+finds 'karapace.toml:[0-9:]*: source "foo": "lib/libfoo.so" is a directory' <"$work/log" ||
+  { cat "$work/log"; fail "gen does not tell the clash"; }
+
 step "users of the other id modes build and install the same, and install nothing twice"
 # Of this machine's programs: no network, no compiler.
 shell_tree() { # ROOT

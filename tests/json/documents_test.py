@@ -79,6 +79,7 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.imports()
         self.releases()
         self.deploys()
         self.cleans()
@@ -202,6 +203,16 @@ class Documents(DocumentsTest):
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
 
+    def imports(self):
+        project = self.scratch / "karsk"
+        project.mkdir()
+        (project / "config.yaml").write_text("destination: /opt/app\nmain-package: app\nentrypoints: [app]\npackages:\n"
+                                             "  - {name: app, version: 1.0.0, build: 'mkdir -p $out/bin'}\n", encoding="utf-8")
+        made = self.document("import", "karsk", "config.yaml", directory=project, name="karapace.import-karsk")
+        self.assertEqual((made["manifest"], made["packages"]), (str(project / "karapace.toml"), ["app"]))
+        self.assertTrue((project / "sources/app/README").exists())
+        self.error("import", "karsk", "config.yaml", directory=project)
+
     def releases(self):
         project = self.scratch / "released"
         (project / "source").mkdir(parents=True)
@@ -234,6 +245,23 @@ class Documents(DocumentsTest):
         archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
         self.assertEqual(archived["release_version"], "1.0.0+1")
         self.error("release", "export", "stable", "-o", "app.tar", directory=project)
+        image = str(self.scratch / "app-image.tar")
+        made = self.document("release", "export", "stable", "--format", "oci", "-o", "docker-archive:" + image, directory=project)
+        self.assertEqual((made["format"], len(made["image_manifest"])), ("oci", 64))
+        with tarfile.open(image) as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))[0]
+            config = json.load(tar.extractfile(manifest["Config"]))["config"]
+            with tarfile.open(fileobj=tar.extractfile(manifest["Layers"][-1]), mode="r:gz") as layer:
+                self.assertIn(f"{place}/app/bin/app".lstrip("/"), layer.getnames())
+        self.assertEqual((config["Entrypoint"], config.get("Cmd")), ([f"{place}/app/bin/app"], None))
+        self.assertTrue(any(one.startswith(f"PATH={place}/app/bin:") for one in config["Env"]))
+        self.assertIn("no format", self.error("release", "export", "stable", "--format", "zip", "-o", "b", directory=project)["message"])
+        if shutil.which("sqfstar"):
+            for name in ("one.sqfs", "two.sqfs"):
+                self.document("release", "export", "stable", "--format", "squashfs", "-o", name, directory=project)
+            self.assertEqual((project / "one.sqfs").read_bytes(), (project / "two.sqfs").read_bytes())
+            listed = subprocess.run(["unsquashfs", "-l", "-d", "", project / "one.sqfs"], capture_output=True, text=True, check=True)
+            self.assertIn("/bin/app", listed.stdout.split())
 
     def deploys(self):
         place = self.scratch / "apps"

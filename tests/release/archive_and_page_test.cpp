@@ -19,9 +19,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 struct Archive : ReleaseTest {
-  std::string archived(const std::string& version) {
+  std::string archived(const std::string& version, ArchiveRoot root = ArchiveRoot::machine) {
     std::string bytes;
-    archive_version(Destination::open(destination_), version, [&](std::string_view part) { bytes += part; });
+    archive_version(Destination::open(destination_), version, root, [&](std::string_view part) { bytes += part; });
     return bytes;
   }
 };
@@ -41,6 +41,18 @@ TEST_F(Archive, UnpackedItIsADestinationWithThisVersionAlone) {
   EXPECT_EQ(unpacked.resolve("1.0"), "1.0.0+1");
   for (const auto& fault : verify(unpacked, 1)) ADD_FAILURE() << fault.where << " " << fault.path << ": " << fault.what;
   EXPECT_TRUE(fs::exists(unpacked.program("app")));
+}
+
+TEST_F(Archive, ForTheDestinationItsPathsBeginThere) {
+  install_of("1.0.0", "one");
+  const auto bytes = archived("1.0.0+1", ArchiveRoot::destination);
+  std::ofstream(temporary_.path() / "app.tar") << bytes;
+  const auto root = temporary_.path() / "mounted";
+  fs::create_directory(root);
+  ASSERT_EQ(run_child({.argv = {"tar", "-C", root, "-xpf", temporary_.path() / "app.tar"}}), 0);
+  const auto unpacked = Destination::open(root);
+  EXPECT_EQ(unpacked.resolve("latest"), "1.0.0+1");
+  EXPECT_THAT(verify(unpacked, 1), IsEmpty());
 }
 
 TEST_F(Archive, ADamagedPackageIsRefused) {

@@ -106,7 +106,7 @@ TEST_F(Source, WhatLeavesTheTreeIsRefused) {
 TEST_F(Source, WhatIsNoArchiveIsTold) {
   EXPECT_THAT(sourcing_bytes("no archive"), HasSubstr("source x: "));
   EXPECT_THAT(sourcing_bytes("<html>404</html>"), HasSubstr("source x: "));
-  EXPECT_THAT(sourcing(of({{.name = "a"}}), "zip"), "source: the format \"zip\" is unknown");
+  EXPECT_THAT(sourcing(of({{.name = "a"}}), "rar"), "source: the format \"rar\" is unknown");
 }
 
 }  // namespace
