@@ -51,6 +51,7 @@ Command release_build_command();
 Command release_check_command();
 Command release_diff_command();
 Command release_export_command();
+Command release_init_command();
 Command release_install_command();
 Command release_list_command();
 Command release_page_command();
