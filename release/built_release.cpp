@@ -31,7 +31,11 @@ const manifest::ReleaseRequest& release_of(const Project& project) {
 
 Declared declared_of(const Project& project) {
   const auto& release = release_of(project);
-  return {.name = release.name, .destination = release.destination, .links = release.links, .hosts = release.hosts};
+  return {.name = release.name,
+          .destination = release.destination,
+          .links = release.links,
+          .hosts = release.hosts,
+          .tests = release.test};
 }
 
 [[noreturn]] void refuse_not_built(const Project& project, const std::vector<std::string>& why = {}) {

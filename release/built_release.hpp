@@ -19,6 +19,7 @@ struct Declared {
   std::filesystem::path destination;         // absolute
   std::map<std::string, std::string> links;  // alias -> version, alias or "^"
   std::map<std::string, std::string> hosts;  // name -> as ssh takes it
+  std::vector<std::string> tests = {};       // commands of [release.test]
 };
 /// ManifestError with file and line when the manifest is wrong or has no [release].
 Declared declared_release(const std::filesystem::path& manifest);

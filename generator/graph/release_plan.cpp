@@ -125,14 +125,14 @@ class Planner::ReleaseAddition {
     std::vector<StepKey> inputs;
     for (const auto* package : packages) inputs.push_back(planned_.compiles.at(package->name));
     const auto& main = *packages.front();
-    edge(Step::normalised(StepKind::assemble,
-                          {{"destination", release_.destination},
-                           {"entrypoints", list_json(release_.entrypoints)},
-                           {"environment", environment_},
-                           {"lock", remote::Sha256Hasher().update(file_text(lock_)).finish().hex()},
-                           {"name", release_.name},
-                           rules_of(StepKind::assemble)},
-                          std::move(inputs)),
+    std::vector<Parameter> parameters{{"destination", release_.destination},
+                                      {"entrypoints", list_json(release_.entrypoints)},
+                                      {"environment", environment_},
+                                      {"lock", remote::Sha256Hasher().update(file_text(lock_)).finish().hex()},
+                                      {"name", release_.name},
+                                      rules_of(StepKind::assemble)};
+    if (release_.run == manifest::ProgramsRun::inside) parameters.push_back({"run", "inside"});
+    edge(Step::normalised(StepKind::assemble, std::move(parameters), std::move(inputs)),
          printable(release_.name + " " + main.version + ", " + counted(packages.size(), "package")), packages.size());
   }
 

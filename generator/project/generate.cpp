@@ -442,10 +442,14 @@ class Generation {
 
   graph::CMakeLocal cmake_local(const graph::Graph& graph) const {
     const auto& environment = result_.environments.front();
-    auto is_its_step = [&](const graph::Edge& edge) { return edge.key == environment.step; };
+    const auto link_of = [&](const StepKey& key) {
+      const auto is_it = [&](const graph::Edge& edge) { return edge.key == key; };
+      return graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_it));
+    };
     return {.name = environment.name,
             .id = environment.id,
-            .link = graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
+            .link = link_of(environment.step),
+            .release = environment.release ? link_of(environment.release->tree()) : std::string(),
             .store = store_.root(),
             .step_program = find_program("karapace-step"),
             .arguments = files_of_edges_.path(),

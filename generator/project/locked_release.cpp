@@ -113,7 +113,7 @@ class ReleaseLock {
   LockedReleaseResult run() {
     const auto& wanted = *project_.manifest.release;
     auto& release = result_.release;
-    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}};
+    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}, wanted.run};
     for (const auto& source : wanted.sources) release.sources.push_back(locked(source));
     return std::move(result_);
   }

@@ -58,6 +58,12 @@ store::ReleaseDocument document_of(const StepContext& context) {
   return document;
 }
 
+bool runs_inside(const Step& step) {
+  const auto run = step.parameter("run");
+  if (run && *run != "inside") throw StepError(fmt::format("assemble: the parameter run=\"{}\" is not known", *run));
+  return run.has_value();
+}
+
 /// The tree, package by package; of two files at one path that of the earlier package is taken.
 class Assembly {
  public:
@@ -88,10 +94,8 @@ class Assembly {
   }
 
   LayerId finish(const store::ReleaseDocument& document) {
-    if (const auto* taken = paths_.owner(store::release_document_file))
-      throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
-                                  *taken, store::release_document_file));
-    tree_.put_file(store::release_document_file, text(document), trees::earliest_epoch);
+    put_own(store::release_document_file, text(document));
+    if (runs_inside(context_.step)) put_own(store::inside_mark_file, document.environment.hex() + "\n");
     tell_hidden();
     const auto path = context_.staging.path() / "tree";
     make_directory(path);
@@ -101,6 +105,13 @@ class Assembly {
   }
 
  private:
+  void put_own(const std::string& name, const std::string& text) {
+    if (const auto* taken = paths_.owner(name))
+      throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
+                                  *taken, name));
+    tree_.put_file(name, text, trees::earliest_epoch);
+  }
+
   static std::string shown(const store::ReleaseDocument& document) {
     std::vector<std::string> names;
     for (const auto& package : document.packages) names.push_back(package.name);

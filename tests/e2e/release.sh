@@ -28,6 +28,8 @@ name = "app"
 destination = "DESTINATION"
 main = "app"
 entrypoints = ["app"]
+[release.test]
+run = ["test $(app) = 42", "! touch $(dirname $(command -v app))/x"]
 [release.links]
 tested = "2.1"
 [release.hosts]
@@ -101,6 +103,21 @@ entry=$(echo "$destination"/store/*-foo-1.0.0)
 ! finds "$destination/store" < <(find "$destination/versions" -type l -printf '%l\n') || fail "a link is absolute"
 release release verify || { cat "$work/log"; fail "release verify"; }
 
+step "in its environment the release is the first in PATH: what was built, and what is installed"
+inside() { # WHAT EXPECTED ARGUMENT...
+  local what=$1 expected=$2
+  shift 2
+  expect "$what" "$expected" "$(as "$mode" KARAPACE_STORE="$store" karapace release "$@" 2>"$work/log" || cat "$work/log")"
+}
+inside "what was built" 42 exec app
+inside "its place" "$destination/versions/2.1.0/bin/app" exec -- sh -c 'command -v app'
+inside "what is installed" "2.1.0+1 $destination/versions/2.1.0+1/bin/app" exec --installed -- sh -c 'echo $KARAPACE_RELEASE_VERSION $(command -v app)'
+inside "the launcher" 42 exec -r tested "$destination/bin/app"
+expect "a shell" "42 $destination/versions/2.1.0/bin/app" "$(echo 'echo $(app) $(command -v app)' |
+  as "$mode" KARAPACE_STORE="$store" karapace release enter 2>"$work/log" || cat "$work/log")"
+release release test || { cat "$work/log"; fail "release test"; }
+finds -x "app 2.1.0+1: 2 of 2 tests passed" <"$work/log" || { cat "$work/log"; fail "what is told of tests"; }
+
 step "the same build is not installed again"
 installs
 finds "is this build: nothing to install" <"$work/log" || { cat "$work/log"; fail "it is not said"; }
@@ -119,6 +136,9 @@ finds "karapace release build" <"$work/log" || { cat "$work/log"; fail "what to 
 build
 installs
 runs "stable" "new 42" "$destination/bin/app"
+! release release test || fail "a test that fails is no failure"
+finds -x 'failed with 1: test $(app) = 42' <"$work/log" || { cat "$work/log"; fail "what failed is not told"; }
+release release test -r 2.1 || { cat "$work/log"; fail "release test of another version"; }
 runs "a version by name" 42 "$destination/bin/app" -v 2.1
 runs "a version by variable" 42 KARAPACE_RELEASE_VERSION=tested "$destination/bin/app"
 release release use stable 2.1 || { cat "$work/log"; fail "release use"; }
@@ -137,6 +157,18 @@ build
 expect "the tree of the same sources" "$before" "$(tree)"
 assembled=$(grep -l '"kind": "assemble"' "$store"/steps/* | xargs grep -l "$before" | xargs -n 1 basename | first 1)
 release reproduce "$assembled" || { tail -30 "$work/log"; fail "reproduce"; }
+
+step "programs that run in the environment: nothing is compiled for it, and the launcher enters it"
+sed -i 's/^main = "app"/&\nrun = "inside"/' karapace.toml
+build
+[ "$(grep -c '\] compile ' "$work/log")" = 0 ] || { cat "$work/log"; fail "it was compiled"; }
+installs
+as "$mode" mkdir "$place/here"
+calls() { (cd "$place/here" && as "$mode" KARAPACE_STORE="$store" "$@" 2>&1); }
+expect "a program inside" "42" "$(calls "$destination/bin/app" -v 2.1.0+2)"
+expect "without the runtime" 1 "$(calls PATH=/usr/bin:/bin "$destination/bin/app" -v 2.1.0+2 | grep -c 'for which `karapace` is needed')"
+expect "without the environment" 1 "$(calls KARAPACE_STORE="$work/none" "$destination/bin/app" -v 2.1.0+2 | grep -c 'karapace: error: ')"
+sed -i '/^run = "inside"/d' karapace.toml
 
 step "a script that fails tells what it said, and debug opens it"
 echo 'echo this is why; false' >>app/build.sh

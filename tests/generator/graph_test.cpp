@@ -337,6 +337,16 @@ TEST(Graph, ANameSaysWhetherASourceIsAZip) {
   EXPECT_EQ(format_of("zip"), "tar");
 }
 
+TEST(Graph, WhereProgramsRunIsNothingThatIsCompiled) {
+  auto lock = sample_lock_with_release();
+  const auto before = release_graph(lock).planned;
+  lock.release->run = manifest::ProgramsRun::inside;
+  const auto [after, graph] = release_graph(lock);
+  EXPECT_EQ(after.compiles, before.compiles);
+  EXPECT_NE(after.tree(), before.tree());
+  EXPECT_EQ(edge_of(graph, after.tree()).step.required("run"), "inside");
+}
+
 TEST(Graph, ScriptsOfSeveralLinesStandOnOne) {
   auto lock = sample_lock_with_release();
   const std::vector<std::string> scripts{"one\ntwo\r\n", "\n", "\ttabs\tand \\n", "$x $$ 'it''s' \"§\"\n\n# end",
