@@ -49,7 +49,8 @@ void require_fitting(const Project& project, const lock::Lock& lock, const std::
   auto wanted = lock::intent_of(project.manifest, project.directory());
   project::ReleaseLocking how;
   how.network = project::ReleaseLocking::Network::left_out;
-  wanted.release = project::locked_release(project, lock.release, how, {.store = {}, .cache = cache, .configuration = {}}).release;
+  wanted.release =
+      project::locked_release(project, lock.release, how, {.store = {}, .cache = cache, .configuration = {}}).release;
   std::vector<std::string> why;
   for (const auto& difference : lock::differences(lock::intent_of(lock), wanted)) why.push_back(text(difference));
   if (!why.empty()) refuse_not_built(project, why);

@@ -75,7 +75,8 @@ struct Pruned {
 };
 enum class PruneMode { dry_run, remove };
 /// Removes the versions but the `keep` that were installed last and those that [release.links], `release use`, "latest"
-/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used.
+/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used. What
+/// is not known by a listing stays, whatever its name.
 Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode, Notice notice);
 
 }  // namespace karapace::release
