@@ -102,8 +102,8 @@ class Installation {
       if (!has_entries() || (!same && !tree)) continue;
       if (same) require_as_built(*same);
       result_.is_new = !same;
+      if (same) keep_records(*same);
       result_.version = same ? *same : add_version(*tree, lock);
-      keep_records();
       lock.renew();
       install_launcher(destination_, options_.launcher, release_.document.entrypoints);
       switch_links();
@@ -221,6 +221,7 @@ class Installation {
       lock.renew();
       const auto id = destination_.used_id(release_.document.version) + 1;
       const auto name = fmt::format("{}+{}", release_.document.version, id);
+      keep_records(name);  // a version that has a name has records, too
       if (!tree.finish(destination_.version(name))) continue;
       sync_directory(destination_.root() / "versions");
       destination_.set_used_id(release_.document.version, id);
@@ -228,10 +229,10 @@ class Installation {
     }
   }
 
-  void keep_records() const {
+  void keep_records(const std::string& version) const {
     keep_file(destination_.own("locks/" + release_.document.lock.hex()), release_.lock);
-    const auto record = destination_.own("installed/" + result_.version);
-    const auto known = destination_.version_listing(result_.version);
+    const auto record = destination_.own("installed/" + version);
+    const auto known = destination_.version_listing(version);
     if (!known || known->id() != release_.tree) replace_file(record, store_.listing(release_.tree).text());
   }
 

@@ -48,6 +48,32 @@ TEST_F(DestinationRecords, OfChosenLinksSurviveDamage) {
   EXPECT_EQ(destination.resolve("stable"), "1.0.0+1");
 }
 
+TEST_F(DestinationRecords, NothingIsPrunedWhenAVersionThatStaysSaysSomethingElseThanWhenItWasInstalled) {
+  install_of("1.0.0", "one");
+  install_of("2.0.0", "two");
+  const auto document = destination_ / "versions/2.0.0+1/release.json";
+  auto text = read(document);
+  const auto at = text.find("\"entry\": \"") + 10;
+  text[at] = text[at] == 'a' ? 'b' : 'a';
+  fs::permissions(document, fs::perms::owner_write, fs::perm_options::add);
+  std::ofstream(document, std::ios::trunc) << text;
+  const auto destination = Destination::open(destination_);
+  const auto before = destination.entries();
+  EXPECT_THAT(error_of([&] { prune(destination, 1, PruneMode::remove, {}); }),
+              HasSubstr("nothing is removed, as 2.0.0+1 has another release.json"));
+  EXPECT_EQ(destination.entries(), before);
+}
+
+TEST_F(DestinationRecords, NothingIsPrunedWhenAVersionThatStaysLacksAPackage) {
+  install_of("1.0.0", "one");
+  install_of("2.0.0", "two");
+  const auto destination = Destination::open(destination_);
+  const auto gone = destination.document("2.0.0+1").packages.front().entry;
+  remove_tree(destination.entry(gone));
+  EXPECT_THAT(error_of([&] { prune(destination, 1, PruneMode::remove, {}); }), HasSubstr("lacks its package " + gone));
+  EXPECT_THAT(destination.versions(), ElementsAre("1.0.0+1", "2.0.0+1"));
+}
+
 TEST_F(DestinationRecords, LinksThatLeadInACircleTogetherWithChosenOnesAreToldBeforeAnythingIsInstalled) {
   install_of("1.0.0", "one");
   auto destination = Destination::open(destination_);
