@@ -3,7 +3,8 @@
 //
 // The real git is asked, as a child without a shell; the user's configuration, ssh keys and credential helpers count,
 // and nothing asks for a password where nobody sits. A repository is only ever read as objects: nothing is checked out,
-// so neither its attributes, filters nor hooks count.
+// so neither its attributes, filters nor hooks count. It is anybody's: what stands in its .gitmodules leads to other
+// hosts only, its refs/replace count for nothing, and there are limits of how much of it is believed to be a source.
 #pragma once
 
 #include <filesystem>
@@ -17,24 +18,16 @@ namespace karapace::project {
 class GitSource {
  public:
   /// Fetches `ref` (a branch, a tag, a commit) of `url` below `place`, which exists: only that commit where the server
-  /// gives it alone. RemoteError, with what git said, when it can not be had.
+  /// gives it alone. A commit's whole name means that commit. RemoteError, with what git said, when it can not be had.
   GitSource(std::string url, const std::string& ref, const std::filesystem::path& place);
 
   /// 40 or 64 hexadecimal digits.
   const std::string& commit() const noexcept { return commit_; }
   /// The commit's tree, submodules' trees inside, times those of the commit; into `file`, or nowhere when it is
-  /// negative. ManifestError when a submodule can not be found.
+  /// negative. ManifestError when a submodule has no URL, or one that leads to this machine.
   ArchiveDigests archive(int file) const;
 
  private:
-  struct Object {
-    std::string mode;
-    std::string id;
-    std::string path;
-    std::filesystem::path repository;  // in which it is
-  };
-  void collect(const std::filesystem::path& repository, const std::string& url, const std::string& commit,
-               const std::string& prefix, std::vector<Object>& all) const;
   std::string url_;
   std::filesystem::path place_;
   std::filesystem::path repository_;
