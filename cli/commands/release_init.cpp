@@ -152,7 +152,7 @@ std::string example_program(const std::string& name) {
   return fmt::format("#include <stdio.h>\n\nint main(void) {{\n  puts(\"{} 0.1.0\");\n  return 0;\n}}\n", name);
 }
 
-bool is_empty(const fs::path& directory) {
+bool has_nothing(const fs::path& directory) {
   const auto names = names_in(directory);
   return std::all_of(names.begin(), names.end(),
                      [](const std::string& name) { return name == ".git" || name == ".gitignore"; });
@@ -170,7 +170,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (fs::exists(fs::symlink_status(manifest)))
     throw Error(fmt::format("release init: {} exists, and is left as it is: write [release] and [[source]] there",
                             escaped_utf8(manifest.native())));
-  const bool is_fresh = !fs::exists(directory) || is_empty(directory);
+  const bool is_fresh = !fs::exists(directory) || has_nothing(directory);
   const auto source = is_fresh ? example_source(name) : found_source(directory);
   if (!source) {
     std::vector<std::string_view> files;

@@ -2,6 +2,7 @@
 #include "generator/project/git_source.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <set>
@@ -30,12 +31,14 @@ constexpr std::uint64_t most_bytes_together = std::uint64_t{64} << 20;
 // no source may have more bytes unpacked either.
 constexpr std::size_t most_entries = 1'000'000;
 constexpr std::uint64_t most_bytes = std::uint64_t{8} << 30;
+constexpr std::uint64_t most_told = std::uint64_t{1} << 30;  // by one git, of the largest file or many trees
+constexpr std::size_t deepest = 32;                          // submodules in submodules
 
 /// Who names a repository: the user, or another repository, whose word counts for less.
 enum class NamedBy { user, repository };
 
 Captured git(const fs::path& repository, const std::vector<std::string>& words, std::string_view input = {},
-             NamedBy named_by = NamedBy::user) {
+             NamedBy named_by = NamedBy::user, bool is_local = false) {
   std::vector<std::string> argv{"env"};
   for (const char* name : {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
                            "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE"})
@@ -44,11 +47,13 @@ Captured git(const fs::path& repository, const std::vector<std::string>& words, 
   if (::isatty(STDIN_FILENO) != 1) argv.push_back("GIT_TERMINAL_PROMPT=0");
   // A commit is what its name says, whatever its repository has in refs/replace.
   argv.push_back("GIT_NO_REPLACE_OBJECTS=1");
+  // git's own rule for submodules: only transports that are safe with anybody's URL.
   if (named_by == NamedBy::repository) argv.push_back("GIT_PROTOCOL_FROM_USER=0");
   argv.insert(argv.end(), {"git", "-C", repository.native(), "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c",
                            "maintenance.auto=false"});
+  if (named_by == NamedBy::repository && is_local) argv.insert(argv.end(), {"-c", "protocol.file.allow=always"});
   argv.insert(argv.end(), words.begin(), words.end());
-  return capture_child({.argv = std::move(argv), .working_directory = {}, .output = ChildOutput::inherit}, input);
+  return capture_child({.argv = std::move(argv), .most_output = most_told}, input);
 }
 
 std::string required_git(const fs::path& repository, const std::vector<std::string>& words, std::string_view what,
@@ -56,6 +61,9 @@ std::string required_git(const fs::path& repository, const std::vector<std::stri
   auto result = git(repository, words, input);
   if (result.status == 0) return std::move(result.output);
   if (result.status == 127) throw RemoteError("sources of git are fetched with git: install it");
+  if (result.status == too_much_output)
+    throw RemoteError(fmt::format("{}: git {} told more than {} MiB, which is no source any more: it was ended", what,
+                                  words.front(), most_told >> 20));
   throw RemoteError(fmt::format("{}: git {} failed:\n  {}", what, words.front(),
                                 escaped_utf8(trimmed(std::string_view(result.errors)))));
 }
@@ -74,8 +82,11 @@ bool is_ref(std::string_view word) {
          std::ranges::none_of(word, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
 }
 
-/// Fetches one ref, and answers its commit.
-std::string fetch(const fs::path& repository, const std::string& url, const std::string& ref, NamedBy named_by) {
+/// As git tells one: a file:// URL, or a path, which has no colon before its first slash (git-fetch(1), "GIT URLS").
+bool is_local(std::string_view url) { return url.starts_with("file://") || url.find(':') >= url.find('/'); }
+
+/// Fetches what `ref` means, and answers its commit.
+std::string fetch_ref(const fs::path& repository, const std::string& url, const std::string& ref, NamedBy named_by) {
   const auto what = escaped_utf8(url);
   if (url.empty() || url.starts_with('-')) throw ManifestError(fmt::format("\"{}\" is no URL of a repository", what));
   if (!is_ref(ref))
@@ -84,7 +95,7 @@ std::string fetch(const fs::path& repository, const std::string& url, const std:
   required_git(repository, {"init", "--quiet", "--bare"}, what);
   const auto fetched = [&](std::vector<std::string> words) {
     words.insert(words.begin(), {"fetch", "--quiet", "--no-recurse-submodules"});
-    return git(repository, words, {}, named_by);
+    return git(repository, words, {}, named_by, is_local(url));
   };
   const auto result = fetched({"--no-tags", "--depth=1", "--end-of-options", url, ref});
   if (result.status == 0) {
@@ -94,7 +105,7 @@ std::string fetch(const fs::path& repository, const std::string& url, const std:
   }
   if (result.status == 127) throw RemoteError("sources of git are fetched with git: install it");
   // A server that gives no commit alone, or a short name of one: all that there is.
-  const auto all = fetched({"--end-of-options", url, "+refs/*:refs/*"});
+  const auto all = fetched({"--end-of-options", url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"});
   if (all.status == 0) {
     const auto found = git(repository, {"rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}"});
     if (found.status == 0) return first_line(found.output);
@@ -102,6 +113,18 @@ std::string fetch(const fs::path& repository, const std::string& url, const std:
   }
   throw RemoteError(fmt::format("{}: \"{}\" can not be had:\n  {}", what, escaped_utf8(ref),
                                 escaped_utf8(trimmed(std::string_view(result.errors)))));
+}
+
+/// The same into a new repository. The whole name of a commit means that one alone.
+std::string fetch(const fs::path& repository, const std::string& url, const std::string& ref, NamedBy named_by) {
+  auto commit = fetch_ref(repository, url, ref, named_by);
+  std::string wanted(ref);
+  for (char& c : wanted)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (is_commit(wanted) && commit != wanted)
+    throw RemoteError(fmt::format("{}: \"{}\" is not the name of a commit there, but leads to {}: name the commit",
+                                  escaped_utf8(url), ref, commit));
+  return commit;
 }
 
 /// The paths of submodules and their URLs, of a .gitmodules.
@@ -144,8 +167,28 @@ std::string resolved(const std::string& url, const std::string& of) {
   }
 }
 
-/// A directory of this machine, as git sees it: neither a URL nor HOST:PATH.
-bool is_local(std::string_view url) { return url.starts_with("file://") || url.find(':') >= url.find('/'); }
+/// Whether it is a URL that can only lead to another host: by a transport of git's own, or "host:path".
+bool is_remote(std::string_view url) {
+  constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+  const auto word = std::min(url.find_first_not_of(letters), url.size());
+  if (is_local(url) || url.substr(word).starts_with("::")) return false;  // "hg::URL" runs git-remote-hg
+  const auto end = url.find("://");
+  if (end == url.npos) return true;
+  constexpr std::array<std::string_view, 6> schemes{"https", "http", "ssh", "git", "git+ssh", "ssh+git"};
+  return std::ranges::find(schemes, url.substr(0, end)) != schemes.end();
+}
+
+/// The URL of a submodule, which may not lead to where whoever wrote it could not have come: to this machine's files,
+/// or by a program of this machine.
+std::string judged_submodule(const std::string& url, const std::string& of) {
+  auto from = resolved(url, of);
+  const bool is_beside = from != url && is_local(of) && is_local(from);
+  if (!from.starts_with('-') && (is_remote(from) || is_beside)) return from;
+  throw ManifestError(
+      fmt::format("{}: a submodule has the URL \"{}\": only https, http, ssh, git and URLs that are relative to the "
+                  "repository's own (\"../other.git\") are followed",
+                  escaped_utf8(of), escaped_utf8(url)));
+}
 
 struct TreeEntry {
   std::string
@@ -302,16 +345,15 @@ class GitSource::Collection {
     if (module == part.modules.end())
       throw ManifestError(
           fmt::format("{}: the submodule \"{}\" has no URL in its .gitmodules", part.what, escaped_utf8(path)));
-    const auto from = resolved(module->second, part.url);
-    // What a server sends may not decide which of this machine's files are read.
-    if (is_local(from) && !is_local(part.url))
-      throw ManifestError(fmt::format("{}: the submodule \"{}\" would be \"{}\" of this machine", part.what,
-                                      escaped_utf8(path), escaped_utf8(from)));
+    const auto from = judged_submodule(module->second, part.url);
+    if (++depth_ > deepest)
+      throw ManifestError(fmt::format("{}: submodules lie in submodules more than {} deep", part.what, deepest));
     fs::path inner;
     do inner = place_ / fmt::format("module-{}", ++modules_);
     while (fs::exists(inner));
-    fetch(inner, from, commit, is_local(part.url) ? NamedBy::user : NamedBy::repository);
+    fetch(inner, from, commit, NamedBy::repository);
     add(inner, from, commit, path + "/");
+    --depth_;
   }
 
   /// "<object> blob <size>\n" each.
@@ -330,6 +372,7 @@ class GitSource::Collection {
   std::vector<Object> all_;
   std::size_t entries_ = 0;
   std::size_t modules_ = 0;
+  std::size_t depth_ = 0;
 };
 
 GitSource::GitSource(std::string url, const std::string& ref, const fs::path& place)
