@@ -43,8 +43,8 @@ Record record_at(const fs::path& path, const auto& fields) {
 }
 
 /// ".karapace" is the first: whoever finds anything in a destination finds it, too.
-constexpr std::array parts = {".karapace", "store", "versions", "bin", ".karapace/installed", ".karapace/listings",
-                              ".karapace/locks"};
+constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks"};
 
 bool is_there(const fs::path& path) {
   struct stat status{};
@@ -56,10 +56,10 @@ void require_free(const fs::path& root) {
   auto names = names_in(root);
   std::erase(names, "lost+found");  // a file system of its own
   if (names.empty() || is_there(root / parts[0])) return;
-  throw StoreError(
-      fmt::format("release: {} is no destination of releases, and not empty: \"{}\" is there; name another directory in "
-                  "[release], or move away what is there",
-                  shown(root), escaped_utf8(names.front())));
+  throw StoreError(fmt::format(
+      "release: {} is no destination of releases, and not empty: \"{}\" is there; name another directory in "
+      "[release], or move away what is there",
+      shown(root), escaped_utf8(names.front())));
 }
 
 bool is_entry_name(std::string_view name) {

@@ -178,9 +178,8 @@ class Installation {
 
   bool has_entries() const {
     const auto& packages = release_.document.packages;
-    return std::all_of(packages.begin(), packages.end(), [&](const auto& package) {
-      return destination_.is_entry(package.entry) && is_known(package);
-    });
+    return std::all_of(packages.begin(), packages.end(),
+                       [&](const auto& package) { return destination_.is_entry(package.entry) && is_known(package); });
   }
 
   [[noreturn]] static void refuse_other(const store::ReleasePackage& package) {

@@ -29,7 +29,7 @@ using store::EntryType;
 struct Item {
   Entry entry;
   std::filesystem::path file = {};  // below the destination
-  std::string text = {};  // when there is no file
+  std::string text = {};            // when there is no file
 };
 
 [[noreturn]] void refuse(const std::filesystem::path& path) {
