@@ -41,8 +41,11 @@ std::string host_name() {
   return escaped_utf8(name);
 }
 
+/// Of a file that is one of the lock's: the next number is one, too.
 std::optional<unsigned long> number_from(std::string_view text) {
+  constexpr std::size_t most_digits = 18;
   unsigned long number = 0;
+  if (text.size() > most_digits) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;

@@ -33,57 +33,95 @@ std::string shell_word(std::string_view word) {
   return text + "'";
 }
 
+/// Nothing is written or removed through a link: what it leads to is none of ours.
+constexpr std::string_view require_own_parts = R"sh(
+refuse() { echo "\"$d/$1\" $2; move it away and try again" >&2; exit 1; }
+own_parts() {
+  for p in store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks .karapace/sync \
+      .karapace/sync/store .karapace/sync/versions .karapace/sync/bin .karapace/sync/.karapace; do
+    if [ -h "$p" ]; then refuse "$p" "is a link"; fi
+    if [ -e "$p" ] && [ ! -d "$p" ]; then refuse "$p" "is no directory"; fi
+  done
+}
+)sh";
+
 /// Files of a directory have no spaces in their names, or are none of ours; "*" stays when there is none.
 constexpr std::string_view look_script = R"sh(
 echo "karapace:system $(uname -sm)"
-[ -d "$d/versions" ] || exit 0
+[ -d "$d" ] || exit 0
 cd "$d"
-chmod a-w store/* versions/*+* 2>/dev/null || :  # one that was placed may not be so yet
+own_parts
 for v in versions/*+*; do
-  if [ -d "$v" ] && [ ! -h "$v" ]; then
-    s=$(sha256sum <"$v/release.json" 2>/dev/null || :)
-    echo "karapace:version ${v#versions/} ${s%% *}"
-  fi
+  s=
+  if [ ! -h "$v" ] && [ ! -e "$v" ]; then continue; fi
+  if [ ! -h "$v" ] && [ -f "$v/release.json" ]; then s=$(sha256sum <"$v/release.json"); fi
+  echo "karapace:version ${v#versions/} ${s%% *}"
 done
 for e in store/*; do
-  if [ -d "$e" ]; then
-    n=${e#store/} s=
-    if [ -f ".karapace/listings/$n" ]; then s=$(sha256sum <".karapace/listings/$n"); fi
-    echo "karapace:entry $n ${s%% *}"
-  fi
+  n=${e#store/} s=
+  if [ ! -h "$e" ] && [ ! -e "$e" ]; then continue; fi
+  if [ ! -h "$e" ] && [ -f ".karapace/listings/$n" ]; then s=$(sha256sum <".karapace/listings/$n"); fi
+  echo "karapace:entry $n ${s%% *}"
 done
 for l in bin/* versions/*; do
   if [ -h "$l" ]; then echo "karapace:link $l $(readlink "$l")"; fi
 done
-for f in bin/.launcher-* .karapace/locks/* .karapace/installed/*; do
+for f in bin/.launcher-*; do
+  if [ ! -h "$f" ] && [ ! -e "$f" ]; then continue; fi
+  s=
+  if [ ! -h "$f" ] && [ -f "$f" ]; then s=$(sha256sum <"$f"); fi
+  echo "karapace:launcher $f ${s%% *}"
+done
+for f in .karapace/locks/* .karapace/installed/*; do
   if [ -f "$f" ]; then echo "karapace:file $f"; fi
 done
 )sh";
 
+/// A directory that is another's becomes no destination.
+constexpr std::string_view bring_script = R"sh(
+mkdir -p "$d"
+cd "$d"
+if [ ! -d .karapace ] && [ -n "$(ls -A | grep -vx lost+found)" ]; then
+  refuse . "is no destination of releases, and not empty"
+fi
+own_parts
+mkdir -p .karapace/sync
+)sh";
+
+/// A directory gets its name with its last mode: to move one to another directory takes the right to write to it, to
+/// rename it does not.
 constexpr std::string_view finish_head = R"sh(
 cd "$d"
+own_parts
 sync -f . 2>/dev/null || sync
 mkdir -p store versions bin .karapace/listings .karapace/installed .karapace/locks
-place() {
-  [ -e "$1" ] && return
-  chmod u+w ".karapace/sync/$1"
-  mv -T ".karapace/sync/$1" "$1"
-  chmod a-w "$1"
+drop() {
+  if [ ! -h "$1" ] && [ -d "$1" ]; then find "$1" -type d -exec chmod u+w {} +; fi
+  rm -rf "$1"
 }
-file() { mv -f ".karapace/sync/$1" "$1"; }
+place() {
+  if [ -h "$1" ] || [ -e "$1" ]; then return; fi
+  drop "${1%/*}/.new-sync"
+  chmod u+w ".karapace/sync/$1"
+  mv -T ".karapace/sync/$1" "${1%/*}/.new-sync"
+  chmod a-w "${1%/*}/.new-sync"
+  mv -T "${1%/*}/.new-sync" "$1"
+}
+file() { mv -fT ".karapace/sync/$1" "$1"; }
 link() {
   [ "$(readlink "$2" 2>/dev/null)" = "$1" ] && return
-  rm -f "${2%/*}/.new-sync"
+  case $2 in
+    bin/*) case $(readlink "$2") in .launcher-*) ;; *) if [ -h "$2" ] || [ -e "$2" ]; then refuse "$2" "is no program of a release"; fi ;; esac ;;
+    *) if [ ! -h "$2" ] && [ -e "$2" ]; then refuse "$2" "is no link"; fi ;;
+  esac
+  drop "${2%/*}/.new-sync"
   ln -s "$1" "${2%/*}/.new-sync"
   mv -T "${2%/*}/.new-sync" "$2"
 }
 )sh";
 
 constexpr std::string_view finish_tail = R"sh(
-if [ -d .karapace/sync ]; then
-  chmod -R u+w .karapace/sync
-  rm -rf .karapace/sync
-fi
+drop .karapace/sync
 echo "karapace:done"
 )sh";
 
@@ -136,7 +174,8 @@ RemoteHost::RemoteHost(std::string name, std::string address, std::filesystem::p
 std::vector<std::string> RemoteHost::run(std::string_view script) const {
   auto argv = words_of(ssh_words);
   argv.insert(argv.end(), {"--", address_, "exec sh -s"});
-  const auto text = fmt::format("set -eu\numask 022\nexport LC_ALL=C\nd={}\n{}", shell_word(root_.native()), script);
+  const auto text = fmt::format("set -eu\numask 022\nexport LC_ALL=C\nd={}\n{}{}", shell_word(root_.native()),
+                                require_own_parts, script);
   const auto captured = run_or_throw(name_, std::move(argv), text);
   std::vector<std::string> marked;
   for (const auto line : lines(captured.output))
@@ -153,6 +192,7 @@ RemoteState RemoteHost::look() const {
     if (at(0) == "version") state.versions[at(1)] = at(2);
     if (at(0) == "entry") state.entries[at(1)] = at(2);
     if (at(0) == "link") state.links[at(1)] = at(2);
+    if (at(0) == "launcher") state.launchers[at(1)] = at(2);
     if (at(0) == "file") state.files.insert(at(1));
   }
   if (state.system.empty()) throw RemoteError(fmt::format("{}: its shell did not answer", name_));
@@ -187,7 +227,7 @@ std::vector<std::string> RemoteHost::differing(const std::vector<std::string>& f
 void RemoteHost::bring(const std::vector<std::string>& files) const {
   if (files.empty()) return;
   const auto to = root_.native() + "/" + std::string(brought);
-  run(fmt::format("mkdir -p {}\n", shell_word(to)));
+  run(bring_script);
   rsync({"--delete", "--partial-dir=.rsync-partial"}, files, to);
 }
 

@@ -15,6 +15,7 @@
 #include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
+#include "release/launchers.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
@@ -24,10 +25,11 @@ namespace karapace::release {
 
 namespace {
 
-std::string sha256_of_file(const std::filesystem::path& path) {
-  const auto text = read_file_if_exists(path);
+std::string sha256_of(const std::optional<std::string>& text) {
   return text ? remote::Sha256Hasher().update(*text).finish().hex() : "";
 }
+
+std::string sha256_of_file(const std::filesystem::path& path) { return sha256_of(read_file_if_exists(path)); }
 
 std::string own_system() {
   struct utsname name{};
@@ -40,6 +42,7 @@ struct Wanted {
   std::map<std::string, std::string> versions;  // as in RemoteState
   std::map<std::string, std::string> entries;
   std::map<std::string, std::string> links;
+  std::map<std::string, std::string> launchers;
   std::set<std::string> files;
 };
 
@@ -57,9 +60,14 @@ Wanted wanted_of(const Destination& destination, const std::vector<std::string>&
   for (const auto& [alias, target] : destination.links()) wanted.links.emplace("versions/" + alias, target);
   for (const auto& entry : std::filesystem::directory_iterator(destination.root() / "bin")) {
     const auto target = link_text(entry.path());
-    if (!target || !target->starts_with(".launcher-")) continue;
+    if (!target || !is_launcher_name(*target)) continue;
+    const auto launcher = read_launcher(destination, *target);
+    if (!launcher)
+      throw StoreError(
+          fmt::format("release sync: \"{}\" is not what its name says; `karapace release install` brings it back",
+                      escaped_utf8(destination.program(*target).native())));
     wanted.links.emplace("bin/" + entry.path().filename().native(), *target);
-    wanted.files.insert("bin/" + *target);
+    wanted.launchers.emplace("bin/" + *target, sha256_of(launcher));
   }
   if (wanted.versions.empty())
     throw NotFoundError(fmt::format("release sync: nothing is installed in \"{}\"; run `karapace release install`",
@@ -133,6 +141,7 @@ class HostSync {
     }
     for (const auto& file : wanted_.files)
       if (!state_.files.contains(file)) finish_.files.push_back(file);
+    plan_launchers(report);
     plan_links(report);
     if (report.nothing_to_do()) return;
     // Who chooses links there finds what was chosen here.
@@ -140,6 +149,16 @@ class HostSync {
       if (std::filesystem::exists(destination_.root() / file)) finish_.files.emplace_back(file);
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
+  }
+
+  void plan_launchers(HostReport& report) {
+    for (const auto& [launcher, digest] : wanted_.launchers) {
+      const auto found = state_.launchers.find(launcher);
+      if (found != state_.launchers.end() && found->second == digest) continue;
+      finish_.files.push_back(launcher);
+      // That it is mended is told; a new one comes with the programs that lead to it.
+      if (found != state_.launchers.end()) report.links.push_back(launcher);
+    }
   }
 
   void plan_links(HostReport& report) {

@@ -30,7 +30,7 @@ struct HostReport {
   std::vector<std::string> versions;  // that it got
   std::vector<std::string> entries;   // that it got
   std::uint64_t bytes = 0;            // of these entries
-  std::vector<std::string> links;     // that were made or exchanged: "versions/stable", "bin/app"
+  std::vector<std::string> links;     // that were made or exchanged: "versions/stable", "bin/app"; mended launchers
   std::vector<std::string> left_out;  // links to versions that it has not
   bool nothing_to_do() const noexcept {
     return failure.empty() && versions.empty() && entries.empty() && links.empty();

@@ -41,7 +41,7 @@ struct Fault {
   std::string what;   // "content", "missing", "leads nowhere", ...
 };
 /// What does not fit together, by names alone: entries that versions lack, links that lead nowhere, names that are none
-/// of ours.
+/// of ours. Of launchers the bytes, too: every program begins with one.
 std::vector<Fault> misfits(const Destination& destination);
 /// The same, and all that entries and versions hold, read and hashed. Those of which nobody knows what they should be
 /// count as faults, too.

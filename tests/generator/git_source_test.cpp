@@ -206,7 +206,7 @@ TEST_F(Git, ARepositoryFromElsewhereNamesNoneOfThisMachine) {
   const auto said =
       refusal([&] { source("main", server).archive(-1); });  // this server knows no shallow fetches either
   sh("kill $(cat pid)");
-  EXPECT_THAT(said, AllOf(HasSubstr("the submodule \"lib\" would be"), HasSubstr("of this machine")));
+  EXPECT_THAT(said, HasSubstr("a submodule has the URL \"" + url() + "\""));
 }
 
 TEST_F(Git, NamesThatLeadOutOfATreeAreRefused) {

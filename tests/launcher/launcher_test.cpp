@@ -5,18 +5,22 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/sibling_programs.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Launcher : ::testing::Test {
   TemporaryDirectory temporary;
@@ -142,6 +146,21 @@ TEST_F(Launcher, WhatIsNoVersionIsRefused) {
       EXPECT_EQ(result.status, 1);
     }
   EXPECT_THAT(run({}, "2").errors, HasSubstr("`app --print-versions` lists them"));
+}
+
+TEST_F(Launcher, NamesAreEscapedAndOnlyWordsAreListed) {
+  add_version("\x1b[2Jevil+1");
+  EXPECT_THAT(run({"--print-versions"}).output, Not(HasSubstr("evil")));
+  EXPECT_THAT(run({"-v", "\x1b]0;x\a"}).errors, HasSubstr("no version \"\\x1b]0;x\\x07\""));
+}
+
+TEST_F(Launcher, WithTheRightsOfAnotherItObeysNoVariable) {
+  if (::geteuid() != 0) KARAPACE_SKIP_TEST("only root gives files away");
+  fs::permissions(temporary.path(), fs::perms(0755));
+  const auto launcher = root / "bin/.launcher-1";
+  ASSERT_EQ(::chown(launcher.c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chmod(launcher.c_str(), 04755), 0);
+  EXPECT_EQ(run({}, "old").output, "1.0.0+10\n");
 }
 
 TEST_F(Launcher, AProgramThatAVersionHasNotIsNamed) {

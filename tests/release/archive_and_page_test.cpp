@@ -51,6 +51,22 @@ TEST_F(Archive, ADamagedPackageIsRefused) {
   EXPECT_THAT(error_of([&] { archived("1.0.0+1"); }), HasSubstr("is not as it was built"));
 }
 
+TEST_F(Archive, AChangedLauncherIsRefused) {
+  install_of("1.0.0", "one");
+  store::flip_byte(destination_ / "bin" / fs::read_symlink(destination_ / "bin/app"));
+  EXPECT_THAT(error_of([&] { archived("1.0.0+1"); }), HasSubstr("is not as it was built"));
+}
+
+TEST_F(Archive, AFifoInPlaceOfAFileIsRefusedAndNotWaitedFor) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  const auto file = destination_ / "store" / release.document.packages[1].entry / "lib/libfoo.so.1.0";
+  fs::permissions(file.parent_path(), fs::perms::owner_all);
+  fs::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0644), 0);
+  EXPECT_THAT(error_of([&] { archived("1.0.0+1"); }), HasSubstr("is not as it was built"));
+}
+
 TEST_F(Archive, APageTellsVersionsLinksAndPackages) {
   const auto release = release_of("1.0.0", "one");
   install(store_, release, options());

@@ -114,6 +114,40 @@ TEST_F(Upkeep, APrunedVersionGoesWithWhatOnlyItUses) {
   EXPECT_EQ(install_of("1.2.0", "two").version, "1.2.0+2");
 }
 
+TEST_F(Upkeep, WhatIsOfNoReleaseStaysAndIsTold) {
+  install_of("1.0.0", "one");
+  const auto unlisted = destination_ / "store" / (std::string(32, 'a') + "-mine-1.0");
+  const auto linked = destination_ / "store" / (std::string(32, 'b') + "-mine-1.0");
+  for (const auto& directory : {destination_ / "store/my-thesis", unlisted, temporary_.path() / "other"})
+    fs::create_directories(directory / "chapter");
+  fs::create_symlink(temporary_.path() / "other", linked);
+  fs::create_directory(destination_ / "versions/9.9+9");
+  EXPECT_THAT(destination().versions(), ElementsAre("1.0.0+1"));
+  EXPECT_THAT(prune(destination(), 5, PruneMode::remove, {}).entries, IsEmpty());
+  for (const auto& directory : {destination_ / "store/my-thesis", unlisted, linked})
+    EXPECT_TRUE(fs::exists(directory / "chapter"));
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre("store/" + linked.filename().native() + " : is not of a release",
+                          "store/my-thesis : is not of a release", "versions/9.9+9 : is not of a release"));
+}
+
+TEST_F(Upkeep, NothingIsRemovedThroughALink) {
+  install_of("1.0.0", "one");
+  const auto other = temporary_.path() / "other";
+  fs::rename(destination_ / "store", other);
+  fs::create_directory_symlink(other, destination_ / "store");
+  EXPECT_THAT(error_of([&] { prune(destination(), 0, PruneMode::remove, {}); }), HasSubstr("is a link"));
+}
+
+TEST_F(Upkeep, AChangedLauncherIsFound) {
+  install_of("1.0.0", "one");
+  const auto launcher = fs::read_symlink(destination_ / "bin/app").native();
+  store::flip_byte(destination_ / "bin" / launcher);
+  fs::create_symlink(".launcher-/../../x", destination_ / "bin/evil");
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre("bin/" + launcher + " : content", "bin/evil : is not of a release"));
+}
+
 TEST_F(Upkeep, PruningAndInstallingAtOnceLeaveAllWhole) {
   std::vector<Release> releases;
   for (int i = 0; i < 6; ++i) releases.push_back(release_of("1.0.0", std::to_string(i)));
