@@ -174,7 +174,8 @@ class ReleaseLock {
   /// A ref is looked at once; where it moves to counts with an upgrade only.
   void lock_git(const manifest::SourceRequest& source, lock::LockedSource& locked) {
     const auto* known = known_as(locked);
-    if (known && !how_.upgrade) {
+    if (known && !how_.upgrade &&
+        std::ranges::find(how_.upgraded_sources, source.name) == how_.upgraded_sources.end()) {
       locked.commit = known->commit;
       locked.sha256 = known->sha256;
       locked.size = known->size;
