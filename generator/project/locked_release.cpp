@@ -18,6 +18,7 @@
 #include "base/regular_file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/script_name.hpp"
 #include "generator/project/git_source.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
@@ -150,6 +151,11 @@ class ReleaseLock {
     locked.size = digests.size;
     if (const auto script = tree.script(source.build))
       locked.build = (*script == SourceTree::Script::executable ? "./" : ". ./") + source.build;
+    else if (manifest::is_script_name(source.build))
+      throw ManifestError(
+          fmt::format("{}: source.build names \"{}\", and no file of \"{}\" has that name (what git ignores is none "
+                      "of it): name one that is there, or write what shall be done",
+                      called(source), escaped_utf8(source.build), escaped_utf8(source.location)));
   }
 
   void lock_archive(const manifest::SourceRequest& source, lock::LockedSource& locked) {
