@@ -2,6 +2,7 @@
 #include "release/destination.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "base/json/record.hpp"
 #include "base/nearest_word.hpp"
 #include "base/semantic_version.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
 namespace karapace::release {
@@ -33,20 +35,63 @@ constexpr auto used_fields = fields_of<UsedIds>(FormatMember{1}, member("highest
 
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
+// Nothing else tells what these files do, so that each is written twice, the copy first.
+fs::path copy_of(const fs::path& path) { return path.native() + ".copy"; }
+
 template <class Record>
-Record record_at(const fs::path& path, const auto& fields) {
+Record record_at(const fs::path& path, const auto& fields, std::string_view what_is_lost) {
   const auto text = read_file_if_exists(path);
-  if (!text) return {};
-  return read_or_damaged(shown(path), "remove it and try again",
-                         [&] { return parse_json(fields, *text, path.filename().native()); });
+  const auto copy = read_file_if_exists(copy_of(path));
+  if (!text && !copy) return {};
+  const auto parsed = [&](const std::string& one) { return parse_json(fields, one, path.filename().native()); };
+  if (text && copy) {
+    try {
+      return parsed(*text);
+    } catch (const std::exception&) {
+      // The copy is looked at, and judged when it is damaged, too.
+    }
+  }
+  return read_or_damaged(shown(path), fmt::format("its copy beside it is, too; with both removed {}", what_is_lost),
+                         [&] { return parsed(copy ? *copy : *text); });
 }
 
+void keep_record(const fs::path& path, std::string_view text) {
+  replace_file(copy_of(path), text);
+  replace_file(path, text);
+}
+
+constexpr std::string_view lost_wishes = "links that were chosen are no longer known: choose them again";
+constexpr std::string_view lost_ids = "build ids of versions that were pruned may be used again";
+
+/// ".karapace" is the first: whoever finds anything in a destination finds it, too.
+constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks"};
+
 /// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
-bool has_directory(const fs::path& path) {
+bool is_there(const fs::path& path) {
   struct stat status{};
-  if (::lstat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+  if (::lstat(path.c_str(), &status) == 0) return true;
   if (errno == ENOENT || errno == ENOTDIR) return false;
   throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
+}
+
+/// A directory that has other things is none of ours.
+void require_free(const fs::path& root) {
+  auto names = names_in(root);
+  std::erase(names, "lost+found");  // a file system of its own
+  if (names.empty() || is_there(root / parts[0])) return;
+  throw StoreError(fmt::format(
+      "release: {} is no destination of releases, and not empty: \"{}\" is there; name another directory in "
+      "[release], or move away what is there",
+      shown(root), escaped_utf8(names.front())));
+}
+
+bool is_entry_name(std::string_view name) {
+  constexpr std::size_t digits = 32;
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return name.size() > digits + 1 && name[digits] == '-' &&
+         std::all_of(name.begin(), name.begin() + digits, is_digit) &&
+         name.find('-', digits + 1) != std::string_view::npos && store::is_release_word(name.substr(digits + 1));
 }
 
 std::optional<store::Listing> listing_at(const fs::path& path) {
@@ -65,29 +110,30 @@ Destination Destination::create(fs::path root) {
   std::error_code error;
   fs::create_directories(root, error);
   if (error) throw StoreError(errno_message("release: cannot make the destination " + shown(root), error.value()));
-  Destination destination(std::move(root));
-  for (const auto* name :
-       {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
-    make_directory_if_missing(destination.root_ / name);
-  return destination;
+  require_trusted_owner(root);
+  require_free(root);
+  for (const auto* part : parts) make_trusted_directory(root / part);
+  return Destination(std::move(root));
 }
 
 Destination Destination::open(fs::path root) {
-  if (!has_directory(root / "versions") || !has_directory(root / ".karapace"))
+  for (const auto* part : parts) require_no_link(root / part);
+  if (!is_directory_itself(root / "versions") || !is_directory_itself(root / ".karapace"))
     throw NotFoundError(
         fmt::format("release: nothing is installed in {}; run `karapace release install`", shown(root)));
   return Destination(std::move(root));
 }
 
 DestinationLock Destination::lock(const DestinationLock::Patience& patience, Notice notice) const {
+  require_trusted_owner(root_);
+  for (const auto* part : parts) require_no_link(root_ / part), require_trusted_owner(root_ / part);
   return DestinationLock::acquire(own("lock"), patience, std::move(notice));
 }
 
 std::vector<std::string> Destination::versions() const {
   std::vector<std::string> names;
   for (auto& name : names_in(root_ / "versions"))
-    if (parse_build_name(name) && store::is_release_word(name) && has_directory(version(name)))
-      names.push_back(std::move(name));
+    if (is_version(name)) names.push_back(std::move(name));
   std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
     return order_of_builds(*parse_build_name(a), *parse_build_name(b)) < 0;
   });
@@ -105,7 +151,25 @@ std::map<std::string, std::string> Destination::links() const {
 
 std::vector<std::string> Destination::entries() const {
   auto names = names_in(root_ / "store");
-  std::erase_if(names, [](const auto& name) { return name.starts_with('.'); });
+  std::erase_if(names, [&](const auto& name) { return !is_entry(name); });
+  return names;
+}
+
+bool Destination::is_version(const std::string& name) const {
+  return parse_build_name(name) && store::is_release_word(name) && is_directory_itself(version(name)) &&
+         is_there(version(name) / store::release_document_file);
+}
+
+bool Destination::is_entry(const std::string& name) const {
+  return is_entry_name(name) && is_directory_itself(entry(name));
+}
+
+std::vector<std::string> Destination::strangers() const {
+  std::vector<std::string> names;
+  for (const auto& name : names_in(root_ / "store"))
+    if (!name.starts_with('.') && !is_entry(name)) names.push_back("store/" + name);
+  for (const auto& name : names_in(root_ / "versions"))
+    if (!name.starts_with('.') && !is_version(name) && !link_text(version(name))) names.push_back("versions/" + name);
   return names;
 }
 
@@ -144,29 +208,30 @@ std::optional<store::Listing> Destination::version_listing(const std::string& na
   return listing_at(own("installed/" + name));
 }
 
-LinkWishes Destination::wishes() const { return record_at<LinkWishes>(own("links.json"), wishes_fields); }
+LinkWishes Destination::wishes() const { return record_at<LinkWishes>(own("links.json"), wishes_fields, lost_wishes); }
 
 void Destination::set_wishes(const LinkWishes& wishes) const {
-  if (wishes != this->wishes()) replace_file(own("links.json"), json_text(wishes_fields, wishes));
+  if (wishes != this->wishes()) keep_record(own("links.json"), json_text(wishes_fields, wishes));
 }
 
 std::uint64_t Destination::used_id(const std::string& version) const {
   std::uint64_t highest = 0;
-  for (const auto& name : versions()) {
+  // What has the name of a version and is none has taken its id as well.
+  for (const auto& name : names_in(root_ / "versions")) {
     const auto build = parse_build_name(name);
-    if (build->version == version) highest = std::max(highest, build->build);
+    if (build && build->version == version) highest = std::max(highest, build->build);
   }
-  const auto used = record_at<UsedIds>(own("used.json"), used_fields).highest;
+  const auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids).highest;
   const auto found = used.find(version);
   return found == used.end() ? highest : std::max(highest, found->second);
 }
 
 void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
-  auto used = record_at<UsedIds>(own("used.json"), used_fields);
+  auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids);
   auto& highest = used.highest[version];
   if (highest >= id) return;
   highest = id;
-  replace_file(own("used.json"), json_text(used_fields, used));
+  keep_record(own("used.json"), json_text(used_fields, used));
 }
 
 Aliases Destination::switch_links() const {

@@ -19,6 +19,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
 namespace karapace::release {
@@ -123,7 +124,7 @@ DestinationLock::DestinationLock(DestinationLock&& other) noexcept
 fs::path DestinationLock::path() const { return directory_ / fmt::to_string(number_); }
 
 DestinationLock DestinationLock::acquire(const fs::path& directory, const Patience& patience, Notice notice) {
-  make_directory_if_missing(directory);
+  make_trusted_directory(directory);
   Waiting waiting(patience.in_all, fmt::format("another process to finish at \"{}\"", shown(directory.parent_path())),
                   std::move(notice));
   Holder holder;

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "base/directory.hpp"
-#include "base/semantic_version.hpp"
 #include "release/installed_tree.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
@@ -24,7 +23,7 @@ void append_links(std::vector<Fault>& faults, const Destination& destination, co
     const auto path = destination.root() / directory / name;
     const auto where = directory + "/" + name;
     if (!link_text(path)) {
-      if (directory == "bin" || !parse_build_name(name)) faults.push_back({where, "", "is not of a release"});
+      if (directory == "bin") faults.push_back({where, "", "is not of a release"});
     } else if (!leads_somewhere(path)) {
       faults.push_back({where, "", "leads nowhere"});
     }
@@ -80,10 +79,11 @@ std::vector<Fault> misfits(const Destination& destination) {
   std::vector<Fault> faults;
   append_links(faults, destination, "bin");
   for (const auto& [entry, users] : users_of_entries(destination))
-    if (!leads_somewhere(destination.entry(entry)))
+    if (!destination.is_entry(entry))
       faults.push_back({"store/" + entry, "", "missing, though the version " + users.front() + " is made of it"});
   append_links(faults, destination, "versions");
   append_missing_stable(faults, destination);
+  for (auto& name : destination.strangers()) faults.push_back({std::move(name), "", "is not of a release"});
   return faults;
 }
 

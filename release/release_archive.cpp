@@ -32,16 +32,16 @@ struct Item {
 
 class Contents {
  public:
-  Contents(const Destination& destination, const std::string& version)
+  Contents(const Destination& destination, const std::string& version, ArchiveRoot root)
       : destination_(destination),
         version_(version),
         document_(destination.document(version)),
-        root_(document_.destination.substr(1)) {
+        root_(root == ArchiveRoot::machine ? document_.destination.substr(1) + "/" : "") {
     // What is above the destination is not ours: where it is missing, whoever unpacks makes it.
-    add_directory(root_);
+    if (root == ArchiveRoot::machine) add_directory(document_.destination.substr(1));
     for (const auto* name :
          {"store", "versions", "bin", ".karapace", ".karapace/listings", ".karapace/installed", ".karapace/locks"})
-      add_directory(root_ + "/" + name);
+      add_directory(root_ + name);
     for (const auto& package : document_.packages) {
       const auto listing = destination.entry_listing(package.entry);
       if (!listing || listing->id() != package.layer) refuse(destination.entry(package.entry));
@@ -66,19 +66,19 @@ class Contents {
   }
   void add_directory(const std::string& path) { add({.path = path, .type = EntryType::directory, .mode = 0755}); }
   void add_text(const std::string& name, std::string text, std::uint32_t mode = 0444) {
-    Entry entry{.path = root_ + "/" + name, .type = EntryType::regular, .mode = mode};
+    Entry entry{.path = root_ + name, .type = EntryType::regular, .mode = mode};
     entry.size = text.size();
     entry.content = blake3(text);
     add(std::move(entry), {}, std::move(text));
   }
   void add_link(const std::string& name, std::string target) {
-    Entry entry{.path = root_ + "/" + name, .type = EntryType::symlink, .mode = 0777};
+    Entry entry{.path = root_ + name, .type = EntryType::symlink, .mode = 0777};
     entry.target = std::move(target);
     add(std::move(entry));
   }
   /// As it is installed: read-only, of nobody in particular.
   void add_tree(const std::string& name, const std::filesystem::path& directory, const store::Listing& listing) {
-    const auto prefix = root_ + "/" + name;
+    const auto prefix = root_ + name;
     const auto inside = [&](const std::string& path) { return path.empty() ? prefix : prefix + "/" + path; };
     for (auto entry : listing.entries()) {
       const auto file = directory / entry.path;
@@ -118,7 +118,7 @@ class Contents {
   const Destination& destination_;
   std::string version_;
   store::ReleaseDocument document_;
-  std::string root_;
+  std::string root_;  // of all paths: "", or ends with a slash
   std::map<std::string, Item> items_;
 };
 
@@ -147,9 +147,9 @@ void write_content(store::PaxWriter& archive, const Item& item) {
 
 }  // namespace
 
-ArchivedVersion archive_version(const Destination& destination, const std::string& version,
+ArchivedVersion archive_version(const Destination& destination, const std::string& version, ArchiveRoot root,
                                 const std::function<void(std::string_view bytes)>& write) {
-  const Contents contents(destination, version);
+  const Contents contents(destination, version, root);
   store::PaxWriter archive(write, store::PaxWriter::Dialect::star);
   ArchivedVersion archived;
   for (const auto& [path, item] : contents.items()) {

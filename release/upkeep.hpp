@@ -56,10 +56,15 @@ struct ArchivedVersion {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // of their content
 };
-/// A version as a tar archive (pax) with the paths below `/` that the release was built for, owners 0:0: unpacked at
-/// the root of any machine it is a destination with this version alone, whole, with its launcher and links and all that
-/// `verify` needs. Every byte is determined by the version. StoreError when something is not as it was built.
-ArchivedVersion archive_version(const Destination& destination, const std::string& version,
+/// What the archive's paths are relative to.
+enum class ArchiveRoot {
+  machine,      // "opt/apps/app/bin/app": for the root of any machine
+  destination,  // "bin/app": for what is mounted at the destination
+};
+/// A version as a tar archive (pax), owners 0:0: unpacked where the release was built for it is a destination with this
+/// version alone, whole, with its launcher and links and all that `verify` needs. Every byte is determined by the
+/// version. StoreError when something is not as it was built.
+ArchivedVersion archive_version(const Destination& destination, const std::string& version, ArchiveRoot root,
                                 const std::function<void(std::string_view bytes)>& write);
 
 /// Entry -> where its build's log lies, relative to the page.
@@ -75,7 +80,8 @@ struct Pruned {
 };
 enum class PruneMode { dry_run, remove };
 /// Removes the versions but the `keep` that were installed last and those that [release.links], `release use`, "latest"
-/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used.
+/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used. What
+/// is not known by a listing stays, whatever its name.
 Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode, Notice notice);
 
 }  // namespace karapace::release

@@ -86,8 +86,6 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 void read_archive_source(Section& section, const Word& archive, SourceRequest& source) {
   source.kind = SourceKind::archive;
   source.location = archive.text;
-  if (source.location.ends_with(".zip"))
-    section.problem(archive.at, "zip archives are not yet supported: pack the source as .tar.gz, .tar.xz or .tar.zst");
   if (!is_url(source.location)) {
     while (source.location.starts_with("./")) source.location.erase(0, 2);
     section.pleases({source.location, archive.at}, section.path("archive"), judge_relative_path);
@@ -349,6 +347,24 @@ void read_hosts(Section& hosts, ReleaseRequest& release) {
   }
 }
 
+void read_run(Section& section, ReleaseRequest& release) {
+  const auto run = section.word("run");
+  if (!run) return;
+  if (run->text == "inside")
+    release.run = ProgramsRun::inside;
+  else if (run->text != "outside")
+    section.problem(run->at, fmt::format("release.run \"{}\" must be \"outside\", where users call programs, or "
+                                         "\"inside\", the release's environment",
+                                         run->text));
+}
+
+void read_test(Section& test, ReleaseRequest& release) {
+  for (auto& command : test.texts("run")) {
+    if (trimmed(command.text).empty()) test.problem(command.at, "release.test.run has an empty command: remove it");
+    release.test.push_back(std::move(command.text));
+  }
+}
+
 void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& release) {
   if (auto name = section.required("name", "\"solver\""))
     if (section.pleases(*name, section.path("name"), judge_release_word)) release.name = name->text;
@@ -358,6 +374,8 @@ void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& 
   read_entrypoints(section, release);
   section.section("links", [&](Section& links) { read_links(links, release); });
   section.section("hosts", [&](Section& hosts) { read_hosts(hosts, release); });
+  section.section("test", [&](Section& test) { read_test(test, release); });
+  read_run(section, release);
   auto main = section.required("main", "\"NAME\", the source whose version the release has");
   if (!main) return;
   release.main = main->text;

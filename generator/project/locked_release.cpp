@@ -20,6 +20,7 @@
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/script_name.hpp"
 #include "generator/project/git_source.hpp"
+#include "generator/project/source_digests.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
 #include "store/staging.hpp"
@@ -113,7 +114,7 @@ class ReleaseLock {
   LockedReleaseResult run() {
     const auto& wanted = *project_.manifest.release;
     auto& release = result_.release;
-    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}};
+    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}, wanted.run};
     for (const auto& source : wanted.sources) release.sources.push_back(locked(source));
     return std::move(result_);
   }
@@ -146,7 +147,7 @@ class ReleaseLock {
   void lock_path(const manifest::SourceRequest& source, lock::LockedSource& locked) {
     const auto tree = tree_of(project_, source);
     result_.watched.insert(tree.watched().begin(), tree.watched().end());
-    const auto digests = tree.archive(-1);
+    const auto digests = digests_of(tree, paths_.cache);
     locked.sha256 = digests.sha256;
     locked.size = digests.size;
     if (const auto script = tree.script(source.build))

@@ -55,6 +55,35 @@ struct Launcher : ::testing::Test {
   }
 };
 
+TEST_F(Launcher, AVersionOfAnEnvironmentRunsInIt) {
+  const auto id = std::string(64, 'a');
+  write_file_atomically(root / "versions/1.0.0+10/run-inside", id + "\n", Durable::no);
+  const auto tools = fs::canonical(temporary.path()) / "tools";
+  fs::create_directory(tools);
+  const auto path = "PATH=" + tools.native() + ":/usr/bin:/bin";
+  ChildCommand command{.argv = {root / "bin/app", "a", "b c"}};
+  command.variables = {path};
+  const auto missing = capture_child(command);
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(missing.errors,
+            "app: the version \"stable\" runs in the environment that it was built in, for which `karapace` is needed, "
+            "and there is none in PATH\n");
+  write_file_atomically(tools / "karapace", "#!/bin/sh\nfor word; do echo \"<$word>\"; done; exit 9\n", Durable::no,
+                        0755);
+  const auto inside = capture_child(command);
+  EXPECT_EQ(inside.status, 9);
+  EXPECT_EQ(inside.output, "<release>\n<exec>\n<--here>\n<--destination>\n<" + root.native() +
+                               ">\n<--release-version>\n<1.0.0+10>\n<-->\n<app>\n<a>\n<b c>\n");
+  // There already, or of another version.
+  command.variables = {path, "KARAPACE_ENVIRONMENT=" + id.substr(0, 12)};
+  EXPECT_EQ(capture_child(command).output, "1.0.0+10\n<a>\n<b c>\n");
+  command.variables = {path, "KARAPACE_RELEASE_VERSION=old"};
+  EXPECT_EQ(capture_child(command).output, "1.0.0+1\n<a>\n<b c>\n");
+  command.variables = {path};
+  command.argv.front() = root / "bin/missing";
+  EXPECT_THAT(capture_child(command).errors, HasSubstr("the version \"stable\" has no program \"missing\""));
+}
+
 struct Row {
   std::vector<std::string> words;
   std::string variable;

@@ -3,27 +3,16 @@
 #include <sstream>
 #include <string>
 
-#include <gmock/gmock.h>
-
 #include "base/child.hpp"
-#include "base/remove_tree.hpp"
-#include "release/upkeep.hpp"
 #include "release_fixture.hpp"
 
 namespace karapace::release {
 namespace {
 
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-
 struct Archive : ReleaseTest {
-  std::string archived(const std::string& version) {
+  std::string archived(const std::string& version, ArchiveRoot root = ArchiveRoot::machine) {
     std::string bytes;
-    archive_version(Destination::open(destination_), version, [&](std::string_view part) { bytes += part; });
+    archive_version(Destination::open(destination_), version, root, [&](std::string_view part) { bytes += part; });
     return bytes;
   }
 };
@@ -55,6 +44,18 @@ TEST_F(Archive, NothingAboveTheDestinationIsInIt) {
   std::istringstream lines(read(listed));
   for (std::string line; std::getline(lines, line);)
     EXPECT_THAT(line, ::testing::StartsWith(destination_.relative_path().native() + "/"));
+}
+
+TEST_F(Archive, ForTheDestinationItsPathsBeginThere) {
+  install_of("1.0.0", "one");
+  const auto bytes = archived("1.0.0+1", ArchiveRoot::destination);
+  std::ofstream(temporary_.path() / "app.tar") << bytes;
+  const auto root = temporary_.path() / "mounted";
+  fs::create_directory(root);
+  ASSERT_EQ(run_child({.argv = {"tar", "-C", root, "-xpf", temporary_.path() / "app.tar"}}), 0);
+  const auto unpacked = Destination::open(root);
+  EXPECT_EQ(unpacked.resolve("latest"), "1.0.0+1");
+  EXPECT_THAT(verify(unpacked, 1), IsEmpty());
 }
 
 TEST_F(Archive, ADamagedPackageIsRefused) {

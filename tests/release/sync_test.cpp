@@ -3,25 +3,12 @@
 
 #include <thread>
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <sys/stat.h>
-
-#include "base/durable_file.hpp"
-#include "release/upkeep.hpp"
 #include "release_fixture.hpp"
 #include "ssh_host.hpp"
 #include "tests/skipping.hpp"
 
 namespace karapace::release {
 namespace {
-
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 struct Sync : ReleaseTest {
   std::unique_ptr<SshHosts> hosts;
