@@ -195,7 +195,8 @@ std::string Destination::resolve(const std::string& name) const {
 
 std::optional<std::int64_t> Destination::installed_at(const std::string& name) const {
   const auto ns = modified_ns(own("installed/" + name));
-  if (!ns) return std::nullopt;
+  // An archive of `release export` has no times.
+  if (!ns || *ns == 0) return std::nullopt;
   return *ns / 1'000'000'000;
 }
 

@@ -44,9 +44,11 @@ class Contents {
         version_(version),
         document_(destination.document(version)),
         root_(root == ArchiveRoot::machine ? document_.destination.substr(1) + "/" : "") {
+    // What is above the destination is not ours: where it is missing, whoever unpacks makes it.
+    if (root == ArchiveRoot::machine) add_directory(document_.destination.substr(1));
     for (const auto* name :
          {"store", "versions", "bin", ".karapace", ".karapace/listings", ".karapace/installed", ".karapace/locks"})
-      add_directories(root_ + name);
+      add_directory(root_ + name);
     for (const auto& package : document_.packages) {
       const auto listing = destination.entry_listing(package.entry);
       if (!listing || listing->id() != package.layer) refuse(destination.entry(package.entry));
@@ -64,12 +66,7 @@ class Contents {
     auto path = entry.path;
     items_.insert_or_assign(std::move(path), Item{std::move(entry), std::move(file), std::move(text)});
   }
-  void add_directories(const std::string& path) {
-    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
-      add({.path = path.substr(0, end), .type = EntryType::directory, .mode = 0755});
-      if (end == std::string::npos) return;
-    }
-  }
+  void add_directory(const std::string& path) { add({.path = path, .type = EntryType::directory, .mode = 0755}); }
   void add_text(const std::string& name, std::string text, std::uint32_t mode = 0444) {
     Entry entry{.path = root_ + name, .type = EntryType::regular, .mode = mode};
     entry.size = text.size();

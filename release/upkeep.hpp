@@ -22,13 +22,18 @@ struct LinkChange {
   std::optional<std::string> after;   // nothing: it is gone
 };
 
+struct LinkChoice {
+  std::optional<std::string> before;  // what was chosen for it; nothing: nobody had
+  std::optional<std::string> after;   // what is chosen now
+  std::vector<LinkChange> changes;    // of this link and of those that follow it
+};
 /// From now on the link names this version: one in full, an alias or "^", whatever manifests say. NotFoundError when
-/// there is none. Returns what changed, this one and those that follow it.
-std::vector<LinkChange> choose_link(const Destination& destination, const std::string& alias,
-                                    const std::string& version, Notice notice);
+/// there is none.
+LinkChoice choose_link(const Destination& destination, const std::string& alias, const std::string& version,
+                       Notice notice);
 /// The link is again what the manifest says, or what comes of itself; when neither names it, it is removed.
 /// NotFoundError when nobody has chosen it and there is no such link.
-std::vector<LinkChange> forget_link(const Destination& destination, const std::string& alias, Notice notice);
+LinkChoice forget_link(const Destination& destination, const std::string& alias, Notice notice);
 
 /// Entry -> versions that are made of it.
 std::map<std::string, std::vector<std::string>> users_of_entries(const Destination& destination);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/child.hpp"
 #include "base/directory.hpp"
@@ -13,6 +14,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
+#include "base/written_file.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/generate_arguments.hpp"
@@ -54,6 +56,11 @@ release::ArchivedVersion write_tar(const release::Destination& destination, cons
   return release::archive_version(destination, version, root, [&](std::string_view bytes) {
     write_all(fd.get(), bytes, escaped_utf8(file.native()));
   });
+}
+
+void write_tar_to_output(const release::Destination& destination, const std::string& version) {
+  release::archive_version(destination, version, release::ArchiveRoot::machine,
+                           [](std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "standard output"); });
 }
 
 /// What is written appears whole: unfinished it has a hidden name beside.
@@ -151,7 +158,8 @@ bool has_form(const std::string& output) {
   return std::ranges::any_of(forms, [&](std::string_view form) { return output.starts_with(form); });
 }
 
-/// FILE of -o. UsageError when it or the format is not understood; Error when it exists.
+/// FILE of -o, of a link what it leads to. UsageError when it or the format is not understood; Error when something
+/// else than a file has its name.
 fs::path checked_output(const Arguments& arguments) {
   constexpr std::array<std::string_view, 3> formats{"tar", "squashfs", "oci"};
   if (std::ranges::find(formats, arguments.format) == formats.end())
@@ -159,16 +167,24 @@ fs::path checked_output(const Arguments& arguments) {
                                  escaped_utf8(arguments.format)));
   if (arguments.output.empty()) throw UsageError("release export: name the archive with -o FILE");
   if (arguments.format == "oci" && has_form(arguments.output)) return {};
-  const auto file = fs::absolute(arguments.output).lexically_normal();
-  if (fs::exists(fs::symlink_status(file)))
-    throw Error(fmt::format("release export: \"{}\" exists; name a new file", escaped_utf8(file.native())));
+  const auto file = written_file(fs::absolute(arguments.output).lexically_normal());
+  const auto status = fs::status(file);
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    throw Error(fmt::format("release export: \"{}\" is no file; name another", escaped_utf8(file.native())));
   return file;
 }
 
 int run(const Context& context, const Arguments& arguments) {
-  const auto file = checked_output(arguments);
+  const bool to_output = arguments.output == "-" && arguments.format == "tar";
+  if (arguments.output == "-" && (!to_output || context.json))
+    throw UsageError("release export: standard output takes a tar archive, without --json: write -o FILE");
+  const auto file = to_output ? fs::path() : checked_output(arguments);
   const auto destination = find_destination(arguments.destination);
   const auto version = destination.resolve(arguments.version);
+  if (to_output) {
+    write_tar_to_output(destination, version);
+    return 0;
+  }
   const auto exported = write(context, destination, version, arguments, file);
   const auto& content = exported.content;
   const auto place = file.empty() ? fs::path(arguments.output) : file;
@@ -196,12 +212,13 @@ Command release_export_command() {
        .summary = "Write an installed version into an archive, a file system or an image",
        .description =
            "The version, its packages, the launcher and links. It is stable and latest there. The same version always\n"
-           "gives the same bytes. Every file is hashed on the way.\n\n"
+           "gives the same bytes. Every file is hashed on the way. A file that is there is replaced.\n\n"
            "tar: under the path that it was built for; unpacked with `tar -C / -xf` it is a destination with this\n"
-           "version alone. squashfs: a file system to be mounted at that path; needs squashfs-tools. oci: an image of\n"
-           "the environment that it was built in with the release at its path, which runs its first entry point; the\n"
-           "environment must be in the store.",
+           "version alone, and directories above stay as they are. squashfs: a file system to be mounted at that\n"
+           "path; needs squashfs-tools. oci: an image of the environment that it was built in with the release at\n"
+           "its path, which runs its first entry point; the environment must be in the store.",
        .examples = {{"karapace release export stable -o solver.tar", "for a machine without a network"},
+                    {"karapace release export stable -o - | zstd >solver.tar.zst", "compressed"},
                     {"karapace release export 1.4 --format squashfs -o solver.sqfs",
                      "then: mount -o loop solver.sqfs /opt/apps/solver"},
                     {"karapace release export stable --format oci -o solver-image.tar",

@@ -4,6 +4,10 @@
 // The tree will be `<destination>/versions/<version>`, so that `../../store` leads to the packages' directories.
 // Directories are directories, whatever packages have in them; everything else of a package is a link to it, also what
 // is a link there, and also when it leads nowhere. Nothing is ever written through a link.
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -24,6 +28,7 @@ namespace karapace::steps {
 namespace {
 
 constexpr std::size_t most_told = 10;
+constexpr int most_links = 40;  // as Linux follows
 
 template <class Id>
 Id digest_parameter(const Step& step, std::string_view name) {
@@ -86,10 +91,15 @@ class Assembly {
 
   void require_entrypoints(const store::ReleaseDocument& document) const {
     for (const auto& name : document.entrypoints) {
-      const auto* node = tree_.find("bin/" + name);
-      if (node && node->entry.type != store::EntryType::directory) continue;
-      throw StepError(fmt::format("assemble: the entry point \"{}\" is in no package: none of {} has a bin/{}", name,
-                                  shown(document), name));
+      const auto path = "bin/" + name;
+      const auto* node = tree_.find(path);
+      if (!node || node->entry.type == store::EntryType::directory)
+        throw StepError(fmt::format("assemble: the entry point \"{}\" is in no package: none of {} has a bin/{}", name,
+                                    shown(document), name));
+      const auto owner = *paths_.owner(path);
+      if (const auto why = why_it_can_not_start(document, owner, path))
+        throw StepError(fmt::format("assemble: the entry point \"{}\" can not be started: bin/{} of the package {} {}",
+                                    name, name, owner, *why));
     }
   }
 
@@ -107,8 +117,8 @@ class Assembly {
  private:
   void put_own(const std::string& name, const std::string& text) {
     if (const auto* taken = paths_.owner(name))
-      throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
-                                  *taken, name));
+      throw StepError(
+          fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own", *taken, name));
     tree_.put_file(name, text, trees::earliest_epoch);
   }
 
@@ -116,6 +126,45 @@ class Assembly {
     std::vector<std::string> names;
     for (const auto& package : document.packages) names.push_back(package.name);
     return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  /// Links are followed through the packages; what is outside, or behind a directory that is a link, nobody knows here.
+  std::optional<std::string> why_it_can_not_start(const store::ReleaseDocument& document, const std::string& owner,
+                                                  std::string path) const {
+    const auto* package = &*std::ranges::find(document.packages, owner, &store::ReleasePackage::name);
+    for (int followed = 0; followed < most_links; ++followed) {
+      const auto listing = context_.store.listing(package->layer);
+      const auto* entry = listing.find(path);
+      if (entry && entry->type == store::EntryType::hardlink) entry = listing.find(entry->target);
+      if (!entry) {
+        const auto* parent = listing.find(std::filesystem::path(path).parent_path().native());
+        if (!parent || parent->type != store::EntryType::directory) return std::nullopt;
+        return "leads to what is not there: make it in the package's build";
+      }
+      if (entry->type == store::EntryType::regular)
+        return (entry->mode & 0111) != 0 ? std::nullopt
+                                         : std::optional<std::string>(
+                                               "has no execute permission: have its build set "
+                                               "it, as with `install -m 755` or `chmod +x`");
+      if (entry->type != store::EntryType::symlink) return "leads to what is no file: name a program";
+      const auto directory = std::filesystem::path(document.destination) / "store" / package->entry / path;
+      const auto target = (directory.parent_path() / entry->target).lexically_normal();
+      package = package_of(document, target, path);
+      if (!package) return std::nullopt;
+    }
+    return "leads in a circle of links: make it a program in the package's build";
+  }
+
+  /// The package that has the file, and in `inside` where.
+  static const store::ReleasePackage* package_of(const store::ReleaseDocument& document,
+                                                 const std::filesystem::path& file, std::string& inside) {
+    for (const auto& package : document.packages) {
+      const auto place = fmt::format("{}/store/{}/", document.destination, package.entry);
+      if (!file.native().starts_with(place)) continue;
+      inside = file.native().substr(place.size());
+      return &package;
+    }
+    return nullptr;
   }
 
   void put_directory(const std::string& path) {

@@ -173,9 +173,17 @@ sed -i '/^run = "inside"/d' karapace.toml
 step "a script that fails tells what it said, and debug opens it"
 echo 'echo this is why; false' >>app/build.sh
 ! release release build || fail "a script that fails is no failure"
+finds "once that is mended, \`karapace release build\` goes on" <"$work/log" || { cat "$work/log"; fail "what goes on is not told"; }
 finds "this is why" <"$work/log" || { cat "$work/log"; fail "the end of the output is not told"; }
 key=$(sed -n 's/.*karapace debug \([0-9a-f]*\).*/\1/p' "$work/log" | first 1)
 release debug "$key" -- /bin/sh -c 'ls app.c && ls $foo/lib/libfoo.so && ! touch $foo/x' || { cat "$work/log"; fail "debug"; }
+
+step "a program that nobody may start is no entry point"
+echo 'mkdir -p $out/bin
+gcc -o $out/bin/app app.c -L$foo/lib -lfoo -Wl,-rpath,$foo/lib; chmod 644 $out/bin/app' >app/build.sh
+sed -i 's/^run = .*/run = ["true"]/' karapace.toml
+! release release build || fail "an entry point that is no program is no failure"
+finds 'the entry point "app" can not be started' <"$work/log" || { cat "$work/log"; fail "it is not told"; }
 
 step "a file against a directory is refused with the names of both packages"
 echo 'mkdir -p $out/bin $out/lib/libfoo.so

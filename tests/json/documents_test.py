@@ -258,7 +258,8 @@ class Documents(DocumentsTest):
         self.assertEqual(self.document("release", "verify", directory=project, name="karapace.release-verify")["faults"], [])
         archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
         self.assertEqual(archived["release_version"], "1.0.0+1")
-        self.error("release", "export", "stable", "-o", "app.tar", directory=project)
+        self.document("release", "export", "stable", "-o", "app.tar", directory=project)
+        self.error("release", "export", "stable", "-o", "-", directory=project)
         image = str(self.scratch / "app-image.tar")
         made = self.document("release", "export", "stable", "--format", "oci", "-o", "docker-archive:" + image, directory=project)
         self.assertEqual((made["format"], len(made["image_manifest"])), ("oci", 64))
@@ -302,6 +303,8 @@ class Documents(DocumentsTest):
         self.assertEqual([one["version"] for one in listed], ["1.2.0+1", "1.1.0+1", "1.0.0+1"])
         self.assertEqual(self.document("release", "use", "stable", "1.0", *where, name="karapace.release-use")["links"][-1],
                          {"alias": "stable", "before": None, "after": "1.0.0+1"})
+        unmoved = self.document("release", "use", "stable", "1.0.0+1", *where)
+        self.assertEqual((unmoved["links"], unmoved["chosen_before"], unmoved["chosen"]), ([], "1.0", "1.0.0+1"))
         self.document("release", "use", "stable", "1.1.0+1", *where)
         self.document("release", "use", "stable", "1.0", *where)
         self.error("release", "use", "stable", "7", *where)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fstream>
+#include <sstream>
+#include <string>
 
 #include "base/child.hpp"
 #include "release_fixture.hpp"
@@ -28,8 +30,20 @@ TEST_F(Archive, UnpackedItIsADestinationWithThisVersionAlone) {
   EXPECT_THAT(unpacked.versions(), ElementsAre("1.0.0+1"));
   EXPECT_EQ(unpacked.resolve("stable"), "1.0.0+1");
   EXPECT_EQ(unpacked.resolve("1.0"), "1.0.0+1");
+  EXPECT_EQ(unpacked.installed_at("1.0.0+1"), std::nullopt);
   for (const auto& fault : verify(unpacked, 1)) ADD_FAILURE() << fault.where << " " << fault.path << ": " << fault.what;
   EXPECT_TRUE(fs::exists(unpacked.program("app")));
+}
+
+TEST_F(Archive, NothingAboveTheDestinationIsInIt) {
+  install_of("1.0.0", "one");
+  std::ofstream(temporary_.path() / "app.tar") << archived("1.0.0+1");
+  const auto listed = temporary_.path() / "listed";
+  ASSERT_EQ(run_child({.argv = {"sh", "-c", "tar -tf \"$1\" >\"$2\"", "sh", temporary_.path() / "app.tar", listed}}),
+            0);
+  std::istringstream lines(read(listed));
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_THAT(line, ::testing::StartsWith(destination_.relative_path().native() + "/"));
 }
 
 TEST_F(Archive, ForTheDestinationItsPathsBeginThere) {

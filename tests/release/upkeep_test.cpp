@@ -19,6 +19,7 @@ struct Upkeep : ReleaseTest {
           fmt::format("{}: {} -> {}", change.alias, change.before.value_or("-"), change.after.value_or("-")));
     return lines;
   }
+  static std::vector<std::string> told(const LinkChoice& choice) { return told(choice.changes); }
   static std::vector<std::string> told(const std::vector<Fault>& faults) {
     std::vector<std::string> lines;
     for (const auto& fault : faults) lines.push_back(fmt::format("{} {}: {}", fault.where, fault.path, fault.what));
@@ -45,6 +46,34 @@ TEST_F(Upkeep, ALinkThatIsChosenStaysWhereItIs) {
   install_of("1.3.1", "five");
   EXPECT_EQ(link("stable"), "1.3.0+1");
   EXPECT_THAT(told(forget_link(destination(), "stable", {})), ElementsAre("stable: 1.3.0+1 -> 1.5.0+1"));
+}
+
+TEST_F(Upkeep, AVersionOfTwoNumbersIsStableAndHighest) {
+  EXPECT_THAT(install_of("2.9", "one").aliases, ElementsAre("2.9", "latest", "stable"));
+  EXPECT_THAT(install_of("2.10", "two").aliases, ElementsAre("2.10", "latest", "stable"));
+  choose_link(destination(), "stable", "2.9", {});
+  EXPECT_THAT(told(choose_link(destination(), "stable", "^", {})), ElementsAre("stable: 2.9+1 -> 2.10+1"));
+}
+
+TEST_F(Upkeep, ProgramsWithoutAStableVersionAreToldOf) {
+  install_of("1.3.0", "one");
+  fs::remove(destination_ / "versions/stable");
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre(HasSubstr("versions/stable : missing, so what is in bin starts only with the name")));
+}
+
+TEST_F(Upkeep, AChoiceIsToldAlsoWhenTheLinkIsThereAlready) {
+  install_of("1.3.0", "one");
+  const auto chosen = choose_link(destination(), "1.3", "1.3.0+1", {});
+  EXPECT_EQ(chosen.before, std::nullopt);
+  EXPECT_EQ(chosen.after, "1.3.0+1");
+  EXPECT_THAT(told(chosen), IsEmpty());
+  const auto again = choose_link(destination(), "1.3", "1.3.0+1", {});
+  EXPECT_EQ(again.before, again.after);
+  const auto forgotten = forget_link(destination(), "1.3", {});
+  EXPECT_EQ(forgotten.before, "1.3.0+1");
+  EXPECT_EQ(forgotten.after, std::nullopt);
+  EXPECT_THAT(told(forgotten), IsEmpty());
 }
 
 TEST_F(Upkeep, WhatIsNotThereCanNotBeChosen) {

@@ -46,7 +46,7 @@ class Assemble : public ::testing::Test {
       if (text.starts_with("-> "))
         fs::create_symlink(text.substr(3), tree / path);
       else
-        write_file_atomically(tree / path, text, Durable::no);
+        write_file_atomically(tree / path, text, Durable::no, path.starts_with("bin/") ? 0755 : 0644);
     }
     const auto directory = open_at(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY);
     const auto layer = store_.add_layer(tree, store::scan(directory.get(), {.label = "test", .include = {}}), staging);
