@@ -160,7 +160,9 @@ void SourceTree::refuse(std::string_view path, std::string_view why) const {
 }
 
 std::vector<fs::path> SourceTree::all_files() const {
-  if (auto files = files_of_work_tree(real_)) {
+  // Asking git takes longer than all the rest where nothing changed.
+  const bool may_be_known = is_in_work_tree(real_);
+  if (auto files = may_be_known ? files_of_work_tree(real_) : std::nullopt) {
     // A submodule is named as the directory that it is.
     std::vector<fs::path> all;
     for (auto& file : *files) {
@@ -175,7 +177,7 @@ std::vector<fs::path> SourceTree::all_files() const {
     }
     return all;
   }
-  if (is_in_work_tree(real_))
+  if (may_be_known)
     throw ManifestError(
         fmt::format("{}: git does not tell what it ignores in {}: see `git -C DIRECTORY status`, or name "
                     "the files with files = [...]",
