@@ -52,7 +52,9 @@ void write_docker_archive(const store::Store& store, const EnvironmentImage& ima
   }
   const auto config = fmt::format("{}.json", oci::digest_of(image.config).hex());
   tar.add(config, oci::BlobSource::of_bytes(image.config), ignore);
-  const nlohmann::json manifest = {{{"Config", config}, {"RepoTags", {reference}}, {"Layers", std::move(names)}}};
+  using Json = nlohmann::json;
+  const auto manifest =
+      Json::array({{{"Config", config}, {"RepoTags", Json::array({reference})}, {"Layers", std::move(names)}}});
   tar.add("manifest.json", oci::BlobSource::of_bytes(manifest.dump()), ignore);
   tar.finish();
 }

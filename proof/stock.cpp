@@ -64,12 +64,13 @@ Json spdx_entry(const std::string& id, const std::string& name, Json checksums) 
 
 Json spdx_package(const PackageFacts& one) {
   const auto& package = one.package;
-  auto json = spdx_entry(spdx_id(one), package.name, {checksum("SHA256", package.sha256.hex())});
+  auto json = spdx_entry(spdx_id(one), package.name, Json::array({checksum("SHA256", package.sha256.hex())}));
   json["versionInfo"] = package.version;
   json["packageFileName"] = package.path;
   json["supplier"] = "Organization: " + package.archive();
-  json["externalRefs"] = {
-      {{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", one.address}}};
+  // Lists of one element are written as arrays: compilers differ in what braces around a single value mean.
+  json["externalRefs"] = Json::array(
+      {{{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", one.address}}});
   if (one.license) json["licenseDeclared"] = one.license->text;
   if (!one.homepage.empty()) json["homepage"] = escaped_utf8(one.homepage);
   if (!one.source.empty()) json["sourceInfo"] = escaped_utf8("built from the source package " + one.source);
@@ -142,11 +143,13 @@ Json cyclonedx_package(const PackageFacts& one) {
                {"version", package.version},
                {"purl", one.address},
                {"supplier", {{"name", package.archive()}}},
-               {"hashes", {{{"alg", "SHA-256"}, {"content", package.sha256.hex()}}}}};
-  if (one.license) json["licenses"] = {{{"expression", one.license->text}}};
+               {"hashes", Json::array({{{"alg", "SHA-256"}, {"content", package.sha256.hex()}}})}};
+  if (one.license) json["licenses"] = Json::array({{{"expression", one.license->text}}});
   if (!one.maintainer.empty()) json["publisher"] = escaped_utf8(one.maintainer);
-  if (!one.homepage.empty()) json["externalReferences"] = {{{"type", "website"}, {"url", escaped_utf8(one.homepage)}}};
-  if (!one.source.empty()) json["properties"] = {{{"name", "karapace:source"}, {"value", escaped_utf8(one.source)}}};
+  if (!one.homepage.empty())
+    json["externalReferences"] = Json::array({{{"type", "website"}, {"url", escaped_utf8(one.homepage)}}});
+  if (!one.source.empty())
+    json["properties"] = Json::array({{{"name", "karapace:source"}, {"value", escaped_utf8(one.source)}}});
   return json;
 }
 
@@ -185,7 +188,8 @@ std::string spdx_text(const Stock& stock) {
       {"dataLicense", "CC0-1.0"},
       {"SPDXID", "SPDXRef-DOCUMENT"},
       {"name", whole.name()},
-      {"creationInfo", {{"created", date_of(stock.lock)}, {"creators", {"Tool: karapace-" + stock.program_version}}}},
+      {"creationInfo",
+       {{"created", date_of(stock.lock)}, {"creators", Json::array({"Tool: karapace-" + stock.program_version})}}},
       {"packages", std::move(packages)},
       {"relationships", std::move(relations)}};
   if (auto licenses = spdx_licenses(stock); !licenses.empty()) json["hasExtractedLicensingInfos"] = std::move(licenses);
@@ -223,7 +227,8 @@ std::string cyclonedx_text(const Stock& stock) {
       {"metadata",
        {{"timestamp", date_of(stock.lock)},
         {"tools",
-         {{"components", {{{"type", "application"}, {"name", "karapace"}, {"version", stock.program_version}}}}}},
+         {{"components",
+           Json::array({{{"type", "application"}, {"name", "karapace"}, {"version", stock.program_version}}})}}},
         {"component",
          {{"type", "operating-system"},
           {"bom-ref", whole_reference},

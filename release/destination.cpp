@@ -2,6 +2,7 @@
 #include "release/destination.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -40,9 +41,12 @@ Record record_at(const fs::path& path, const auto& fields) {
                          [&] { return parse_json(fields, *text, path.filename().native()); });
 }
 
+/// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
 bool has_directory(const fs::path& path) {
   struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  if (::lstat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
 }
 
 std::optional<store::Listing> listing_at(const fs::path& path) {

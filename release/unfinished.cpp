@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstdint>
 #include <ctime>
 
@@ -41,7 +42,7 @@ std::optional<std::string> start_time(long process) {
   if (name_end == std::string::npos) return std::nullopt;
   std::string_view rest(*text);
   rest.remove_prefix(name_end + 1);
-  for (int field = 2; field < 22; ++field) {
+  for (int field = 3; field < 22; ++field) {
     const auto space = rest.find(' ', 1);
     if (space == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(space);
@@ -87,8 +88,11 @@ std::optional<bool> lives(std::string_view mark) {
   const auto process = take_until_hyphen(mark);
   long id = 0;
   const auto [end, error] = std::from_chars(process.data(), process.data() + process.size(), id);
-  if (error != std::errc() || end != process.data() + process.size()) return std::nullopt;
-  return start_time(id) == take_until_hyphen(mark);
+  if (error != std::errc() || end != process.data() + process.size() || id <= 0) return std::nullopt;
+  if (const auto started = start_time(id)) return *started == take_until_hyphen(mark);
+  // Where /proc is mounted with hidepid (proc(5)) other users' processes are not seen there.
+  if (::kill(static_cast<pid_t>(id), 0) != 0 && errno == ESRCH) return false;
+  return std::nullopt;
 }
 
 std::string unfinished_name() { return fmt::format("{}{}-{:016x}", prefix, own_mark(), random_number()); }

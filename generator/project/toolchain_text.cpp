@@ -256,8 +256,10 @@ std::string toolchain_preset(const Toolchain& toolchain, const fs::path& directo
                                       {"binaryDir", "${sourceDir}/build/" + name},
                                       {"toolchainFile", (directory / toolchain_file).native()}};
   nlohmann::ordered_json follower = {{"name", name}, {"configurePreset", name}};
-  nlohmann::ordered_json document = {
-      {"version", 6}, {"configurePresets", {configure}}, {"buildPresets", {follower}}, {"testPresets", {follower}}};
+  nlohmann::ordered_json document = {{"version", 6},
+                                     {"configurePresets", nlohmann::ordered_json::array({configure})},
+                                     {"buildPresets", nlohmann::ordered_json::array({follower})},
+                                     {"testPresets", nlohmann::ordered_json::array({follower})}};
   return printable_json(document.dump(2) + "\n");
 }
 

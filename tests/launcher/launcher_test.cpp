@@ -162,11 +162,11 @@ TEST_F(Launcher, AProgramSeesTheVersionItselfAndNoLink) {
 
 TEST_F(Launcher, IsFoundThroughLinksAndTheWholeTreeMayMove) {
   fs::create_symlink(root / "bin/app", temporary.path() / "app-elsewhere");
-  fs::create_symlink(root / "bin/app", temporary.path() / "missing");
+  fs::create_symlink(root / "bin/missing", temporary.path() / "other");
   fs::rename(root, root.parent_path() / "moved");
   fs::create_symlink("moved", root);
   EXPECT_EQ(capture_child({.argv = {root / "bin/app"}}).output, "1.0.0+10\n");
-  EXPECT_THAT(capture_child({.argv = {temporary.path() / "missing"}}).errors, HasSubstr("no program \"missing\""));
+  EXPECT_THAT(capture_child({.argv = {temporary.path() / "other"}}).errors, HasSubstr("no program \"missing\""));
 }
 
 TEST_F(Launcher, ALinkOfTheUsersOwnToAProgramMayHaveAnyName) {

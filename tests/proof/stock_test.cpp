@@ -85,7 +85,7 @@ TEST_F(StockTest, SpdxTellsWhatThePackagesSay) {
   const auto document = spdx();
   EXPECT_EQ(document["spdxVersion"], "SPDX-2.3");
   EXPECT_EQ(document["creationInfo"],
-            (json{{"created", "2026-07-11T10:16:37Z"}, {"creators", {"Tool: karapace-1.2.3"}}}));
+            (json{{"created", "2026-07-11T10:16:37Z"}, {"creators", json::array({"Tool: karapace-1.2.3"})}}));
   const auto git = named(document["packages"], "git");
   EXPECT_EQ(git["versionInfo"], "1.0-1");
   EXPECT_EQ(git["licenseDeclared"], "GPL-2.0-only AND LicenseRef-mine");
