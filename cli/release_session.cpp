@@ -14,6 +14,7 @@
 #include "base/file.hpp"
 #include "cli/store_access.hpp"
 #include "generator/lock/lock.hpp"
+#include "runtime/sandbox/session_mounts.hpp"
 #include "store/environment.hpp"
 #include "store/runtime_configuration.hpp"
 
@@ -65,10 +66,10 @@ bool keep_lock(const Context& context, const fs::path& file, const EnvironmentId
                                  const store::ReleaseDocument& document, const std::string& version) {
   const auto& id = document.environment;
   const bool is_known = keep_lock(context, destination.own("locks/" + document.lock.hex()), id);
-  throw NotFoundError(fmt::format(
-      "release: the environment {} that {} {} was built in is not here; {}", id.short_hex(), document.name, version,
-      is_known ? fmt::format("`karapace build {}` makes it", id.hex())
-               : std::string("run `karapace build` where its manifest is")));
+  throw NotFoundError(fmt::format("release: the environment {} that {} {} was built in is not here; {}", id.short_hex(),
+                                  document.name, version,
+                                  is_known ? fmt::format("`karapace build {}` makes it", id.hex())
+                                           : std::string("run `karapace build` where its manifest is")));
 }
 
 bool has_something(const fs::path& tree, const fs::path& directory) {
@@ -93,6 +94,11 @@ bool has_own(const store::Store& store, const EnvironmentId& id, const fs::path&
 /// What the environment has of its own is needed there: without the host's /usr/bin it can do.
 void show_here(const Context& context, const store::Store& store, const ReleaseView& view, SessionArguments& session) {
   const auto directory = fs::current_path();
+  const auto& shown = view.shown.binds;
+  const auto is_in = [&](const sandbox::Bind& bind) {
+    return sandbox::lies_in(directory, bind.target) || sandbox::lies_in(directory, bind.source);
+  };
+  if (std::any_of(shown.begin(), shown.end(), is_in)) return;  // and what is of the release stays read-only
   if (!has_own(store, view.document.environment, directory)) return session.binds.push_back(directory.native());
   if (directory != "/")
     context.warn(fmt::format("the current directory \"{}\" is not shown: the environment has one of its own",

@@ -102,10 +102,11 @@ TEST_F(ReleaseSession, TheLockOfAnEnvironmentThatIsNotHereBecomesKnown) {
   const auto id = lock::environment_id(lock);
   add_version("1.2.0+1", id);
   const auto command = "release exec -r 1.2.0+1 -d " + place_.native() + " true";
-  EXPECT_THAT(karapace(command).output,
-              HasSubstr(fmt::format("the environment {} that app 1.2.0+1 was built in is not here; run `karapace build` "
-                                    "where its manifest is",
-                                    id.short_hex())));
+  EXPECT_THAT(
+      karapace(command).output,
+      HasSubstr(fmt::format("the environment {} that app 1.2.0+1 was built in is not here; run `karapace build` "
+                            "where its manifest is",
+                            id.short_hex())));
   write_file_atomically(place_ / ".karapace/locks" / Sha256(blake3("1.2.0+1")).hex(), lock::file_text(lock),
                         Durable::no);
   EXPECT_THAT(karapace(command).output, HasSubstr(fmt::format("`karapace build {}` makes it", id.hex())));
@@ -116,7 +117,8 @@ class ReleaseInit : public ProgramTest {
  protected:
   fs::path project_ = fs::canonical(temporary_.path()) / "project";
   Result init(const std::string& arguments) const {
-    return karapace(fmt::format("release init {} -C {}", arguments, project_.native()));
+    const auto* destination = arguments.find("-d ") == arguments.npos ? "-d /opt/solver" : "";
+    return karapace(fmt::format("release init {} {} -C {}", arguments, destination, project_.native()));
   }
   manifest::Manifest written() const {
     return manifest::parse_manifest(read_file(project_ / "karapace.toml"), "karapace.toml");

@@ -103,7 +103,7 @@ class Documents(DocumentsTest):
         self.error("key", "new", "ci")
 
     def makes(self):
-        begun = self.document("release", "init", "app", "-C", str(self.scratch / "begun"), name="karapace.release-init")
+        begun = self.document("release", "init", "app", "-d", "/opt/apps/app", "-C", str(self.scratch / "begun"), name="karapace.release-init")
         self.assertEqual(begun["files"], [f"{self.scratch}/begun/karapace.toml", f"{self.scratch}/begun/src/app.c"])
         self.error("release", "init", "app", "-C", str(self.scratch / "begun"))
         made = self.document("new", str(self.directory), name="karapace.new")
