@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION [ARCHIVE PROGRAM]: writes the image
-// of an environment, whose layers are packed, to files (image/image_file.hpp), and prints what it consists of, as JSON.
-// Apart from karapace, which must start in a millisecond and links nothing that knows images. With a tar ARCHIVE on top
-// as one more layer the image runs PROGRAM; beside the archive there must be room for it, compressed.
+// karapace-image STORE ENVIRONMENT COMPRESSION MOST-LAYERS KEPT-LAYERS NAME LOCATION [ARCHIVE PROGRAM]: writes the
+// image of an environment, whose layers are packed, to files (image/image_file.hpp), and prints what it consists of, as
+// JSON. Apart from karapace, which must start in a millisecond and links nothing that knows images. With a tar ARCHIVE
+// on top as one more layer the image runs PROGRAM; beside the archive there must be room for it, compressed.
 #include <charconv>
 #include <string>
 #include <string_view>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -21,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/release_word.hpp"
 #include "base/semantic_version.hpp"
-#include "store/release_word.hpp"
 
 namespace {
 
@@ -129,7 +129,7 @@ void find_versions(Path& versions) {
 
 /// The directory itself, wherever `name` leads through links; false when it is none of the versions.
 bool resolve(const Path& versions, const char* name, Path& directory) {
-  if (!karapace::store::is_release_word(name)) return false;
+  if (!karapace::is_release_word(name)) return false;
   Path there;
   there.join(versions.text, name);
   if (::realpath(there.text, directory.text) == nullptr) return false;

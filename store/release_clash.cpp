@@ -9,7 +9,8 @@ namespace karapace::store {
 
 std::string text(const ReleaseClash& clash) {
   return fmt::format(
-      "\"{}\" is a directory in the package {} and a file or link in the package {}, and a release has one of each name: "
+      "\"{}\" is a directory in the package {} and a file or link in the package {}, and a release has one of each "
+      "name: "
       "have the build script of one of them install to another place",
       escaped_utf8(clash.path), clash.directory, clash.file);
 }

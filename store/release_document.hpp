@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/release_word.hpp"
 #include "store/identifiers.hpp"
-#include "store/release_word.hpp"
 
 namespace karapace::store {
+
+using karapace::is_release_word;
 
 struct ReleasePackage {
   std::string name;

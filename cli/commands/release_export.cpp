@@ -78,22 +78,19 @@ Exported finished(const fs::path& file, const Write& write) {
   }
 }
 
-/// The program reads the archive from its standard input only, and a shell puts it there. All that it could take from
-/// the machine or the moment is said.
+/// The program reads the archive from its standard input only, and a shell puts it there. Its file systems have the
+/// same bytes whatever the machine and the moment; sqfstar (4.5) gives their root the time of day.
 void write_squashfs(const fs::path& archive, const fs::path& file) {
-  const auto made = capture_child({.argv = {"/bin/sh",       "-c",         "exec sqfstar \"$@\" <\"$0\"",
-                                            archive,         "-quiet",     "-no-progress",
-                                            "-reproducible", "-mkfs-time", "0",
-                                            "-root-time",    "0",          "-root-mode",
-                                            "0755",          "-root-uid",  "0",
-                                            "-root-gid",     "0",          "-comp",
-                                            "zstd",          file}});
+  const auto made =
+      capture_child({.argv = {"/bin/sh", "-c", "exec tar2sqfs \"$@\" <\"$0\"", archive, "--quiet", "--no-skip",
+                              "--compressor", "zstd", "--defaults", "mtime=0,uid=0,gid=0,mode=0755", file}});
   if (made.status == 0) return;
   constexpr int no_such_program = 127;
   if (made.status == no_such_program)
-    throw Error("release export: there is no sqfstar, which makes file systems: install the package squashfs-tools");
-  throw Error(
-      fmt::format("release export: sqfstar ended with status {}: {}", made.status, escaped_utf8(trimmed(made.errors))));
+    throw Error(
+        "release export: there is no tar2sqfs, which makes file systems: install the package squashfs-tools-ng");
+  throw Error(fmt::format("release export: tar2sqfs ended with status {}: {}", made.status,
+                          escaped_utf8(trimmed(made.errors))));
 }
 
 /// Directories of the archive would take the place of links.
@@ -215,7 +212,7 @@ Command release_export_command() {
            "gives the same bytes. Every file is hashed on the way. A file that is there is replaced.\n\n"
            "tar: under the path that it was built for; unpacked with `tar -C / -xf` it is a destination with this\n"
            "version alone, and directories above stay as they are. squashfs: a file system to be mounted at that\n"
-           "path; needs squashfs-tools. oci: an image of the environment that it was built in with the release at\n"
+           "path; needs squashfs-tools-ng. oci: an image of the environment that it was built in with the release at\n"
            "its path, which runs its first entry point; the environment must be in the store.",
        .examples = {{"karapace release export stable -o solver.tar", "for a machine without a network"},
                     {"karapace release export stable -o - | zstd >solver.tar.zst", "compressed"},

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/karsk/containerfile.hpp"
-
 #include <algorithm>
 #include <array>
 #include <set>
 
 #include <fmt/format.h>
+
+#include "generator/karsk/karsk_project.hpp"
 
 namespace karapace::karsk {
 

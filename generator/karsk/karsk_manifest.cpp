@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/karsk/karsk_manifest.hpp"
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -10,6 +8,7 @@
 
 #include "base/escape.hpp"
 #include "base/json/text.hpp"
+#include "generator/karsk/karsk_project.hpp"
 #include "store/release_document.hpp"
 
 namespace karapace::karsk {

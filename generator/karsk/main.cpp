@@ -12,7 +12,7 @@
 #include "base/file.hpp"
 #include "base/inherited_state.hpp"
 #include "base/json/error_answer.hpp"
-#include "generator/karsk/karsk_manifest.hpp"
+#include "generator/karsk/karsk_project.hpp"
 
 namespace {
 

@@ -28,7 +28,6 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/locked_image.hpp"
 #include "generator/project/locked_release.hpp"
-#include "generator/project/release_clashes.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"

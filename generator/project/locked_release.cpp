@@ -20,7 +20,6 @@
 #include "generator/manifest/base_image.hpp"
 #include "generator/manifest/script_name.hpp"
 #include "generator/project/git_source.hpp"
-#include "generator/project/source_digests.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
 #include "store/staging.hpp"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/graph/graph.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/project/project.hpp"
 #include "generator/project/source_tree.hpp"
@@ -44,5 +45,11 @@ void import_sources(const Project& project, const lock::LockedRelease& release, 
 
 /// Where this machine finds archives and patches: digests, and the URL or file of each.
 std::map<std::string, std::string> places_of_sources(const Project& project, const lock::LockedRelease& release);
+
+/// Packages that do not fit into one tree, before anything is built, as far as the store knows what is in them: those
+/// that are not built yet count for nothing, and a release that was assembled fits. ManifestError with the place of a
+/// source when two of them do not fit.
+void refuse_known_clashes(const Project& project, const lock::LockedRelease& release,
+                          const graph::PlannedRelease& planned, const store::Store& store);
 
 }  // namespace karapace::project

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/project/release_clashes.hpp"
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "generator/project/locked_release.hpp"
 #include "store/listing.hpp"
 #include "store/release_clash.hpp"
 
@@ -30,8 +29,8 @@ void refuse_known_clashes(const Project& project, const lock::LockedRelease& rel
     const auto record = store.record(planned.compiles.at(package->name));
     if (!record || !store.has_layer(record->layer().layer)) continue;
     if (const auto clash = paths.add(package->name, store.listing(record->layer().layer)))
-      throw ManifestError(fmt::format("{}source \"{}\": {}", place_of(project, package->name), package->name,
-                                      store::text(*clash)));
+      throw ManifestError(
+          fmt::format("{}source \"{}\": {}", place_of(project, package->name), package->name, store::text(*clash)));
   }
 }
 

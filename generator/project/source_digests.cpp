@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "generator/project/source_digests.hpp"
-
+// Digests of source trees that were computed before: `gen` runs often, and most trees have not changed since.
 #include <charconv>
 
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/project/source_tree.hpp"
 
 namespace karapace::project {
 

@@ -102,4 +102,11 @@ class SourceTree {
   std::int64_t settled_before_ns_ = 0;
 };
 
+/// As SourceTree::archive(-1), or as it was: `cache` is the user's directory for what can be made again, or empty. The
+/// digests are kept there, a small file per tree, and believed while stat(2) tells of every file what it told then:
+/// path, mode, size, inode and both of its times, of which nobody can set ctime back. What changed within the last
+/// moments is not kept, as a further change might not be seen by its time. The file may be removed at any time; what is
+/// wrong with it makes the tree be read.
+ArchiveDigests digests_of(const SourceTree& tree, const std::filesystem::path& cache);
+
 }  // namespace karapace::project

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
-#include "generator/karsk/karsk_manifest.hpp"
+#include "generator/karsk/karsk_project.hpp"
 #include "generator/manifest/manifest.hpp"
 
 namespace karapace::karsk {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packages of a release that do not fit into one tree, told as far as the store knows what is in them.
-#include "generator/project/release_clashes.hpp"
-
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +11,7 @@
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "generator/project/locked_release.hpp"
 #include "sample_lock.hpp"
 #include "store/scan.hpp"
 #include "store/staging.hpp"

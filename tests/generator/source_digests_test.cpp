@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Digests of source trees that are kept: believed while stat(2) tells nothing new, and never else.
-#include "generator/project/source_digests.hpp"
-
 #include <filesystem>
 #include <string>
 
@@ -10,6 +8,7 @@
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
+#include "generator/project/source_tree.hpp"
 
 namespace karapace::project {
 namespace {

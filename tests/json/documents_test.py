@@ -271,12 +271,12 @@ class Documents(DocumentsTest):
         self.assertEqual((config["Entrypoint"], config.get("Cmd")), ([f"{place}/app/bin/app"], None))
         self.assertTrue(any(one.startswith(f"PATH={place}/app/bin:") for one in config["Env"]))
         self.assertIn("no format", self.error("release", "export", "stable", "--format", "zip", "-o", "b", directory=project)["message"])
-        if shutil.which("sqfstar"):
+        if shutil.which("tar2sqfs"):
             for name in ("one.sqfs", "two.sqfs"):
                 self.document("release", "export", "stable", "--format", "squashfs", "-o", name, directory=project)
             self.assertEqual((project / "one.sqfs").read_bytes(), (project / "two.sqfs").read_bytes())
-            listed = subprocess.run(["unsquashfs", "-l", "-d", "", project / "one.sqfs"], capture_output=True, text=True, check=True)
-            self.assertIn("/bin/app", listed.stdout.split())
+            listed = subprocess.run(["rdsquashfs", "--list", "/bin", project / "one.sqfs"], capture_output=True, text=True, check=True)
+            self.assertIn("app", listed.stdout.split())
 
     def deploys(self):
         place = self.scratch / "apps"

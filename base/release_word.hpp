@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of releases. The launcher, which has nothing else of the store, uses them, too.
+// Words of releases.
 #pragma once
 
 #include <algorithm>
 #include <string_view>
 
-namespace karapace::store {
+namespace karapace {
 
 /// Whether it can be the name of a release, a package, an entry point or an alias, or a version: of letters, digits and
 /// . _ + - ~, beginning with a letter, a digit or _. So none is a path, an option or a hidden file.
@@ -17,4 +17,4 @@ constexpr bool is_release_word(std::string_view word) noexcept {
   return !word.empty() && word.size() <= 128 && is_plain(word[0]) && std::all_of(word.begin(), word.end(), is_allowed);
 }
 
-}  // namespace karapace::store
+}  // namespace karapace
