@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include <climits>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/semantic_version.hpp"
+#include "store/release_word.hpp"
 
 namespace {
 
@@ -44,9 +46,31 @@ struct Path {
   }
 };
 
+/// For terminals: names are whatever a directory or a caller has.
+void print_escaped(const char* text) {
+  for (; *text != '\0'; ++text) {
+    const auto byte = static_cast<unsigned char>(*text);
+    if (byte >= 0x20 && byte < 0x7f)
+      std::fputc(byte, stderr);
+    else
+      std::fprintf(stderr, "\\x%02x", byte);
+  }
+}
+
+/// Each "%s" is the next of the words.
 [[noreturn]] void fail(const char* format, const char* first, const char* second = "", const char* third = "") {
-  std::fprintf(stderr, "%s: ", program);
-  std::fprintf(stderr, format, first, second, third);
+  const char* words[] = {first, second, third};
+  std::size_t next = 0;
+  print_escaped(program);
+  std::fputs(": ", stderr);
+  for (; *format != '\0'; ++format) {
+    if (format[0] == '%' && format[1] == 's' && next < std::size(words)) {
+      print_escaped(words[next++]);
+      ++format;
+    } else {
+      std::fputc(*format, stderr);
+    }
+  }
   std::fputc('\n', stderr);
   std::exit(1);
 }
@@ -98,11 +122,9 @@ void find_versions(Path& versions) {
   if (::realpath(there.text, versions.text) == nullptr) fail("\"%s\": %s", there.text, std::strerror(errno));
 }
 
-bool can_be_version(const char* name) { return *name != '\0' && *name != '.' && std::strchr(name, '/') == nullptr; }
-
 /// The directory itself, wherever `name` leads through links; false when it is none of the versions.
 bool resolve(const Path& versions, const char* name, Path& directory) {
-  if (!can_be_version(name)) return false;
+  if (!karapace::store::is_release_word(name)) return false;
   Path there;
   there.join(versions.text, name);
   if (::realpath(there.text, directory.text) == nullptr) return false;
@@ -191,7 +213,8 @@ Request request_of(char** argv) {
     request.arguments = argv + 3;
     return request;
   }
-  const char* wished = std::getenv(variable);
+  // A program with the rights of another user chooses its version itself.
+  const char* wished = ::secure_getenv(variable);
   request.version = wished != nullptr && *wished != '\0' ? wished : usual_version;
   return request;
 }

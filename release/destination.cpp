@@ -2,7 +2,7 @@
 #include "release/destination.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,6 +15,7 @@
 #include "base/nearest_word.hpp"
 #include "base/semantic_version.hpp"
 #include "release/kept_records.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
 namespace karapace::release {
@@ -33,12 +34,32 @@ Record record_at(const fs::path& path, const auto& fields) {
                          [&] { return parse_json(fields, *text, path.filename().native()); });
 }
 
-/// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
-bool has_directory(const fs::path& path) {
+/// ".karapace" is the first: whoever finds anything in a destination finds it, too.
+constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks"};
+
+bool is_there(const fs::path& path) {
   struct stat status{};
-  if (::lstat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
-  if (errno == ENOENT || errno == ENOTDIR) return false;
-  throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+/// A directory that has other things is none of ours.
+void require_free(const fs::path& root) {
+  auto names = names_in(root);
+  std::erase(names, "lost+found");  // a file system of its own
+  if (names.empty() || is_there(root / parts[0])) return;
+  throw StoreError(fmt::format(
+      "release: {} is no destination of releases, and not empty: \"{}\" is there; name another directory in "
+      "[release], or move away what is there",
+      shown(root), escaped_utf8(names.front())));
+}
+
+bool is_entry_name(std::string_view name) {
+  constexpr std::size_t digits = 32;
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return name.size() > digits + 1 && name[digits] == '-' &&
+         std::all_of(name.begin(), name.begin() + digits, is_digit) &&
+         name.find('-', digits + 1) != std::string_view::npos && store::is_release_word(name.substr(digits + 1));
 }
 
 std::optional<store::Listing> listing_at(const fs::path& path) {
@@ -57,29 +78,30 @@ Destination Destination::create(fs::path root) {
   std::error_code error;
   fs::create_directories(root, error);
   if (error) throw StoreError(errno_message("release: cannot make the destination " + shown(root), error.value()));
-  Destination destination(std::move(root));
-  for (const auto* name :
-       {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
-    make_directory_if_missing(destination.root_ / name);
-  return destination;
+  require_trusted_owner(root);
+  require_free(root);
+  for (const auto* part : parts) make_trusted_directory(root / part);
+  return Destination(std::move(root));
 }
 
 Destination Destination::open(fs::path root) {
-  if (!has_directory(root / "versions") || !has_directory(root / ".karapace"))
+  for (const auto* part : parts) require_no_link(root / part);
+  if (!is_directory_itself(root / "versions") || !is_directory_itself(root / ".karapace"))
     throw NotFoundError(
         fmt::format("release: nothing is installed in {}; run `karapace release install`", shown(root)));
   return Destination(std::move(root));
 }
 
 DestinationLock Destination::lock(const DestinationLock::Patience& patience, Notice notice) const {
+  require_trusted_owner(root_);
+  for (const auto* part : parts) require_no_link(root_ / part), require_trusted_owner(root_ / part);
   return DestinationLock::acquire(own("lock"), patience, std::move(notice));
 }
 
 std::vector<std::string> Destination::versions() const {
   std::vector<std::string> names;
   for (auto& name : names_in(root_ / "versions"))
-    if (parse_build_name(name) && store::is_release_word(name) && has_directory(version(name)))
-      names.push_back(std::move(name));
+    if (is_version(name)) names.push_back(std::move(name));
   std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
     return order_of_builds(*parse_build_name(a), *parse_build_name(b)) < 0;
   });
@@ -97,7 +119,25 @@ std::map<std::string, std::string> Destination::links() const {
 
 std::vector<std::string> Destination::entries() const {
   auto names = names_in(root_ / "store");
-  std::erase_if(names, [](const auto& name) { return name.starts_with('.'); });
+  std::erase_if(names, [&](const auto& name) { return !is_entry(name); });
+  return names;
+}
+
+bool Destination::is_version(const std::string& name) const {
+  return parse_build_name(name) && store::is_release_word(name) && is_directory_itself(version(name)) &&
+         is_there(version(name) / store::release_document_file);
+}
+
+bool Destination::is_entry(const std::string& name) const {
+  return is_entry_name(name) && is_directory_itself(entry(name));
+}
+
+std::vector<std::string> Destination::strangers() const {
+  std::vector<std::string> names;
+  for (const auto& name : names_in(root_ / "store"))
+    if (!name.starts_with('.') && !is_entry(name)) names.push_back("store/" + name);
+  for (const auto& name : names_in(root_ / "versions"))
+    if (!name.starts_with('.') && !is_version(name) && !link_text(version(name))) names.push_back("versions/" + name);
   return names;
 }
 
@@ -143,9 +183,10 @@ void Destination::set_wishes(const LinkWishes& wishes) const {
 
 std::uint64_t Destination::used_id(const std::string& version) const {
   std::uint64_t highest = 0;
-  for (const auto& name : versions()) {
+  // What has the name of a version and is none has taken its id as well.
+  for (const auto& name : names_in(root_ / "versions")) {
     const auto build = parse_build_name(name);
-    if (build->version == version) highest = std::max(highest, build->build);
+    if (build && build->version == version) highest = std::max(highest, build->build);
   }
   const auto used = record_at<UsedIds>(own("used.json"), used_fields).highest;
   const auto found = used.find(version);

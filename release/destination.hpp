@@ -35,9 +35,10 @@ struct LinkWishes {
 
 class Destination {
  public:
-  /// Makes what is missing of it.
+  /// Makes what is missing of it. StoreError when a directory without .karapace has anything in it, or a part of the
+  /// destination is a link or somebody else's (trusted_directory.hpp).
   static Destination create(std::filesystem::path root);
-  /// NotFoundError when there is none.
+  /// NotFoundError when there is none, StoreError when a part of it is a link.
   static Destination open(std::filesystem::path root);
 
   const std::filesystem::path& root() const noexcept { return root_; }
@@ -46,13 +47,19 @@ class Destination {
   std::filesystem::path program(const std::string& name) const { return root_ / "bin" / name; }
   std::filesystem::path own(const std::string& name) const { return root_ / ".karapace" / name; }
 
+  /// StoreError when a part of the destination is a link or somebody else's: everything that changes it is under the
+  /// lock.
   DestinationLock lock(const DestinationLock::Patience& patience, Notice notice) const;
 
-  /// Installed versions, the highest last.
+  /// Installed versions, the highest last: directories with release.json.
   std::vector<std::string> versions() const;
   /// alias -> what its link says, for links in versions/.
   std::map<std::string, std::string> links() const;
+  /// Directories that have the name of an entry, whatever is in them.
   std::vector<std::string> entries() const;
+  bool is_entry(const std::string& name) const;
+  /// "store/NAME", "versions/NAME": what is there and neither entry, version nor link.
+  std::vector<std::string> strangers() const;
   store::ReleaseDocument document(const std::string& version) const;
   /// What names a version: in full, or an alias. NotFoundError that names the nearest.
   std::string resolve(const std::string& name) const;
@@ -76,6 +83,7 @@ class Destination {
 
  private:
   explicit Destination(std::filesystem::path root) : root_(std::move(root)) {}
+  bool is_version(const std::string& name) const;
   std::filesystem::path root_;
 };
 

@@ -19,6 +19,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/words.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
 namespace karapace::release {
@@ -40,8 +41,11 @@ std::string host_name() {
   return escaped_utf8(name);
 }
 
+/// Of a file that is one of the lock's: the next number is one, too.
 std::optional<unsigned long> number_from(std::string_view text) {
+  constexpr std::size_t most_digits = 18;
   unsigned long number = 0;
+  if (text.size() > most_digits) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
@@ -123,7 +127,7 @@ DestinationLock::DestinationLock(DestinationLock&& other) noexcept
 fs::path DestinationLock::path() const { return directory_ / fmt::to_string(number_); }
 
 DestinationLock DestinationLock::acquire(const fs::path& directory, const Patience& patience, Notice notice) {
-  make_directory_if_missing(directory);
+  make_trusted_directory(directory);
   Waiting waiting(patience.in_all, fmt::format("another process to finish at \"{}\"", shown(directory.parent_path())),
                   std::move(notice));
   Holder holder;

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "base/directory.hpp"
-#include "base/semantic_version.hpp"
 #include "release/installed_tree.hpp"
+#include "release/launchers.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 
@@ -18,16 +18,24 @@ bool leads_somewhere(const std::filesystem::path& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-void append_links(std::vector<Fault>& faults, const Destination& destination, const std::string& directory) {
-  for (const auto& name : names_in(destination.root() / directory)) {
+/// Programs are links to launchers, and these are what their names say.
+void append_programs(std::vector<Fault>& faults, const Destination& destination) {
+  for (const auto& name : names_in(destination.root() / "bin")) {
+    const auto target = link_text(destination.program(name));
+    if (is_launcher_name(name) && !has_launcher(destination, name)) faults.push_back({"bin/" + name, "", "content"});
     if (name.starts_with('.')) continue;
-    const auto path = destination.root() / directory / name;
-    const auto where = directory + "/" + name;
-    if (!link_text(path)) {
-      if (directory == "bin" || !parse_build_name(name)) faults.push_back({where, "", "is not of a release"});
-    } else if (!leads_somewhere(path)) {
-      faults.push_back({where, "", "leads nowhere"});
-    }
+    if (!target || !is_launcher_name(*target))
+      faults.push_back({"bin/" + name, "", "is not of a release"});
+    else if (!leads_somewhere(destination.program(name)))
+      faults.push_back({"bin/" + name, "", "leads nowhere"});
+  }
+}
+
+void append_links(std::vector<Fault>& faults, const Destination& destination) {
+  for (const auto& name : names_in(destination.root() / "versions")) {
+    const auto path = destination.version(name);
+    if (!name.starts_with('.') && link_text(path) && !leads_somewhere(path))
+      faults.push_back({"versions/" + name, "", "leads nowhere"});
   }
 }
 
@@ -68,11 +76,12 @@ std::uint64_t size_of_entries(const Destination& destination, const std::vector<
 
 std::vector<Fault> misfits(const Destination& destination) {
   std::vector<Fault> faults;
-  append_links(faults, destination, "bin");
+  append_programs(faults, destination);
   for (const auto& [entry, users] : users_of_entries(destination))
-    if (!leads_somewhere(destination.entry(entry)))
+    if (!destination.is_entry(entry))
       faults.push_back({"store/" + entry, "", "missing, though the version " + users.front() + " is made of it"});
-  append_links(faults, destination, "versions");
+  append_links(faults, destination);
+  for (auto& name : destination.strangers()) faults.push_back({std::move(name), "", "is not of a release"});
   return faults;
 }
 

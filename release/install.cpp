@@ -19,6 +19,8 @@
 #include "release/aliases.hpp"
 #include "release/destination_lock.hpp"
 #include "release/installed_tree.hpp"
+#include "release/launchers.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
 namespace karapace::release {
@@ -64,6 +66,18 @@ void keep_file(const fs::path& path, std::string_view text) {
   if (read_file_if_exists(path) != text) replace_file(path, text);
 }
 
+/// What is in bin/ under these names is ours, or nothing.
+void require_programs_replaceable(const Destination& destination, const std::vector<std::string>& entrypoints) {
+  for (const auto& entrypoint : entrypoints) {
+    const auto path = destination.program(entrypoint);
+    const auto target = link_text(path);
+    if (!is_there(path) || (target && is_launcher_name(*target))) continue;
+    throw StoreError(
+        fmt::format("release: \"{}\" is in the way: it is no program of a release; move it away and try again",
+                    escaped_utf8(path.native())));
+  }
+}
+
 class Installation {
  public:
   Installation(const store::Store& store, const Release& release, const InstallOptions& options)
@@ -74,6 +88,7 @@ class Installation {
         text_(store::text(release.document)) {}
 
   Installed run() {
+    require_programs_replaceable(destination_, release_.document.entrypoints);
     sweep();
     std::optional<UnfinishedTree> tree;
     for (;;) {
@@ -83,6 +98,7 @@ class Installation {
       const auto same = find_same();
       // What was there a moment ago may have been pruned.
       if (!has_entries() || (!same && !tree)) continue;
+      if (same) require_as_built(*same);
       result_.is_new = !same;
       result_.version = same ? *same : add_version(*tree, lock);
       keep_records();
@@ -100,29 +116,71 @@ class Installation {
       sweep_unfinished(destination_.root() / name);
   }
 
+  /// An entry's listing is written when the entry has its name: what has none is not believed to be ours.
   void add_entries() {
     std::map<std::string, UnfinishedTree> written;
+    std::vector<const store::ReleasePackage*> placed;
     for (const auto& package : release_.document.packages) {
-      const bool has = is_there(destination_.entry(package.entry));
-      const auto known = has ? destination_.entry_listing(package.entry) : std::nullopt;
-      if (known && known->id() != package.layer) refuse_other(package);
-      if (!known) keep_file(destination_.own("listings/" + package.entry), store_.listing(package.layer).text());
-      if (has) continue;
+      require_no_link(destination_.entry(package.entry));
+      if (destination_.is_entry(package.entry)) {
+        if (!is_known(package) && is_as_built(package)) placed.push_back(&package);
+        continue;
+      }
       UnfinishedTree tree(destination_.root() / "store");
       const auto copied = write_installed_tree(store_, package.layer, tree.path(), options_.threads);
       ++result_.copied_entries;
       result_.copied_bytes += copied.bytes;
       written.emplace(package.entry, std::move(tree));
     }
-    if (written.empty()) return;
-    for (auto& [name, tree] : written) tree.finish(destination_.entry(name));
-    sync_directory(destination_.root() / "store");
+    for (const auto& package : release_.document.packages) {
+      const auto found = written.find(package.entry);
+      if (found != written.end() && found->second.finish(destination_.entry(package.entry))) placed.push_back(&package);
+    }
+    if (!written.empty()) sync_directory(destination_.root() / "store");
+    for (const auto* package : placed)
+      keep_file(destination_.own("listings/" + package->entry), store_.listing(package->layer).text());
+  }
+
+  /// Whether its listing is there. Error when that is of something else.
+  bool is_known(const store::ReleasePackage& package) const {
+    const auto known = destination_.entry_listing(package.entry);
+    if (known && known->id() != package.layer) refuse_other(package);
+    return known.has_value();
+  }
+
+  /// What nobody has listed is read: an installation was interrupted before it did, or somebody else made it, and then
+  /// it is refused unless it is the same. False when it was removed meanwhile.
+  bool is_as_built(const store::ReleasePackage& package) const {
+    const auto path = destination_.entry(package.entry);
+    const auto directory = open_if_exists(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) return false;
+    try {
+      require_no_faults(path, store_.listing(package.layer));
+    } catch (const StoreError&) {
+      if (!still_named(directory->get(), path)) return false;
+      throw;
+    }
+    return true;
+  }
+
+  /// Of a version that has our release.json: what it leads to may be something else.
+  void require_as_built(const std::string& version) const {
+    require_no_faults(destination_.version(version), store_.listing(release_.tree));
+  }
+
+  void require_no_faults(const fs::path& path, const store::Listing& listing) const {
+    const auto faults = faults_of_installed_tree(path, listing, options_.threads);
+    if (faults.empty()) return;
+    throw StoreError(
+        fmt::format("release: \"{}\" is there, and is not what was built (\"{}\": {}); move it away and try again",
+                    escaped_utf8(path.native()), escaped_utf8(faults.front().path), faults.front().what));
   }
 
   bool has_entries() const {
     const auto& packages = release_.document.packages;
-    return std::all_of(packages.begin(), packages.end(),
-                       [&](const auto& package) { return is_there(destination_.entry(package.entry)); });
+    return std::all_of(packages.begin(), packages.end(), [&](const auto& package) {
+      return destination_.is_entry(package.entry) && is_known(package);
+    });
   }
 
   [[noreturn]] static void refuse_other(const store::ReleasePackage& package) {
@@ -167,7 +225,8 @@ class Installation {
   void keep_records() const {
     keep_file(destination_.own("locks/" + release_.document.lock.hex()), release_.lock);
     const auto record = destination_.own("installed/" + result_.version);
-    if (!is_there(record)) replace_file(record, store_.listing(release_.tree).text());
+    const auto known = destination_.version_listing(result_.version);
+    if (!known || known->id() != release_.tree) replace_file(record, store_.listing(release_.tree).text());
   }
 
   void switch_links() {
@@ -199,8 +258,9 @@ Installed install(const store::Store& store, const Release& release, const Insta
 void install_launcher(const Destination& destination, const fs::path& launcher,
                       const std::vector<std::string>& entrypoints) {
   const auto program = read_file(launcher);
-  const auto name = ".launcher-" + blake3(program).hex().substr(0, 16);
-  if (!is_there(destination.program(name))) replace_file(destination.program(name), program, 0555);
+  const auto name = launcher_name(program);
+  require_programs_replaceable(destination, entrypoints);
+  if (!has_launcher(destination, name)) replace_file(destination.program(name), program, 0555);
   for (const auto& entrypoint : entrypoints)
     if (link_text(destination.program(entrypoint)) != name) replace_link(destination.program(entrypoint), name);
 }

@@ -59,7 +59,7 @@ Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode,
   const std::set<std::string> going(pruned.versions.begin(), pruned.versions.end());
   for (const auto& [entry, users] : users_of_entries(destination))
     if (std::all_of(users.begin(), users.end(), [&](const auto& user) { return going.contains(user); }))
-      pruned.entries.push_back(entry);
+      if (destination.is_entry(entry) && destination.entry_listing(entry)) pruned.entries.push_back(entry);
   pruned.bytes = size_of_entries(destination, pruned.entries);
 
   auto staying = destination.versions();

@@ -11,6 +11,8 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "base/regular_file.hpp"
+#include "release/launchers.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 #include "store/pax_writer.hpp"
@@ -26,9 +28,14 @@ using store::EntryType;
 /// What an archive has under a path: its entry, and where the bytes come from.
 struct Item {
   Entry entry;
-  std::filesystem::path file = {};
+  std::filesystem::path file = {};  // below the destination
   std::string text = {};  // when there is no file
 };
+
+[[noreturn]] void refuse(const std::filesystem::path& path) {
+  throw StoreError(fmt::format("release export: \"{}\" is not as it was built; `karapace release verify` tells more",
+                               escaped_utf8(path.native())));
+}
 
 class Contents {
  public:
@@ -44,7 +51,7 @@ class Contents {
     for (const auto& package : document_.packages) {
       const auto listing = destination.entry_listing(package.entry);
       if (!listing || listing->id() != package.layer) refuse(destination.entry(package.entry));
-      add_tree("store/" + package.entry, destination.entry(package.entry), *listing);
+      add_tree("store/" + package.entry, *listing);
       add_text(".karapace/listings/" + package.entry, listing->text());
     }
     add_version();
@@ -54,11 +61,6 @@ class Contents {
   const std::map<std::string, Item>& items() const { return items_; }
 
  private:
-  [[noreturn]] static void refuse(const std::filesystem::path& path) {
-    throw StoreError(fmt::format("release export: \"{}\" is not as it was built; `karapace release verify` tells more",
-                                 escaped_utf8(path.native())));
-  }
-
   void add(Entry entry, std::filesystem::path file = {}, std::string text = {}) {
     auto path = entry.path;
     items_.insert_or_assign(std::move(path), Item{std::move(entry), std::move(file), std::move(text)});
@@ -81,11 +83,11 @@ class Contents {
     add(std::move(entry));
   }
   /// As it is installed: read-only, of nobody in particular.
-  void add_tree(const std::string& name, const std::filesystem::path& directory, const store::Listing& listing) {
+  void add_tree(const std::string& name, const store::Listing& listing) {
     const auto prefix = root_ + "/" + name;
     const auto inside = [&](const std::string& path) { return path.empty() ? prefix : prefix + "/" + path; };
     for (auto entry : listing.entries()) {
-      const auto file = directory / entry.path;
+      const auto file = name / std::filesystem::path(entry.path);
       entry.path = inside(entry.path);
       entry.uid = entry.gid = 0;
       entry.xattrs.clear();
@@ -101,7 +103,7 @@ class Contents {
   void add_version() {
     const auto listing = destination_.version_listing(version_);
     if (!listing) refuse(destination_.version(version_));
-    add_tree("versions/" + version_, destination_.version(version_), *listing);
+    add_tree("versions/" + version_, *listing);
     add_text(".karapace/installed/" + version_, listing->text());
     const auto lock = ".karapace/locks/" + document_.lock.hex();
     if (auto text = read_file_if_exists(destination_.root() / lock)) add_text(lock, std::move(*text));
@@ -113,9 +115,10 @@ class Contents {
   void add_programs() {
     for (const auto& entrypoint : document_.entrypoints) {
       const auto launcher = link_text(destination_.program(entrypoint));
-      if (!launcher || launcher->find('/') != std::string::npos) refuse(destination_.program(entrypoint));
+      auto program = launcher ? read_launcher(destination_, *launcher) : std::nullopt;
+      if (!program) refuse(destination_.program(entrypoint));
       add_link("bin/" + entrypoint, *launcher);
-      add_text("bin/" + *launcher, read_file(destination_.program(*launcher)), 0555);
+      add_text("bin/" + *launcher, std::move(*program), 0555);
     }
   }
 
@@ -126,16 +129,17 @@ class Contents {
   std::map<std::string, Item> items_;
 };
 
-void write_content(store::PaxWriter& archive, const Item& item) {
+void write_content(store::PaxWriter& archive, const Item& item, int destination) {
   if (item.file.empty()) {
     archive.append(item.text);
     return;
   }
-  const auto file = open_at(AT_FDCWD, item.file, O_RDONLY | O_NOFOLLOW);
+  const auto file = try_open_regular(destination, item.file, Links::refused).fd;
+  if (!file) refuse(item.file);
   Blake3 hash;
   std::array<char, 128 * 1024> buffer;
   std::uint64_t size = 0;
-  for (ssize_t got; (got = ::read(file.get(), buffer.data(), buffer.size())) != 0;) {
+  for (ssize_t got; (got = ::read(file->get(), buffer.data(), buffer.size())) != 0;) {
     if (got < 0)
       throw StoreError(errno_message(fmt::format("cannot read \"{}\"", escaped_utf8(item.file.native())), errno));
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
@@ -144,9 +148,7 @@ void write_content(store::PaxWriter& archive, const Item& item) {
     hash.update(bytes);
     archive.append(bytes);
   }
-  if (size != item.entry.size || hash.finish() != item.entry.content)
-    throw StoreError(fmt::format("release export: \"{}\" is not as it was built; `karapace release verify` tells more",
-                                 escaped_utf8(item.file.native())));
+  if (size != item.entry.size || hash.finish() != item.entry.content) refuse(item.file);
 }
 
 }  // namespace
@@ -155,13 +157,14 @@ ArchivedVersion archive_version(const Destination& destination, const std::strin
                                 const std::function<void(std::string_view bytes)>& write) {
   const Contents contents(destination, version);
   store::PaxWriter archive(write, store::PaxWriter::Dialect::star);
+  const auto root = open_at(AT_FDCWD, destination.root(), O_PATH | O_DIRECTORY);
   ArchivedVersion archived;
   for (const auto& [path, item] : contents.items()) {
     archive.add(item.entry);
     if (item.entry.type == EntryType::directory) continue;
     ++archived.files;
     if (item.entry.type != EntryType::regular) continue;
-    write_content(archive, item);
+    write_content(archive, item, root.get());
     archive.end_content(item.entry.size);
     archived.bytes += item.entry.size;
   }

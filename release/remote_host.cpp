@@ -36,29 +36,46 @@ std::string shell_word(std::string_view word) {
   return text + "'";
 }
 
+/// Nothing is written or removed through a link: what it leads to is none of ours.
+constexpr std::string_view require_own_parts = R"sh(
+refuse() { echo "\"$d/$1\" $2; move it away and try again" >&2; exit 1; }
+own_parts() {
+  for p in store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks \
+      .karapace/lock; do
+    if [ -h "$p" ]; then refuse "$p" "is a link"; fi
+    if [ -e "$p" ] && [ ! -d "$p" ]; then refuse "$p" "is no directory"; fi
+  done
+}
+)sh";
+
 /// Files of a directory have no spaces in their names, or are none of ours; "*" stays when there is none.
 constexpr std::string_view look_script = R"sh(
 echo "karapace:system $(uname -sm)"
-[ -d "$d/versions" ] || exit 0
+[ -d "$d" ] || exit 0
 cd "$d"
-chmod a-w store/* versions/*+* 2>/dev/null || :  # one that was placed may not be so yet
+own_parts
 for v in versions/*+*; do
-  if [ -d "$v" ] && [ ! -h "$v" ]; then
-    s=$(sha256sum <"$v/release.json" 2>/dev/null || :)
-    echo "karapace:version ${v#versions/} ${s%% *}"
-  fi
+  s=
+  if [ ! -h "$v" ] && [ ! -e "$v" ]; then continue; fi
+  if [ ! -h "$v" ] && [ -f "$v/release.json" ]; then s=$(sha256sum <"$v/release.json"); fi
+  echo "karapace:version ${v#versions/} ${s%% *}"
 done
 for e in store/*; do
-  if [ -d "$e" ]; then
-    n=${e#store/} s=
-    if [ -f ".karapace/listings/$n" ]; then s=$(sha256sum <".karapace/listings/$n"); fi
-    echo "karapace:entry $n ${s%% *}"
-  fi
+  n=${e#store/} s=
+  if [ ! -h "$e" ] && [ ! -e "$e" ]; then continue; fi
+  if [ ! -h "$e" ] && [ -f ".karapace/listings/$n" ]; then s=$(sha256sum <".karapace/listings/$n"); fi
+  echo "karapace:entry $n ${s%% *}"
 done
 for l in bin/* versions/*; do
   if [ -h "$l" ]; then echo "karapace:link $l $(readlink "$l")"; fi
 done
-for f in bin/.launcher-* .karapace/locks/* .karapace/installed/*; do
+for f in bin/.launcher-*; do
+  if [ ! -h "$f" ] && [ ! -e "$f" ]; then continue; fi
+  s=
+  if [ ! -h "$f" ] && [ -f "$f" ]; then s=$(sha256sum <"$f"); fi
+  echo "karapace:launcher $f ${s%% *}"
+done
+for f in .karapace/locks/* .karapace/installed/*; do
   if [ -f "$f" ]; then echo "karapace:file $f"; fi
 done
 )sh";
@@ -147,44 +164,52 @@ trap give_back EXIT
 trap 'exit 1' HUP INT TERM
 )sh";
 
-/// A directory into which something was brought, in the current one.
-constexpr std::string_view remove_script = R"sh(
-remove() {
-  if [ -d "$1" ] && [ ! -h "$1" ]; then
-    find "$1" -type d -exec chmod u+w {} +
-    rm -rf "$1"
-  fi
+constexpr std::string_view drop_script = R"sh(
+drop() {
+  if [ ! -h "$1" ] && [ -d "$1" ]; then find "$1" -type d -exec chmod u+w {} +; fi
+  rm -rf "$1"
 }
 )sh";
 
+/// A directory that is another's becomes no destination.
 constexpr std::string_view bring_script = R"sh(
-mkdir -p "$d/.karapace"
-cd "$d/.karapace"
+mkdir -p "$d"
+cd "$d"
+if [ ! -d .karapace ] && [ -n "$(ls -A | grep -vx lost+found)" ]; then
+  refuse . "is no destination of releases, and not empty"
+fi
+own_parts
+mkdir -p .karapace
+cd .karapace
 for i in .new-*-sync; do
   if [ -d "$i" ] && [ ! -h "$i" ]; then
-    if [ -n "$(find "$i" -prune -ctime +1)" ]; then remove "$i"; else echo "karapace:incoming $i"; fi
+    if [ -n "$(find "$i" -prune -ctime +1)" ]; then drop "$i"; else echo "karapace:incoming $i"; fi
   fi
 done
 [ -d "$new-sync" ] || mkdir "$new-sync"
 )sh";
 
+/// A directory gets its name with its last mode: to move one to another directory takes the right to write to it, to
+/// rename it does not.
 constexpr std::string_view finish_script = R"sh(
 changed() {
   echo "karapace:changed"
   exit 0
 }
 in=.karapace/$new-sync
-file() { mv -f "$in/$1" "$1"; }
+file() { mv -fT "$in/$1" "$1"; }
 place() {
   renew
-  if [ -e "$1" ]; then changed; fi
+  if [ -h "$1" ] || [ -e "$1" ]; then changed; fi
+  drop "${1%/*}/.new-sync"
   chmod u+w "$in/$1"
+  mv -T "$in/$1" "${1%/*}/.new-sync"
+  chmod a-w "${1%/*}/.new-sync"
   # Packages are installed without the lock.
-  if ! mv -T "$in/$1" "$1"; then
-    if [ -e "$1" ]; then changed; fi
+  if ! mv -T "${1%/*}/.new-sync" "$1"; then
+    if [ -h "$1" ] || [ -e "$1" ]; then changed; fi
     exit 1
   fi
-  chmod a-w "$1"
 }
 record() {
   renew
@@ -194,11 +219,16 @@ record() {
 }
 link() {
   renew
-  rm -f "${2%/*}/.new-sync"
+  case $2 in
+    bin/*) case $(readlink "$2") in .launcher-*) ;; *) if [ -h "$2" ] || [ -e "$2" ]; then refuse "$2" "is no program of a release"; fi ;; esac ;;
+    *) if [ ! -h "$2" ] && [ -e "$2" ]; then refuse "$2" "is no link"; fi ;;
+  esac
+  drop "${2%/*}/.new-sync"
   ln -s "$1" "${2%/*}/.new-sync"
   mv -T "${2%/*}/.new-sync" "$2"
 }
 cd "$d"
+own_parts
 sync -f . 2>/dev/null || sync
 acquire
 found=$(look | grep "^karapace:" | sha256sum)
@@ -256,8 +286,8 @@ std::vector<std::string> RemoteHost::run(std::string_view script) const {
   auto argv = words_of(ssh_words);
   argv.insert(argv.end(), {"--", address_, "exec sh -s"});
   // Read to its end before anything is done: a connection may break.
-  const auto text = fmt::format("{{\nset -eu\numask 022\nexport LC_ALL=C\nd={}\nnew={}\n{}\nexit 0\n}} </dev/null\n",
-                                shell_word(root_.native()), shell_word(unfinished_), script);
+  const auto text = fmt::format("{{\nset -eu\numask 022\nexport LC_ALL=C\nd={}\nnew={}\n{}{}\nexit 0\n}} </dev/null\n",
+                                shell_word(root_.native()), shell_word(unfinished_), require_own_parts, script);
   const auto captured = run_or_throw(name_, std::move(argv), text);
   std::vector<std::string> marked;
   for (const auto line : lines(captured.output))
@@ -276,6 +306,7 @@ RemoteState RemoteHost::look() const {
     if (at(0) == "version") state.versions[at(1)] = at(2);
     if (at(0) == "entry") state.entries[at(1)] = at(2);
     if (at(0) == "link") state.links[at(1)] = at(2);
+    if (at(0) == "launcher") state.launchers[at(1)] = at(2);
     if (at(0) == "file") state.files.insert(at(1));
     if (at(0) == "record")
       state.records[at(1)] += line.substr(std::min(line.size(), at(0).size() + at(1).size() + 2)) + "\n";
@@ -315,25 +346,25 @@ void RemoteHost::bring(const std::vector<std::string>& files) const {
   constexpr std::string_view prefix = ".new-";
   const auto own = unfinished_ + "-sync";
   std::string script;
-  for (const auto& line : run(fmt::format("{}{}", remove_script, bring_script))) {
+  for (const auto& line : run(fmt::format("{}{}", drop_script, bring_script))) {
     const auto name = line.substr(std::min(line.size(), line.find(' ') + 1));
     if (name == own || !name.starts_with(prefix) || lives(std::string_view(name).substr(prefix.size())) != false)
       continue;
     script += script.empty() ? fmt::format("mv -T {} \"$new-sync\" || :\n", shell_word(name))
-                             : fmt::format("remove {}\n", shell_word(name));
+                             : fmt::format("drop {}\n", shell_word(name));
   }
-  if (!script.empty()) run(fmt::format("{}cd \"$d/.karapace\"\n{}", remove_script, script));
+  if (!script.empty()) run(fmt::format("{}cd \"$d/.karapace\"\n{}", drop_script, script));
   rsync({"--delete", "--partial-dir=.rsync-partial"}, files, root_.native() + "/.karapace/" + own);
 }
 
-void RemoteHost::drop() const { run(fmt::format("{}cd \"$d/.karapace\"\nremove \"$new-sync\"\n", remove_script)); }
+void RemoteHost::drop() const { run(fmt::format("{}cd \"$d/.karapace\"\ndrop \"$new-sync\"\n", drop_script)); }
 
 RemoteHost::Finished RemoteHost::finish(const Finish& finish) const {
   const DestinationLock::Patience patience;
   auto script =
       fmt::format("mark={} silence={} patience={} expected={}\nlook() (\n{}{})\n{}{}{}", shell_word(own_mark()),
                   patience.with_silence.count(), patience.in_all.count(), shell_word(finish.seen), look_script,
-                  look_at_records_script, lock_script, remove_script, finish_script);
+                  look_at_records_script, lock_script, drop_script, finish_script);
   for (const auto& file : finish.files) script += fmt::format("file {}\n", shell_word(file));
   const auto add_record = [&](const char* name) {
     if (const auto found = finish.records.find(name); found != finish.records.end())
@@ -346,7 +377,7 @@ RemoteHost::Finished RemoteHost::finish(const Finish& finish) const {
   add_record(brought_wishes_file);
   for (const auto& [link, target] : finish.links)
     script += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
-  const auto said = run(script + "remove \"$in\"\necho karapace:done\n");
+  const auto said = run(script + "drop \"$in\"\necho karapace:done\n");
   if (!said.empty() && said.back() == "changed") return Finished::host_changed;
   if (said.empty() || said.back() != "done") throw RemoteError(fmt::format("{}: its shell ended early", name_));
   return Finished::yes;

@@ -16,12 +16,13 @@ namespace karapace::release {
 /// What a destination on a host has.
 struct RemoteState {
   std::string system;                           // uname -sm: "Linux x86_64"
-  std::map<std::string, std::string> versions;  // "1.4.2+1" -> SHA-256 of its release.json, "" without
-  std::map<std::string, std::string> entries;   // name -> SHA-256 of the listing kept for it, "" without
+  std::map<std::string, std::string> versions;  // "1.4.2+1" -> SHA-256 of its release.json; "" without, or for a link
+  std::map<std::string, std::string> entries;   // name -> SHA-256 of the listing kept for it; "" without, or for a link
   std::map<std::string, std::string> links;     // "versions/stable", "bin/app" -> what the link says
-  std::set<std::string> files;                  // "bin/.launcher-HASH", ".karapace/..." of what is kept besides
-  std::map<std::string, std::string> records;   // "links.json" -> its text; kept_records.hpp
-  std::string digest;                           // of all this
+  std::map<std::string, std::string> launchers;  // "bin/.launcher-HASH" -> its SHA-256
+  std::set<std::string> files;                   // ".karapace/..." of what is kept besides
+  std::map<std::string, std::string> records;    // "links.json" -> its text; kept_records.hpp
+  std::string digest;                            // of all this
 };
 
 class RemoteHost {

@@ -20,6 +20,7 @@
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
 #include "release/kept_records.hpp"
+#include "release/launchers.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
@@ -29,10 +30,11 @@ namespace karapace::release {
 
 namespace {
 
-std::string sha256_of_file(const std::filesystem::path& path) {
-  const auto text = read_file_if_exists(path);
+std::string sha256_of(const std::optional<std::string>& text) {
   return text ? remote::Sha256Hasher().update(*text).finish().hex() : "";
 }
+
+std::string sha256_of_file(const std::filesystem::path& path) { return sha256_of(read_file_if_exists(path)); }
 
 std::string own_system() {
   struct utsname name{};
@@ -45,6 +47,7 @@ struct Wanted {
   std::map<std::string, std::string> versions;  // as in RemoteState
   std::map<std::string, std::string> entries;
   std::map<std::string, std::string> links;
+  std::map<std::string, std::string> launchers;
   std::set<std::string> files;
 };
 
@@ -62,9 +65,14 @@ Wanted wanted_of(const Destination& destination, const std::vector<std::string>&
   for (const auto& [alias, target] : destination.links()) wanted.links.emplace("versions/" + alias, target);
   for (const auto& entry : std::filesystem::directory_iterator(destination.root() / "bin")) {
     const auto target = link_text(entry.path());
-    if (!target || !target->starts_with(".launcher-")) continue;
+    if (!target || !is_launcher_name(*target)) continue;
+    const auto launcher = read_launcher(destination, *target);
+    if (!launcher)
+      throw StoreError(
+          fmt::format("release sync: \"{}\" is not what its name says; `karapace release install` brings it back",
+                      escaped_utf8(destination.program(*target).native())));
     wanted.links.emplace("bin/" + entry.path().filename().native(), *target);
-    wanted.files.insert("bin/" + *target);
+    wanted.launchers.emplace("bin/" + *target, sha256_of(launcher));
   }
   if (wanted.versions.empty())
     throw NotFoundError(fmt::format("release sync: nothing is installed in \"{}\"; run `karapace release install`",
@@ -197,10 +205,21 @@ class HostSync {
     }
     for (const auto& file : wanted_.files)
       if (!state_.files.contains(file)) finish_.files.push_back(file);
+    plan_launchers(report);
     plan_used_ids();
     plan_links(report, plan_wishes());
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
+  }
+
+  void plan_launchers(HostReport& report) {
+    for (const auto& [launcher, digest] : wanted_.launchers) {
+      const auto found = state_.launchers.find(launcher);
+      if (found != state_.launchers.end() && found->second == digest) continue;
+      finish_.files.push_back(launcher);
+      // That it is mended is told; a new one comes with the programs that lead to it.
+      if (found != state_.launchers.end()) report.links.push_back(launcher);
+    }
   }
 
   template <class Record>

@@ -41,7 +41,7 @@ struct Fault {
   std::string what;   // "content", "missing", "leads nowhere", ...
 };
 /// What does not fit together, by names alone: entries that versions lack, links that lead nowhere, names that are none
-/// of ours.
+/// of ours. Of launchers the bytes, too: every program begins with one.
 std::vector<Fault> misfits(const Destination& destination);
 /// The same, and all that entries and versions hold, read and hashed. Those of which nobody knows what they should be
 /// count as faults, too.
@@ -70,7 +70,8 @@ struct Pruned {
 };
 enum class PruneMode { dry_run, remove };
 /// Removes the versions but the `keep` that were installed last and those that [release.links], `release use`, "latest"
-/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used.
+/// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used. What
+/// is not known by a listing stays, whatever its name.
 Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode, Notice notice);
 
 }  // namespace karapace::release

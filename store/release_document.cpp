@@ -74,14 +74,6 @@ std::string release_entry_name(const StepKey& compile, std::string_view name, st
   return fmt::format("{}-{}-{}", compile.hex().substr(0, key_digits), name, version);
 }
 
-bool is_release_word(std::string_view word) noexcept {
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  const auto is_allowed = [&](char c) { return is_plain(c) || c == '.' || c == '+' || c == '-' || c == '~'; };
-  return !word.empty() && word.size() <= 128 && is_plain(word[0]) && std::all_of(word.begin(), word.end(), is_allowed);
-}
-
 std::string text(const ReleaseDocument& document) {
   require_sound(document);
   return json_text(document_fields, document);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "store/identifiers.hpp"
+#include "store/release_word.hpp"
 
 namespace karapace::store {
 
@@ -39,10 +40,6 @@ inline constexpr const char* release_document_file = "release.json";
 
 /// "<first 32 digits of the compile step's key>-<name>-<version>": a package's directory in `<destination>/store`.
 std::string release_entry_name(const StepKey& compile, std::string_view name, std::string_view version);
-
-/// Whether it can be the name of a release, a package, an entry point or an alias, or a version: of letters, digits and
-/// . _ + - ~, beginning with a letter, a digit or _. So none is a path, an option or a hidden file.
-bool is_release_word(std::string_view word) noexcept;
 
 /// The canonical text. std::invalid_argument, saying what, when something in it could not be read back.
 std::string text(const ReleaseDocument& document);

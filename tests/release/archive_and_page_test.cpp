@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fstream>
 
-#include <gmock/gmock.h>
-
 #include "base/child.hpp"
-#include "base/remove_tree.hpp"
-#include "release/upkeep.hpp"
 #include "release_fixture.hpp"
 
 namespace karapace::release {
 namespace {
-
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 struct Archive : ReleaseTest {
   std::string archived(const std::string& version) {

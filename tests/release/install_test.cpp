@@ -7,21 +7,15 @@
 #include <set>
 #include <thread>
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
-#include "base/durable_file.hpp"
-#include "base/file.hpp"
-#include "base/remove_tree.hpp"
 #include "base/semantic_version.hpp"
 #include "release/installed_tree.hpp"
 #include "release/unfinished.hpp"
@@ -29,13 +23,6 @@
 
 namespace karapace::release {
 namespace {
-
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 struct Install : ReleaseTest {
   /// Names in the destination's directories that nobody finished.

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "release_fixture.hpp"
 
-#include <sys/stat.h>
-
 #include "base/digest.hpp"
-#include "base/durable_file.hpp"
-#include "base/file.hpp"
 
 namespace karapace::release {
-
-namespace fs = std::filesystem;
 
 namespace {
 

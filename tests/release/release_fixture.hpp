@@ -8,10 +8,27 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "release/install.hpp"
+#include "release/upkeep.hpp"
 #include "tests/store/store_fixture.hpp"
 
 namespace karapace::release {
+
+namespace fs = std::filesystem;
+using store::error_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 /// What a package has: path -> text of a file; "-> TARGET" is a link, "= PATH" a further name, "/" a directory.
 using Files = std::map<std::string, std::string>;
@@ -25,11 +42,11 @@ class ReleaseTest : public store::StoreTest {
   Installed install_of(const std::string& version, const std::string& content) {
     return install(store_, release_of(version, content), options());
   }
-  std::string read(const std::filesystem::path& path) const;
+  std::string read(const fs::path& path) const;
   /// Makes release.json and the links.
   LayerId tree_of(const store::ReleaseDocument& document, const std::vector<Files>& packages);
 
-  std::filesystem::path destination_ = temporary_.path() / "apps" / "app";
+  fs::path destination_ = temporary_.path() / "apps" / "app";
 };
 
 }  // namespace karapace::release

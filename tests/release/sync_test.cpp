@@ -22,13 +22,6 @@
 namespace karapace::release {
 namespace {
 
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
-
 struct Sync : ReleaseTest {
   std::unique_ptr<SshHosts> hosts;
 
@@ -259,7 +252,8 @@ TEST_F(Sync, WhatAKilledRunBroughtIsNotBroughtAgainAndNotLeft) {
   const auto before = incoming(host)[0];
   const auto gone = own(host) / fmt::format(".new-{}1-0-sync", own_mark());
   fs::rename(before, gone);
-  fs::copy(gone, own(host) / fmt::format(".new-{}2-0-sync", own_mark()), fs::copy_options::recursive);
+  fs::copy(gone, own(host) / fmt::format(".new-{}2-0-sync", own_mark()),
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   const auto file = "store/" + source().document("1.0.0+1").packages[0].entry + "/bin/app";
   struct stat brought{}, placed{};
   ASSERT_EQ(::stat((gone / file).c_str(), &brought), 0);

@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "release/upkeep.hpp"
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <sys/stat.h>
-
-#include "base/remove_tree.hpp"
 #include "release_fixture.hpp"
 
 namespace karapace::release {
 namespace {
-
-namespace fs = std::filesystem;
-using store::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 struct Upkeep : ReleaseTest {
   Destination destination() const { return Destination::open(destination_); }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "release/trusted_directory.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/error.hpp"
+#include "base/escape.hpp"
+#include "base/file.hpp"
+
+namespace karapace::release {
+
+namespace {
+
+std::string shown(const std::filesystem::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
+
+/// In a user namespace without root's id, root and strangers look alike. Whoever installs looks before he enters it.
+bool is_trusted(uid_t owner) {
+  constexpr uid_t unmapped = 65534;
+  constexpr std::string_view all_ids = "         0          0 4294967295\n";
+  if (owner == ::geteuid() || owner == 0) return true;
+  return owner == unmapped && read_file_if_exists("/proc/self/uid_map") != all_ids;
+}
+
+void require_trusted(const std::filesystem::path& path, uid_t owner) {
+  if (is_trusted(owner)) return;
+  throw StoreError(
+      fmt::format("release: {} belongs to the user {}, who could change what is installed; install as that user, or at "
+                  "another destination",
+                  shown(path), owner));
+}
+
+}  // namespace
+
+bool is_directory_itself(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void require_no_link(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return;
+  throw StoreError(
+      fmt::format("release: {} is a link, or no directory: what is done to a destination would be done elsewhere; move "
+                  "it away and try again",
+                  shown(path)));
+}
+
+void require_trusted_owner(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) require_trusted(path, status.st_uid);
+  if (::stat(path.c_str(), &status) == 0) require_trusted(path, status.st_uid);
+}
+
+void make_trusted_directory(const std::filesystem::path& path) {
+  make_directory_if_missing(path);
+  require_no_link(path);
+  require_trusted_owner(path);
+}
+
+}  // namespace karapace::release
