@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/child.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 
@@ -212,8 +214,25 @@ std::optional<int> follow(pid_t pid, const Fd& terminal, const TakenSignals& sig
   return taken;
 }
 
-/// Whether it ends in time.
-bool ends_within(pid_t pid, std::chrono::milliseconds patience) {
+constexpr std::chrono::milliseconds between_looks{10};  // at how much it wrote
+
+/// What a child may take: how long, and how much it may write into each of the files.
+struct Bounds {
+  std::optional<std::chrono::milliseconds> patience;
+  std::optional<std::uint64_t> most;
+  std::vector<int> files = {};  // in memory, may be sealed
+
+  bool any() const noexcept { return patience || most; }
+  bool are_full() const {
+    struct stat status{};
+    return most && std::ranges::any_of(files, [&](int file) {
+             return ::fstat(file, &status) == 0 && static_cast<std::uint64_t>(status.st_size) > *most;
+           });
+  }
+};
+
+/// Waits until it ends, or goes beyond the bounds: then its status is to be that.
+std::optional<int> exceeded(pid_t pid, const Bounds& bounds) {
   const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process) {
     const int error = errno;
@@ -221,17 +240,22 @@ bool ends_within(pid_t pid, std::chrono::milliseconds patience) {
     ::waitpid(pid, nullptr, 0);
     throw Error(errno_message("cannot wait for a program", error));
   }
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto begin = now();
   struct pollfd ended{process.get(), POLLIN, 0};
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    if (::poll(&ended, 1, static_cast<int>(left.count())) > 0) return true;
+    auto left = std::chrono::milliseconds::max();
+    if (bounds.patience) left = *bounds.patience - std::chrono::duration_cast<std::chrono::milliseconds>(now() - begin);
+    if (left.count() <= 0) return out_of_patience;
+    if (bounds.most) left = std::min(left, between_looks);
+    const bool is_over = ::poll(&ended, 1, static_cast<int>(left.count())) > 0;
+    if (bounds.are_full()) return too_much_output;
+    if (is_over) return std::nullopt;
   }
 }
 
 /// Its status, as run_child says.
-int run(const ChildCommand& command, FileActions& actions) {
+int run(const ChildCommand& command, FileActions& actions, const Bounds& bounds) {
   if (!command.working_directory.empty()) {
     ::posix_spawn_file_actions_addchdir_np(actions.get(), command.working_directory.c_str());
   }
@@ -241,22 +265,34 @@ int run(const ChildCommand& command, FileActions& actions) {
   pid_t pid = start(command, actions, error);
   if (error == ENOENT) return 127;
   if (error != 0) throw Error(errno_message(fmt::format("cannot run {}", command.argv[0]), error));
-  const bool in_time = !command.patience || ends_within(pid, *command.patience);
-  if (!in_time) ::kill(pid, SIGKILL);
+  const auto excess = bounds.any() ? exceeded(pid, bounds) : std::nullopt;
+  // What it has started may live on, and write on.
+  if (excess == too_much_output)
+    for (int file : bounds.files) ::fcntl(file, F_ADD_SEALS, F_SEAL_GROW);
+  if (excess) ::kill(pid, SIGKILL);
   const int status = wait_for(pid, command.argv[0]);
-  return in_time ? status : out_of_patience;
+  return excess.value_or(status);
 }
 
 /// A file in memory: unlike a pipe it never makes the other side wait.
 Fd memory_file(const char* name) {
-  Fd fd(::memfd_create(name, MFD_CLOEXEC));
+  Fd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) throw Error(errno_message("cannot make a file in memory", errno));
   return fd;
 }
 
-std::string content(const Fd& fd, std::string_view name) {
-  ::lseek(fd.get(), 0, SEEK_SET);
-  return read_all(fd.get(), name);
+std::string content(const Fd& fd, std::string_view name, std::optional<std::uint64_t> most) {
+  // Not from the descriptor's own place: processes that live on move it.
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) throw Error(errno_message(fmt::format("cannot read the {}", name), errno));
+  std::string text(std::min(static_cast<std::uint64_t>(status.st_size), most.value_or(UINT64_MAX)), '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const auto got = ::pread(fd.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
+    if (got <= 0) throw Error(errno_message(fmt::format("cannot read the {}", name), got < 0 ? errno : EIO));
+    done += static_cast<std::size_t>(got);
+  }
+  return text;
 }
 
 }  // namespace
@@ -268,7 +304,7 @@ int run_child(const ChildCommand& command) {
     ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_adddup2(actions.get(), 1, 2);
   }
-  return run(command, actions);
+  return run(command, actions, {command.patience, std::nullopt});
 }
 
 WatchedEnd watch_child(const ChildCommand& command, const ChildWatch& watch) {
@@ -297,8 +333,8 @@ Captured capture_child(const ChildCommand& command, std::string_view input, Chil
   ::posix_spawn_file_actions_adddup2(actions.get(), in.get(), 0);
   ::posix_spawn_file_actions_adddup2(actions.get(), out.get(), 1);
   if (errors_to == ChildErrors::captured) ::posix_spawn_file_actions_adddup2(actions.get(), errors.get(), 2);
-  int status = run(command, actions);
-  return {status, content(out, "output"), content(errors, "errors")};
+  const int status = run(command, actions, {command.patience, command.most_output, {out.get(), errors.get()}});
+  return {status, content(out, "output", command.most_output), content(errors, "errors", command.most_output)};
 }
 
 }  // namespace karapace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -31,10 +32,15 @@ struct ChildCommand {
   std::optional<std::vector<std::string>> variables = std::nullopt;  // NAME=VALUE, all that it has; else ours
   std::optional<std::chrono::milliseconds> patience = std::nullopt;  // then it is killed
   Interrupts interrupts = Interrupts::for_child;
+  /// Of capture_child: how many bytes of output, and as many of errors, before it is killed. Whoever asks a program
+  /// that answers with somebody else's words says a number.
+  std::optional<std::uint64_t> most_output = std::nullopt;
 };
 
 /// The status of one that was killed because it took longer than that; timeout(1) has the same.
 inline constexpr int out_of_patience = 124;
+/// The status of one that was killed because it wrote more than that: as of SIGXFSZ, "file size limit exceeded".
+inline constexpr int too_much_output = 128 + 25;
 
 /// Its exit status; 128 + signal when it was killed. 127 when there is no such program; Error when it can not be
 /// started otherwise.
@@ -60,7 +66,8 @@ struct Captured {
   std::string errors;
 };
 enum class ChildErrors { captured, inherited };
-/// Runs it with `input` as its standard input and returns what it wrote; `command.output` does not matter.
+/// Runs it with `input` as its standard input and returns what it wrote, of output and errors at most `most_output`
+/// bytes each; `command.output` does not matter.
 Captured capture_child(const ChildCommand& command, std::string_view input = {},
                        ChildErrors errors = ChildErrors::captured);
 

@@ -82,6 +82,28 @@ TEST(Child, ThatEndsInTimeIsWaitedFor) {
   EXPECT_EQ(run_child(command), 127);
 }
 
+TEST(Child, ThatWritesWithoutEndIsKilled) {
+  constexpr std::uint64_t most = 1 << 20;
+  for (const char* to : {"", " >&2"}) {
+    const auto captured = capture_child({.argv = {"sh", "-c", std::string("exec yes karapace") + to},
+                                         .patience = std::chrono::seconds(30),
+                                         .most_output = most});
+    EXPECT_EQ(captured.status, too_much_output);
+    EXPECT_EQ(captured.output.size() + captured.errors.size(), most);
+  }
+}
+
+TEST(Child, ThatWritesTooMuchIsToldOfAlsoWhenItEndsAtOnce) {
+  ChildCommand command{.argv = {"printf", "123456789"}, .most_output = 8};
+  auto captured = capture_child(command);
+  EXPECT_EQ(captured.status, too_much_output);
+  EXPECT_EQ(captured.output, "12345678");
+  command.most_output = 9;
+  captured = capture_child(command);
+  EXPECT_EQ(captured.status, 0);
+  EXPECT_EQ(captured.output, "123456789");
+}
+
 /// How a process ends that is interrupted with the child that it waits for.
 int status_after_interrupt(Interrupts interrupts, bool ignored) {
   const pid_t parent = ::fork();
