@@ -22,6 +22,7 @@ namespace {
 // The user's ssh decides who the host is, and nobody is asked anything: hosts are served side by side.
 constexpr std::string_view ssh_words =
     "ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4";
+constexpr std::uint64_t most_that_a_host_says = 64 << 20;
 constexpr std::string_view mark = "karapace:";
 
 /// One word of a POSIX shell.
@@ -257,10 +258,15 @@ std::string told(std::string_view errors) {
 
 Captured run_or_throw(const std::string& host, std::vector<std::string> argv, std::string_view input) {
   const auto program = argv[0];
-  auto captured = capture_child({.argv = std::move(argv), .interrupts = Interrupts::for_both}, input);
+  auto captured = capture_child(
+      {.argv = std::move(argv), .interrupts = Interrupts::for_both, .most_output = most_that_a_host_says}, input);
   if (captured.status == 127 && captured.errors.empty())
     throw Error(fmt::format("release sync: there is no program \"{}\"; install it (on Debian: apt install {})", program,
                             program == "ssh" ? "openssh-client" : program));
+  if (captured.status == too_much_output)
+    throw RemoteError(
+        fmt::format("{}: it said more than {} MiB to {}; look what its shell prints when somebody comes by ssh", host,
+                    most_that_a_host_says >> 20, program));
   if (captured.status != 0)
     throw RemoteError(fmt::format("{}: {} ended with {}: {}", host, program, captured.status,
                                   captured.errors.empty() ? "it said nothing" : told(captured.errors)));

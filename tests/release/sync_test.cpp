@@ -285,6 +285,14 @@ TEST_F(Sync, ItsOwnLockIsRenewedWhileItLasts) {
   EXPECT_GT(signs.size(), 4U);
 }
 
+TEST_F(Sync, AHostThatSaysThingsWithoutEndIsToldAndGivenUp) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  // What a shell of the host says at its beginning.
+  write_file_atomically(temporary_.path() / "hosts/bin/ssh", "#!/bin/sh\nexec yes karapace:entry\n", Durable::no, 0755);
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1: it said more than 64 MiB to ssh"));
+}
+
 TEST_F(Sync, AHostOfAnUnknownKeyIsRefused) {
   install_of("1.0.0", "one");
   auto& host = hosts->add("node1");
