@@ -2,6 +2,7 @@
 #include "base/semantic_version.hpp"
 
 #include <cstddef>
+#include <utility>
 
 namespace karapace {
 
@@ -46,8 +47,14 @@ bool are_identifiers(string_view text, LeadingZeros zeros) noexcept {
   return true;
 }
 
-/// Both without leading zeros.
+string_view without_leading_zeros(string_view digits) noexcept {
+  while (digits.size() > 1 && digits[0] == '0') digits.remove_prefix(1);
+  return digits;
+}
+
 std::strong_ordering order_of_numbers(string_view one, string_view other) noexcept {
+  one = without_leading_zeros(one);
+  other = without_leading_zeros(other);
   if (one.size() != other.size()) return one.size() <=> other.size();
   return one <=> other;
 }
@@ -64,6 +71,69 @@ std::strong_ordering order_of_prereleases(string_view one, string_view other) no
   while (!one.empty() && !other.empty()) {
     const auto order = order_of_identifiers(take_until(one, '.'), take_until(other, '.'));
     if (order != 0) return order;
+  }
+  return one.size() <=> other.size();
+}
+
+/// As people write versions: numbers with dots, as many as there are.
+struct NumberedVersion {
+  string_view numbers;
+  string_view prerelease;
+  string_view metadata;
+};
+
+std::optional<NumberedVersion> parse_numbered_version(string_view text) noexcept {
+  NumberedVersion version;
+  for (const auto& [separator, part] : {std::pair{'+', &version.metadata}, std::pair{'-', &version.prerelease}}) {
+    const auto begin = text.find(separator);
+    if (begin == string_view::npos) continue;
+    *part = text;
+    part->remove_prefix(begin + 1);
+    if (!are_identifiers(*part, LeadingZeros::allowed)) return std::nullopt;
+    text = first(text, begin);
+  }
+  version.numbers = text;
+  if (text.empty() || text.back() == '.') return std::nullopt;
+  while (!text.empty())
+    if (!is_number(take_until(text, '.'))) return std::nullopt;
+  return version;
+}
+
+/// Numbers that are not written are 0.
+std::strong_ordering order_of_dotted_numbers(string_view one, string_view other) noexcept {
+  while (!one.empty() || !other.empty()) {
+    const auto a = take_until(one, '.'), b = take_until(other, '.');
+    const auto order = order_of_numbers(a.empty() ? "0" : a, b.empty() ? "0" : b);
+    if (order != 0) return order;
+  }
+  return std::strong_ordering::equal;
+}
+
+std::strong_ordering order_of_numbered(const NumberedVersion& one, const NumberedVersion& other) noexcept {
+  if (const auto order = order_of_dotted_numbers(one.numbers, other.numbers); order != 0) return order;
+  if (const auto order = order_of_prereleases(one.prerelease, other.prerelease); order != 0) return order;
+  if (one.metadata.empty() != other.metadata.empty()) return other.metadata.size() <=> one.metadata.size();
+  return one.metadata <=> other.metadata;
+}
+
+string_view take_digits(string_view& text) noexcept {
+  std::size_t size = 0;
+  while (size < text.size() && is_digit(text[size])) ++size;
+  const auto taken = first(text, size);
+  text.remove_prefix(size);
+  return taken;
+}
+
+/// As people sort: digits as numbers, which are above everything else; other characters by their bytes.
+std::strong_ordering order_of_words(string_view one, string_view other) noexcept {
+  while (!one.empty() && !other.empty()) {
+    const bool digits[] = {is_digit(one[0]), is_digit(other[0])};
+    if (digits[0] != digits[1]) return digits[0] ? std::strong_ordering::greater : std::strong_ordering::less;
+    const auto order = digits[0] ? order_of_numbers(take_digits(one), take_digits(other)) : one[0] <=> other[0];
+    if (order != 0) return order;
+    if (digits[0]) continue;
+    one.remove_prefix(1);
+    other.remove_prefix(1);
   }
   return one.size() <=> other.size();
 }
@@ -113,18 +183,18 @@ std::optional<BuildName> parse_build_name(string_view text) noexcept {
   return name;
 }
 
+VersionForm form_of(string_view version) noexcept {
+  const auto numbered = parse_numbered_version(version);
+  if (!numbered) return VersionForm::word;
+  return numbered->prerelease.empty() ? VersionForm::release : VersionForm::prerelease;
+}
+
 std::strong_ordering order_of_builds(const BuildName& one, const BuildName& other) noexcept {
-  const auto versions = {parse_semantic_version(one.version), parse_semantic_version(other.version)};
-  const auto& a = *versions.begin();
-  const auto& b = *(versions.begin() + 1);
+  const auto a = parse_numbered_version(one.version), b = parse_numbered_version(other.version);
   if (a.has_value() != b.has_value()) return a ? std::strong_ordering::greater : std::strong_ordering::less;
-  if (!a) return one.version != other.version ? one.version <=> other.version : one.build <=> other.build;
-  const auto order = precedence(*a, *b);
-  if (order < 0) return std::strong_ordering::less;
-  if (order > 0) return std::strong_ordering::greater;
-  if (a->metadata.empty() != b->metadata.empty())
-    return a->metadata.empty() ? std::strong_ordering::greater : std::strong_ordering::less;
-  if (a->metadata != b->metadata) return a->metadata <=> b->metadata;
+  const auto order = a ? order_of_numbered(*a, *b) : order_of_words(one.version, other.version);
+  if (order != 0) return order;
+  if (one.version != other.version) return one.version <=> other.version;
   return one.build <=> other.build;
 }
 

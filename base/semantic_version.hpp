@@ -33,8 +33,14 @@ struct BuildName {
 /// Nothing when it does not end in "+" and a number without leading zeros.
 std::optional<BuildName> parse_build_name(std::string_view text) noexcept;
 
-/// The order of installed versions, total over their names: names of no semantic version first, by their bytes; then by
-/// precedence; of equals the one without metadata last, then by the metadata's bytes, then by build id.
+/// What a version says of itself: "1.4" and "24.04.1.2" are releases of numbers as "1.4.0" is, "1.4-rc1" comes before
+/// one, "nightly" and "2.10rc1" are words.
+enum class VersionForm { word, prerelease, release };
+VersionForm form_of(std::string_view version) noexcept;
+
+/// The order of installed versions, total over their names. Words come first, digits in them as numbers. Versions of
+/// numbers are ordered as semantic versions are, also where they are none: what is not written is 0. Of those that are
+/// equal so the one without metadata is last, then metadata, the version and the build id decide.
 std::strong_ordering order_of_builds(const BuildName& one, const BuildName& other) noexcept;
 
 }  // namespace karapace

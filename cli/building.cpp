@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/words.hpp"
 #include "cli/build_progress.hpp"
 #include "cli/measured_side.hpp"
 #include "cli/store_access.hpp"
@@ -44,6 +46,18 @@ std::string without_colours(std::string_view text) {
     result += text[i];
   }
   return result;
+}
+
+/// Ninja's line before the command of an edge that failed: "FAILED: STORE/steps/KEY ", the newer with "[code=1] ".
+bool names_failed_step(std::string_view line) {
+  constexpr std::size_t key_digits = 64;
+  constexpr std::string_view steps = "/steps/";
+  if (!line.starts_with("FAILED: ")) return false;
+  line = trimmed(line);
+  if (line.size() < key_digits + steps.size()) return false;
+  const auto key = line.substr(line.size() - key_digits);
+  line.remove_suffix(key_digits);
+  return line.ends_with(steps) && key.find_first_not_of("0123456789abcdef") == key.npos;
 }
 
 /// The last lines of a terminal, written again and again.
@@ -143,7 +157,10 @@ class ShownBuild {
 
   void pass_on(std::string_view line) {
     if (line == "ninja: no work to do." || line.starts_with("ninja: Entering directory")) return;
-    block_.say(printable(without_colours(line)));
+    const auto plain = without_colours(line);
+    // The command's keys and script would hide what it said; `karapace explain` and -v tell them.
+    if (std::exchange(is_command_next_, names_failed_step(plain)) || is_command_next_) return;
+    block_.say(printable(plain));
   }
 
   /// Drawing takes no more than a tenth of the time: graphs may have a hundred thousand steps.
@@ -163,6 +180,7 @@ class ShownBuild {
   LiveBlock block_;
   std::optional<store::Store> store_;
   std::optional<BuildProgress> progress_;
+  bool is_command_next_ = false;
   Clock::time_point begin_ = Clock::now();
   Clock::time_point next_;
 };
@@ -195,9 +213,8 @@ int run_building(const Context& context, const BuildingArguments& arguments, con
   const int status = run_ninja(context, arguments, directory, context.json ? BuildOutput::errors : output);
   if (status == 0 || status > 128) return status;
   throw StepError(fmt::format(
-      "ninja ended with status {} (see above); once that is mended, `karapace build` goes on where it stopped, and "
-      "`ninja -C {}` too",
-      status, directory.native()));
+      "ninja ended with status {} (see above); once that is mended, `{}` goes on where it stopped{}", status,
+      arguments.again, arguments.targets.empty() ? fmt::format(", and `ninja -C {}` too", directory.native()) : ""));
 }
 
 }  // namespace karapace::cli

@@ -20,6 +20,7 @@ struct BuildingArguments {
   std::optional<std::uint64_t> jobs;
   bool quiet = false;
   std::vector<std::string> targets = {};  // of ninja; none: the graph's environments
+  std::string again = "karapace build";   // what goes on after a step failed
 };
 
 void declare_building(Options& options, BuildingArguments& arguments);

@@ -134,7 +134,10 @@ BuiltManifests build_manifests(const Context& context, const GenerateArguments& 
   if (take_what_is_built(context, built.generated) && built.generated.environments.size() > 1)
     project::generate(request);
   auto arguments = building;
-  if (wanted == Wanted::release) arguments.targets = targets_of_releases(context, built.generated);
+  if (wanted == Wanted::release) {
+    arguments.targets = targets_of_releases(context, built.generated);
+    arguments.again = "karapace release build";
+  }
   built.status = run_building(context, arguments, request.directory);
   if (built.status == 0 && notes == InstanceNotes::yes) tell_of_instances(context, built.generated);
   return built;

@@ -58,7 +58,8 @@ void declare_generate(Options& options, GenerateArguments& arguments) {
   options.value("--name", "NAME", arguments.name, "the environment's name (default: the manifest's directory)");
   options.flag("--locked", arguments.locked, "fail when a lock does not fit its manifest, and say what differs");
   options.flag("--frozen", arguments.frozen, "take the locks as they are; ask nobody");
-  options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+  options.words("--upgrade", "PACKAGE", arguments.upgrade,
+                "move these packages and sources, or all, to their newest versions");
   declare_rollback(options, arguments.allow_rollback);
 }
 

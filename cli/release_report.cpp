@@ -16,12 +16,19 @@ namespace karapace::cli {
 
 void declare_destination(Options& options, DestinationArguments& arguments) {
   options.value("-m,--manifest", "MANIFEST", arguments.manifest,
-                "whose [release] names the destination: a manifest, or a directory with a karapace.toml (default: .)");
+                "whose [release] names the destination: a manifest, or a directory with a karapace.toml (default: here "
+                "or above)");
   options.value("-d,--destination", "DIR", arguments.destination, "this destination, whatever a manifest says");
 }
 
 std::filesystem::path named_manifest(const std::string& word) {
-  return std::filesystem::absolute(word.empty() ? "." : word).lexically_normal();
+  const auto named = std::filesystem::absolute(word.empty() ? "." : word).lexically_normal();
+  if (!word.empty()) return named;
+  for (auto directory = named;; directory = directory.parent_path()) {
+    std::error_code error;
+    if (std::filesystem::exists(directory / "karapace.toml", error)) return directory / "karapace.toml";
+    if (!directory.has_relative_path()) return named;
+  }
 }
 
 release::Destination find_destination(const DestinationArguments& arguments) {

@@ -101,12 +101,16 @@ fs::path existing_sysroot(const store::Store& store, const EnvironmentId& id) {
 
 }  // namespace
 
-void declare_session_options(Options& options, SessionArguments& arguments) {
-  options.flag("--ephemeral", arguments.ephemeral, "in the environment as it was built; changes are thrown away");
+void declare_shown_options(Options& options, SessionArguments& arguments) {
   options.value("--bind", "PATH", arguments.binds, "show a host directory at its own path, writable; may be repeated");
   options.value("--bind-ro", "PATH", arguments.read_only_binds, "the same, read-only");
   options.value("--env", "NAME[=VALUE]", arguments.variables,
                 "set a variable, or pass the caller's on where it is set; may be repeated");
+}
+
+void declare_session_options(Options& options, SessionArguments& arguments) {
+  options.flag("--ephemeral", arguments.ephemeral, "in the environment as it was built; changes are thrown away");
+  declare_shown_options(options, arguments);
   options.flag("--sysroot", arguments.sysroot, "show what `karapace toolchain` made at its own path, for compilers");
   options.flag("--writable-manifest", arguments.writable_manifest, "let the session change the manifest and its lock");
   options.flag("--explain", arguments.explain,
@@ -219,8 +223,17 @@ sandbox::Terminal explained_terminal() {
   return person ? sandbox::Terminal::pty : sandbox::Terminal::inherit;
 }
 
-sandbox::SessionRequest session_request(const Context& context, const store::Store& store,
-                                        const store::Reference& reference, const SessionArguments& arguments) {
+/// A login shell would set PATH anew, and lose the release.
+std::vector<std::string> shell(const store::Store& store, const store::Reference& reference,
+                               const ShownRelease& release) {
+  std::vector<std::string> argv = {image_shell(layer_trees(store, reference))};
+  if (release.programs.empty()) argv.emplace_back("-l");
+  return argv;
+}
+
+sandbox::SessionRequest session_request(const Context& context, const NamedEnvironment& environment,
+                                        const SessionArguments& arguments, const ShownRelease& release) {
+  const auto& [store, reference] = environment;
   sandbox::SessionRequest request{
       .name = name_of(reference),
       .argv = arguments.argv,
@@ -235,22 +248,25 @@ sandbox::SessionRequest session_request(const Context& context, const store::Sto
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
   const auto writable =
       arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
-  request.control_files = [&store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
+  request.control_files = [&store = store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
     return control_files(store, shown, writable, begins);
   };
   request.notice = [&context](const std::string& message) { context.warn(message); };
   request.moved = [&context](const std::string& message) { context.tell(message); };
   request.made = [&context](const std::string& names) { context.tell("made for this instance: " + names); };
   request.shows_control_files_writable = arguments.writable_manifest;
-  if (request.argv.empty()) request.argv = {image_shell(layer_trees(store, reference)), "-l"};
+  if (request.argv.empty()) request.argv = shell(store, reference, release);
+  request.release_binds = release.binds;
+  request.programs = release.programs;
+  request.variables.insert(release.variables.begin(), release.variables.end());
   for (const auto name : callers_variables) add_host_variable(request.variables, name);
   if (arguments.argv.empty()) request.variables.emplace("debian_chroot", request.name);
   return request;
 }
 
-SessionSetting setting_of(const store::Store& store, const store::Reference& reference,
-                          const SessionArguments& arguments, const sandbox::SessionRequest& request,
-                          const sandbox::PlannedSession& planned) {
+SessionSetting setting_of(const NamedEnvironment& environment, const SessionArguments& arguments,
+                          const sandbox::SessionRequest& request, const sandbox::PlannedSession& planned) {
+  const auto& [store, reference] = environment;
   SessionSetting setting;
   setting.environment = reference.environment;
   const auto of_manifest = manifest_variables(store, reference);
@@ -284,10 +300,16 @@ int run_session(const Context& context, const SessionArguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
   const auto reference = find_environment_or_hint(store, arguments);
   if (reference.root) warn_when_stale(context, *reference.root);
-  const auto request = session_request(context, store, reference, arguments);
+  return run_session(context, {store, reference}, arguments, {});
+}
+
+int run_session(const Context& context, const NamedEnvironment& environment, const SessionArguments& arguments,
+                const ShownRelease& release) {
+  const auto& [store, reference] = environment;
+  const auto request = session_request(context, environment, arguments, release);
   if (arguments.explain) {
     const auto planned = sandbox::plan_session(store, reference, request);
-    print_explanation(context, request, planned, setting_of(store, reference, arguments, request, planned));
+    print_explanation(context, request, planned, setting_of(environment, arguments, request, planned));
     return 0;
   }
   if (!store.writable())

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "cli/context.hpp"
 #include "cli/options.hpp"
 #include "runtime/sandbox/sandbox.hpp"
+#include "store/reference.hpp"
 
 namespace karapace::cli {
 
@@ -28,11 +30,29 @@ struct SessionArguments {
   bool explain = false;                // tell what would be seen and kept, and start nothing
 };
 
+/// What a session shows besides: a release, whose programs are the first in PATH.
+struct ShownRelease {
+  std::vector<sandbox::Bind> binds;
+  std::string programs;  // a directory inside
+  std::map<std::string, std::string> variables;
+};
+
+/// An environment that was found in the store.
+struct NamedEnvironment {
+  const store::Store& store;
+  const store::Reference& reference;
+};
+
 /// Their options; ENVIRONMENT and COMMAND are the command's own to declare.
 void declare_session_options(Options& options, SessionArguments& arguments);
+/// Those of them that say what of the host is shown.
+void declare_shown_options(Options& options, SessionArguments& arguments);
 
 /// Runs it and returns its exit status; says first when manifest or lock changed since the graph was written.
 int run_session(const Context& context, const SessionArguments& arguments);
+/// The same in an environment that is known already, with a release.
+int run_session(const Context& context, const NamedEnvironment& environment, const SessionArguments& arguments,
+                const ShownRelease& release);
 
 /// For who forgot ENVIRONMENT or "--": "; to run \"ls\" in the environment of the manifest here: karapace exec . --
 /// ls". Empty when the first word is a path.

@@ -61,9 +61,10 @@ License: Apache-2.0
  /usr/share/common-licenses/Apache-2.0.
 ")
 endforeach()
-# karapace-init runs as process 1 of environments that may have no library at all. libarchive, and libbz2 with it, are
+# karapace-init runs as process 1 of environments that may have no library at all, the launcher on hosts of which nothing is known. libarchive, and libbz2 with it, are
 # linked statically for a fast start. What belongs to dpkg is that of environments, not of this machine.
 file(WRITE "${PROJECT_BINARY_DIR}/packages/karapace/overrides" "karapace: statically-linked-binary [usr/libexec/karapace/karapace-init]
+karapace: statically-linked-binary [usr/libexec/karapace/karapace-launcher]
 karapace: embedded-library *bzip2* [usr/libexec/karapace/karapace-step]
 karapace: embedded-library *bzip2* [usr/libexec/karapace/karapace-registry]
 karapace: uses-dpkg-database-directly [usr/*]

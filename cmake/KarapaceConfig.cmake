@@ -5,6 +5,7 @@
 #   karapace_add_test(NAME ... ENVIRONMENT ... COMMAND ...)           KarapaceCommands.cmake
 #   karapace_add_custom_command(OUTPUT ... ENVIRONMENT ... COMMAND ...)
 #   karapace_image(NAME ENVIRONMENT ... OUTPUT ...)         KarapaceImage.cmake
+#   karapace_release(NAME MANIFEST ...)                     KarapaceRelease.cmake
 #   Karapace::karapace, and Karapace::NAME of every environment: executables
 #
 # Components: Runtime (always there) and Resolver, which makes and changes locks and may be left out where locks are

@@ -139,6 +139,10 @@ function(_karapace_declare_environment name directory)
   else()
     set(dependencies "${name}" "${launcher}")
   endif()
+  set(release_record "")
+  if(NOT _karapace_release STREQUAL "")
+    set(release_record "${_karapace_store}/links/${_karapace_release}")
+  endif()
   set_target_properties("${name}" PROPERTIES
     KARAPACE_ENVIRONMENT_ID "${_karapace_id}"
     KARAPACE_MANIFEST "${_karapace_manifest}"
@@ -154,6 +158,7 @@ function(_karapace_declare_environment name directory)
     _KARAPACE_PACKS_gzip "${_karapace_packs_gzip}"
     _KARAPACE_PACKS_squashed_zstd "${_karapace_packs_squashed_zstd}"
     _KARAPACE_PACKS_squashed_gzip "${_karapace_packs_squashed_gzip}"
+    _KARAPACE_RELEASE_RECORD "${release_record}"
     _KARAPACE_DEPENDENCIES "${dependencies}")
   set_property(GLOBAL APPEND PROPERTY KARAPACE_ENVIRONMENTS "${name}")
 endfunction()

@@ -15,6 +15,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/KarapaceSteps.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/KarapaceEnvironment.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/KarapaceCommands.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/KarapaceImage.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/KarapaceRelease.cmake")
 
 # One of the programs that `karapace` comes with, in the places where it looks for them itself (cli/programs.cpp).
 function(_karapace_find_program variable name)

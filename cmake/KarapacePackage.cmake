@@ -7,7 +7,7 @@
 include(CMakePackageConfigHelpers)
 
 set(package_files KarapaceArguments.cmake KarapaceCommands.cmake KarapaceConfig.cmake KarapaceEnvironment.cmake KarapaceImage.cmake
-  KarapaceModule.cmake KarapaceSteps.cmake karapace_exec.sh.in)
+  KarapaceModule.cmake KarapaceRelease.cmake KarapaceSteps.cmake karapace_exec.sh.in)
 set(package_directory "${PROJECT_BINARY_DIR}/lib/cmake/Karapace")
 foreach(file IN LISTS package_files)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/${file}" "${package_directory}/${file}" COPYONLY)

@@ -35,9 +35,10 @@ endfunction()
 
 # Includes the graph that `karapace gen --cmake` wrote into `directory`.
 macro(_karapace_include_graph directory)
+  set(_karapace_release "")
   include("${directory}/.karapace/local.cmake")
   set(_karapace_scope DIRECTORY)
-  foreach(kind IN ITEMS fetch unpack install setup commit environment pack)
+  foreach(kind IN ITEMS fetch unpack install setup commit environment pack source compile assemble)
     set(_karapace_pool_of_${kind} "")
     set(_karapace_before_${kind} "")
   endforeach()

@@ -36,6 +36,16 @@ std::vector<std::string> variables_of(const lock::Lock& lock) {
   return lines;
 }
 
+/// As the launcher of a release: with all arguments that it is given.
+void run_program(oci::ImageConfig& config, const std::string& program) {
+  config.entry_point = {program};
+  config.command.clear();
+  constexpr std::string_view path = "PATH=";
+  const auto directory = program.substr(0, program.rfind('/'));
+  for (auto& variable : config.variables)
+    if (variable.starts_with(path)) variable.insert(path.size(), directory + ":");
+}
+
 oci::ImageConfig config_of(const lock::Lock& lock, std::span<const ImageLayer> layers) {
   const auto& settings = lock.runtime.image;
   oci::ImageConfig config{.platform = platform_of(lock), .created = created_of(lock)};
@@ -140,19 +150,23 @@ oci::Descriptor descriptor_of(const ImageLayer& layer) {
   return descriptor;
 }
 
-EnvironmentImage make_image(const EnvironmentId& id, const lock::Lock& lock, std::vector<ImageLayer> layers) {
-  auto config = oci::write(config_of(lock, layers));
+EnvironmentImage make_image(const EnvironmentId& id, const lock::Lock& lock, std::vector<ImageLayer> layers,
+                            const std::optional<ImageAddition>& addition) {
+  if (addition) layers.push_back(addition->layer);
+  auto settings = config_of(lock, layers);
+  if (addition) run_program(settings, addition->program);
+  auto config = oci::write(settings);
   oci::ImageManifest manifest{.config = oci::describe(oci::media_type::config, config)};
   for (const auto& layer : layers) manifest.layers.push_back(descriptor_of(layer));
-  manifest.annotations.emplace(environment_annotation, id.hex());
+  if (!addition) manifest.annotations.emplace(environment_annotation, id.hex());
   manifest.annotations.emplace("org.opencontainers.image.created", created_of(lock));
   return {std::move(layers), std::move(config), oci::write(manifest)};
 }
 
 EnvironmentImage image_of(const store::Store& store, const store::Environment& environment,
-                          const graph::PackOptions& options) {
+                          const graph::PackOptions& options, const std::optional<ImageAddition>& addition) {
   const auto lock = lock::lock_of(store, environment);
-  return make_image(environment.id, lock, Layers(store, environment, lock).of(options));
+  return make_image(environment.id, lock, Layers(store, environment, lock).of(options), addition);
 }
 
 }  // namespace karapace::image

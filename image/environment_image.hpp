@@ -6,6 +6,8 @@
 // locked, and there is nothing of the machine, the user or the day in it.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,8 +32,15 @@ struct ImageLayer {
   StepKey step;                 // that made the blob
   std::vector<LayerId> layers;  // that it holds, bottom first
   std::string created_by;       // "install"
-  BlobOutput blob;              // in the store, with its diff id
+  BlobOutput blob;              // with its diff id
   std::string_view media_type;
+  std::filesystem::path file = {};  // that has the blob; empty: it is in the store
+};
+
+/// What an image has on top of an environment: it is then no longer an image of that environment alone.
+struct ImageAddition {
+  ImageLayer layer;
+  std::string program;  // absolute: what the image runs, and finds by PATH
 };
 
 struct EnvironmentImage {
@@ -41,13 +50,15 @@ struct EnvironmentImage {
 };
 
 /// Pure.
-EnvironmentImage make_image(const EnvironmentId& id, const lock::Lock& lock, std::vector<ImageLayer> layers);
+EnvironmentImage make_image(const EnvironmentId& id, const lock::Lock& lock, std::vector<ImageLayer> layers,
+                            const std::optional<ImageAddition>& addition = std::nullopt);
 /// What the manifest says of a layer's blob.
 oci::Descriptor descriptor_of(const ImageLayer& layer);
 
 /// Of an environment whose layers are packed already. StepError telling what to do when a pack is not there.
 EnvironmentImage image_of(const store::Store& store, const store::Environment& environment,
-                          const graph::PackOptions& options);
+                          const graph::PackOptions& options,
+                          const std::optional<ImageAddition>& addition = std::nullopt);
 
 /// What an image of it is for, in the words of images: "linux/amd64".
 oci::Platform platform_of(const lock::Lock& lock);

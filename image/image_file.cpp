@@ -20,6 +20,7 @@ namespace {
 using Kind = oci::ImageLocation::Kind;
 
 oci::BlobSource source_of(const store::Store& store, const ImageLayer& layer) {
+  if (!layer.file.empty()) return oci::BlobSource::of_file(layer.file);
   return oci::BlobSource::of_file(store.open_blob(layer.blob.blob), fmt::format("the blob {}", layer.blob.blob.hex()));
 }
 

@@ -2,8 +2,10 @@
 // The launcher of releases: the program behind every name in a destination's bin/ (docs/releases.md).
 //
 // It finds its tree by its own real path, resolves the version once to its directory, and becomes the program there: so
-// a program that runs never sees a link that is switched under it. It is static and needs nothing but the kernel, for
-// it is copied to hosts of which nothing is known; and it allocates little, for it runs before every program.
+// a program that runs never sees a link that is switched under it. Of a version that runs in its environment
+// (`run-inside` lies beside its release.json) it becomes `karapace release exec` instead, unless it is there already.
+// It is static and needs nothing but the kernel, for it is copied to hosts of which nothing is known; and it allocates
+// little, for it runs before every program.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -14,6 +16,7 @@
 
 #include <climits>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +30,8 @@ using std::string_view;
 
 constexpr const char* variable = "KARAPACE_RELEASE_VERSION";
 constexpr const char* usual_version = "stable";
+constexpr const char* inside_mark = "run-inside";  // store::inside_mark_file
+constexpr const char* runtime = "karapace";        // found in PATH
 
 const char* program = "karapace launcher";  // the entry point that is meant
 
@@ -226,11 +231,61 @@ int print_path(const Path& versions, const char* name) {
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+/// Whether programs of the version run in its environment, and this is not it.
+bool runs_elsewhere(const Path& directory) {
+  Path mark;
+  mark.join(directory.text, inside_mark);
+  const int fd = ::open(mark.text, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return false;
+  char environment[65] = "";
+  if (fd < 0 || ::read(fd, environment, sizeof environment - 1) != sizeof environment - 1)
+    fail("can not read \"%s\": %s", mark.text, fd < 0 ? std::strerror(errno) : "it is too short");
+  ::close(fd);
+  // As sessions are told it: the beginning of the id.
+  const char* here = std::getenv("KARAPACE_ENVIRONMENT");
+  return here == nullptr || *here == '\0' || std::strncmp(environment, here, std::strlen(here)) != 0;
+}
+
+std::size_t count_of(char** words) {
+  std::size_t count = 0;
+  while (words[count] != nullptr) ++count;
+  return count;
+}
+
+/// The runtime finds the program by its name, as the version's are the first in PATH there.
+[[noreturn]] void run_inside(const Path& versions, const Path& directory, const Request& request) {
+  Path destination = versions;
+  destination.remove_last_part();
+  const char* const before[] = {runtime,
+                                "release",
+                                "exec",
+                                "--here",
+                                "--destination",
+                                destination.text,
+                                "--release-version",
+                                std::strrchr(directory.text, '/') + 1,
+                                "--",
+                                program};
+  const auto words = count_of(request.arguments);
+  auto** argv = static_cast<char**>(std::calloc(std::size(before) + words + 1, sizeof(char*)));
+  if (argv == nullptr) fail("%s", std::strerror(ENOMEM));
+  for (std::size_t i = 0; i < std::size(before); ++i) argv[i] = copied(before[i]);
+  std::copy(request.arguments, request.arguments + words, argv + std::size(before));
+  ::execvp(runtime, argv);
+  if (errno == ENOENT)
+    fail(
+        "the version \"%s\" runs in the environment that it was built in, for which `%s` is needed, and there is none "
+        "in PATH",
+        request.version, runtime);
+  fail("can not start `%s`: %s", runtime, std::strerror(errno));
+}
+
 [[noreturn]] void become_program(const Path& versions, const Request& request) {
   Path directory, bin, path;
   resolve_or_fail(versions, request.version, directory);
   bin.join(directory.text, "bin");
   path.join(bin.text, program);
+  if (runs_elsewhere(directory) && ::access(path.text, F_OK) == 0) run_inside(versions, directory, request);
   // The name takes the place of what was consumed before the arguments.
   char** argv = request.arguments - 1;
   argv[0] = path.text;

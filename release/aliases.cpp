@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,13 +19,10 @@ namespace {
 
 constexpr const char* highest = "^";
 
-/// Whether `b` is to be preferred: a release before a pre-release, then by their order.
+/// Whether `b` is to be preferred: a release before a pre-release, and that before words; then by their order.
 bool is_better(const BuildName& a, const BuildName& b) {
-  const auto is_release = [](const BuildName& name) {
-    const auto version = parse_semantic_version(name.version);
-    return version && version->prerelease.empty();
-  };
-  if (is_release(a) != is_release(b)) return is_release(b);
+  const auto forms = std::pair(form_of(a.version), form_of(b.version));
+  if (forms.first != forms.second) return forms.first < forms.second;
   return order_of_builds(a, b) < 0;
 }
 
@@ -52,6 +50,7 @@ class Automatic {
 
   void add(const BuildName& name, const std::string& text) {
     offer(std::string(name.version), name, text);
+    offer(highest, name, text);
     const auto version = parse_semantic_version(name.version);
     if (!version) return;
     const auto minor = fmt::format("{}.{}", version->major, version->minor);
@@ -59,7 +58,6 @@ class Automatic {
       offer(fmt::format("{}.{}", minor, version->patch), name, text);
     offer(minor, name, text);
     offer(std::string(version->major), name, text);
-    offer(highest, name, text);
   }
 
   void offer(const std::string& alias, const BuildName& name, const std::string& text) {

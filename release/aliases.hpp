@@ -21,9 +21,9 @@ struct Aliases {
 
 /// `versions`: names of installed versions, "VERSION+N"; others are passed over. What comes of itself: "X.Y.Z" is its
 /// highest build, "X.Y" and "X" the highest version of these, where pre-releases count only when there is nothing else;
-/// a version of any other form is the highest build of it; "latest" is "^", "stable" is "latest". A later one of
-/// `wishes` goes before an earlier one, and all go before these. Error when wishes lead in a circle, or one has the
-/// name of a version.
+/// a version of any other form is the highest build of it; "latest" is "^", "stable" is "latest". So wherever there is
+/// a version there are these two. A later one of `wishes` goes before an earlier one, and all go before these. Error
+/// when wishes lead in a circle, or one has the name of a version.
 Aliases aliases_of(const std::vector<std::string>& versions, const std::vector<Wishes>& wishes);
 
 /// UsageError unless it can be an alias: a word (store/release_document.hpp) that is no version with a build id.

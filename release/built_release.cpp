@@ -31,7 +31,11 @@ const manifest::ReleaseRequest& release_of(const Project& project) {
 
 Declared declared_of(const Project& project) {
   const auto& release = release_of(project);
-  return {.name = release.name, .destination = release.destination, .links = release.links, .hosts = release.hosts};
+  return {.name = release.name,
+          .destination = release.destination,
+          .links = release.links,
+          .hosts = release.hosts,
+          .tests = release.test};
 }
 
 [[noreturn]] void refuse_not_built(const Project& project, const std::vector<std::string>& why = {}) {
@@ -41,11 +45,12 @@ Declared declared_of(const Project& project) {
 }
 
 /// What was built before the manifest or a source changed is not what it describes.
-void require_fitting(const Project& project, const lock::Lock& lock) {
+void require_fitting(const Project& project, const lock::Lock& lock, const std::filesystem::path& cache) {
   auto wanted = lock::intent_of(project.manifest, project.directory());
   project::ReleaseLocking how;
   how.network = project::ReleaseLocking::Network::left_out;
-  wanted.release = project::locked_release(project, lock.release, how, {}).release;
+  wanted.release =
+      project::locked_release(project, lock.release, how, {.store = {}, .cache = cache, .configuration = {}}).release;
   std::vector<std::string> why;
   for (const auto& difference : lock::differences(lock::intent_of(lock), wanted)) why.push_back(text(difference));
   if (!why.empty()) refuse_not_built(project, why);
@@ -80,13 +85,14 @@ Declared declared_release(const std::filesystem::path& manifest) {
   return declared_of(project::open_project(manifest, std::filesystem::current_path()));
 }
 
-Release find_built_release(const store::Store& store, const std::filesystem::path& manifest) {
+Release find_built_release(const store::Store& store, const std::filesystem::path& manifest,
+                           const std::filesystem::path& cache) {
   const auto project = project::open_project(manifest, std::filesystem::current_path());
   const auto declared = declared_of(project);
   const auto text = read_file_if_exists(project.lock_path);
   if (!text) refuse_not_built(project);
   const auto lock = lock::parse_lock(*text, project.lock_path.native());
-  require_fitting(project, lock);
+  require_fitting(project, lock, cache);
   Release release{
       .declared = declared, .document = {}, .tree = tree_of(store, project, lock), .lock = lock::file_text(lock)};
   release.document = document_in(store, release.tree);

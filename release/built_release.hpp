@@ -19,6 +19,7 @@ struct Declared {
   std::filesystem::path destination;         // absolute
   std::map<std::string, std::string> links;  // alias -> version, alias or "^"
   std::map<std::string, std::string> hosts;  // name -> as ssh takes it
+  std::vector<std::string> tests = {};       // commands of [release.test]
 };
 /// ManifestError with file and line when the manifest is wrong or has no [release].
 Declared declared_release(const std::filesystem::path& manifest);
@@ -31,7 +32,8 @@ struct Release {
   std::string lock;                 // canonical text of the lock, of which `document.lock` is the SHA-256
 };
 /// What the project's graph builds now; read from the store. NotFoundError, telling to run `karapace release build`,
-/// when it is not built.
-Release find_built_release(const store::Store& store, const std::filesystem::path& manifest);
+/// when it is not built. `cache`: the user's, where digests of sources are kept.
+Release find_built_release(const store::Store& store, const std::filesystem::path& manifest,
+                           const std::filesystem::path& cache = {});
 
 }  // namespace karapace::release

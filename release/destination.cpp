@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -26,21 +27,44 @@ namespace fs = std::filesystem;
 
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
+// Nothing else tells what these files do, so that each is written twice, the copy first.
+fs::path copy_of(const fs::path& path) { return path.native() + ".copy"; }
+
 template <class Record>
-Record record_at(const fs::path& path, const auto& fields) {
+Record record_at(const fs::path& path, const auto& fields, std::string_view what_is_lost) {
   const auto text = read_file_if_exists(path);
-  if (!text) return {};
-  return read_or_damaged(shown(path), "remove it and try again",
-                         [&] { return parse_json(fields, *text, path.filename().native()); });
+  const auto copy = read_file_if_exists(copy_of(path));
+  if (!text && !copy) return {};
+  const auto parsed = [&](const std::string& one) { return parse_json(fields, one, path.filename().native()); };
+  if (text && copy) {
+    try {
+      return parsed(*text);
+    } catch (const std::exception&) {
+      // The copy is looked at, and judged when it is damaged, too.
+    }
+  }
+  return read_or_damaged(shown(path), fmt::format("its copy beside it is, too; with both removed {}", what_is_lost),
+                         [&] { return parsed(copy ? *copy : *text); });
 }
+
+void keep_record(const fs::path& path, std::string_view text) {
+  replace_file(copy_of(path), text);
+  replace_file(path, text);
+}
+
+constexpr std::string_view lost_wishes = "links that were chosen are no longer known: choose them again";
+constexpr std::string_view lost_ids = "build ids of versions that were pruned may be used again";
 
 /// ".karapace" is the first: whoever finds anything in a destination finds it, too.
 constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
                               ".karapace/listings", ".karapace/locks"};
 
+/// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
 bool is_there(const fs::path& path) {
   struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0;
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
 }
 
 /// A directory that has other things is none of ours.
@@ -163,7 +187,8 @@ std::string Destination::resolve(const std::string& name) const {
 
 std::optional<std::int64_t> Destination::installed_at(const std::string& name) const {
   const auto ns = modified_ns(own("installed/" + name));
-  if (!ns) return std::nullopt;
+  // An archive of `release export` has no times.
+  if (!ns || *ns == 0) return std::nullopt;
   return *ns / 1'000'000'000;
 }
 
@@ -175,10 +200,10 @@ std::optional<store::Listing> Destination::version_listing(const std::string& na
   return listing_at(own("installed/" + name));
 }
 
-LinkWishes Destination::wishes() const { return record_at<LinkWishes>(own("links.json"), wishes_fields); }
+LinkWishes Destination::wishes() const { return record_at<LinkWishes>(own("links.json"), wishes_fields, lost_wishes); }
 
 void Destination::set_wishes(const LinkWishes& wishes) const {
-  if (wishes != this->wishes()) replace_file(own("links.json"), json_text(wishes_fields, wishes));
+  if (wishes != this->wishes()) keep_record(own("links.json"), json_text(wishes_fields, wishes));
 }
 
 std::uint64_t Destination::used_id(const std::string& version) const {
@@ -188,17 +213,17 @@ std::uint64_t Destination::used_id(const std::string& version) const {
     const auto build = parse_build_name(name);
     if (build && build->version == version) highest = std::max(highest, build->build);
   }
-  const auto used = record_at<UsedIds>(own("used.json"), used_fields).highest;
+  const auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids).highest;
   const auto found = used.find(version);
   return found == used.end() ? highest : std::max(highest, found->second);
 }
 
 void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
-  auto used = record_at<UsedIds>(own("used.json"), used_fields);
+  auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids);
   auto& highest = used.highest[version];
   if (highest >= id) return;
   highest = id;
-  replace_file(own("used.json"), json_text(used_fields, used));
+  keep_record(own("used.json"), json_text(used_fields, used));
 }
 
 Aliases Destination::switch_links() const {

@@ -39,6 +39,16 @@ void append_links(std::vector<Fault>& faults, const Destination& destination) {
   }
 }
 
+/// Without it the launcher starts nothing unless a version is named.
+void append_missing_stable(std::vector<Fault>& faults, const Destination& destination) {
+  const auto programs = names_in(destination.root() / "bin");
+  if (std::all_of(programs.begin(), programs.end(), [](const auto& name) { return name.starts_with('.'); })) return;
+  if (link_text(destination.version("stable"))) return;
+  faults.push_back({"versions/stable", "",
+                    "missing, so what is in bin starts only with the name of a version; `karapace release use stable "
+                    "VERSION` makes it"});
+}
+
 void append_tree(std::vector<Fault>& faults, const std::string& where, const std::filesystem::path& directory,
                  const std::optional<store::Listing>& listing, unsigned threads) {
   if (!listing) {
@@ -81,6 +91,7 @@ std::vector<Fault> misfits(const Destination& destination) {
     if (!destination.is_entry(entry))
       faults.push_back({"store/" + entry, "", "missing, though the version " + users.front() + " is made of it"});
   append_links(faults, destination);
+  append_missing_stable(faults, destination);
   for (auto& name : destination.strangers()) faults.push_back({std::move(name), "", "is not of a release"});
   return faults;
 }

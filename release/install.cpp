@@ -88,6 +88,7 @@ class Installation {
         text_(store::text(release.document)) {}
 
   Installed run() {
+    require_links_without_circles();
     require_programs_replaceable(destination_, release_.document.entrypoints);
     sweep();
     std::optional<UnfinishedTree> tree;
@@ -95,13 +96,14 @@ class Installation {
       add_entries();
       if (!tree && !find_same()) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
+      require_links_without_circles();
       const auto same = find_same();
       // What was there a moment ago may have been pruned.
       if (!has_entries() || (!same && !tree)) continue;
       if (same) require_as_built(*same);
       result_.is_new = !same;
+      if (same) keep_records(*same);
       result_.version = same ? *same : add_version(*tree, lock);
-      keep_records();
       lock.renew();
       install_launcher(destination_, options_.launcher, release_.document.entrypoints);
       switch_links();
@@ -110,6 +112,11 @@ class Installation {
   }
 
  private:
+  /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
+  void require_links_without_circles() const {
+    aliases_of(destination_.versions(), {release_.declared.links, destination_.wishes().chosen});
+  }
+
   void sweep() const {
     for (const auto* name :
          {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
@@ -178,9 +185,8 @@ class Installation {
 
   bool has_entries() const {
     const auto& packages = release_.document.packages;
-    return std::all_of(packages.begin(), packages.end(), [&](const auto& package) {
-      return destination_.is_entry(package.entry) && is_known(package);
-    });
+    return std::all_of(packages.begin(), packages.end(),
+                       [&](const auto& package) { return destination_.is_entry(package.entry) && is_known(package); });
   }
 
   [[noreturn]] static void refuse_other(const store::ReleasePackage& package) {
@@ -215,6 +221,7 @@ class Installation {
       lock.renew();
       const auto id = destination_.used_id(release_.document.version) + 1;
       const auto name = fmt::format("{}+{}", release_.document.version, id);
+      keep_records(name);  // a version that has a name has records, too
       if (!tree.finish(destination_.version(name))) continue;
       sync_directory(destination_.root() / "versions");
       destination_.set_used_id(release_.document.version, id);
@@ -222,10 +229,10 @@ class Installation {
     }
   }
 
-  void keep_records() const {
+  void keep_records(const std::string& version) const {
     keep_file(destination_.own("locks/" + release_.document.lock.hex()), release_.lock);
-    const auto record = destination_.own("installed/" + result_.version);
-    const auto known = destination_.version_listing(result_.version);
+    const auto record = destination_.own("installed/" + version);
+    const auto known = destination_.version_listing(version);
     if (!known || known->id() != release_.tree) replace_file(record, store_.listing(release_.tree).text());
   }
 

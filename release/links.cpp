@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,12 +16,13 @@ namespace {
 
 using Links = std::map<std::string, std::string>;
 
+std::optional<std::string> find(const Links& links, const std::string& name) {
+  const auto found = links.find(name);
+  if (found == links.end()) return std::nullopt;
+  return found->second;
+}
+
 std::vector<LinkChange> changes(const Links& before, const Links& after) {
-  const auto find = [](const Links& links, const std::string& name) -> std::optional<std::string> {
-    const auto found = links.find(name);
-    if (found == links.end()) return std::nullopt;
-    return found->second;
-  };
   Links all = before;
   all.insert(after.begin(), after.end());
   std::vector<LinkChange> changed;
@@ -32,12 +35,13 @@ std::vector<LinkChange> changes(const Links& before, const Links& after) {
 
 }  // namespace
 
-std::vector<LinkChange> choose_link(const Destination& destination, const std::string& alias,
-                                    const std::string& version, Notice notice) {
+LinkChoice choose_link(const Destination& destination, const std::string& alias, const std::string& version,
+                       Notice notice) {
   require_alias(alias);
   const auto lock = destination.lock({}, std::move(notice));
   const auto before = destination.links();
   auto wishes = destination.wishes();
+  LinkChoice choice{.before = find(wishes.chosen, alias), .after = version, .changes = {}};
   wishes.chosen[alias] = version;
   const auto aliases = aliases_of(destination.versions(), {wishes.manifest, wishes.chosen});
   if (!aliases.links.contains(alias)) destination.resolve(version);  // tells what there is
@@ -49,23 +53,26 @@ std::vector<LinkChange> choose_link(const Destination& destination, const std::s
   destination.set_wishes(wishes);
   lock.renew();
   destination.switch_links();
-  return changes(before, destination.links());
+  choice.changes = changes(before, destination.links());
+  return choice;
 }
 
-std::vector<LinkChange> forget_link(const Destination& destination, const std::string& alias, Notice notice) {
+LinkChoice forget_link(const Destination& destination, const std::string& alias, Notice notice) {
   const auto lock = destination.lock({}, std::move(notice));
   const auto before = destination.links();
   auto wishes = destination.wishes();
-  const bool was_chosen = wishes.chosen.erase(alias) != 0;
+  LinkChoice choice{.before = find(wishes.chosen, alias), .after = {}, .changes = {}};
+  wishes.chosen.erase(alias);
   const auto aliases = aliases_of(destination.versions(), {wishes.manifest, wishes.chosen});
   const bool is_ours = aliases.links.contains(alias);
-  if (!was_chosen && (is_ours || !before.contains(alias)))
+  if (!choice.before && (is_ours || !before.contains(alias)))
     throw NotFoundError(fmt::format("release: nobody has chosen what \"{}\" names", escaped_utf8(alias)));
   destination.set_wishes(wishes);
   lock.renew();
   destination.switch_links();
   if (!is_ours && before.contains(alias)) ::unlink(destination.version(alias).c_str());
-  return changes(before, destination.links());
+  choice.changes = changes(before, destination.links());
+  return choice;
 }
 
 }  // namespace karapace::release

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "base/semantic_version.hpp"
 #include "release/aliases.hpp"
@@ -42,12 +43,29 @@ std::vector<std::string> old_versions(const Destination& destination, std::uint6
   return versions;
 }
 
-/// It has no name any more when its parts go.
-void remove_directory(const std::filesystem::path& path) {
+/// It has no name any more when its parts go, and then nothing is known of it: somebody may install it anew meanwhile.
+void remove_directory(const std::filesystem::path& path, const std::filesystem::path& record) {
   const auto unfinished = path.parent_path() / unfinished_name();
   if (::rename(path.c_str(), unfinished.c_str()) != 0)
     throw StoreError(errno_message(fmt::format("release: cannot remove \"{}\"", escaped_utf8(path.native())), errno));
+  ::unlink(record.c_str());
   remove_tree(unfinished);
+}
+
+/// What stays needs what its release.json names, so that has to be what was installed. StoreError when it is not.
+void require_whole(const Destination& destination, const std::string& version) {
+  const auto refuse = [&](std::string_view why) {
+    throw StoreError(
+        fmt::format("release: nothing is removed, as {} {}; `karapace release verify` tells more", version, why));
+  };
+  const auto path = destination.version(version) / store::release_document_file;
+  if (const auto listing = destination.version_listing(version)) {
+    const auto* entry = listing->find(std::string(store::release_document_file));
+    if (entry == nullptr || entry->content != blake3(read_file(path)))
+      refuse(fmt::format("has another {} than was installed", store::release_document_file));
+  }
+  for (const auto& package : destination.document(version).packages)
+    if (!destination.is_entry(package.entry)) refuse(fmt::format("lacks its package {}", package.entry));
 }
 
 }  // namespace
@@ -64,6 +82,7 @@ Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode,
 
   auto staying = destination.versions();
   std::erase_if(staying, [&](const auto& version) { return going.contains(version); });
+  for (const auto& version : staying) require_whole(destination, version);
   const auto wishes = destination.wishes();
   const auto aliases = aliases_of(staying, {wishes.manifest, wishes.chosen}).links;
   for (const auto& [alias, target] : destination.links()) {
@@ -85,13 +104,11 @@ Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode,
   }
   for (const auto& version : pruned.versions) {
     lock.renew();
-    remove_directory(destination.version(version));
-    ::unlink(destination.own("installed/" + version).c_str());
+    remove_directory(destination.version(version), destination.own("installed/" + version));
   }
   for (const auto& entry : pruned.entries) {
     lock.renew();
-    remove_directory(destination.entry(entry));
-    ::unlink(destination.own("listings/" + entry).c_str());
+    remove_directory(destination.entry(entry), destination.own("listings/" + entry));
   }
   return pruned;
 }

@@ -29,7 +29,7 @@ using store::EntryType;
 struct Item {
   Entry entry;
   std::filesystem::path file = {};  // below the destination
-  std::string text = {};  // when there is no file
+  std::string text = {};            // when there is no file
 };
 
 [[noreturn]] void refuse(const std::filesystem::path& path) {
@@ -39,15 +39,16 @@ struct Item {
 
 class Contents {
  public:
-  Contents(const Destination& destination, const std::string& version)
+  Contents(const Destination& destination, const std::string& version, ArchiveRoot root)
       : destination_(destination),
         version_(version),
         document_(destination.document(version)),
-        root_(document_.destination.substr(1)) {
-    add_directories(root_);
+        root_(root == ArchiveRoot::machine ? document_.destination.substr(1) + "/" : "") {
+    // What is above the destination is not ours: where it is missing, whoever unpacks makes it.
+    if (root == ArchiveRoot::machine) add_directory(document_.destination.substr(1));
     for (const auto* name :
          {"store", "versions", "bin", ".karapace", ".karapace/listings", ".karapace/installed", ".karapace/locks"})
-      add_directories(root_ + "/" + name);
+      add_directory(root_ + name);
     for (const auto& package : document_.packages) {
       const auto listing = destination.entry_listing(package.entry);
       if (!listing || listing->id() != package.layer) refuse(destination.entry(package.entry));
@@ -65,26 +66,21 @@ class Contents {
     auto path = entry.path;
     items_.insert_or_assign(std::move(path), Item{std::move(entry), std::move(file), std::move(text)});
   }
-  void add_directories(const std::string& path) {
-    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
-      add({.path = path.substr(0, end), .type = EntryType::directory, .mode = 0755});
-      if (end == std::string::npos) return;
-    }
-  }
+  void add_directory(const std::string& path) { add({.path = path, .type = EntryType::directory, .mode = 0755}); }
   void add_text(const std::string& name, std::string text, std::uint32_t mode = 0444) {
-    Entry entry{.path = root_ + "/" + name, .type = EntryType::regular, .mode = mode};
+    Entry entry{.path = root_ + name, .type = EntryType::regular, .mode = mode};
     entry.size = text.size();
     entry.content = blake3(text);
     add(std::move(entry), {}, std::move(text));
   }
   void add_link(const std::string& name, std::string target) {
-    Entry entry{.path = root_ + "/" + name, .type = EntryType::symlink, .mode = 0777};
+    Entry entry{.path = root_ + name, .type = EntryType::symlink, .mode = 0777};
     entry.target = std::move(target);
     add(std::move(entry));
   }
   /// As it is installed: read-only, of nobody in particular.
   void add_tree(const std::string& name, const store::Listing& listing) {
-    const auto prefix = root_ + "/" + name;
+    const auto prefix = root_ + name;
     const auto inside = [&](const std::string& path) { return path.empty() ? prefix : prefix + "/" + path; };
     for (auto entry : listing.entries()) {
       const auto file = name / std::filesystem::path(entry.path);
@@ -125,7 +121,7 @@ class Contents {
   const Destination& destination_;
   std::string version_;
   store::ReleaseDocument document_;
-  std::string root_;
+  std::string root_;  // of all paths: "", or ends with a slash
   std::map<std::string, Item> items_;
 };
 
@@ -153,18 +149,18 @@ void write_content(store::PaxWriter& archive, const Item& item, int destination)
 
 }  // namespace
 
-ArchivedVersion archive_version(const Destination& destination, const std::string& version,
+ArchivedVersion archive_version(const Destination& destination, const std::string& version, ArchiveRoot root,
                                 const std::function<void(std::string_view bytes)>& write) {
-  const Contents contents(destination, version);
+  const Contents contents(destination, version, root);
   store::PaxWriter archive(write, store::PaxWriter::Dialect::star);
-  const auto root = open_at(AT_FDCWD, destination.root(), O_PATH | O_DIRECTORY);
+  const auto directory = open_at(AT_FDCWD, destination.root(), O_PATH | O_DIRECTORY);
   ArchivedVersion archived;
   for (const auto& [path, item] : contents.items()) {
     archive.add(item.entry);
     if (item.entry.type == EntryType::directory) continue;
     ++archived.files;
     if (item.entry.type != EntryType::regular) continue;
-    write_content(archive, item, root.get());
+    write_content(archive, item, directory.get());
     archive.end_content(item.entry.size);
     archived.bytes += item.entry.size;
   }

@@ -214,9 +214,11 @@ place() {
 }
 record() {
   renew
-  printf %s "$2" >".karapace/$new"
-  chmod 0444 ".karapace/$new"
-  mv -f ".karapace/$new" ".karapace/$1"
+  for r in "$1.copy" "$1"; do
+    printf %s "$2" >".karapace/$new"
+    chmod 0444 ".karapace/$new"
+    mv -fT ".karapace/$new" ".karapace/$r"
+  done
 }
 link() {
   renew

@@ -38,7 +38,9 @@ void require_trusted(const std::filesystem::path& path, uid_t owner) {
 
 bool is_directory_itself(const std::filesystem::path& path) {
   struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  if (::lstat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
 }
 
 void require_no_link(const std::filesystem::path& path) {

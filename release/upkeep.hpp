@@ -22,13 +22,18 @@ struct LinkChange {
   std::optional<std::string> after;   // nothing: it is gone
 };
 
+struct LinkChoice {
+  std::optional<std::string> before;  // what was chosen for it; nothing: nobody had
+  std::optional<std::string> after;   // what is chosen now
+  std::vector<LinkChange> changes;    // of this link and of those that follow it
+};
 /// From now on the link names this version: one in full, an alias or "^", whatever manifests say. NotFoundError when
-/// there is none. Returns what changed, this one and those that follow it.
-std::vector<LinkChange> choose_link(const Destination& destination, const std::string& alias,
-                                    const std::string& version, Notice notice);
+/// there is none.
+LinkChoice choose_link(const Destination& destination, const std::string& alias, const std::string& version,
+                       Notice notice);
 /// The link is again what the manifest says, or what comes of itself; when neither names it, it is removed.
 /// NotFoundError when nobody has chosen it and there is no such link.
-std::vector<LinkChange> forget_link(const Destination& destination, const std::string& alias, Notice notice);
+LinkChoice forget_link(const Destination& destination, const std::string& alias, Notice notice);
 
 /// Entry -> versions that are made of it.
 std::map<std::string, std::vector<std::string>> users_of_entries(const Destination& destination);
@@ -51,10 +56,15 @@ struct ArchivedVersion {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // of their content
 };
-/// A version as a tar archive (pax) with the paths below `/` that the release was built for, owners 0:0: unpacked at
-/// the root of any machine it is a destination with this version alone, whole, with its launcher and links and all that
-/// `verify` needs. Every byte is determined by the version. StoreError when something is not as it was built.
-ArchivedVersion archive_version(const Destination& destination, const std::string& version,
+/// What the archive's paths are relative to.
+enum class ArchiveRoot {
+  machine,      // "opt/apps/app/bin/app": for the root of any machine
+  destination,  // "bin/app": for what is mounted at the destination
+};
+/// A version as a tar archive (pax), owners 0:0: unpacked where the release was built for it is a destination with this
+/// version alone, whole, with its launcher and links and all that `verify` needs. Every byte is determined by the
+/// version. StoreError when something is not as it was built.
+ArchivedVersion archive_version(const Destination& destination, const std::string& version, ArchiveRoot root,
                                 const std::function<void(std::string_view bytes)>& write);
 
 /// Entry -> where its build's log lies, relative to the page.

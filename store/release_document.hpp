@@ -38,6 +38,10 @@ struct ReleaseDocument {
 /// What the file is called at the top of a release's tree.
 inline constexpr const char* release_document_file = "release.json";
 
+/// Beside it when programs of the release run in its environment: the environment's id and a line end. The launcher
+/// reads it.
+inline constexpr const char* inside_mark_file = "run-inside";
+
 /// "<first 32 digits of the compile step's key>-<name>-<version>": a package's directory in `<destination>/store`.
 std::string release_entry_name(const StepKey& compile, std::string_view name, std::string_view version);
 

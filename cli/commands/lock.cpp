@@ -31,7 +31,8 @@ struct Arguments {
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("MANIFEST", arguments.manifests, "a manifest, or a directory with a karapace.toml (default: .)");
-  options.words("--upgrade", "PACKAGE", arguments.upgrade, "move these packages, or all, to their newest versions");
+  options.words("--upgrade", "PACKAGE", arguments.upgrade,
+                "move these packages and sources, or all, to their newest versions");
   declare_rollback(options, arguments.allow_rollback);
   options.flag("--check", arguments.check, "change nothing; fail when a lock does not fit, and say what differs");
   options.value("--why", "PACKAGE", arguments.why, "change nothing; say why the lock has this package");

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/new_project.hpp"
 
 namespace karapace::cli {
 
@@ -126,14 +127,6 @@ const ManifestTemplate& find_template(const std::string& name) {
   throw UsageError(fmt::format("new: there is no template \"{}\"; there are {}", name, template_names()));
 }
 
-/// What gen and ninja write beside a manifest belongs to the machine. A .gitignore that is there is left alone.
-bool write_gitignore(const fs::path& directory) {
-  auto path = directory / ".gitignore";
-  if (fs::exists(fs::symlink_status(path))) return false;
-  write_file_atomically(path, ".karapace/\nbuild.ninja\n.ninja_deps\n.ninja_log\n", Durable::yes);
-  return true;
-}
-
 int run(const Context& context, const Arguments& arguments) {
   const auto& chosen = find_template(arguments.wanted);
   auto directory = (fs::current_path() / arguments.directory).lexically_normal();
@@ -141,9 +134,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (!arguments.force && fs::exists(fs::symlink_status(path))) {
     throw Error(fmt::format("new: {} exists; --force replaces it", path.native()));
   }
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) throw Error(fmt::format("new: cannot make {}: {}", directory.native(), error.message()));
+  make_project_directory(directory, "new");
   write_file_atomically(path, chosen.text, Durable::yes);
   bool ignored = write_gitignore(directory);
   if (context.json) {

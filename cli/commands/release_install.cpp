@@ -9,6 +9,7 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/generate_arguments.hpp"
 #include "cli/release_report.hpp"
 #include "cli/store_access.hpp"
 #include "release/install.hpp"
@@ -53,7 +54,7 @@ void report(const Context& context, const release::Release& built, const release
 
 int run(const Context& context, const Arguments& arguments) {
   const auto store = context.open_store(store::Store::Access::read_only);
-  const auto built = release::find_built_release(store, named_manifest(arguments.manifest));
+  const auto built = release::find_built_release(store, named_manifest(arguments.manifest), machine_paths(context).cache);
   const release::InstallOptions options{.launcher = find_program("karapace-launcher"),
                                         .threads = available_threads(),
                                         .patience = {},

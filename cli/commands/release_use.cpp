@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // release use: which version a link names.
+#include <algorithm>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/escape.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/release_report.hpp"
@@ -25,20 +29,36 @@ void declare(Options& options, Arguments& arguments) {
   declare_destination(options, arguments.destination);
 }
 
+/// Of a link that is where it was: whether it stays there is what may have changed.
+std::string unmoved_text(const std::string& alias, const std::string& version, const release::LinkChoice& choice) {
+  if (choice.before == choice.after)
+    return fmt::format("{} is {}, and it was chosen before: nothing changed\n", alias, version);
+  if (!choice.after) return fmt::format("{} is {} as before, and is free again\n", alias, version);
+  if (*choice.after == version) return fmt::format("{} is {} as before, and stays\n", alias, version);
+  return fmt::format("{} is {} as before, and follows {}\n", alias, version, *choice.after);
+}
+
 int run(const Context& context, const Arguments& arguments) {
   if (arguments.forget != arguments.version.empty())
     throw UsageError("release use: give the version that the link shall name, or --forget");
   const auto destination = find_destination(arguments.destination);
   const auto notice = release_notice(context);
-  const auto changes = arguments.forget ? release::forget_link(destination, arguments.alias, notice)
-                                        : release::choose_link(destination, arguments.alias, arguments.version, notice);
+  const auto choice = arguments.forget ? release::forget_link(destination, arguments.alias, notice)
+                                       : release::choose_link(destination, arguments.alias, arguments.version, notice);
   if (context.json) {
-    context.print_json("karapace.release-use", {{"destination_directory", path_json(destination.root())},
-                                                {"links", link_changes_json(changes)}});
+    const auto optional = [](const auto& text) {
+      return text ? nlohmann::json(escaped_utf8(*text)) : nlohmann::json();
+    };
+    context.print_json("karapace.release-use", {{"chosen", optional(choice.after)},
+                                                {"chosen_before", optional(choice.before)},
+                                                {"destination_directory", path_json(destination.root())},
+                                                {"links", link_changes_json(choice.changes)}});
     return 0;
   }
-  print_link_changes(context, changes);
-  if (changes.empty()) context.print("it was so before: nothing changed\n");
+  print_link_changes(context, choice.changes);
+  const bool is_moved =
+      std::ranges::any_of(choice.changes, [&](const auto& change) { return change.alias == arguments.alias; });
+  if (!is_moved) context.print(unmoved_text(arguments.alias, destination.resolve(arguments.alias), choice));
   return 0;
 }
 

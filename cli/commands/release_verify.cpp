@@ -43,7 +43,8 @@ Command release_verify_command() {
        .description =
            "Hashes every file of every package and version, and compares content, mode, time and link targets\n"
            "with what was built. Ends with 3 when something differs. A damaged package comes back when its\n"
-           "directory is moved away and `karapace release install` is run.",
+           "directory is moved away and `karapace release install` is run with the manifest and the sources that a\n"
+           "version with it was built from; of other versions nothing is brought back.",
        .examples = {{"karapace release verify", "of ./karapace.toml's release"}}},
       declare_destination, run);
 }

@@ -85,6 +85,7 @@ std::string cmake_local_text(CMakeLocal local) {
   std::string text = "# What belongs to this machine. Written by `karapace gen --cmake`; never compared.\n";
   text += fmt::format("set(_karapace_name \"{}\")\nset(_karapace_id {})\nset(_karapace_link {})\n", local.name,
                       local.id.hex(), local.link);
+  if (!local.release.empty()) text += fmt::format("set(_karapace_release {})\n", local.release);
   append_variable(text, "store", local.store);
   append_variable(text, "step_program", local.step_program);
   append_variable(text, "arguments", local.arguments);

@@ -42,7 +42,8 @@ struct CMakePacks {
 struct CMakeLocal {
   std::string name;
   EnvironmentId id;
-  std::string link;  // of the environment's step
+  std::string link;          // of the environment's step
+  std::string release = {};  // the same of the release's tree; "" when there is none
   std::filesystem::path store;
   std::filesystem::path step_program;
   std::filesystem::path arguments;  // absolute path of the directory with the arguments' files

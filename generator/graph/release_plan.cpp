@@ -9,6 +9,7 @@
 #include "base/json/text.hpp"
 #include "base/words.hpp"
 #include "generator/graph/graph.hpp"
+#include "generator/manifest/base_image.hpp"
 #include "remote/sha256.hpp"
 
 namespace karapace::graph {
@@ -28,9 +29,19 @@ std::string word_json(const std::string& word) {
   return json;
 }
 
+/// By its name; of a URL without what is asked of the server.
+bool is_zip(std::string_view location) {
+  constexpr std::string_view ending = ".zip";
+  if (manifest::is_url(location)) location = location.substr(0, location.find_first_of("?#"));
+  if (location.size() < ending.size()) return false;
+  return std::ranges::equal(location.substr(location.size() - ending.size()), ending, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+}
+
 /// Our own archives of trees are taken as they are; of others' a single directory at the top is not meant.
 std::string format_of(const lock::LockedSource& source) {
-  return source.kind == manifest::SourceKind::archive ? "tar" : "tree";
+  if (source.kind != manifest::SourceKind::archive) return "tree";
+  return is_zip(source.location) ? "zip" : "tar";
 }
 
 std::string subject_of(const lock::LockedSource& source) { return printable(source.name + " " + source.version); }
@@ -114,14 +125,14 @@ class Planner::ReleaseAddition {
     std::vector<StepKey> inputs;
     for (const auto* package : packages) inputs.push_back(planned_.compiles.at(package->name));
     const auto& main = *packages.front();
-    edge(Step::normalised(StepKind::assemble,
-                          {{"destination", release_.destination},
-                           {"entrypoints", list_json(release_.entrypoints)},
-                           {"environment", environment_},
-                           {"lock", remote::Sha256Hasher().update(file_text(lock_)).finish().hex()},
-                           {"name", release_.name},
-                           rules_of(StepKind::assemble)},
-                          std::move(inputs)),
+    std::vector<Parameter> parameters{{"destination", release_.destination},
+                                      {"entrypoints", list_json(release_.entrypoints)},
+                                      {"environment", environment_},
+                                      {"lock", remote::Sha256Hasher().update(file_text(lock_)).finish().hex()},
+                                      {"name", release_.name},
+                                      rules_of(StepKind::assemble)};
+    if (release_.run == manifest::ProgramsRun::inside) parameters.push_back({"run", "inside"});
+    edge(Step::normalised(StepKind::assemble, std::move(parameters), std::move(inputs)),
          printable(release_.name + " " + main.version + ", " + counted(packages.size(), "package")), packages.size());
   }
 

@@ -157,6 +157,10 @@ void compare_releases(Differences& differences, const std::optional<LockedReleas
   differences.changed("release.destination", before->destination, after->destination);
   differences.changed("release.main", before->main, after->main);
   differences.changed("release.entrypoints", in_lines(before->entrypoints), in_lines(after->entrypoints));
+  const auto run = [](const LockedRelease& one) {
+    return one.run == manifest::ProgramsRun::inside ? "inside" : "outside";
+  };
+  differences.changed("release.run", run(*before), run(*after));
   differences.lists("sources", before->sources, after->sources, [](const LockedSource& source) { return source.name; });
 }
 

@@ -142,6 +142,7 @@ struct LockedRelease {
   std::string main;
   std::vector<std::string> entrypoints;
   std::vector<LockedSource> sources;  // sorted by name
+  manifest::ProgramsRun run = manifest::ProgramsRun::outside;
   auto operator<=>(const LockedRelease&) const = default;
   /// One of the sources; aborts when there is none: parse_lock and manifests make sure of it.
   const LockedSource& source(std::string_view of) const;

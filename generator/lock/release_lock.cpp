@@ -69,11 +69,16 @@ void require_sound(const JsonReader& json, std::size_t at, const LockedRelease& 
   }
 }
 
+constexpr auto run_words = words_of<manifest::ProgramsRun>(
+    "is no place where programs run",
+    {{manifest::ProgramsRun::outside, "outside"}, {manifest::ProgramsRun::inside, "inside"}});
+
 constexpr auto release_fields = fields_of<LockedRelease>(
     member("name", &LockedRelease::name, Word{judge_release_word}),
     member("destination", &LockedRelease::destination, Word{manifest::judge_inner_path}),
     member("main", &LockedRelease::main, Word{judge_release_word}),
     member("entrypoints", &LockedRelease::entrypoints, words({judge_release_word})),
+    optional_member("run", &LockedRelease::run, run_words),
     member("sources", &LockedRelease::sources, sorted(source_fields, &LockedSource::name, "sources")));
 
 }  // namespace

@@ -118,6 +118,9 @@ struct SourceRequest {
   auto operator<=>(const SourceRequest&) const = default;
 };
 
+/// Where programs of a release run when users call them: on the host as they are, or in the release's environment.
+enum class ProgramsRun { outside, inside };
+
 /// `[release]`
 struct ReleaseRequest {
   std::string name;
@@ -127,6 +130,8 @@ struct ReleaseRequest {
   std::map<std::string, std::string> links = {};  // alias -> version, alias or "^"
   std::map<std::string, std::string> hosts = {};  // name -> as ssh takes it
   std::vector<SourceRequest> sources = {};        // sorted by name
+  ProgramsRun run = ProgramsRun::outside;
+  std::vector<std::string> test = {};  // commands of [release.test], in the manifest's order
   auto operator<=>(const ReleaseRequest&) const = default;
 };
 

@@ -6,11 +6,14 @@
 #include <map>
 #include <set>
 #include <span>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/semantic_version.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/script_name.hpp"
 #include "store/release_document.hpp"
 #include "store/runtime_configuration.hpp"
 
@@ -28,6 +31,23 @@ constexpr std::array<std::string_view, 20> taken_variables = {
 Complaint judge_release_word(std::string_view word) {
   if (store::is_release_word(word)) return std::nullopt;
   return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
+}
+
+/// The names of links that are there without being asked for.
+constexpr std::string_view latest_link = "latest", stable_link = "stable";
+
+/// Beside it lie links, and behind it "+" and the number of the build come.
+Complaint judge_release_version(std::string_view word) {
+  if (auto complaint = judge_release_word(word)) return complaint;
+  if (word == latest_link || word == stable_link) return "is the name of a link of every release, and no version";
+  if (parse_build_name(word)) return "ends in + and a number, as the builds of a version are called: leave that away";
+  return std::nullopt;
+}
+
+Complaint judge_link(std::string_view word) {
+  if (auto complaint = judge_release_word(word)) return complaint;
+  if (parse_build_name(word)) return "ends in + and a number, as versions do, and not links";
+  return std::nullopt;
 }
 
 Complaint judge_destination(std::string_view word) {
@@ -66,8 +86,6 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 void read_archive_source(Section& section, const Word& archive, SourceRequest& source) {
   source.kind = SourceKind::archive;
   source.location = archive.text;
-  if (source.location.ends_with(".zip"))
-    section.problem(archive.at, "zip archives are not yet supported: pack the source as .tar.gz, .tar.xz or .tar.zst");
   if (!is_url(source.location)) {
     while (source.location.starts_with("./")) source.location.erase(0, 2);
     section.pleases({source.location, archive.at}, section.path("archive"), judge_relative_path);
@@ -102,6 +120,18 @@ void read_git_source(Section& section, const Word& git, SourceRequest& source) {
   }
 }
 
+/// A key that says something of another kind of source.
+void refuse_misplaced_keys(Section& section, SourceKind kind) {
+  constexpr std::tuple<std::string_view, SourceKind, std::string_view> keys[] = {
+      {"ref", SourceKind::git, "git"}, {"sha256", SourceKind::archive, "archive"}, {"files", SourceKind::path, "path"}};
+  for (const auto& [key, owner, word] : keys) {
+    if (kind == owner) continue;
+    if (const auto* node = section.find(key))
+      section.problem(node->source().begin,
+                      fmt::format("{0} belongs to {1} in a [[source]], and this one has no {1}: remove it", key, word));
+  }
+}
+
 /// Exactly one of git, archive and path.
 void read_origin(Section& section, SourceRequest& source) {
   const auto path = section.word("path");
@@ -113,6 +143,7 @@ void read_origin(Section& section, SourceRequest& source) {
   if (path) read_path_source(section, *path, source);
   if (archive) read_archive_source(section, *archive, source);
   if (git) read_git_source(section, *git, source);
+  refuse_misplaced_keys(section, source.kind);
 }
 
 void read_patches(Section& section, SourceRequest& source) {
@@ -135,6 +166,9 @@ void read_build(Section& section, SourceRequest& source) {
   if (!node) return section.problem(section.at(), "source.build is missing: write build = \"make && make install\"");
   auto build = section.text_of(*node, section.path("build"));
   if (build && trimmed(build->text).empty()) section.problem(build->at, "source.build is empty");
+  if (build && source.kind != SourceKind::path && is_script_name(build->text))
+    section.problem(build->at,
+                    fmt::format("source.build: files are named of a path only: write \"bash ./{}\"", build->text));
   if (build) source.build = std::move(build->text);
 }
 
@@ -146,7 +180,7 @@ ReadSource read_source(Section& section) {
     read.name_at = name->at;
   }
   if (auto version = section.required("version", "\"1.0.0\"")) {
-    if (section.pleases(*version, section.path("version"), judge_release_word)) source.version = version->text;
+    if (section.pleases(*version, section.path("version"), judge_release_version)) source.version = version->text;
   }
   read_origin(section, source);
   read_patches(section, source);
@@ -273,15 +307,33 @@ void read_entrypoints(Section& section, ReleaseRequest& release) {
                     "programs in the packages' bin");
 }
 
+/// By others, or at once.
+bool leads_to_itself(const std::map<std::string, std::string>& links, const std::string& name) {
+  auto at = links.find(name);
+  for (std::size_t followed = 0; at != links.end() && followed <= links.size(); ++followed) {
+    if (at->second == name) return true;
+    at = links.find(at->second);
+  }
+  return false;
+}
+
 void read_links(Section& links, ReleaseRequest& release) {
+  std::map<std::string, std::string> all{{std::string(stable_link), std::string(latest_link)}};
+  std::vector<Word> names;
   for (const auto& [key, node] : links.table()) {
     links.find(key.str());
     const Word name{std::string(key.str()), key.source().begin};
     const auto value = links.word_of(node, links.path(key.str()));
-    if (!links.pleases(name, "link", judge_release_word) || !value) continue;
+    if (!links.pleases(name, "link", judge_link) || !value) continue;
     if (value->text != "^" && !links.pleases(*value, links.path(key.str()), judge_release_word)) continue;
-    release.links[name.text] = value->text;
+    release.links[name.text] = all[name.text] = value->text;
+    names.push_back(name);
   }
+  for (const auto& name : names)
+    if (leads_to_itself(all, name.text))
+      links.problem(
+          name.at,
+          fmt::format("the link \"{}\" leads to itself: let it, or one that it follows, name a version", name.text));
 }
 
 void read_hosts(Section& hosts, ReleaseRequest& release) {
@@ -295,6 +347,24 @@ void read_hosts(Section& hosts, ReleaseRequest& release) {
   }
 }
 
+void read_run(Section& section, ReleaseRequest& release) {
+  const auto run = section.word("run");
+  if (!run) return;
+  if (run->text == "inside")
+    release.run = ProgramsRun::inside;
+  else if (run->text != "outside")
+    section.problem(run->at, fmt::format("release.run \"{}\" must be \"outside\", where users call programs, or "
+                                         "\"inside\", the release's environment",
+                                         run->text));
+}
+
+void read_test(Section& test, ReleaseRequest& release) {
+  for (auto& command : test.texts("run")) {
+    if (trimmed(command.text).empty()) test.problem(command.at, "release.test.run has an empty command: remove it");
+    release.test.push_back(std::move(command.text));
+  }
+}
+
 void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& release) {
   if (auto name = section.required("name", "\"solver\""))
     if (section.pleases(*name, section.path("name"), judge_release_word)) release.name = name->text;
@@ -304,6 +374,8 @@ void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& 
   read_entrypoints(section, release);
   section.section("links", [&](Section& links) { read_links(links, release); });
   section.section("hosts", [&](Section& hosts) { read_hosts(hosts, release); });
+  section.section("test", [&](Section& test) { read_test(test, release); });
+  read_run(section, release);
   auto main = section.required("main", "\"NAME\", the source whose version the release has");
   if (!main) return;
   release.main = main->text;

@@ -28,6 +28,7 @@
 #include "generator/project/control_files.hpp"
 #include "generator/project/locked_image.hpp"
 #include "generator/project/locked_release.hpp"
+#include "generator/project/release_clashes.hpp"
 #include "store/environment.hpp"
 #include "store/graph_files.hpp"
 #include "store/root.hpp"
@@ -163,6 +164,7 @@ class Generation {
     const auto environment = steps.back();
     const auto release = planner_.add_release(locked.lock, environment);
     if (release) {
+      refuse_known_clashes(project, *locked.lock.release, *release, store_);
       import_sources(project, *locked.lock.release, store_);
       steps.insert(steps.end() - 1, release->steps.begin(), release->steps.end());  // the environment's is the last
       for (const auto& [digest, place] : places_of_sources(project, *locked.lock.release)) files_[digest] = {place};
@@ -440,10 +442,14 @@ class Generation {
 
   graph::CMakeLocal cmake_local(const graph::Graph& graph) const {
     const auto& environment = result_.environments.front();
-    auto is_its_step = [&](const graph::Edge& edge) { return edge.key == environment.step; };
+    const auto link_of = [&](const StepKey& key) {
+      const auto is_it = [&](const graph::Edge& edge) { return edge.key == key; };
+      return graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_it));
+    };
     return {.name = environment.name,
             .id = environment.id,
-            .link = graph::link_name(*std::find_if(graph.edges.begin(), graph.edges.end(), is_its_step)),
+            .link = link_of(environment.step),
+            .release = environment.release ? link_of(environment.release->tree()) : std::string(),
             .store = store_.root(),
             .step_program = find_program("karapace-step"),
             .arguments = files_of_edges_.path(),

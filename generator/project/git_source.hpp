@@ -3,11 +3,15 @@
 //
 // The real git is asked, as a child without a shell; the user's configuration, ssh keys and credential helpers count,
 // and nothing asks for a password where nobody sits. A repository is only ever read as objects: nothing is checked out,
-// so neither its attributes, filters nor hooks count.
+// so neither its attributes, filters, hooks nor replacements count. What it holds is anybody's: names that lead out of
+// a tree or are git's own, submodules that would be files of this machine, and trees without end are refused.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "generator/project/source_tree.hpp"
 
@@ -23,18 +27,21 @@ class GitSource {
   /// 40 or 64 hexadecimal digits.
   const std::string& commit() const noexcept { return commit_; }
   /// The commit's tree, submodules' trees inside, times those of the commit; into `file`, or nowhere when it is
-  /// negative. ManifestError when a submodule can not be found.
+  /// negative. ManifestError when a submodule can not be found, or something in a tree may not be in a source.
   ArchiveDigests archive(int file) const;
 
  private:
+  class Collection;
   struct Object {
     std::string mode;
     std::string id;
     std::string path;
     std::filesystem::path repository;  // in which it is
+    std::uint64_t size = 0;
   };
-  void collect(const std::filesystem::path& repository, const std::string& url, const std::string& commit,
-               const std::string& prefix, std::vector<Object>& all) const;
+  std::int64_t time() const;
+  /// All of one repository.
+  void add(SourceArchive& archive, std::span<const Object> objects) const;
   std::string url_;
   std::filesystem::path place_;
   std::filesystem::path repository_;

@@ -18,7 +18,9 @@
 #include "base/regular_file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/script_name.hpp"
 #include "generator/project/git_source.hpp"
+#include "generator/project/source_digests.hpp"
 #include "generator/resolve/mirrors.hpp"
 #include "remote/sha256.hpp"
 #include "store/staging.hpp"
@@ -112,7 +114,7 @@ class ReleaseLock {
   LockedReleaseResult run() {
     const auto& wanted = *project_.manifest.release;
     auto& release = result_.release;
-    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}};
+    release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}, wanted.run};
     for (const auto& source : wanted.sources) release.sources.push_back(locked(source));
     return std::move(result_);
   }
@@ -145,11 +147,16 @@ class ReleaseLock {
   void lock_path(const manifest::SourceRequest& source, lock::LockedSource& locked) {
     const auto tree = tree_of(project_, source);
     result_.watched.insert(tree.watched().begin(), tree.watched().end());
-    const auto digests = tree.archive(-1);
+    const auto digests = digests_of(tree, paths_.cache);
     locked.sha256 = digests.sha256;
     locked.size = digests.size;
     if (const auto script = tree.script(source.build))
       locked.build = (*script == SourceTree::Script::executable ? "./" : ". ./") + source.build;
+    else if (manifest::is_script_name(source.build))
+      throw ManifestError(
+          fmt::format("{}: source.build names \"{}\", and no file of \"{}\" has that name (what git ignores is none "
+                      "of it): name one that is there, or write what shall be done",
+                      called(source), escaped_utf8(source.build), escaped_utf8(source.location)));
   }
 
   void lock_archive(const manifest::SourceRequest& source, lock::LockedSource& locked) {
@@ -174,7 +181,8 @@ class ReleaseLock {
   /// A ref is looked at once; where it moves to counts with an upgrade only.
   void lock_git(const manifest::SourceRequest& source, lock::LockedSource& locked) {
     const auto* known = known_as(locked);
-    if (known && !how_.upgrade) {
+    if (known && !how_.upgrade &&
+        std::ranges::find(how_.upgraded_sources, source.name) == how_.upgraded_sources.end()) {
       locked.commit = known->commit;
       locked.sha256 = known->sha256;
       locked.size = known->size;

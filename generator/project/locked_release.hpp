@@ -22,7 +22,8 @@ struct ReleaseLocking {
     left_out,  // it stays unknown: size 0
   };
   Network network = Network::asked;
-  bool upgrade = false;  // what refs of git mean is asked again
+  bool upgrade = false;                            // what refs of git mean is asked again
+  std::vector<std::string> upgraded_sources = {};  // or for these alone
 };
 
 struct LockedReleaseResult {

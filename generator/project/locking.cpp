@@ -249,6 +249,7 @@ WantedRelease release_of(const Project& project, const LockSettings& settings, c
   ReleaseLocking how;
   if (settings.policy == LockPolicy::locked) how.network = ReleaseLocking::Network::left_out;
   how.upgrade = settings.upgrade.scope == resolve::Upgrade::Scope::everything;
+  how.upgraded_sources = settings.upgrade.names;
   auto found = locked_release(project, old ? old->release : std::nullopt, how, settings.paths);
   return {std::move(found.release), std::move(found.watched), std::move(found.notes)};
 }
@@ -263,6 +264,24 @@ std::optional<std::set<std::string>> package_names(const Project& project) {
     for (const auto& package : *list) names.insert({package.name, name_in(*lock, package)});
   }
   return names;
+}
+
+/// Of [[source]]s.
+std::set<std::string> source_names(const Project& project) {
+  std::set<std::string> names;
+  if (project.manifest.release)
+    for (const auto& source : project.manifest.release->sources) names.insert(source.name);
+  return names;
+}
+
+/// What is to be resolved anew: packages, and no sources.
+resolve::Upgrade upgrade_of_packages(const Project& project, resolve::Upgrade upgrade) {
+  if (upgrade.scope != resolve::Upgrade::Scope::named) return upgrade;
+  const auto sources = source_names(project);
+  const auto packages = package_names(project).value_or(std::set<std::string>());
+  std::erase_if(upgrade.names, [&](const auto& name) { return sources.contains(name) && !packages.contains(name); });
+  if (upgrade.names.empty()) upgrade.scope = resolve::Upgrade::Scope::none;
+  return upgrade;
 }
 
 [[noreturn]] void refuse_upgrade(const std::string& name, const std::set<std::string>& names,
@@ -310,20 +329,24 @@ void check_upgrade(const resolve::Upgrade& upgrade, std::span<const std::filesys
   if (upgrade.scope != resolve::Upgrade::Scope::named) return;
   std::set<std::string> known;
   for (const auto& manifest : manifests) {
-    auto names = package_names(open_project(manifest, working_directory));
+    const auto project = open_project(manifest, working_directory);
+    auto names = package_names(project);
     if (!names) return;
     known.merge(*names);
+    known.merge(source_names(project));
   }
   for (const auto& name : upgrade.names) {
     if (!known.contains(name)) refuse_upgrade(name, known, working_directory);
   }
 }
 
-LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings) {
+LockResult bring_lock_up_to_date(const Project& project, const LockSettings& asked) {
   auto old = lock::read_lock_if_exists(project.lock_path);
-  if (settings.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
+  if (asked.policy == LockPolicy::frozen) return unchanged(required_lock(project, std::move(old)));
   auto wanted = lock::intent_of(project.manifest, project.directory());
-  auto release = release_of(project, settings, old);
+  auto release = release_of(project, asked, old);
+  auto settings = asked;
+  settings.upgrade = upgrade_of_packages(project, asked.upgrade);
   wanted.release = std::move(release.release);
   std::vector<lock::Difference> why;
   if (old) why = lock::differences(lock::intent_of(*old), wanted);

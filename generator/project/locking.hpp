@@ -48,8 +48,8 @@ struct LockResult {
 /// Reads the lock, and with LockPolicy::update writes it beside the manifest when it changed.
 LockResult bring_lock_up_to_date(const Project& project, const LockSettings& settings);
 
-/// UsageError, with a suggestion, when a package to upgrade is in no lock and no manifest of these projects. What a
-/// project without a lock will have is not known, so all names are fine then.
+/// UsageError, with a suggestion, when what is to be upgraded is no package of a lock or manifest of these projects,
+/// and none of their sources. What a project without a lock will have is not known, so all names are fine then.
 void check_upgrade(const resolve::Upgrade& upgrade, std::span<const std::filesystem::path> manifests,
                    const std::filesystem::path& working_directory);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <set>
 
 #include <fcntl.h>
@@ -110,6 +111,16 @@ bool is_in_work_tree(fs::path directory) {
   }
 }
 
+constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
+
+std::int64_t ns_of(const timespec& time) noexcept { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return ns_of(now);
+}
+
 bool begins_with(const fs::path& path, std::string_view first) { return !path.empty() && *path.begin() == first; }
 
 }  // namespace
@@ -149,7 +160,9 @@ void SourceTree::refuse(std::string_view path, std::string_view why) const {
 }
 
 std::vector<fs::path> SourceTree::all_files() const {
-  if (auto files = files_of_work_tree(real_)) {
+  // Asking git takes longer than all the rest where nothing changed.
+  const bool may_be_known = is_in_work_tree(real_);
+  if (auto files = may_be_known ? files_of_work_tree(real_) : std::nullopt) {
     // A submodule is named as the directory that it is.
     std::vector<fs::path> all;
     for (auto& file : *files) {
@@ -164,7 +177,7 @@ std::vector<fs::path> SourceTree::all_files() const {
     }
     return all;
   }
-  if (is_in_work_tree(real_))
+  if (may_be_known)
     throw ManifestError(
         fmt::format("{}: git does not tell what it ignores in {}: see `git -C DIRECTORY status`, or name "
                     "the files with files = [...]",
@@ -183,6 +196,8 @@ std::vector<fs::path> SourceTree::all_files() const {
 }
 
 void SourceTree::take(const std::vector<fs::path>& found) {
+  settled_before_ns_ = now_ns() - a_moment_ns;
+  std::set<std::string> parents;
   for (const auto& path : found) {
     if (begins_with(path, ".karapace") || real_ / path == lock_) continue;
     struct stat status{};
@@ -191,17 +206,42 @@ void SourceTree::take(const std::vector<fs::path>& found) {
       refuse(path.native(), errno_message("can not be read", errno));
     }
     File file{.path = path.native(), .target = {}};
+    const auto changed = ns_of(status.st_ctim);
+    newest_change_ns_ = std::max(newest_change_ns_, changed);
+    file.state = {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                  static_cast<std::uint64_t>(ns_of(status.st_mtim)), static_cast<std::uint64_t>(changed)};
     file.is_link = S_ISLNK(status.st_mode);
     file.is_executable = (status.st_mode & S_IXUSR) != 0;
     if (file.is_link) file.target = fs::read_symlink(real_ / path).native();
     if (!file.is_link && !S_ISREG(status.st_mode)) refuse(path.native(), "is neither a file nor a link");
-    watched_[real_ / path] = modified_ns(status);
-    for (auto parent = path.parent_path(); !parent.empty(); parent = parent.parent_path())
-      if (!watched_.contains(real_ / parent)) watched_[real_ / parent] = modified_ns(real_ / parent).value_or(0);
+    // What looks at times follows links, and one that leads nowhere is no file. Its directory tells when it is another.
+    if (!file.is_link) watched_[real_ / path] = modified_ns(status);
+    for (auto parent = path.parent_path(); !parent.empty() && parents.insert(parent.native()).second;
+         parent = parent.parent_path())
+      watched_[real_ / parent] = modified_ns(real_ / parent).value_or(0);
     files_.push_back(std::move(file));
   }
   watched_[real_] = modified_ns(real_).value_or(0);
   std::ranges::sort(files_, {}, &File::path);
+}
+
+Digest SourceTree::state() const {
+  Blake3 hasher;
+  const auto number = [&](std::uint64_t value) {
+    hasher.update({reinterpret_cast<const char*>(&value), sizeof value});
+  };
+  const auto word = [&](std::string_view text) {
+    number(text.size());
+    hasher.update(text);
+  };
+  word("karapace source tree 1");
+  for (const auto& file : files_) {
+    word(file.path);
+    word(file.target);
+    number((file.is_link ? 2U : 0U) + (file.is_executable ? 1U : 0U));
+    for (const auto value : file.state) number(value);
+  }
+  return hasher.finish();
 }
 
 std::optional<SourceTree::Script> SourceTree::script(const std::string& path) const {

@@ -6,6 +6,7 @@
 // checked them out and when.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -73,6 +74,12 @@ class SourceTree {
   /// The files and directories whose change may make it another tree: absolute, with their modification times as they
   /// were before anything was read.
   const std::map<std::filesystem::path, std::int64_t>& watched() const noexcept { return watched_; }
+  /// Its directory, with all links resolved.
+  const std::filesystem::path& root() const noexcept { return real_; }
+  /// Of all that stat(2) told of its files before anything was read: while it is the same, so is the archive.
+  Digest state() const;
+  /// Whether none of them changed in the last moments.
+  bool is_settled() const noexcept { return newest_change_ns_ < settled_before_ns_; }
 
  private:
   void take(const std::vector<std::filesystem::path>& found);
@@ -83,6 +90,7 @@ class SourceTree {
     std::string target;  // of a link
     bool is_link = false;
     bool is_executable = false;
+    std::array<std::uint64_t, 5> state = {};  // device, inode, size, mtime, ctime
   };
   std::string what_;
   Fd root_;
@@ -90,6 +98,8 @@ class SourceTree {
   std::filesystem::path lock_;
   std::vector<File> files_;  // sorted by path
   std::map<std::filesystem::path, std::int64_t> watched_;
+  std::int64_t newest_change_ns_ = 0;
+  std::int64_t settled_before_ns_ = 0;
 };
 
 }  // namespace karapace::project

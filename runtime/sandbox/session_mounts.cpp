@@ -99,7 +99,8 @@ bool is_allowed(const fs::path& real, const MountPolicy& policy) {
   return false;
 }
 
-/// `what`: "mount data" or "--bind".
+}  // namespace
+
 void check_target(std::string_view what, std::string_view written) {
   const fs::path target = fs::path(written).lexically_normal();
   const bool dotted = std::any_of(target.begin(), target.end(), [](const fs::path& part) { return part == ".."; });
@@ -117,8 +118,6 @@ void check_target(std::string_view what, std::string_view written) {
                          : fmt::format("{}: the target \"{}\" lies in {}, which belongs to the sandbox; {}", what,
                                        written, *place, remedy));
 }
-
-}  // namespace
 
 bool lies_in(const fs::path& path, const fs::path& directory) {
   const auto [mismatch, end] = std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/sandbox/sandbox.hpp"
@@ -37,6 +38,10 @@ Bind manifest_bind(const store::Mount& mount, const MountPolicy& policy);
 /// and for what the sandbox itself needs, and when a link on the way may have been made in a session: what a person
 /// says must not be widened by that.
 std::vector<Bind> caller_binds(const std::filesystem::path& path, BindAccess access, const MountPolicy& policy);
+
+/// Where something is mounted: SandboxError, beginning with `what` ("--bind"), for "/" and for what the sandbox itself
+/// needs.
+void check_target(std::string_view what, std::string_view target);
 
 /// Whether `path` is `directory` or below it; both absolute, without links.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);

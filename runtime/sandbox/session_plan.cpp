@@ -52,6 +52,7 @@ std::map<std::string, std::string> variables(const store::Environment& environme
   };
   for (const auto& [name, value] : request.variables) result[name] = value;
   for (const auto& [name, value] : environment.runtime.variables) result[name] = value;
+  if (!request.programs.empty()) result["PATH"] = request.programs + ":" + result["PATH"];
   return result;
 }
 
@@ -134,6 +135,10 @@ void add_binds(SandboxPlan& plan, const store::Store& store, const store::Enviro
   bind(request.read_only_binds, BindAccess::read_only);
   for (const auto& path : request.store_binds)
     add(plan.binds, {path, path.string(), BindAccess::read_only, BindSource::store, "the sysroot"});
+  for (const auto& one : request.release_binds) {
+    check_target(one.why, one.target);
+    add(plan.binds, one);
+  }
   for (const auto& mount : environment.runtime.mounts) plan.binds.push_back(manifest_bind(mount, policy));
   // Outer ones first, as they would cover those in them.
   std::stable_sort(plan.binds.begin(), plan.binds.end(),
@@ -173,6 +178,7 @@ std::string_view option_with_own_mounts(const SessionRequest& request) {
   if (request.shows_control_files_writable) return "--writable-manifest";
   if (!request.binds.empty()) return "--bind";
   if (!request.read_only_binds.empty()) return "--bind-ro";
+  if (!request.release_binds.empty()) return "a release";
   return request.store_binds.empty() ? "" : "--sysroot";
 }
 

@@ -42,6 +42,8 @@ struct SessionRequest {
   std::vector<std::filesystem::path> binds = {};            // absolute; shown at their own paths, writable
   std::vector<std::filesystem::path> read_only_binds = {};  // the same, read-only
   std::vector<std::filesystem::path> store_binds = {};      // of the store, at their own paths, read-only (a sysroot)
+  std::vector<Bind> release_binds = {};                     // what a release is, each at its place
+  std::string programs = {};                                // a directory inside that goes first in PATH; "": none
   /// What people and programs outside believe of what lies in these directories, which the session shows: it is shown
   /// read-only, and held (flock(2), shared) as long as the session runs. Absolute; what does not exist is left out.
   std::function<ControlFiles(const std::vector<std::filesystem::path>& shown)> control_files = {};

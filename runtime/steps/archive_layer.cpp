@@ -46,6 +46,11 @@ void VerifiedBlob::verify_rest() {
   }
 }
 
+int VerifiedBlob::verified_file() {
+  verify_rest();
+  return fd_.get();
+}
+
 std::size_t VerifiedBlob::read(std::span<char> buffer) {
   for (;;) {
     ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());

@@ -27,6 +27,10 @@ class VerifiedBlob {
   trees::ByteSource source();
   /// Reads what is left. StoreError when the blob is damaged.
   void verify_rest();
+  /// For what is not read from its beginning to its end: the file, verified as a whole. StoreError when it is damaged.
+  int verified_file();
+  /// The same, not verified.
+  int file() const noexcept { return fd_.get(); }
 
  private:
   std::size_t read(std::span<char> buffer);

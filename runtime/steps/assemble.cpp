@@ -4,7 +4,9 @@
 // The tree will be `<destination>/versions/<version>`, so that `../../store` leads to the packages' directories.
 // Directories are directories, whatever packages have in them; everything else of a package is a link to it, also what
 // is a link there, and also when it leads nowhere. Nothing is ever written through a link.
-#include <map>
+#include <algorithm>
+#include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,6 +20,7 @@
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
 #include "store/listing.hpp"
+#include "store/release_clash.hpp"
 #include "store/release_document.hpp"
 
 namespace karapace::steps {
@@ -25,6 +28,7 @@ namespace karapace::steps {
 namespace {
 
 constexpr std::size_t most_told = 10;
+constexpr int most_links = 40;  // as Linux follows
 
 template <class Id>
 Id digest_parameter(const Step& step, std::string_view name) {
@@ -59,6 +63,12 @@ store::ReleaseDocument document_of(const StepContext& context) {
   return document;
 }
 
+bool runs_inside(const Step& step) {
+  const auto run = step.parameter("run");
+  if (run && *run != "inside") throw StepError(fmt::format("assemble: the parameter run=\"{}\" is not known", *run));
+  return run.has_value();
+}
+
 /// The tree, package by package; of two files at one path that of the earlier package is taken.
 class Assembly {
  public:
@@ -68,10 +78,12 @@ class Assembly {
 
   void add(const store::ReleasePackage& package) {
     const auto listing = context_.store.listing(package.layer);
+    if (const auto clash = paths_.add(package.name, listing))
+      throw StepError(fmt::format("assemble: {}", store::text(*clash)));
     for (const auto& entry : listing.entries()) {
       if (entry.path.empty()) continue;
       if (entry.type == store::EntryType::directory)
-        add_directory(entry.path, package);
+        add_directory(entry.path);
       else
         add_file(entry.path, package);
     }
@@ -79,18 +91,21 @@ class Assembly {
 
   void require_entrypoints(const store::ReleaseDocument& document) const {
     for (const auto& name : document.entrypoints) {
-      const auto* node = tree_.find("bin/" + name);
-      if (node && node->entry.type != store::EntryType::directory) continue;
-      throw StepError(fmt::format("assemble: the entry point \"{}\" is in no package: none of {} has a bin/{}", name,
-                                  shown(document), name));
+      const auto path = "bin/" + name;
+      const auto* node = tree_.find(path);
+      if (!node || node->entry.type == store::EntryType::directory)
+        throw StepError(fmt::format("assemble: the entry point \"{}\" is in no package: none of {} has a bin/{}", name,
+                                    shown(document), name));
+      const auto owner = *paths_.owner(path);
+      if (const auto why = why_it_can_not_start(document, owner, path))
+        throw StepError(fmt::format("assemble: the entry point \"{}\" can not be started: bin/{} of the package {} {}",
+                                    name, name, owner, *why));
     }
   }
 
   LayerId finish(const store::ReleaseDocument& document) {
-    if (const auto taken = owners_.find(store::release_document_file); taken != owners_.end())
-      throw StepError(fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own",
-                                  taken->second, store::release_document_file));
-    tree_.put_file(store::release_document_file, text(document), trees::earliest_epoch);
+    put_own(store::release_document_file, text(document));
+    if (runs_inside(context_.step)) put_own(store::inside_mark_file, document.environment.hex() + "\n");
     tell_hidden();
     const auto path = context_.staging.path() / "tree";
     make_directory(path);
@@ -100,10 +115,56 @@ class Assembly {
   }
 
  private:
+  void put_own(const std::string& name, const std::string& text) {
+    if (const auto* taken = paths_.owner(name))
+      throw StepError(
+          fmt::format("assemble: the package {} has a \"{}\" at its top, where the release has its own", *taken, name));
+    tree_.put_file(name, text, trees::earliest_epoch);
+  }
+
   static std::string shown(const store::ReleaseDocument& document) {
     std::vector<std::string> names;
     for (const auto& package : document.packages) names.push_back(package.name);
     return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  /// Links are followed through the packages; what is outside, or behind a directory that is a link, nobody knows here.
+  std::optional<std::string> why_it_can_not_start(const store::ReleaseDocument& document, const std::string& owner,
+                                                  std::string path) const {
+    const auto* package = &*std::ranges::find(document.packages, owner, &store::ReleasePackage::name);
+    for (int followed = 0; followed < most_links; ++followed) {
+      const auto listing = context_.store.listing(package->layer);
+      const auto* entry = listing.find(path);
+      if (entry && entry->type == store::EntryType::hardlink) entry = listing.find(entry->target);
+      if (!entry) {
+        const auto* parent = listing.find(std::filesystem::path(path).parent_path().native());
+        if (!parent || parent->type != store::EntryType::directory) return std::nullopt;
+        return "leads to what is not there: make it in the package's build";
+      }
+      if (entry->type == store::EntryType::regular)
+        return (entry->mode & 0111) != 0 ? std::nullopt
+                                         : std::optional<std::string>(
+                                               "has no execute permission: have its build set "
+                                               "it, as with `install -m 755` or `chmod +x`");
+      if (entry->type != store::EntryType::symlink) return "leads to what is no file: name a program";
+      const auto directory = std::filesystem::path(document.destination) / "store" / package->entry / path;
+      const auto target = (directory.parent_path() / entry->target).lexically_normal();
+      package = package_of(document, target, path);
+      if (!package) return std::nullopt;
+    }
+    return "leads in a circle of links: make it a program in the package's build";
+  }
+
+  /// The package that has the file, and in `inside` where.
+  static const store::ReleasePackage* package_of(const store::ReleaseDocument& document,
+                                                 const std::filesystem::path& file, std::string& inside) {
+    for (const auto& package : document.packages) {
+      const auto place = fmt::format("{}/store/{}/", document.destination, package.entry);
+      if (!file.native().starts_with(place)) continue;
+      inside = file.native().substr(place.size());
+      return &package;
+    }
+    return nullptr;
   }
 
   void put_directory(const std::string& path) {
@@ -115,19 +176,14 @@ class Assembly {
     tree_.put(std::move(node));
   }
 
-  void add_directory(const std::string& path, const store::ReleasePackage& package) {
-    const auto* there = tree_.find(path);
-    if (!there) {
-      owners_[path] = package.name;
-      return put_directory(path);
-    }
-    if (there->entry.type != store::EntryType::directory) refuse_clash(path, package.name, owners_.at(path));
+  void add_directory(const std::string& path) {
+    if (!tree_.find(path)) put_directory(path);
   }
 
   void add_file(const std::string& path, const store::ReleasePackage& package) {
-    if (const auto* there = tree_.find(path)) {
-      if (there->entry.type == store::EntryType::directory) refuse_clash(path, owners_.at(path), package.name);
-      hidden_.push_back(fmt::format("{} of {}, as {} has one", printable_word(path), package.name, owners_.at(path)));
+    if (tree_.find(path)) {
+      hidden_.push_back(
+          fmt::format("{} of {}, as {} has one", printable_word(path), package.name, *paths_.owner(path)));
       return;
     }
     std::string up = "../../";
@@ -140,15 +196,6 @@ class Assembly {
     node.entry.mtime = trees::earliest_epoch;
     node.entry.target = fmt::format("{}store/{}/{}", up, package.entry, path);
     tree_.put(std::move(node));
-    owners_[path] = package.name;
-  }
-
-  [[noreturn]] static void refuse_clash(const std::string& path, const std::string& directory,
-                                        const std::string& file) {
-    throw StepError(fmt::format(
-        "assemble: \"{0}\" is a directory in the package {1} and a file or link in the package {2}, and a release "
-        "has one of each name: have the build script of one of them install to another place",
-        escaped_utf8(path), directory, file));
   }
 
   void tell_hidden() const {
@@ -162,7 +209,7 @@ class Assembly {
   const StepContext& context_;
   trees::LayerStack lower_;
   trees::Composition tree_;
-  std::map<std::string, std::string> owners_;  // path -> the package that has it
+  store::ReleasePaths paths_;
   std::vector<std::string> hidden_;
 };
 

@@ -3,8 +3,10 @@
 //
 // Whoever packed it, the files belong to root, without set-id bits and attributes: so building them does not depend on
 // who has which ids. Of an archive whose only entry is a directory, as releases of software are packed, that directory
-// is the tree.
+// is the tree. What zip archives call the time is that of an unknown place: all of their files get one.
+#include <array>
 #include <cstdio>
+#include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -25,14 +27,38 @@ namespace karapace::steps {
 namespace {
 
 constexpr const char* lifted_name = ".wh.lifted";  // no entry of an archive has such a name (TreeWriter)
+constexpr std::int64_t zip_time = 946'684'800;     // 2000-01-01, as files of paths have it
+constexpr std::string_view zip_magic = "PK\3\4";
 
-store::Listing read_tar(const ArchiveTarget& target) {
-  trees::TreeWriter writer(
-      target.tree,
-      {.devices = trees::DeviceNodes::refuse, .owners = trees::Owners::root, .byte_limit = target.byte_limit});
-  trees::ArchiveReader archive(trees::ArchiveFormat::tar, target.blob.source(), target.label);
+store::Listing written(trees::ArchiveReader& archive, const ArchiveTarget& target,
+                       std::optional<std::int64_t> mtime = std::nullopt) {
+  trees::TreeWriter writer(target.tree, {.devices = trees::DeviceNodes::refuse,
+                                         .owners = trees::Owners::root,
+                                         .byte_limit = target.byte_limit,
+                                         .mtime = mtime});
   writer.extract(archive, "", [](const store::Entry&, const trees::OwnersByName&) {});
   return writer.finish();
+}
+
+store::Listing read_tar(const ArchiveTarget& target) {
+  trees::ArchiveReader archive(trees::ArchiveFormat::tar, target.blob.source(), target.label);
+  return written(archive, target);
+}
+
+store::Listing read_zip(const ArchiveTarget& target) {
+  trees::ArchiveReader archive(trees::ZipFile{target.blob.verified_file()}, target.label);
+  return written(archive, target, zip_time);
+}
+
+/// What the archive's name said decides how it is read: it is in the step's key.
+void refuse_zip(const ArchiveTarget& target) {
+  std::array<char, zip_magic.size()> begin{};
+  const auto count = ::pread(target.blob.file(), begin.data(), begin.size(), 0);
+  if (count != static_cast<ssize_t>(begin.size()) || std::string_view(begin.data(), begin.size()) != zip_magic) return;
+  throw StepError(
+      fmt::format("{}: it is a zip archive, and its name does not say so: keep it in the project under a "
+                  "name that ends in .zip",
+                  target.label));
 }
 
 /// The only directory at the top, or null.
@@ -71,8 +97,7 @@ store::Listing without_top(const store::Listing& listing, const store::Entry& to
   return lifted;
 }
 
-store::Listing read_archive(const ArchiveTarget& target) {
-  auto listing = read_tar(target);
+store::Listing single_top_lifted(store::Listing listing, const ArchiveTarget& target) {
   const auto* top = only_top(listing);
   return top ? without_top(listing, *top, target.tree) : listing;
 }
@@ -83,7 +108,14 @@ StepOutput source(const StepContext& context) {
   if (context.step.inputs.size() != 1) throw StepError("source: exactly one input is expected");
   const auto format = context.step.required("format");
   if (format == "tree") return layer_of_archive(context, read_tar);
-  if (format == "tar") return layer_of_archive(context, read_archive);
+  if (format == "tar")
+    return layer_of_archive(context, [](const ArchiveTarget& target) {
+      refuse_zip(target);
+      return single_top_lifted(read_tar(target), target);
+    });
+  if (format == "zip")
+    return layer_of_archive(context,
+                            [](const ArchiveTarget& target) { return single_top_lifted(read_zip(target), target); });
   throw StepError(fmt::format("source: the format \"{}\" is unknown", format));
 }
 

@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 #include <locale.h>
 #include <lzma.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
@@ -44,23 +46,27 @@ const char* reason(lzma_ret result) {
 
 /// libarchive turns the UTF-8 names of pax archives into the locale's, and composes their accents on the way: two files
 /// would become one. In the C locale it can convert nothing but ASCII, and keeps the bytes as they are.
-class CLocale {
+/// Of a zip archive it keeps no name that it can not convert: there it is given UTF-8.
+class NamesLocale {
  public:
-  CLocale() : c_(::newlocale(LC_CTYPE_MASK, "C", nullptr)), before_(::uselocale(c_)) {}
-  ~CLocale() {
+  explicit NamesLocale(const char* name)
+      : names_(::newlocale(LC_CTYPE_MASK, name, nullptr)), before_(names_ ? ::uselocale(names_) : nullptr) {}
+  ~NamesLocale() {
+    if (!names_) return;
     ::uselocale(before_);
-    ::freelocale(c_);
+    ::freelocale(names_);
   }
-  CLocale(const CLocale&) = delete;
-  CLocale& operator=(const CLocale&) = delete;
+  NamesLocale(const NamesLocale&) = delete;
+  NamesLocale& operator=(const NamesLocale&) = delete;
 
  private:
-  locale_t c_;
+  locale_t names_;
   locale_t before_;
 };
 
-/// libarchive's warnings that lose nothing: the bytes of a name that can not be converted are kept (see CLocale). All
-/// others lose something: extended headers that are left out, sparse maps that are not understood, too many headers.
+/// libarchive's warnings that lose nothing: the bytes of a name that can not be converted are kept (see NamesLocale).
+/// All others lose something: extended headers that are left out, sparse maps that are not understood, too many
+/// headers.
 bool is_harmless(std::string_view warning) {
   return warning.ends_with("can't be converted from UTF-8 to current locale.");
 }
@@ -88,6 +94,10 @@ struct ArchiveReader::Source {
   std::optional<RecentBytes> bytes;
   std::exception_ptr error;
 
+  ZipFile file{-1};
+  la_int64_t offset = 0;
+  std::vector<char> block;
+
   Source(ByteSource source, const std::string& label, Compression compression) {
     if (compression != Compression::none) {
       decompressor.emplace(std::move(source), label, compression);
@@ -95,6 +105,7 @@ struct ArchiveReader::Source {
     }
     bytes.emplace(std::move(source));
   }
+  explicit Source(ZipFile zip) : file(zip) {}
 
   static la_ssize_t read(struct archive* handle, void* self, const void** block) {
     auto* source = static_cast<Source*>(self);
@@ -108,6 +119,29 @@ struct ArchiveReader::Source {
       return ARCHIVE_FATAL;
     }
   }
+
+  static la_ssize_t read_file(struct archive* handle, void* self, const void** block) {
+    auto* source = static_cast<Source*>(self);
+    constexpr std::size_t block_size = 64 * 1024;
+    source->block.resize(block_size);
+    const auto count = ::pread(source->file.fd, source->block.data(), block_size, source->offset);
+    if (count < 0) {
+      archive_set_error(handle, errno, "cannot read the input");
+      return ARCHIVE_FATAL;
+    }
+    *block = source->block.data();
+    source->offset += count;
+    return count;
+  }
+
+  static la_int64_t seek(struct archive*, void* self, la_int64_t offset, int whence) {
+    auto* source = static_cast<Source*>(self);
+    struct stat status{};
+    if (::fstat(source->file.fd, &status) != 0) return ARCHIVE_FATAL;
+    const la_int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? source->offset : la_int64_t{status.st_size};
+    source->offset = std::clamp<la_int64_t>(from + offset, 0, status.st_size);
+    return source->offset;
+  }
 };
 
 ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::string label, Compression compression)
@@ -120,7 +154,20 @@ ArchiveReader::ArchiveReader(ArchiveFormat format, ByteSource source, std::strin
     archive_read_support_format_ar(archive_);
   else
     archive_read_support_format_tar(archive_);
-  if (archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr) == ARCHIVE_OK) return;
+  require_open(archive_read_open(archive_, source_.get(), nullptr, &Source::read, nullptr));
+}
+
+ArchiveReader::ArchiveReader(ZipFile file, std::string label)
+    : source_(std::make_unique<Source>(file)), archive_(archive_read_new()), label_(std::move(label)) {
+  archive_read_support_format_zip_seekable(archive_);
+  archive_read_set_read_callback(archive_, &Source::read_file);
+  archive_read_set_seek_callback(archive_, &Source::seek);
+  archive_read_set_callback_data(archive_, source_.get());
+  require_open(archive_read_open1(archive_));
+}
+
+void ArchiveReader::require_open(int result) {
+  if (result == ARCHIVE_OK) return;
   const std::string reason = archive_error_string(archive_) ? archive_error_string(archive_) : "unknown format";
   archive_read_free(archive_);
   if (source_->error) std::rethrow_exception(source_->error);
@@ -136,14 +183,21 @@ void ArchiveReader::fail() const {
 }
 
 archive_entry* ArchiveReader::next() {
-  const CLocale bytes_stay;
+  const NamesLocale locale(format_ ? "C" : "C.UTF-8");
   archive_entry* entry = nullptr;
   int result = archive_read_next_header(archive_, &entry);
   if (result == ARCHIVE_EOF) return nullptr;
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
   if (result == ARCHIVE_WARN) require_harmless_warning();
-  if (format_ != ArchiveFormat::ar) require_exact(entry, result == ARCHIVE_WARN);
+  if (!format_) require_plain(entry);
+  if (format_ && format_ != ArchiveFormat::ar) require_exact(entry, result == ARCHIVE_WARN);
   return entry;
+}
+
+void ArchiveReader::require_plain(archive_entry* entry) const {
+  if (archive_entry_is_encrypted(entry) == 0) return;
+  const char* name = archive_entry_pathname(entry);
+  throw StepError(fmt::format("{}: refused: \"{}\" is encrypted", label_, name ? beginning_of_path(name) : ""));
 }
 
 void ArchiveReader::require_harmless_warning() const {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Archives as streams: the entries of a tar or ar file, which may be a member of another one (libarchive).
+// Archives as streams: the entries of a tar or ar file, which may be a member of another one, or of a zip file
+// (libarchive).
 //
 // Nothing is held in memory but the last blocks: archives of any size are read in constant space. What is in a header
 // is given as it is, or the archive is refused: no name is converted, nothing that can not be understood is passed over
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,11 +29,19 @@ enum class ArchiveFormat {
   old_tar,  // ustar or GNU without sparse files and what else extends them; other types of entries are refused
 };
 
+/// A zip archive, open for reading. Its list of entries stands at its end, so it is no stream. Its offset is not moved.
+struct ZipFile {
+  int fd;
+};
+
 class ArchiveReader {
  public:
   /// Throws StepError naming `label` when the first block is not such an archive.
   ArchiveReader(ArchiveFormat format, ByteSource source, std::string label,
                 Compression compression = Compression::by_content);
+  /// Of a zip archive. Names that it calls UTF-8 get their composed form (NFC); encrypted entries are refused, and so
+  /// is what libarchive warns of.
+  ArchiveReader(ZipFile file, std::string label);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
@@ -50,11 +60,13 @@ class ArchiveReader {
  private:
   struct Source;
   [[noreturn]] void fail() const;
+  void require_open(int result);
+  void require_plain(archive_entry* entry) const;
   void require_harmless_warning() const;
   void require_exact(archive_entry* entry, bool warned);
   void require_exact(const TarHeaders& headers, archive_entry* entry, bool warned) const;
   std::unique_ptr<Source> source_;
-  ArchiveFormat format_;
+  std::optional<ArchiveFormat> format_;  // nothing: zip
   struct archive* archive_;
   std::string label_;
   TarHeaders headers_;

@@ -115,7 +115,7 @@ void TreeWriter::require_parent(const ArchiveReader& archive, const std::string&
     // Archives may leave directories out; they get what mkdir would give.
     if (++implied_ > most_implied) refuse_implied(archive);
     require_parent(archive, parent);
-    add_directory(parent, 0755, 0);
+    add_directory(parent, 0755, options_.mtime.value_or(0));
     return;
   }
   if (entry->type != store::EntryType::directory) {
@@ -141,6 +141,7 @@ void TreeWriter::extract(ArchiveReader& archive, std::string_view prefix, const 
     require_length(archive);
     if (options_.owners == Owners::root) own_by_root(header);
     auto entry = entry_of(archive, header, relative_path(archive, name, prefix));
+    if (options_.mtime) entry.mtime = *options_.mtime;
     take_attributes(archive, header, entry);
     seen(entry, names_of(header));
     if (const char* link = archive_entry_hardlink(header)) {

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,8 @@ struct TreeWriterOptions {
   DeviceNodes devices = DeviceNodes::refuse;
   Owners owners = Owners::as_archived;
   ArchiveOf archive_of = ArchiveOf::whole_tree;
-  std::uint64_t byte_limit = 0;  // of file contents in all, and of the archive itself
+  std::uint64_t byte_limit = 0;                      // of file contents in all, and of the archive itself
+  std::optional<std::int64_t> mtime = std::nullopt;  // of all entries, in place of the archive's
 };
 
 /// What an archive calls the owner of an entry; "" where it has numbers only.

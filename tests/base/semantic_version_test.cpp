@@ -60,13 +60,23 @@ TEST(BuildName, EndsInPlusAndANumber) {
 }
 
 TEST(BuildName, AreInOneOrder) {
-  const std::vector<std::string> ascending = {"2023a+1",     "nightly+2", "nightly+10", "1.0.0-rc1+7",
-                                              "1.0.0+abc+1", "1.0.0+b+1", "1.0.0+1",    "1.0.0+2",
-                                              "1.0.0+10",    "1.0.1-a+1", "1.0.1+1"};
+  const std::vector<std::string> ascending = {
+      "nightly+2", "nightly+10", "2.9x+1",  "2.10rc1+1", "2023a+1",   "0.9+1",     "1.0.0-rc1+7", "1.0.0+abc+1",
+      "1.0.0+b+1", "1.0+1",      "1.0.0+1", "1.0.0+2",   "1.0.0+10",  "1.0.1-a+1", "1.0.1+1",     "1.0.1.1+1",
+      "1.9+1",     "1.10+1",     "24.04+1", "24.10+1",   "2024.05+1", "2024.10+1", "2024.12+1"};
   for (std::size_t i = 0; i < ascending.size(); ++i)
     for (std::size_t j = 0; j < ascending.size(); ++j)
       EXPECT_TRUE(order_of_builds(*parse_build_name(ascending[i]), *parse_build_name(ascending[j])) == (i <=> j))
           << ascending[i] << " " << ascending[j];
+}
+
+TEST(BuildName, VersionsAreReleasesPrereleasesOrWords) {
+  for (const auto* version : {"1", "1.4", "1.4.0", "2.10", "24.04.1.2", "1.4+abc"})
+    EXPECT_TRUE(form_of(version) == VersionForm::release) << version;
+  for (const auto* version : {"1.4-rc1", "1.4.0-rc.1+abc"})
+    EXPECT_TRUE(form_of(version) == VersionForm::prerelease) << version;
+  for (const auto* version : {"nightly", "2.10rc1", "1.", ".1", "1..2", "1.4-", "1.4+", "", "1.4-a~b"})
+    EXPECT_TRUE(form_of(version) == VersionForm::word) << version;
 }
 
 }  // namespace

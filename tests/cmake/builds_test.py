@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import tarfile
+import tempfile
 import unittest
 
 from project import BUILD, GENERATOR, HEAD, NINJA, ProjectTest, error_of
@@ -69,6 +70,30 @@ class Builds(ProjectTest):
             self.assertTrue(outputs)
             self.assertEqual(len(outputs), len(set(outputs)))
         self.assert_nothing_to_do()
+
+    def test_a_release_is_built_by_edges_installed_and_tested(self):
+        # Nothing below /tmp is seen by builds.
+        place = self.enterContext(tempfile.TemporaryDirectory(prefix="karapace-cmake-", dir="/var/tmp", ignore_cleanup_errors=True))
+        self.write_release(f"{place}/app", '[release.test]\nrun = ["test $(app) = one"]\n')
+        self.write("CMakeLists.txt", HEAD + "karapace_release(app MANIFEST karapace.toml ALL)\n")
+        self.configured()
+        first = self.built("-j2").output
+        for step in ("source app 1.0.0", "compile app 1.0.0", "assemble app 1.0.0, 1 package"):
+            self.assertIn(step, first)
+        self.assert_nothing_to_do()
+        self.assertIn("installed app 1.0.0+1 ", self.built("--target", "app-install").output)
+        self.assertEqual(self.run_program(f"{place}/app/bin/app").output, "one\n")
+        self.assertIn("app 1.0.0+1: 1 of 1 test passed", self.built("--target", "app-test").output)
+        self.write("src/text", "two\n")
+        changed = self.built().output
+        self.assertIn("compile app 1.0.0", changed)
+        self.assertNotIn("unpack", changed)
+        failed = self.build("--target", "app-test")
+        self.assertNotEqual(failed.status, 0)
+        self.assertIn("app 1.0.0+2: 0 of 1 test passed", failed.output)
+        for directory in pathlib.Path(place).rglob("*"):
+            if directory.is_dir() and not directory.is_symlink():
+                directory.chmod(0o755)
 
     def test_a_broken_manifest_ends_the_configuration_with_file_and_line(self):
         self.make(ENVIRONMENT + TEXTS + TEST)

@@ -12,6 +12,7 @@ USE_COMMAND = ("use it as\nkarapace_add_custom_command(OUTPUT FILE... ENVIRONMEN
                "[DEPENDS ...] ...)")
 USE_IMAGE = ("use it as\nkarapace_image(NAME ENVIRONMENT ENV OUTPUT FILE [FORMAT oci-archive | docker-archive] [TAG TAG] "
              "[COMPRESSION zstd | gzip] [SQUASH] [ALL])")
+USE_RELEASE = "use it as\nkarapace_release(NAME MANIFEST FILE [LOCKED | FROZEN] [STORE DIR] [ALL])"
 DEV = "karapace_environment(dev MANIFEST karapace.toml)\n"
 
 WRONG_CALLS = {
@@ -74,6 +75,16 @@ WRONG_CALLS = {
         "karapace_image(app):\ndocker reads layers of a docker-archive with gzip only: leave COMPRESSION out",
     DEV + "karapace_image(dev ENVIRONMENT dev OUTPUT app.tar)":
         'karapace_image(dev):\nthere is a target "dev" already: give the image another name',
+    "karapace_release(MANIFEST karapace.toml)":
+        'karapace_release:\nthe release\'s name is missing or has other characters than letters, digits, ".", "_" and "-"; '
+        f"{USE_RELEASE}",
+    "karapace_release(app)":
+        f"karapace_release(app):\nno MANIFEST is given; {USE_RELEASE}",
+    "karapace_release(app MANIFEST karapace.toml)":
+        "karapace_release(app):\nthere is no [release] in karapace.toml: say there what is built from which [[source]] "
+        "(`karapace release init` writes one to begin with)",
+    "add_custom_target(app-install)\nkarapace_release(app MANIFEST karapace.toml)":
+        'karapace_release(app):\nthere is a target "app-install" already: give the release another name',
     DEV + "karapace_add_custom_command()":
         f"karapace_add_custom_command:\nno ENVIRONMENT is given; {USE_COMMAND}",
     DEV + "karapace_add_custom_command(TARGET dev POST_BUILD ENVIRONMENT dev COMMAND true)":

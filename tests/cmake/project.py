@@ -30,6 +30,13 @@ set_target_properties(show PROPERTIES IMPORTED_LOCATION "${SHOW}")
 """
 
 
+def add_program(tar, name, path):
+    content = pathlib.Path(path).read_bytes()
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o755
+    tar.addfile(entry, io.BytesIO(content))
+
+
 class Result:
     def __init__(self, process):
         self.status = process.returncode
@@ -82,6 +89,24 @@ class ProjectTest(unittest.TestCase):
     def write_manifest(self, rest="", path="karapace.toml"):
         digest = hashlib.sha256(self.archive.read_bytes()).hexdigest()
         self.write(path, f'manifest_version = 1\n[base]\nimage = "{self.archive}"\nsha256 = "{digest}"\n{rest}')
+
+    def write_release(self, destination, rest=""):
+        """A release of one package, whose program says what is in src/text. Its environment has a shell."""
+        with tarfile.open(self.source / "root.tar", "w") as tar:
+            libraries = set()
+            for program in ("dash", "cat", "chmod", "cp", "ln", "mkdir", "mv", "rm"):
+                path = shutil.which(program)
+                needed = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+                add_program(tar, "bin/" + {"dash": "sh"}.get(program, program), path)
+                libraries |= set(re.findall(r"/\S+", needed))
+            for library in sorted(libraries):
+                add_program(tar, library.lstrip("/"), library)
+        digest = hashlib.sha256((self.source / "root.tar").read_bytes()).hexdigest()
+        self.write("src/text", "one\n")
+        self.write("karapace.toml", f'manifest_version = 1\n[base]\nimage = "{self.source}/root.tar"\n'
+                   f'sha256 = "{digest}"\n[release]\nname = "app"\ndestination = "{destination}"\nmain = "app"\n'
+                   f'entrypoints = ["app"]\n{rest}[[source]]\nname = "app"\nversion = "1.0.0"\npath = "src"\n'
+                   'build = "mkdir -p $out/bin; (echo \'#!/bin/sh\'; echo echo $(cat text)) > $out/bin/app; chmod 755 $out/bin/app"\n')
 
     def write_motd(self, text):
         """An environment whose /etc/motd is `text`."""

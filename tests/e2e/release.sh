@@ -28,6 +28,8 @@ name = "app"
 destination = "DESTINATION"
 main = "app"
 entrypoints = ["app"]
+[release.test]
+run = ["test $(app) = 42", "! touch $(dirname $(command -v app))/x"]
 [release.links]
 tested = "2.1"
 [release.hosts]
@@ -101,6 +103,21 @@ entry=$(echo "$destination"/store/*-foo-1.0.0)
 ! finds "$destination/store" < <(find "$destination/versions" -type l -printf '%l\n') || fail "a link is absolute"
 release release verify || { cat "$work/log"; fail "release verify"; }
 
+step "in its environment the release is the first in PATH: what was built, and what is installed"
+inside() { # WHAT EXPECTED ARGUMENT...
+  local what=$1 expected=$2
+  shift 2
+  expect "$what" "$expected" "$(as "$mode" KARAPACE_STORE="$store" karapace release "$@" 2>"$work/log" || cat "$work/log")"
+}
+inside "what was built" 42 exec app
+inside "its place" "$destination/versions/2.1.0/bin/app" exec -- sh -c 'command -v app'
+inside "what is installed" "2.1.0+1 $destination/versions/2.1.0+1/bin/app" exec --installed -- sh -c 'echo $KARAPACE_RELEASE_VERSION $(command -v app)'
+inside "the launcher" 42 exec -r tested "$destination/bin/app"
+expect "a shell" "42 $destination/versions/2.1.0/bin/app" "$(echo 'echo $(app) $(command -v app)' |
+  as "$mode" KARAPACE_STORE="$store" karapace release enter 2>"$work/log" || cat "$work/log")"
+release release test || { cat "$work/log"; fail "release test"; }
+finds -x "app 2.1.0+1: 2 of 2 tests passed" <"$work/log" || { cat "$work/log"; fail "what is told of tests"; }
+
 step "the same build is not installed again"
 installs
 finds "is this build: nothing to install" <"$work/log" || { cat "$work/log"; fail "it is not said"; }
@@ -119,6 +136,9 @@ finds "karapace release build" <"$work/log" || { cat "$work/log"; fail "what to 
 build
 installs
 runs "stable" "new 42" "$destination/bin/app"
+! release release test || fail "a test that fails is no failure"
+finds -x 'failed with 1: test $(app) = 42' <"$work/log" || { cat "$work/log"; fail "what failed is not told"; }
+release release test -r 2.1 || { cat "$work/log"; fail "release test of another version"; }
 runs "a version by name" 42 "$destination/bin/app" -v 2.1
 runs "a version by variable" 42 KARAPACE_RELEASE_VERSION=tested "$destination/bin/app"
 release release use stable 2.1 || { cat "$work/log"; fail "release use"; }
@@ -138,12 +158,32 @@ expect "the tree of the same sources" "$before" "$(tree)"
 assembled=$(grep -l '"kind": "assemble"' "$store"/steps/* | xargs grep -l "$before" | xargs -n 1 basename | first 1)
 release reproduce "$assembled" || { tail -30 "$work/log"; fail "reproduce"; }
 
+step "programs that run in the environment: nothing is compiled for it, and the launcher enters it"
+sed -i 's/^main = "app"/&\nrun = "inside"/' karapace.toml
+build
+[ "$(grep -c '\] compile ' "$work/log")" = 0 ] || { cat "$work/log"; fail "it was compiled"; }
+installs
+as "$mode" mkdir "$place/here"
+calls() { (cd "$place/here" && as "$mode" KARAPACE_STORE="$store" "$@" 2>&1); }
+expect "a program inside" "42" "$(calls "$destination/bin/app" -v 2.1.0+2)"
+expect "without the runtime" 1 "$(calls PATH=/usr/bin:/bin "$destination/bin/app" -v 2.1.0+2 | grep -c 'for which `karapace` is needed')"
+expect "without the environment" 1 "$(calls KARAPACE_STORE="$work/none" "$destination/bin/app" -v 2.1.0+2 | grep -c 'karapace: error: ')"
+sed -i '/^run = "inside"/d' karapace.toml
+
 step "a script that fails tells what it said, and debug opens it"
 echo 'echo this is why; false' >>app/build.sh
 ! release release build || fail "a script that fails is no failure"
+finds "once that is mended, \`karapace release build\` goes on" <"$work/log" || { cat "$work/log"; fail "what goes on is not told"; }
 finds "this is why" <"$work/log" || { cat "$work/log"; fail "the end of the output is not told"; }
 key=$(sed -n 's/.*karapace debug \([0-9a-f]*\).*/\1/p' "$work/log" | first 1)
 release debug "$key" -- /bin/sh -c 'ls app.c && ls $foo/lib/libfoo.so && ! touch $foo/x' || { cat "$work/log"; fail "debug"; }
+
+step "a program that nobody may start is no entry point"
+echo 'mkdir -p $out/bin
+gcc -o $out/bin/app app.c -L$foo/lib -lfoo -Wl,-rpath,$foo/lib; chmod 644 $out/bin/app' >app/build.sh
+sed -i 's/^run = .*/run = ["true"]/' karapace.toml
+! release release build || fail "an entry point that is no program is no failure"
+finds 'the entry point "app" can not be started' <"$work/log" || { cat "$work/log"; fail "it is not told"; }
 
 step "a file against a directory is refused with the names of both packages"
 echo 'mkdir -p $out/bin $out/lib/libfoo.so
@@ -151,4 +191,78 @@ gcc -o $out/bin/app app.c -L$foo/lib -lfoo -Wl,-rpath,$foo/lib' >app/build.sh
 ! release release build || fail "a clash is no failure"
 finds '"lib/libfoo.so" is a directory in the package app and a file or link in the package foo' <"$work/log" ||
   { cat "$work/log"; fail "the clash is not told"; }
+! release gen || fail "a clash that is known is no failure of gen"
+finds 'karapace.toml:[0-9:]*: source "foo": "lib/libfoo.so" is a directory' <"$work/log" ||
+  { cat "$work/log"; fail "gen does not tell the clash"; }
+
+step "users of the other id modes build and install the same, and install nothing twice"
+# Of this machine's programs: no network, no compiler.
+shell_tree() { # ROOT
+  local root=$1 program file library
+  mkdir -p "$root"/{bin,etc}
+  for program in sh mkdir cat chmod; do
+    file=$(readlink -f "$(command -v "$program")")
+    cp "$file" "$root/bin/$program"
+    ldd "$file" | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "$root$(dirname "$library")"
+      cp -L "$library" "$root$library"
+    done
+  done
+}
+shell_tree "$work/shell"
+tar -C "$work/shell" --owner=0 --group=0 --sort=name -cf "$work/shell.tar" .
+shell_release() { # MODE
+  local mode=$1 project=$work/shell-$1 place
+  place=$place_of_all/app
+  rm -rf "$place_of_all"
+  install -d -o "$(user_of "$mode")" -m 755 "$place_of_all"
+  mkdir -p "$project"/{lib,tool}
+  cp "$work/shell.tar" "$project/"
+  echo "of the library" >"$project/lib/text"
+  cat >"$project/karapace.toml" <<END
+manifest_version = 1
+[base]
+image = "shell.tar"
+sha256 = "$(sha256sum "$work/shell.tar" | cut -d ' ' -f 1)"
+[release]
+name = "tool"
+destination = "$place"
+main = "tool"
+entrypoints = ["tool"]
+[[source]]
+name = "lib"
+version = "1.0"
+path = "lib"
+build = "mkdir \$out/share && cat text >\$out/share/text"
+[[source]]
+name = "tool"
+version = "3.0.0"
+path = "tool"
+depends = ["lib"]
+build = "build.sh"
+END
+  printf 'mkdir $out/bin\n{ echo "#!/bin/sh"; echo cat $lib/share/text; } >$out/bin/tool\nchmod 755 $out/bin/tool\n' >"$project/tool/build.sh"
+  chown -R "$(user_of "$mode")" "$project"
+  install -d -m 700 -o "$(user_of "$mode")" "$work/store-$mode"
+  cd "$project"
+  told() { as "$mode" KARAPACE_STORE="$work/store-$mode" karapace "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$mode: karapace $*"; }; }
+  told release build
+  told release install
+  finds -x "installed tool 3.0.0+1 (3, 3.0, 3.0.0, latest, stable)" <"$work/log" || { cat "$work/log"; fail "$mode: what is told"; }
+  expect "$mode: the installed program" "of the library" "$(as "$mode" "$place/bin/tool")"
+  told release build
+  finds "no work to do" <"$work/log" || fail "$mode: something was built again"
+  told release install
+  finds "is this build: nothing to install" <"$work/log" || { cat "$work/log"; fail "$mode: installed again"; }
+  told release verify
+  [ -z "$(find "$place" ! -user "$(user_of "$mode")")" ] || fail "$mode: files of another user"
+  sha256sum "$place/versions/stable/release.json" >>"$work/documents"
+}
+place_of_all=$(mktemp -d /var/tmp/karapace-e2e-XXXXXX)
+at_exit 'chmod -R u+w "$place_of_all"; rm -rf "$place_of_all"'
+for mode in $modes; do
+  make_user "$mode"
+  shell_release "$mode"
+done
+expect "different releases of the modes" 1 "$(sort -u "$work/documents" | wc -l)"
 echo "release: all fine"

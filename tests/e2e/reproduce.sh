@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # karapace reproduce, in every id mode: a set-up that writes the time and random bytes is caught and named down to the
 # file, and nothing else is; a deterministic one passes. Records that one user exported fit another user's store.
+TMPDIR=/var/tmp  # on a disk directories of one content have one order; that of tmpfs is another each time
 source "$(dirname "$0")/lib.sh"
 
 setup() { # DIRECTORY COMMAND: a project that runs it on top of a package

@@ -321,6 +321,32 @@ TEST(Graph, PackagesOfAReleaseAreBuiltOnWhatTheyNeed) {
   EXPECT_EQ(plan(std::vector{lock}), plan(std::vector{sample_lock({"git"})}));  // as for who builds no release
 }
 
+TEST(Graph, ANameSaysWhetherASourceIsAZip) {
+  const auto format_of = [](const std::string& location) {
+    auto lock = sample_lock_with_release();
+    lock.release->sources[0].kind = manifest::SourceKind::archive;
+    lock.release->sources[0].location = location;
+    const auto [planned, graph] = release_graph(lock);
+    const auto& compile = edge_of(graph, planned.compiles.at("libgrid"));
+    return std::string(edge_of(graph, compile.step.inputs[2]).step.required("format"));
+  };
+  EXPECT_EQ(format_of("https://a.example/libgrid.zip"), "zip");
+  EXPECT_EQ(format_of("https://a.example/libgrid.ZIP?token=1#x"), "zip");
+  EXPECT_EQ(format_of("vendor/libgrid.zip"), "zip");
+  EXPECT_EQ(format_of("https://a.example/libgrid.tar.gz?was=a.zip"), "tar");
+  EXPECT_EQ(format_of("zip"), "tar");
+}
+
+TEST(Graph, WhereProgramsRunIsNothingThatIsCompiled) {
+  auto lock = sample_lock_with_release();
+  const auto before = release_graph(lock).planned;
+  lock.release->run = manifest::ProgramsRun::inside;
+  const auto [after, graph] = release_graph(lock);
+  EXPECT_EQ(after.compiles, before.compiles);
+  EXPECT_NE(after.tree(), before.tree());
+  EXPECT_EQ(edge_of(graph, after.tree()).step.required("run"), "inside");
+}
+
 TEST(Graph, ScriptsOfSeveralLinesStandOnOne) {
   auto lock = sample_lock_with_release();
   const std::vector<std::string> scripts{"one\ntwo\r\n", "\n", "\ttabs\tand \\n", "$x $$ 'it''s' \"§\"\n\n# end",

@@ -318,6 +318,11 @@ TEST(Lock, AReleaseIsReadAsItIsWrittenAndIsNoPartOfTheEnvironment) {
   environment.release.reset();
   EXPECT_EQ(serialise(lock), file_text(environment));
   EXPECT_EQ(environment_id(lock), environment_id(environment));
+  auto inside = lock;
+  inside.release->run = manifest::ProgramsRun::inside;
+  EXPECT_EQ(parse_lock(file_text(inside), "karapace.lock"), inside);
+  EXPECT_EQ(words(differences(intent_of(lock), intent_of(inside))),
+            std::vector<std::string>{"release.run: outside → inside"});
 }
 
 std::string refusal_of(const LockedRelease& release) {

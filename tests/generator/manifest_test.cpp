@@ -242,6 +242,9 @@ name = "solver"
 destination = "/opt/apps/solver"
 main = "solver"
 entrypoints = ["solver"]
+run = "inside"
+[release.test]
+run = ["solver --version", "solver --check\nsolver"]
 [release.links]
 tested = "1.4"
 newest = "^"
@@ -262,6 +265,8 @@ make install
   EXPECT_EQ(manifest.release->links, (std::map<std::string, std::string>{{"newest", "^"}, {"tested", "1.4"}}));
   EXPECT_EQ(manifest.release->hosts,
             (std::map<std::string, std::string>{{"home", "lab"}, {"lab", "deploy@lab.example"}}));
+  EXPECT_EQ(manifest.release->run, ProgramsRun::inside);
+  EXPECT_EQ(manifest.release->test, (std::vector<std::string>{"solver --version", "solver --check\nsolver"}));
   EXPECT_EQ(manifest.release->sources.at(0).location, "src");
   EXPECT_EQ(manifest.release->sources.at(0).build, "make\nmake install\n");
 }

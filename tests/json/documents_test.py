@@ -81,6 +81,7 @@ class Documents(DocumentsTest):
         self.compares()
         self.shares()
         self.refuses()
+        self.imports()
         self.releases()
         self.deploys()
         self.cleans()
@@ -104,6 +105,9 @@ class Documents(DocumentsTest):
         self.error("key", "new", "ci")
 
     def makes(self):
+        begun = self.document("release", "init", "app", "-d", "/opt/apps/app", "-C", str(self.scratch / "begun"), name="karapace.release-init")
+        self.assertEqual(begun["files"], [f"{self.scratch}/begun/karapace.toml", f"{self.scratch}/begun/src/app.c"])
+        self.error("release", "init", "app", "-C", str(self.scratch / "begun"))
         made = self.document("new", str(self.directory), name="karapace.new")
         self.assertIn("\\xff", made["manifest"])
         (self.directory / "motd").write_text("hello\n", encoding="utf-8")
@@ -204,10 +208,21 @@ class Documents(DocumentsTest):
         self.assertEqual(self.document("unbundle", bundle, "--trust", "ci", name="karapace.pull", **elsewhere)["environment"],
                          made["environment"])
 
+    def imports(self):
+        project = self.scratch / "karsk"
+        project.mkdir()
+        (project / "config.yaml").write_text("destination: /opt/app\nmain-package: app\nentrypoints: [app]\npackages:\n"
+                                             "  - {name: app, version: 1.0.0, build: 'mkdir -p $out/bin'}\n", encoding="utf-8")
+        made = self.document("import", "karsk", "config.yaml", directory=project, name="karapace.import-karsk")
+        self.assertEqual((made["manifest"], made["packages"]), (str(project / "karapace.toml"), ["app"]))
+        self.assertTrue((project / "sources/app/README").exists())
+        self.error("import", "karsk", "config.yaml", directory=project)
+
     def releases(self):
         project = self.scratch / "released"
         (project / "source").mkdir(parents=True)
-        (project / "source/file").write_text("x", encoding="utf-8")
+        (project / "source/file").write_text("#!/bin/sh\necho \"app $0\"\n", encoding="utf-8")
+        (project / "source/file").chmod(0o755)
         # Nothing below /tmp is seen by builds.
         place = self.enterContext(tempfile.TemporaryDirectory(prefix="karapace-release-", dir="/var/tmp", ignore_cleanup_errors=True))
         with tarfile.open(project / "root.tar", "w") as tar:
@@ -220,22 +235,50 @@ class Documents(DocumentsTest):
             for library in sorted(libraries):
                 add_file(tar, library.lstrip("/"), pathlib.Path(library).read_bytes(), 0o755)
         self.write_manifest(f'[release]\nname = "app"\nmain = "app"\ndestination = "{place}/app"\nentrypoints = ["app"]\n'
-                            '[release.links]\nold = "0.1"\n[[source]]\nname = "app"\nversion = "1.0.0"\npath = "source"\n'
+                            '[release.links]\nold = "0.1"\n[release.test]\nrun = ["app", "app > /app; cp /bin/sh /app/x"]\n[[source]]\nname = "app"\nversion = "1.0.0"\npath = "source"\n'
                             'build = "mkdir -p $out/bin && cp file $out/bin/app"\n', project, project / "root.tar")
         self.error("release", "install", directory=project)
+        self.error("release", "exec", "app", directory=project)
+        self.error("release", "test", directory=project)
         built = self.document("release", "build", directory=project, name="karapace.release-build")
         self.assertTrue(self.document("gen", "--check", "-C", built["build_directory"], directory=project)["fits"])
         self.assertEqual((built["release_version"], [package["name"] for package in built["packages"]]), ("1.0.0", ["app"]))
         # A build of what a store has from elsewhere has no log.
         pathlib.Path(built["packages"][0]["log_file"]).unlink()
         self.assertIsNone(self.document("release", "build", directory=project)["packages"][0]["log_file"])
+        program = f"{place}/app/versions/1.0.0/bin/app"
+        self.assertEqual(self.run_program("release", "exec", "app", directory=project).stdout.decode(), f"app {program}\n")
+        for command in ("exec", "enter"):
+            self.document("release", command, "--explain", directory=project, name="karapace.session")
+        self.error("release", "exec", "--installed", "app", directory=project)
         installed = self.document("release", "install", directory=project, name="karapace.release-install")
+        tested = self.document("release", "test", directory=project, status=1, name="karapace.release-test")
+        self.assertEqual([test["exit_status"] == 0 for test in tested["tests"]], [True, False])
+        self.assertEqual((tested["release_version"], tested["failed_count"]), ("1.0.0+1", 1))
         self.assertEqual((installed["release_version"], installed["is_new"], installed["missing_links"]), ("1.0.0+1", True, ["old"]))
         self.assertFalse(self.document("release", "install", directory=project, name="karapace.release-install")["is_new"])
         self.assertEqual(self.document("release", "verify", directory=project, name="karapace.release-verify")["faults"], [])
         archived = self.document("release", "export", "stable", "-o", "app.tar", directory=project, name="karapace.release-export")
         self.assertEqual(archived["release_version"], "1.0.0+1")
-        self.error("release", "export", "stable", "-o", "app.tar", directory=project)
+        self.document("release", "export", "stable", "-o", "app.tar", directory=project)
+        self.error("release", "export", "stable", "-o", "-", directory=project)
+        image = str(self.scratch / "app-image.tar")
+        made = self.document("release", "export", "stable", "--format", "oci", "-o", "docker-archive:" + image, directory=project)
+        self.assertEqual((made["format"], len(made["image_manifest"])), ("oci", 64))
+        with tarfile.open(image) as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))[0]
+            config = json.load(tar.extractfile(manifest["Config"]))["config"]
+            with tarfile.open(fileobj=tar.extractfile(manifest["Layers"][-1]), mode="r:gz") as layer:
+                self.assertIn(f"{place}/app/bin/app".lstrip("/"), layer.getnames())
+        self.assertEqual((config["Entrypoint"], config.get("Cmd")), ([f"{place}/app/bin/app"], None))
+        self.assertTrue(any(one.startswith(f"PATH={place}/app/bin:") for one in config["Env"]))
+        self.assertIn("no format", self.error("release", "export", "stable", "--format", "zip", "-o", "b", directory=project)["message"])
+        if shutil.which("sqfstar"):
+            for name in ("one.sqfs", "two.sqfs"):
+                self.document("release", "export", "stable", "--format", "squashfs", "-o", name, directory=project)
+            self.assertEqual((project / "one.sqfs").read_bytes(), (project / "two.sqfs").read_bytes())
+            listed = subprocess.run(["unsquashfs", "-l", "-d", "", project / "one.sqfs"], capture_output=True, text=True, check=True)
+            self.assertIn("/bin/app", listed.stdout.split())
 
     def deploys(self):
         place = self.scratch / "apps"
@@ -262,6 +305,8 @@ class Documents(DocumentsTest):
         self.assertEqual([one["version"] for one in listed], ["1.2.0+1", "1.1.0+1", "1.0.0+1"])
         self.assertEqual(self.document("release", "use", "stable", "1.0", *where, name="karapace.release-use")["links"][-1],
                          {"alias": "stable", "before": None, "after": "1.0.0+1"})
+        unmoved = self.document("release", "use", "stable", "1.0.0+1", *where)
+        self.assertEqual((unmoved["links"], unmoved["chosen_before"], unmoved["chosen"]), ([], "1.0", "1.0.0+1"))
         self.document("release", "use", "stable", "1.1.0+1", *where)
         self.document("release", "use", "stable", "1.0", *where)
         self.error("release", "use", "stable", "7", *where)

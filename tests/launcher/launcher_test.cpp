@@ -5,18 +5,22 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
 #include "base/sibling_programs.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Launcher : ::testing::Test {
   TemporaryDirectory temporary;
@@ -54,6 +58,35 @@ struct Launcher : ::testing::Test {
     return capture_child(command);
   }
 };
+
+TEST_F(Launcher, AVersionOfAnEnvironmentRunsInIt) {
+  const auto id = std::string(64, 'a');
+  write_file_atomically(root / "versions/1.0.0+10/run-inside", id + "\n", Durable::no);
+  const auto tools = fs::canonical(temporary.path()) / "tools";
+  fs::create_directory(tools);
+  const auto path = "PATH=" + tools.native() + ":/usr/bin:/bin";
+  ChildCommand command{.argv = {root / "bin/app", "a", "b c"}};
+  command.variables = {path};
+  const auto missing = capture_child(command);
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(missing.errors,
+            "app: the version \"stable\" runs in the environment that it was built in, for which `karapace` is needed, "
+            "and there is none in PATH\n");
+  write_file_atomically(tools / "karapace", "#!/bin/sh\nfor word; do echo \"<$word>\"; done; exit 9\n", Durable::no,
+                        0755);
+  const auto inside = capture_child(command);
+  EXPECT_EQ(inside.status, 9);
+  EXPECT_EQ(inside.output, "<release>\n<exec>\n<--here>\n<--destination>\n<" + root.native() +
+                               ">\n<--release-version>\n<1.0.0+10>\n<-->\n<app>\n<a>\n<b c>\n");
+  // There already, or of another version.
+  command.variables = {path, "KARAPACE_ENVIRONMENT=" + id.substr(0, 12)};
+  EXPECT_EQ(capture_child(command).output, "1.0.0+10\n<a>\n<b c>\n");
+  command.variables = {path, "KARAPACE_RELEASE_VERSION=old"};
+  EXPECT_EQ(capture_child(command).output, "1.0.0+1\n<a>\n<b c>\n");
+  command.variables = {path};
+  command.argv.front() = root / "bin/missing";
+  EXPECT_THAT(capture_child(command).errors, HasSubstr("the version \"stable\" has no program \"missing\""));
+}
 
 struct Row {
   std::vector<std::string> words;
@@ -113,6 +146,21 @@ TEST_F(Launcher, WhatIsNoVersionIsRefused) {
       EXPECT_EQ(result.status, 1);
     }
   EXPECT_THAT(run({}, "2").errors, HasSubstr("`app --print-versions` lists them"));
+}
+
+TEST_F(Launcher, NamesAreEscapedAndOnlyWordsAreListed) {
+  add_version("\x1b[2Jevil+1");
+  EXPECT_THAT(run({"--print-versions"}).output, Not(HasSubstr("evil")));
+  EXPECT_THAT(run({"-v", "\x1b]0;x\a"}).errors, HasSubstr("no version \"\\x1b]0;x\\x07\""));
+}
+
+TEST_F(Launcher, WithTheRightsOfAnotherItObeysNoVariable) {
+  if (::geteuid() != 0) KARAPACE_SKIP_TEST("only root gives files away");
+  fs::permissions(temporary.path(), fs::perms(0755));
+  const auto launcher = root / "bin/.launcher-1";
+  ASSERT_EQ(::chown(launcher.c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chmod(launcher.c_str(), 04755), 0);
+  EXPECT_EQ(run({}, "old").output, "1.0.0+10\n");
 }
 
 TEST_F(Launcher, AProgramThatAVersionHasNotIsNamed) {

@@ -56,10 +56,25 @@ TEST(Aliases, Table) {
         {"1.0.0-rc1", "1.0.0-rc1+1"},
         {"latest", "0.9.0+1"},
         {"stable", "0.9.0+1"}}},
-      {"other versions have exact names only",
+      {"other versions have exact names, and one of them is the highest",
        {"nightly+1", "nightly+2", "2023a+1"},
        {},
-       {{"2023a", "2023a+1"}, {"nightly", "nightly+2"}}},
+       {{"2023a", "2023a+1"}, {"latest", "2023a+1"}, {"nightly", "nightly+2"}, {"stable", "2023a+1"}}},
+      {"two numbers are a version, too",
+       {"2.9+1", "2.10+1"},
+       {},
+       {{"2.10", "2.10+1"}, {"2.9", "2.9+1"}, {"latest", "2.10+1"}, {"stable", "2.10+1"}}},
+      {"among those of three",
+       {"1.3.1+1", "1.4+1", "1.5-rc1+1", "nightly+1"},
+       {},
+       {{"1", "1.3.1+1"},
+        {"1.3", "1.3.1+1"},
+        {"1.3.1", "1.3.1+1"},
+        {"1.4", "1.4+1"},
+        {"1.5-rc1", "1.5-rc1+1"},
+        {"latest", "1.4+1"},
+        {"nightly", "nightly+1"},
+        {"stable", "1.4+1"}}},
       {"metadata of its own",
        {"1.0.0+abc+1", "1.0.0+5+1"},
        {},
@@ -73,7 +88,7 @@ TEST(Aliases, Table) {
       {"wishes, the later the stronger",
        {"nightly+1", "nightly+2"},
        {{{"stable", "nightly+1"}, {"test", "nightly"}}, {{"test", "stable"}}},
-       {{"nightly", "nightly+2"}, {"stable", "nightly+1"}, {"test", "nightly+1"}}},
+       {{"latest", "nightly+2"}, {"nightly", "nightly+2"}, {"stable", "nightly+1"}, {"test", "nightly+1"}}},
       {"a wish for the highest",
        {"1.0.0+1"},
        {{{"1", "^"}}},
@@ -84,7 +99,7 @@ TEST(Aliases, Table) {
 
 TEST(Aliases, AWishForWhatIsNotThereIsToldAndMakesNoLink) {
   const auto aliases = aliases_of({"nightly+1"}, {{{"old", "1.2"}, {"older", "old"}}});
-  EXPECT_EQ(aliases.links, (Links{{"nightly", "nightly+1"}}));
+  EXPECT_EQ(aliases.links, (Links{{"latest", "nightly+1"}, {"nightly", "nightly+1"}, {"stable", "nightly+1"}}));
   EXPECT_THAT(aliases.unfulfilled, ElementsAre("old", "older"));
 }
 

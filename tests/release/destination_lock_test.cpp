@@ -67,6 +67,12 @@ TEST_F(Lock, OfAnotherMachineIsTakenWhenItGivesNoSignOfLife) {
   EXPECT_THAT(names_in(directory), ElementsAre("8"));
 }
 
+TEST_F(Lock, ANumberThatHasNoNextIsNoneOfOurs) {
+  std::filesystem::create_directory(directory);
+  write_file_atomically(directory / "18446744073709551615", "nobody\n", Durable::no);
+  acquire({.with_silence = 1s, .in_all = 5s}).renew();
+}
+
 TEST_F(Lock, IsLostWhenSomebodyTookItOver) {
   auto lock = acquire();
   write_file_atomically(directory / "2", "0123456789abcdef-1-5 far.example\n", Durable::no);

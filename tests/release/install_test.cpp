@@ -187,6 +187,82 @@ TEST_F(Install, AnOldLauncherStays) {
   EXPECT_TRUE(fs::exists(destination_ / "bin" / old));
 }
 
+TEST_F(Install, WhatLiesThereWithoutAListingIsComparedAndNotBelieved) {
+  const auto release = release_of("1.0.0", "one");
+  const auto entry = destination_ / "store" / release.document.packages[0].entry;
+  Destination::create(destination_);
+  fs::create_directories(entry / "bin");
+  write_file_atomically(entry / "bin/app", "evil", Durable::no, 0755);
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("is not what was built"));
+  EXPECT_THAT(Destination::open(destination_).versions(), IsEmpty());
+  EXPECT_FALSE(fs::exists(destination_ / ".karapace/listings" / entry.filename()));
+  remove_tree(entry);
+  install(store_, release, options());
+  // As after a crash before the listing was written: it is read, and known again.
+  fs::remove(destination_ / ".karapace/listings" / entry.filename());
+  EXPECT_EQ(install(store_, release, options()).copied_entries, 0U);
+  EXPECT_TRUE(fs::exists(destination_ / ".karapace/listings" / entry.filename()));
+}
+
+TEST_F(Install, ALinkInPlaceOfAnEntryIsRefused) {
+  const auto release = release_of("1.0.0", "one");
+  Destination::create(destination_);
+  fs::create_directories(temporary_.path() / "other/bin");
+  fs::create_symlink(temporary_.path() / "other", destination_ / "store" / release.document.packages[0].entry);
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("is a link, or no directory"));
+}
+
+TEST_F(Install, AVersionWithOurDocumentAndOtherLinksIsRefused) {
+  const auto release = release_of("1.0.0", "one");
+  Destination::create(destination_);
+  const auto version = destination_ / "versions/1.0.0+1";
+  fs::create_directories(version / "bin");
+  write_file_atomically(version / "release.json", store::text(release.document), Durable::no);
+  write_file_atomically(version / "bin/app", "evil", Durable::no, 0755);
+  EXPECT_THAT(error_of([&] { install(store_, release, options()); }), HasSubstr("is not what was built"));
+  EXPECT_FALSE(fs::is_symlink(destination_ / "bin/app"));
+}
+
+TEST_F(Install, PartsThatAreLinksOrSomebodyElsesAreRefused) {
+  const auto other = temporary_.path() / "other";
+  for (const auto* part : {"store", "versions", "bin", ".karapace", ".karapace/lock", ".karapace/installed"}) {
+    install_of("1.0.0", "one");
+    remove_tree(other);
+    fs::rename(destination_ / part, other);
+    fs::create_directory_symlink(other, destination_ / part);
+    EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("is a link, or no directory")) << part;
+    remove_tree(destination_);
+  }
+  if (::geteuid() != 0) return;
+  install_of("1.0.0", "one");
+  ASSERT_EQ(::chown((destination_ / "bin").c_str(), 12345, 12345), 0);
+  EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("belongs to the user 12345"));
+}
+
+TEST_F(Install, ADirectoryThatHasOtherThingsIsNoDestination) {
+  fs::create_directories(destination_ / "lost+found");
+  install_of("1.0.0", "one");
+  remove_tree(destination_);
+  fs::create_directories(destination_ / "bin");
+  EXPECT_THAT(error_of([&] { install_of("1.0.0", "one"); }), HasSubstr("is no destination of releases, and not empty"));
+}
+
+TEST_F(Install, AProgramThatIsNoneOfOursIsNotReplaced) {
+  Destination::create(destination_);
+  fs::create_symlink("/bin/true", destination_ / "bin/app");
+  EXPECT_THAT(error_of([&] { install_of("1.0.0", "one"); }), HasSubstr("is no program of a release"));
+  EXPECT_EQ(fs::read_symlink(destination_ / "bin/app"), "/bin/true");
+}
+
+TEST_F(Install, AChangedLauncherComesBack) {
+  install_of("1.0.0", "one");
+  const auto launcher = destination_ / "bin" / fs::read_symlink(destination_ / "bin/app");
+  const auto before = read(launcher);
+  store::flip_byte(launcher);
+  install_of("1.0.0", "one");
+  EXPECT_EQ(read(launcher), before);
+}
+
 /// Looks again and again; the first thing that is not whole is kept.
 class Reader {
  public:

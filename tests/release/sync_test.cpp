@@ -293,6 +293,51 @@ TEST_F(Sync, AHostThatSaysThingsWithoutEndIsToldAndGivenUp) {
   EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1: it said more than 64 MiB to ssh"));
 }
 
+TEST_F(Sync, NothingOutsideAHostsDestinationIsChanged) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  const auto adm = temporary_.path() / "adm", app = host.directory() / "app";
+  fs::create_directories(adm / "sub");
+  write_file_atomically(temporary_.path() / "keys", "k", Durable::no, 0644);
+  fs::create_symlink(adm, app / "store/x");
+  fs::create_symlink(temporary_.path() / "keys", app / "store/y");
+  EXPECT_EQ(sync_to({&host}, {}, SyncMode::dry_run)[0].failure, "");
+  EXPECT_EQ(fs::status(adm).permissions(), fs::perms(0755));
+  EXPECT_EQ(fs::status(temporary_.path() / "keys").permissions(), fs::perms(0644));
+  fs::permissions(adm / "sub", fs::perms(0555));
+  fs::remove_all(app / ".karapace/locks");
+  fs::create_directory_symlink(adm, app / ".karapace/locks");
+  install_of("1.0.0", "two");
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(".karapace/locks\" is a link"));
+  EXPECT_EQ(fs::status(adm / "sub").permissions(), fs::perms(0555));
+  EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Sync, ADirectoryOfAHostThatHasOtherThingsIsNoDestination) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  fs::create_directories(host.directory() / "app/thesis");
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("is no destination of releases, and not empty"));
+}
+
+TEST_F(Sync, AChangedLauncherIsMendedThereAndNotPassedOn) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  fs::create_symlink(".launcher-/../../x", destination_ / "bin/evil");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  fs::remove(destination_ / "bin/evil");
+  const auto launcher = fs::read_symlink(destination_ / "bin/app");
+  store::flip_byte(host.directory() / "app/bin" / launcher);
+  EXPECT_THAT(sync_to({&host})[0].links, ElementsAre("bin/" + launcher.native()));
+  expect_equal(host);
+  store::flip_byte(destination_ / "bin" / launcher);
+  EXPECT_THAT(error_of([&] { sync_to({&host}); }), HasSubstr("is not what its name says"));
+}
+
 TEST_F(Sync, AHostOfAnUnknownKeyIsRefused) {
   install_of("1.0.0", "one");
   auto& host = hosts->add("node1");

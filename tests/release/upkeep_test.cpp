@@ -19,6 +19,7 @@ struct Upkeep : ReleaseTest {
           fmt::format("{}: {} -> {}", change.alias, change.before.value_or("-"), change.after.value_or("-")));
     return lines;
   }
+  static std::vector<std::string> told(const LinkChoice& choice) { return told(choice.changes); }
   static std::vector<std::string> told(const std::vector<Fault>& faults) {
     std::vector<std::string> lines;
     for (const auto& fault : faults) lines.push_back(fmt::format("{} {}: {}", fault.where, fault.path, fault.what));
@@ -45,6 +46,34 @@ TEST_F(Upkeep, ALinkThatIsChosenStaysWhereItIs) {
   install_of("1.3.1", "five");
   EXPECT_EQ(link("stable"), "1.3.0+1");
   EXPECT_THAT(told(forget_link(destination(), "stable", {})), ElementsAre("stable: 1.3.0+1 -> 1.5.0+1"));
+}
+
+TEST_F(Upkeep, AVersionOfTwoNumbersIsStableAndHighest) {
+  EXPECT_THAT(install_of("2.9", "one").aliases, ElementsAre("2.9", "latest", "stable"));
+  EXPECT_THAT(install_of("2.10", "two").aliases, ElementsAre("2.10", "latest", "stable"));
+  choose_link(destination(), "stable", "2.9", {});
+  EXPECT_THAT(told(choose_link(destination(), "stable", "^", {})), ElementsAre("stable: 2.9+1 -> 2.10+1"));
+}
+
+TEST_F(Upkeep, ProgramsWithoutAStableVersionAreToldOf) {
+  install_of("1.3.0", "one");
+  fs::remove(destination_ / "versions/stable");
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre(HasSubstr("versions/stable : missing, so what is in bin starts only with the name")));
+}
+
+TEST_F(Upkeep, AChoiceIsToldAlsoWhenTheLinkIsThereAlready) {
+  install_of("1.3.0", "one");
+  const auto chosen = choose_link(destination(), "1.3", "1.3.0+1", {});
+  EXPECT_EQ(chosen.before, std::nullopt);
+  EXPECT_EQ(chosen.after, "1.3.0+1");
+  EXPECT_THAT(told(chosen), IsEmpty());
+  const auto again = choose_link(destination(), "1.3", "1.3.0+1", {});
+  EXPECT_EQ(again.before, again.after);
+  const auto forgotten = forget_link(destination(), "1.3", {});
+  EXPECT_EQ(forgotten.before, "1.3.0+1");
+  EXPECT_EQ(forgotten.after, std::nullopt);
+  EXPECT_THAT(told(forgotten), IsEmpty());
 }
 
 TEST_F(Upkeep, WhatIsNotThereCanNotBeChosen) {
@@ -112,6 +141,40 @@ TEST_F(Upkeep, APrunedVersionGoesWithWhatOnlyItUses) {
   EXPECT_THAT(told(verify(destination(), 1)), IsEmpty());
   EXPECT_EQ(install_of("1.3.0", "five").version, "1.3.0+3");
   EXPECT_EQ(install_of("1.2.0", "two").version, "1.2.0+2");
+}
+
+TEST_F(Upkeep, WhatIsOfNoReleaseStaysAndIsTold) {
+  install_of("1.0.0", "one");
+  const auto unlisted = destination_ / "store" / (std::string(32, 'a') + "-mine-1.0");
+  const auto linked = destination_ / "store" / (std::string(32, 'b') + "-mine-1.0");
+  for (const auto& directory : {destination_ / "store/my-thesis", unlisted, temporary_.path() / "other"})
+    fs::create_directories(directory / "chapter");
+  fs::create_symlink(temporary_.path() / "other", linked);
+  fs::create_directory(destination_ / "versions/9.9+9");
+  EXPECT_THAT(destination().versions(), ElementsAre("1.0.0+1"));
+  EXPECT_THAT(prune(destination(), 5, PruneMode::remove, {}).entries, IsEmpty());
+  for (const auto& directory : {destination_ / "store/my-thesis", unlisted, linked})
+    EXPECT_TRUE(fs::exists(directory / "chapter"));
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre("store/" + linked.filename().native() + " : is not of a release",
+                          "store/my-thesis : is not of a release", "versions/9.9+9 : is not of a release"));
+}
+
+TEST_F(Upkeep, NothingIsRemovedThroughALink) {
+  install_of("1.0.0", "one");
+  const auto other = temporary_.path() / "other";
+  fs::rename(destination_ / "store", other);
+  fs::create_directory_symlink(other, destination_ / "store");
+  EXPECT_THAT(error_of([&] { prune(destination(), 0, PruneMode::remove, {}); }), HasSubstr("is a link"));
+}
+
+TEST_F(Upkeep, AChangedLauncherIsFound) {
+  install_of("1.0.0", "one");
+  const auto launcher = fs::read_symlink(destination_ / "bin/app").native();
+  store::flip_byte(destination_ / "bin" / launcher);
+  fs::create_symlink(".launcher-/../../x", destination_ / "bin/evil");
+  EXPECT_THAT(told(misfits(destination())),
+              ElementsAre("bin/" + launcher + " : content", "bin/evil : is not of a release"));
 }
 
 TEST_F(Upkeep, PruningAndInstallingAtOnceLeaveAllWhole) {

@@ -128,6 +128,23 @@ TEST_P(Sessions, ShowAnInnerBindWhereverItStandsInTheList) {
             0);
 }
 
+TEST_P(Sessions, ShowAReleaseReadOnlyAtItsPlaceAndItsProgramsFirstInPath) {
+  const auto tree = directory / "release";
+  ASSERT_TRUE(as_user([&] {
+    fs::create_directories(tree / "bin");
+    std::ofstream(tree / "bin/ls") << "#!/usr/bin/sh\necho mine\n";
+    fs::permissions(tree / "bin/ls", fs::perms::owner_all);
+  }));
+  SessionRequest request;
+  request.persistence = Persistence::ephemeral;
+  request.release_binds = {{tree, "/opt/app/1", BindAccess::read_only, BindSource::host, "the release app"}};
+  request.programs = "/opt/app/1/bin";
+  EXPECT_EQ(finish(start("test \"$(ls)\" = mine && ! touch /opt/app/1/x 2>/dev/null", request)), 0);
+  // The mounts of a session that runs hold.
+  request.persistence = Persistence::instance;
+  EXPECT_EQ(option_with_own_mounts(request), "a release");
+}
+
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
   EXPECT_EQ(finish(start("exit 42")), 42);
   const auto session = start("trap 'exit 7' TERM; echo x > /ready; while :; do sleep 0.05; done");

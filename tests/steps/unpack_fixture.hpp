@@ -137,10 +137,6 @@ class Unpacking : public ::testing::Test {
   }
   const StepOutput& last_output() const noexcept { return made_; }
 
-  /// What the lock says that packages are.
-  std::vector<Parameter> locked_ = {{"architecture", "all"}, {"package", "x"}, {"version", "1"}};
-
- private:
   /// The step that fetched these bytes.
   StepKey fetched(const std::string& bytes) {
     BlobId blob(blake3(bytes));
@@ -150,6 +146,11 @@ class Unpacking : public ::testing::Test {
     store_->add_record({fetch, BlobOutput{blob, Sha256(blake3("")), bytes.size()}});
     return fetch.key();
   }
+
+  /// What the lock says that packages are.
+  std::vector<Parameter> locked_ = {{"architecture", "all"}, {"package", "x"}, {"version", "1"}};
+
+ private:
   std::filesystem::path staging_file(const std::string& bytes) {
     kept_.push_back(store_->stage());
     write_file_atomically(kept_.back().path() / "blob", bytes, Durable::no);

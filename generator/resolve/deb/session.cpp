@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include <apt-pkg/configuration.h>
 #include <apt-pkg/error.h>
@@ -71,6 +73,13 @@ void prune(const std::filesystem::path& sets) {
   }
 }
 
+/// Another lock of the same repositories may fetch lists for minutes.
+FileLock patiently_locked(const std::filesystem::path& file) {
+  if (auto lock = FileLock::try_acquire(file, LOCK_EX)) return std::move(*lock);
+  fmt::print(stderr, "lock: waiting for another karapace, which has these package lists in use\n");
+  return FileLock::acquire(file, LOCK_EX);
+}
+
 std::string proxy_word(const std::string& proxy) { return proxy.empty() ? "DIRECT" : proxy; }
 
 void configure_acquisition(const resolve::Acquisition& acquisition) {
@@ -136,7 +145,7 @@ Session::Session(const resolve::ResolveRequest& request, const std::vector<Repos
       architectures_(request.architecture),
       directory_(
           made_directory(std::filesystem::absolute(request.cache) / "resolve-deb" / set_name(request, repositories))),
-      lock_(FileLock::acquire(directory_ / "lock", LOCK_EX)) {
+      lock_(patiently_locked(directory_ / "lock")) {
   for (const auto& architecture : request.foreign_architectures) architectures_ += " " + architecture;
   std::filesystem::last_write_time(directory_ / "lock", std::filesystem::file_time_type::clock::now());
   prune(directory_.parent_path());

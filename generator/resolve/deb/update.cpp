@@ -2,6 +2,7 @@
 #include "generator/resolve/deb/update.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ namespace karapace::resolve::deb {
 
 namespace {
 
-/// One line on a terminal that is wiped at the end; silence elsewhere.
+/// One line on a terminal that is wiped at the end; elsewhere one line, when it takes longer than a moment.
 class Progress : public pkgAcquireStatus {
  public:
   bool MediaChange(std::string, std::string) override { return false; }
@@ -41,6 +42,10 @@ class Progress : public pkgAcquireStatus {
   }
   bool Pulse(pkgAcquire* owner) override {
     pkgAcquireStatus::Pulse(owner);
+    if (!terminal_ && !shown_ && std::chrono::steady_clock::now() - begin_ > moment) {
+      fmt::print(stderr, "lock: fetching package lists\n");
+      shown_ = true;
+    }
     if (terminal_ && TotalBytes > 0) {
       fmt::print(stderr, "\rlock: package lists {:.1f} of {:.1f} MB\x1b[K", megabytes(CurrentBytes),
                  megabytes(TotalBytes));
@@ -50,11 +55,13 @@ class Progress : public pkgAcquireStatus {
   }
   void Stop() override {
     pkgAcquireStatus::Stop();
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    if (terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
   }
 
  private:
   static double megabytes(unsigned long long bytes) { return static_cast<double>(bytes) / 1e6; }
+  static constexpr std::chrono::seconds moment{2};
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   bool terminal_ = isatty(STDERR_FILENO) == 1;
   bool shown_ = false;
 };
@@ -152,8 +159,7 @@ std::optional<Failure> failure_in_messages(const std::string& messages, const st
 // Acquire: one run of apt's acquisition over all repositories, its failures told per repository.
 
 /// Downloads the lists of `sources`, which were written for mirrors of rank `rank`. RemoteError when a mirror does
-/// not answer, LockError when it answers something that cannot be used. Progress goes to standard error when that is a
-/// terminal.
+/// not answer, LockError when it answers something that cannot be used. Progress goes to standard error.
 void acquire_lists(pkgSourceList& sources, const std::vector<Repository>& repositories, std::size_t rank) {
   Progress progress;
   pkgAcquire fetcher(&progress);
