@@ -122,6 +122,7 @@ nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports
     all.push_back({{"address", host.address},
                    {"entries", host.entries},
                    {"failure", host.failure.empty() ? nlohmann::json() : nlohmann::json(escaped_utf8(host.failure))},
+                   {"kept_links", host.kept},
                    {"left_out_links", host.left_out},
                    {"links", host.links},
                    {"name", host.name},

@@ -13,9 +13,9 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
-#include "base/json/record.hpp"
 #include "base/nearest_word.hpp"
 #include "base/semantic_version.hpp"
+#include "release/kept_records.hpp"
 #include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 
@@ -24,14 +24,6 @@ namespace karapace::release {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr auto wishes_fields = fields_of<LinkWishes>(FormatMember{1}, member("manifest", &LinkWishes::manifest),
-                                                     member("chosen", &LinkWishes::chosen));
-
-struct UsedIds {
-  std::map<std::string, std::uint64_t> highest;
-};
-constexpr auto used_fields = fields_of<UsedIds>(FormatMember{1}, member("highest", &UsedIds::highest));
 
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 

@@ -10,6 +10,10 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/words.hpp"
+#include "release/destination_lock.hpp"
+#include "release/kept_records.hpp"
+#include "release/unfinished.hpp"
+#include "remote/sha256.hpp"
 
 namespace karapace::release {
 
@@ -18,8 +22,8 @@ namespace {
 // The user's ssh decides who the host is, and nobody is asked anything: hosts are served side by side.
 constexpr std::string_view ssh_words =
     "ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4";
+constexpr std::uint64_t most_that_a_host_says = 64 << 20;
 constexpr std::string_view mark = "karapace:";
-constexpr std::string_view brought = ".karapace/sync";
 
 /// One word of a POSIX shell.
 std::string shell_word(std::string_view word) {
@@ -37,8 +41,8 @@ std::string shell_word(std::string_view word) {
 constexpr std::string_view require_own_parts = R"sh(
 refuse() { echo "\"$d/$1\" $2; move it away and try again" >&2; exit 1; }
 own_parts() {
-  for p in store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks .karapace/sync \
-      .karapace/sync/store .karapace/sync/versions .karapace/sync/bin .karapace/sync/.karapace; do
+  for p in store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks \
+      .karapace/lock; do
     if [ -h "$p" ]; then refuse "$p" "is a link"; fi
     if [ -e "$p" ] && [ ! -d "$p" ]; then refuse "$p" "is no directory"; fi
   done
@@ -77,6 +81,97 @@ for f in .karapace/locks/* .karapace/installed/*; do
 done
 )sh";
 
+/// As look_script, whose directory it is in.
+constexpr std::string_view look_at_records_script = R"sh(
+for r in links.json links-brought.json used.json; do
+  if [ -f ".karapace/$r" ]; then
+    sed "s/^/karapace:record $r /" ".karapace/$r"
+    echo
+  fi
+done
+)sh";
+
+/// The other side of destination_lock.cpp, in the destination. `mark` is ours, `silence` and `patience` are seconds;
+/// $new is a name that nobody else has.
+constexpr std::string_view lock_script = R"sh(
+number=0
+highest() {
+  h=0
+  for n in .karapace/lock/*; do
+    n=${n##*/}
+    case $n in 0* | *[!0-9]*) continue ;; esac
+    if [ ${#n} -le 18 ] && [ "$n" -gt "$h" ]; then h=$n; fi
+  done
+}
+take() {
+  echo "$mark $(uname -n)" >".karapace/lock/$new"
+  taken=no
+  # Over NFS the answer to a link that was made can be lost: the count of names tells.
+  if ln ".karapace/lock/$new" ".karapace/lock/$1" 2>/dev/null || [ "$(stat -c %h ".karapace/lock/$new")" = 2 ]; then
+    taken=yes
+  fi
+  rm -f ".karapace/lock/$new"
+  highest
+  if [ "$h" -lt "$1" ]; then
+    echo "cannot lock $d" >&2
+    exit 1
+  fi
+  [ "$taken" = yes ] && [ "$h" = "$1" ]
+}
+give_back() {
+  if [ "$number" != 0 ]; then
+    highest
+    if [ "$h" = "$number" ]; then
+      echo nobody >".karapace/lock/$new"
+      mv -f ".karapace/lock/$new" ".karapace/lock/$number"
+    fi
+  fi
+}
+renew() {
+  highest
+  if [ "$h" != "$number" ]; then
+    echo "the lock of $d was taken over, because this run gave no sign of life; run it again" >&2
+    exit 1
+  fi
+  touch -c ".karapace/lock/$number"
+}
+acquire() {
+  mkdir -p .karapace/lock
+  begun=$(date +%s) seen=
+  while :; do
+    highest
+    text=$(cat ".karapace/lock/$h" 2>/dev/null || :)
+    now="$h $text $(stat -c %y ".karapace/lock/$h" 2>/dev/null || :)"
+    time=$(date +%s)
+    if [ "$now" != "$seen" ]; then seen=$now since=$time; fi
+    if [ -z "$text" ] || [ "$text" = nobody ] || [ $((time - since)) -gt "$silence" ]; then
+      if take $((h + 1)); then break; fi
+      continue
+    fi
+    if [ $((time - begun)) -gt "$patience" ]; then
+      echo "a process on ${text#* } has held the lock of $d for $patience s; end it, and try again" >&2
+      exit 1
+    fi
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  number=$h
+  for n in .karapace/lock/*; do
+    n=${n##*/}
+    case $n in 0* | *[!0-9]*) continue ;; esac
+    if [ ${#n} -le 18 ] && [ "$n" -lt "$number" ]; then rm -f ".karapace/lock/$n"; fi
+  done
+}
+trap give_back EXIT
+trap 'exit 1' HUP INT TERM
+)sh";
+
+constexpr std::string_view drop_script = R"sh(
+drop() {
+  if [ ! -h "$1" ] && [ -d "$1" ]; then find "$1" -type d -exec chmod u+w {} +; fi
+  rm -rf "$1"
+}
+)sh";
+
 /// A directory that is another's becomes no destination.
 constexpr std::string_view bring_script = R"sh(
 mkdir -p "$d"
@@ -85,31 +180,48 @@ if [ ! -d .karapace ] && [ -n "$(ls -A | grep -vx lost+found)" ]; then
   refuse . "is no destination of releases, and not empty"
 fi
 own_parts
-mkdir -p .karapace/sync
+mkdir -p .karapace
+cd .karapace
+for i in .new-*-sync; do
+  if [ -d "$i" ] && [ ! -h "$i" ]; then
+    if [ -n "$(find "$i" -prune -ctime +1)" ]; then drop "$i"; else echo "karapace:incoming $i"; fi
+  fi
+done
+[ -d "$new-sync" ] || mkdir "$new-sync"
 )sh";
 
 /// A directory gets its name with its last mode: to move one to another directory takes the right to write to it, to
 /// rename it does not.
-constexpr std::string_view finish_head = R"sh(
-cd "$d"
-own_parts
-sync -f . 2>/dev/null || sync
-mkdir -p store versions bin .karapace/listings .karapace/installed .karapace/locks
-drop() {
-  if [ ! -h "$1" ] && [ -d "$1" ]; then find "$1" -type d -exec chmod u+w {} +; fi
-  rm -rf "$1"
+constexpr std::string_view finish_script = R"sh(
+changed() {
+  echo "karapace:changed"
+  exit 0
 }
+in=.karapace/$new-sync
+file() { mv -fT "$in/$1" "$1"; }
 place() {
-  if [ -h "$1" ] || [ -e "$1" ]; then return; fi
+  renew
+  if [ -h "$1" ] || [ -e "$1" ]; then changed; fi
   drop "${1%/*}/.new-sync"
-  chmod u+w ".karapace/sync/$1"
-  mv -T ".karapace/sync/$1" "${1%/*}/.new-sync"
+  chmod u+w "$in/$1"
+  mv -T "$in/$1" "${1%/*}/.new-sync"
   chmod a-w "${1%/*}/.new-sync"
-  mv -T "${1%/*}/.new-sync" "$1"
+  # Packages are installed without the lock.
+  if ! mv -T "${1%/*}/.new-sync" "$1"; then
+    if [ -h "$1" ] || [ -e "$1" ]; then changed; fi
+    exit 1
+  fi
 }
-file() { mv -fT ".karapace/sync/$1" "$1"; }
+record() {
+  renew
+  for r in "$1.copy" "$1"; do
+    printf %s "$2" >".karapace/$new"
+    chmod 0444 ".karapace/$new"
+    mv -fT ".karapace/$new" ".karapace/$r"
+  done
+}
 link() {
-  [ "$(readlink "$2" 2>/dev/null)" = "$1" ] && return
+  renew
   case $2 in
     bin/*) case $(readlink "$2") in .launcher-*) ;; *) if [ -h "$2" ] || [ -e "$2" ]; then refuse "$2" "is no program of a release"; fi ;; esac ;;
     *) if [ ! -h "$2" ] && [ -e "$2" ]; then refuse "$2" "is no link"; fi ;;
@@ -118,11 +230,13 @@ link() {
   ln -s "$1" "${2%/*}/.new-sync"
   mv -T "${2%/*}/.new-sync" "$2"
 }
-)sh";
-
-constexpr std::string_view finish_tail = R"sh(
-drop .karapace/sync
-echo "karapace:done"
+cd "$d"
+own_parts
+sync -f . 2>/dev/null || sync
+acquire
+found=$(look | grep "^karapace:" | sha256sum)
+if [ "${found%% *}" != "$expected" ]; then changed; fi
+mkdir -p store versions bin .karapace/listings .karapace/installed .karapace/locks
 )sh";
 
 std::vector<std::string> words_of(std::string_view text) {
@@ -146,10 +260,15 @@ std::string told(std::string_view errors) {
 
 Captured run_or_throw(const std::string& host, std::vector<std::string> argv, std::string_view input) {
   const auto program = argv[0];
-  auto captured = capture_child({.argv = std::move(argv), .interrupts = Interrupts::for_both}, input);
+  auto captured = capture_child(
+      {.argv = std::move(argv), .interrupts = Interrupts::for_both, .most_output = most_that_a_host_says}, input);
   if (captured.status == 127 && captured.errors.empty())
     throw Error(fmt::format("release sync: there is no program \"{}\"; install it (on Debian: apt install {})", program,
                             program == "ssh" ? "openssh-client" : program));
+  if (captured.status == too_much_output)
+    throw RemoteError(
+        fmt::format("{}: it said more than {} MiB to {}; look what its shell prints when somebody comes by ssh", host,
+                    most_that_a_host_says >> 20, program));
   if (captured.status != 0)
     throw RemoteError(fmt::format("{}: {} ended with {}: {}", host, program, captured.status,
                                   captured.errors.empty() ? "it said nothing" : told(captured.errors)));
@@ -159,7 +278,7 @@ Captured run_or_throw(const std::string& host, std::vector<std::string> argv, st
 }  // namespace
 
 RemoteHost::RemoteHost(std::string name, std::string address, std::filesystem::path root)
-    : name_(std::move(name)), address_(std::move(address)), root_(std::move(root)) {
+    : name_(std::move(name)), address_(std::move(address)), root_(std::move(root)), unfinished_(unfinished_name()) {
   const bool is_plain =
       !address_.empty() && address_[0] != '-' && std::all_of(address_.begin(), address_.end(), [](unsigned char c) {
         return c > ' ' && c < 0x7f && std::string_view(":/\\'\"").find(static_cast<char>(c)) == std::string_view::npos;
@@ -174,8 +293,9 @@ RemoteHost::RemoteHost(std::string name, std::string address, std::filesystem::p
 std::vector<std::string> RemoteHost::run(std::string_view script) const {
   auto argv = words_of(ssh_words);
   argv.insert(argv.end(), {"--", address_, "exec sh -s"});
-  const auto text = fmt::format("set -eu\numask 022\nexport LC_ALL=C\nd={}\n{}{}", shell_word(root_.native()),
-                                require_own_parts, script);
+  // Read to its end before anything is done: a connection may break.
+  const auto text = fmt::format("{{\nset -eu\numask 022\nexport LC_ALL=C\nd={}\nnew={}\n{}{}\nexit 0\n}} </dev/null\n",
+                                shell_word(root_.native()), shell_word(unfinished_), require_own_parts, script);
   const auto captured = run_or_throw(name_, std::move(argv), text);
   std::vector<std::string> marked;
   for (const auto line : lines(captured.output))
@@ -185,7 +305,9 @@ std::vector<std::string> RemoteHost::run(std::string_view script) const {
 
 RemoteState RemoteHost::look() const {
   RemoteState state;
-  for (const auto& line : run(look_script)) {
+  remote::Sha256Hasher hasher;
+  for (const auto& line : run(fmt::format("{}{}", look_script, look_at_records_script))) {
+    hasher.update(mark).update(line).update("\n");
     const auto words = words_of(line);
     const auto at = [&](std::size_t i) { return i < words.size() ? words[i] : std::string(); };
     if (at(0) == "system") state.system = line.substr(at(0).size() + 1);
@@ -194,7 +316,10 @@ RemoteState RemoteHost::look() const {
     if (at(0) == "link") state.links[at(1)] = at(2);
     if (at(0) == "launcher") state.launchers[at(1)] = at(2);
     if (at(0) == "file") state.files.insert(at(1));
+    if (at(0) == "record")
+      state.records[at(1)] += line.substr(std::min(line.size(), at(0).size() + at(1).size() + 2)) + "\n";
   }
+  state.digest = hasher.finish().hex();
   if (state.system.empty()) throw RemoteError(fmt::format("{}: its shell did not answer", name_));
   return state;
 }
@@ -226,19 +351,44 @@ std::vector<std::string> RemoteHost::differing(const std::vector<std::string>& f
 
 void RemoteHost::bring(const std::vector<std::string>& files) const {
   if (files.empty()) return;
-  const auto to = root_.native() + "/" + std::string(brought);
-  run(bring_script);
-  rsync({"--delete", "--partial-dir=.rsync-partial"}, files, to);
+  constexpr std::string_view prefix = ".new-";
+  const auto own = unfinished_ + "-sync";
+  std::string script;
+  for (const auto& line : run(fmt::format("{}{}", drop_script, bring_script))) {
+    const auto name = line.substr(std::min(line.size(), line.find(' ') + 1));
+    if (name == own || !name.starts_with(prefix) || lives(std::string_view(name).substr(prefix.size())) != false)
+      continue;
+    script += script.empty() ? fmt::format("mv -T {} \"$new-sync\" || :\n", shell_word(name))
+                             : fmt::format("drop {}\n", shell_word(name));
+  }
+  if (!script.empty()) run(fmt::format("{}cd \"$d/.karapace\"\n{}", drop_script, script));
+  rsync({"--delete", "--partial-dir=.rsync-partial"}, files, root_.native() + "/.karapace/" + own);
 }
 
-void RemoteHost::finish(const Finish& finish) const {
-  std::string script(finish_head);
+void RemoteHost::drop() const { run(fmt::format("{}cd \"$d/.karapace\"\ndrop \"$new-sync\"\n", drop_script)); }
+
+RemoteHost::Finished RemoteHost::finish(const Finish& finish) const {
+  const DestinationLock::Patience patience;
+  auto script =
+      fmt::format("mark={} silence={} patience={} expected={}\nlook() (\n{}{})\n{}{}{}", shell_word(own_mark()),
+                  patience.with_silence.count(), patience.in_all.count(), shell_word(finish.seen), look_script,
+                  look_at_records_script, lock_script, drop_script, finish_script);
   for (const auto& file : finish.files) script += fmt::format("file {}\n", shell_word(file));
+  const auto add_record = [&](const char* name) {
+    if (const auto found = finish.records.find(name); found != finish.records.end())
+      script += fmt::format("record {} {}\n", shell_word(name), shell_word(found->second));
+  };
+  // Ids are used up before a version has one; what was brought is noted when it is chosen.
+  add_record(used_file);
   for (const auto& directory : finish.directories) script += fmt::format("place {}\n", shell_word(directory));
+  add_record(wishes_file);
+  add_record(brought_wishes_file);
   for (const auto& [link, target] : finish.links)
     script += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
-  const auto said = run(script + std::string(finish_tail));
+  const auto said = run(script + "drop \"$in\"\necho karapace:done\n");
+  if (!said.empty() && said.back() == "changed") return Finished::host_changed;
   if (said.empty() || said.back() != "done") throw RemoteError(fmt::format("{}: its shell ended early", name_));
+  return Finished::yes;
 }
 
 }  // namespace karapace::release

@@ -21,6 +21,8 @@ struct RemoteState {
   std::map<std::string, std::string> links;     // "versions/stable", "bin/app" -> what the link says
   std::map<std::string, std::string> launchers;  // "bin/.launcher-HASH" -> its SHA-256
   std::set<std::string> files;                   // ".karapace/..." of what is kept besides
+  std::map<std::string, std::string> records;    // "links.json" -> its text; kept_records.hpp
+  std::string digest;                            // of all this
 };
 
 class RemoteHost {
@@ -35,15 +37,22 @@ class RemoteHost {
   /// Of `files`, relative to the destinations here and there: what differs by type, size, time, mode or target, each as
   /// rsync tells it.
   std::vector<std::string> differing(const std::vector<std::string>& files) const;
-  /// Brings them to a directory that nobody looks into; what an interrupted run brought is not brought again.
+  /// Brings them to a directory of this run alone, which nobody looks into. What an interrupted run of this machine
+  /// brought becomes this run's and is not brought again; what others left is removed after two days.
   void bring(const std::vector<std::string>& files) const;
-  /// Gives what was brought its names: files, then directories, then links.
+  /// Removes what was brought.
+  void drop() const;
   struct Finish {
-    std::vector<std::string> files;            // replaced by renames
-    std::vector<std::string> directories;      // that are not there yet
-    std::map<std::string, std::string> links;  // in the order bin/, versions/
+    std::string seen;                            // RemoteState::digest of which the rest was made
+    std::vector<std::string> files;              // replaced by renames
+    std::vector<std::string> directories;        // that are not there yet
+    std::map<std::string, std::string> records;  // as in RemoteState; replaced
+    std::map<std::string, std::string> links;    // in the order bin/, versions/
   };
-  void finish(const Finish& finish) const;
+  enum class Finished { yes, host_changed };
+  /// Under the lock of the host's destination (destination_lock.hpp): gives what was brought its names, files, then
+  /// directories, then links. When the host is no longer as it was seen, what was brought stays where it is.
+  Finished finish(const Finish& finish) const;
 
  private:
   /// What the script printed with our mark before it, without the mark.
@@ -53,6 +62,7 @@ class RemoteHost {
   std::string name_;
   std::string address_;
   std::filesystem::path root_;
+  std::string unfinished_;  // names that nobody else has begin with it
 };
 
 }  // namespace karapace::release

@@ -2,8 +2,12 @@
 #include "release/sync.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,6 +19,7 @@
 #include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
+#include "release/kept_records.hpp"
 #include "release/launchers.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
@@ -75,13 +80,57 @@ Wanted wanted_of(const Destination& destination, const std::vector<std::string>&
   return wanted;
 }
 
+/// Signs of life, for as long as the value lives.
+class Renewal {
+ public:
+  Renewal(const DestinationLock& lock, std::chrono::seconds silence)
+      : thread_([&lock, every = std::chrono::milliseconds(silence) / 6](const std::stop_token& stop) {
+          std::mutex mutex;
+          std::condition_variable_any never;
+          std::unique_lock guard(mutex);
+          while (never.wait_for(guard, stop, every, [] { return false; }), !stop.stop_requested()) {
+            try {
+              lock.renew();
+            } catch (const std::exception&) {
+              return;  // the holder finds that out before it does anything more
+            }
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+/// What was chosen at a host by three lists of choices: an alias that is there as it was brought was not touched there,
+/// and goes with what is chosen here.
+Wishes merged(const Wishes& here, const Wishes& brought, const Wishes& there) {
+  const auto find = [](const Wishes& wishes, const std::string& alias) -> std::optional<std::string> {
+    const auto found = wishes.find(alias);
+    if (found == wishes.end()) return std::nullopt;
+    return found->second;
+  };
+  Wishes all = here;
+  all.insert(there.begin(), there.end());
+  Wishes merged;
+  for (const auto& [alias, any] : all) {
+    const auto now = find(there, alias);
+    const auto wish = now == find(brought, alias) ? find(here, alias) : now;
+    if (wish) merged.emplace(alias, *wish);
+  }
+  return merged;
+}
+
+HostReport empty_report(const std::string& name, const std::string& address) {
+  return {.name = name, .address = address, .failure = {}, .versions = {}, .entries = {}, .links = {}, .left_out = {}};
+}
+
 class HostSync {
  public:
   using Tell = std::function<void(const std::string&)>;
   HostSync(const Destination& destination, const Wanted& wanted, const RemoteHost& host, Tell tell)
       : destination_(destination), wanted_(wanted), host_(host), tell_(std::move(tell)) {}
 
-  void run(SyncMode mode, HostReport& report) {
+  void look(HostReport& report) {
     state_ = host_.look();
     if (state_.system != own_system())
       throw RemoteError(
@@ -90,12 +139,26 @@ class HostSync {
     require_equal(wanted_.entries, state_.entries, "store/");
     compare_what_is_there();
     plan(report);
-    if (mode == SyncMode::dry_run || report.nothing_to_do()) return;
-    if (!files_.empty())
-      tell_(fmt::format("{} and {}, {}", counted(report.versions.size(), "version"),
-                        counted(report.entries.size(), "package"), size_text(report.bytes)));
-    host_.bring(files_);
-    host_.finish(finish_);
+  }
+
+  void copy(const DestinationLock& lock, HostReport& report) {
+    constexpr int most = 5;
+    for (int tries = 0; tries < most; ++tries) {
+      report = empty_report(report.name, report.address);
+      look(report);
+      if (report.nothing_to_do() && finish_.records.empty()) {
+        if (tries != 0) host_.drop();
+        return;
+      }
+      if (!files_.empty() && tries == 0)
+        tell_(fmt::format("{} and {}, {}", counted(report.versions.size(), "version"),
+                          counted(report.entries.size(), "package"), size_text(report.bytes)));
+      host_.bring(files_);
+      lock.renew();
+      if (host_.finish(finish_) == RemoteHost::Finished::yes) return;
+    }
+    throw RemoteError(fmt::format(
+        "{}: it was changed by others each time that it got something; sync again when they are done", host_.name()));
   }
 
  private:
@@ -127,6 +190,7 @@ class HostSync {
   }
 
   void plan(HostReport& report) {
+    finish_ = {.seen = state_.digest, .files = {}, .directories = {}, .records = {}, .links = {}};
     for (const auto& [name, digest] : wanted_.entries) {
       if (state_.entries.contains(name)) continue;
       report.entries.push_back(name);
@@ -142,11 +206,8 @@ class HostSync {
     for (const auto& file : wanted_.files)
       if (!state_.files.contains(file)) finish_.files.push_back(file);
     plan_launchers(report);
-    plan_links(report);
-    if (report.nothing_to_do()) return;
-    // Who chooses links there finds what was chosen here.
-    for (const auto* file : {".karapace/links.json", ".karapace/used.json"})
-      if (std::filesystem::exists(destination_.root() / file)) finish_.files.emplace_back(file);
+    plan_used_ids();
+    plan_links(report, plan_wishes());
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
   }
@@ -161,8 +222,67 @@ class HostSync {
     }
   }
 
-  void plan_links(HostReport& report) {
-    for (const auto& [link, target] : wanted_.links) {
+  template <class Record>
+  Record record_there(const char* file, const auto& fields) const {
+    const auto found = state_.records.find(file);
+    if (found == state_.records.end()) return {};
+    return read_or_damaged(fmt::format("{}: its .karapace/{}", host_.name(), file),
+                           "nothing was changed there; restore it, and sync again",
+                           [&] { return parse_json(fields, found->second, file); });
+  }
+
+  void plan_used_ids() {
+    const auto there = record_there<UsedIds>(used_file, used_fields);
+    const auto text = read_file_if_exists(destination_.own(used_file));
+    if (!text) return;
+    auto used = parse_json(used_fields, *text, used_file);
+    for (const auto& [version, id] : there.highest) {
+      auto& highest = used.highest[version];
+      highest = std::max(highest, id);
+    }
+    if (used != there) finish_.records.emplace(used_file, json_text(used_fields, used));
+  }
+
+  /// Who chooses links there finds what was chosen here, and keeps what was chosen there.
+  LinkWishes plan_wishes() {
+    const auto here = destination_.wishes();
+    const auto there = record_there<LinkWishes>(wishes_file, wishes_fields);
+    const auto brought = record_there<LinkWishes>(brought_wishes_file, wishes_fields);
+    LinkWishes wishes{.manifest = here.manifest, .chosen = merged(here.chosen, brought.chosen, there.chosen)};
+    if (wishes != there) finish_.records.emplace(wishes_file, json_text(wishes_fields, wishes));
+    if (here != brought) finish_.records.emplace(brought_wishes_file, json_text(wishes_fields, here));
+    return wishes;
+  }
+
+  /// Links as they are here, but for those that choices of the host decide; these go to `kept`.
+  std::map<std::string, std::string> links_there(const LinkWishes& wishes, std::vector<std::string>& kept) const {
+    auto links = wanted_.links;
+    const auto here = destination_.wishes();
+    if (wishes == here) return links;
+    std::set<std::string> names;
+    for (const auto* some : {&wanted_.versions, &state_.versions})
+      for (const auto& [name, digest] : *some) names.insert(name);
+    const std::vector<std::string> versions(names.begin(), names.end());
+    Aliases without, with;
+    try {
+      without = aliases_of(versions, {here.manifest, here.chosen});
+      with = aliases_of(versions, {wishes.manifest, wishes.chosen});
+    } catch (const Error& error) {
+      throw RemoteError(fmt::format("{}: what was chosen there and here does not fit together: {}; nothing was changed",
+                                    host_.name(), error.what()));
+    }
+    for (const auto& [alias, target] : with.links) {
+      const auto found = without.links.find(alias);
+      if (found != without.links.end() && found->second == target) continue;
+      auto& link = links["versions/" + alias];
+      if (!link.empty() && link != target) kept.push_back("versions/" + alias);
+      link = target;
+    }
+    return links;
+  }
+
+  void plan_links(HostReport& report, const LinkWishes& wishes) {
+    for (const auto& [link, target] : links_there(wishes, report.kept)) {
       const auto found = state_.links.find(link);
       if (found != state_.links.end() && found->second == target) continue;
       const bool resolves =
@@ -194,27 +314,27 @@ std::vector<HostReport> sync(const Destination& destination, const SyncRequest& 
   std::vector<HostReport> reports;
   for (const auto& [name, address] : request.hosts) {
     hosts.emplace_back(name, address, destination.root());
-    reports.push_back(
-        {.name = name, .address = address, .failure = {}, .versions = {}, .entries = {}, .links = {}, .left_out = {}});
+    reports.push_back(empty_report(name, address));
   }
   std::mutex mutex;
   constexpr unsigned most_at_once = 16;
   for_each_index(hosts.size(), most_at_once, [&](std::size_t i) {
     try {
-      // One process at a time brings something to a host.
-      const auto lock = DestinationLock::acquire(destination.own("sync-" + reports[i].name), {}, {});
-      HostSync(destination, wanted, hosts[i], [&](const std::string& what) {
+      HostSync host(destination, wanted, hosts[i], [&](const std::string& what) {
         const std::lock_guard guard(mutex);
         tell(reports[i].name, what);
-      }).run(request.mode, reports[i]);
+      });
+      if (request.mode == SyncMode::dry_run) {
+        host.look(reports[i]);
+        return;
+      }
+      // One process at a time brings something to a host.
+      const auto lock = DestinationLock::acquire(destination.own("sync-" + reports[i].name), request.patience, {});
+      const Renewal renewal(lock, request.patience.with_silence);
+      host.copy(lock, reports[i]);
     } catch (const std::exception& error) {
-      reports[i] = {.name = reports[i].name,
-                    .address = reports[i].address,
-                    .failure = error.what(),
-                    .versions = {},
-                    .entries = {},
-                    .links = {},
-                    .left_out = {}};
+      reports[i] = empty_report(reports[i].name, reports[i].address);
+      reports[i].failure = error.what();
     }
   });
   return reports;

@@ -4,6 +4,9 @@
 // Append-only there as well: packages and versions are brought where nobody looks, and get their names by renames when
 // all of them are there; then the launcher and the links. An interrupted run leaves nothing half, and the next one goes
 // on with what it brought. What a host has that is another than ours is an error, and stays.
+//
+// Names are given under the lock of the host's destination, and only when the host still is as it was seen; else it is
+// looked at again. So several may bring something to one destination, and people may install and choose links there.
 #pragma once
 
 #include <functional>
@@ -21,17 +24,19 @@ struct SyncRequest {
   std::map<std::string, std::string> hosts;  // name -> as ssh takes it
   std::vector<std::string> versions;         // in full; empty: every one
   SyncMode mode = SyncMode::copy;
+  DestinationLock::Patience patience = {};  // with another process that brings something to the same host
 };
 
 struct HostReport {
   std::string name;
   std::string address;
-  std::string failure;                // "": none
-  std::vector<std::string> versions;  // that it got
-  std::vector<std::string> entries;   // that it got
-  std::uint64_t bytes = 0;            // of these entries
-  std::vector<std::string> links;     // that were made or exchanged: "versions/stable", "bin/app"; mended launchers
-  std::vector<std::string> left_out;  // links to versions that it has not
+  std::string failure;                 // "": none
+  std::vector<std::string> versions;   // that it got
+  std::vector<std::string> entries;    // that it got
+  std::uint64_t bytes = 0;             // of these entries
+  std::vector<std::string> links;      // that were made or exchanged: "versions/stable", "bin/app"; mended launchers
+  std::vector<std::string> left_out;   // links to versions that it has not
+  std::vector<std::string> kept = {};  // links that are others than here, because somebody chose that there
   bool nothing_to_do() const noexcept {
     return failure.empty() && versions.empty() && entries.empty() && links.empty();
   }

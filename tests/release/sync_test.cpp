@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "release/sync.hpp"
 
+#include <atomic>
 #include <thread>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/directory.hpp"
+#include "base/durable_file.hpp"
+#include "base/file.hpp"
+#include "release/unfinished.hpp"
+#include "release/upkeep.hpp"
 #include "release_fixture.hpp"
 #include "ssh_host.hpp"
 #include "tests/skipping.hpp"
@@ -33,7 +45,23 @@ struct Sync : ReleaseTest {
     for (const auto& fault : verify(at(host), 1))
       ADD_FAILURE() << host.name() << fault.where << fault.path << fault.what;
     EXPECT_TRUE(fs::exists(host.directory() / "app/bin/app"));
-    EXPECT_FALSE(fs::exists(host.directory() / "app/.karapace/sync"));
+  }
+  static fs::path own(const SshHost& host) { return host.directory() / "app/.karapace"; }
+  /// Directories into which something is, or was, brought.
+  static std::vector<fs::path> incoming(const SshHost& host) {
+    std::vector<fs::path> found;
+    if (!fs::exists(own(host))) return found;
+    for (const auto& name : names_in(own(host)))
+      if (name.starts_with(".new-")) found.push_back(own(host) / name);
+    return found;
+  }
+  /// Runs `script` after each rsync that brings something.
+  void after_bringing(const std::string& script) const {
+    write_file_atomically(temporary_.path() / "hosts/bin/rsync",
+                          fmt::format("#!/bin/sh\n/usr/bin/rsync \"$@\" || exit\ncase \"$*\" in *--dry-run*) exit;; "
+                                      "esac\n{}\n",
+                                      script),
+                          Durable::no, 0755);
   }
 };
 
@@ -114,6 +142,157 @@ TEST_F(Sync, AnotherVersionOfTheSameNameIsToldAndLeftAsItIs) {
   EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1: its versions/1.0.0+1 is another than here"));
 }
 
+TEST_F(Sync, AnotherVersionThatComesMeanwhileIsToldAndNoLinkIsChanged) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  const auto other = host.directory() / "app/versions/1.1.0+1";
+  after_bringing(fmt::format("mkdir -p '{0}' && echo other >'{0}/release.json'", other.native()));
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1: its versions/1.1.0+1 is another than here"));
+  EXPECT_EQ(read(other / "release.json"), "other\n");
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+}
+
+TEST_F(Sync, TheHostsOwnLockIsWaitedFor) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  std::optional<DestinationLock> lock(at(host).lock({}, {}));
+  std::atomic<bool> ended = false;
+  std::string failure = "?";
+  std::jthread syncing([&] {
+    failure = sync_to({&host})[0].failure;
+    ended = true;
+  });
+  while (incoming(host).empty() && !ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  EXPECT_FALSE(ended);
+  EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+  lock->renew();
+  lock.reset();
+  syncing.join();
+  EXPECT_EQ(failure, "");
+  expect_equal(host);
+  // It is free again, and nobody is waited for.
+  at(host).lock({.with_silence = std::chrono::seconds(60), .in_all = std::chrono::seconds(5)}, {}).renew();
+}
+
+TEST_F(Sync, WhatWasChosenAndUsedOnAHostStays) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  choose_link(at(host), "mine", "stable", {});
+  at(host).set_used_id("1.1.0", 7);
+  source().set_used_id("1.0.0", 5);
+  install_of("1.2.0", "three");
+  choose_link(source(), "tested", "1.1.0", {});
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}, {"stable", "1.0.0+1"}, {"tested", "1.1.0"}}));
+  auto links = source().links();
+  links["stable"] = links["mine"] = "1.0.0+1";
+  EXPECT_EQ(at(host).links(), links);
+  EXPECT_EQ(at(host).used_id("1.1.0"), 7U);
+  EXPECT_EQ(at(host).used_id("1.0.0"), 5U);
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+  // What came from here goes with what is chosen here; what was chosen there is free when it is forgotten there.
+  choose_link(source(), "tested", "1.2.0", {});
+  forget_link(at(host), "stable", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).links()["tested"], "1.2.0+1");
+  EXPECT_EQ(at(host).links()["stable"], "1.2.0+1");
+  forget_link(source(), "tested", {});
+  install_of("1.3.0", "four");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}}));
+}
+
+TEST_F(Sync, ChoicesThatMakeACircleTogetherAreToldAndNothingIsChanged) {
+  install_of("1.0.0", "one");
+  choose_link(source(), "b", "1.0.0", {});
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "a", "b", {});
+  choose_link(source(), "a", "1.0.0", {});
+  choose_link(source(), "b", "a", {});
+  install_of("1.1.0", "two");
+  EXPECT_THAT(sync_to({&host})[0].failure,
+              AllOf(HasSubstr("node1: what was chosen there and here"), HasSubstr("circle")));
+  EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Sync, TwoNamesOfOneDestinationGetAllSideBySide) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  const SyncRequest request{.hosts = {{"a", "node1"}, {"b", fmt::format("{}@node1", ::getpwuid(::getuid())->pw_name)}},
+                            .versions = {}};
+  for (const auto& report : sync(source(), request, [](const auto&, const auto&) {})) EXPECT_EQ(report.failure, "");
+  expect_equal(host);
+  EXPECT_THAT(incoming(host), IsEmpty());
+}
+
+TEST_F(Sync, WhatAKilledRunBroughtIsNotBroughtAgainAndNotLeft) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  after_bringing("exit 9");
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("rsync ended with 9"));
+  ASSERT_THAT(incoming(host), SizeIs(1));
+  // As if its process were gone: one that began at another time had this id.
+  const auto before = incoming(host)[0];
+  const auto gone = own(host) / fmt::format(".new-{}1-0-sync", own_mark());
+  fs::rename(before, gone);
+  fs::copy(gone, own(host) / fmt::format(".new-{}2-0-sync", own_mark()),
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  const auto file = "store/" + source().document("1.0.0+1").packages[0].entry + "/bin/app";
+  struct stat brought{}, placed{};
+  ASSERT_EQ(::stat((gone / file).c_str(), &brought), 0);
+  after_bringing(":");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  ASSERT_EQ(::stat((host.directory() / "app" / file).c_str(), &placed), 0);
+  EXPECT_EQ(brought.st_ino, placed.st_ino);
+  EXPECT_THAT(incoming(host), IsEmpty());
+  expect_equal(host);
+}
+
+TEST_F(Sync, ItsOwnLockIsRenewedWhileItLasts) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  after_bringing("sleep 2");
+  std::atomic<bool> ended = false;
+  std::jthread syncing([&] {
+    SyncRequest request{.hosts = {{"node1", "node1"}}, .versions = {}};
+    request.patience.with_silence = std::chrono::seconds(1);
+    EXPECT_EQ(sync(source(), request, [](const auto&, const auto&) {})[0].failure, "");
+    ended = true;
+  });
+  std::set<std::int64_t> signs;
+  while (!ended) {
+    if (const auto sign = modified_ns(source().own("sync-node1/1"))) signs.insert(*sign);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_GT(signs.size(), 4U);
+}
+
+TEST_F(Sync, AHostThatSaysThingsWithoutEndIsToldAndGivenUp) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  // What a shell of the host says at its beginning.
+  write_file_atomically(temporary_.path() / "hosts/bin/ssh", "#!/bin/sh\nexec yes karapace:entry\n", Durable::no, 0755);
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1: it said more than 64 MiB to ssh"));
+}
+
 TEST_F(Sync, NothingOutsideAHostsDestinationIsChanged) {
   install_of("1.0.0", "one");
   auto& host = hosts->add("node1");
@@ -128,9 +307,10 @@ TEST_F(Sync, NothingOutsideAHostsDestinationIsChanged) {
   EXPECT_EQ(fs::status(adm).permissions(), fs::perms(0755));
   EXPECT_EQ(fs::status(temporary_.path() / "keys").permissions(), fs::perms(0644));
   fs::permissions(adm / "sub", fs::perms(0555));
-  fs::create_directory_symlink(adm, app / ".karapace/sync");
+  fs::remove_all(app / ".karapace/locks");
+  fs::create_directory_symlink(adm, app / ".karapace/locks");
   install_of("1.0.0", "two");
-  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(".karapace/sync\" is a link"));
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(".karapace/locks\" is a link"));
   EXPECT_EQ(fs::status(adm / "sub").permissions(), fs::perms(0555));
   EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
 }
