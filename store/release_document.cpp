@@ -82,6 +82,14 @@ bool is_release_word(std::string_view word) noexcept {
   return !word.empty() && word.size() <= 128 && is_plain(word[0]) && std::all_of(word.begin(), word.end(), is_allowed);
 }
 
+std::string dependency_variable(std::string_view package) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string variable(package);
+  for (char& c : variable)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c))) c = '_';
+  return !variable.empty() && is_digit(variable[0]) ? "_" + variable : variable;
+}
+
 std::string text(const ReleaseDocument& document) {
   require_sound(document);
   return json_text(document_fields, document);

@@ -44,6 +44,10 @@ std::string release_entry_name(const StepKey& compile, std::string_view name, st
 /// . _ + - ~, beginning with a letter, a digit or _. So none is a path, an option or a hidden file.
 bool is_release_word(std::string_view word) noexcept;
 
+/// The variable by which a build script finds a package: its name with "_" for every character that a variable's name
+/// can not have.
+std::string dependency_variable(std::string_view package);
+
 /// The canonical text. std::invalid_argument, saying what, when something in it could not be read back.
 std::string text(const ReleaseDocument& document);
 /// Its strict inverse: StoreError naming `what` when the text is not exactly what `text` writes.
