@@ -74,6 +74,14 @@ std::string release_entry_name(const StepKey& compile, std::string_view name, st
   return fmt::format("{}-{}-{}", compile.hex().substr(0, key_digits), name, version);
 }
 
+std::string dependency_variable(std::string_view package) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string variable(package);
+  for (char& c : variable)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c))) c = '_';
+  return !variable.empty() && is_digit(variable[0]) ? "_" + variable : variable;
+}
+
 std::string text(const ReleaseDocument& document) {
   require_sound(document);
   return json_text(document_fields, document);

@@ -47,6 +47,10 @@ inline constexpr const char* inside_mark_file = "run-inside";
 /// "<first 32 digits of the compile step's key>-<name>-<version>": a package's directory in `<destination>/store`.
 std::string release_entry_name(const StepKey& compile, std::string_view name, std::string_view version);
 
+/// The variable by which a build script finds a package: its name with "_" for every character that a variable's name
+/// can not have.
+std::string dependency_variable(std::string_view package);
+
 /// The canonical text. std::invalid_argument, saying what, when something in it could not be read back.
 std::string text(const ReleaseDocument& document);
 /// Its strict inverse: StoreError naming `what` when the text is not exactly what `text` writes.

@@ -52,8 +52,7 @@ int run(const Context& context, const Arguments& arguments) {
     if (!context.json) context.print(host_report_text(host, request.mode));
     for (const auto& link : host.left_out)
       context.warn(fmt::format("{}: {} is left out, as its version is not there", host.name, link));
-    for (const auto& link : host.kept)
-      context.warn(fmt::format("{}: {} stays what was chosen there", host.name, link));
+    for (const auto& link : host.kept) context.warn(fmt::format("{}: {} stays what was chosen there", host.name, link));
     if (!host.failure.empty()) context.warn(host.failure);
   }
   if (failed != 0 && !context.json)

@@ -7,6 +7,7 @@
 
 #include "generator/lock/lock.hpp"
 #include "generator/lock/lock_codecs.hpp"
+#include "generator/manifest/release_rules.hpp"
 #include "store/release_document.hpp"
 
 namespace karapace::lock {
@@ -20,10 +21,7 @@ Complaint judge_commit(std::string_view word) {
   return "is not a commit: 40 or 64 hex digits";
 }
 
-Complaint judge_release_word(std::string_view word) {
-  if (store::is_release_word(word)) return std::nullopt;
-  return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
-}
+using manifest::judge_release_word;
 
 constexpr auto source_kinds =
     words_of<manifest::SourceKind>("is no kind of source", {{manifest::SourceKind::path, "path"},
@@ -73,9 +71,20 @@ constexpr auto run_words = words_of<manifest::ProgramsRun>(
     "is no place where programs run",
     {{manifest::ProgramsRun::outside, "outside"}, {manifest::ProgramsRun::inside, "inside"}});
 
+/// What build scripts find each by is a variable of its own.
+void require_variables(const JsonReader& json, std::size_t at, const LockedRelease& release) {
+  std::set<std::string> variables;
+  for (const auto& source : release.sources) {
+    const auto variable = store::dependency_variable(source.name);
+    if (manifest::is_taken_variable(variable) || !variables.insert(variable).second)
+      json.fail_at(at, fmt::format("the source \"{}\" would be ${} in build scripts, which means something else there",
+                                   source.name, variable));
+  }
+}
+
 constexpr auto release_fields = fields_of<LockedRelease>(
     member("name", &LockedRelease::name, Word{judge_release_word}),
-    member("destination", &LockedRelease::destination, Word{manifest::judge_inner_path}),
+    member("destination", &LockedRelease::destination, Word{manifest::judge_destination}),
     member("main", &LockedRelease::main, Word{judge_release_word}),
     member("entrypoints", &LockedRelease::entrypoints, words({judge_release_word})),
     optional_member("run", &LockedRelease::run, run_words),
@@ -89,6 +98,7 @@ void ReleaseCodec::read(JsonReader& json, LockedRelease& release) {
   const auto at = json.position();
   release_fields.read(json, release);
   require_sound(json, at, release);
+  require_variables(json, at, release);
 }
 
 const LockedSource& LockedRelease::source(std::string_view of) const {

@@ -2,10 +2,8 @@
 #include "generator/manifest/release_section.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
-#include <span>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -13,25 +11,13 @@
 
 #include "base/semantic_version.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/release_rules.hpp"
 #include "generator/manifest/script_name.hpp"
 #include "store/release_document.hpp"
-#include "store/runtime_configuration.hpp"
 
 namespace karapace::manifest {
 
 namespace {
-
-constexpr std::string_view build_place = "/build";  // of the sources, while they are compiled
-
-/// What a build script has of its own. A dependency of that name would take its place.
-constexpr std::array<std::string_view, 20> taken_variables = {
-    "out", "src",  "jobs",     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LC_ALL",    "LANG",
-    "TZ",  "TERM", "BASH_ENV", "ENV",  "IFS",  "PWD",  "OLDPWD",  "SHLVL", "MAKEFLAGS", "CDPATH"};
-
-Complaint judge_release_word(std::string_view word) {
-  if (store::is_release_word(word)) return std::nullopt;
-  return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
-}
 
 /// The names of links that are there without being asked for.
 constexpr std::string_view latest_link = "latest", stable_link = "stable";
@@ -47,16 +33,6 @@ Complaint judge_release_version(std::string_view word) {
 Complaint judge_link(std::string_view word) {
   if (auto complaint = judge_release_word(word)) return complaint;
   if (parse_build_name(word)) return "ends in + and a number, as versions do, and not links";
-  return std::nullopt;
-}
-
-Complaint judge_destination(std::string_view word) {
-  if (auto complaint = judge_inner_path(word)) return complaint;
-  if (auto place = store::reserved_place(word))
-    return fmt::format("lies in {}, which the sandbox makes itself", *place);
-  for (const std::string_view place : {build_place, std::string_view("/tmp"), std::string_view("/run")})
-    if (word == place || (word.starts_with(place) && word[place.size()] == '/'))
-      return fmt::format("lies in {}, where nothing of a build stays", place);
   return std::nullopt;
 }
 
@@ -80,8 +56,6 @@ struct ReadSource {
   source_position name_at;
   std::vector<Word> depends;
 };
-
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 void read_archive_source(Section& section, const Word& archive, SourceRequest& source) {
   source.kind = SourceKind::archive;
@@ -208,8 +182,8 @@ class Judgement {
         top_.problem(one.name_at, fmt::format("two sources are called \"{}\"", name));
         continue;
       }
-      const auto variable = dependency_variable(name);
-      if (std::ranges::find(taken_variables, variable) != taken_variables.end())
+      const auto variable = store::dependency_variable(name);
+      if (is_taken_variable(variable))
         top_.problem(one.name_at, fmt::format("source \"{}\": build scripts would find it by ${}, which means "
                                               "something else there: give it another name",
                                               name, variable));
@@ -384,15 +358,6 @@ void read_release_table(Section& section, Judgement& judgement, ReleaseRequest& 
 }
 
 }  // namespace
-
-std::string dependency_variable(std::string_view source) {
-  std::string variable(source);
-  for (char& c : variable) {
-    const bool is_allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
-    if (!is_allowed) c = '_';
-  }
-  return is_digit(variable.empty() ? 'a' : variable[0]) ? "_" + variable : variable;
-}
 
 void read_release(Section& top, Manifest& manifest) {
   std::vector<ReadSource> sources;

@@ -32,10 +32,10 @@ constexpr std::uint64_t largest_key = 64 << 10;
 
 class Capture {
  public:
-  Capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
-          const trees::LayerStack& lower, const CaptureOptions& options)
+  Capture(Fd upper, trees::Composition& tree, const std::filesystem::path& tree_path, const trees::LayerStack& lower,
+          const CaptureOptions& options)
       : tree_path_(tree_path),
-        upper_(open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY)),
+        upper_(std::move(upper)),
         disk_(open_at(AT_FDCWD, tree_path, O_RDONLY | O_DIRECTORY)),
         tree_(tree),
         lower_(lower),
@@ -283,9 +283,9 @@ class Capture {
 
 }  // namespace
 
-Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+Captured capture(Fd upper, trees::Composition& tree, const std::filesystem::path& tree_path,
                  const trees::LayerStack& lower, const CaptureOptions& options) {
-  return Capture(upper, tree, tree_path, lower, options).run();
+  return Capture(std::move(upper), tree, tree_path, lower, options).run();
 }
 
 }  // namespace karapace::steps

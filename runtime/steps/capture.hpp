@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/trees/composition.hpp"
 #include "runtime/trees/layer_stack.hpp"
 
@@ -39,9 +40,9 @@ struct Captured {
   std::vector<std::string> acls;      // whose ACL is left out, which layers do not hold
 };
 
-/// Merges `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules. Afterwards disk
-/// and composition agree, but for the directories' times (Composition::write_directory_times).
-Captured capture(const std::filesystem::path& upper, trees::Composition& tree, const std::filesystem::path& tree_path,
+/// Merges the directory `upper` into the composition `tree`, which is on disk at `tree_path`, by the canonical rules.
+/// Afterwards disk and composition agree, but for the directories' times (Composition::write_directory_times).
+Captured capture(Fd upper, trees::Composition& tree, const std::filesystem::path& tree_path,
                  const trees::LayerStack& lower, const CaptureOptions& options);
 
 }  // namespace karapace::steps

@@ -39,15 +39,6 @@ std::string place_of(const Step& step, const StepKey& key) {
   return fmt::format("{}/store/{}", step.required("destination"), entry);
 }
 
-/// The name of a package as a variable of scripts (manifest::dependency_variable).
-std::string variable_of(std::string_view name) {
-  std::string variable(name);
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  for (char& c : variable)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c))) c = '_';
-  return !variable.empty() && is_digit(variable[0]) ? "_" + variable : variable;
-}
-
 /// How many processes a script may have at once: what -j in MAKEFLAGS says, else one for each processor. No part of
 /// the key: what is built must not depend on it.
 unsigned jobs() {
@@ -188,7 +179,7 @@ class Compilation {
 
   void plan_commands(std::size_t patches) {
     variables_ = build_variables(plan_.epoch);
-    for (const auto& one : dependencies_) variables_[variable_of(one.name)] = one.place;
+    for (const auto& one : dependencies_) variables_[store::dependency_variable(one.name)] = one.place;
     variables_["out"] = out_;
     variables_["src"] = source_;
     variables_["jobs"] = fmt::to_string(jobs());

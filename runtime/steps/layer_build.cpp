@@ -7,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@
 #include "runtime/trees/layer_stack.hpp"
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
+#include "store/tree_walk.hpp"
 
 namespace karapace::steps {
 
@@ -188,13 +190,34 @@ std::int64_t run_commands(const StepContext& context, const trees::LayerStack& l
   return started;
 }
 
+/// The output, where it is a directory that holds something. The commands may have put links anywhere, and ours is not
+/// the root that they meant: none is followed.
+std::optional<Fd> open_output(const std::filesystem::path& upper, const std::string& output) {
+  const auto top = open_at(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY);
+  auto directory = store::open_beneath(top.get(), output, O_RDONLY | O_DIRECTORY);
+  if (!directory || names_in(directory.get(), output).empty()) return std::nullopt;
+  return directory;
+}
+
+/// What is no file, link or directory could not be installed.
+void require_installable(const StepContext& context, const LayerBuildPlan& plan, trees::Composition& made) {
+  for (const auto& [path, node] : made.nodes()) {
+    const auto type = node.entry.type;
+    if (type == store::EntryType::regular || type == store::EntryType::directory || type == store::EntryType::symlink)
+      continue;
+    throw StepError(
+        fmt::format("{}: the commands left \"/{}/{}\", which is no file, link or directory: remove it at their "
+                    "end",
+                    text(context.step.kind), plan.output, printable(path)));
+  }
+}
+
 /// The layer of the plan's output alone.
 LayerId layer_of_output(const StepContext& context, const trees::Composition& tree, const LayerBuildPlan& plan,
                         std::int64_t started) {
   const auto& staging = context.staging.path();
-  const auto upper = staging / "upper" / tree.resolve_parents(plan.output);
-  struct stat status{};
-  if (::lstat(upper.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || names_in(upper).empty())
+  auto output = open_output(staging / "upper", tree.resolve_parents(plan.output));
+  if (!output)
     throw StepError(
         fmt::format("{}: the commands left nothing in /{}, which is $out: have them install there\n"
                     "the whole output: {}",
@@ -205,8 +228,9 @@ LayerId layer_of_output(const StepContext& context, const trees::Composition& tr
   const auto path = staging / "output";
   make_directory(path);
   made.write(path);
-  tell(context, capture(upper, made, path, nothing,
+  tell(context, capture(std::move(*output), made, path, nothing,
                         {.started = started, .epoch = plan.epoch, .secrets = plan.secrets, .place = plan.output}));
+  require_installable(context, plan, made);
   made.write_directory_times(path);
   return context.store.add_layer(path, std::move(made).listing(), context.staging);
 }
@@ -249,7 +273,8 @@ LayerId build_layer(const StepContext& context, trees::Composition tree, const t
       sandbox::drop_debug_state(context.store, context.key, staging);
       return layer;
     }
-    tell(context, capture(staging / "upper", tree, staging / "tree", lower,
+    auto upper = open_at(AT_FDCWD, staging / "upper", O_RDONLY | O_DIRECTORY);
+    tell(context, capture(std::move(upper), tree, staging / "tree", lower,
                           {.started = started, .epoch = plan.epoch, .secrets = plan.secrets}));
   }
   scaffold.take_off(staging / "tree");

@@ -71,8 +71,8 @@ class HostileGit : public ::testing::Test {
   void add_submodule(const std::string& name, const std::string& url, const std::string& of) const {
     write("/" + name + "/.gitmodules", "[submodule \"m\"]\n\tpath = m\n\turl = " + url + "\n");
     git(name, {"update-index", "--add", "--cacheinfo", "160000," + of + ",m"});
+    git(name, {"add", ".gitmodules"});
     git(name, {"commit", "--quiet", "-m", "module"});
-    commit(name, "with " + url);
   }
 
   /// All bytes of the archive of a ref.

@@ -352,6 +352,14 @@ TEST(Lock, AReleaseThatCanNotBeBuiltIsRefused) {
   release.sources[0].commit.clear();
   EXPECT_EQ(refusal_of(release), "the source \"libgrid\" has a commit if it is of git, and else none");
   release = good;
+  for (const char* place : {"/build/x", "/etc/x", "/dev/x", "/tmp/x"}) {
+    release.destination = place;
+    EXPECT_NE(refusal_of(release).find("lies in "), std::string::npos) << place << ": " << refusal_of(release);
+  }
+  release = good;
+  release.sources[0].name = release.sources[1].depends[0] = "out";
+  EXPECT_EQ(refusal_of(release), "the source \"out\" would be $out in build scripts, which means something else there");
+  release = good;
   std::swap(release.sources[0], release.sources[1]);
   EXPECT_EQ(refusal_of(release), "sources must be sorted, none twice");
   release = good;

@@ -83,7 +83,8 @@ class Capturing : public ::testing::Test {
     trees::Composition tree(lower);
     for (const auto& [path, content] : composed) tree.put_file(path, content, 5);
     tree.write(path_ / "tree");
-    told_ = capture(upper(), tree, path_ / "tree", lower, {.started = epoch, .epoch = epoch, .secrets = secrets_});
+    told_ = capture(open_at(AT_FDCWD, upper(), O_RDONLY | O_DIRECTORY), tree, path_ / "tree", lower,
+                    {.started = epoch, .epoch = epoch, .secrets = secrets_});
     tree.write_directory_times(path_ / "tree");
     const auto listing = std::move(tree).listing();
     if (::geteuid() == 0) {  // an ordinary user's files are not 0:0 outside of a user namespace

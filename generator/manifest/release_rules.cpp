@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "generator/manifest/release_rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "store/release_document.hpp"
+#include "store/runtime_configuration.hpp"
+
+namespace karapace::manifest {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> passing_places = {"/build", "/tmp", "/run"};  // sources lie in the first
+
+constexpr std::array<std::string_view, 20> taken_variables = {
+    "out", "src",  "jobs",     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LC_ALL",    "LANG",
+    "TZ",  "TERM", "BASH_ENV", "ENV",  "IFS",  "PWD",  "OLDPWD",  "SHLVL", "MAKEFLAGS", "CDPATH"};
+
+}  // namespace
+
+Complaint judge_release_word(std::string_view word) {
+  if (store::is_release_word(word)) return std::nullopt;
+  return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
+}
+
+Complaint judge_destination(std::string_view word) {
+  if (auto complaint = judge_inner_path(word)) return complaint;
+  if (auto place = store::reserved_place(word))
+    return fmt::format("lies in {}, which the sandbox makes itself", *place);
+  for (const auto place : passing_places)
+    if (word == place || (word.starts_with(place) && word[place.size()] == '/'))
+      return fmt::format("lies in {}, where nothing of a build stays", place);
+  return std::nullopt;
+}
+
+bool is_taken_variable(std::string_view name) noexcept {
+  return std::ranges::find(taken_variables, name) != taken_variables.end();
+}
+
+}  // namespace karapace::manifest
