@@ -352,7 +352,7 @@ TEST(Lock, AReleaseThatCanNotBeBuiltIsRefused) {
   release.sources[0].commit.clear();
   EXPECT_EQ(refusal_of(release), "the source \"libgrid\" has a commit if it is of git, and else none");
   release = good;
-  for (const char* place : {"/build/x", "/etc/x", "/dev/x", "/tmp/x"}) {
+  for (const char* place : {"/build/x", "/dev/x", "/tmp/x"}) {
     release.destination = place;
     EXPECT_NE(refusal_of(release).find("lies in "), std::string::npos) << place << ": " << refusal_of(release);
   }

@@ -298,6 +298,7 @@ class Documents(DocumentsTest):
         for number, lock in enumerate(("hello.lock", "hello-git.lock")):
             shutil.copy(LOCKS / lock, place / f".karapace/locks/{number:064x}")
         (place / ".karapace/installed/1.1.0+1").write_text("", encoding="utf-8")
+        (place / f".karapace/listings/{1:032x}-app-1.1.0").write_text("karapace listing 1\nd / 0755 0 0 1000\n", encoding="utf-8")
         (place / "store" / ("f" * 32 + "-old-1")).mkdir()
         (place / "versions/nowhere").symlink_to("9.9.9+9")
         where = ("-d", str(place))
@@ -330,7 +331,7 @@ class Documents(DocumentsTest):
         (place / "versions/1").unlink()
         (place / "versions/1").symlink_to("1.1.0+1")
         gone = self.document("release", "prune", "--keep-last", "0", *where, name="karapace.release-prune")
-        self.assertEqual(gone["versions"], ["1.1.0+1"])
+        self.assertEqual((gone["versions"], gone["entries"]), (["1.1.0+1"], [f"{1:032x}-app-1.1.0"]))
         self.error("release", "prune", *where)
         self.document("release", "page", *where, "-o", "public", name="karapace.release-page")
         self.error("release", "page", *where)
