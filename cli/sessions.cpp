@@ -248,8 +248,8 @@ sandbox::SessionRequest session_request(const Context& context, const NamedEnvir
   if (arguments.sysroot) request.store_binds.push_back(existing_sysroot(store, reference.environment));
   const auto writable =
       arguments.writable_manifest && reference.root ? std::optional(reference.root->manifest) : std::nullopt;
-  request.control_files = [&store = store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
-    return control_files(store, shown, writable, begins);
+  request.control_files = [&filled = store, writable, begins = !arguments.explain](const std::vector<fs::path>& shown) {
+    return control_files(filled, shown, writable, begins);
   };
   request.notice = [&context](const std::string& message) { context.warn(message); };
   request.moved = [&context](const std::string& message) { context.tell(message); };

@@ -60,6 +60,7 @@ int run(const Context& context, const Arguments& arguments) {
                                         .threads = available_threads(),
                                         .patience = {},
                                         .notice = release_notice(context)};
+  release::Destination::create(built.document.destination);  // owners are judged where ids are what they are
   enter_for_trees(store);
   report(context, built, release::install(store, built, options));
   return 0;
