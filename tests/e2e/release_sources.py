@@ -382,9 +382,7 @@ mkdir -p $out
         self.build()
         with open(self.project / "karapace.toml", "a", encoding="utf-8") as file:
             file.write('[release.links]\na = "b"\nb = "a"\n')
-        self.build()
-        done = self.karapace("release", "install", status=None)
-        self.assertIn(done.returncode, (1, 2), done.stdout + done.stderr)
+        self.assertIn("leads to itself", self.karapace("release", "install", status=2).stderr)
         self.assertEqual(state(), before)
         self.assertEqual(subprocess.run([place / "app/bin/tool"], capture_output=True, text=True, check=True).stdout, "first\n")
         self.manifest(description, destination=str(place / "app"), entrypoints=["tool"])
@@ -429,10 +427,9 @@ mkdir -p $out
     def test_another_machine_gets_the_same_of_the_lock_or_nothing(self):
         inner = self.repository({"inner": "x\n"}, at="inner")
         self.repository({"file": "one\n"})
-        self.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(self.scratch / "inner"), "lib/inner")
+        self.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../inner", "lib/inner")
         first = self.commit({})
         self.manifest({"app": {"git": str(self.scratch / "r"), "ref": "main"}})
-        self.git("config", "--global", "protocol.file.allow", "always")
         document = self.build()
         self.assertTrue((self.out(document, "app") / "all/lib/inner/inner").exists())
         self.commit({"file": "two\n"})
