@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/building.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 #include <utility>
@@ -23,6 +24,9 @@ namespace karapace::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// What ninja ends with after Ctrl-C; since 1.12 it is 130.
+constexpr int interrupted_ninja = 2;
 
 std::vector<std::string> ninja_arguments(const Context& context, const BuildingArguments& arguments) {
   std::vector<std::string> words;
@@ -211,6 +215,7 @@ void declare_building(Options& options, BuildingArguments& arguments) {
 int run_building(const Context& context, const BuildingArguments& arguments, const std::filesystem::path& directory,
                  BuildOutput output) {
   const int status = run_ninja(context, arguments, directory, context.json ? BuildOutput::errors : output);
+  if (status == interrupted_ninja) return 128 + SIGINT;
   if (status == 0 || status > 128) return status;
   throw StepError(fmt::format(
       "ninja ended with status {} (see above); once that is mended, `{}` goes on where it stopped{}", status,

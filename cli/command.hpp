@@ -31,7 +31,7 @@
 namespace karapace::cli {
 
 /// The headings of `karapace --help`, in this order.
-enum class Group { making, using_, store, sharing, understanding };
+enum class Group { making, using_, releases, store, sharing, understanding };
 
 struct Example {
   std::string command;

@@ -37,6 +37,7 @@ std::string_view heading(Group group) {
   switch (group) {
     case Group::making: return "Making environments";
     case Group::using_: return "Using environments";
+    case Group::releases: return "Releases, built from source";
     case Group::store: return "Looking after the store";
     case Group::sharing: return "Sharing environments";
     case Group::understanding: return "Understanding";
@@ -129,7 +130,8 @@ std::string program_help() {
   for (const auto& entry : command_table()) commands.push_back(entry.make());
   std::string text =
       "Locked, content-addressed Linux environments built by Ninja.\n\nUsage: karapace COMMAND [ARGUMENT]...\n";
-  for (auto group : {Group::making, Group::using_, Group::store, Group::sharing, Group::understanding}) {
+  for (auto group :
+       {Group::making, Group::using_, Group::releases, Group::store, Group::sharing, Group::understanding}) {
     text += group_text(group, commands);
   }
   text += global_options() + "\nVariables:\n";

@@ -170,6 +170,13 @@ store::ReleaseDocument Destination::document(const std::string& name) const {
   return store::parse_release_document(read_file(path), shown(path));
 }
 
+bool Destination::has_installed_document(const std::string& name) const {
+  const auto listing = version_listing(name);
+  if (!listing) return true;
+  const auto* entry = listing->find(std::string(store::release_document_file));
+  return entry != nullptr && entry->content == blake3(read_file(version(name) / store::release_document_file));
+}
+
 std::string Destination::resolve(const std::string& name) const {
   const auto there = versions();
   const auto is_there = [&](const auto& text) { return std::find(there.begin(), there.end(), text) != there.end(); };

@@ -61,6 +61,8 @@ class Destination {
   /// "store/NAME", "versions/NAME": what is there and neither entry, version nor link.
   std::vector<std::string> strangers() const;
   store::ReleaseDocument document(const std::string& version) const;
+  /// Whether its release.json is the one that was installed, as far as that is known.
+  bool has_installed_document(const std::string& version) const;
   /// What names a version: in full, or an alias. NotFoundError that names the nearest.
   std::string resolve(const std::string& name) const;
   /// Seconds since 1970; nothing when it is not known.

@@ -91,9 +91,16 @@ class Installation {
     require_links_without_circles();
     require_programs_replaceable(destination_, release_.document.entrypoints);
     sweep();
+    publish();
+    add_entries(lost_packages());
+    return result_;
+  }
+
+ private:
+  void publish() {
     std::optional<UnfinishedTree> tree;
     for (;;) {
-      add_entries();
+      add_entries(release_.document.packages);
       if (!tree && !find_same()) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
       require_links_without_circles();
@@ -107,11 +114,10 @@ class Installation {
       lock.renew();
       install_launcher(destination_, options_.launcher, release_.document.entrypoints);
       switch_links();
-      return result_;
+      return;
     }
   }
 
- private:
   /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
   void require_links_without_circles() const {
     aliases_of(destination_.versions(), {release_.declared.links, destination_.wishes().chosen});
@@ -124,10 +130,10 @@ class Installation {
   }
 
   /// An entry's listing is written when the entry has its name: what has none is not believed to be ours.
-  void add_entries() {
+  void add_entries(const std::vector<store::ReleasePackage>& packages) {
     std::map<std::string, UnfinishedTree> written;
     std::vector<const store::ReleasePackage*> placed;
-    for (const auto& package : release_.document.packages) {
+    for (const auto& package : packages) {
       require_no_link(destination_.entry(package.entry));
       if (destination_.is_entry(package.entry)) {
         if (!is_known(package) && is_as_built(package)) placed.push_back(&package);
@@ -139,13 +145,32 @@ class Installation {
       result_.copied_bytes += copied.bytes;
       written.emplace(package.entry, std::move(tree));
     }
-    for (const auto& package : release_.document.packages) {
+    for (const auto& package : packages) {
       const auto found = written.find(package.entry);
       if (found != written.end() && found->second.finish(destination_.entry(package.entry))) placed.push_back(&package);
     }
     if (!written.empty()) sync_directory(destination_.root() / "store");
     for (const auto* package : placed)
       keep_file(destination_.own("listings/" + package->entry), store_.listing(package->layer).text());
+  }
+
+  /// What other versions are made of, and somebody moved away: damaged ones, perhaps. Without a readable release.json
+  /// nobody knows; `release verify` tells of those.
+  std::vector<store::ReleasePackage> lost_packages() {
+    std::map<std::string, store::ReleasePackage> lost;
+    for (const auto& version : destination_.versions()) {
+      if (!destination_.has_installed_document(version)) continue;
+      for (const auto& package : destination_.document(version).packages)
+        if (!destination_.is_entry(package.entry)) lost.emplace(package.entry, package);
+    }
+    std::vector<store::ReleasePackage> here;
+    for (auto& [entry, package] : lost) {
+      if (store_.has_layer(package.layer))
+        here.push_back(std::move(package));
+      else
+        result_.missing_entries.push_back(entry);
+    }
+    return here;
   }
 
   /// Whether its listing is there. Error when that is of something else.

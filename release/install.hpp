@@ -3,8 +3,8 @@
 //
 // First the packages that the destination has not, each under an unfinished name, forced to the disk, renamed; then,
 // under the destination's lock, the version with the next build id, by one rename; then the launcher; the links last.
-// Killed at any moment it leaves nothing that has a name and is not whole, and the next run goes on. The same build,
-// by its release.json, is not installed again.
+// What other versions lack is brought back where the store has it. Killed at any moment it leaves nothing that has a
+// name and is not whole, and the next run goes on. The same build, by its release.json, is not installed again.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ struct Installed {
   std::vector<std::string> unfulfilled;  // links that the manifest or a person wants, to versions that are not there
   std::uint64_t copied_entries = 0;
   std::uint64_t copied_bytes = 0;
+  std::vector<std::string> missing_entries;  // that other versions are made of, and neither destination nor store has
 };
 
 /// Runs inside the user namespace, where every file of the store's layers can be read.

@@ -7,7 +7,6 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
-#include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "base/semantic_version.hpp"
 #include "release/aliases.hpp"
@@ -58,12 +57,8 @@ void require_whole(const Destination& destination, const std::string& version) {
     throw StoreError(
         fmt::format("release: nothing is removed, as {} {}; `karapace release verify` tells more", version, why));
   };
-  const auto path = destination.version(version) / store::release_document_file;
-  if (const auto listing = destination.version_listing(version)) {
-    const auto* entry = listing->find(std::string(store::release_document_file));
-    if (entry == nullptr || entry->content != blake3(read_file(path)))
-      refuse(fmt::format("has another {} than was installed", store::release_document_file));
-  }
+  if (!destination.has_installed_document(version))
+    refuse(fmt::format("has another {} than was installed", store::release_document_file));
   for (const auto& package : destination.document(version).packages)
     if (!destination.is_entry(package.entry)) refuse(fmt::format("lacks its package {}", package.entry));
 }

@@ -84,7 +84,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command import_karsk_command() {
   return make_command<Arguments>(
       {.name = "import karsk",
-       .group = Group::making,
+       .group = Group::releases,
        .summary = "Write a manifest for a project of Karsk",
        .description =
            "Packages become [[source]] tables, the destination, entry points, links and areas [release]. Of the\n"

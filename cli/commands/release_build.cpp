@@ -82,7 +82,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_build_command() {
   return make_command<Arguments>(
       {.name = "release build",
-       .group = Group::making,
+       .group = Group::releases,
        .summary = "Build a release from source",
        .description = "Builds the packages of the manifest's [[source]] tables in its environment, without network,\n"
                       "and the tree of links that [release] describes. What did not change is not built again;\n"

@@ -72,7 +72,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_check_command() {
   return make_command<Arguments>(
       {.name = "release check",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Tell what at a destination does not fit together",
        .description =
            "Packages that no version uses; packages that a version needs and that are not there; links that\n"

@@ -139,7 +139,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_diff_command() {
   return make_command<Arguments>(
       {.name = "release diff",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Compare what two installed versions are made of",
        .description =
            "Packages of the release, and those of the environment that they were built in, by the locks that\n"

@@ -19,7 +19,7 @@ void declare(Options& options, Arguments& arguments) {
 Command release_enter_command() {
   return make_command<Arguments>(
       {.name = "release enter",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Open a shell in a release's environment, with the release on PATH",
        .description = std::string("Starts the image's shell, or COMMAND. ") + which_release,
        .examples = {{"karapace release enter", "with what was built"},

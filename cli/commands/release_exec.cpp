@@ -26,7 +26,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_exec_command() {
   return make_command<Arguments>(
       {.name = "release exec",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Run a command in a release's environment, with the release on PATH",
        .description = std::string(which_release) +
                       "\n\nInput, output and the exit status are the command's; see `karapace exec --help`.",

@@ -205,7 +205,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_export_command() {
   return make_command<Arguments>(
       {.name = "release export",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Write an installed version into an archive, a file system or an image",
        .description =
            "The version, its packages, the launcher and links. It is stable and latest there. The same version always\n"

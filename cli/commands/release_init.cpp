@@ -214,7 +214,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_init_command() {
   return make_command<Arguments>(
       {.name = "release init",
-       .group = Group::making,
+       .group = Group::releases,
        .summary = "Write a manifest with a release to begin with",
        .description =
            "Writes karapace.toml, commented, with a release of one package: in an empty directory with a small\n"

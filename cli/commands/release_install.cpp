@@ -30,12 +30,19 @@ void report(const Context& context, const release::Release& built, const release
   for (const auto& alias : installed.unfulfilled)
     context.warn(fmt::format("the link \"{}\" is wanted, but there is no such version in {}", alias,
                              built.declared.destination.native()));
+  for (const auto& entry : installed.missing_entries)
+    context.warn(
+        fmt::format("the package {0} is missing, and this store has not built it; `karapace release why {0}` names the "
+                    "versions that "
+                    "it belongs to: build and install one of them again",
+                    entry));
   if (context.json) {
     context.print_json("karapace.release-install", {{"aliases", installed.aliases},
                                                     {"copied_bytes", installed.copied_bytes},
                                                     {"copied_entry_count", installed.copied_entries},
                                                     {"destination_directory", path_json(built.declared.destination)},
                                                     {"is_new", installed.is_new},
+                                                    {"missing_entries", installed.missing_entries},
                                                     {"missing_links", installed.unfulfilled},
                                                     {"release", built.document.name},
                                                     {"release_version", installed.version}});
@@ -71,13 +78,14 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_install_command() {
   return make_command<Arguments>(
       {.name = "release install",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Install the release that was built",
        .description = "Copies the packages that the destination has not, and adds a version with the next build id:\n"
                       "1.4.2+1, 1.4.2+2. What is there is never changed, but for links: 1.4.2, 1.4, 1, latest, stable\n"
                       "and those of [release.links] are switched at the end, each in one step. A build that is\n"
-                      "installed already is not installed again. Several may install at once; one that is\n"
-                      "interrupted leaves nothing half, and goes on when it is run again.",
+                      "installed already is not installed again. What other versions lack is brought back, too,\n"
+                      "where the store has it. Several may install at once; one that is interrupted leaves nothing\n"
+                      "half, and goes on when it is run again.",
        .examples = {{"karapace release install", "the release of ./karapace.toml"}}},
       declare, run);
 }

@@ -80,7 +80,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_list_command() {
   return make_command<Arguments>(
       {.name = "release list",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "List the versions that are installed",
        .description = "The highest first, with when they were installed, how large their packages are (versions may\n"
                       "share some), and the links that lead to them.",

@@ -69,7 +69,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_page_command() {
   return make_command<Arguments>(
       {.name = "release page",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Write a page about what is installed",
        .description =
            "One HTML file without scripts: versions, their links, dates, sizes and packages, and what builds\n"

@@ -60,7 +60,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_prune_command() {
   return make_command<Arguments>(
       {.name = "release prune",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Remove old versions",
        .description =
            "Removes all versions but those that were installed last and those that latest, stable, a link of\n"

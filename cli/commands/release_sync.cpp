@@ -66,7 +66,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_sync_command() {
   return make_command<Arguments>(
       {.name = "release sync",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Bring what is installed to other hosts",
        .description =
            "Brings versions, with their build ids, to the same directory of each host of [release.hosts], by\n"

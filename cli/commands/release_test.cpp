@@ -101,7 +101,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_test_command() {
   return make_command<Arguments>(
       {.name = "release test",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Run the manifest's tests with what is installed",
        .description =
            "Runs the commands of [release.test], each in the environment that the installed version was built\n"

@@ -67,7 +67,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_use_command() {
   return make_command<Arguments>(
       {.name = "release use",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Choose the version that a link names",
        .description =
            "The link is exchanged in one step; whoever runs a program meanwhile gets the one version or the\n"

@@ -38,7 +38,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_verify_command() {
   return make_command<Arguments>(
       {.name = "release verify",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Read all that is installed and compare it with the build",
        .description =
            "Hashes every file of every package and version, and compares content, mode, time and link targets\n"

@@ -72,7 +72,7 @@ int run(const Context& context, const Arguments& arguments) {
 Command release_why_command() {
   return make_command<Arguments>(
       {.name = "release why",
-       .group = Group::sharing,
+       .group = Group::releases,
        .summary = "Tell which versions are made of a package",
        .description =
            "Each directory in the destination's store that has the package, the versions that lead into it,\n"

@@ -119,6 +119,7 @@ warm() {
 # keep STORE: adds the store's downloads to those that the tests have. A file is in its place whole: others read meanwhile.
 keep() {
   local store=$1 new
+  mkdir -p "$kept"
   new=$(mktemp -d "$kept/new-XXXXXX")
   (cd "$store" && find . -mindepth 1 -maxdepth 1 -type d -print0) | (cd "$new" && xargs -0 mkdir -m 700)
   mkdir -p -m 700 "$kept/store"

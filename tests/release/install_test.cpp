@@ -131,6 +131,31 @@ TEST_F(Install, AMissingEntryComesBackAndALeftOneIsSwept) {
   EXPECT_THAT(unfinished(), IsEmpty());
 }
 
+TEST_F(Install, WhatOtherVersionsLackComesBackOrIsTold) {
+  const auto first = release_of("1.0.0", "one");
+  install(store_, first, options());
+  const auto lost = first.document.packages[0].entry;
+  remove_tree(destination_ / "store" / lost);
+  EXPECT_THAT(install_of("2.0.0", "two").missing_entries, IsEmpty());
+  EXPECT_THAT(verify(Destination::open(destination_), 1), IsEmpty());
+
+  remove_tree(destination_ / "store" / lost);
+  remove_tree(store_.root() / "layers" / first.document.packages[0].layer.hex());
+  EXPECT_THAT(install_of("2.0.0", "two").missing_entries, ElementsAre(lost));
+}
+
+TEST_F(Install, OfAReleaseThatIsNotWhatWasInstalledNothingComesBack) {
+  const auto first = release_of("1.0.0", "one");
+  install(store_, first, options());
+  auto forged = first.document;
+  forged.packages[0].entry.replace(0, 4, "ffff");
+  const auto path = destination_ / "versions/1.0.0+1" / store::release_document_file;
+  fs::permissions(path.parent_path(), fs::perms::owner_write, fs::perm_options::add);
+  replace_file(path, store::text(forged));
+  install_of("2.0.0", "two");
+  EXPECT_FALSE(fs::exists(destination_ / "store" / forged.packages[0].entry));
+}
+
 TEST_F(Install, AnEntryOfOtherContentIsRefused) {
   auto release = release_of("1.0.0", "one");
   install(store_, release, options());

@@ -5,9 +5,11 @@ import hashlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 import unittest
 
 from terminal import Terminal
@@ -107,6 +109,20 @@ class Progress(unittest.TestCase):
         self.assertEqual(list((self.directory / "store/layers").glob("*/.unfinished")), [])
         self.write_manifest("stamp")
         self.assertEqual(self.piped("build").returncode, 0)
+
+    def test_an_interrupted_build_in_a_pipe_ends_with_the_signals_status(self):
+        for number, words in enumerate([["build"], ["build", "--quiet"]]):
+            self.write_manifest(f"wait {number}")
+            with subprocess.Popen([PROGRAM, *words], cwd=self.directory, env=self.environment, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True, start_new_session=True) as build:
+                for _ in range(600):
+                    if len(list((self.directory / "store/logs").glob("*"))) > number:
+                        break
+                    time.sleep(0.1)
+                os.killpg(build.pid, signal.SIGINT)
+                errors = build.communicate(timeout=60)[1]
+            self.assertEqual(build.returncode, 130, errors)
+            self.assertNotIn("ninja ended with status", errors)
 
     def test_lines_fit_a_window_that_becomes_narrower(self):
         self.write_manifest("wait")
