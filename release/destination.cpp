@@ -99,9 +99,7 @@ std::optional<store::Listing> listing_at(const fs::path& path) {
 }  // namespace
 
 Destination Destination::create(fs::path root) {
-  std::error_code error;
-  fs::create_directories(root, error);
-  if (error) throw StoreError(errno_message("release: cannot make the destination " + shown(root), error.value()));
+  make_passable_directories(root);
   require_trusted_owner(root);
   require_free(root);
   for (const auto* part : parts) make_trusted_directory(root / part);

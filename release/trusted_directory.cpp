@@ -58,6 +58,17 @@ void require_trusted_owner(const std::filesystem::path& path) {
   if (::stat(path.c_str(), &status) == 0) require_trusted(path, status.st_uid);
 }
 
+void make_passable_directories(const std::filesystem::path& path) {
+  if (path.has_relative_path() && !std::filesystem::exists(path.parent_path()))
+    make_passable_directories(path.parent_path());
+  if (::mkdir(path.c_str(), 0755) == 0) {
+    if (::chmod(path.c_str(), 0755) == 0) return;
+  } else if (errno == EEXIST) {
+    return;
+  }
+  throw StoreError(errno_message("release: cannot make the directory " + shown(path), errno));
+}
+
 void make_trusted_directory(const std::filesystem::path& path) {
   make_directory_if_missing(path);
   require_no_link(path);

@@ -13,6 +13,10 @@ bool is_directory_itself(const std::filesystem::path& path);
 void require_no_link(const std::filesystem::path& path);
 /// StoreError unless the directory that `path` leads to, and a link there, belong to this user or to root.
 void require_trusted_owner(const std::filesystem::path& path);
+/// Makes it and what is missing above it, passable for everybody whatever the umask says: what is installed is for
+/// others, too. What is there stays as it is.
+void make_passable_directories(const std::filesystem::path& path);
+
 /// Makes what is missing; what is there is judged by both.
 void make_trusted_directory(const std::filesystem::path& path);
 

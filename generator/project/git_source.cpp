@@ -33,6 +33,7 @@ constexpr std::size_t most_entries = 1'000'000;
 constexpr std::uint64_t most_bytes = std::uint64_t{8} << 30;
 constexpr std::uint64_t most_told = std::uint64_t{1} << 30;  // by one git, of the largest file or many trees
 constexpr std::size_t deepest = 32;                          // submodules in submodules
+constexpr auto low_speed_time = "http.lowSpeedTime=120";     // seconds without a byte; servers that think send some
 
 /// Who names a repository: the user, or another repository, whose word counts for less.
 enum class NamedBy { user, repository };
@@ -50,10 +51,17 @@ Captured git(const fs::path& repository, const std::vector<std::string>& words, 
   // git's own rule for submodules: only transports that are safe with anybody's URL.
   if (named_by == NamedBy::repository) argv.push_back("GIT_PROTOCOL_FROM_USER=0");
   argv.insert(argv.end(), {"git", "-C", repository.native(), "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c",
-                           "maintenance.auto=false"});
+                           "maintenance.auto=false", "-c", "http.lowSpeedLimit=1", "-c", low_speed_time});
   if (named_by == NamedBy::repository && is_local) argv.insert(argv.end(), {"-c", "protocol.file.allow=always"});
   argv.insert(argv.end(), words.begin(), words.end());
   return capture_child({.argv = std::move(argv), .most_output = most_told}, input);
+}
+
+/// git's own words, a line each.
+std::string said(const Captured& result) {
+  std::vector<std::string> shown;
+  for (const auto line : lines(result.errors)) shown.push_back(escaped_utf8(line));
+  return fmt::format("{}", fmt::join(shown, "\n  "));
 }
 
 std::string required_git(const fs::path& repository, const std::vector<std::string>& words, std::string_view what,
@@ -64,8 +72,7 @@ std::string required_git(const fs::path& repository, const std::vector<std::stri
   if (result.status == too_much_output)
     throw RemoteError(fmt::format("{}: git {} told more than {} MiB, which is no source any more: it was ended", what,
                                   words.front(), most_told >> 20));
-  throw RemoteError(fmt::format("{}: git {} failed:\n  {}", what, words.front(),
-                                escaped_utf8(trimmed(std::string_view(result.errors)))));
+  throw RemoteError(fmt::format("{}: git {} failed:\n  {}", what, words.front(), said(result)));
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -111,8 +118,7 @@ std::string fetch_ref(const fs::path& repository, const std::string& url, const 
     if (found.status == 0) return first_line(found.output);
     throw RemoteError(fmt::format("{}: there is no branch, tag or commit \"{}\" in it", what, escaped_utf8(ref)));
   }
-  throw RemoteError(fmt::format("{}: \"{}\" can not be had:\n  {}", what, escaped_utf8(ref),
-                                escaped_utf8(trimmed(std::string_view(result.errors)))));
+  throw RemoteError(fmt::format("{}: \"{}\" can not be had:\n  {}", what, escaped_utf8(ref), said(result)));
 }
 
 /// The same into a new repository. The whole name of a commit means that one alone.

@@ -144,7 +144,9 @@ TEST_F(Git, WhatIsNotThereIsTold) {
   EXPECT_THAT(refusal_of("nothing"), HasSubstr("there is no branch, tag or commit \"nothing\" in it"));
   EXPECT_THAT(refusal_of(std::string(40, 'a')), HasSubstr("there is no branch, tag or commit \"aaaa"));
   EXPECT_THAT(refusal_of("of-a-tree"), HasSubstr("\"of-a-tree\" is no commit"));
-  EXPECT_THAT(refusal([&] { source("main", directory() / "none"); }), HasSubstr("\"main\" can not be had:\n  fatal: "));
+  EXPECT_THAT(refusal([&] { source("main", directory() / "none"); }),
+              AllOf(HasSubstr("\"main\" can not be had:\n  fatal: "), HasSubstr("\n  fatal: Could not read"),
+                    Not(HasSubstr("\\x"))));
 }
 
 TEST_F(Git, WordsThatGitWouldTakeForMoreThanARefAreRefused) {

@@ -248,6 +248,16 @@ TEST_F(Install, AVersionWithOurDocumentAndOtherLinksIsRefused) {
   EXPECT_FALSE(fs::is_symlink(destination_ / "bin/app"));
 }
 
+TEST_F(Install, WhatIsInstalledCanBeReachedWhateverTheUmask) {
+  const auto release = release_of("1.0.0", "one");
+  const auto before = ::umask(077);
+  install(store_, release, options());
+  ::umask(before);
+  for (const auto& path : {destination_.parent_path(), destination_, destination_ / "store", destination_ / "versions",
+                           destination_ / "bin", destination_ / "versions/1.0.0+1"})
+    EXPECT_EQ(mode_of(path) & 0555U, 0555U) << path;
+}
+
 TEST_F(Install, PartsThatAreLinksOrSomebodyElsesAreRefused) {
   const auto other = temporary_.path() / "other";
   for (const auto* part : {"store", "versions", "bin", ".karapace", ".karapace/lock", ".karapace/installed"}) {
