@@ -72,11 +72,11 @@ std::string package_row(const store::ReleasePackage& package, const LogPlaces& l
                      log == logs.end() ? "" : fmt::format("<a href=\"{}\">build log</a>", html_text(log->second)));
 }
 
-std::string section(const Destination& destination, const std::string& version, const LogPlaces& logs) {
+std::string section(const Destination& destination, const std::string& version, const std::vector<std::string>& aliases,
+                    const LogPlaces& logs) {
   const auto document = destination.document(version);
   std::string text = fmt::format("<section id=\"{0}\">\n<h2>{0}</h2>\n<p>", html_text(version));
-  for (const auto& [alias, target] : destination.links())
-    if (target == version) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
+  for (const auto& alias : aliases) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
   std::vector<std::string> entries;
   std::string rows;
   for (const auto& package : document.packages) {
@@ -98,8 +98,9 @@ std::string destination_page(const Destination& destination, const LogPlaces& lo
       versions.empty() ? destination.root().filename().native() : destination.document(versions.back()).name;
   auto page = fmt::format(head, html_text(name), html_text(destination.root().native()));
   if (versions.empty()) page += "<p>No version is installed.</p>\n";
+  auto aliases = aliases_by_target(destination);
   for (auto version = versions.rbegin(); version != versions.rend(); ++version)
-    page += section(destination, *version, logs);
+    page += section(destination, *version, aliases[*version], logs);
   return page + "</body>\n</html>\n";
 }
 

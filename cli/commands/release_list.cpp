@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // release list: the versions of a destination.
-#include <set>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,14 +29,15 @@ struct Listed {
 /// The highest first.
 std::vector<Listed> listed(const release::Destination& destination) {
   std::vector<Listed> all;
+  auto aliases = release::aliases_by_target(destination);
   for (const auto& name : destination.versions()) {
-    Listed version{name, aliases_of_version(destination, name), destination.installed_at(name), 0,
-                   destination.document(name)};
+    Listed version{name, std::move(aliases[name]), destination.installed_at(name), 0, destination.document(name)};
     std::vector<std::string> entries;
     for (const auto& package : version.document.packages) entries.push_back(package.entry);
     version.bytes = release::size_of_entries(destination, entries);
-    all.insert(all.begin(), std::move(version));
+    all.push_back(std::move(version));
   }
+  std::reverse(all.begin(), all.end());
   return all;
 }
 
