@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -160,6 +163,20 @@ void DestinationLock::renew() const {
                   "run it again",
                   shown(directory_.parent_path())));
 }
+
+SignsOfLife::SignsOfLife(const DestinationLock& lock, std::chrono::seconds silence)
+    : thread_([&lock, every = std::chrono::milliseconds(silence) / 6](const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock guard(mutex);
+        while (never.wait_for(guard, stop, every, [] { return false; }), !stop.stop_requested()) {
+          try {
+            lock.renew();
+          } catch (const std::exception&) {
+            return;
+          }
+        }
+      }) {}
 
 DestinationLock::~DestinationLock() {
   if (number_ == 0) return;
