@@ -106,6 +106,14 @@ std::vector<std::string> Destination::versions() const {
   return names;
 }
 
+std::vector<std::string> Destination::linkable_versions() const {
+  std::set<std::string> linked;
+  for (const auto& [alias, target] : links()) linked.insert(target);
+  auto names = versions();
+  std::erase_if(names, [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
+  return names;
+}
+
 std::vector<std::string> Destination::lost_versions() const {
   std::set<std::string> names;
   for (const auto* directory : {"versions", ".karapace/installed"})
@@ -268,7 +276,7 @@ void Destination::set_used_id(const std::string& version, std::uint64_t id) cons
 
 Aliases Destination::switch_links() const {
   const auto wanted = wishes();
-  auto aliases = aliases_of(versions(), {wanted.manifest, wanted.chosen});
+  auto aliases = aliases_of(linkable_versions(), {wanted.manifest, wanted.chosen});
   for (const auto& [alias, target] : aliases.links)
     if (link_text(version(alias)) != target) replace_link(version(alias), target);
   sync_directory(root_ / "versions");

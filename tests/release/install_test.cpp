@@ -93,6 +93,24 @@ TEST_F(Install, AChangedEntryIsFound) {
               UnorderedElementsAre(": mode", "bin/app: content", "bin/other: content", "more: not of the package"));
 }
 
+TEST_F(Install, AVersionThatNobodyInstalledGetsNoLinks) {
+  install_of("1.0.0", "one");
+  fs::create_directories(destination_ / "versions/9+1/bin");
+  write_file_atomically(destination_ / "versions/9+1/release.json", "", Durable::no);
+  EXPECT_THAT(install_of("1.1.0", "two").aliases, ElementsAre("1", "1.1", "1.1.0", "latest", "stable"));
+  choose_link(Destination::open(destination_), "site", "1.0", {});
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+  EXPECT_FALSE(fs::is_symlink(destination_ / "versions/9"));
+}
+
+TEST_F(Install, AVersionWhoseRecordIsLostKeepsItsLinks) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  fs::remove(destination_ / ".karapace/installed/1.1.0+1");
+  install_of("1.0.0", "three");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+}
+
 TEST_F(Install, WhatOthersCouldChangeIsNotAdopted) {
   const auto release = release_of("1.0.0", "one");
   install(store_, release, options());
