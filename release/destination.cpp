@@ -30,8 +30,8 @@ namespace fs = std::filesystem;
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
 /// ".karapace" is the first: whoever finds anything in a destination finds it, too.
-constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
-                              ".karapace/listings", ".karapace/locks"};
+constexpr std::array parts = {".karapace",          "store",           "versions",      "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks", ".karapace/lock"};
 
 /// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
 bool is_there(const fs::path& path) {
@@ -110,7 +110,8 @@ std::vector<std::string> Destination::linkable_versions() const {
   std::set<std::string> linked;
   for (const auto& [alias, target] : links()) linked.insert(target);
   auto names = versions();
-  std::erase_if(names, [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
+  std::erase_if(names,
+                [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
   return names;
 }
 
