@@ -74,7 +74,7 @@ std::optional<store::Listing> listing_at(const fs::path& path) {
 
 Destination Destination::create(fs::path root) {
   make_passable_directories(root);
-  require_trusted_owner(root);
+  require_trusted(root);
   require_free(root);
   for (const auto* part : parts) make_trusted_directory(root / part);
   return Destination(std::move(root));
@@ -89,8 +89,8 @@ Destination Destination::open(fs::path root) {
 }
 
 DestinationLock Destination::lock(const DestinationLock::Patience& patience, Notice notice) const {
-  require_trusted_owner(root_);
-  for (const auto* part : parts) require_no_link(root_ / part), require_trusted_owner(root_ / part);
+  require_trusted(root_);
+  for (const auto* part : parts) require_no_link(root_ / part), require_trusted(root_ / part);
   auto lock = DestinationLock::acquire(own("lock"), patience, std::move(notice));
   mend_records();
   return lock;

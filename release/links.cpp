@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "release/aliases.hpp"
@@ -70,7 +71,10 @@ LinkChoice forget_link(const Destination& destination, const std::string& alias,
   destination.set_wishes(wishes);
   lock.renew();
   destination.switch_links();
-  if (!is_ours && before.contains(alias)) ::unlink(destination.version(alias).c_str());
+  if (!is_ours && before.contains(alias)) {
+    ::unlink(destination.version(alias).c_str());
+    sync_directory(destination.root() / "versions");
+  }
   choice.changes = changes(before, destination.links());
   return choice;
 }

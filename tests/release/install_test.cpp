@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <limits>
 #include <random>
 #include <set>
 #include <thread>
@@ -153,6 +154,41 @@ TEST_F(Install, AnotherBuildOfTheVersionGetsTheNextId) {
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
   EXPECT_EQ(install_of("1.0.0", "one").version, "1.0.0+1");
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
+}
+
+TEST_F(Install, AnotherReleaseIsRefused) {
+  install_of("1.0.0", "one");
+  auto other = release_of("9.0.0", "two");
+  other.document.name = "other";
+  EXPECT_THAT(error_of([&] { install(store_, other, options()); }),
+              HasSubstr("is the destination of another release, app"));
+  EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Install, AVersionWhoseIdsAreUsedUpIsRefused) {
+  install_of("1.0.0", "one");
+  Destination::open(destination_).set_used_id("1.0.0", std::numeric_limits<std::uint64_t>::max());
+  EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("all build ids of the version 1.0.0 are used"));
+  EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Install, AVersionThatCanNotBeReadIsPassedOver) {
+  install_of("1.0.0", "one");
+  const auto document = destination_ / "versions/1.0.0+1/release.json";
+  fs::permissions(document.parent_path(), fs::perms::owner_write, fs::perm_options::add);
+  replace_file(document, "{");
+  fs::remove(destination_ / ".karapace/installed/1.0.0+1");
+  EXPECT_EQ(install_of("2.0.0", "two").version, "2.0.0+1");
+}
+
+TEST_F(Install, DirectoriesThatEverybodyMayWriteToAreRefused) {
+  for (const auto* part : {"", "store", "versions", "bin", ".karapace", ".karapace/listings"}) {
+    install_of("1.0.0", "one");
+    ASSERT_EQ(::chmod((destination_ / part).c_str(), 0777), 0);
+    EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("everybody may write to")) << part;
+    EXPECT_THAT(error_of([&] { Destination::open(destination_).lock({}, {}); }), HasSubstr("everybody may write to"));
+    remove_tree(destination_);
+  }
 }
 
 TEST_F(Install, AnIdIsNeverUsedAgain) {
