@@ -211,16 +211,22 @@ void Destination::set_wishes(const LinkWishes& wishes) const {
   if (wishes != this->wishes()) keep_record(own("links.json"), json_text(wishes_fields, wishes));
 }
 
-std::uint64_t Destination::used_id(const std::string& version) const {
-  std::uint64_t highest = 0;
+std::map<std::string, std::uint64_t> Destination::used_ids() const {
+  auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids).highest;
   // What has the name of a version and is none has taken its id as well.
   for (const auto& name : names_in(root_ / "versions")) {
     const auto build = parse_build_name(name);
-    if (build && build->version == version) highest = std::max(highest, build->build);
+    if (!build || !store::is_release_word(name)) continue;
+    auto& highest = used[std::string(build->version)];
+    highest = std::max(highest, build->build);
   }
-  const auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids).highest;
+  return used;
+}
+
+std::uint64_t Destination::used_id(const std::string& version) const {
+  const auto used = used_ids();
   const auto found = used.find(version);
-  return found == used.end() ? highest : std::max(highest, found->second);
+  return found == used.end() ? 0 : found->second;
 }
 
 void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
