@@ -126,6 +126,7 @@ nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports
                    {"left_out_links", host.left_out},
                    {"links", host.links},
                    {"name", host.name},
+                   {"reused_names", host.reused},
                    {"size_bytes", host.bytes},
                    {"state", state},
                    {"versions", host.versions}});

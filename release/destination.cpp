@@ -222,7 +222,7 @@ LinkWishes Destination::wishes() const {
   return wishes_of(kept_texts(path), path);
 }
 
-UsedIds Destination::used_ids() const {
+UsedIds Destination::noted_ids() const {
   const auto path = own(used_file);
   return used_ids_of(kept_texts(path), path);
 }
@@ -231,7 +231,7 @@ bool Destination::is_kept_whole(const std::string& record) const {
   const auto texts = kept_texts(own(record));
   if (!texts.are_equal()) return false;
   try {
-    record == used_file ? static_cast<void>(used_ids()) : static_cast<void>(wishes());
+    record == used_file ? static_cast<void>(noted_ids()) : static_cast<void>(wishes());
     return true;
   } catch (const StoreError&) {
     return false;
@@ -247,7 +247,7 @@ void Destination::mend_records() const {
       // Who needs it says what is to be done; others go on without it.
     }
   };
-  mend(used_file, [&] { return json_text(used_fields, used_ids()); });
+  mend(used_file, [&] { return json_text(used_fields, noted_ids()); });
   mend(wishes_file, [&] { return json_text(wishes_fields, wishes()); });
 }
 
@@ -255,20 +255,26 @@ void Destination::set_wishes(const LinkWishes& wishes) const {
   if (wishes != this->wishes()) keep_record(own(wishes_file), json_text(wishes_fields, wishes));
 }
 
-std::uint64_t Destination::used_id(const std::string& version) const {
-  std::uint64_t highest = 0;
+std::map<std::string, std::uint64_t> Destination::used_ids() const {
+  auto used = noted_ids().highest;
   // What has the name of a version and is none has taken its id as well.
   for (const auto& name : names_in(root_ / "versions")) {
     const auto build = parse_build_name(name);
-    if (build && build->version == version) highest = std::max(highest, build->build);
+    if (!build || !store::is_release_word(name)) continue;
+    auto& highest = used[std::string(build->version)];
+    highest = std::max(highest, build->build);
   }
-  const auto used = used_ids().highest;
+  return used;
+}
+
+std::uint64_t Destination::used_id(const std::string& version) const {
+  const auto used = used_ids();
   const auto found = used.find(version);
-  return found == used.end() ? highest : std::max(highest, found->second);
+  return found == used.end() ? 0 : found->second;
 }
 
 void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
-  auto used = used_ids();
+  auto used = noted_ids();
   auto& highest = used.highest[version];
   if (highest >= id) return;
   highest = id;

@@ -7,7 +7,7 @@
 //   bin/ENTRYPOINT        a link to .launcher-HASH beside it
 //   .karapace/            what is known besides: installed/VERSION+N (what the version must be; as old as it is),
 //                         listings/ENTRY (what an entry must be), locks/SHA256 (of a build), links.json, used.json (the
-//                         highest build ids), lock/ (destination_lock.hpp)
+//                         highest build ids), brought.json and sender (host_records.hpp), lock/ (destination_lock.hpp)
 //
 // Everything gets its name by a rename when it is whole. Hidden names (".new-...") are unfinished, or left by a crash.
 #pragma once
@@ -82,7 +82,8 @@ class Destination {
   std::optional<store::Listing> version_listing(const std::string& name) const;
 
   LinkWishes wishes() const;
-  UsedIds used_ids() const;
+  /// The highest build id of each version that ever had one, as far as it was noted or is there.
+  std::map<std::string, std::uint64_t> used_ids() const;
   /// Whether both copies of a record (kept_records.hpp) are readable, and the same.
   bool is_kept_whole(const std::string& record) const;
 
@@ -102,6 +103,7 @@ class Destination {
  private:
   explicit Destination(std::filesystem::path root) : root_(std::move(root)) {}
   bool is_version(const std::string& name) const;
+  UsedIds noted_ids() const;
   void mend_records() const;
   std::filesystem::path root_;
 };

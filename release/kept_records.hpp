@@ -17,8 +17,6 @@
 namespace karapace::release {
 
 inline constexpr auto wishes_file = "links.json";
-/// The wishes of who brought something here last (sync.hpp): what was chosen here is what links.json has other than it.
-inline constexpr auto brought_wishes_file = "links-brought.json";
 inline constexpr auto wishes_fields = fields_of<LinkWishes>(FormatMember{1}, member("manifest", &LinkWishes::manifest),
                                                             member("chosen", &LinkWishes::chosen));
 

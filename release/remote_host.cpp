@@ -11,7 +11,7 @@
 #include "base/escape.hpp"
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
-#include "release/kept_records.hpp"
+#include "release/host_records.hpp"
 #include "release/unfinished.hpp"
 #include "remote/sha256.hpp"
 
@@ -83,11 +83,13 @@ done
 
 /// As look_script, whose directory it is in.
 constexpr std::string_view look_at_records_script = R"sh(
-for r in links.json links-brought.json used.json; do
-  if [ -f ".karapace/$r" ]; then
-    sed "s/^/karapace:record $r /" ".karapace/$r"
+for r in links.json used.json brought.json; do
+  for f in "$r" "$r.copy"; do
+    if [ ! -f ".karapace/$f" ]; then continue; fi
+    echo "karapace:record $f"
+    sed "s/^/karapace:line $f /" ".karapace/$f"
     echo
-  fi
+  done
 done
 )sh";
 
@@ -212,11 +214,15 @@ place() {
     exit 1
   fi
 }
+# Else names may lead to what a power cut has made empty, or nowhere.
+force() { sync "$@" 2>/dev/null || sync; }
+force_names() { force store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks; }
 record() {
   renew
   for r in "$1.copy" "$1"; do
     printf %s "$2" >".karapace/$new"
     chmod 0444 ".karapace/$new"
+    force ".karapace/$new"
     mv -fT ".karapace/$new" ".karapace/$r"
   done
 }
@@ -316,7 +322,8 @@ RemoteState RemoteHost::look() const {
     if (at(0) == "link") state.links[at(1)] = at(2);
     if (at(0) == "launcher") state.launchers[at(1)] = at(2);
     if (at(0) == "file") state.files.insert(at(1));
-    if (at(0) == "record")
+    if (at(0) == "record") state.records[at(1)];
+    if (at(0) == "line")
       state.records[at(1)] += line.substr(std::min(line.size(), at(0).size() + at(1).size() + 2)) + "\n";
   }
   state.digest = hasher.finish().hex();
@@ -381,11 +388,12 @@ RemoteHost::Finished RemoteHost::finish(const Finish& finish) const {
   // Ids are used up before a version has one; what was brought is noted when it is chosen.
   add_record(used_file);
   for (const auto& directory : finish.directories) script += fmt::format("place {}\n", shell_word(directory));
+  script += "force_names\n";
   add_record(wishes_file);
-  add_record(brought_wishes_file);
+  add_record(brought_file);
   for (const auto& [link, target] : finish.links)
     script += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
-  const auto said = run(script + "drop \"$in\"\necho karapace:done\n");
+  const auto said = run(script + "force_names\ndrop \"$in\"\necho karapace:done\n");
   if (!said.empty() && said.back() == "changed") return Finished::host_changed;
   if (said.empty() || said.back() != "done") throw RemoteError(fmt::format("{}: its shell ended early", name_));
   return Finished::yes;

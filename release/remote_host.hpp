@@ -21,7 +21,7 @@ struct RemoteState {
   std::map<std::string, std::string> links;     // "versions/stable", "bin/app" -> what the link says
   std::map<std::string, std::string> launchers;  // "bin/.launcher-HASH" -> its SHA-256
   std::set<std::string> files;                   // ".karapace/..." of what is kept besides
-  std::map<std::string, std::string> records;    // "links.json" -> its text; kept_records.hpp
+  std::map<std::string, std::string> records;    // "links.json", "links.json.copy" -> its text; host_records.hpp
   std::string digest;                            // of all this
 };
 
@@ -46,12 +46,16 @@ class RemoteHost {
     std::string seen;                            // RemoteState::digest of which the rest was made
     std::vector<std::string> files;              // replaced by renames
     std::vector<std::string> directories;        // that are not there yet
-    std::map<std::string, std::string> records;  // as in RemoteState; replaced
+    std::map<std::string, std::string> records;  // as in RemoteState; replaced, with their copies
     std::map<std::string, std::string> links;    // in the order bin/, versions/
+    bool has_nothing() const noexcept {
+      return files.empty() && directories.empty() && records.empty() && links.empty();
+    }
   };
   enum class Finished { yes, host_changed };
   /// Under the lock of the host's destination (destination_lock.hpp): gives what was brought its names, files, then
-  /// directories, then links. When the host is no longer as it was seen, what was brought stays where it is.
+  /// directories, then links, each forced to the disk before the next. When the host is no longer as it was seen, what
+  /// was brought stays where it is.
   Finished finish(const Finish& finish) const;
 
  private:

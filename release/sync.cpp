@@ -19,7 +19,7 @@
 #include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
-#include "release/kept_records.hpp"
+#include "release/host_records.hpp"
 #include "release/launchers.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
@@ -46,23 +46,23 @@ std::string own_system() {
 struct Wanted {
   std::map<std::string, std::string> versions;  // as in RemoteState
   std::map<std::string, std::string> entries;
-  std::map<std::string, std::string> links;
+  std::map<std::string, std::string> programs;  // links in bin/
   std::map<std::string, std::string> launchers;
+  std::map<std::string, std::string> aliases;  // links in versions/, without that
+  std::set<std::string> unasked;               // of these: nobody wishes for it any more
   std::set<std::string> files;
+  SenderRecords records;
 };
 
-Wanted wanted_of(const Destination& destination, const std::vector<std::string>& asked) {
-  Wanted wanted;
-  for (const auto& version : asked.empty() ? destination.versions() : asked) {
-    const auto document = destination.document(version);
-    wanted.versions[version] = sha256_of_file(destination.version(version) / store::release_document_file);
-    wanted.files.insert(".karapace/installed/" + version);
-    const auto lock = ".karapace/locks/" + document.lock.hex();
-    if (std::filesystem::exists(destination.root() / lock)) wanted.files.insert(lock);
-    for (const auto& package : document.packages)
-      wanted.entries[package.entry] = sha256_of_file(destination.own("listings/" + package.entry));
-  }
-  for (const auto& [alias, target] : destination.links()) wanted.links.emplace("versions/" + alias, target);
+std::set<std::string> unasked_aliases(const Destination& destination, const LinkWishes& wishes) {
+  const auto asked = aliases_of(destination.versions(), {wishes.manifest, wishes.chosen}).links;
+  std::set<std::string> names;
+  for (const auto& [alias, target] : destination.links())
+    if (!asked.contains(alias)) names.insert(alias);
+  return names;
+}
+
+void add_programs(Wanted& wanted, const Destination& destination) {
   for (const auto& entry : std::filesystem::directory_iterator(destination.root() / "bin")) {
     const auto target = link_text(entry.path());
     if (!target || !is_launcher_name(*target)) continue;
@@ -71,12 +71,31 @@ Wanted wanted_of(const Destination& destination, const std::vector<std::string>&
       throw StoreError(
           fmt::format("release sync: \"{}\" is not what its name says; `karapace release install` brings it back",
                       escaped_utf8(destination.program(*target).native())));
-    wanted.links.emplace("bin/" + entry.path().filename().native(), *target);
+    wanted.programs.emplace("bin/" + entry.path().filename().native(), *target);
     wanted.launchers.emplace("bin/" + *target, sha256_of(launcher));
   }
-  if (wanted.versions.empty())
+}
+
+Wanted wanted_of(const Destination& destination, const SyncRequest& request) {
+  Wanted wanted;
+  wanted.records = sender_records(destination, request.mode == SyncMode::copy ? SenderId::make : SenderId::look);
+  for (const auto& version : destination.versions())
+    wanted.records.builds[version] = sha256_of_file(destination.version(version) / store::release_document_file);
+  if (wanted.records.builds.empty())
     throw NotFoundError(fmt::format("release sync: nothing is installed in \"{}\"; run `karapace release install`",
                                     escaped_utf8(destination.root().native())));
+  for (const auto& version : request.versions.empty() ? destination.versions() : request.versions) {
+    const auto document = destination.document(version);
+    wanted.versions[version] = sha256_of_file(destination.version(version) / store::release_document_file);
+    wanted.files.insert(".karapace/installed/" + version);
+    const auto lock = ".karapace/locks/" + document.lock.hex();
+    if (std::filesystem::exists(destination.root() / lock)) wanted.files.insert(lock);
+    for (const auto& package : document.packages)
+      wanted.entries[package.entry] = sha256_of_file(destination.own("listings/" + package.entry));
+  }
+  wanted.aliases = destination.links();
+  wanted.unasked = unasked_aliases(destination, wanted.records.wishes);
+  add_programs(wanted, destination);
   return wanted;
 }
 
@@ -101,27 +120,8 @@ class Renewal {
   std::jthread thread_;
 };
 
-/// What was chosen at a host by three lists of choices: an alias that is there as it was brought was not touched there,
-/// and goes with what is chosen here.
-Wishes merged(const Wishes& here, const Wishes& brought, const Wishes& there) {
-  const auto find = [](const Wishes& wishes, const std::string& alias) -> std::optional<std::string> {
-    const auto found = wishes.find(alias);
-    if (found == wishes.end()) return std::nullopt;
-    return found->second;
-  };
-  Wishes all = here;
-  all.insert(there.begin(), there.end());
-  Wishes merged;
-  for (const auto& [alias, any] : all) {
-    const auto now = find(there, alias);
-    const auto wish = now == find(brought, alias) ? find(here, alias) : now;
-    if (wish) merged.emplace(alias, *wish);
-  }
-  return merged;
-}
-
 HostReport empty_report(const std::string& name, const std::string& address) {
-  return {.name = name, .address = address, .failure = {}, .versions = {}, .entries = {}, .links = {}, .left_out = {}};
+  return {.name = name, .address = address, .failure = {}, .versions = {}, .entries = {}, .links = {}};
 }
 
 class HostSync {
@@ -138,6 +138,7 @@ class HostSync {
     require_equal(wanted_.versions, state_.versions, "versions/");
     require_equal(wanted_.entries, state_.entries, "store/");
     compare_what_is_there();
+    there_ = host_records(host_.name(), state_.records);
     plan(report);
   }
 
@@ -146,7 +147,8 @@ class HostSync {
     for (int tries = 0; tries < most; ++tries) {
       report = empty_report(report.name, report.address);
       look(report);
-      if (report.nothing_to_do() && finish_.records.empty()) {
+      use_up_ids_of_the_host();
+      if (finish_.has_nothing()) {
         if (tries != 0) host_.drop();
         return;
       }
@@ -201,13 +203,15 @@ class HostSync {
     for (const auto& [name, digest] : wanted_.versions) {
       if (state_.versions.contains(name)) continue;
       report.versions.push_back(name);
+      if (had_another_build(there_, name, digest)) report.reused.push_back(name);
       finish_.directories.push_back("versions/" + name);
     }
     for (const auto& file : wanted_.files)
       if (!state_.files.contains(file)) finish_.files.push_back(file);
     plan_launchers(report);
-    plan_used_ids();
-    plan_links(report, plan_wishes());
+    const auto records = merged(there_, wanted_.records, versions_then());
+    finish_.records = changed_records(there_, records);
+    plan_links(report, records.wishes);
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
   }
@@ -222,75 +226,61 @@ class HostSync {
     }
   }
 
-  template <class Record>
-  Record record_there(const char* file, const auto& fields) const {
-    const auto found = state_.records.find(file);
-    if (found == state_.records.end()) return {};
-    return read_or_damaged(fmt::format("{}: its .karapace/{}", host_.name(), file),
-                           "nothing was changed there; restore it, and sync again",
-                           [&] { return parse_json(fields, found->second, file); });
-  }
-
-  void plan_used_ids() {
-    const auto there = record_there<UsedIds>(used_file, used_fields);
-    const auto text = read_file_if_exists(destination_.own(used_file));
-    if (!text) return;
-    auto used = parse_json(used_fields, *text, used_file);
-    for (const auto& [version, id] : there.highest) {
-      auto& highest = used.highest[version];
-      highest = std::max(highest, id);
+  /// Of versions that are built here later, so that their ids are nobody else's there.
+  void use_up_ids_of_the_host() const {
+    std::optional<DestinationLock> lock;
+    for (const auto& [version, id] : there_.used.highest) {
+      const auto known = wanted_.records.used.highest.find(version);
+      if (known != wanted_.records.used.highest.end() && known->second >= id) continue;
+      if (!lock) lock.emplace(destination_.lock({}, {}));
+      destination_.set_used_id(version, id);
     }
-    if (used != there) finish_.records.emplace(used_file, json_text(used_fields, used));
   }
 
-  /// Who chooses links there finds what was chosen here, and keeps what was chosen there.
-  LinkWishes plan_wishes() {
-    const auto here = destination_.wishes();
-    const auto there = record_there<LinkWishes>(wishes_file, wishes_fields);
-    const auto brought = record_there<LinkWishes>(brought_wishes_file, wishes_fields);
-    LinkWishes wishes{.manifest = here.manifest, .chosen = merged(here.chosen, brought.chosen, there.chosen)};
-    if (wishes != there) finish_.records.emplace(wishes_file, json_text(wishes_fields, wishes));
-    if (here != brought) finish_.records.emplace(brought_wishes_file, json_text(wishes_fields, here));
-    return wishes;
+  /// What the host has when all is brought.
+  Builds versions_then() const {
+    auto all = wanted_.versions;
+    for (const auto& [version, digest] : state_.versions)
+      if (!digest.empty()) all.emplace(version, digest);
+    return all;
   }
 
-  /// Links as they are here, but for those that choices of the host decide; these go to `kept`.
-  std::map<std::string, std::string> links_there(const LinkWishes& wishes, std::vector<std::string>& kept) const {
-    auto links = wanted_.links;
-    const auto here = destination_.wishes();
-    if (wishes == here) return links;
-    std::set<std::string> names;
-    for (const auto* some : {&wanted_.versions, &state_.versions})
-      for (const auto& [name, digest] : *some) names.insert(name);
-    const std::vector<std::string> versions(names.begin(), names.end());
-    Aliases without, with;
+  Aliases aliases_then(const LinkWishes& wishes) const {
+    std::vector<std::string> versions;
+    for (const auto& [version, digest] : versions_then()) versions.push_back(version);
     try {
-      without = aliases_of(versions, {here.manifest, here.chosen});
-      with = aliases_of(versions, {wishes.manifest, wishes.chosen});
+      return aliases_of(versions, {wishes.manifest, wishes.chosen});
     } catch (const Error& error) {
       throw RemoteError(fmt::format("{}: what was chosen there and here does not fit together: {}; nothing was changed",
                                     host_.name(), error.what()));
     }
-    for (const auto& [alias, target] : with.links) {
-      const auto found = without.links.find(alias);
-      if (found != without.links.end() && found->second == target) continue;
-      auto& link = links["versions/" + alias];
-      if (!link.empty() && link != target) kept.push_back("versions/" + alias);
-      link = target;
+  }
+
+  /// Aliases come of what the host has and of what is wished for there, as for whoever installs there.
+  std::map<std::string, std::string> links_then(const LinkWishes& wishes, HostReport& report) const {
+    auto links = wanted_.programs;
+    const auto here = aliases_then(wanted_.records.wishes).links;
+    for (const auto& [alias, target] : aliases_then(wishes).links) {
+      links.emplace("versions/" + alias, target);
+      if (const auto found = here.find(alias); found != here.end() && found->second != target)
+        report.kept.push_back("versions/" + alias);
+    }
+    const auto versions = versions_then();
+    for (const auto& [alias, target] : wanted_.aliases) {
+      const auto link = "versions/" + alias;
+      if (links.contains(link)) continue;
+      if (!versions.contains(target))
+        report.left_out.push_back(link);
+      else if (wanted_.unasked.contains(alias) && !state_.links.contains(link))
+        links.emplace(link, target);
     }
     return links;
   }
 
   void plan_links(HostReport& report, const LinkWishes& wishes) {
-    for (const auto& [link, target] : links_there(wishes, report.kept)) {
+    for (const auto& [link, target] : links_then(wishes, report)) {
       const auto found = state_.links.find(link);
       if (found != state_.links.end() && found->second == target) continue;
-      const bool resolves =
-          link.starts_with("bin/") || wanted_.versions.contains(target) || state_.versions.contains(target);
-      if (!resolves) {
-        report.left_out.push_back(link);
-        continue;
-      }
       report.links.push_back(link);
       finish_.links.emplace(link, target);
     }
@@ -301,6 +291,7 @@ class HostSync {
   const RemoteHost& host_;
   Tell tell_;
   RemoteState state_;
+  HostRecords there_;
   RemoteHost::Finish finish_;
   std::vector<std::string> files_;
 };
@@ -309,7 +300,7 @@ class HostSync {
 
 std::vector<HostReport> sync(const Destination& destination, const SyncRequest& request,
                              const std::function<void(const std::string& host, const std::string& what)>& tell) {
-  const auto wanted = wanted_of(destination, request.versions);
+  const auto wanted = wanted_of(destination, request);
   std::vector<RemoteHost> hosts;
   std::vector<HostReport> reports;
   for (const auto& [name, address] : request.hosts) {

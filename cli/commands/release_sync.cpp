@@ -53,6 +53,8 @@ int run(const Context& context, const Arguments& arguments) {
     for (const auto& link : host.left_out)
       context.warn(fmt::format("{}: {} is left out, as its version is not there", host.name, link));
     for (const auto& link : host.kept) context.warn(fmt::format("{}: {} stays what was chosen there", host.name, link));
+    for (const auto& version : host.reused)
+      context.warn(fmt::format("{}: {} was used there before, perhaps for another build", host.name, version));
     if (!host.failure.empty()) context.warn(host.failure);
   }
   if (failed != 0 && !context.json)

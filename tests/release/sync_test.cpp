@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 #include "release_fixture.hpp"
@@ -47,6 +49,22 @@ struct Sync : ReleaseTest {
     EXPECT_TRUE(fs::exists(host.directory() / "app/bin/app"));
   }
   static fs::path own(const SshHost& host) { return host.directory() / "app/.karapace"; }
+  /// Another destination of the same path takes the source's place, which is kept beside it; or back.
+  void exchange_source() const {
+    const auto other = destination_.parent_path() / "other", spare = destination_.parent_path() / "spare";
+    fs::rename(destination_, spare);
+    if (fs::exists(other)) fs::rename(other, destination_);
+    fs::rename(spare, other);
+  }
+  /// As by cp -a.
+  void copy_source() const {
+    exchange_source();
+    const auto copied = capture_child({.argv = {"cp", "-a", destination_.parent_path() / "other", destination_}});
+    ASSERT_EQ(copied.status, 0) << copied.errors;
+  }
+  static void write(const fs::path& path, const std::string& text) {
+    write_file_atomically(path, text, Durable::no, 0444);
+  }
   /// Directories into which something is, or was, brought.
   static std::vector<fs::path> incoming(const SshHost& host) {
     std::vector<fs::path> found;
@@ -104,11 +122,116 @@ TEST_F(Sync, AHostWithSomeVersionsHasNoLinkThatLeadsNowhere) {
   const auto report = sync_to({&host}, {"1.0.0+1"})[0];
   EXPECT_EQ(report.failure, "");
   EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
-  EXPECT_THAT(report.left_out,
-              ElementsAre("versions/1", "versions/1.1", "versions/1.1.0", "versions/latest", "versions/stable"));
-  const auto faults = misfits(at(host));
-  ASSERT_THAT(faults, SizeIs(1));
-  EXPECT_EQ(faults.front().where, "versions/stable") << "which is left out";
+  EXPECT_THAT(report.left_out, ElementsAre("versions/1.1", "versions/1.1.0"));
+  // What comes of itself comes of what the host has.
+  for (const auto* link : {"1", "1.0", "1.0.0", "latest", "stable"})
+    EXPECT_EQ(at(host).links()[link], "1.0.0+1") << link;
+  EXPECT_THAT(misfits(at(host)), IsEmpty());
+}
+
+TEST_F(Sync, AHostThatHasMoreKeepsItsLinks) {
+  install_of("1.0.0", "one");
+  copy_source();
+  install_of("1.1.0", "two");
+  install_of("1.0.0", "three");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  exchange_source();
+  choose_link(source(), "tested", "1", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  for (const auto* link : {"1", "latest", "stable", "tested"}) EXPECT_EQ(at(host).links()[link], "1.1.0+1") << link;
+  EXPECT_EQ(at(host).links()["1.0"], "1.0.0+2");
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
+TEST_F(Sync, WhatOneSenderChoseAnotherLeaves) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  copy_source();
+  exchange_source();
+  choose_link(source(), "stable", "1.0.0+1", {});
+  sync_to({&host});
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  exchange_source();
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
+  // The first one's choice is its own still.
+  exchange_source();
+  forget_link(source(), "stable", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+}
+
+TEST_F(Sync, LinksOfAHostsOwnManifestStay) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  source().set_wishes({.manifest = {{"tested", "1.0.0"}}, .chosen = {}});
+  source().switch_links();
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  EXPECT_EQ(at(host).links()["tested"], "1.0.0+1");
+  at(host).set_wishes({.manifest = {{"stable", "1.0"}, {"tested", "1.0.0"}}, .chosen = {}});
+  source().set_wishes({.manifest = {{"stable", "latest"}, {"tested", "1.1.0"}}, .chosen = {}});
+  source().switch_links();
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  EXPECT_EQ(at(host).links()["tested"], "1.1.0+1") << "which came from here";
+  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
+}
+
+TEST_F(Sync, LostRecordsOfAHostAreTakenFromTheirCopiesAndMended) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  at(host).set_used_id("1.0.0", 7);
+  const auto expect_kept = [&] {
+    EXPECT_EQ(sync_to({&host})[0].failure, "");
+    EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"stable", "1.0.0+1"}}));
+    EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+    EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
+    for (const auto* name : {"links.json", "used.json"}) {
+      EXPECT_EQ(read_file_if_exists(own(host) / name), read(own(host) / (name + std::string(".copy")))) << name;
+      EXPECT_NE(read_file_if_exists(own(host) / name), "") << name;
+    }
+  };
+  for (const auto* name : {"links.json", "used.json"}) write(own(host) / name, "");
+  expect_kept();
+  for (const auto* name : {"links.json", "used.json"}) fs::remove(own(host) / name);
+  install_of("1.2.0", "three");
+  expect_kept();
+  for (const auto* name : {"links.json.copy", "used.json.copy"}) write(own(host) / name, "{");
+  expect_kept();
+}
+
+TEST_F(Sync, AHostThatHasLostARecordIsLeftAsItIs) {
+  install_of("1.0.0", "one");
+  choose_link(source(), "tested", "1.0.0", {});
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  for (const auto* name : {"used.json", "links.json"}) {
+    const auto path = own(host) / name, copy = own(host) / (name + std::string(".copy"));
+    const auto text = read(path);
+    write(path, "");
+    write(copy, "");
+    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(fmt::format("node1: its .karapace/{} is damaged", name)));
+    EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+    EXPECT_EQ(read(path), "");
+    write(path, text);
+  }
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
 }
 
 TEST_F(Sync, NothingInstalledIsAnErrorAndNoSuccess) {
@@ -229,6 +352,54 @@ TEST_F(Sync, ChoicesThatMakeACircleTogetherAreToldAndNothingIsChanged) {
   EXPECT_THAT(sync_to({&host})[0].failure,
               AllOf(HasSubstr("node1: what was chosen there and here"), HasSubstr("circle")));
   EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Sync, NamesThatAHostUsedAreToldAndNotGivenHereAgain) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host}, {"1.1.0+1"});
+  at(host).set_used_id("1.0.0", 7);
+  install_of("1.2.0", "three");
+  at(host).set_used_id("1.2.0", 3);
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_THAT(report.reused, ElementsAre("1.2.0+1")) << "1.0.0+1 is known to be the one from here";
+  EXPECT_EQ(install_of("1.0.0", "four").version, "1.0.0+8");
+  EXPECT_EQ(install_of("1.2.0", "five").version, "1.2.0+4");
+  // One that was brought, and is gone there, is the same when it comes again, and another of another sender.
+  remove_tree(host.directory() / "app/versions/1.0.0+1");
+  EXPECT_THAT(sync_to({&host})[0].reused, IsEmpty());
+  remove_tree(host.directory() / "app/versions/1.0.0+1");
+  exchange_source();
+  install_of("1.0.0", "six");
+  EXPECT_THAT(sync_to({&host})[0].reused, ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Sync, AHostWithIdsBeyondReasonIsLeftAsItIs) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  at(host).set_used_id("1.0.0", ~0ULL);
+  write(own(host) / "used.json.copy", read(own(host) / "used.json"));
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("its .karapace/used.json is damaged"));
+  EXPECT_EQ(source().used_id("1.0.0"), 1U);
+}
+
+TEST_F(Sync, OwnUsedIdsAreReadAsTheDestinationDoes) {
+  install_of("1.0.0", "one");
+  source().set_used_id("1.0.0", 7);
+  auto& host = hosts->add("node1");
+  host.start();
+  write(destination_ / ".karapace/used.json", "{");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
+  source().set_used_id("1.0.0", 8);
+  fs::remove(destination_ / ".karapace/used.json");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).used_id("1.0.0"), 8U);
 }
 
 TEST_F(Sync, TwoNamesOfOneDestinationGetAllSideBySide) {
