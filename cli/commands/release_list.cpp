@@ -29,6 +29,7 @@ struct Listed {
 /// The highest first. Of what can not be read there is nothing but its name to tell.
 std::vector<Listed> listed(const Context& context, const release::Destination& destination) {
   std::vector<Listed> all;
+  const auto links = destination.links();
   for (const auto& name : destination.versions()) {
     auto document = destination.readable_document(name);
     if (!document) {
@@ -36,8 +37,7 @@ std::vector<Listed> listed(const Context& context, const release::Destination& d
                                store::release_document_file));
       continue;
     }
-    Listed version{name, aliases_of_version(destination, name), destination.installed_at(name), 0,
-                   std::move(*document)};
+    Listed version{name, aliases_of_version(links, name), destination.installed_at(name), 0, std::move(*document)};
     std::vector<std::string> entries;
     for (const auto& package : version.document.packages) entries.push_back(package.entry);
     version.bytes = release::size_of_entries(destination, entries);
