@@ -31,8 +31,8 @@ namespace fs = std::filesystem;
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
 /// ".karapace" is the first: whoever finds anything in a destination finds it, too.
-constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
-                              ".karapace/listings", ".karapace/locks"};
+constexpr std::array parts = {".karapace",          "store",           "versions",      "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks", ".karapace/lock"};
 
 /// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
 bool is_there(const fs::path& path) {
@@ -104,6 +104,15 @@ std::vector<std::string> Destination::versions() const {
   std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
     return order_of_builds(*parse_build_name(a), *parse_build_name(b)) < 0;
   });
+  return names;
+}
+
+std::vector<std::string> Destination::linkable_versions() const {
+  std::set<std::string> linked;
+  for (const auto& [alias, target] : links()) linked.insert(target);
+  auto names = versions();
+  std::erase_if(names,
+                [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
   return names;
 }
 
@@ -288,7 +297,7 @@ void Destination::set_used_id(const std::string& version, std::uint64_t id) cons
 
 Aliases Destination::switch_links() const {
   const auto wanted = wishes();
-  auto aliases = aliases_of(versions(), {wanted.manifest, wanted.chosen});
+  auto aliases = aliases_of(linkable_versions(), {wanted.manifest, wanted.chosen});
   for (const auto& [alias, target] : aliases.links)
     if (link_text(version(alias)) != target) replace_link(version(alias), target);
   sync_directory(root_ / "versions");

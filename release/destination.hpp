@@ -58,6 +58,9 @@ class Destination {
   /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost, or it
   /// was never finished. Nobody knows which packages belong to it.
   std::vector<std::string> lost_versions() const;
+  /// Those that links may lead to, the highest last: they are what was installed, or links lead there already. Whoever
+  /// can put a directory into versions/ does not choose what everybody starts.
+  std::vector<std::string> linkable_versions() const;
   /// alias -> what its link says, for links in versions/.
   std::map<std::string, std::string> links() const;
   /// Directories that have the name of an entry, whatever is in them.

@@ -72,12 +72,11 @@ std::string package_row(const store::ReleasePackage& package, const LogPlaces& l
                      log == logs.end() ? "" : fmt::format("<a href=\"{}\">build log</a>", html_text(log->second)));
 }
 
-std::string section(const Destination& destination, const std::string& version,
-                    const std::map<std::string, std::string>& links, const LogPlaces& logs) {
+std::string section(const Destination& destination, const std::string& version, const std::vector<std::string>& aliases,
+                    const LogPlaces& logs) {
   const auto document = destination.readable_document(version);
   std::string text = fmt::format("<section id=\"{0}\">\n<h2>{0}</h2>\n<p>", html_text(version));
-  for (const auto& [alias, target] : links)
-    if (target == version) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
+  for (const auto& alias : aliases) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
   if (!document)
     return fmt::format("{}</p>\n<p class=\"about\">its {} can not be read</p>\n</section>\n", text,
                        store::release_document_file);
@@ -102,9 +101,9 @@ std::string destination_page(const Destination& destination, const LogPlaces& lo
   const auto name = highest ? highest->name : destination.root().filename().native();
   auto page = fmt::format(head, html_text(name), html_text(destination.root().native()));
   if (versions.empty()) page += "<p>No version is installed.</p>\n";
-  const auto links = destination.links();
+  auto aliases = aliases_by_target(destination);
   for (auto version = versions.rbegin(); version != versions.rend(); ++version)
-    page += section(destination, *version, links, logs);
+    page += section(destination, *version, aliases[*version], logs);
   return page + "</body>\n</html>\n";
 }
 

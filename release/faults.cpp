@@ -130,6 +130,12 @@ std::map<std::string, std::vector<std::string>> users_of_entries(const Destinati
   return users;
 }
 
+std::map<std::string, std::vector<std::string>> aliases_by_target(const Destination& destination) {
+  std::map<std::string, std::vector<std::string>> aliases;
+  for (const auto& [alias, target] : destination.links()) aliases[target].push_back(alias);
+  return aliases;
+}
+
 std::uint64_t size_of_entries(const Destination& destination, const std::vector<std::string>& entries) {
   std::uint64_t bytes = 0;
   for (const auto& entry : entries)

@@ -135,7 +135,7 @@ class Installation {
 
   /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
   void require_links_without_circles() const {
-    aliases_of(destination_.versions(), {release_.declared.links, destination_.wishes().chosen});
+    aliases_of(destination_.linkable_versions(), {release_.declared.links, destination_.wishes().chosen});
   }
 
   /// An entry's listing is written when the entry has its name: what has none is not believed to be ours.

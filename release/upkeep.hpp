@@ -37,6 +37,8 @@ LinkChoice forget_link(const Destination& destination, const std::string& alias,
 
 /// Entry -> versions that are made of it, as far as their release.json can be read.
 std::map<std::string, std::vector<std::string>> users_of_entries(const Destination& destination);
+/// What links lead to -> their names, for all versions at once: a thousand have thousands of links.
+std::map<std::string, std::vector<std::string>> aliases_by_target(const Destination& destination);
 /// Of regular files, without what they share.
 std::uint64_t size_of_entries(const Destination& destination, const std::vector<std::string>& entries);
 

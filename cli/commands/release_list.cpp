@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // release list: the versions of a destination.
-#include <set>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,7 +29,7 @@ struct Listed {
 /// The highest first. Of what can not be read there is nothing but its name to tell.
 std::vector<Listed> listed(const Context& context, const release::Destination& destination) {
   std::vector<Listed> all;
-  const auto links = destination.links();
+  auto aliases = release::aliases_by_target(destination);
   for (const auto& name : destination.versions()) {
     auto document = destination.readable_document(name);
     if (!document) {
@@ -37,12 +37,13 @@ std::vector<Listed> listed(const Context& context, const release::Destination& d
                                store::release_document_file));
       continue;
     }
-    Listed version{name, aliases_of_version(links, name), destination.installed_at(name), 0, std::move(*document)};
+    Listed version{name, std::move(aliases[name]), destination.installed_at(name), 0, std::move(*document)};
     std::vector<std::string> entries;
     for (const auto& package : version.document.packages) entries.push_back(package.entry);
     version.bytes = release::size_of_entries(destination, entries);
-    all.insert(all.begin(), std::move(version));
+    all.push_back(std::move(version));
   }
+  std::reverse(all.begin(), all.end());
   return all;
 }
 

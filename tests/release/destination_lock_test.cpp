@@ -71,6 +71,10 @@ TEST_F(Lock, OfAnotherMachineIsTakenWhenItGivesNoSignOfLife) {
 TEST_F(Lock, ANumberThatHasNoNextIsNoneOfOurs) {
   std::filesystem::create_directory(directory);
   write_file_atomically(directory / "18446744073709551615", "nobody\n", Durable::no);
+  write_file_atomically(directory / "999999999999999999", "nobody\n", Durable::no);
+  EXPECT_THAT(store::error_of([&] { DestinationLock::acquire(directory, {}, {}); }),
+              HasSubstr("999999999999999999\" is no lock of ours"));
+  std::filesystem::remove(directory / "999999999999999999");
   acquire({.with_silence = 1s, .in_all = 5s}).renew();
 }
 

@@ -94,6 +94,51 @@ TEST_F(Install, AChangedEntryIsFound) {
               UnorderedElementsAre(": mode", "bin/app: content", "bin/other: content", "more: not of the package"));
 }
 
+TEST_F(Install, AVersionThatNobodyInstalledGetsNoLinks) {
+  install_of("1.0.0", "one");
+  fs::create_directories(destination_ / "versions/9+1/bin");
+  write_file_atomically(destination_ / "versions/9+1/release.json", "", Durable::no);
+  EXPECT_THAT(install_of("1.1.0", "two").aliases, ElementsAre("1", "1.1", "1.1.0", "latest", "stable"));
+  choose_link(Destination::open(destination_), "site", "1.0", {});
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+  EXPECT_FALSE(fs::is_symlink(destination_ / "versions/9"));
+}
+
+TEST_F(Install, AVersionWhoseRecordIsLostKeepsItsLinks) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  fs::remove(destination_ / ".karapace/installed/1.1.0+1");
+  install_of("1.0.0", "three");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+}
+
+TEST_F(Install, WhatOthersCouldChangeIsNotAdopted) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  const auto& package = release.document.packages[0];
+  const auto app = destination_ / "store" / package.entry;
+  const auto again = [&] {
+    fs::remove(destination_ / ".karapace/listings" / package.entry);
+    install(store_, release, options());
+  };
+  fs::permissions(app / "bin/app", fs::perms::all);
+  EXPECT_THAT(error_of(again), HasSubstr("\"bin/app\": mode"));
+  fs::permissions(app / "bin/app", fs::perms(0555));
+  again();
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chown((app / "bin/app").c_str(), 12345, 12345), 0);
+  EXPECT_THAT(error_of(again), HasSubstr("\"bin/app\": owner"));
+}
+
+TEST_F(Install, ALauncherThatOthersCouldChangeIsReplaced) {
+  install_of("1.0.0", "one");
+  const auto launcher = destination_ / "bin" / fs::read_symlink(destination_ / "bin/app");
+  fs::permissions(launcher, fs::perms::all);
+  EXPECT_THAT(verify(Destination::open(destination_), 1), SizeIs(1));
+  install_of("1.0.0", "one");
+  EXPECT_EQ(mode_of(launcher), 0555U);
+}
+
 TEST_F(Install, TheSameBuildIsNotInstalledAgain) {
   install_of("1.0.0", "one");
   const auto again = install_of("1.0.0", "one");
