@@ -16,6 +16,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/nearest_word.hpp"
+#include "base/remove_tree.hpp"
 #include "base/semantic_version.hpp"
 #include "release/kept_records.hpp"
 #include "release/trusted_directory.hpp"
@@ -133,7 +134,26 @@ std::map<std::string, std::string> Destination::links() const {
 }
 
 void Destination::sweep() const {
-  for (const auto* part : parts) sweep_unfinished(root_ / part);
+  for (const std::string_view part : parts)
+    if (part != "versions") sweep_unfinished(root_ / part);
+}
+
+void Destination::sweep_versions() const {
+  for (const auto& unfinished : left_unfinished(root_ / "versions")) {
+    forget_record_of(unfinished);
+    remove_tree(unfinished);
+  }
+}
+
+void Destination::forget_record_of(const fs::path& unfinished) const {
+  const auto text = read_file_if_exists(unfinished / store::release_document_file);
+  if (!text) return;
+  for (const auto& name : lost_versions()) {
+    const auto listing = version_listing(name);
+    const auto* document = listing ? listing->find(std::string(store::release_document_file)) : nullptr;
+    if (document != nullptr && document->content == blake3(*text) && !is_there(version(name)))
+      ::unlink(own("installed/" + name).c_str());
+  }
 }
 
 std::vector<std::string> Destination::entries() const {

@@ -97,7 +97,13 @@ class Destination {
   /// rename, and all are forced to the disk.
   Aliases switch_links() const;
 
-  /// Removes what killed processes left unfinished in all its parts.
+  /// Removes what killed processes left unfinished in versions/, and the records of versions that never got their name,
+  /// or had lost it when their removal ended.
+  void sweep_versions() const;
+
+  // Without the lock, too.
+
+  /// Removes what killed processes left unfinished in the other parts.
   void sweep() const;
 
  private:
@@ -105,6 +111,7 @@ class Destination {
   bool is_version(const std::string& name) const;
   UsedIds noted_ids() const;
   void mend_records() const;
+  void forget_record_of(const std::filesystem::path& unfinished) const;
   std::filesystem::path root_;
 };
 

@@ -105,6 +105,7 @@ class Installation {
       add_entries(release_.document.packages);
       if (!tree && !find_same()) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
+      destination_.sweep_versions();
       require_same_release();
       require_links_without_circles();
       const auto same = find_same();
@@ -160,6 +161,7 @@ class Installation {
     if (!written.empty()) sync_directory(destination_.root() / "store");
     for (const auto* package : placed)
       keep_file(destination_.own("listings/" + package->entry), store_.listing(package->layer).text());
+    if (!placed.empty()) sync_directory(destination_.own("listings"));
   }
 
   /// What other versions are made of, and somebody moved away: damaged ones, perhaps. Without a readable release.json
@@ -274,7 +276,9 @@ class Installation {
     keep_file(destination_.own("locks/" + release_.document.lock.hex()), release_.lock);
     const auto record = destination_.own("installed/" + version);
     const auto known = destination_.version_listing(version);
-    if (!known || known->id() != release_.tree) replace_file(record, store_.listing(release_.tree).text());
+    if (known && known->id() == release_.tree) return;
+    replace_file(record, store_.listing(release_.tree).text());
+    sync_directory(destination_.own("installed"));
   }
 
   void switch_links() {

@@ -155,6 +155,7 @@ Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode,
   const DestinationLock::Patience patience;
   const auto lock = destination.lock(patience, std::move(notice));
   const SignsOfLife signs(lock, patience.with_silence);
+  destination.sweep_versions();
   destination.sweep();
   auto pruned = planned(destination, keep);
   for (const auto& version : pruned.versions) {
@@ -167,6 +168,9 @@ Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode,
     lock.renew();
     remove_version(destination, version);
   }
+  // On the disk before what they were made of goes.
+  for (const auto& directory : {destination.root() / "versions", destination.own("installed")})
+    sync_directory(directory);
   for (const auto& entry : pruned.entries) {
     lock.renew();
     remove_entry(destination, entry);

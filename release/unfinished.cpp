@@ -113,15 +113,21 @@ std::optional<bool> lives(std::string_view mark) {
 
 std::string unfinished_name() { return fmt::format("{}{}-{:016x}", prefix, own_mark(), random_number()); }
 
-void sweep_unfinished(const fs::path& directory) {
+std::vector<fs::path> left_unfinished(const fs::path& directory) {
   constexpr std::int64_t old = 2 * 24 * 3600;
+  std::vector<fs::path> left;
   for (const auto& name : names_in(directory)) {
     if (!name.starts_with(prefix)) continue;
     const auto known = lives(std::string_view(name).substr(prefix.size()));
     struct stat status{};
     const bool is_old = ::lstat((directory / name).c_str(), &status) == 0 && ::time(nullptr) - status.st_ctime > old;
-    if (known ? !*known : is_old) remove_tree(directory / name);
+    if (known ? !*known : is_old) left.push_back(directory / name);
   }
+  return left;
+}
+
+void sweep_unfinished(const fs::path& directory) {
+  for (const auto& path : left_unfinished(directory)) remove_tree(path);
 }
 
 void replace_file(const fs::path& path, std::string_view bytes, mode_t mode) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -20,8 +21,10 @@ std::optional<bool> lives(std::string_view mark);
 
 /// A name that nobody else uses, with our mark: ".new-MARK-RANDOM".
 std::string unfinished_name();
-/// Removes what processes that are gone have left in the directory; what others have, on other machines, when it is
-/// older than two days.
+/// What processes that are gone have left in the directory; what others have, on other machines, when it is older than
+/// two days.
+std::vector<std::filesystem::path> left_unfinished(const std::filesystem::path& directory);
+/// Removes that.
 void sweep_unfinished(const std::filesystem::path& directory);
 
 /// Replaces a file by rename(2); forced to the disk before that, but for its name.

@@ -77,8 +77,9 @@ Command release_check_command() {
        .summary = "Tell what at a destination does not fit together",
        .description =
            "Packages that no version uses; packages that a version needs and that are not there; links that\n"
-           "lead nowhere; what is of no release. By names alone: `karapace release verify` reads all. Ends\n"
-           "with 3 when something is wrong; what is not used is not wrong.",
+           "lead nowhere; what is of no release; records that are lost or damaged; directories that everybody\n"
+           "may write to. `karapace release verify` reads all that is installed. Ends with 3 when something is\n"
+           "wrong; what is not used is not wrong.",
        .examples = {{"karapace release check -d /opt/apps/solver", "of this destination"},
                     {"karapace release check --hosts", "and of every host of ./karapace.toml"}}},
       declare, run);

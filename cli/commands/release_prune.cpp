@@ -66,8 +66,9 @@ Command release_prune_command() {
            "Removes all versions but those that were installed last and those that latest, stable, a link of\n"
            "the manifest or of `karapace release use` names; then the packages that no version is made of. Links\n"
            "are switched before, and none is left that leads nowhere. Nothing else ever removes anything from\n"
-           "a destination. Build ids are not used again. Programs that run go on, as far as they have open what\n"
-           "they need.",
+           "a destination, and it removes nothing when a version's directory, release.json or record is missing,\n"
+           "or a package of one that stays. Build ids are not used again. Programs that run go on, as far as they\n"
+           "have open what they need.",
        .examples = {{"karapace release prune --keep-last 5 --dry-run", "what would go"}}},
       declare, run);
 }

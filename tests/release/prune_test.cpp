@@ -133,6 +133,34 @@ TEST_F(Prune, RemovesWhatAKilledOneLeft) {
   for (const auto& name : names()) EXPECT_THAT(name, Not(HasSubstr(".new-")));
 }
 
+TEST_F(Prune, GoesOnWhereOneWasKilledBeforeItForgotAVersion) {
+  const auto child = store::fork_child([&] {
+    fs::rename(destination_ / "versions/1.0.0+1", destination_ / "versions" / unfinished_name());
+    for (const auto* link : {"1", "1.0", "1.0.0"}) fs::remove(destination_ / "versions" / link);
+    return 0;
+  });
+  store::wait_for(child);
+  EXPECT_THAT(prune(destination(), 9, PruneMode::remove, {}).entries, SizeIs(1));
+  EXPECT_FALSE(fs::exists(own("installed/1.0.0+1")));
+  EXPECT_THAT(verify(destination(), 1), IsEmpty());
+}
+
+TEST_F(Prune, KilledAtAnyMomentGoesOn) {
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 3; ++i) install_of("1.0.0", fmt::format("{}-{}", round, i));
+    const auto child = store::fork_child([&] {
+      prune(destination(), 1, PruneMode::remove, {});
+      return 0;
+    });
+    ::usleep(static_cast<useconds_t>(3000 * round));
+    ::kill(child, SIGKILL);
+    store::wait_for(child);
+    prune(destination(), 1, PruneMode::remove, {});
+    EXPECT_THAT(destination().versions(), SizeIs(testing::Le(2U)));
+    EXPECT_THAT(verify(destination(), 1), IsEmpty());
+  }
+}
+
 TEST_F(Prune, LooksWithoutWriting) {
   const auto locks = names_in(own("lock"));
   EXPECT_THAT(prune(destination(), 1, PruneMode::dry_run, {}).versions, SizeIs(2));
