@@ -13,6 +13,7 @@
 #include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "release/unfinished.hpp"
@@ -435,6 +436,115 @@ TEST_F(Sync, WhatAKilledRunBroughtIsNotBroughtAgainAndNotLeft) {
   ASSERT_EQ(::stat((host.directory() / "app" / file).c_str(), &placed), 0);
   EXPECT_EQ(brought.st_ino, placed.st_ino);
   EXPECT_THAT(incoming(host), IsEmpty());
+  expect_equal(host);
+}
+
+TEST_F(Sync, WhatAKilledRunBroughtIsComparedByContent) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  after_bringing("exit 9");
+  sync_to({&host});
+  ASSERT_THAT(incoming(host), SizeIs(1));
+  const auto gone = own(host) / fmt::format(".new-{}1-0-sync", own_mark());
+  fs::rename(incoming(host)[0], gone);
+  store::flip_byte(gone / "store" / source().document("1.0.0+1").packages[0].entry / "bin/app");
+  after_bringing(":");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  expect_equal(host);
+}
+
+TEST_F(Sync, DamageHereGoesToNoHost) {
+  install_of("1.0.0", "one");
+  auto& first = hosts->add("node1");
+  auto& second = hosts->add("node2");
+  first.start();
+  second.start();
+  const auto entry = "store/" + source().document("1.0.0+1").packages[0].entry;
+  store::flip_byte(destination_ / entry / "bin/app");
+  for (const auto& report : sync_to({&first, &second}))
+    EXPECT_THAT(report.failure, AllOf(HasSubstr(entry), HasSubstr("bin/app"), HasSubstr("content")));
+  for (const auto* host : {&first, &second}) EXPECT_THAT(incoming(*host), IsEmpty());
+  store::flip_byte(destination_ / entry / "bin/app");
+  EXPECT_EQ(sync_to({&first})[0].failure, "");
+  const auto failure_of = [&](const SshHost& host) -> std::string {
+    try {
+      return sync_to({&host})[0].failure;
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  const auto record = ".karapace/installed/1.0.0+1", lock = ".karapace/locks/";
+  for (const auto& name : {std::string(record), lock + source().document("1.0.0+1").lock.hex()}) {
+    store::flip_byte(destination_ / name);
+    fs::remove(first.directory() / "app" / name);
+    for (const auto* host : {&first, &second}) {
+      EXPECT_THAT(failure_of(*host), HasSubstr("is not what was installed")) << name;
+    }
+    EXPECT_FALSE(fs::exists(first.directory() / "app" / name));
+    store::flip_byte(destination_ / name);
+  }
+}
+
+TEST_F(Sync, RecordsOfVersionsThatAreOthersThereAreMended) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  write(own(host) / "installed/1.1.0+1", "of another version\n");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  expect_equal(host);
+  const auto lock = ".karapace/locks/" + source().document("1.0.0+1").lock.hex();
+  for (const auto& name : {std::string(".karapace/installed/1.0.0+1"), lock}) {
+    const auto path = host.directory() / "app" / name;
+    const auto time = modified_ns(path);
+    store::flip_byte(path);
+    EXPECT_THAT(sync_to({&host})[0].links, ElementsAre(name));
+    EXPECT_EQ(read(path), read(destination_ / name));
+    EXPECT_EQ(modified_ns(path), time);
+    fs::remove(path);
+    EXPECT_THAT(sync_to({&host})[0].links, ElementsAre(name));
+    expect_equal(host);
+  }
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
+TEST_F(Sync, APackageOfAHostWithoutListingIsComparedByContent) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  const auto entry = source().document("1.0.0+1").packages[1].entry;
+  fs::remove(own(host) / "listings" / entry);
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_THAT(report.versions, ElementsAre("1.1.0+1"));
+  expect_equal(host);
+  fs::remove(own(host) / "listings" / entry);
+  store::flip_byte(host.directory() / "app/store" / entry / "lib/libfoo.so.1.0");
+  EXPECT_THAT(sync_to({&host})[0].failure,
+              AllOf(HasSubstr(entry + "/lib/libfoo.so.1.0"), HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(own(host) / "listings" / entry));
+}
+
+TEST_F(Sync, ThatAHostsLockIsWaitedForIsTold) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  std::optional<DestinationLock> lock(at(host).lock({}, {}));
+  std::vector<std::string> told;
+  const SyncRequest request{.hosts = {{"node1", "node1"}}, .versions = {}};
+  const std::jthread patience([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(8));
+    lock.reset();
+  });
+  const auto reports = sync(source(), request, [&](const auto&, const auto& what) { told.push_back(what); });
+  EXPECT_EQ(reports[0].failure, "");
+  EXPECT_THAT(told, ElementsAre(HasSubstr("bringing 1 version"), HasSubstr("waiting for a process on ")));
   expect_equal(host);
 }
 
