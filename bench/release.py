@@ -124,7 +124,7 @@ class Bench:
             needed = [f"p{i}" for i in (2 * number + 1, 2 * number + 2) if i < count]
             script = "mkdir -p $out/bin; { while read l; do echo $l; done <text" + "".join(f"; echo ${name}" for name in needed)
             text += f'[[source]]\nname = "p{number}"\nversion = "1.0"\npath = "p{number}"\ndepends = {json.dumps(needed)}\n'
-            text += f'build = "{script}; }} >$out/bin/p{number}"\n'
+            text += f'build = "{script}; }} >$out/bin/p{number}; chmod +x $out/bin/p{number}"\n'
         (project / "karapace.toml").write_text(text)
         self.karapace("release", "build", project=project)
         self.unchanged(project)

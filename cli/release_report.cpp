@@ -134,11 +134,4 @@ nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports
   return all;
 }
 
-std::vector<std::string> aliases_of_version(const release::Destination& destination, const std::string& version) {
-  std::vector<std::string> aliases;
-  for (const auto& [alias, target] : destination.links())
-    if (target == version) aliases.push_back(alias);
-  return aliases;
-}
-
 }  // namespace karapace::cli

@@ -42,7 +42,5 @@ std::map<std::string, std::string> named_hosts(const DestinationArguments& argum
                                                const std::vector<std::string>& words);
 std::string host_report_text(const release::HostReport& host, release::SyncMode mode);
 nlohmann::json host_reports_json(const std::vector<release::HostReport>& reports);
-/// Alias names of a version.
-std::vector<std::string> aliases_of_version(const release::Destination& destination, const std::string& version);
 
 }  // namespace karapace::cli

@@ -140,9 +140,12 @@ bool resolve(const Path& versions, const char* name, Path& directory) {
          S_ISDIR(status.st_mode);
 }
 
+/// A link may be switched, and what it named removed, while it is followed: what is a name is tried again.
 void resolve_or_fail(const Path& versions, const char* name, Path& directory) {
-  if (!resolve(versions, name, directory))
-    fail("there is no version \"%s\" in \"%s\"; `%s --print-versions` lists them", name, versions.text, program);
+  constexpr int most_tries = 10;
+  for (int tries = 0; tries < most_tries; ++tries)
+    if (resolve(versions, name, directory)) return;
+  fail("there is no version \"%s\" in \"%s\"; `%s --print-versions` lists them", name, versions.text, program);
 }
 
 /// A name in versions/, and the directory that it leads to.
@@ -280,9 +283,9 @@ std::size_t count_of(char** words) {
   fail("can not start `%s`: %s", runtime, std::strerror(errno));
 }
 
-[[noreturn]] void become_program(const Path& versions, const Request& request) {
-  Path directory, bin, path;
-  resolve_or_fail(versions, request.version, directory);
+/// Returns when what was to be started is not there.
+void try_program(const Path& versions, const Path& directory, const Request& request) {
+  Path bin, path;
   bin.join(directory.text, "bin");
   path.join(bin.text, program);
   if (runs_elsewhere(directory) && ::access(path.text, F_OK) == 0) run_inside(versions, directory, request);
@@ -290,9 +293,25 @@ std::size_t count_of(char** words) {
   char** argv = request.arguments - 1;
   argv[0] = path.text;
   ::execv(path.text, argv);
-  if (errno == ENOENT && ::access(path.text, F_OK) != 0)
-    fail("the version \"%s\" has no program \"%s\"", request.version, program);
-  fail("can not start \"%s\": %s", path.text, std::strerror(errno));
+  if (errno != ENOENT || ::access(path.text, F_OK) == 0)
+    fail("can not start \"%s\": %s", path.text, std::strerror(errno));
+}
+
+bool is_there(const Path& directory) {
+  struct stat status{};
+  return ::stat(directory.text, &status) == 0;
+}
+
+/// What a link named may have been removed since, and the link names another version by then.
+[[noreturn]] void become_program(const Path& versions, const Request& request) {
+  constexpr int most_tries = 100;
+  Path directory;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    resolve_or_fail(versions, request.version, directory);
+    try_program(versions, directory, request);
+    if (is_there(directory)) break;
+  }
+  fail("the version \"%s\" has no program \"%s\"", request.version, program);
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/directory.hpp"
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
@@ -27,37 +29,9 @@ namespace fs = std::filesystem;
 
 std::string shown(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
-// Nothing else tells what these files do, so that each is written twice, the copy first.
-fs::path copy_of(const fs::path& path) { return path.native() + ".copy"; }
-
-template <class Record>
-Record record_at(const fs::path& path, const auto& fields, std::string_view what_is_lost) {
-  const auto text = read_file_if_exists(path);
-  const auto copy = read_file_if_exists(copy_of(path));
-  if (!text && !copy) return {};
-  const auto parsed = [&](const std::string& one) { return parse_json(fields, one, path.filename().native()); };
-  if (text && copy) {
-    try {
-      return parsed(*text);
-    } catch (const std::exception&) {
-      // The copy is looked at, and judged when it is damaged, too.
-    }
-  }
-  return read_or_damaged(shown(path), fmt::format("its copy beside it is, too; with both removed {}", what_is_lost),
-                         [&] { return parsed(copy ? *copy : *text); });
-}
-
-void keep_record(const fs::path& path, std::string_view text) {
-  replace_file(copy_of(path), text);
-  replace_file(path, text);
-}
-
-constexpr std::string_view lost_wishes = "links that were chosen are no longer known: choose them again";
-constexpr std::string_view lost_ids = "build ids of versions that were pruned may be used again";
-
 /// ".karapace" is the first: whoever finds anything in a destination finds it, too.
-constexpr std::array parts = {".karapace",          "store",          "versions", "bin", ".karapace/installed",
-                              ".karapace/listings", ".karapace/locks"};
+constexpr std::array parts = {".karapace",          "store",           "versions",      "bin", ".karapace/installed",
+                              ".karapace/listings", ".karapace/locks", ".karapace/lock"};
 
 /// StoreError when that can not be known: what is thought missing would be made again, or what it needs removed.
 bool is_there(const fs::path& path) {
@@ -100,7 +74,7 @@ std::optional<store::Listing> listing_at(const fs::path& path) {
 
 Destination Destination::create(fs::path root) {
   make_passable_directories(root);
-  require_trusted_owner(root);
+  require_trusted(root);
   require_free(root);
   for (const auto* part : parts) make_trusted_directory(root / part);
   return Destination(std::move(root));
@@ -115,9 +89,11 @@ Destination Destination::open(fs::path root) {
 }
 
 DestinationLock Destination::lock(const DestinationLock::Patience& patience, Notice notice) const {
-  require_trusted_owner(root_);
-  for (const auto* part : parts) require_no_link(root_ / part), require_trusted_owner(root_ / part);
-  return DestinationLock::acquire(own("lock"), patience, std::move(notice));
+  require_trusted(root_);
+  for (const auto* part : parts) require_no_link(root_ / part), require_trusted(root_ / part);
+  auto lock = DestinationLock::acquire(own("lock"), patience, std::move(notice));
+  mend_records();
+  return lock;
 }
 
 std::vector<std::string> Destination::versions() const {
@@ -130,6 +106,23 @@ std::vector<std::string> Destination::versions() const {
   return names;
 }
 
+std::vector<std::string> Destination::linkable_versions() const {
+  std::set<std::string> linked;
+  for (const auto& [alias, target] : links()) linked.insert(target);
+  auto names = versions();
+  std::erase_if(names,
+                [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
+  return names;
+}
+
+std::vector<std::string> Destination::lost_versions() const {
+  std::set<std::string> names;
+  for (const auto* directory : {"versions", ".karapace/installed"})
+    for (const auto& name : names_in(root_ / directory))
+      if (parse_build_name(name) && store::is_release_word(name) && !is_version(name)) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
 std::map<std::string, std::string> Destination::links() const {
   std::map<std::string, std::string> links;
   for (const auto& name : names_in(root_ / "versions")) {
@@ -137,6 +130,10 @@ std::map<std::string, std::string> Destination::links() const {
     if (auto target = link_text(version(name))) links.emplace(name, std::move(*target));
   }
   return links;
+}
+
+void Destination::sweep() const {
+  for (const auto* part : parts) sweep_unfinished(root_ / part);
 }
 
 std::vector<std::string> Destination::entries() const {
@@ -168,9 +165,20 @@ store::ReleaseDocument Destination::document(const std::string& name) const {
   return store::parse_release_document(read_file(path), shown(path));
 }
 
-bool Destination::has_installed_document(const std::string& name) const {
+std::optional<store::ReleaseDocument> Destination::readable_document(const std::string& name) const {
+  const auto path = version(name) / store::release_document_file;
+  const auto text = read_file_if_exists(path);
+  if (!text) return std::nullopt;
+  try {
+    return store::parse_release_document(*text, shown(path));
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<bool> Destination::has_installed_document(const std::string& name) const {
   const auto listing = version_listing(name);
-  if (!listing) return true;
+  if (!listing) return std::nullopt;
   const auto* entry = listing->find(std::string(store::release_document_file));
   return entry != nullptr && entry->content == blake3(read_file(version(name) / store::release_document_file));
 }
@@ -191,10 +199,14 @@ std::string Destination::resolve(const std::string& name) const {
 }
 
 std::optional<std::int64_t> Destination::installed_at(const std::string& name) const {
-  const auto ns = modified_ns(own("installed/" + name));
+  struct stat status{};
+  const auto path = own("installed/" + name);
+  if (!is_there(path)) return std::nullopt;
+  if (::stat(path.c_str(), &status) != 0)
+    throw StoreError(errno_message("release: cannot look at " + shown(path), errno));
   // An archive of `release export` has no times.
-  if (!ns || *ns == 0) return std::nullopt;
-  return *ns / 1'000'000'000;
+  if (status.st_mtime == 0) return std::nullopt;
+  return status.st_mtime;
 }
 
 std::optional<store::Listing> Destination::entry_listing(const std::string& name) const {
@@ -205,14 +217,46 @@ std::optional<store::Listing> Destination::version_listing(const std::string& na
   return listing_at(own("installed/" + name));
 }
 
-LinkWishes Destination::wishes() const { return record_at<LinkWishes>(own("links.json"), wishes_fields, lost_wishes); }
+LinkWishes Destination::wishes() const {
+  const auto path = own(wishes_file);
+  return wishes_of(kept_texts(path), path);
+}
+
+UsedIds Destination::noted_ids() const {
+  const auto path = own(used_file);
+  return used_ids_of(kept_texts(path), path);
+}
+
+bool Destination::is_kept_whole(const std::string& record) const {
+  const auto texts = kept_texts(own(record));
+  if (!texts.are_equal()) return false;
+  try {
+    record == used_file ? static_cast<void>(noted_ids()) : static_cast<void>(wishes());
+    return true;
+  } catch (const StoreError&) {
+    return false;
+  }
+}
+
+void Destination::mend_records() const {
+  const auto mend = [&](const char* record, const auto& text_of) {
+    if (is_kept_whole(record)) return;
+    try {
+      keep_record(own(record), text_of());
+    } catch (const StoreError&) {
+      // Who needs it says what is to be done; others go on without it.
+    }
+  };
+  mend(used_file, [&] { return json_text(used_fields, noted_ids()); });
+  mend(wishes_file, [&] { return json_text(wishes_fields, wishes()); });
+}
 
 void Destination::set_wishes(const LinkWishes& wishes) const {
-  if (wishes != this->wishes()) keep_record(own("links.json"), json_text(wishes_fields, wishes));
+  if (wishes != this->wishes()) keep_record(own(wishes_file), json_text(wishes_fields, wishes));
 }
 
 std::map<std::string, std::uint64_t> Destination::used_ids() const {
-  auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids).highest;
+  auto used = noted_ids().highest;
   // What has the name of a version and is none has taken its id as well.
   for (const auto& name : names_in(root_ / "versions")) {
     const auto build = parse_build_name(name);
@@ -230,18 +274,19 @@ std::uint64_t Destination::used_id(const std::string& version) const {
 }
 
 void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
-  auto used = record_at<UsedIds>(own("used.json"), used_fields, lost_ids);
+  auto used = noted_ids();
   auto& highest = used.highest[version];
   if (highest >= id) return;
   highest = id;
-  keep_record(own("used.json"), json_text(used_fields, used));
+  keep_record(own(used_file), json_text(used_fields, used));
 }
 
 Aliases Destination::switch_links() const {
   const auto wanted = wishes();
-  auto aliases = aliases_of(versions(), {wanted.manifest, wanted.chosen});
+  auto aliases = aliases_of(linkable_versions(), {wanted.manifest, wanted.chosen});
   for (const auto& [alias, target] : aliases.links)
     if (link_text(version(alias)) != target) replace_link(version(alias), target);
+  sync_directory(root_ / "versions");
   return aliases;
 }
 

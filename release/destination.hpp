@@ -33,6 +33,8 @@ struct LinkWishes {
   auto operator<=>(const LinkWishes&) const = default;
 };
 
+struct UsedIds;  // kept_records.hpp
+
 class Destination {
  public:
   /// Makes what is missing of it. StoreError when a directory without .karapace has anything in it, or a part of the
@@ -48,11 +50,17 @@ class Destination {
   std::filesystem::path own(const std::string& name) const { return root_ / ".karapace" / name; }
 
   /// StoreError when a part of the destination is a link or somebody else's: everything that changes it is under the
-  /// lock.
+  /// lock. Records of which one copy is damaged or lost are written anew.
   DestinationLock lock(const DestinationLock::Patience& patience, Notice notice) const;
 
   /// Installed versions, the highest last: directories with release.json.
   std::vector<std::string> versions() const;
+  /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost, or it
+  /// was never finished. Nobody knows which packages belong to it.
+  std::vector<std::string> lost_versions() const;
+  /// Those that links may lead to, the highest last: they are what was installed, or links lead there already. Whoever
+  /// can put a directory into versions/ does not choose what everybody starts.
+  std::vector<std::string> linkable_versions() const;
   /// alias -> what its link says, for links in versions/.
   std::map<std::string, std::string> links() const;
   /// Directories that have the name of an entry, whatever is in them.
@@ -61,8 +69,10 @@ class Destination {
   /// "store/NAME", "versions/NAME": what is there and neither entry, version nor link.
   std::vector<std::string> strangers() const;
   store::ReleaseDocument document(const std::string& version) const;
-  /// Whether its release.json is the one that was installed, as far as that is known.
-  bool has_installed_document(const std::string& version) const;
+  /// Nothing when it is damaged, or gone.
+  std::optional<store::ReleaseDocument> readable_document(const std::string& version) const;
+  /// Whether its release.json is the one that was installed; nothing when that is not known.
+  std::optional<bool> has_installed_document(const std::string& version) const;
   /// What names a version: in full, or an alias. NotFoundError that names the nearest.
   std::string resolve(const std::string& name) const;
   /// Seconds since 1970; nothing when it is not known.
@@ -74,6 +84,8 @@ class Destination {
   LinkWishes wishes() const;
   /// The highest build id of each version that ever had one, as far as it was noted or is there.
   std::map<std::string, std::uint64_t> used_ids() const;
+  /// Whether both copies of a record (kept_records.hpp) are readable, and the same.
+  bool is_kept_whole(const std::string& record) const;
 
   // The following are done under the lock.
 
@@ -82,12 +94,17 @@ class Destination {
   std::uint64_t used_id(const std::string& version) const;
   void set_used_id(const std::string& version, std::uint64_t id) const;
   /// Makes the links what wishes and versions say; those that nobody asks for stay. Each appears or changes by a
-  /// rename.
+  /// rename, and all are forced to the disk.
   Aliases switch_links() const;
+
+  /// Removes what killed processes left unfinished in all its parts.
+  void sweep() const;
 
  private:
   explicit Destination(std::filesystem::path root) : root_(std::move(root)) {}
   bool is_version(const std::string& name) const;
+  UsedIds noted_ids() const;
+  void mend_records() const;
   std::filesystem::path root_;
 };
 

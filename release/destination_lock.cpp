@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -41,14 +44,23 @@ std::string host_name() {
   return escaped_utf8(name);
 }
 
-/// Of a file that is one of the lock's: the next number is one, too.
+constexpr std::size_t most_digits = 18;
+constexpr unsigned long highest_number = 999'999'999'999'999'999;
+
+/// Of a file that is one of the lock's.
 std::optional<unsigned long> number_from(std::string_view text) {
-  constexpr std::size_t most_digits = 18;
   unsigned long number = 0;
   if (text.size() > most_digits) return std::nullopt;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
+}
+
+/// Nobody comes so far by counting.
+void require_next(const fs::path& directory, unsigned long number) {
+  if (number < highest_number) return;
+  throw StoreError(fmt::format("release: \"{}/{}\" is no lock of ours, as none could follow it; remove it",
+                               shown(directory), number));
 }
 
 /// What a number says of who holds it: "MARK HOST".
@@ -136,6 +148,7 @@ DestinationLock DestinationLock::acquire(const fs::path& directory, const Patien
     const auto highest = highest_in(directory);
     if (highest != last) waiting.begin_anew(), pause = 1ms;
     last = highest;
+    require_next(directory, highest);
     if (highest != 0) holder.look(directory / fmt::to_string(highest));
     if (highest == 0 || holder.is_gone(patience.with_silence)) {
       if (take_number(directory, highest + 1)) {
@@ -160,6 +173,20 @@ void DestinationLock::renew() const {
                   "run it again",
                   shown(directory_.parent_path())));
 }
+
+SignsOfLife::SignsOfLife(const DestinationLock& lock, std::chrono::seconds silence)
+    : thread_([&lock, every = std::chrono::milliseconds(silence) / 6](const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock guard(mutex);
+        while (never.wait_for(guard, stop, every, [] { return false; }), !stop.stop_requested()) {
+          try {
+            lock.renew();
+          } catch (const std::exception&) {
+            return;
+          }
+        }
+      }) {}
 
 DestinationLock::~DestinationLock() {
   if (number_ == 0) return;

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/waiting.hpp"
 
@@ -38,6 +39,16 @@ class DestinationLock {
   std::filesystem::path path() const;
   std::filesystem::path directory_;
   unsigned long number_;
+};
+
+/// Renews the lock again and again, for as long as the value lives: for what may take longer than others wait. That
+/// somebody took the lock nevertheless the holder finds by renewing it himself.
+class SignsOfLife {
+ public:
+  SignsOfLife(const DestinationLock& lock, std::chrono::seconds silence);
+
+ private:
+  std::jthread thread_;
 };
 
 }  // namespace karapace::release

@@ -72,34 +72,38 @@ std::string package_row(const store::ReleasePackage& package, const LogPlaces& l
                      log == logs.end() ? "" : fmt::format("<a href=\"{}\">build log</a>", html_text(log->second)));
 }
 
-std::string section(const Destination& destination, const std::string& version, const LogPlaces& logs) {
-  const auto document = destination.document(version);
+std::string section(const Destination& destination, const std::string& version, const std::vector<std::string>& aliases,
+                    const LogPlaces& logs) {
+  const auto document = destination.readable_document(version);
   std::string text = fmt::format("<section id=\"{0}\">\n<h2>{0}</h2>\n<p>", html_text(version));
-  for (const auto& [alias, target] : destination.links())
-    if (target == version) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
+  for (const auto& alias : aliases) text += fmt::format("<span class=\"link\">{}</span>", html_text(alias));
+  if (!document)
+    return fmt::format("{}</p>\n<p class=\"about\">its {} can not be read</p>\n</section>\n", text,
+                       store::release_document_file);
   std::vector<std::string> entries;
   std::string rows;
-  for (const auto& package : document.packages) {
+  for (const auto& package : document->packages) {
     entries.push_back(package.entry);
     rows += package_row(package, logs);
   }
   text += fmt::format("</p>\n<p class=\"about\">{}, {}, environment <code>{}</code></p>\n",
                       date(destination.installed_at(version)), size_text(size_of_entries(destination, entries)),
-                      document.environment.short_hex());
+                      document->environment.short_hex());
   return text + fmt::format("<details><summary>{}</summary>\n<table>\n{}</table>\n</details>\n</section>\n",
-                            counted(document.packages.size(), "package"), rows);
+                            counted(document->packages.size(), "package"), rows);
 }
 
 }  // namespace
 
 std::string destination_page(const Destination& destination, const LogPlaces& logs) {
   auto versions = destination.versions();
-  const auto name =
-      versions.empty() ? destination.root().filename().native() : destination.document(versions.back()).name;
+  const auto highest = versions.empty() ? std::nullopt : destination.readable_document(versions.back());
+  const auto name = highest ? highest->name : destination.root().filename().native();
   auto page = fmt::format(head, html_text(name), html_text(destination.root().native()));
   if (versions.empty()) page += "<p>No version is installed.</p>\n";
+  auto aliases = aliases_by_target(destination);
   for (auto version = versions.rbegin(); version != versions.rend(); ++version)
-    page += section(destination, *version, logs);
+    page += section(destination, *version, aliases[*version], logs);
   return page + "</body>\n</html>\n";
 }
 

@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 
 #include "base/directory.hpp"
+#include "base/error.hpp"
 #include "release/installed_tree.hpp"
+#include "release/kept_records.hpp"
 #include "release/launchers.hpp"
+#include "release/trusted_directory.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 
@@ -13,9 +16,20 @@ namespace karapace::release {
 
 namespace {
 
+/// Twice, for a link may be switched and what it led to removed while it is followed.
 bool leads_somewhere(const std::filesystem::path& path) {
   struct stat status{};
-  return ::stat(path.c_str(), &status) == 0;
+  return ::stat(path.c_str(), &status) == 0 || ::stat(path.c_str(), &status) == 0;
+}
+
+bool is_there(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+bool is_version(const Destination& destination, const std::string& name) {
+  const auto versions = destination.versions();
+  return std::find(versions.begin(), versions.end(), name) != versions.end();
 }
 
 /// Programs are links to launchers, and these are what their names say.
@@ -34,7 +48,7 @@ void append_programs(std::vector<Fault>& faults, const Destination& destination)
 void append_links(std::vector<Fault>& faults, const Destination& destination) {
   for (const auto& name : names_in(destination.root() / "versions")) {
     const auto path = destination.version(name);
-    if (!name.starts_with('.') && link_text(path) && !leads_somewhere(path))
+    if (!name.starts_with('.') && link_text(path) && !leads_somewhere(path) && link_text(path))
       faults.push_back({"versions/" + name, "", "leads nowhere"});
   }
 }
@@ -49,21 +63,59 @@ void append_missing_stable(std::vector<Fault>& faults, const Destination& destin
                     "VERSION` makes it"});
 }
 
-void append_tree(std::vector<Fault>& faults, const std::string& where, const std::filesystem::path& directory,
-                 const std::optional<store::Listing>& listing, unsigned threads) {
-  if (!listing) {
-    faults.push_back({where, "", "what it should be is not known"});
-    return;
+/// What everybody may write to is no more than what somebody wrote there last.
+void append_open_parts(std::vector<Fault>& faults, const Destination& destination) {
+  for (const auto* part : {"", "store", "versions", "bin", ".karapace"})
+    if (is_writable_by_all(destination.root() / part))
+      faults.push_back({part, "", "everybody may write there; `chmod o-w` ends that"});
+}
+
+/// Without them it is not known what versions must be, or which ids and links were given.
+void append_records(std::vector<Fault>& faults, const Destination& destination) {
+  for (const auto* record : {used_file, wishes_file})
+    if (!destination.is_kept_whole(record))
+      faults.push_back({std::string(".karapace/") + record, "",
+                        "is damaged, or another than its copy; what changes the destination next writes both anew"});
+  for (const auto& name : destination.lost_versions())
+    if (!is_there(destination.version(name)))
+      faults.push_back({".karapace/installed/" + name, "", "the version is missing"});
+  for (const auto& version : destination.versions()) {
+    if (!destination.version_listing(version) && is_version(destination, version))
+      faults.push_back({"versions/" + version, "", "what it should be is not known"});
+    if (!destination.readable_document(version) && is_version(destination, version))
+      faults.push_back({"versions/" + version, store::release_document_file, "can not be read"});
   }
-  for (auto& fault : faults_of_installed_tree(directory, *listing, threads))
-    faults.push_back({where, std::move(fault.path), std::move(fault.what)});
+}
+
+/// Of what somebody removes meanwhile there is nothing to tell.
+void append_tree(std::vector<Fault>& faults, const std::string& where, const std::filesystem::path& directory,
+                 const store::Listing& listing, unsigned threads) {
+  try {
+    auto found = faults_of_installed_tree(directory, listing, threads);
+    if (!is_directory_itself(directory)) return;
+    for (auto& fault : found) faults.push_back({where, std::move(fault.path), std::move(fault.what)});
+  } catch (const StoreError&) {
+    if (is_directory_itself(directory)) throw;
+  }
+}
+
+void append_entry(std::vector<Fault>& faults, const Destination& destination, const std::string& entry,
+                  const std::map<std::string, LayerId>& layers, unsigned threads) {
+  const auto listing = destination.entry_listing(entry);
+  // What versions say goes before what lies beside.
+  const auto told = layers.find(entry);
+  if (listing && (told == layers.end() || listing->id() == told->second))
+    append_tree(faults, "store/" + entry, destination.entry(entry), *listing, threads);
+  else if (destination.is_entry(entry))
+    faults.push_back({"store/" + entry, "", "what it should be is not known"});
 }
 
 /// Entry -> the layer that versions say it is.
 std::map<std::string, LayerId> told_layers(const Destination& destination) {
   std::map<std::string, LayerId> layers;
   for (const auto& version : destination.versions())
-    for (const auto& package : destination.document(version).packages) layers.emplace(package.entry, package.layer);
+    if (const auto document = destination.readable_document(version))
+      for (const auto& package : document->packages) layers.emplace(package.entry, package.layer);
   return layers;
 }
 
@@ -73,8 +125,15 @@ std::map<std::string, std::vector<std::string>> users_of_entries(const Destinati
   std::map<std::string, std::vector<std::string>> users;
   for (const auto& entry : destination.entries()) users[entry];
   for (const auto& version : destination.versions())
-    for (const auto& package : destination.document(version).packages) users[package.entry].push_back(version);
+    if (const auto document = destination.readable_document(version))
+      for (const auto& package : document->packages) users[package.entry].push_back(version);
   return users;
+}
+
+std::map<std::string, std::vector<std::string>> aliases_by_target(const Destination& destination) {
+  std::map<std::string, std::vector<std::string>> aliases;
+  for (const auto& [alias, target] : destination.links()) aliases[target].push_back(alias);
+  return aliases;
 }
 
 std::uint64_t size_of_entries(const Destination& destination, const std::vector<std::string>& entries) {
@@ -86,9 +145,11 @@ std::uint64_t size_of_entries(const Destination& destination, const std::vector<
 
 std::vector<Fault> misfits(const Destination& destination) {
   std::vector<Fault> faults;
+  append_open_parts(faults, destination);
+  append_records(faults, destination);
   append_programs(faults, destination);
   for (const auto& [entry, users] : users_of_entries(destination))
-    if (!destination.is_entry(entry))
+    if (!destination.is_entry(entry) && !users.empty() && is_version(destination, users.front()))
       faults.push_back({"store/" + entry, "", "missing, though the version " + users.front() + " is made of it"});
   append_links(faults, destination);
   append_missing_stable(faults, destination);
@@ -99,16 +160,10 @@ std::vector<Fault> misfits(const Destination& destination) {
 std::vector<Fault> verify(const Destination& destination, unsigned threads) {
   auto faults = misfits(destination);
   const auto layers = told_layers(destination);
-  for (const auto& entry : destination.entries()) {
-    auto listing = destination.entry_listing(entry);
-    // What versions say goes before what lies beside.
-    const auto told = layers.find(entry);
-    if (listing && told != layers.end() && listing->id() != told->second) listing.reset();
-    append_tree(faults, "store/" + entry, destination.entry(entry), listing, threads);
-  }
+  for (const auto& entry : destination.entries()) append_entry(faults, destination, entry, layers, threads);
   for (const auto& version : destination.versions())
-    append_tree(faults, "versions/" + version, destination.version(version), destination.version_listing(version),
-                threads);
+    if (const auto listing = destination.version_listing(version))
+      append_tree(faults, "versions/" + version, destination.version(version), *listing, threads);
   return faults;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -88,9 +89,10 @@ class Installation {
         text_(store::text(release.document)) {}
 
   Installed run() {
+    require_same_release();
     require_links_without_circles();
     require_programs_replaceable(destination_, release_.document.entrypoints);
-    sweep();
+    destination_.sweep();
     publish();
     add_entries(lost_packages());
     return result_;
@@ -103,6 +105,7 @@ class Installation {
       add_entries(release_.document.packages);
       if (!tree && !find_same()) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
+      require_same_release();
       require_links_without_circles();
       const auto same = find_same();
       // What was there a moment ago may have been pruned.
@@ -118,15 +121,20 @@ class Installation {
     }
   }
 
-  /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
-  void require_links_without_circles() const {
-    aliases_of(destination_.versions(), {release_.declared.links, destination_.wishes().chosen});
+  /// Versions of two releases in one place would hide each other's programs and share their links.
+  void require_same_release() const {
+    for (const auto& version : destination_.versions()) {
+      const auto document = destination_.readable_document(version);
+      if (!document || document->name == release_.document.name) continue;
+      throw Error(
+          fmt::format("release: \"{}\" is the destination of another release, {}; give {} a destination of its own",
+                      escaped_utf8(destination_.root().native()), document->name, release_.document.name));
+    }
   }
 
-  void sweep() const {
-    for (const auto* name :
-         {"store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings", ".karapace/locks"})
-      sweep_unfinished(destination_.root() / name);
+  /// What the manifest wishes for counts together with what was chosen here: told before anything gets a name.
+  void require_links_without_circles() const {
+    aliases_of(destination_.linkable_versions(), {release_.declared.links, destination_.wishes().chosen});
   }
 
   /// An entry's listing is written when the entry has its name: what has none is not believed to be ours.
@@ -159,8 +167,9 @@ class Installation {
   std::vector<store::ReleasePackage> lost_packages() {
     std::map<std::string, store::ReleasePackage> lost;
     for (const auto& version : destination_.versions()) {
-      if (!destination_.has_installed_document(version)) continue;
-      for (const auto& package : destination_.document(version).packages)
+      const auto document = destination_.readable_document(version);
+      if (!document || destination_.has_installed_document(version) == false) continue;
+      for (const auto& package : document->packages)
         if (!destination_.is_entry(package.entry)) lost.emplace(package.entry, package);
     }
     std::vector<store::ReleasePackage> here;
@@ -244,7 +253,7 @@ class Installation {
   std::string add_version(UnfinishedTree& tree, const DestinationLock& lock) const {
     for (;;) {
       lock.renew();
-      const auto id = destination_.used_id(release_.document.version) + 1;
+      const auto id = next_id();
       const auto name = fmt::format("{}+{}", release_.document.version, id);
       keep_records(name);  // a version that has a name has records, too
       if (!tree.finish(destination_.version(name))) continue;
@@ -252,6 +261,13 @@ class Installation {
       destination_.set_used_id(release_.document.version, id);
       return name;
     }
+  }
+
+  std::uint64_t next_id() const {
+    const auto highest = destination_.used_id(release_.document.version);
+    if (highest != std::numeric_limits<std::uint64_t>::max()) return highest + 1;
+    throw Error(fmt::format("release: all build ids of the version {} are used; give it another version",
+                            release_.document.version));
   }
 
   void keep_records(const std::string& version) const {

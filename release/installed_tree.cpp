@@ -123,15 +123,38 @@ class Writing {
   bool sync_each_ = false;
 };
 
-/// The entry as it is installed; a further name of a file as the file that it is.
-Entry installed(const store::Listing& listing, const Entry& entry) {
+/// A further name of a file is that file; owners and attributes are not installed.
+Entry compared(const store::Listing& listing, const Entry& entry) {
   Entry result = entry.type == EntryType::hardlink ? *listing.find(entry.target) : entry;
   result.path = entry.path;
-  if (result.type != EntryType::symlink) result.mode &= kept_mode;
   result.uid = result.gid = 0;
   result.xattrs.clear();
   result.opaque = false;
   return result;
+}
+
+Entry installed(const store::Listing& listing, const Entry& entry) {
+  auto result = compared(listing, entry);
+  if (result.type != EntryType::symlink) result.mode &= kept_mode;
+  return result;
+}
+
+/// Those that belong to neither whoever has the directory above, nor this user, nor root: their owners could change
+/// them.
+std::vector<std::string> of_strangers(int tree, const fs::path& directory, const store::Listing& found) {
+  struct stat above{};
+  if (::stat(directory.parent_path().c_str(), &above) != 0)
+    throw StoreError(errno_message("release: cannot look at " + escaped_utf8(directory.parent_path().native()), errno));
+  std::vector<std::string> paths;
+  for (const auto& entry : found.entries()) {
+    struct stat status{};
+    const auto* path = entry.path.empty() ? "." : entry.path.c_str();
+    if (::fstatat(tree, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+      continue;  // gone: told as missing by whoever looks next
+    if (status.st_uid != above.st_uid && status.st_uid != ::geteuid() && status.st_uid != 0)
+      paths.push_back(entry.path);
+  }
+  return paths;
 }
 
 std::string difference(const Entry& wanted, const Entry& found) {
@@ -160,9 +183,10 @@ std::vector<TreeFault> faults_of_installed_tree(const fs::path& directory, const
   std::map<std::string, std::string> faults;
   for (const auto& entry : listing.entries()) {
     const auto* there = found.find(entry.path);
-    auto what = there == nullptr ? "missing" : difference(installed(listing, entry), installed(found, *there));
+    auto what = there == nullptr ? "missing" : difference(installed(listing, entry), compared(found, *there));
     if (!what.empty()) faults.emplace(entry.path, std::move(what));
   }
+  for (auto& path : of_strangers(tree.get(), directory, found)) faults.emplace(std::move(path), "owner");
   for (const auto& entry : found.entries())
     if (listing.find(entry.path) == nullptr) faults.emplace(entry.path, "not of the package");
   std::vector<TreeFault> sorted;

@@ -24,7 +24,7 @@ WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer
 
 struct TreeFault {
   std::string path;  // in the tree; "" is itself
-  std::string what;  // "missing", "content", "mode", ...
+  std::string what;  // "missing", "content", "mode", "owner", ...
 };
 /// Reads and hashes all of it. Sorted by path; none when it is what the listing says.
 std::vector<TreeFault> faults_of_installed_tree(const std::filesystem::path& directory, const store::Listing& listing,

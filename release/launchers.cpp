@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
@@ -30,6 +33,11 @@ std::optional<std::string> read_launcher(const Destination& destination, const s
   const auto bin = open_if_exists(AT_FDCWD, destination.root() / "bin", O_PATH | O_DIRECTORY | O_NOFOLLOW);
   const auto file = bin ? try_open_regular(bin->get(), name, Links::refused) : RegularFile{};
   if (!file.fd) return std::nullopt;
+  struct stat above{};
+  struct stat status{};
+  if (::fstat(bin->get(), &above) != 0 || ::fstat(file.fd->get(), &status) != 0 || (status.st_mode & 0222) != 0 ||
+      (status.st_uid != above.st_uid && status.st_uid != ::geteuid() && status.st_uid != 0))
+    return std::nullopt;
   auto bytes = read_all(file.fd->get(), name);
   if (launcher_name(bytes) != name) return std::nullopt;
   return bytes;

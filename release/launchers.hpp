@@ -13,7 +13,8 @@ namespace karapace::release {
 /// ".launcher-" and 16 digits of the program's BLAKE3.
 std::string launcher_name(std::string_view program);
 bool is_launcher_name(std::string_view name) noexcept;
-/// Its bytes; nothing when it is missing, no regular file, or other than its name says.
+/// Its bytes; nothing when it is missing, no regular file, other than its name says, or writable
+/// or a stranger's: every program begins with it.
 std::optional<std::string> read_launcher(const Destination& destination, const std::string& name);
 inline bool has_launcher(const Destination& destination, const std::string& name) {
   return read_launcher(destination, name).has_value();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "release/aliases.hpp"
@@ -43,7 +44,7 @@ LinkChoice choose_link(const Destination& destination, const std::string& alias,
   auto wishes = destination.wishes();
   LinkChoice choice{.before = find(wishes.chosen, alias), .after = version, .changes = {}};
   wishes.chosen[alias] = version;
-  const auto aliases = aliases_of(destination.versions(), {wishes.manifest, wishes.chosen});
+  const auto aliases = aliases_of(destination.linkable_versions(), {wishes.manifest, wishes.chosen});
   if (!aliases.links.contains(alias)) destination.resolve(version);  // tells what there is
   if (!aliases.links.contains(alias))
     throw NotFoundError(
@@ -63,14 +64,17 @@ LinkChoice forget_link(const Destination& destination, const std::string& alias,
   auto wishes = destination.wishes();
   LinkChoice choice{.before = find(wishes.chosen, alias), .after = {}, .changes = {}};
   wishes.chosen.erase(alias);
-  const auto aliases = aliases_of(destination.versions(), {wishes.manifest, wishes.chosen});
+  const auto aliases = aliases_of(destination.linkable_versions(), {wishes.manifest, wishes.chosen});
   const bool is_ours = aliases.links.contains(alias);
   if (!choice.before && (is_ours || !before.contains(alias)))
     throw NotFoundError(fmt::format("release: nobody has chosen what \"{}\" names", escaped_utf8(alias)));
   destination.set_wishes(wishes);
   lock.renew();
   destination.switch_links();
-  if (!is_ours && before.contains(alias)) ::unlink(destination.version(alias).c_str());
+  if (!is_ours && before.contains(alias)) {
+    ::unlink(destination.version(alias).c_str());
+    sync_directory(destination.root() / "versions");
+  }
   choice.changes = changes(before, destination.links());
   return choice;
 }

@@ -26,7 +26,7 @@ bool is_trusted(uid_t owner) {
   return owner == unmapped && read_file_if_exists("/proc/self/uid_map") != all_ids;
 }
 
-void require_trusted(const std::filesystem::path& path, uid_t owner) {
+void require_trusted_owner(const std::filesystem::path& path, uid_t owner) {
   if (is_trusted(owner)) return;
   throw StoreError(
       fmt::format("release: {} belongs to the user {}, who could change what is installed; install as that user, or at "
@@ -52,10 +52,20 @@ void require_no_link(const std::filesystem::path& path) {
                   shown(path)));
 }
 
-void require_trusted_owner(const std::filesystem::path& path) {
+bool is_writable_by_all(const std::filesystem::path& directory) {
   struct stat status{};
-  if (::lstat(path.c_str(), &status) == 0) require_trusted(path, status.st_uid);
-  if (::stat(path.c_str(), &status) == 0) require_trusted(path, status.st_uid);
+  return ::stat(directory.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0;
+}
+
+void require_trusted(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) require_trusted_owner(path, status.st_uid);
+  if (::stat(path.c_str(), &status) == 0) require_trusted_owner(path, status.st_uid);
+  if (is_writable_by_all(path))
+    throw StoreError(fmt::format(
+        "release: everybody may write to {}, and so change what is installed; `chmod o-w` it, or install at "
+        "another destination",
+        shown(path)));
 }
 
 void make_passable_directories(const std::filesystem::path& path) {
@@ -72,7 +82,7 @@ void make_passable_directories(const std::filesystem::path& path) {
 void make_trusted_directory(const std::filesystem::path& path) {
   make_directory_if_missing(path);
   require_no_link(path);
-  require_trusted_owner(path);
+  require_trusted(path);
 }
 
 }  // namespace karapace::release

@@ -17,6 +17,7 @@
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/fd.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 
@@ -28,16 +29,28 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view prefix = ".new-";
 
-std::string own_world() {
-  const auto boot = read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or("?");
+/// Nothing where /proc hides it (mounted with subset=pid): worlds of which nothing is known would all look alike.
+std::optional<std::string> own_world() {
+  const auto boot = read_file_if_exists("/proc/sys/kernel/random/boot_id");
   std::error_code error;
   const auto processes = fs::read_symlink("/proc/self/ns/pid", error).string();
-  return blake3(boot + processes).hex().substr(0, 16);
+  if (!boot || boot->empty() || error || processes.empty()) return std::nullopt;
+  return blake3(*boot + processes).hex().substr(0, 16);
+}
+
+/// Nothing for what is not there or can not be seen, also when it ends while it is read.
+std::optional<std::string> stat_of(long process) {
+  const Fd file(::open(fmt::format("/proc/{}/stat", process).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  char text[4096];
+  const auto size = ::read(file.get(), text, sizeof text);
+  if (size < 0) return std::nullopt;
+  return std::string(text, static_cast<std::size_t>(size));
 }
 
 /// proc(5), field 22 of stat.
 std::optional<std::string> start_time(long process) {
-  const auto text = read_file_if_exists(fmt::format("/proc/{}/stat", process));
+  const auto text = stat_of(process);
   const auto name_end = text ? text->rfind(')') : std::string::npos;
   if (name_end == std::string::npos) return std::nullopt;
   std::string_view rest(*text);
@@ -80,11 +93,14 @@ void rename_or_remove(const fs::path& from, const fs::path& to) {
 
 std::string own_mark() {
   const auto process = static_cast<long>(::getpid());
-  return fmt::format("{}-{}-{}", own_world(), process, start_time(process).value_or("?"));
+  // A world that nobody else has, where ours is not known: others judge by signs of life, and by age.
+  const auto world = own_world().value_or(fmt::format("{:016x}", random_number()));
+  return fmt::format("{}-{}-{}", world, process, start_time(process).value_or("?"));
 }
 
 std::optional<bool> lives(std::string_view mark) {
-  if (take_until_hyphen(mark) != own_world()) return std::nullopt;
+  const auto world = own_world();
+  if (!world || take_until_hyphen(mark) != *world) return std::nullopt;
   const auto process = take_until_hyphen(mark);
   long id = 0;
   const auto [end, error] = std::from_chars(process.data(), process.data() + process.size(), id);
@@ -131,8 +147,10 @@ void replace_link(const fs::path& path, const std::string& target) {
 std::optional<std::string> link_text(const fs::path& path) {
   std::error_code error;
   const auto target = fs::read_symlink(path, error);
-  if (error) return std::nullopt;
-  return target.native();
+  if (!error) return target.native();
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::invalid_argument) return std::nullopt;
+  throw StoreError(
+      errno_message(fmt::format("release: cannot look at \"{}\"", escaped_utf8(path.native())), error.value()));
 }
 
 bool rename_into_place(const fs::path& unfinished, const fs::path& path) {

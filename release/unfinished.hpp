@@ -28,7 +28,7 @@ void sweep_unfinished(const std::filesystem::path& directory);
 void replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode = 0444);
 /// Makes a link or replaces one by rename(2): at no moment is there none. StoreError when something else is there.
 void replace_link(const std::filesystem::path& path, const std::string& target);
-/// The text of a link; nothing when there is none.
+/// The text of a link; nothing when there is none. StoreError when that can not be known.
 std::optional<std::string> link_text(const std::filesystem::path& path);
 
 /// Gives an unfinished directory its name. False when a directory is there that is not empty.

@@ -35,8 +35,10 @@ LinkChoice choose_link(const Destination& destination, const std::string& alias,
 /// NotFoundError when nobody has chosen it and there is no such link.
 LinkChoice forget_link(const Destination& destination, const std::string& alias, Notice notice);
 
-/// Entry -> versions that are made of it.
+/// Entry -> versions that are made of it, as far as their release.json can be read.
 std::map<std::string, std::vector<std::string>> users_of_entries(const Destination& destination);
+/// What links lead to -> their names, for all versions at once: a thousand have thousands of links.
+std::map<std::string, std::vector<std::string>> aliases_by_target(const Destination& destination);
 /// Of regular files, without what they share.
 std::uint64_t size_of_entries(const Destination& destination, const std::vector<std::string>& entries);
 
@@ -45,8 +47,9 @@ struct Fault {
   std::string path;   // in that; "" is itself
   std::string what;   // "content", "missing", "leads nowhere", ...
 };
-/// What does not fit together, by names alone: entries that versions lack, links that lead nowhere, names that are none
-/// of ours. Of launchers the bytes, too: every program begins with one.
+/// What does not fit together, by names and records: entries that versions lack, links that lead nowhere, names that
+/// are none of ours, records that are damaged, directories that everybody may write to. Of launchers the bytes, too:
+/// every program begins with one.
 std::vector<Fault> misfits(const Destination& destination);
 /// The same, and all that entries and versions hold, read and hashed. Those of which nobody knows what they should be
 /// count as faults, too.
@@ -81,7 +84,8 @@ struct Pruned {
 enum class PruneMode { dry_run, remove };
 /// Removes the versions but the `keep` that were installed last and those that [release.links], `release use`, "latest"
 /// or "stable" name; then the entries that no version is made of. Links are switched before. Build ids stay used. What
-/// is not known by a listing stays, whatever its name.
+/// is not known by a listing stays, whatever its name. StoreError, and nothing is removed, when anything is missing by
+/// which that is decided: a version's directory, release.json or record. A dry run takes no lock and writes nothing.
 Pruned prune(const Destination& destination, std::uint64_t keep, PruneMode mode, Notice notice);
 
 }  // namespace karapace::release

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // import karsk: a manifest for a project of Karsk.
+#include <cerrno>
+
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include "base/child.hpp"
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/file.hpp"
 #include "base/json/error_answer.hpp"
 #include "base/sibling_programs.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "store/tree_walk.hpp"
 
 namespace karapace::cli {
 
@@ -48,6 +54,24 @@ void require_new(const fs::path& file) {
                             escaped_utf8(file.native())));
 }
 
+/// Below the directory itself: the project may be anybody's, and neither its names nor links in it lead elsewhere.
+void add_file(const fs::path& directory, const fs::path& path, std::string_view text) {
+  auto place = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  auto shown = directory;
+  for (const auto& part : path.parent_path()) {
+    shown /= part;
+    ::mkdirat(place.get(), part.c_str(), 0777);
+    auto next = store::open_beneath(place.get(), part.native(), O_RDONLY | O_DIRECTORY);
+    if (!next)
+      throw Error(errno_message(
+          fmt::format("import karsk: \"{}\" must be a directory and no link", escaped_utf8(shown.native())), errno));
+    place = std::move(next);
+  }
+  struct stat status;
+  if (::fstatat(place.get(), path.filename().c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return;
+  write_file_in(place.get(), directory / path, text);
+}
+
 int run(const Context& context, const Arguments& arguments) {
   const auto project = fs::absolute(arguments.project).lexically_normal();
   const auto directory = arguments.directory.empty()
@@ -62,11 +86,7 @@ int run(const Context& context, const Arguments& arguments) {
   const auto files = made.at("files").get<std::map<std::string, std::string>>();
   require_new(manifest);
   fs::create_directories(directory);
-  for (const auto& [path, text] : files) {
-    if (fs::exists(fs::symlink_status(directory / path))) continue;
-    fs::create_directories((directory / path).parent_path());
-    write_file_atomically(directory / path, text, Durable::no);
-  }
+  for (const auto& [path, text] : files) add_file(directory, path, text);
   write_file_atomically(manifest, made.at("manifest").get<std::string>(), Durable::no);
   if (context.json) {
     context.print_json("karapace.import-karsk",

@@ -56,9 +56,10 @@ int run(const Context& context, const Arguments& arguments) {
   }
   print_faults(context, faults);
   for (const auto& entry : unused) context.print(fmt::format("store/{}: no version uses it\n", escaped_utf8(entry)));
+  // With faults a version may need them that can not say so; `prune` judges.
   if (!unused.empty())
-    context.print(fmt::format("{}, {}: `karapace release prune` removes what no version uses\n",
-                              counted(unused.size(), "package"), size_text(bytes)));
+    context.print(fmt::format("{}, {}{}\n", counted(unused.size(), "package"), size_text(bytes),
+                              faults.empty() ? ": `karapace release prune` removes what no version uses" : ""));
   for (const auto& host : hosts) {
     context.print(host_report_text(host, release::SyncMode::dry_run));
     if (!host.failure.empty()) context.warn(host.failure);

@@ -2,6 +2,8 @@
 // release export: a version as an archive, a file system or an image.
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -93,19 +95,37 @@ void write_squashfs(const fs::path& archive, const fs::path& file) {
                           escaped_utf8(trimmed(made.errors))));
 }
 
+/// Error when a time is none that squashfs can hold: seconds since 1970 of 32 bits. What has others would not be what
+/// its listing says where the file system is mounted.
+void require_times(const release::Destination& destination, const std::string& version) {
+  const auto judge = [](const std::optional<store::Listing>& listing, const fs::path& place) {
+    if (!listing) return;
+    for (const auto& entry : listing->entries())
+      if (entry.mtime < 0 || entry.mtime > std::numeric_limits<std::uint32_t>::max())
+        throw Error(fmt::format(
+            "release export: \"{}\" has a time before 1970 or after 2106, which squashfs can not hold: write "
+            "a tar archive, or have the build give it another time",
+            escaped_utf8((place / entry.path).native())));
+  };
+  judge(destination.version_listing(version), destination.version(version));
+  for (const auto& package : destination.document(version).packages)
+    judge(destination.entry_listing(package.entry), destination.entry(package.entry));
+}
+
 /// Directories of the archive would take the place of links.
 void require_real_directories(const store::Store& store, const store::Environment& environment,
                               const std::string& destination) {
   std::vector<store::Listing> listings;
   for (const auto& layer : environment.layers) listings.push_back(store.listing(layer));
-  for (auto end = destination.find('/', 1); end != destination.npos; end = destination.find('/', end + 1)) {
-    const auto above = destination.substr(1, end - 1);
+  for (std::size_t end = 0; end != destination.npos;) {
+    end = destination.find('/', end + 1);
+    const auto above = destination.substr(1, end == destination.npos ? end : end - 1);
     for (auto listing = listings.rbegin(); listing != listings.rend(); ++listing) {
       const auto* entry = listing->find(above);
       if (!entry) continue;
       if (entry->type == store::EntryType::directory || entry->type == store::EntryType::whiteout) break;
       throw Error(
-          fmt::format("release export: the destination \"{}\" lies behind \"/{}\", which is no directory in the "
+          fmt::format("release export: the destination \"{}\" lies at or behind \"/{}\", which is no directory in the "
                       "environment: an image of both would lose it; choose a destination without links",
                       escaped_utf8(destination), escaped_utf8(above)));
     }
@@ -142,6 +162,7 @@ Exported write(const Context& context, const release::Destination& destination, 
     return write_image(context, destination, version, image_file_location("release export", arguments.output));
   return finished(file, [&](const fs::path& unfinished) {
     if (arguments.format == "tar") return write_tar(destination, version, release::ArchiveRoot::machine, unfinished);
+    require_times(destination, version);
     const TemporaryDirectory here("release", file.parent_path());
     const auto archive = here.path() / "release.tar";
     const auto content = write_tar(destination, version, release::ArchiveRoot::destination, archive);

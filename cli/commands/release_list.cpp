@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // release list: the versions of a destination.
-#include <set>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,17 +26,24 @@ struct Listed {
   store::ReleaseDocument document;
 };
 
-/// The highest first.
-std::vector<Listed> listed(const release::Destination& destination) {
+/// The highest first. Of what can not be read there is nothing but its name to tell.
+std::vector<Listed> listed(const Context& context, const release::Destination& destination) {
   std::vector<Listed> all;
+  auto aliases = release::aliases_by_target(destination);
   for (const auto& name : destination.versions()) {
-    Listed version{name, aliases_of_version(destination, name), destination.installed_at(name), 0,
-                   destination.document(name)};
+    auto document = destination.readable_document(name);
+    if (!document) {
+      context.warn(fmt::format("{} is not listed: its {} can not be read; `karapace release verify` tells more", name,
+                               store::release_document_file));
+      continue;
+    }
+    Listed version{name, std::move(aliases[name]), destination.installed_at(name), 0, std::move(*document)};
     std::vector<std::string> entries;
     for (const auto& package : version.document.packages) entries.push_back(package.entry);
     version.bytes = release::size_of_entries(destination, entries);
-    all.insert(all.begin(), std::move(version));
+    all.push_back(std::move(version));
   }
+  std::reverse(all.begin(), all.end());
   return all;
 }
 
@@ -59,7 +66,7 @@ nlohmann::json json_of(const std::vector<Listed>& versions) {
 
 int run(const Context& context, const Arguments& arguments) {
   const auto destination = find_destination(arguments);
-  const auto versions = listed(destination);
+  const auto versions = listed(context, destination);
   if (context.json) {
     context.print_json("karapace.release-list",
                        {{"destination_directory", path_json(destination.root())}, {"versions", json_of(versions)}});

@@ -47,13 +47,15 @@ Users wanted(const release::Destination& destination, std::string word) {
 int run(const Context& context, const Arguments& arguments) {
   const auto destination = find_destination(arguments.destination);
   const auto found = wanted(destination, arguments.word);
+  const auto all_aliases = release::aliases_by_target(destination);
   auto entries = nlohmann::json::array();
   for (const auto& [entry, versions] : found) {
     auto users = nlohmann::json::array();
     if (!context.json)
       context.print(fmt::format("{}{}\n", escaped_utf8(entry), versions.empty() ? ": nothing uses it" : ""));
     for (const auto& version : versions) {
-      const auto aliases = aliases_of_version(destination, version);
+      const auto known = all_aliases.find(version);
+      const auto aliases = known == all_aliases.end() ? std::vector<std::string>() : known->second;
       users.push_back({{"aliases", aliases}, {"version", version}});
       if (!context.json)
         context.print(

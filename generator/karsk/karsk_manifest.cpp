@@ -127,8 +127,8 @@ class Writer {
   }
 
   void source(const KarskPackage& package) {
-    if (!store::is_release_word(package.name) || !store::is_release_word(package.version))
-      note(package, fmt::format("name or version \"{}\" can be none here: letters, digits and . _ + - ~",
+    if (!store::is_release_word(package.version))
+      note(package, fmt::format("version: \"{}\" can be none here: letters, digits and . _ + - ~",
                                 escaped_utf8(package.version)));
     line("\n[[source]]\nname = {}\nversion = {}", quoted(package.name), quoted(package.version));
     const auto prologue = origin(package);

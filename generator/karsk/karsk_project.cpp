@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/release_word.hpp"
 
 namespace karapace::karsk {
 
@@ -103,6 +104,11 @@ class Reader {
                          .source = {},
                          .depends = words(node["depends"]),
                          .build = required(node, "build")};
+    // Directories are called by it.
+    if (!is_release_word(package.name))
+      fail(node["name"].Mark(), fmt::format("\"{}\" can be the name of no package here: names are of letters, digits "
+                                            "and . _ + - ~ and begin with a letter, a digit or _: rename it",
+                                            escaped_utf8(package.name)));
     const auto what = fmt::format("package {}: ", escaped_utf8(package.name));
     tell_others(node, what, {"name", "version", "src", "depends", "build", "build_image"});
     if (node["build_image"])

@@ -32,14 +32,14 @@ struct KarskProject {
   std::string destination;
   std::string main;
   std::vector<std::string> entrypoints;
-  std::string build_image;             // of a Containerfile, from the file's directory; "" when it names none
+  std::string build_image;  // of a Containerfile, from the file's directory; "" when it names none; not judged
   std::vector<KarskPackage> packages;  // in their order; of two of one name the last
   std::map<std::string, std::string> links;
   std::map<std::string, std::string> areas;  // name -> host
 };
 
 /// `text` is the file `name`. What is not taken over is added to `notes`. ManifestError with "name:line:column" when it
-/// is no YAML, or no project of Karsk.
+/// is no YAML, no project of Karsk, or a package has a name that none can have here.
 KarskProject parse_karsk_project(std::string_view text, const std::string& name, std::vector<std::string>& notes);
 
 /// What of the image that Karsk builds in can be said in a manifest: what it begins with, and the packages that it

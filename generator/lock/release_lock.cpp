@@ -34,7 +34,7 @@ constexpr auto patch_fields =
 
 constexpr auto source_fields = fields_of<LockedSource>(
     member("name", &LockedSource::name, Word{judge_release_word}),
-    member("version", &LockedSource::version, Word{judge_release_word}),
+    member("version", &LockedSource::version, Word{manifest::judge_release_version}),
     member("kind", &LockedSource::kind, source_kinds), member("location", &LockedSource::location, Word{judge_label}),
     optional_member("ref", &LockedSource::ref, Word{judge_label}),
     optional_member("commit", &LockedSource::commit, Word{judge_commit}), member("size", &LockedSource::size),
@@ -82,6 +82,12 @@ void require_variables(const JsonReader& json, std::size_t at, const LockedRelea
   }
 }
 
+void require_programs(const JsonReader& json, std::size_t at, const LockedRelease& release) {
+  std::set<std::string_view> programs;
+  for (const auto& name : release.entrypoints)
+    if (!programs.insert(name).second) json.fail_at(at, fmt::format("the entry point \"{}\" appears twice", name));
+}
+
 constexpr auto release_fields = fields_of<LockedRelease>(
     member("name", &LockedRelease::name, Word{judge_release_word}),
     member("destination", &LockedRelease::destination, Word{manifest::judge_destination}),
@@ -99,6 +105,7 @@ void ReleaseCodec::read(JsonReader& json, LockedRelease& release) {
   release_fields.read(json, release);
   require_sound(json, at, release);
   require_variables(json, at, release);
+  require_programs(json, at, release);
 }
 
 const LockedSource& LockedRelease::source(std::string_view of) const {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/semantic_version.hpp"
 #include "store/release_document.hpp"
 #include "store/runtime_configuration.hpp"
 
@@ -24,6 +25,13 @@ constexpr std::array<std::string_view, 20> taken_variables = {
 Complaint judge_release_word(std::string_view word) {
   if (store::is_release_word(word)) return std::nullopt;
   return "must consist of letters, digits and . _ + - ~, and begin with a letter, a digit or _";
+}
+
+Complaint judge_release_version(std::string_view word) {
+  if (auto complaint = judge_release_word(word)) return complaint;
+  if (word == latest_link || word == stable_link) return "is the name of a link of every release, and no version";
+  if (parse_build_name(word)) return "ends in + and a number, as the builds of a version are called: leave that away";
+  return std::nullopt;
 }
 
 Complaint judge_destination(std::string_view word) {

@@ -11,6 +11,7 @@
 
 #include "base/semantic_version.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/git_url.hpp"
 #include "generator/manifest/release_rules.hpp"
 #include "generator/manifest/script_name.hpp"
 #include "store/release_document.hpp"
@@ -19,24 +20,13 @@ namespace karapace::manifest {
 
 namespace {
 
-/// The names of links that are there without being asked for.
-constexpr std::string_view latest_link = "latest", stable_link = "stable";
-
-/// Beside it lie links, and behind it "+" and the number of the build come.
-Complaint judge_release_version(std::string_view word) {
-  if (auto complaint = judge_release_word(word)) return complaint;
-  if (word == latest_link || word == stable_link) return "is the name of a link of every release, and no version";
-  if (parse_build_name(word)) return "ends in + and a number, as the builds of a version are called: leave that away";
-  return std::nullopt;
-}
-
 Complaint judge_link(std::string_view word) {
   if (auto complaint = judge_release_word(word)) return complaint;
   if (parse_build_name(word)) return "ends in + and a number, as versions do, and not links";
   return std::nullopt;
 }
 
-Complaint judge_git_word(std::string_view word) {
+Complaint judge_git_ref(std::string_view word) {
   if (word.empty()) return "is empty";
   if (word.starts_with('-')) return "begins with \"-\", which git would take for an option";
   if (word.find(' ') != word.npos) return "has a blank in it";
@@ -87,10 +77,10 @@ void read_path_source(Section& section, const Word& path, SourceRequest& source)
 void read_git_source(Section& section, const Word& git, SourceRequest& source) {
   source.kind = SourceKind::git;
   source.location = git.text;
-  section.pleases(git, section.path("git"), judge_git_word);
+  section.pleases(git, section.path("git"), judge_git_url);
   if (auto ref = section.required("ref", "\"v1.0\"")) {
     source.ref = ref->text;
-    section.pleases(*ref, section.path("ref"), judge_git_word);
+    section.pleases(*ref, section.path("ref"), judge_git_ref);
   }
 }
 

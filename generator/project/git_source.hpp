@@ -3,12 +3,14 @@
 //
 // The real git is asked, as a child without a shell; the user's configuration, ssh keys and credential helpers count,
 // and nothing asks for a password where nobody sits. A repository is only ever read as objects: nothing is checked out,
-// so neither its attributes, filters, hooks nor replacements count. What it holds is anybody's: names that lead out of
-// a tree or are git's own, submodules that would be files of this machine, and trees without end are refused.
+// so neither its attributes, filters, hooks nor replacements count. Who names it, and what it holds, is anybody's:
+// transports that would be programs of this machine (manifest/git_url.hpp), names that lead out of a tree or are git's
+// own, submodules that would be files of this machine, and trees and submodules without end are refused.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +38,7 @@ class GitSource {
     std::string mode;
     std::string id;
     std::string path;
-    std::filesystem::path repository;  // in which it is
+    std::shared_ptr<const std::filesystem::path> repository;  // in which it is
     std::uint64_t size = 0;
   };
   std::int64_t time() const;

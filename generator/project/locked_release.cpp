@@ -18,6 +18,7 @@
 #include "base/regular_file.hpp"
 #include "base/sibling_programs.hpp"
 #include "generator/manifest/base_image.hpp"
+#include "generator/manifest/git_url.hpp"
 #include "generator/manifest/script_name.hpp"
 #include "generator/project/git_source.hpp"
 #include "generator/resolve/mirrors.hpp"
@@ -223,7 +224,8 @@ class ReleaseLock {
     throw ManifestError(
         fmt::format("{}: the archive \"{}\" has the SHA-256 {}, and source.sha256 says {}: it is another "
                     "one, or the manifest is wrong",
-                    called(source), escaped_utf8(source.location), found.hex(), source.sha256->hex()));
+                    called(source), escaped_utf8(manifest::without_credentials(source.location)), found.hex(),
+                    source.sha256->hex()));
   }
 
   /// Into the store: what was looked at is what is built from.
@@ -243,8 +245,8 @@ class ReleaseLock {
                                   .working_directory = {},
                                   .output = ChildOutput::to_stderr});
     if (status != 0)
-      throw RemoteError(
-          fmt::format("lock: {}: the archive \"{}\" can not be had", called(source), escaped_utf8(source.location)));
+      throw RemoteError(fmt::format("lock: {}: the archive \"{}\" can not be had", called(source),
+                                    escaped_utf8(manifest::without_credentials(source.location))));
     const auto opened = open_at(AT_FDCWD, file, O_RDONLY);
     const auto content = content_of(opened.get(), source.location);
     require(source, content.sha256);
@@ -307,7 +309,7 @@ void import_commit(const Project& project, const lock::LockedSource& source, con
   throw LockError(
       fmt::format("{}: the commit {} of {} is not what the lock has: its submodules moved, or one of them "
                   "is wrong",
-                  called(*request), source.commit, escaped_utf8(request->location)));
+                  called(*request), source.commit, escaped_utf8(manifest::without_credentials(request->location))));
 }
 
 }  // namespace

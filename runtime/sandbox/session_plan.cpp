@@ -96,6 +96,14 @@ void limit_host(SandboxPlan& plan, const store::Store& store, const SessionReque
     limits.read_only = std::move(files.all);
     limits.followed = std::move(files.of_people);
   }
+  // A directory that is shown writable and holds a release leads to it by names that must stay.
+  for (const auto& release : request.release_binds) {
+    const auto holds = [&](const Bind& bind) {
+      return bind.access == BindAccess::read_write && lies_in(release.source, bind.source);
+    };
+    if (release.origin == BindSource::host && std::any_of(plan.binds.begin(), plan.binds.end(), holds))
+      limits.read_only.push_back(release.source);
+  }
   plan.host = host_operations(mounts, limits);
 }
 

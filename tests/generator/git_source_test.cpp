@@ -155,7 +155,7 @@ TEST_F(Git, WordsThatGitWouldTakeForMoreThanARefAreRefused) {
                           "main:refs/heads/x", "refs/heads/*", "main main", "main~1", "@{u}", "main\nx", ":"})
     EXPECT_THAT(refusal_of(ref), HasSubstr("is no name of a branch, tag or commit")) << ref;
   EXPECT_THAT(refusal([&] { source("main", "--upload-pack=touch hit"); }), HasSubstr("is no URL of a repository"));
-  EXPECT_THAT(refusal([&] { source("main", "ext::sh -c touch% hit"); }), HasSubstr("can not be had"));
+  EXPECT_THAT(refusal([&] { source("main", "ext::sh -c touch% hit"); }), HasSubstr("is no URL of a repository"));
   EXPECT_THAT(sh("find . -name '*hit*' ! -path './r/*'"), "");
 }
 

@@ -6,12 +6,14 @@
 #include <map>
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/words.hpp"
 #include "generator/project/git_source.hpp"
 #include "tests/skipping.hpp"
 
@@ -75,6 +77,20 @@ class HostileGit : public ::testing::Test {
     git(name, {"commit", "--quiet", "-m", "module"});
   }
 
+  /// From now on every git is counted.
+  void count_calls() const {
+    const auto real = capture_child({.argv = {"sh", "-c", "command -v git"}}).output;
+    write("/bin/git", "#!/bin/sh\necho \" $* \" >>" + (root() / "calls").string() + "\nexec " +
+                          real.substr(0, real.find('\n')) + " \"$@\"\n");
+    ASSERT_EQ(::chmod((root() / "bin/git").c_str(), 0755), 0);
+  }
+  std::size_t calls(std::string_view word) const {
+    std::size_t count = 0;
+    const auto all = read_file(root() / "calls");
+    for (const auto line : lines(all)) count += line.find(word) != line.npos;
+    return count;
+  }
+
   /// All bytes of the archive of a ref.
   std::string archive(const std::string& url, const std::string& ref) {
     const auto place = root() / ("place-" + std::to_string(count_++));
@@ -134,6 +150,11 @@ TEST_F(HostileGit, HaveSubmodulesBesideThemButNoneOfThisMachineOrOfAProgram) {
     add_submodule("app", url, secret);
     EXPECT_THAT(refusal(root() / "app", "main"), HasSubstr("a submodule has the URL \"" + url + "\"")) << url;
   }
+  for (const char* url : {"hg::http://evil.invalid/x", "hg://evil.invalid/x", "ext::sh -c touch% ran"})
+    EXPECT_THAT(refusal(url, "main"), HasSubstr("is no URL of a repository")) << url;
+  // Nor does the user's configuration let anybody's URL become one.
+  git("app", {"config", "--global", "url.hg::http://evil.invalid/.insteadOf", "https://good.invalid/"});
+  EXPECT_THAT(refusal("https://good.invalid/x", "main"), HasSubstr("transport 'hg' not allowed"));
   EXPECT_FALSE(fs::exists(root() / "ran")) << "a program that a repository names was run";
   add_submodule("app", "../private", secret);
   EXPECT_THAT(archive(root() / "app", "main"), HasSubstr("a private file"));
@@ -150,6 +171,80 @@ TEST_F(HostileGit, ThatNeverEndAreNotRead) {
   const auto commit = git("bomb", {"commit-tree", "-m", "x", object.substr(12)});
   git("bomb", {"update-ref", "refs/heads/main", commit});
   EXPECT_THAT(refusal(root() / "bomb", "main"), HasSubstr("there are more than 1000000 files in it"));
+}
+
+TEST_F(HostileGit, HaveNoRefsOfTheFetchItself) {
+  commit("app", "of the app");
+  const auto first = commit("app", "another");
+  const auto url = "file://" + (root() / "app").string();
+  for (const char* ref : {"FETCH_HEAD", "ORIG_HEAD"})
+    EXPECT_THAT(refusal(url, ref), HasSubstr("there is no branch, tag or commit \"" + std::string(ref))) << ref;
+  EXPECT_THAT(refusal(url, "v1-3-g" + first.substr(0, 10)), HasSubstr("there is no branch, tag or commit"));
+}
+
+TEST_F(HostileGit, PasswordsOfUrlsAreNotShown) {
+  for (const char* url : {"http://somebody:TOKEN@127.0.0.1:1/x", "http://TOKEN@127.0.0.1:1/x"}) {
+    const auto said = refusal(url, "main");
+    EXPECT_THAT(said, HasSubstr("http://***@127.0.0.1:1/x: \"main\" can not be had"));
+    EXPECT_EQ(said.find("TOKEN"), said.npos) << said;
+  }
+}
+
+TEST_F(HostileGit, DeepTreesNeedNoGitEach) {
+  commit("app", "of the app");
+  auto object = "100644 blob " + git("app", {"hash-object", "-w", "--stdin"}, "deep down") + "\tf";
+  for (int level = 0; level < 100; ++level) object = "040000 tree " + git("app", {"mktree"}, object + "\n") + "\td";
+  git("app", {"update-ref", "refs/heads/deep", git("app", {"commit-tree", "-m", "x", object.substr(12, 40)})});
+  count_calls();
+  EXPECT_THAT(archive(root() / "app", "deep"), HasSubstr("deep down"));
+  EXPECT_LT(calls(""), 15u);
+}
+
+TEST_F(HostileGit, WideTreesAreRefusedBeforeTheyAreInMemory) {
+  commit("app", "of the app");
+  std::string id;
+  for (const char digit : git("app", {"hash-object", "-w", "--stdin"}, "x"))
+    id += static_cast<char>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+  for (std::size_t at = 0; at < id.size() / 2; ++at) id[at] = static_cast<char>(id[2 * at] * 16 + id[2 * at + 1]);
+  id.resize(id.size() / 2);
+  std::string tree;
+  constexpr int entries = 700'000;
+  for (int i = 0; i < entries; ++i) (tree += "100644 " + std::to_string(1'000'000 + i)).append(1, '\0').append(id);
+  std::string top;
+  for (int i = 0; i < 4; ++i) {
+    (tree += "100644 z" + std::to_string(i)).append(1, '\0').append(id);
+    top += "040000 tree " + git("app", {"hash-object", "-t", "tree", "-w", "--stdin"}, tree) + "\t" +
+           std::to_string(i) + "\n";
+  }
+  const auto commit = git("app", {"commit-tree", "-m", "x", git("app", {"mktree"}, top)});
+  git("app", {"update-ref", "refs/heads/wide", commit});
+  EXPECT_THAT(refusal(root() / "app", "wide"), HasSubstr("there are more than 1000000 files in it"));
+#ifndef __SANITIZE_ADDRESS__
+  struct rusage used;
+  ::getrusage(RUSAGE_SELF, &used);
+  EXPECT_LT(used.ru_maxrss, 400 * 1024);
+#endif
+}
+
+TEST_F(HostileGit, ASubmoduleIsFetchedOnceAndTheyHaveAnEnd) {
+  auto inner = commit("mods", "inner");
+  for (int level = 0; level < 4; ++level) {
+    write("/mods/.gitmodules", "");
+    for (int i = 0; i < 6; ++i) {
+      const auto name = std::to_string(i);
+      git("mods", {"config", "-f", ".gitmodules", "submodule." + name + ".path", name});
+      git("mods", {"config", "-f", ".gitmodules", "submodule." + name + ".url", "../mods"});
+      git("mods", {"update-index", "--add", "--cacheinfo", "160000," + inner + "," + name});
+    }
+    git("mods", {"add", ".gitmodules"});
+    git("mods", {"commit", "--quiet", "-m", "level"});
+    inner = git("mods", {"rev-parse", "HEAD"});
+    git("mods", {"tag", "level" + std::to_string(level)});
+  }
+  count_calls();
+  EXPECT_THAT(archive(root() / "mods", "level2"), HasSubstr("1/2/3/file"));
+  EXPECT_LE(calls(" fetch "), 8u) << "four commits";
+  EXPECT_THAT(refusal(root() / "mods", "level3"), HasSubstr("there are more than 1000 submodules in it"));
 }
 
 }  // namespace

@@ -360,6 +360,14 @@ TEST(Lock, AReleaseThatCanNotBeBuiltIsRefused) {
   release.sources[0].name = release.sources[1].depends[0] = "out";
   EXPECT_EQ(refusal_of(release), "the source \"out\" would be $out in build scripts, which means something else there");
   release = good;
+  for (const char* version : {"latest", "stable", "1+2"}) {
+    release.sources[0].version = version;
+    EXPECT_EQ(refusal_of(release).substr(0, std::string(version).size() + 3), "\"" + std::string(version) + "\" ");
+  }
+  release = good;
+  release.entrypoints.push_back(release.entrypoints.front());
+  EXPECT_EQ(refusal_of(release), "the entry point \"" + release.entrypoints.front() + "\" appears twice");
+  release = good;
   std::swap(release.sources[0], release.sources[1]);
   EXPECT_EQ(refusal_of(release), "sources must be sorted, none twice");
   release = good;

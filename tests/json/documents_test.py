@@ -40,6 +40,7 @@ UNFILLED = {
     "karapace.release-check: hosts/entries", "karapace.release-check: hosts/kept_links",
     "karapace.release-check: hosts/left_out_links", "karapace.release-check: hosts/links",
     "karapace.release-check: hosts/reused_names", "karapace.release-check: hosts/versions",
+    "karapace.release-install: missing_entries",
     "karapace.release-sync: hosts/entries", "karapace.release-sync: hosts/kept_links",
     "karapace.release-sync: hosts/left_out_links", "karapace.release-sync: hosts/links",
     "karapace.release-sync: hosts/reused_names", "karapace.release-sync: hosts/versions",

@@ -2,6 +2,7 @@
 // The launcher as users meet it: the real program in a tree of real versions.
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -58,6 +59,24 @@ struct Launcher : ::testing::Test {
     return capture_child(command);
   }
 };
+
+TEST_F(Launcher, WhatIsRemovedWhileItStartsIsLookedForAgain) {
+  // Opening the FIFO waits for the launcher, which has resolved the version by then.
+  const auto mark = root / "versions/1.0.0+10/run-inside";
+  ASSERT_EQ(::mkfifo(mark.c_str(), 0644), 0);
+  std::jthread remover([&] {
+    const auto fifo = open_at(AT_FDCWD, mark, O_WRONLY);
+    fs::remove(root / "versions/1");
+    link("1", "1.0.0+9");
+    fs::remove_all(root / "versions/1.0.0+10");
+    write_all(fifo.get(), std::string(64, 'a'), "the mark");
+  });
+  ChildCommand command{.argv = {root / "bin/app"}};
+  command.variables = {"PATH=/usr/bin:/bin", "KARAPACE_ENVIRONMENT=aaaa"};
+  const auto captured = capture_child(command);
+  EXPECT_EQ(captured.errors, "");
+  EXPECT_EQ(captured.output, "1.0.0+9\n");
+}
 
 TEST_F(Launcher, AVersionOfAnEnvironmentRunsInIt) {
   const auto id = std::string(64, 'a');

@@ -2,6 +2,7 @@
 #include "release/destination_lock.hpp"
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -70,7 +71,21 @@ TEST_F(Lock, OfAnotherMachineIsTakenWhenItGivesNoSignOfLife) {
 TEST_F(Lock, ANumberThatHasNoNextIsNoneOfOurs) {
   std::filesystem::create_directory(directory);
   write_file_atomically(directory / "18446744073709551615", "nobody\n", Durable::no);
+  write_file_atomically(directory / "999999999999999999", "nobody\n", Durable::no);
+  EXPECT_THAT(store::error_of([&] { DestinationLock::acquire(directory, {}, {}); }),
+              HasSubstr("999999999999999999\" is no lock of ours"));
+  std::filesystem::remove(directory / "999999999999999999");
   acquire({.with_silence = 1s, .in_all = 5s}).renew();
+}
+
+TEST_F(Lock, IsKeptByOneWhoGivesSignsOfLife) {
+  const auto lock = acquire();
+  // As a process of another world, of which nothing else is known.
+  std::filesystem::permissions(directory / "1", std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  std::ofstream(directory / "1", std::ios::trunc) << "0123456789abcdef-1-5 far.example\n";
+  const SignsOfLife signs(lock, 1s);
+  EXPECT_THAT(error_of([&] { acquire({.with_silence = 2s, .in_all = 4s}); }), HasSubstr("has held the lock"));
 }
 
 TEST_F(Lock, IsLostWhenSomebodyTookItOver) {

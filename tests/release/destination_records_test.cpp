@@ -38,6 +38,38 @@ TEST_F(DestinationRecords, OfUsedIdsSurviveDamageOfEitherCopy) {
   EXPECT_THAT(error_of([&] { install_of("1.0.0", "six"); }), HasSubstr("may be used again"));
 }
 
+TEST_F(DestinationRecords, OfUsedIdsTheHighestOfBothCopiesCounts) {
+  install_of("1.0.0", "one");
+  for (const auto* name : {"used.json", "used.json.copy"}) {
+    fs::permissions(own(name), fs::perms::owner_write, fs::perm_options::add);
+    std::ofstream(own(name), std::ios::trunc) << R"({"format":1,"highest":{"1.0.0":7}})";
+    std::vector<std::string> faults;
+    for (const auto& fault : misfits(Destination::open(destination_))) faults.push_back(fault.where);
+    EXPECT_THAT(faults, ElementsAre(".karapace/used.json"));
+    // Whatever changes the destination mends them.
+    choose_link(Destination::open(destination_), "site", "latest", {});
+    EXPECT_EQ(read(own("used.json")), read(own("used.json.copy")));
+    EXPECT_EQ(Destination::open(destination_).used_id("1.0.0"), 7U);
+    EXPECT_THAT(misfits(Destination::open(destination_)), testing::IsEmpty());
+    for (const auto* other : {"used.json", "used.json.copy"}) {
+      fs::permissions(own(other), fs::perms::owner_write, fs::perm_options::add);
+      std::ofstream(own(other), std::ios::trunc) << R"({"format":1,"highest":{"1.0.0":1}})";
+    }
+  }
+}
+
+TEST_F(DestinationRecords, OfWhichACopyIsLostComeBack) {
+  install_of("1.0.0", "one");
+  choose_link(Destination::open(destination_), "stable", "1.0.0+1", {});
+  for (const auto* name : {"used.json", "used.json.copy", "links.json", "links.json.copy"}) {
+    fs::remove(own(name));
+    EXPECT_THAT(misfits(Destination::open(destination_)), testing::SizeIs(1));
+    choose_link(Destination::open(destination_), "stable", "1.0.0+1", {});
+    EXPECT_THAT(misfits(Destination::open(destination_)), testing::IsEmpty());
+  }
+  EXPECT_EQ(Destination::open(destination_).wishes().chosen, (Wishes{{"stable", "1.0.0+1"}}));
+}
+
 TEST_F(DestinationRecords, OfChosenLinksSurviveDamage) {
   install_of("1.0.0", "one");
   install_of("2.0.0", "two");

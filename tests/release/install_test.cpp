@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <limits>
 #include <random>
 #include <set>
 #include <thread>
@@ -93,6 +94,51 @@ TEST_F(Install, AChangedEntryIsFound) {
               UnorderedElementsAre(": mode", "bin/app: content", "bin/other: content", "more: not of the package"));
 }
 
+TEST_F(Install, AVersionThatNobodyInstalledGetsNoLinks) {
+  install_of("1.0.0", "one");
+  fs::create_directories(destination_ / "versions/9+1/bin");
+  write_file_atomically(destination_ / "versions/9+1/release.json", "", Durable::no);
+  EXPECT_THAT(install_of("1.1.0", "two").aliases, ElementsAre("1", "1.1", "1.1.0", "latest", "stable"));
+  choose_link(Destination::open(destination_), "site", "1.0", {});
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+  EXPECT_FALSE(fs::is_symlink(destination_ / "versions/9"));
+}
+
+TEST_F(Install, AVersionWhoseRecordIsLostKeepsItsLinks) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  fs::remove(destination_ / ".karapace/installed/1.1.0+1");
+  install_of("1.0.0", "three");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+}
+
+TEST_F(Install, WhatOthersCouldChangeIsNotAdopted) {
+  const auto release = release_of("1.0.0", "one");
+  install(store_, release, options());
+  const auto& package = release.document.packages[0];
+  const auto app = destination_ / "store" / package.entry;
+  const auto again = [&] {
+    fs::remove(destination_ / ".karapace/listings" / package.entry);
+    install(store_, release, options());
+  };
+  fs::permissions(app / "bin/app", fs::perms::all);
+  EXPECT_THAT(error_of(again), HasSubstr("\"bin/app\": mode"));
+  fs::permissions(app / "bin/app", fs::perms(0555));
+  again();
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chown((app / "bin/app").c_str(), 12345, 12345), 0);
+  EXPECT_THAT(error_of(again), HasSubstr("\"bin/app\": owner"));
+}
+
+TEST_F(Install, ALauncherThatOthersCouldChangeIsReplaced) {
+  install_of("1.0.0", "one");
+  const auto launcher = destination_ / "bin" / fs::read_symlink(destination_ / "bin/app");
+  fs::permissions(launcher, fs::perms::all);
+  EXPECT_THAT(verify(Destination::open(destination_), 1), SizeIs(1));
+  install_of("1.0.0", "one");
+  EXPECT_EQ(mode_of(launcher), 0555U);
+}
+
 TEST_F(Install, TheSameBuildIsNotInstalledAgain) {
   install_of("1.0.0", "one");
   const auto again = install_of("1.0.0", "one");
@@ -108,6 +154,41 @@ TEST_F(Install, AnotherBuildOfTheVersionGetsTheNextId) {
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
   EXPECT_EQ(install_of("1.0.0", "one").version, "1.0.0+1");
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
+}
+
+TEST_F(Install, AnotherReleaseIsRefused) {
+  install_of("1.0.0", "one");
+  auto other = release_of("9.0.0", "two");
+  other.document.name = "other";
+  EXPECT_THAT(error_of([&] { install(store_, other, options()); }),
+              HasSubstr("is the destination of another release, app"));
+  EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Install, AVersionWhoseIdsAreUsedUpIsRefused) {
+  install_of("1.0.0", "one");
+  Destination::open(destination_).set_used_id("1.0.0", std::numeric_limits<std::uint64_t>::max());
+  EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("all build ids of the version 1.0.0 are used"));
+  EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(Install, AVersionThatCanNotBeReadIsPassedOver) {
+  install_of("1.0.0", "one");
+  const auto document = destination_ / "versions/1.0.0+1/release.json";
+  fs::permissions(document.parent_path(), fs::perms::owner_write, fs::perm_options::add);
+  replace_file(document, "{");
+  fs::remove(destination_ / ".karapace/installed/1.0.0+1");
+  EXPECT_EQ(install_of("2.0.0", "two").version, "2.0.0+1");
+}
+
+TEST_F(Install, DirectoriesThatEverybodyMayWriteToAreRefused) {
+  for (const auto* part : {"", "store", "versions", "bin", ".karapace", ".karapace/listings"}) {
+    install_of("1.0.0", "one");
+    ASSERT_EQ(::chmod((destination_ / part).c_str(), 0777), 0);
+    EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("everybody may write to")) << part;
+    EXPECT_THAT(error_of([&] { Destination::open(destination_).lock({}, {}); }), HasSubstr("everybody may write to"));
+    remove_tree(destination_);
+  }
 }
 
 TEST_F(Install, AnIdIsNeverUsedAgain) {

@@ -65,6 +65,30 @@ TEST(ProcessMark, OfAProcessThatIsGoneIsNotAlive) {
   ::close(ends[1]);
 }
 
+TEST(ProcessMark, OfAProcessThatEndsWhileItIsLookedAtIsNoError) {
+  const auto world = own_mark().substr(0, own_mark().find('-') + 1);
+  for (int round = 0; round < 400; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    std::jthread reaper([&] { ::waitpid(child, nullptr, 0); });
+    const auto mark = fmt::format("{}{}-5", world, child);
+    for (int looks = 0; looks < 50; ++looks) EXPECT_NO_THROW(lives(mark));
+  }
+}
+
+// As in services of systemd with ProcSubset=pid.
+TEST(ProcessMark, IsOfAWorldOfItsOwnWhereProcTellsNothingOfTheMachine) {
+  if (::geteuid() != 0) KARAPACE_SKIP_TEST("mounting needs root");
+  const int known = answered([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 10;
+    if (::mount("proc", "/proc", "proc", 0, "subset=pid") != 0) return 11;
+    if (lives("551b12fed48adf92-4194000-123").has_value()) return 1;
+    if (lives(own_mark()).has_value()) return 2;
+    return own_mark() == own_mark() ? 3 : 0;
+  });
+  EXPECT_EQ(known, 0);
+}
+
 // As clusters do, so that users do not see each other's processes.
 TEST(ProcessMark, OfAnotherUsersProcessIsNotKnownWhereProcHidesIt) {
   if (::geteuid() != 0) KARAPACE_SKIP_TEST("mounting needs root");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
 
+#include "release/unfinished.hpp"
 #include "release_fixture.hpp"
 
 namespace karapace::release {
@@ -119,6 +121,35 @@ TEST_F(Upkeep, DamageAndWhatIsMissingIsFound) {
                           "versions/gone : leads nowhere", "versions/mine : is not of a release"));
 }
 
+TEST_F(Upkeep, WhatIsNotKnownOfVersionsIsToldAndStopsNothing) {
+  for (const auto* version : {"1.0.0", "1.1.0", "1.2.0"}) install_of(version, version);
+  const auto document = destination_ / "versions/1.0.0+1/release.json";
+  fs::permissions(document.parent_path(), fs::perms::owner_write, fs::perm_options::add);
+  replace_file(document, "{");
+  fs::remove(destination_ / ".karapace/installed/1.1.0+1");
+  remove_tree(destination_ / "versions/1.2.0+1");
+  for (const auto* link : {"1", "1.2", "1.2.0", "latest", "stable"}) fs::remove(destination_ / "versions" / link);
+  choose_link(destination(), "stable", "1.1", {});
+  ASSERT_EQ(::chmod((destination_ / "bin").c_str(), 0757), 0);
+  EXPECT_THAT(told(misfits(destination())), ElementsAre("bin : everybody may write there; `chmod o-w` ends that",
+                                                        ".karapace/installed/1.2.0+1 : the version is missing",
+                                                        "versions/1.0.0+1 release.json: can not be read",
+                                                        "versions/1.1.0+1 : what it should be is not known"));
+  EXPECT_THAT(told(verify(destination(), 1)), SizeIs(6));
+  EXPECT_THAT(destination_page(destination(), {}), HasSubstr("can not be read"));
+}
+
+TEST_F(Upkeep, VerifyingBesidePruningTellsOfNoFaults) {
+  for (int i = 0; i < 12; ++i) install_of("1.0.0", std::to_string(i));
+  const auto child = store::fork_child([&] {
+    for (std::uint64_t keep = 11; keep > 0; --keep) prune(destination(), keep, PruneMode::remove, {});
+    return 0;
+  });
+  int status = 0;
+  while (::waitpid(child, &status, WNOHANG) == 0) EXPECT_THAT(told(verify(destination(), 1)), IsEmpty());
+  EXPECT_EQ(status, 0);
+}
+
 TEST_F(Upkeep, APrunedVersionGoesWithWhatOnlyItUses) {
   install_of("1.1.0", "one");
   install_of("1.2.0", "two");
@@ -150,11 +181,12 @@ TEST_F(Upkeep, WhatIsOfNoReleaseStaysAndIsTold) {
   for (const auto& directory : {destination_ / "store/my-thesis", unlisted, temporary_.path() / "other"})
     fs::create_directories(directory / "chapter");
   fs::create_symlink(temporary_.path() / "other", linked);
-  fs::create_directory(destination_ / "versions/9.9+9");
   EXPECT_THAT(destination().versions(), ElementsAre("1.0.0+1"));
   EXPECT_THAT(prune(destination(), 5, PruneMode::remove, {}).entries, IsEmpty());
   for (const auto& directory : {destination_ / "store/my-thesis", unlisted, linked})
     EXPECT_TRUE(fs::exists(directory / "chapter"));
+  fs::create_directory(destination_ / "versions/9.9+9");
+  EXPECT_THAT(destination().versions(), ElementsAre("1.0.0+1"));
   EXPECT_THAT(told(misfits(destination())),
               ElementsAre("store/" + linked.filename().native() + " : is not of a release",
                           "store/my-thesis : is not of a release", "versions/9.9+9 : is not of a release"));

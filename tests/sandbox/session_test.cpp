@@ -145,6 +145,21 @@ TEST_P(Sessions, ShowAReleaseReadOnlyAtItsPlaceAndItsProgramsFirstInPath) {
   EXPECT_EQ(option_with_own_mounts(request), "a release");
 }
 
+TEST_P(Sessions, CanNotReplaceAReleaseByWayOfADirectoryAboveIt) {
+  const auto tree = directory / "work/apps/release";
+  ASSERT_TRUE(as_user([&] { fs::create_directories(tree / "bin"); }));
+  SessionRequest request;
+  request.persistence = Persistence::ephemeral;
+  request.binds = {directory / "work"};
+  request.release_binds = {{tree, tree.native(), BindAccess::read_only, BindSource::host, "the release app"}};
+  EXPECT_EQ(finish(start("cd " + (directory / "work").native() +
+                             " && ! mv apps apps2 2>/dev/null && ! mv apps/release apps/old 2>/dev/null && "
+                             "! touch apps/release/bin/x 2>/dev/null && touch apps/other && mv apps/other more",
+                         request)),
+            0);
+  EXPECT_TRUE(fs::exists(directory / "work/more"));
+}
+
 TEST_P(Sessions, PassSignalsAndExitStatusesThrough) {
   EXPECT_EQ(finish(start("exit 42")), 42);
   const auto session = start("trap 'exit 7' TERM; echo x > /ready; while :; do sleep 0.05; done");
