@@ -64,7 +64,11 @@ done
 for e in store/*; do
   n=${e#store/} s=
   if [ ! -h "$e" ] && [ ! -e "$e" ]; then continue; fi
-  if [ ! -h "$e" ] && [ -f ".karapace/listings/$n" ]; then s=$(sha256sum <".karapace/listings/$n"); fi
+  if [ -h "$e" ]; then
+    s=link
+  elif [ -f ".karapace/listings/$n" ]; then
+    s=$(sha256sum <".karapace/listings/$n")
+  fi
   echo "karapace:entry $n ${s%% *}"
 done
 for l in bin/* versions/*; do
@@ -76,9 +80,7 @@ for f in bin/.launcher-*; do
   if [ ! -h "$f" ] && [ -f "$f" ]; then s=$(sha256sum <"$f"); fi
   echo "karapace:launcher $f ${s%% *}"
 done
-for f in .karapace/locks/* .karapace/installed/*; do
-  if [ -f "$f" ]; then echo "karapace:file $f"; fi
-done
+sha256sum .karapace/locks/* .karapace/installed/* 2>/dev/null | sed "s/^/karapace:file /"
 )sh";
 
 /// As look_script, whose directory it is in.
@@ -151,8 +153,8 @@ acquire() {
       continue
     fi
     if [ $((time - begun)) -gt "$patience" ]; then
-      echo "a process on ${text#* } has held the lock of $d for $patience s; end it, and try again" >&2
-      exit 1
+      echo "karapace:held ${text#* }"
+      exit 0
     fi
     sleep 0.1 2>/dev/null || sleep 1
   done
@@ -178,7 +180,9 @@ drop() {
 constexpr std::string_view bring_script = R"sh(
 mkdir -p "$d"
 cd "$d"
-if [ ! -d .karapace ] && [ -n "$(ls -A | grep -vx lost+found)" ]; then
+# In this order: who makes a destination makes .karapace first.
+found=$(ls -A | grep -vx lost+found || :)
+if [ -n "$found" ] && [ ! -d .karapace ]; then
   refuse . "is no destination of releases, and not empty"
 fi
 own_parts
@@ -321,7 +325,7 @@ RemoteState RemoteHost::look() const {
     if (at(0) == "entry") state.entries[at(1)] = at(2);
     if (at(0) == "link") state.links[at(1)] = at(2);
     if (at(0) == "launcher") state.launchers[at(1)] = at(2);
-    if (at(0) == "file") state.files.insert(at(1));
+    if (at(0) == "file") state.files[line.substr(line.find_last_of(' ') + 1)] = at(1);
     if (at(0) == "record") state.records[at(1)];
     if (at(0) == "line")
       state.records[at(1)] += line.substr(std::min(line.size(), at(0).size() + at(1).size() + 2)) + "\n";
@@ -341,9 +345,11 @@ std::string RemoteHost::rsync(std::vector<std::string> options, const std::vecto
   return run_or_throw(name_, std::move(argv), list).output;
 }
 
-std::vector<std::string> RemoteHost::differing(const std::vector<std::string>& files) const {
+std::vector<std::string> RemoteHost::differing(const std::vector<std::string>& files, Compare compare) const {
   if (files.empty()) return {};
-  const auto output = rsync({"--dry-run", "--itemize-changes", "--delete"}, files, root_.native());
+  std::vector<std::string> options = {"--dry-run", "--itemize-changes", "--delete"};
+  if (compare == Compare::content) options.emplace_back("--checksum");
+  const auto output = rsync(std::move(options), files, root_.native());
   std::vector<std::string> found;
   for (const auto line : lines(output)) {
     // "cd..t...... store/": directories above what was asked for.
@@ -369,33 +375,55 @@ void RemoteHost::bring(const std::vector<std::string>& files) const {
                              : fmt::format("drop {}\n", shell_word(name));
   }
   if (!script.empty()) run(fmt::format("{}cd \"$d/.karapace\"\n{}", drop_script, script));
-  rsync({"--delete", "--partial-dir=.rsync-partial"}, files, root_.native() + "/.karapace/" + own);
+  std::vector<std::string> options = {"--delete", "--partial-dir=.rsync-partial"};
+  // What happened to it since another run brought it is not known.
+  if (!script.empty()) options.emplace_back("--checksum");
+  rsync(std::move(options), files, root_.native() + "/.karapace/" + own);
 }
 
 void RemoteHost::drop() const { run(fmt::format("{}cd \"$d/.karapace\"\ndrop \"$new-sync\"\n", drop_script)); }
 
-RemoteHost::Finished RemoteHost::finish(const Finish& finish) const {
-  const DestinationLock::Patience patience;
-  auto script =
-      fmt::format("mark={} silence={} patience={} expected={}\nlook() (\n{}{})\n{}{}{}", shell_word(own_mark()),
-                  patience.with_silence.count(), patience.in_all.count(), shell_word(finish.seen), look_script,
-                  look_at_records_script, lock_script, drop_script, finish_script);
-  for (const auto& file : finish.files) script += fmt::format("file {}\n", shell_word(file));
+std::string RemoteHost::finish_words(const Finish& finish) const {
+  std::string words;
+  for (const auto& file : finish.files) words += fmt::format("file {}\n", shell_word(file));
   const auto add_record = [&](const char* name) {
     if (const auto found = finish.records.find(name); found != finish.records.end())
-      script += fmt::format("record {} {}\n", shell_word(name), shell_word(found->second));
+      words += fmt::format("record {} {}\n", shell_word(name), shell_word(found->second));
   };
   // Ids are used up before a version has one; what was brought is noted when it is chosen.
   add_record(used_file);
-  for (const auto& directory : finish.directories) script += fmt::format("place {}\n", shell_word(directory));
-  script += "force_names\n";
+  for (const auto& directory : finish.directories) words += fmt::format("place {}\n", shell_word(directory));
+  words += "force_names\n";
   add_record(wishes_file);
   add_record(brought_file);
   for (const auto& [link, target] : finish.links)
-    script += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
-  const auto said = run(script + "force_names\ndrop \"$in\"\necho karapace:done\n");
-  if (!said.empty() && said.back() == "changed") return Finished::host_changed;
-  if (said.empty() || said.back() != "done") throw RemoteError(fmt::format("{}: its shell ended early", name_));
+    words += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
+  return words + "force_names\ndrop \"$in\"\necho karapace:done\n";
+}
+
+RemoteHost::Finished RemoteHost::finish(const Finish& finish, const Notice& notice) const {
+  constexpr std::chrono::seconds until_told{3};
+  constexpr std::string_view held = "held ";
+  const DestinationLock::Patience patience;
+  const auto words = finish_words(finish);
+  const auto run_within = [&](std::chrono::seconds time) {
+    return run(fmt::format("mark={} silence={} patience={} expected={}\nlook() (\n{}{})\n{}{}{}{}",
+                           shell_word(own_mark()), patience.with_silence.count(), time.count(), shell_word(finish.seen),
+                           look_script, look_at_records_script, lock_script, drop_script, finish_script, words));
+  };
+  auto said = run_within(until_told);
+  const auto holder = [&] { return escaped_utf8(said.back().substr(held.size())); };
+  if (!said.empty() && said.back().starts_with(held)) {
+    notice(fmt::format("waiting for a process on {} that holds the lock of the destination there", holder()));
+    said = run_within(patience.in_all);
+  }
+  if (said.empty()) throw RemoteError(fmt::format("{}: its shell ended early", name_));
+  if (said.back().starts_with(held))
+    throw RemoteError(
+        fmt::format("{}: a process on {} has held the lock of the destination there for {} s; end it, and try again",
+                    name_, holder(), patience.in_all.count()));
+  if (said.back() == "changed") return Finished::host_changed;
+  if (said.back() != "done") throw RemoteError(fmt::format("{}: its shell ended early", name_));
   return Finished::yes;
 }
 

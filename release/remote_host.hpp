@@ -6,10 +6,11 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/waiting.hpp"
 
 namespace karapace::release {
 
@@ -17,10 +18,10 @@ namespace karapace::release {
 struct RemoteState {
   std::string system;                           // uname -sm: "Linux x86_64"
   std::map<std::string, std::string> versions;  // "1.4.2+1" -> SHA-256 of its release.json; "" without, or for a link
-  std::map<std::string, std::string> entries;   // name -> SHA-256 of the listing kept for it; "" without, or for a link
-  std::map<std::string, std::string> links;     // "versions/stable", "bin/app" -> what the link says
+  std::map<std::string, std::string> entries;  // name -> SHA-256 of the listing kept for it; "" without, "link" for one
+  std::map<std::string, std::string> links;    // "versions/stable", "bin/app" -> what the link says
   std::map<std::string, std::string> launchers;  // "bin/.launcher-HASH" -> its SHA-256
-  std::set<std::string> files;                   // ".karapace/..." of what is kept besides
+  std::map<std::string, std::string> files;      // ".karapace/..." of what is kept besides -> SHA-256
   std::map<std::string, std::string> records;    // "links.json", "links.json.copy" -> its text; host_records.hpp
   std::string digest;                            // of all this
 };
@@ -34,11 +35,13 @@ class RemoteHost {
   // RemoteError, with what ssh or rsync said, when the host can not be reached or something fails there.
 
   RemoteState look() const;
-  /// Of `files`, relative to the destinations here and there: what differs by type, size, time, mode or target, each as
-  /// rsync tells it.
-  std::vector<std::string> differing(const std::vector<std::string>& files) const;
+  enum class Compare { times, content };
+  /// Of `files`, relative to the destinations here and there: what differs by type, size, time, mode or target, or by
+  /// the bytes, too, each as rsync tells it.
+  std::vector<std::string> differing(const std::vector<std::string>& files, Compare compare) const;
   /// Brings them to a directory of this run alone, which nobody looks into. What an interrupted run of this machine
-  /// brought becomes this run's and is not brought again; what others left is removed after two days.
+  /// brought becomes this run's, is compared byte by byte and not brought again; what others left is removed after two
+  /// days.
   void bring(const std::vector<std::string>& files) const;
   /// Removes what was brought.
   void drop() const;
@@ -56,9 +59,11 @@ class RemoteHost {
   /// Under the lock of the host's destination (destination_lock.hpp): gives what was brought its names, files, then
   /// directories, then links, each forced to the disk before the next. When the host is no longer as it was seen, what
   /// was brought stays where it is.
-  Finished finish(const Finish& finish) const;
+  /// `notice` is told when somebody has that lock for longer than a moment.
+  Finished finish(const Finish& finish, const Notice& notice) const;
 
  private:
+  std::string finish_words(const Finish& finish) const;
   /// What the script printed with our mark before it, without the mark.
   std::vector<std::string> run(std::string_view script) const;
   std::string rsync(std::vector<std::string> options, const std::vector<std::string>& files, std::string_view to) const;

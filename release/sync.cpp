@@ -20,6 +20,7 @@
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
 #include "release/host_records.hpp"
+#include "release/installed_tree.hpp"
 #include "release/launchers.hpp"
 #include "release/remote_host.hpp"
 #include "release/unfinished.hpp"
@@ -50,7 +51,12 @@ struct Wanted {
   std::map<std::string, std::string> launchers;
   std::map<std::string, std::string> aliases;  // links in versions/, without that
   std::set<std::string> unasked;               // of these: nobody wishes for it any more
-  std::set<std::string> files;
+  struct File {
+    std::string digest;
+    std::string version;  // whose it is
+  };
+  std::map<std::string, File> files;      // in .karapace/
+  std::map<std::string, LayerId> layers;  // of entries
   SenderRecords records;
 };
 
@@ -76,6 +82,13 @@ void add_programs(Wanted& wanted, const Destination& destination) {
   }
 }
 
+[[noreturn]] void refuse_damaged_source(const std::string& where, const std::string& why) {
+  throw StoreError(fmt::format(
+      "release sync: {} here is not what was installed ({}); `karapace release verify` tells more, and `karapace "
+      "release install` brings back what is missing",
+      where, why));
+}
+
 Wanted wanted_of(const Destination& destination, const SyncRequest& request) {
   Wanted wanted;
   wanted.records = sender_records(destination, request.mode == SyncMode::copy ? SenderId::make : SenderId::look);
@@ -87,17 +100,58 @@ Wanted wanted_of(const Destination& destination, const SyncRequest& request) {
   for (const auto& version : request.versions.empty() ? destination.versions() : request.versions) {
     const auto document = destination.document(version);
     wanted.versions[version] = sha256_of_file(destination.version(version) / store::release_document_file);
-    wanted.files.insert(".karapace/installed/" + version);
-    const auto lock = ".karapace/locks/" + document.lock.hex();
-    if (std::filesystem::exists(destination.root() / lock)) wanted.files.insert(lock);
-    for (const auto& package : document.packages)
-      wanted.entries[package.entry] = sha256_of_file(destination.own("listings/" + package.entry));
+    const auto record = "installed/" + version, lock = "locks/" + document.lock.hex();
+    wanted.files[".karapace/" + record] = {sha256_of_file(destination.own(record)), version};
+    if (const auto text = read_file_if_exists(destination.own(lock))) {
+      if (sha256_of(text) != document.lock.hex()) refuse_damaged_source(".karapace/" + lock, "content");
+      wanted.files.try_emplace(".karapace/" + lock, document.lock.hex(), version);
+    }
+    if (!destination.version_listing(version) || !destination.has_installed_document(version))
+      refuse_damaged_source("versions/" + version, "its record is missing or damaged, or of another release.json");
+    for (const auto& package : document.packages) {
+      const auto listing = sha256_of_file(destination.own("listings/" + package.entry));
+      if (listing.empty()) refuse_damaged_source("store/" + package.entry, "its listing is missing");
+      wanted.entries[package.entry] = listing;
+      wanted.layers.emplace(package.entry, package.layer);
+    }
   }
   wanted.aliases = destination.links();
   wanted.unasked = unasked_aliases(destination, wanted.records.wishes);
   add_programs(wanted, destination);
   return wanted;
 }
+
+/// What is sent is read before, once for all hosts: rsync would bring damage as it is.
+class SentContent {
+ public:
+  SentContent(const Destination& destination, const Wanted& wanted, unsigned threads)
+      : destination_(destination), wanted_(wanted), threads_(threads) {}
+
+  void require_whole(const std::vector<std::string>& directories) {
+    const std::lock_guard guard(mutex_);
+    for (const auto& directory : directories) {
+      auto found = faults_.find(directory);
+      if (found == faults_.end()) found = faults_.emplace(directory, fault_of(directory)).first;
+      if (!found->second.empty()) refuse_damaged_source(directory, found->second);
+    }
+  }
+
+ private:
+  std::string fault_of(const std::string& directory) const {
+    const bool is_entry = directory.starts_with("store/");
+    const auto name = directory.substr(directory.find('/') + 1);
+    const auto listing = is_entry ? destination_.entry_listing(name) : destination_.version_listing(name);
+    if (!listing || (is_entry && listing->id() != wanted_.layers.at(name))) return "what it should be is not known";
+    const auto faults = faults_of_installed_tree(destination_.root() / directory, *listing, threads_);
+    return faults.empty() ? "" : fmt::format("\"{}\": {}", escaped_utf8(faults.front().path), faults.front().what);
+  }
+
+  const Destination& destination_;
+  const Wanted& wanted_;
+  unsigned threads_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> faults_;  // "store/ENTRY", "versions/VERSION" -> "" for none
+};
 
 /// Signs of life, for as long as the value lives.
 class Renewal {
@@ -127,8 +181,9 @@ HostReport empty_report(const std::string& name, const std::string& address) {
 class HostSync {
  public:
   using Tell = std::function<void(const std::string&)>;
-  HostSync(const Destination& destination, const Wanted& wanted, const RemoteHost& host, Tell tell)
-      : destination_(destination), wanted_(wanted), host_(host), tell_(std::move(tell)) {}
+  HostSync(const Destination& destination, const Wanted& wanted, SentContent& content, const RemoteHost& host,
+           Tell tell)
+      : destination_(destination), wanted_(wanted), content_(content), host_(host), tell_(std::move(tell)) {}
 
   void look(HostReport& report) {
     state_ = host_.look();
@@ -136,7 +191,9 @@ class HostSync {
       throw RemoteError(
           fmt::format("{}: it is {}, and the release is for {}", host_.name(), state_.system, own_system()));
     require_equal(wanted_.versions, state_.versions, "versions/");
-    require_equal(wanted_.entries, state_.entries, "store/");
+    auto listed = state_.entries;
+    std::erase_if(listed, [](const auto& entry) { return entry.second.empty(); });
+    require_equal(wanted_.entries, listed, "store/");
     compare_what_is_there();
     there_ = host_records(host_.name(), state_.records);
     plan(report);
@@ -153,11 +210,13 @@ class HostSync {
         return;
       }
       if (!files_.empty() && tries == 0)
-        tell_(fmt::format("{} and {}, {}", counted(report.versions.size(), "version"),
+        tell_(fmt::format("bringing {} and {}, {}", counted(report.versions.size(), "version"),
                           counted(report.entries.size(), "package"), size_text(report.bytes)));
+      content_.require_whole(finish_.directories);
+      content_.require_whole(mended_);
       host_.bring(files_);
       lock.renew();
-      if (host_.finish(finish_) == RemoteHost::Finished::yes) return;
+      if (host_.finish(finish_, tell_) == RemoteHost::Finished::yes) return;
     }
     throw RemoteError(fmt::format(
         "{}: it was changed by others each time that it got something; sync again when they are done", host_.name()));
@@ -177,12 +236,16 @@ class HostSync {
   }
 
   void compare_what_is_there() const {
-    std::vector<std::string> both;
-    for (const auto& [name, digest] : wanted_.entries)
-      if (state_.entries.contains(name)) both.push_back("store/" + name);
+    std::vector<std::string> both, unlisted;
+    for (const auto& [name, digest] : wanted_.entries) {
+      const auto found = state_.entries.find(name);
+      // An installation was interrupted there before it wrote the listing.
+      if (found != state_.entries.end()) (found->second.empty() ? unlisted : both).push_back("store/" + name);
+    }
     for (const auto& [name, digest] : wanted_.versions)
       if (state_.versions.contains(name)) both.push_back("versions/" + name);
-    const auto differing = host_.differing(both);
+    auto differing = host_.differing(both, RemoteHost::Compare::times);
+    for (auto& path : host_.differing(unlisted, RemoteHost::Compare::content)) differing.push_back(std::move(path));
     if (differing.empty()) return;
     throw RemoteError(
         fmt::format("{}: {} there other than here, first \"{}\"; nothing was changed. Move it away on the host, "
@@ -193,11 +256,19 @@ class HostSync {
 
   void plan(HostReport& report) {
     finish_ = {.seen = state_.digest, .files = {}, .directories = {}, .records = {}, .links = {}};
+    mended_.clear();
     for (const auto& [name, digest] : wanted_.entries) {
-      if (state_.entries.contains(name)) continue;
+      const auto found = state_.entries.find(name);
+      if (found != state_.entries.end() && !found->second.empty()) continue;
+      const auto listing = ".karapace/listings/" + name;
+      finish_.files.push_back(listing);
+      if (found != state_.entries.end()) {
+        report.links.push_back(listing);
+        mended_.push_back("store/" + name);
+        continue;
+      }
       report.entries.push_back(name);
       finish_.directories.push_back("store/" + name);
-      finish_.files.push_back(".karapace/listings/" + name);
     }
     report.bytes = size_of_entries(destination_, report.entries);
     for (const auto& [name, digest] : wanted_.versions) {
@@ -206,14 +277,26 @@ class HostSync {
       if (had_another_build(there_, name, digest)) report.reused.push_back(name);
       finish_.directories.push_back("versions/" + name);
     }
-    for (const auto& file : wanted_.files)
-      if (!state_.files.contains(file)) finish_.files.push_back(file);
+    plan_files(report);
     plan_launchers(report);
     const auto records = merged(there_, wanted_.records, versions_then());
     finish_.records = changed_records(there_, records);
     plan_links(report, records.wishes);
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
+  }
+
+  /// The record of a version that is as here is mended when it is another; what a version left that never came is
+  /// replaced with it.
+  void plan_files(HostReport& report) {
+    for (const auto& [name, file] : wanted_.files) {
+      const auto found = state_.files.find(name);
+      if (found != state_.files.end() && found->second == file.digest) continue;
+      finish_.files.push_back(name);
+      if (!state_.versions.contains(file.version)) continue;
+      report.links.push_back(name);
+      mended_.push_back("versions/" + file.version);
+    }
   }
 
   void plan_launchers(HostReport& report) {
@@ -288,12 +371,14 @@ class HostSync {
 
   const Destination& destination_;
   const Wanted& wanted_;
+  SentContent& content_;
   const RemoteHost& host_;
   Tell tell_;
   RemoteState state_;
   HostRecords there_;
   RemoteHost::Finish finish_;
-  std::vector<std::string> files_;
+  std::vector<std::string> files_;   // to be brought
+  std::vector<std::string> mended_;  // directories there that get other records
 };
 
 }  // namespace
@@ -307,20 +392,23 @@ std::vector<HostReport> sync(const Destination& destination, const SyncRequest& 
     hosts.emplace_back(name, address, destination.root());
     reports.push_back(empty_report(name, address));
   }
+  SentContent content(destination, wanted, request.threads);
   std::mutex mutex;
   constexpr unsigned most_at_once = 16;
   for_each_index(hosts.size(), most_at_once, [&](std::size_t i) {
+    const auto tell_of_host = [&](const std::string& what) {
+      const std::lock_guard guard(mutex);
+      tell(reports[i].name, what);
+    };
     try {
-      HostSync host(destination, wanted, hosts[i], [&](const std::string& what) {
-        const std::lock_guard guard(mutex);
-        tell(reports[i].name, what);
-      });
+      HostSync host(destination, wanted, content, hosts[i], tell_of_host);
       if (request.mode == SyncMode::dry_run) {
         host.look(reports[i]);
         return;
       }
       // One process at a time brings something to a host.
-      const auto lock = DestinationLock::acquire(destination.own("sync-" + reports[i].name), request.patience, {});
+      const auto lock =
+          DestinationLock::acquire(destination.own("sync-" + reports[i].name), request.patience, tell_of_host);
       const Renewal renewal(lock, request.patience.with_silence);
       host.copy(lock, reports[i]);
     } catch (const std::exception& error) {

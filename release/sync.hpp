@@ -25,16 +25,17 @@ struct SyncRequest {
   std::vector<std::string> versions;         // in full; empty: every one
   SyncMode mode = SyncMode::copy;
   DestinationLock::Patience patience = {};  // with another process that brings something to the same host
+  unsigned threads = 1;                     // that read what is sent
 };
 
 struct HostReport {
   std::string name;
   std::string address;
-  std::string failure;                // "": none
-  std::vector<std::string> versions;  // that it got
-  std::vector<std::string> entries;   // that it got
-  std::uint64_t bytes = 0;            // of these entries
-  std::vector<std::string> links;     // that were made or exchanged: "versions/stable", "bin/app"; mended launchers
+  std::string failure;                     // "": none
+  std::vector<std::string> versions;       // that it got
+  std::vector<std::string> entries;        // that it got
+  std::uint64_t bytes = 0;                 // of these entries
+  std::vector<std::string> links;          // that were made or exchanged: "versions/stable", "bin/app"; mended files
   std::vector<std::string> left_out = {};  // links to versions that it has not
   std::vector<std::string> kept = {};      // links that are others than here, because somebody chose that there
   std::vector<std::string> reused = {};    // of `versions`: the name was, or may have been, another build's there

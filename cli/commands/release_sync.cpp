@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/parallel.hpp"
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
@@ -39,8 +40,9 @@ int run(const Context& context, const Arguments& arguments) {
                                arguments.dry_run ? release::SyncMode::dry_run : release::SyncMode::copy};
   const auto destination = find_destination(arguments.destination);
   for (const auto& version : arguments.versions) request.versions.push_back(destination.resolve(version));
+  request.threads = available_threads();
   const auto reports = release::sync(destination, request, [&](const std::string& host, const std::string& what) {
-    context.tell(fmt::format("{}: bringing {}", host, what));
+    context.tell(fmt::format("{}: {}", host, what));
   });
   const auto failed =
       std::count_if(reports.begin(), reports.end(), [](const auto& host) { return !host.failure.empty(); });

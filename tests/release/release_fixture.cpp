@@ -2,6 +2,7 @@
 #include "release_fixture.hpp"
 
 #include "base/digest.hpp"
+#include "remote/sha256.hpp"
 
 namespace karapace::release {
 
@@ -77,7 +78,7 @@ Release ReleaseTest::release_of(const std::string& version, const std::string& c
                       .destination = destination_,
                       .entrypoints = {"app"},
                       .environment = EnvironmentId(blake3("environment")),
-                      .lock = Sha256(blake3(release.lock)),
+                      .lock = remote::Sha256Hasher().update(release.lock).finish(),
                       .packages = {{.name = "app",
                                     .version = version,
                                     .entry = store::release_entry_name(key(content), "app", version),

@@ -10,78 +10,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/child.hpp"
 #include "base/directory.hpp"
 #include "base/durable_file.hpp"
+#include "base/error.hpp"
 #include "base/file.hpp"
-#include "base/remove_tree.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
-#include "release_fixture.hpp"
-#include "ssh_host.hpp"
-#include "tests/skipping.hpp"
+#include "sync_fixture.hpp"
 
 namespace karapace::release {
 namespace {
 
-struct Sync : ReleaseTest {
-  std::unique_ptr<SshHosts> hosts;
-
-  void SetUp() override {
-    if (const auto obstacle = SshHosts::obstacle(); !obstacle.empty()) KARAPACE_SKIP_TEST(obstacle);
-    hosts = std::make_unique<SshHosts>(temporary_.path() / "hosts", destination_.parent_path());
-  }
-  Destination source() const { return Destination::open(destination_); }
-  std::vector<HostReport> sync_to(const std::vector<const SshHost*>& some, std::vector<std::string> versions = {},
-                                  SyncMode mode = SyncMode::copy) const {
-    SyncRequest request{.hosts = {}, .versions = std::move(versions), .mode = mode};
-    for (const auto* host : some) request.hosts.emplace(host->name(), host->name());
-    return sync(source(), request, [](const auto&, const auto&) {});
-  }
-  static Destination at(const SshHost& host) { return Destination::open(host.directory() / "app"); }
-  /// As the source, path by path.
-  void expect_equal(const SshHost& host) const {
-    EXPECT_EQ(at(host).versions(), source().versions()) << host.name();
-    EXPECT_EQ(at(host).entries(), source().entries()) << host.name();
-    EXPECT_EQ(at(host).links(), source().links()) << host.name();
-    for (const auto& fault : verify(at(host), 1))
-      ADD_FAILURE() << host.name() << fault.where << fault.path << fault.what;
-    EXPECT_TRUE(fs::exists(host.directory() / "app/bin/app"));
-  }
-  static fs::path own(const SshHost& host) { return host.directory() / "app/.karapace"; }
-  /// Another destination of the same path takes the source's place, which is kept beside it; or back.
-  void exchange_source() const {
-    const auto other = destination_.parent_path() / "other", spare = destination_.parent_path() / "spare";
-    fs::rename(destination_, spare);
-    if (fs::exists(other)) fs::rename(other, destination_);
-    fs::rename(spare, other);
-  }
-  /// As by cp -a.
-  void copy_source() const {
-    exchange_source();
-    const auto copied = capture_child({.argv = {"cp", "-a", destination_.parent_path() / "other", destination_}});
-    ASSERT_EQ(copied.status, 0) << copied.errors;
-  }
-  static void write(const fs::path& path, const std::string& text) {
-    write_file_atomically(path, text, Durable::no, 0444);
-  }
-  /// Directories into which something is, or was, brought.
-  static std::vector<fs::path> incoming(const SshHost& host) {
-    std::vector<fs::path> found;
-    if (!fs::exists(own(host))) return found;
-    for (const auto& name : names_in(own(host)))
-      if (name.starts_with(".new-")) found.push_back(own(host) / name);
-    return found;
-  }
-  /// Runs `script` after each rsync that brings something.
-  void after_bringing(const std::string& script) const {
-    write_file_atomically(temporary_.path() / "hosts/bin/rsync",
-                          fmt::format("#!/bin/sh\n/usr/bin/rsync \"$@\" || exit\ncase \"$*\" in *--dry-run*) exit;; "
-                                      "esac\n{}\n",
-                                      script),
-                          Durable::no, 0755);
-  }
-};
+struct Sync : SyncTest {};
 
 TEST_F(Sync, ANewHostGetsEverythingAndThenNothing) {
   install_of("1.0.0", "one");
@@ -127,111 +67,6 @@ TEST_F(Sync, AHostWithSomeVersionsHasNoLinkThatLeadsNowhere) {
   for (const auto* link : {"1", "1.0", "1.0.0", "latest", "stable"})
     EXPECT_EQ(at(host).links()[link], "1.0.0+1") << link;
   EXPECT_THAT(misfits(at(host)), IsEmpty());
-}
-
-TEST_F(Sync, AHostThatHasMoreKeepsItsLinks) {
-  install_of("1.0.0", "one");
-  copy_source();
-  install_of("1.1.0", "two");
-  install_of("1.0.0", "three");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  exchange_source();
-  choose_link(source(), "tested", "1", {});
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  for (const auto* link : {"1", "latest", "stable", "tested"}) EXPECT_EQ(at(host).links()[link], "1.1.0+1") << link;
-  EXPECT_EQ(at(host).links()["1.0"], "1.0.0+2");
-  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
-}
-
-TEST_F(Sync, WhatOneSenderChoseAnotherLeaves) {
-  install_of("1.0.0", "one");
-  install_of("1.1.0", "two");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  copy_source();
-  exchange_source();
-  choose_link(source(), "stable", "1.0.0+1", {});
-  sync_to({&host});
-  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
-  exchange_source();
-  const auto report = sync_to({&host})[0];
-  EXPECT_EQ(report.failure, "");
-  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
-  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
-  // The first one's choice is its own still.
-  exchange_source();
-  forget_link(source(), "stable", {});
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
-}
-
-TEST_F(Sync, LinksOfAHostsOwnManifestStay) {
-  install_of("1.0.0", "one");
-  install_of("1.1.0", "two");
-  source().set_wishes({.manifest = {{"tested", "1.0.0"}}, .chosen = {}});
-  source().switch_links();
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  EXPECT_EQ(at(host).links()["tested"], "1.0.0+1");
-  at(host).set_wishes({.manifest = {{"stable", "1.0"}, {"tested", "1.0.0"}}, .chosen = {}});
-  source().set_wishes({.manifest = {{"stable", "latest"}, {"tested", "1.1.0"}}, .chosen = {}});
-  source().switch_links();
-  const auto report = sync_to({&host})[0];
-  EXPECT_EQ(report.failure, "");
-  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
-  EXPECT_EQ(at(host).links()["tested"], "1.1.0+1") << "which came from here";
-  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
-}
-
-TEST_F(Sync, LostRecordsOfAHostAreTakenFromTheirCopiesAndMended) {
-  install_of("1.0.0", "one");
-  install_of("1.1.0", "two");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  choose_link(at(host), "stable", "1.0.0+1", {});
-  at(host).set_used_id("1.0.0", 7);
-  const auto expect_kept = [&] {
-    EXPECT_EQ(sync_to({&host})[0].failure, "");
-    EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"stable", "1.0.0+1"}}));
-    EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
-    EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
-    for (const auto* name : {"links.json", "used.json"}) {
-      EXPECT_EQ(read_file_if_exists(own(host) / name), read(own(host) / (name + std::string(".copy")))) << name;
-      EXPECT_NE(read_file_if_exists(own(host) / name), "") << name;
-    }
-  };
-  for (const auto* name : {"links.json", "used.json"}) write(own(host) / name, "");
-  expect_kept();
-  for (const auto* name : {"links.json", "used.json"}) fs::remove(own(host) / name);
-  install_of("1.2.0", "three");
-  expect_kept();
-  for (const auto* name : {"links.json.copy", "used.json.copy"}) write(own(host) / name, "{");
-  expect_kept();
-}
-
-TEST_F(Sync, AHostThatHasLostARecordIsLeftAsItIs) {
-  install_of("1.0.0", "one");
-  choose_link(source(), "tested", "1.0.0", {});
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  install_of("1.1.0", "two");
-  for (const auto* name : {"used.json", "links.json"}) {
-    const auto path = own(host) / name, copy = own(host) / (name + std::string(".copy"));
-    const auto text = read(path);
-    write(path, "");
-    write(copy, "");
-    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(fmt::format("node1: its .karapace/{} is damaged", name)));
-    EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
-    EXPECT_EQ(read(path), "");
-    write(path, text);
-  }
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
 }
 
 TEST_F(Sync, NothingInstalledIsAnErrorAndNoSuccess) {
@@ -306,102 +141,6 @@ TEST_F(Sync, TheHostsOwnLockIsWaitedFor) {
   at(host).lock({.with_silence = std::chrono::seconds(60), .in_all = std::chrono::seconds(5)}, {}).renew();
 }
 
-TEST_F(Sync, WhatWasChosenAndUsedOnAHostStays) {
-  install_of("1.0.0", "one");
-  install_of("1.1.0", "two");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  choose_link(at(host), "stable", "1.0.0+1", {});
-  choose_link(at(host), "mine", "stable", {});
-  at(host).set_used_id("1.1.0", 7);
-  source().set_used_id("1.0.0", 5);
-  install_of("1.2.0", "three");
-  choose_link(source(), "tested", "1.1.0", {});
-  const auto report = sync_to({&host})[0];
-  EXPECT_EQ(report.failure, "");
-  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}, {"stable", "1.0.0+1"}, {"tested", "1.1.0"}}));
-  auto links = source().links();
-  links["stable"] = links["mine"] = "1.0.0+1";
-  EXPECT_EQ(at(host).links(), links);
-  EXPECT_EQ(at(host).used_id("1.1.0"), 7U);
-  EXPECT_EQ(at(host).used_id("1.0.0"), 5U);
-  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
-  // What came from here goes with what is chosen here; what was chosen there is free when it is forgotten there.
-  choose_link(source(), "tested", "1.2.0", {});
-  forget_link(at(host), "stable", {});
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  EXPECT_EQ(at(host).links()["tested"], "1.2.0+1");
-  EXPECT_EQ(at(host).links()["stable"], "1.2.0+1");
-  forget_link(source(), "tested", {});
-  install_of("1.3.0", "four");
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}}));
-}
-
-TEST_F(Sync, ChoicesThatMakeACircleTogetherAreToldAndNothingIsChanged) {
-  install_of("1.0.0", "one");
-  choose_link(source(), "b", "1.0.0", {});
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  choose_link(at(host), "a", "b", {});
-  choose_link(source(), "a", "1.0.0", {});
-  choose_link(source(), "b", "a", {});
-  install_of("1.1.0", "two");
-  EXPECT_THAT(sync_to({&host})[0].failure,
-              AllOf(HasSubstr("node1: what was chosen there and here"), HasSubstr("circle")));
-  EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
-}
-
-TEST_F(Sync, NamesThatAHostUsedAreToldAndNotGivenHereAgain) {
-  install_of("1.0.0", "one");
-  install_of("1.1.0", "two");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host}, {"1.1.0+1"});
-  at(host).set_used_id("1.0.0", 7);
-  install_of("1.2.0", "three");
-  at(host).set_used_id("1.2.0", 3);
-  const auto report = sync_to({&host})[0];
-  EXPECT_EQ(report.failure, "");
-  EXPECT_THAT(report.reused, ElementsAre("1.2.0+1")) << "1.0.0+1 is known to be the one from here";
-  EXPECT_EQ(install_of("1.0.0", "four").version, "1.0.0+8");
-  EXPECT_EQ(install_of("1.2.0", "five").version, "1.2.0+4");
-  // One that was brought, and is gone there, is the same when it comes again, and another of another sender.
-  remove_tree(host.directory() / "app/versions/1.0.0+1");
-  EXPECT_THAT(sync_to({&host})[0].reused, IsEmpty());
-  remove_tree(host.directory() / "app/versions/1.0.0+1");
-  exchange_source();
-  install_of("1.0.0", "six");
-  EXPECT_THAT(sync_to({&host})[0].reused, ElementsAre("1.0.0+1"));
-}
-
-TEST_F(Sync, AHostWithIdsBeyondReasonIsLeftAsItIs) {
-  install_of("1.0.0", "one");
-  auto& host = hosts->add("node1");
-  host.start();
-  sync_to({&host});
-  at(host).set_used_id("1.0.0", ~0ULL);
-  write(own(host) / "used.json.copy", read(own(host) / "used.json"));
-  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("its .karapace/used.json is damaged"));
-  EXPECT_EQ(source().used_id("1.0.0"), 1U);
-}
-
-TEST_F(Sync, OwnUsedIdsAreReadAsTheDestinationDoes) {
-  install_of("1.0.0", "one");
-  source().set_used_id("1.0.0", 7);
-  auto& host = hosts->add("node1");
-  host.start();
-  write(destination_ / ".karapace/used.json", "{");
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
-  source().set_used_id("1.0.0", 8);
-  fs::remove(destination_ / ".karapace/used.json");
-  EXPECT_EQ(sync_to({&host})[0].failure, "");
-  EXPECT_EQ(at(host).used_id("1.0.0"), 8U);
-}
-
 TEST_F(Sync, TwoNamesOfOneDestinationGetAllSideBySide) {
   install_of("1.0.0", "one");
   install_of("1.1.0", "two");
@@ -435,6 +174,91 @@ TEST_F(Sync, WhatAKilledRunBroughtIsNotBroughtAgainAndNotLeft) {
   ASSERT_EQ(::stat((host.directory() / "app" / file).c_str(), &placed), 0);
   EXPECT_EQ(brought.st_ino, placed.st_ino);
   EXPECT_THAT(incoming(host), IsEmpty());
+  expect_equal(host);
+}
+
+TEST_F(Sync, WhatAKilledRunBroughtIsComparedByContent) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  after_bringing("exit 9");
+  sync_to({&host});
+  ASSERT_THAT(incoming(host), SizeIs(1));
+  const auto gone = own(host) / fmt::format(".new-{}1-0-sync", own_mark());
+  fs::rename(incoming(host)[0], gone);
+  store::flip_byte(gone / "store" / source().document("1.0.0+1").packages[0].entry / "bin/app");
+  after_bringing(":");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  expect_equal(host);
+}
+
+TEST_F(Sync, DamageHereGoesToNoHost) {
+  install_of("1.0.0", "one");
+  auto& first = hosts->add("node1");
+  auto& second = hosts->add("node2");
+  first.start();
+  second.start();
+  const auto entry = "store/" + source().document("1.0.0+1").packages[0].entry;
+  store::flip_byte(destination_ / entry / "bin/app");
+  for (const auto& report : sync_to({&first, &second}))
+    EXPECT_THAT(report.failure, AllOf(HasSubstr(entry), HasSubstr("bin/app"), HasSubstr("content")));
+  for (const auto* host : {&first, &second}) EXPECT_THAT(incoming(*host), IsEmpty());
+  store::flip_byte(destination_ / entry / "bin/app");
+  EXPECT_EQ(sync_to({&first})[0].failure, "");
+  const auto failure_of = [&](const SshHost& host) -> std::string {
+    try {
+      return sync_to({&host})[0].failure;
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  const auto record = ".karapace/installed/1.0.0+1", lock = ".karapace/locks/";
+  for (const auto& name : {std::string(record), lock + source().document("1.0.0+1").lock.hex()}) {
+    store::flip_byte(destination_ / name);
+    fs::remove(first.directory() / "app" / name);
+    for (const auto* host : {&first, &second}) {
+      EXPECT_THAT(failure_of(*host), HasSubstr("is not what was installed")) << name;
+    }
+    EXPECT_FALSE(fs::exists(first.directory() / "app" / name));
+    store::flip_byte(destination_ / name);
+  }
+}
+
+TEST_F(Sync, APackageOfAHostWithoutListingIsComparedByContent) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  const auto entry = source().document("1.0.0+1").packages[1].entry;
+  fs::remove(own(host) / "listings" / entry);
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_THAT(report.versions, ElementsAre("1.1.0+1"));
+  expect_equal(host);
+  fs::remove(own(host) / "listings" / entry);
+  store::flip_byte(host.directory() / "app/store" / entry / "lib/libfoo.so.1.0");
+  EXPECT_THAT(sync_to({&host})[0].failure,
+              AllOf(HasSubstr(entry + "/lib/libfoo.so.1.0"), HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(own(host) / "listings" / entry));
+}
+
+TEST_F(Sync, ThatAHostsLockIsWaitedForIsTold) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  std::optional<DestinationLock> lock(at(host).lock({}, {}));
+  std::vector<std::string> told;
+  const SyncRequest request{.hosts = {{"node1", "node1"}}, .versions = {}};
+  const std::jthread patience([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(8));
+    lock.reset();
+  });
+  const auto reports = sync(source(), request, [&](const auto&, const auto& what) { told.push_back(what); });
+  EXPECT_EQ(reports[0].failure, "");
+  EXPECT_THAT(told, ElementsAre(HasSubstr("bringing 1 version"), HasSubstr("waiting for a process on ")));
   expect_equal(host);
 }
 

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hosts remember: links that were chosen, ids that were used, what versions must be.
+#include <gmock/gmock.h>
+
+#include "base/directory.hpp"
+#include "base/file.hpp"
+#include "base/remove_tree.hpp"
+#include "release/sync.hpp"
+#include "release/upkeep.hpp"
+#include "sync_fixture.hpp"
+
+namespace karapace::release {
+namespace {
+
+struct SyncRecords : SyncTest {};
+
+TEST_F(SyncRecords, AHostThatHasMoreKeepsItsLinks) {
+  install_of("1.0.0", "one");
+  copy_source();
+  install_of("1.1.0", "two");
+  install_of("1.0.0", "three");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  exchange_source();
+  choose_link(source(), "tested", "1", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  for (const auto* link : {"1", "latest", "stable", "tested"}) EXPECT_EQ(at(host).links()[link], "1.1.0+1") << link;
+  EXPECT_EQ(at(host).links()["1.0"], "1.0.0+2");
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
+TEST_F(SyncRecords, WhatOneSenderChoseAnotherLeaves) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  copy_source();
+  exchange_source();
+  choose_link(source(), "stable", "1.0.0+1", {});
+  sync_to({&host});
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  exchange_source();
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
+  // The first one's choice is its own still.
+  exchange_source();
+  forget_link(source(), "stable", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+}
+
+TEST_F(SyncRecords, LinksOfAHostsOwnManifestStay) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  source().set_wishes({.manifest = {{"tested", "1.0.0"}}, .chosen = {}});
+  source().switch_links();
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  EXPECT_EQ(at(host).links()["tested"], "1.0.0+1");
+  at(host).set_wishes({.manifest = {{"stable", "1.0"}, {"tested", "1.0.0"}}, .chosen = {}});
+  source().set_wishes({.manifest = {{"stable", "latest"}, {"tested", "1.1.0"}}, .chosen = {}});
+  source().switch_links();
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+  EXPECT_EQ(at(host).links()["tested"], "1.1.0+1") << "which came from here";
+  EXPECT_THAT(report.kept, ElementsAre("versions/stable"));
+}
+
+TEST_F(SyncRecords, LostRecordsOfAHostAreTakenFromTheirCopiesAndMended) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  at(host).set_used_id("1.0.0", 7);
+  const auto expect_kept = [&] {
+    EXPECT_EQ(sync_to({&host})[0].failure, "");
+    EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"stable", "1.0.0+1"}}));
+    EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+    EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
+    for (const auto* name : {"links.json", "used.json"}) {
+      EXPECT_EQ(read_file_if_exists(own(host) / name), read(own(host) / (name + std::string(".copy")))) << name;
+      EXPECT_NE(read_file_if_exists(own(host) / name), "") << name;
+    }
+  };
+  for (const auto* name : {"links.json", "used.json"}) write(own(host) / name, "");
+  expect_kept();
+  for (const auto* name : {"links.json", "used.json"}) fs::remove(own(host) / name);
+  install_of("1.2.0", "three");
+  expect_kept();
+  for (const auto* name : {"links.json.copy", "used.json.copy"}) write(own(host) / name, "{");
+  expect_kept();
+}
+
+TEST_F(SyncRecords, AHostThatHasLostARecordIsLeftAsItIs) {
+  install_of("1.0.0", "one");
+  choose_link(source(), "tested", "1.0.0", {});
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  for (const auto* name : {"used.json", "links.json"}) {
+    const auto path = own(host) / name, copy = own(host) / (name + std::string(".copy"));
+    const auto text = read(path);
+    write(path, "");
+    write(copy, "");
+    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(fmt::format("node1: its .karapace/{} is damaged", name)));
+    EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+    EXPECT_EQ(read(path), "");
+    write(path, text);
+  }
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+}
+
+TEST_F(SyncRecords, WhatWasChosenAndUsedOnAHostStays) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  choose_link(at(host), "mine", "stable", {});
+  at(host).set_used_id("1.1.0", 7);
+  source().set_used_id("1.0.0", 5);
+  install_of("1.2.0", "three");
+  choose_link(source(), "tested", "1.1.0", {});
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}, {"stable", "1.0.0+1"}, {"tested", "1.1.0"}}));
+  auto links = source().links();
+  links["stable"] = links["mine"] = "1.0.0+1";
+  EXPECT_EQ(at(host).links(), links);
+  EXPECT_EQ(at(host).used_id("1.1.0"), 7U);
+  EXPECT_EQ(at(host).used_id("1.0.0"), 5U);
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+  // What came from here goes with what is chosen here; what was chosen there is free when it is forgotten there.
+  choose_link(source(), "tested", "1.2.0", {});
+  forget_link(at(host), "stable", {});
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).links()["tested"], "1.2.0+1");
+  EXPECT_EQ(at(host).links()["stable"], "1.2.0+1");
+  forget_link(source(), "tested", {});
+  install_of("1.3.0", "four");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).wishes().chosen, (Wishes{{"mine", "stable"}}));
+}
+
+TEST_F(SyncRecords, ChoicesThatMakeACircleTogetherAreToldAndNothingIsChanged) {
+  install_of("1.0.0", "one");
+  choose_link(source(), "b", "1.0.0", {});
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "a", "b", {});
+  choose_link(source(), "a", "1.0.0", {});
+  choose_link(source(), "b", "a", {});
+  install_of("1.1.0", "two");
+  EXPECT_THAT(sync_to({&host})[0].failure,
+              AllOf(HasSubstr("node1: what was chosen there and here"), HasSubstr("circle")));
+  EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
+}
+
+TEST_F(SyncRecords, NamesThatAHostUsedAreToldAndNotGivenHereAgain) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host}, {"1.1.0+1"});
+  at(host).set_used_id("1.0.0", 7);
+  install_of("1.2.0", "three");
+  at(host).set_used_id("1.2.0", 3);
+  const auto report = sync_to({&host})[0];
+  EXPECT_EQ(report.failure, "");
+  EXPECT_THAT(report.reused, ElementsAre("1.2.0+1")) << "1.0.0+1 is known to be the one from here";
+  EXPECT_EQ(install_of("1.0.0", "four").version, "1.0.0+8");
+  EXPECT_EQ(install_of("1.2.0", "five").version, "1.2.0+4");
+  // One that was brought, and is gone there, is the same when it comes again, and another of another sender.
+  remove_tree(host.directory() / "app/versions/1.0.0+1");
+  EXPECT_THAT(sync_to({&host})[0].reused, IsEmpty());
+  remove_tree(host.directory() / "app/versions/1.0.0+1");
+  exchange_source();
+  install_of("1.0.0", "six");
+  EXPECT_THAT(sync_to({&host})[0].reused, ElementsAre("1.0.0+1"));
+}
+
+TEST_F(SyncRecords, AHostWithIdsBeyondReasonIsLeftAsItIs) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  at(host).set_used_id("1.0.0", ~0ULL);
+  write(own(host) / "used.json.copy", read(own(host) / "used.json"));
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("its .karapace/used.json is damaged"));
+  EXPECT_EQ(source().used_id("1.0.0"), 1U);
+}
+
+TEST_F(SyncRecords, OwnUsedIdsAreReadAsTheDestinationDoes) {
+  install_of("1.0.0", "one");
+  source().set_used_id("1.0.0", 7);
+  auto& host = hosts->add("node1");
+  host.start();
+  write(destination_ / ".karapace/used.json", "{");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).used_id("1.0.0"), 7U);
+  source().set_used_id("1.0.0", 8);
+  fs::remove(destination_ / ".karapace/used.json");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).used_id("1.0.0"), 8U);
+}
+
+TEST_F(SyncRecords, RecordsOfVersionsThatAreOthersThereAreMended) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  write(own(host) / "installed/1.1.0+1", "of another version\n");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  expect_equal(host);
+  const auto lock = ".karapace/locks/" + source().document("1.0.0+1").lock.hex();
+  for (const auto& name : {std::string(".karapace/installed/1.0.0+1"), lock}) {
+    const auto path = host.directory() / "app" / name;
+    const auto time = modified_ns(path);
+    store::flip_byte(path);
+    EXPECT_THAT(sync_to({&host})[0].links, ElementsAre(name));
+    EXPECT_EQ(read(path), read(destination_ / name));
+    EXPECT_EQ(modified_ns(path), time);
+    fs::remove(path);
+    EXPECT_THAT(sync_to({&host})[0].links, ElementsAre(name));
+    expect_equal(host);
+  }
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
+}  // namespace
+}  // namespace karapace::release
