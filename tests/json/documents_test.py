@@ -54,6 +54,10 @@ def add_file(tar, name, content, mode=0o644):
     tar.addfile(entry, io.BytesIO(content))
 
 
+def blake3(text):
+    return subprocess.run(["b3sum", "--no-names"], input=text, capture_output=True, text=True, check=True).stdout.strip()
+
+
 class Documents(DocumentsTest):
     @classmethod
     def setUpClass(cls):
@@ -283,23 +287,31 @@ class Documents(DocumentsTest):
 
     def deploys(self):
         place = self.scratch / "apps"
+        locks = [(LOCKS / name).read_bytes() for name in ("hello.lock", "hello-git.lock")]
+        digests = [hashlib.sha256(lock).hexdigest() for lock in locks]
+        listing = "karapace listing 1\nd / 0755 0 0 1000\nd /bin 0755 0 0 1000\n"
+        (place / ".karapace/listings").mkdir(parents=True)
         for number, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
             entry = f"{number:032x}-app-{version}"
             (place / "store" / entry / "bin").mkdir(parents=True)
             installed = place / "versions" / f"{version}+1"
             installed.mkdir(parents=True)
             (place / "versions" / version).symlink_to(f"{version}+1")
-            packages = [f'{{"name": "app", "version": "{version}", "entry": "{entry}", "layer": "{number:064x}"}}']
+            packages = [f'{{"name": "app", "version": "{version}", "entry": "{entry}", "layer": "{blake3(listing)}"}}']
+            (place / ".karapace/listings" / entry).write_text(listing, encoding="utf-8")
             (installed / "release.json").write_text(
                 '{\n "format": 1,\n "name": "app",\n "main": "app",\n "version": "%s",\n "destination": "/apps",\n "entrypoints": [],\n'
-                ' "environment": "%064x",\n "lock": "%064x",\n "packages": [\n  %s\n ]\n}\n' % (version, number % 2, number % 2, packages[0]),
+                ' "environment": "%064x",\n "lock": "%s",\n "packages": [\n  %s\n ]\n}\n' % (version, number % 2, digests[number % 2], packages[0]),
                 encoding="utf-8")
-        for directory in ("bin", ".karapace/locks", ".karapace/installed", ".karapace/listings"):
+            document = installed / "release.json"
+            record = place / ".karapace/installed" / f"{version}+1"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(f"karapace listing 1\nd / 0555 0 0 1000\nf /release.json 0444 0 0 1000 {document.stat().st_size} {blake3(document.read_text())}\n",
+                              encoding="utf-8")
+        for directory in ("bin", ".karapace/locks"):
             (place / directory).mkdir(parents=True)
-        for number, lock in enumerate(("hello.lock", "hello-git.lock")):
-            shutil.copy(LOCKS / lock, place / f".karapace/locks/{number:064x}")
-        (place / ".karapace/installed/1.1.0+1").write_text("", encoding="utf-8")
-        (place / f".karapace/listings/{1:032x}-app-1.1.0").write_text("karapace listing 1\nd / 0755 0 0 1000\n", encoding="utf-8")
+        for digest, lock in zip(digests, locks):
+            (place / ".karapace/locks" / digest).write_bytes(lock)
         (place / "store" / ("f" * 32 + "-old-1")).mkdir()
         (place / "versions/nowhere").symlink_to("9.9.9+9")
         where = ("-d", str(place))
@@ -317,7 +329,7 @@ class Documents(DocumentsTest):
         self.assertEqual([one["name"] for one in changed["packages"]], ["app"])
         self.assertIn("git", [one["name"] for one in changed["environment_packages"]])
         self.document("release", "diff", "1.1", "stable", *where)
-        (place / f".karapace/locks/{1:064x}").unlink()
+        (place / ".karapace/locks" / digests[1]).unlink()
         self.assertIsNone(self.document("release", "diff", "stable", "1.1", *where)["environment_packages"])
         self.assertEqual(self.document("release", "why", "app", *where, name="karapace.release-why")["entries"][0]["versions"],
                          [{"aliases": ["1.0", "1.0.0", "stable"], "version": "1.0.0+1"}])
@@ -337,6 +349,7 @@ class Documents(DocumentsTest):
         self.document("release", "page", *where, "-o", "public", name="karapace.release-page")
         self.error("release", "page", *where)
         self.error("release", "export", "stable", *where)
+        (place / ".karapace/listings" / f"{0:032x}-app-1.0.0").unlink()
         self.assertIn("not as it was built", self.error("release", "export", "stable", *where, "-o", "app.tar")["message"])
         self.error("release", "list", "-d", str(self.scratch / "nothing"))
         self.error("release", "install")
