@@ -97,24 +97,40 @@ TEST_F(Prune, RemovesNothingWhereADocumentCanNotBeRead) {
   expect_refused(1, "the release.json of 1.0.0+1 can not be read");
 }
 
-/// From now on.
-void refuse_reading_of_links() {
-  sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-#ifdef SYS_readlink
-                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_readlink, 1, 0),
-#endif
-                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_readlinkat, 0, 1),
-                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
-                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+/// These calls fail from now on, as on a disk that fails.
+void refuse(unsigned call, unsigned other) {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   const sock_fprog program{.len = sizeof filter / sizeof *filter, .filter = filter};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
     ::_exit(99);
 }
 
+#ifdef SYS_readlink
+constexpr unsigned readlink_call = SYS_readlink;
+#else
+constexpr unsigned readlink_call = SYS_readlinkat;
+#endif
+
+TEST_F(Prune, RemovesNothingBeforeLinksAreOnTheDisk) {
+  const auto versions = destination().versions();
+  const auto entries = destination().entries();
+  const auto child = store::fork_child([&] {
+    refuse(SYS_fsync, SYS_fdatasync);
+    return error_of([&] { prune(destination(), 1, PruneMode::remove, {}); }).empty() ? 1 : 0;
+  });
+  EXPECT_EQ(store::wait_for(child), 0);
+  EXPECT_EQ(destination().versions(), versions);
+  EXPECT_EQ(destination().entries(), entries);
+  EXPECT_EQ(destination().resolve("stable"), "3.0.0+1");
+}
+
 TEST_F(Prune, RemovesNothingWhereLinksCanNotBeRead) {
   const auto before = names();
   const auto child = store::fork_child([&] {
-    refuse_reading_of_links();
+    refuse(readlink_call, SYS_readlinkat);
     return error_of([&] { prune(destination(), 1, PruneMode::remove, {}); }).find("cannot look at") != std::string::npos
                ? 0
                : 1;
