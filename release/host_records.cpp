@@ -46,15 +46,6 @@ std::string sender_id(const Destination& destination, SenderId id) {
   return id_from(text, destination);
 }
 
-/// A number beyond these would leave no room for the next, here and on all hosts.
-void require_plausible(const UsedIds& used) {
-  constexpr std::uint64_t most = 1'000'000'000;
-  for (const auto& [version, id] : used.highest)
-    if (!store::is_release_word(version) || id > most)
-      throw Error(fmt::format("\"{}\" had {} builds", escaped_utf8(version), id));
-}
-void require_plausible(const auto& /*record*/) {}
-
 void raise(UsedIds& used, const UsedIds& other) {
   for (const auto& [version, id] : other.highest) {
     auto& highest = used.highest[version];
@@ -62,50 +53,26 @@ void raise(UsedIds& used, const UsedIds& other) {
   }
 }
 
-class Reading {
- public:
-  Reading(const std::string& host, const std::map<std::string, std::string>& texts) : host_(host), texts_(texts) {}
+/// A number beyond these would leave no room for the next, here and on all hosts.
+void require_plausible(const UsedIds& used, const std::string& path) {
+  constexpr std::uint64_t most = 1'000'000'000;
+  for (const auto& [version, id] : used.highest)
+    if (!store::is_release_word(version) || id > most)
+      throw StoreError(fmt::format("{} can not be: \"{}\" had {} builds; nothing was changed there", path,
+                                   escaped_utf8(version), id));
+}
 
-  template <class Record>
-  Record record(const std::string& file, const auto& fields) {
-    const auto* text = find(file);
-    const auto* copy = find(file + ".copy");
-    if (text == nullptr && copy == nullptr) return {};
-    if (text == nullptr || copy == nullptr || *text != *copy) unequal_.insert(file);
-    const auto parsed = [&](const std::string& one) {
-      auto record = parse_json(fields, one, file);
-      require_plausible(record);
-      return record;
-    };
-    const auto parsed_if_whole = [&](const std::string* one) -> std::optional<Record> {
-      try {
-        if (one != nullptr) return parsed(*one);
-      } catch (const std::exception&) {
-        // The other one may be whole.
-      }
-      return std::nullopt;
-    };
-    auto first = parsed_if_whole(text), second = parsed_if_whole(copy);
-    if (!first && !second)
-      return read_or_damaged(fmt::format("{}: its .karapace/{}", host_, file),
-                             "nothing was changed there; restore it, or remove it and its copy when nothing is lost "
-                             "with them, and sync again",
-                             [&] { return parsed(text != nullptr ? *text : *copy); });
-    if constexpr (std::is_same_v<Record, UsedIds>)
-      if (first && second) raise(*first, *second);
-    return first ? *first : *second;
+/// What was brought by whom is no longer known when neither can be read: then all of it is the host's own.
+Brought brought_of(const KeptTexts& texts) {
+  for (const auto* text : {&texts.text, &texts.copy}) {
+    try {
+      if (*text) return parse_json(brought_fields, **text, brought_file);
+    } catch (const std::exception&) {
+      // The other one may be whole.
+    }
   }
-  std::set<std::string> take_unequal() { return std::move(unequal_); }
-
- private:
-  const std::string* find(const std::string& file) const {
-    const auto found = texts_.find(file);
-    return found == texts_.end() ? nullptr : &found->second;
-  }
-  const std::string& host_;
-  const std::map<std::string, std::string>& texts_;
-  std::set<std::string> unequal_;
-};
+  return {};
+}
 
 std::optional<std::string> find(const Wishes& wishes, const std::string& alias) {
   const auto found = wishes.find(alias);
@@ -141,12 +108,22 @@ SenderRecords sender_records(const Destination& destination, SenderId id) {
 }
 
 HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts) {
-  Reading reading(host, texts);
-  HostRecords records{.wishes = reading.record<LinkWishes>(wishes_file, wishes_fields),
-                      .used = reading.record<UsedIds>(used_file, used_fields),
-                      .brought = reading.record<Brought>(brought_file, brought_fields),
-                      .unequal = {}};
-  records.unequal = reading.take_unequal();
+  HostRecords records;
+  const auto find_text = [&](const std::string& file) -> std::optional<std::string> {
+    const auto found = texts.find(file);
+    if (found == texts.end()) return std::nullopt;
+    return found->second;
+  };
+  const auto kept = [&](const std::string& file) {
+    KeptTexts both{.text = find_text(file), .copy = find_text(file + ".copy")};
+    if (!both.are_equal()) records.unequal.insert(file);
+    return both;
+  };
+  const auto place = [&](const char* file) { return fmt::format("{}:.karapace/{}", host, file); };
+  records.wishes = wishes_of(kept(wishes_file), place(wishes_file));
+  records.used = used_ids_of(kept(used_file), place(used_file));
+  require_plausible(records.used, place(used_file));
+  records.brought = brought_of(kept(brought_file));
   return records;
 }
 

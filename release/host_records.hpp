@@ -45,8 +45,8 @@ struct HostRecords {
   std::set<std::string> unequal;  // those that are missing, damaged or another beside their copy
 };
 
-/// As RemoteState has them; a record counts before its copy, of ids the highest in both. StoreError when neither can be
-/// read; a record without copy that is not there either says nothing.
+/// As RemoteState has them, read as Destination reads its own. StoreError when links or ids can not be read from either
+/// of both copies.
 HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts);
 
 /// What shall be there besides: `here`, and the builds of the versions that the host has then.

@@ -106,7 +106,7 @@ Wanted wanted_of(const Destination& destination, const SyncRequest& request) {
       if (sha256_of(text) != document.lock.hex()) refuse_damaged_source(".karapace/" + lock, "content");
       wanted.files.try_emplace(".karapace/" + lock, document.lock.hex(), version);
     }
-    if (!destination.version_listing(version) || !destination.has_installed_document(version))
+    if (destination.has_installed_document(version) != true)
       refuse_damaged_source("versions/" + version, "its record is missing or damaged, or of another release.json");
     for (const auto& package : document.packages) {
       const auto listing = sha256_of_file(destination.own("listings/" + package.entry));
@@ -320,11 +320,19 @@ class HostSync {
     }
   }
 
+  /// As Destination says it: no link moves to what was not installed there.
+  bool was_installed_there(const std::string& version) const {
+    return state_.files.contains(".karapace/installed/" + version) ||
+           std::any_of(state_.links.begin(), state_.links.end(),
+                       [&](const auto& link) { return link.second == version; });
+  }
+
   /// What the host has when all is brought.
   Builds versions_then() const {
     auto all = wanted_.versions;
     for (const auto& [version, digest] : state_.versions)
-      if (!digest.empty()) all.emplace(version, digest);
+      if (!digest.empty() && store::is_release_word(version) && was_installed_there(version))
+        all.emplace(version, digest);
     return all;
   }
 

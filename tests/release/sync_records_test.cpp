@@ -27,6 +27,9 @@ TEST_F(SyncRecords, AHostThatHasMoreKeepsItsLinks) {
   EXPECT_EQ(sync_to({&host})[0].failure, "");
   for (const auto* link : {"1", "latest", "stable", "tested"}) EXPECT_EQ(at(host).links()[link], "1.1.0+1") << link;
   EXPECT_EQ(at(host).links()["1.0"], "1.0.0+2");
+  // But for what nobody knows there.
+  fs::create_directories(host.directory() / "app/versions/2.0.0+1");
+  write(host.directory() / "app/versions/2.0.0+1/release.json", "{}");
   EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
 }
 
@@ -95,8 +98,10 @@ TEST_F(SyncRecords, LostRecordsOfAHostAreTakenFromTheirCopiesAndMended) {
   for (const auto* name : {"links.json", "used.json"}) fs::remove(own(host) / name);
   install_of("1.2.0", "three");
   expect_kept();
-  for (const auto* name : {"links.json.copy", "used.json.copy"}) write(own(host) / name, "{");
+  for (const auto* name : {"links.json.copy", "used.json.copy", "brought.json", "brought.json.copy"})
+    write(own(host) / name, "{");
   expect_kept();
+  EXPECT_NE(read(own(host) / "brought.json"), "{");
 }
 
 TEST_F(SyncRecords, AHostThatHasLostARecordIsLeftAsItIs) {
@@ -111,7 +116,7 @@ TEST_F(SyncRecords, AHostThatHasLostARecordIsLeftAsItIs) {
     const auto text = read(path);
     write(path, "");
     write(copy, "");
-    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(fmt::format("node1: its .karapace/{} is damaged", name)));
+    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr(fmt::format("\"node1:.karapace/{}\" is damaged", name)));
     EXPECT_THAT(at(host).versions(), ElementsAre("1.0.0+1"));
     EXPECT_EQ(read(path), "");
     write(path, text);
@@ -197,7 +202,7 @@ TEST_F(SyncRecords, AHostWithIdsBeyondReasonIsLeftAsItIs) {
   sync_to({&host});
   at(host).set_used_id("1.0.0", ~0ULL);
   write(own(host) / "used.json.copy", read(own(host) / "used.json"));
-  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("its .karapace/used.json is damaged"));
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1:.karapace/used.json can not be: \"1.0.0\" had"));
   EXPECT_EQ(source().used_id("1.0.0"), 1U);
 }
 
