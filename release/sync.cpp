@@ -2,12 +2,9 @@
 #include "release/sync.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <stop_token>
-#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -151,27 +148,6 @@ class SentContent {
   unsigned threads_;
   std::mutex mutex_;
   std::map<std::string, std::string> faults_;  // "store/ENTRY", "versions/VERSION" -> "" for none
-};
-
-/// Signs of life, for as long as the value lives.
-class Renewal {
- public:
-  Renewal(const DestinationLock& lock, std::chrono::seconds silence)
-      : thread_([&lock, every = std::chrono::milliseconds(silence) / 6](const std::stop_token& stop) {
-          std::mutex mutex;
-          std::condition_variable_any never;
-          std::unique_lock guard(mutex);
-          while (never.wait_for(guard, stop, every, [] { return false; }), !stop.stop_requested()) {
-            try {
-              lock.renew();
-            } catch (const std::exception&) {
-              return;  // the holder finds that out before it does anything more
-            }
-          }
-        }) {}
-
- private:
-  std::jthread thread_;
 };
 
 HostReport empty_report(const std::string& name, const std::string& address) {
@@ -417,7 +393,7 @@ std::vector<HostReport> sync(const Destination& destination, const SyncRequest& 
       // One process at a time brings something to a host.
       const auto lock =
           DestinationLock::acquire(destination.own("sync-" + reports[i].name), request.patience, tell_of_host);
-      const Renewal renewal(lock, request.patience.with_silence);
+      const SignsOfLife signs(lock, request.patience.with_silence);
       host.copy(lock, reports[i]);
     } catch (const std::exception& error) {
       reports[i] = empty_report(reports[i].name, reports[i].address);
