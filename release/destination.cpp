@@ -117,11 +117,31 @@ std::vector<std::string> Destination::linkable_versions() const {
 }
 
 std::vector<std::string> Destination::lost_versions() const {
-  std::set<std::string> names;
+  std::vector<std::string> lost;
   for (const auto* directory : {"versions", ".karapace/installed"})
     for (const auto& name : names_in(root_ / directory))
-      if (parse_build_name(name) && store::is_release_word(name) && !is_version(name)) names.insert(name);
-  return {names.begin(), names.end()};
+      if (parse_build_name(name) && store::is_release_word(name) && is_lost(name)) lost.push_back(name);
+  std::sort(lost.begin(), lost.end());
+  lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
+  return lost;
+}
+
+bool Destination::is_lost(const std::string& name) const {
+  const auto has_lost_name = [&] {
+    return !is_version(name) && (is_there(version(name)) || is_there(own("installed/" + name)));
+  };
+  if (!has_lost_name()) return false;
+  for (const auto& unfinished : names_in(root_ / "versions"))
+    if (unfinished.starts_with('.') && is_unfinished_of(root_ / "versions" / unfinished, name)) return false;
+  return has_lost_name();  // it may have got its name meanwhile, or its record may have gone
+}
+
+bool Destination::is_unfinished_of(const fs::path& unfinished, const std::string& name) const {
+  if (!is_directory_itself(unfinished)) return false;
+  const auto text = read_file_if_exists(unfinished / store::release_document_file);
+  const auto listing = text && !is_there(version(name)) ? version_listing(name) : std::nullopt;
+  const auto* document = listing ? listing->find(std::string(store::release_document_file)) : nullptr;
+  return document != nullptr && document->content == blake3(*text);
 }
 
 std::map<std::string, std::string> Destination::links() const {
@@ -146,14 +166,8 @@ void Destination::sweep_versions() const {
 }
 
 void Destination::forget_record_of(const fs::path& unfinished) const {
-  const auto text = read_file_if_exists(unfinished / store::release_document_file);
-  if (!text) return;
-  for (const auto& name : lost_versions()) {
-    const auto listing = version_listing(name);
-    const auto* document = listing ? listing->find(std::string(store::release_document_file)) : nullptr;
-    if (document != nullptr && document->content == blake3(*text) && !is_there(version(name)))
-      ::unlink(own("installed/" + name).c_str());
-  }
+  for (const auto& name : names_in(own("installed")))
+    if (is_unfinished_of(unfinished, name)) ::unlink(own("installed/" + name).c_str());
 }
 
 std::vector<std::string> Destination::entries() const {

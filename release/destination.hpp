@@ -55,8 +55,8 @@ class Destination {
 
   /// Installed versions, the highest last: directories with release.json.
   std::vector<std::string> versions() const;
-  /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost, or it
-  /// was never finished. Nobody knows which packages belong to it.
+  /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost. Nobody
+  /// knows which packages belong to it. Not what is about to get its name, or is being removed.
   std::vector<std::string> lost_versions() const;
   /// Those that links may lead to, the highest last: they are what was installed, or links lead there already. Whoever
   /// can put a directory into versions/ does not choose what everybody starts.
@@ -111,6 +111,9 @@ class Destination {
   bool is_version(const std::string& name) const;
   UsedIds noted_ids() const;
   void mend_records() const;
+  bool is_lost(const std::string& name) const;
+  /// Whether it is the version that a record is of, and that has no name now.
+  bool is_unfinished_of(const std::filesystem::path& unfinished, const std::string& name) const;
   void forget_record_of(const std::filesystem::path& unfinished) const;
   std::filesystem::path root_;
 };

@@ -62,6 +62,8 @@ TEST_F(Prune, RemovesNothingWhereAVersionHasLostItsDocument) {
 }
 
 TEST_F(Prune, RemovesNothingWhereAVersionWasMovedAway) {
+  // To move a directory elsewhere takes the right to write to it.
+  fs::permissions(destination_ / "versions/3.0.0+1", fs::perms::owner_write, fs::perm_options::add);
   fs::rename(destination_ / "versions/3.0.0+1", temporary_.path() / "elsewhere");
   expect_refused(9, "nothing is removed, as 3.0.0+1");
   fs::create_directory_symlink(temporary_.path() / "elsewhere", destination_ / "versions/3.0.0+1");
