@@ -224,6 +224,11 @@ std::string Destination::resolve(const std::string& name) const {
   const auto all = links();
   const auto link = all.find(name);
   if (link != all.end() && is_there(link->second)) return link->second;
+  if (link != all.end())
+    throw NotFoundError(
+        fmt::format("release: the link \"{}\" leads to \"{}\", which is no version in {}; `karapace "
+                    "release use {} VERSION` mends it",
+                    name, escaped_utf8(link->second), shown(root_), name));
   std::vector<std::string_view> known(there.begin(), there.end());
   for (const auto& [alias, target] : all) known.push_back(alias);
   const auto nearest = nearest_word(name, known);

@@ -48,15 +48,15 @@ void report(const Context& context, const release::Release& built, const release
                                                     {"release_version", installed.version}});
     return;
   }
+  const auto copied =
+      fmt::format("{}, {}", counted(installed.copied_entries, "package"), size_text(installed.copied_bytes));
   const auto aliases = installed.aliases.empty() ? "" : fmt::format(" ({})", fmt::join(installed.aliases, ", "));
   if (installed.is_new)
     context.print(fmt::format("installed {} {}{}\n", built.document.name, installed.version, aliases));
   else
-    context.print(
-        fmt::format("{} {}{} is this build: nothing to install\n", built.document.name, installed.version, aliases));
-  if (installed.copied_entries != 0)
-    context.note(
-        fmt::format("copied {}, {}", counted(installed.copied_entries, "package"), size_text(installed.copied_bytes)));
+    context.print(fmt::format("{} {}{} is this build: {}\n", built.document.name, installed.version, aliases,
+                              installed.copied_entries == 0 ? "nothing to install" : "brought back " + copied));
+  if (installed.is_new && installed.copied_entries != 0) context.note("copied " + copied);
 }
 
 int run(const Context& context, const Arguments& arguments) {

@@ -57,6 +57,13 @@ TEST_F(Upkeep, AVersionOfTwoNumbersIsStableAndHighest) {
   EXPECT_THAT(told(choose_link(destination(), "stable", "^", {})), ElementsAre("stable: 2.9+1 -> 2.10+1"));
 }
 
+TEST_F(Upkeep, ALinkThatLeadsNowhereIsToldOf) {
+  install_of("1.3.0", "one");
+  replace_link(destination_ / "versions/stable", "7+1");
+  EXPECT_THAT(store::error_of([&] { destination().resolve("stable"); }),
+              HasSubstr("the link \"stable\" leads to \"7+1\", which is no version"));
+}
+
 TEST_F(Upkeep, ProgramsWithoutAStableVersionAreToldOf) {
   install_of("1.3.0", "one");
   fs::remove(destination_ / "versions/stable");
