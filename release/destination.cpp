@@ -108,11 +108,8 @@ std::vector<std::string> Destination::versions() const {
 }
 
 std::vector<std::string> Destination::linkable_versions() const {
-  std::set<std::string> linked;
-  for (const auto& [alias, target] : links()) linked.insert(target);
   auto names = versions();
-  std::erase_if(names,
-                [&](const auto& name) { return !linked.contains(name) && has_installed_document(name) != true; });
+  std::erase_if(names, [&](const auto& name) { return has_installed_document(name) != true; });
   return names;
 }
 
@@ -131,8 +128,10 @@ bool Destination::is_lost(const std::string& name) const {
     return !is_version(name) && (is_there(version(name)) || is_there(own("installed/" + name)));
   };
   if (!has_lost_name()) return false;
+  for (const auto& [alias, target] : links())
+    if (target == name) return has_lost_name();
   for (const auto& unfinished : names_in(root_ / "versions"))
-    if (unfinished.starts_with('.') && is_unfinished_of(root_ / "versions" / unfinished, name)) return false;
+    if (is_unfinished_name(unfinished) && is_unfinished_of(root_ / "versions" / unfinished, name)) return false;
   return has_lost_name();  // it may have got its name meanwhile, or its record may have gone
 }
 
@@ -166,8 +165,12 @@ void Destination::sweep_versions() const {
 }
 
 void Destination::forget_record_of(const fs::path& unfinished) const {
+  const auto all = links();
+  const auto is_linked = [&](const std::string& name) {
+    return std::ranges::any_of(all, [&](const auto& link) { return link.second == name; });
+  };
   for (const auto& name : names_in(own("installed")))
-    if (is_unfinished_of(unfinished, name)) ::unlink(own("installed/" + name).c_str());
+    if (!is_linked(name) && is_unfinished_of(unfinished, name)) ::unlink(own("installed/" + name).c_str());
 }
 
 std::vector<std::string> Destination::entries() const {
@@ -323,8 +326,14 @@ void Destination::set_used_id(const std::string& version, std::uint64_t id) cons
 Aliases Destination::switch_links() const {
   const auto wanted = wishes();
   auto aliases = aliases_of(linkable_versions(), {wanted.manifest, wanted.chosen});
-  for (const auto& [alias, target] : aliases.links)
-    if (link_text(version(alias)) != target) replace_link(version(alias), target);
+  const auto stays = [&](const std::string& alias, const std::string& now) {
+    return !wanted.chosen.contains(alias) && is_version(now) && has_installed_document(now) != true;
+  };
+  for (auto& [alias, target] : aliases.links) {
+    const auto now = link_text(version(alias));
+    if (now && stays(alias, *now)) target = *now;
+    if (now != target) replace_link(version(alias), target);
+  }
   sync_directory(root_ / "versions");
   return aliases;
 }

@@ -58,8 +58,8 @@ class Destination {
   /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost. Nobody
   /// knows which packages belong to it. Not what is about to get its name, or is being removed.
   std::vector<std::string> lost_versions() const;
-  /// Those that links may lead to, the highest last: they are what was installed, or links lead there already. Whoever
-  /// can put a directory into versions/ does not choose what everybody starts.
+  /// Those that links may lead to, the highest last: they are what was installed. Whoever can put a directory into
+  /// versions/ does not choose what everybody starts.
   std::vector<std::string> linkable_versions() const;
   /// alias -> what its link says, for links in versions/.
   std::map<std::string, std::string> links() const;
@@ -93,7 +93,8 @@ class Destination {
   /// The highest build id that a version ever had; 0 for none.
   std::uint64_t used_id(const std::string& version) const;
   void set_used_id(const std::string& version, std::uint64_t id) const;
-  /// Makes the links what wishes and versions say; those that nobody asks for stay. Each appears or changes by a
+  /// Makes the links what wishes and versions say; those that nobody asks for stay, and those to versions that are
+  /// there and have lost their record unless somebody chose. Each appears or changes by a
   /// rename, and all are forced to the disk.
   Aliases switch_links() const;
 

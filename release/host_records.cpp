@@ -93,6 +93,14 @@ Wishes merged(const Wishes& here, const Wishes& brought, const Wishes& there) {
   return merged;
 }
 
+/// What was brought by this and earlier synchronisations: not what the host chose itself, though it be the same.
+Wishes noted(const Wishes& here, const Wishes& brought, const Wishes& there) {
+  Wishes all;
+  for (const auto& [alias, wish] : here)
+    if (find(there, alias) == find(brought, alias)) all.emplace(alias, wish);
+  return all;
+}
+
 Wishes of_sender(const std::map<std::string, Wishes>& brought, const std::string& id) {
   const auto found = brought.find(id);
   return found == brought.end() ? Wishes{} : found->second;
@@ -129,12 +137,13 @@ HostRecords host_records(const std::string& host, const std::map<std::string, st
 
 HostRecords merged(const HostRecords& there, const SenderRecords& here, const Builds& builds_there) {
   auto all = there;
-  all.wishes = {
-      .manifest = merged(here.wishes.manifest, of_sender(there.brought.manifest, here.id), there.wishes.manifest),
-      .chosen = merged(here.wishes.chosen, of_sender(there.brought.chosen, here.id), there.wishes.chosen)};
+  const auto manifest = of_sender(there.brought.manifest, here.id);
+  const auto chosen = of_sender(there.brought.chosen, here.id);
+  all.wishes = {.manifest = merged(here.wishes.manifest, manifest, there.wishes.manifest),
+                .chosen = merged(here.wishes.chosen, chosen, there.wishes.chosen)};
   raise(all.used, here.used);
-  all.brought.manifest[here.id] = here.wishes.manifest;
-  all.brought.chosen[here.id] = here.wishes.chosen;
+  all.brought.manifest[here.id] = noted(here.wishes.manifest, manifest, there.wishes.manifest);
+  all.brought.chosen[here.id] = noted(here.wishes.chosen, chosen, there.wishes.chosen);
   for (const auto& [version, build] : builds_there) all.brought.builds[version] = build;
   all.brought.builds.insert(here.builds.begin(), here.builds.end());
   return all;

@@ -253,15 +253,38 @@ class Installation {
   }
 
   std::string add_version(UnfinishedTree& tree, const DestinationLock& lock) const {
+    if (const auto lost = lost_version(); lost && tree.finish(destination_.version(*lost))) {
+      sync_directory(destination_.root() / "versions");
+      return *lost;
+    }
     for (;;) {
       lock.renew();
       const auto id = next_id();
       const auto name = fmt::format("{}+{}", release_.document.version, id);
       keep_records(name);  // a version that has a name has records, too
-      if (!tree.finish(destination_.version(name))) continue;
+      if (!finish(tree, name)) continue;
       sync_directory(destination_.root() / "versions");
       destination_.set_used_id(release_.document.version, id);
       return name;
+    }
+  }
+
+  /// This very build, whose directory is gone: it is brought back under its own name.
+  std::optional<std::string> lost_version() const {
+    for (const auto& name : destination_.lost_versions()) {
+      const auto listing = destination_.version_listing(name);
+      if (listing && listing->id() == release_.tree && !is_there(destination_.version(name))) return name;
+    }
+    return std::nullopt;
+  }
+
+  /// Without a name there is nothing to record.
+  bool finish(UnfinishedTree& tree, const std::string& name) const {
+    try {
+      return tree.finish(destination_.version(name));
+    } catch (const std::exception&) {
+      ::unlink(destination_.own("installed/" + name).c_str());
+      throw;
     }
   }
 

@@ -34,6 +34,14 @@ std::vector<LinkChange> changes(const Links& before, const Links& after) {
   return changed;
 }
 
+void require_known(const Destination& destination, const std::string& version) {
+  if (destination.has_installed_document(version) == true) return;
+  throw StoreError(
+      fmt::format("release: it is not known what {0} was when it was installed (.karapace/installed/{0}), or it is "
+                  "another now; `karapace release install` of its build brings that back",
+                  version));
+}
+
 }  // namespace
 
 LinkChoice choose_link(const Destination& destination, const std::string& alias, const std::string& version,
@@ -45,7 +53,7 @@ LinkChoice choose_link(const Destination& destination, const std::string& alias,
   LinkChoice choice{.before = find(wishes.chosen, alias), .after = version, .changes = {}};
   wishes.chosen[alias] = version;
   const auto aliases = aliases_of(destination.linkable_versions(), {wishes.manifest, wishes.chosen});
-  if (!aliases.links.contains(alias)) destination.resolve(version);  // tells what there is
+  if (!aliases.links.contains(alias)) require_known(destination, destination.resolve(version));
   if (!aliases.links.contains(alias))
     throw NotFoundError(
         fmt::format("release: \"{}\" is no version that \"{}\" could follow; `karapace release list` tells "

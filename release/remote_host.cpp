@@ -60,6 +60,7 @@ for v in versions/*+*; do
   if [ ! -h "$v" ] && [ ! -e "$v" ]; then continue; fi
   if [ ! -h "$v" ] && [ -f "$v/release.json" ]; then s=$(sha256sum <"$v/release.json"); fi
   echo "karapace:version ${v#versions/} ${s%% *}"
+  if [ -n "$s" ]; then sed -n "s/^ \"name\": \"\([^\"]*\)\",\$/karapace:name ${v#versions/} \1/p" "$v/release.json"; fi
 done
 for e in store/*; do
   n=${e#store/} s=
@@ -244,7 +245,7 @@ cd "$d"
 own_parts
 sync -f . 2>/dev/null || sync
 acquire
-found=$(look | grep "^karapace:" | sha256sum)
+found=$(look | sed -n "/^karapace:/p" | sha256sum)
 if [ "${found%% *}" != "$expected" ]; then changed; fi
 mkdir -p store versions bin .karapace/listings .karapace/installed .karapace/locks
 )sh";
@@ -322,6 +323,7 @@ RemoteState RemoteHost::look() const {
     const auto at = [&](std::size_t i) { return i < words.size() ? words[i] : std::string(); };
     if (at(0) == "system") state.system = line.substr(at(0).size() + 1);
     if (at(0) == "version") state.versions[at(1)] = at(2);
+    if (at(0) == "name") state.names[at(1)] = at(2);
     if (at(0) == "entry") state.entries[at(1)] = at(2);
     if (at(0) == "link") state.links[at(1)] = at(2);
     if (at(0) == "launcher") state.launchers[at(1)] = at(2);

@@ -17,6 +17,7 @@ namespace karapace::release {
 /// What a destination on a host has.
 struct RemoteState {
   std::string system;                           // uname -sm: "Linux x86_64"
+  std::map<std::string, std::string> names;     // "1.4.2+1" -> of which release its release.json says it is
   std::map<std::string, std::string> versions;  // "1.4.2+1" -> SHA-256 of its release.json; "" without, or for a link
   std::map<std::string, std::string> entries;  // name -> SHA-256 of the listing kept for it; "" without, "link" for one
   std::map<std::string, std::string> links;    // "versions/stable", "bin/app" -> what the link says

@@ -42,6 +42,7 @@ std::string own_system() {
 
 /// What all hosts shall have, read once.
 struct Wanted {
+  std::string release;
   std::map<std::string, std::string> versions;  // as in RemoteState
   std::map<std::string, std::string> entries;
   std::map<std::string, std::string> programs;  // links in bin/
@@ -96,6 +97,7 @@ Wanted wanted_of(const Destination& destination, const SyncRequest& request) {
                                     escaped_utf8(destination.root().native())));
   for (const auto& version : request.versions.empty() ? destination.versions() : request.versions) {
     const auto document = destination.document(version);
+    wanted.release = document.name;
     wanted.versions[version] = sha256_of_file(destination.version(version) / store::release_document_file);
     const auto record = "installed/" + version, lock = "locks/" + document.lock.hex();
     wanted.files[".karapace/" + record] = {sha256_of_file(destination.own(record)), version};
@@ -166,6 +168,7 @@ class HostSync {
     if (state_.system != own_system())
       throw RemoteError(
           fmt::format("{}: it is {}, and the release is for {}", host_.name(), state_.system, own_system()));
+    require_same_release();
     require_equal(wanted_.versions, state_.versions, "versions/");
     auto listed = state_.entries;
     std::erase_if(listed, [](const auto& entry) { return entry.second.empty(); });
@@ -209,6 +212,13 @@ class HostSync {
                         "host, or find out who wrote it",
                         host_.name(), directory, name));
     }
+  }
+
+  void require_same_release() const {
+    for (const auto& [version, name] : state_.names)
+      if (name != wanted_.release)
+        throw RemoteError(fmt::format("{}: \"{}\" is the destination of another release there, {}; nothing was changed",
+                                      host_.name(), escaped_utf8(destination_.root().native()), escaped_utf8(name)));
   }
 
   void compare_what_is_there() const {
@@ -298,9 +308,14 @@ class HostSync {
 
   /// As Destination says it: no link moves to what was not installed there.
   bool was_installed_there(const std::string& version) const {
-    return state_.files.contains(".karapace/installed/" + version) ||
-           std::any_of(state_.links.begin(), state_.links.end(),
-                       [&](const auto& link) { return link.second == version; });
+    return state_.files.contains(".karapace/installed/" + version);
+  }
+
+  /// Nor away from what has lost its record, unless somebody chose.
+  bool stays(const std::string& alias, const LinkWishes& wishes) const {
+    const auto now = state_.links.find("versions/" + alias);
+    return now != state_.links.end() && !wishes.chosen.contains(alias) && state_.versions.contains(now->second) &&
+           !was_installed_there(now->second);
   }
 
   /// What the host has when all is brought.
@@ -328,7 +343,8 @@ class HostSync {
     auto links = wanted_.programs;
     const auto here = aliases_then(wanted_.records.wishes).links;
     for (const auto& [alias, target] : aliases_then(wishes).links) {
-      links.emplace("versions/" + alias, target);
+      const auto link = "versions/" + alias;
+      links.emplace(link, stays(alias, wishes) ? state_.links.at(link) : target);
       if (const auto found = here.find(alias); found != here.end() && found->second != target)
         report.kept.push_back("versions/" + alias);
     }

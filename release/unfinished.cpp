@@ -113,11 +113,13 @@ std::optional<bool> lives(std::string_view mark) {
 
 std::string unfinished_name() { return fmt::format("{}{}-{:016x}", prefix, own_mark(), random_number()); }
 
+bool is_unfinished_name(std::string_view name) noexcept { return name.starts_with(prefix); }
+
 std::vector<fs::path> left_unfinished(const fs::path& directory) {
   constexpr std::int64_t old = 2 * 24 * 3600;
   std::vector<fs::path> left;
   for (const auto& name : names_in(directory)) {
-    if (!name.starts_with(prefix)) continue;
+    if (!is_unfinished_name(name)) continue;
     const auto known = lives(std::string_view(name).substr(prefix.size()));
     struct stat status{};
     const bool is_old = ::lstat((directory / name).c_str(), &status) == 0 && ::time(nullptr) - status.st_ctime > old;

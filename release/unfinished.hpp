@@ -21,6 +21,7 @@ std::optional<bool> lives(std::string_view mark);
 
 /// A name that nobody else uses, with our mark: ".new-MARK-RANDOM".
 std::string unfinished_name();
+bool is_unfinished_name(std::string_view name) noexcept;
 /// What processes that are gone have left in the directory; what others have, on other machines, when it is older than
 /// two days.
 std::vector<std::filesystem::path> left_unfinished(const std::filesystem::path& directory);

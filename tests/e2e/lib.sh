@@ -111,7 +111,9 @@ warm() {
   local mode=$1 store=$2
   install -d -m 700 "$store"
   [ -d "$kept/store/blobs" ] || { chown "$(user_of "$mode")" "$store"; return 0; }
-  cp -a "$kept/store/." "$store/"
+  # Records before what they name: others may keep more at this moment, and they move what is named first.
+  cp -a -t "$store" "$kept/store/steps"
+  find "$kept/store" -mindepth 1 -maxdepth 1 ! -name steps -exec cp -a -t "$store" {} +
   chmod 700 "$store"
   chown -R "$(user_of "$mode")" "$store"
 }

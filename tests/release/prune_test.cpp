@@ -68,10 +68,24 @@ TEST_F(Prune, RemovesNothingWhereAVersionWasMovedAway) {
   expect_refused(9, "nothing is removed, as 3.0.0+1");
   fs::create_directory_symlink(temporary_.path() / "elsewhere", destination_ / "versions/3.0.0+1");
   expect_refused(9, "nothing is removed, as 3.0.0+1");
+  // Its name with a dot before it is no sign that somebody works on it.
+  fs::remove(destination_ / "versions/3.0.0+1");
+  fs::rename(temporary_.path() / "elsewhere", destination_ / "versions/.3.0.0+1");
+  for (const auto* link : {"3", "3.0", "3.0.0", "latest", "stable"}) fs::remove(destination_ / "versions" / link);
+  expect_refused(9, "nothing is removed, as 3.0.0+1");
+  fs::rename(destination_ / "versions/.3.0.0+1", temporary_.path() / "elsewhere");
+  fs::create_directory_symlink(temporary_.path() / "elsewhere", destination_ / "versions/3.0.0+1");
   // What was removed for good is forgotten as the message says.
   fs::remove(destination_ / "versions/3.0.0+1");
   fs::remove(own("installed/3.0.0+1"));
   EXPECT_THAT(prune(destination(), 9, PruneMode::remove, {}).entries, SizeIs(1));
+}
+
+TEST_F(Prune, GoesOnWhenTheSameBuildBroughtBackWhatWasLost) {
+  remove_tree(destination_ / "versions/3.0.0+1");
+  expect_refused(9, "nothing is removed, as 3.0.0+1");
+  EXPECT_EQ(install_of("3.0.0", "three").version, "3.0.0+1");
+  EXPECT_THAT(prune(destination(), 1, PruneMode::remove, {}).versions, SizeIs(2));
 }
 
 TEST_F(Prune, RemovesNothingWhereItIsNotKnownWhatAVersionWas) {

@@ -27,9 +27,10 @@ TEST_F(SyncRecords, AHostThatHasMoreKeepsItsLinks) {
   EXPECT_EQ(sync_to({&host})[0].failure, "");
   for (const auto* link : {"1", "latest", "stable", "tested"}) EXPECT_EQ(at(host).links()[link], "1.1.0+1") << link;
   EXPECT_EQ(at(host).links()["1.0"], "1.0.0+2");
-  // But for what nobody knows there.
+  // But for what nobody knows there, whatever links lead to it.
   fs::create_directories(host.directory() / "app/versions/2.0.0+1");
   write(host.directory() / "app/versions/2.0.0+1/release.json", "{}");
+  fs::create_symlink("2.0.0+1", host.directory() / "app/versions/mine");
   EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
 }
 
@@ -54,6 +55,33 @@ TEST_F(SyncRecords, WhatOneSenderChoseAnotherLeaves) {
   forget_link(source(), "stable", {});
   EXPECT_EQ(sync_to({&host})[0].failure, "");
   EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+}
+
+TEST_F(SyncRecords, WhatAHostChoseItselfStaysThoughItWasTheSameForAWhile) {
+  for (const auto* version : {"1.0.0", "1.1.0", "1.2.0"}) install_of(version, version);
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  choose_link(source(), "stable", "1.1.0+1", {});
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.1.0+1", {});
+  sync_to({&host});
+  choose_link(source(), "stable", "1.2.0+1", {});
+  sync_to({&host});
+  EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+}
+
+TEST_F(SyncRecords, TheDestinationOfAnotherReleaseIsLeftAlone) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  fs::create_directories(host.directory() / "app/versions/0.9.0+1");
+  write(host.directory() / "app/versions/0.9.0+1/release.json", "{\n \"format\": 1,\n \"name\": \"other\",\n}\n");
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("is the destination of another release there, other"));
+  EXPECT_FALSE(fs::exists(host.directory() / "app/versions/1.1.0+1"));
 }
 
 TEST_F(SyncRecords, LinksOfAHostsOwnManifestStay) {

@@ -136,7 +136,9 @@ TEST_F(Upkeep, WhatIsNotKnownOfVersionsIsToldAndStopsNothing) {
   fs::remove(destination_ / ".karapace/installed/1.1.0+1");
   remove_tree(destination_ / "versions/1.2.0+1");
   for (const auto* link : {"1", "1.2", "1.2.0", "latest", "stable"}) fs::remove(destination_ / "versions" / link);
-  choose_link(destination(), "stable", "1.1", {});
+  EXPECT_THAT(error_of([&] { choose_link(destination(), "stable", "1.1", {}); }),
+              HasSubstr("not known what 1.1.0+1 was when it was installed"));
+  fs::create_symlink("1.1.0+1", destination_ / "versions/stable");
   ASSERT_EQ(::chmod((destination_ / "bin").c_str(), 0757), 0);
   EXPECT_THAT(told(misfits(destination())), ElementsAre("bin : everybody may write there; `chmod o-w` ends that",
                                                         ".karapace/installed/1.2.0+1 : the version is missing",
