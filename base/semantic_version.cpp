@@ -173,13 +173,14 @@ std::weak_ordering precedence(const SemanticVersion& one, const SemanticVersion&
 }
 
 std::optional<BuildName> parse_build_name(string_view text) noexcept {
-  constexpr std::size_t most_digits = 18;
+  constexpr std::size_t most_digits = 10;
   const auto plus = text.rfind('+');
   if (plus == string_view::npos || plus == 0) return std::nullopt;
   BuildName name{.version = first(text, plus)};
   text.remove_prefix(plus + 1);
   if (!is_plain_number(text) || text.size() > most_digits || text[0] == '0') return std::nullopt;
   for (const char c : text) name.build = name.build * 10 + static_cast<std::uint64_t>(c - '0');
+  if (name.build > most_builds) return std::nullopt;
   return name;
 }
 

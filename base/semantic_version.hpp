@@ -30,7 +30,9 @@ struct BuildName {
   std::string_view version;
   std::uint64_t build = 0;  // from 1
 };
-/// Nothing when it does not end in "+" and a number without leading zeros.
+/// No build id is above it: a name with a greater one is no name of a build.
+inline constexpr std::uint64_t most_builds = 1'000'000'000;
+/// Nothing when it does not end in "+" and a number without leading zeros, up to `most_builds`.
 std::optional<BuildName> parse_build_name(std::string_view text) noexcept;
 
 /// What a version says of itself: "1.4" and "24.04.1.2" are releases of numbers as "1.4.0" is, "1.4-rc1" comes before

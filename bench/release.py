@@ -8,7 +8,8 @@ PROGRAMS is the directory of karapace. --karsk is its rival's program (`pip inst
 with podman it gets an image of mmdebstrap with the same compiler. --store has downloads that need not be fetched again.
 
 50 packages of shell scripts need each other as a binary tree does. Measured in turn: ninja on the release's graph, ninja on as
-many trivial edges, and `release build`. Then a leaf is changed: only it and those that need it may be built again.
+many trivial edges, and `release build`, also in a repository of git. Then a leaf is changed: only it and those that need
+it may be built again.
 
 Three packages of C, foo <- bar <- app, each finding the next library by its rpath: cold (the environment is there, as Karsk's
 image is, and no package), unchanged, installed, installed again. Prints medians of the time that passes and of the
@@ -100,9 +101,9 @@ class Bench:
     # 50 packages
 
     def shell_base(self, project):
-        """A base with a shell and mkdir of this machine."""
+        """A base with a shell, mkdir and chmod of this machine."""
         root = self.work / "root"
-        for program in ("sh", "mkdir"):
+        for program in ("sh", "mkdir", "chmod"):
             file = shutil.which(program)
             (root / "bin").mkdir(parents=True, exist_ok=True)
             shutil.copy(file, root / "bin" / program)
@@ -140,14 +141,20 @@ class Bench:
         (floor / "build.ninja").write_text("\n".join(lines) + "\n")
         run(["ninja"], floor, self.variables)
         run(["ninja"], build, self.variables)
-        graph, trivial, command = Times(), Times(), Times()
+        graph, trivial, command, in_repository = Times(), Times(), Times(), Times()
         for _ in range(self.options.runs):
             trivial.measure(["ninja"], floor, self.variables)
             graph.measure(["ninja"], build, self.variables)
             command.measure(["karapace", "release", "build"], project, self.variables)
+        run(["git", "init", "-q"], project, self.variables)
+        run(["git", "add", "."], project, self.variables)
+        for _ in range(self.options.runs):
+            in_repository.measure(["karapace", "release", "build"], project, self.variables)
+        shutil.rmtree(project / ".git")
         print(f"{edges} edges")
         table([("50 packages unchanged: ninja | trivial edges", graph, trivial, "(aim: <= 1.2 x)"),
-               ("the same: release build | ninja", command, graph, "")])
+               ("the same: release build | ninja", command, graph, ""),
+               ("the same in a repository of git", in_repository, None, "")])
 
     def one_leaf(self, project, count):
         for leaf in (count - 1, count // 2 + 3):

@@ -53,13 +53,15 @@ void raise(UsedIds& used, const UsedIds& other) {
   }
 }
 
-/// A number beyond these would leave no room for the next, here and on all hosts.
-void require_plausible(const UsedIds& used, const std::string& path) {
-  constexpr std::uint64_t most = 1'000'000'000;
-  for (const auto& [version, id] : used.highest)
+/// `known` and some more, so that there is room for the next, here and on all hosts.
+void require_plausible(const UsedIds& used, const UsedIds& known, std::uint64_t more, const std::string& path) {
+  for (const auto& [version, id] : used.highest) {
+    const auto found = known.highest.find(version);
+    const auto most = std::min(most_builds, (found == known.highest.end() ? 0 : found->second) + more);
     if (!store::is_release_word(version) || id > most)
-      throw StoreError(fmt::format("{} can not be: \"{}\" had {} builds; nothing was changed there", path,
-                                   escaped_utf8(version), id));
+      throw StoreError(
+          fmt::format("{} can not be: \"{}\" had {} builds; nothing was changed", path, escaped_utf8(version), id));
+  }
 }
 
 /// What was brought by whom is no longer known when neither can be read: then all of it is the host's own.
@@ -106,16 +108,33 @@ Wishes of_sender(const std::map<std::string, Wishes>& brought, const std::string
   return found == brought.end() ? Wishes{} : found->second;
 }
 
+/// What is there still as one of the others brought it was brought by `id`, and by nobody else, from now on.
+void take_over(std::map<std::string, Wishes>& brought, const std::string& id, const Wishes& there) {
+  auto own = of_sender(brought, id);
+  for (auto& [sender, wishes] : brought) {
+    std::erase_if(wishes, [&](const auto& wish) {
+      const bool is_as_brought = sender != id && find(there, wish.first) == wish.second;
+      if (is_as_brought) own.insert_or_assign(wish.first, wish.second);
+      return is_as_brought;
+    });
+  }
+  brought[id] = std::move(own);
+}
+
 }  // namespace
 
 SenderRecords sender_records(const Destination& destination, SenderId id) {
-  return {.id = sender_id(destination, id),
-          .wishes = destination.wishes(),
-          .used = {.highest = destination.used_ids()},
-          .builds = {}};
+  SenderRecords records = {.id = sender_id(destination, id),
+                           .wishes = destination.wishes(),
+                           .used = {.highest = destination.used_ids()},
+                           .builds = {}};
+  require_plausible(records.used, {}, most_builds, destination.own(used_file));
+  return records;
 }
 
-HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts) {
+HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts,
+                         const UsedIds& used) {
+  constexpr std::uint64_t most_more = 1'000'000;
   HostRecords records;
   const auto find_text = [&](const std::string& file) -> std::optional<std::string> {
     const auto found = texts.find(file);
@@ -130,15 +149,20 @@ HostRecords host_records(const std::string& host, const std::map<std::string, st
   const auto place = [&](const char* file) { return fmt::format("{}:.karapace/{}", host, file); };
   records.wishes = wishes_of(kept(wishes_file), place(wishes_file));
   records.used = used_ids_of(kept(used_file), place(used_file));
-  require_plausible(records.used, place(used_file));
+  require_plausible(records.used, used, most_more, place(used_file));
   records.brought = brought_of(kept(brought_file));
   return records;
 }
 
-HostRecords merged(const HostRecords& there, const SenderRecords& here, const Builds& builds_there) {
+HostRecords merged(const HostRecords& there, const SenderRecords& here, const Builds& builds_there,
+                   OthersChoices choices) {
   auto all = there;
-  const auto manifest = of_sender(there.brought.manifest, here.id);
-  const auto chosen = of_sender(there.brought.chosen, here.id);
+  if (choices == OthersChoices::are_taken_over) {
+    take_over(all.brought.manifest, here.id, there.wishes.manifest);
+    take_over(all.brought.chosen, here.id, there.wishes.chosen);
+  }
+  const auto manifest = of_sender(all.brought.manifest, here.id);
+  const auto chosen = of_sender(all.brought.chosen, here.id);
   all.wishes = {.manifest = merged(here.wishes.manifest, manifest, there.wishes.manifest),
                 .chosen = merged(here.wishes.chosen, chosen, there.wishes.chosen)};
   raise(all.used, here.used);

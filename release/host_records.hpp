@@ -30,7 +30,7 @@ struct SenderRecords {
   Builds builds;
 };
 enum class SenderId { look, make };
-/// All but `builds`.
+/// All but `builds`. StoreError when an id is beyond `most_builds`: hosts would refuse it.
 SenderRecords sender_records(const Destination& destination, SenderId id);
 
 struct HostRecords {
@@ -46,11 +46,15 @@ struct HostRecords {
 };
 
 /// As RemoteState has them, read as Destination reads its own. StoreError when links or ids can not be read from either
-/// of both copies.
-HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts);
+/// of both copies, and when ids are far above those that were `used` here: one host would use them up for all.
+HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts, const UsedIds& used);
+
+/// What other senders brought stays as it is, or goes with what is wished for here.
+enum class OthersChoices { stay, are_taken_over };
 
 /// What shall be there besides: `here`, and the builds of the versions that the host has then.
-HostRecords merged(const HostRecords& there, const SenderRecords& here, const Builds& builds_there);
+HostRecords merged(const HostRecords& there, const SenderRecords& here, const Builds& builds_there,
+                   OthersChoices choices);
 
 /// Whether a version that the host has not was, or may have been, another build there.
 bool had_another_build(const HostRecords& there, const std::string& version, const std::string& build);

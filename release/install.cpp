@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <map>
 #include <optional>
 
@@ -17,6 +16,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "base/semantic_version.hpp"
 #include "release/aliases.hpp"
 #include "release/destination_lock.hpp"
 #include "release/installed_tree.hpp"
@@ -233,12 +233,14 @@ class Installation {
         package.entry, package.name, package.version));
   }
 
-  /// A version that is the same build.
+  /// A version that is the same build. Under a name of another version it was not installed.
   std::optional<std::string> find_same() const {
     auto versions = destination_.versions();
     std::reverse(versions.begin(), versions.end());
     for (const auto& name : versions)
-      if (read_file_if_exists(destination_.version(name) / store::release_document_file) == text_) return name;
+      if (parse_build_name(name)->version == release_.document.version &&
+          read_file_if_exists(destination_.version(name) / store::release_document_file) == text_)
+        return name;
     return std::nullopt;
   }
 
@@ -290,7 +292,7 @@ class Installation {
 
   std::uint64_t next_id() const {
     const auto highest = destination_.used_id(release_.document.version);
-    if (highest != std::numeric_limits<std::uint64_t>::max()) return highest + 1;
+    if (highest < most_builds) return highest + 1;
     throw Error(fmt::format("release: all build ids of the version {} are used; give it another version",
                             release_.document.version));
   }

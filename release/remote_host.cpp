@@ -41,10 +41,14 @@ std::string shell_word(std::string_view word) {
 constexpr std::string_view require_own_parts = R"sh(
 refuse() { echo "\"$d/$1\" $2; move it away and try again" >&2; exit 1; }
 own_parts() {
-  for p in store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks \
-      .karapace/lock; do
+  parts="store versions bin .karapace .karapace/listings .karapace/installed .karapace/locks .karapace/lock"
+  for p in $parts; do
     if [ -h "$p" ]; then refuse "$p" "is a link"; fi
     if [ -e "$p" ] && [ ! -d "$p" ]; then refuse "$p" "is no directory"; fi
+  done
+  for p in $(find . $parts -prune -perm -002 2>/dev/null || :); do
+    echo "everybody may write to \"$d/$p\", and so change what is installed; chmod o-w it" >&2
+    exit 1
   done
 }
 )sh";

@@ -152,6 +152,16 @@ class SentContent {
   std::map<std::string, std::string> faults_;  // "store/ENTRY", "versions/VERSION" -> "" for none
 };
 
+/// "store/ENTRY" and "versions/VERSION" of lines as RemoteHost::differing has them.
+std::vector<std::string> directories_of(const std::vector<std::string>& differing) {
+  std::set<std::string> directories;
+  for (const auto& line : differing) {
+    const auto path = line.substr(line.find(' ') + 1);
+    directories.insert(path.substr(0, path.find('/', path.find('/') + 1)));
+  }
+  return {directories.begin(), directories.end()};
+}
+
 HostReport empty_report(const std::string& name, const std::string& address) {
   return {.name = name, .address = address, .failure = {}, .versions = {}, .entries = {}, .links = {}};
 }
@@ -160,8 +170,13 @@ class HostSync {
  public:
   using Tell = std::function<void(const std::string&)>;
   HostSync(const Destination& destination, const Wanted& wanted, SentContent& content, const RemoteHost& host,
-           Tell tell)
-      : destination_(destination), wanted_(wanted), content_(content), host_(host), tell_(std::move(tell)) {}
+           OthersChoices choices, Tell tell)
+      : destination_(destination),
+        wanted_(wanted),
+        content_(content),
+        host_(host),
+        choices_(choices),
+        tell_(std::move(tell)) {}
 
   void look(HostReport& report) {
     state_ = host_.look();
@@ -174,7 +189,7 @@ class HostSync {
     std::erase_if(listed, [](const auto& entry) { return entry.second.empty(); });
     require_equal(wanted_.entries, listed, "store/");
     compare_what_is_there();
-    there_ = host_records(host_.name(), state_.records);
+    there_ = host_records(host_.name(), state_.records, wanted_.records.used);
     plan(report);
   }
 
@@ -233,6 +248,8 @@ class HostSync {
     auto differing = host_.differing(both, RemoteHost::Compare::times);
     for (auto& path : host_.differing(unlisted, RemoteHost::Compare::content)) differing.push_back(std::move(path));
     if (differing.empty()) return;
+    // It may be the one here that is not what was installed.
+    content_.require_whole(directories_of(differing));
     throw RemoteError(
         fmt::format("{}: {} there other than here, first \"{}\"; nothing was changed. Move it away on the host, "
                     "and sync again",
@@ -265,7 +282,7 @@ class HostSync {
     }
     plan_files(report);
     plan_launchers(report);
-    const auto records = merged(there_, wanted_.records, versions_then());
+    const auto records = merged(there_, wanted_.records, versions_then(), choices_);
     finish_.records = changed_records(there_, records);
     plan_links(report, records.wishes);
     files_ = finish_.directories;
@@ -373,6 +390,7 @@ class HostSync {
   const Wanted& wanted_;
   SentContent& content_;
   const RemoteHost& host_;
+  OthersChoices choices_;
   Tell tell_;
   RemoteState state_;
   HostRecords there_;
@@ -401,7 +419,7 @@ std::vector<HostReport> sync(const Destination& destination, const SyncRequest& 
       tell(reports[i].name, what);
     };
     try {
-      HostSync host(destination, wanted, content, hosts[i], tell_of_host);
+      HostSync host(destination, wanted, content, hosts[i], request.choices, tell_of_host);
       if (request.mode == SyncMode::dry_run) {
         host.look(reports[i]);
         return;

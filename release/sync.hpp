@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "release/destination.hpp"
+#include "release/host_records.hpp"
 
 namespace karapace::release {
 
@@ -24,6 +25,7 @@ struct SyncRequest {
   std::map<std::string, std::string> hosts;  // name -> as ssh takes it
   std::vector<std::string> versions;         // in full; empty: every one
   SyncMode mode = SyncMode::copy;
+  OthersChoices choices = OthersChoices::stay;
   DestinationLock::Patience patience = {};  // with another process that brings something to the same host
   unsigned threads = 1;                     // that read what is sent
 };

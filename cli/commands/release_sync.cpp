@@ -24,12 +24,15 @@ struct Arguments {
   std::vector<std::string> hosts;
   std::vector<std::string> versions;
   bool dry_run = false;
+  bool take_over = false;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("HOST", arguments.hosts,
                      "names of [release.hosts] (default: all); with --destination what ssh takes");
   options.value("--only", "VERSION", arguments.versions, "only this version or link; may be given several times");
+  options.flag("--take-over", arguments.take_over,
+               "also move links that another destination brought there: this one has replaced it");
   options.flag("-n,--dry-run", arguments.dry_run, "only say what would be brought");
   declare_destination(options, arguments.destination);
 }
@@ -40,6 +43,7 @@ int run(const Context& context, const Arguments& arguments) {
                                arguments.dry_run ? release::SyncMode::dry_run : release::SyncMode::copy};
   const auto destination = find_destination(arguments.destination);
   for (const auto& version : arguments.versions) request.versions.push_back(destination.resolve(version));
+  if (arguments.take_over) request.choices = release::OthersChoices::are_taken_over;
   request.threads = available_threads();
   const auto reports = release::sync(destination, request, [&](const std::string& host, const std::string& what) {
     context.tell(fmt::format("{}: {}", host, what));
@@ -54,7 +58,9 @@ int run(const Context& context, const Arguments& arguments) {
     if (!context.json) context.print(host_report_text(host, request.mode));
     for (const auto& link : host.left_out)
       context.warn(fmt::format("{}: {} is left out, as its version is not there", host.name, link));
-    for (const auto& link : host.kept) context.warn(fmt::format("{}: {} stays what was chosen there", host.name, link));
+    for (const auto& link : host.kept)
+      context.warn(fmt::format("{}: {} stays what was chosen there, or brought from another destination (--take-over)",
+                               host.name, link));
     for (const auto& version : host.reused)
       context.warn(fmt::format("{}: {} was used there before, perhaps for another build", host.name, version));
     if (!host.failure.empty()) context.warn(host.failure);

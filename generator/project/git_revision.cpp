@@ -158,15 +158,70 @@ std::vector<std::string> GitRevision::read(const std::vector<File>& files) const
   return contents;
 }
 
-std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory) {
-  auto result =
-      git(directory, {"ls-files", "-z", "--cached", "--others", "--exclude-standard"}, {}, patience_with_walk);
+namespace {
+
+/// `below`: nothing for all of it.
+std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory, const std::vector<fs::path>& below) {
+  std::vector<std::string> words = {"ls-files", "-z", "--cached", "--others", "--exclude-standard"};
+  if (!below.empty()) words.emplace_back("--");
+  for (const auto& path : below) words.push_back(":(literal)" + path.native());
+  auto result = git(directory, std::move(words), {}, patience_with_walk);
   if (result.status != 0) return std::nullopt;
   std::vector<fs::path> files;
   for (auto name : split_at_nul(result.output)) files.emplace_back(std::string(name));
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
+}
+
+/// Whether it lies below `project`, and no repository of its own begins on the way.
+bool is_of_the_same_repository(const fs::path& project, fs::path directory) {
+  std::error_code error;
+  for (; directory != project; directory = directory.parent_path())
+    if (directory == directory.root_path() || fs::exists(directory / ".git", error)) return false;
+  return true;
+}
+
+/// Those of `files` (sorted) that lie below it, relative to it.
+std::vector<fs::path> files_below(const fs::path& directory, const std::vector<fs::path>& files) {
+  std::vector<fs::path> found;
+  for (auto file = std::lower_bound(files.begin(), files.end(), directory); file != files.end(); ++file) {
+    const auto [end, rest] = std::mismatch(directory.begin(), directory.end(), file->begin(), file->end());
+    if (end != directory.end()) break;
+    fs::path inside;
+    for (auto part = rest; part != file->end(); ++part) inside /= *part;
+    if (!inside.empty()) found.push_back(std::move(inside));
+  }
+  return found;
+}
+
+}  // namespace
+
+bool is_in_work_tree(fs::path directory) {
+  std::error_code error;
+  for (;; directory = directory.parent_path()) {
+    if (fs::exists(directory / ".git", error)) return true;
+    if (directory == directory.root_path()) return false;
+  }
+}
+
+std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& directory) {
+  return files_of_work_tree(directory, {});
+}
+
+WorkTreeFiles files_of_work_trees(const fs::path& project, const std::vector<fs::path>& directories) {
+  std::vector<fs::path> below;
+  for (const auto& directory : directories)
+    if (directory != project && is_of_the_same_repository(project, directory))
+      below.push_back(directory.lexically_relative(project));
+  if (below.size() < 2 || !is_in_work_tree(project)) return {};
+  WorkTreeFiles found;
+  const auto files = files_of_work_tree(project, below);
+  if (!files) return found;
+  for (const auto& directory : below)
+    if (auto inside = files_below(directory, *files); !inside.empty())
+      found.emplace(project / directory, std::move(inside));
+  return found;
 }
 
 }  // namespace karapace::project

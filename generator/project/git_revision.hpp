@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,8 +38,18 @@ class GitRevision {
   std::string commit_;
 };
 
+/// Whether `directory`, which is absolute, or one above it looks like the root of a repository.
+bool is_in_work_tree(std::filesystem::path directory);
+
 /// The files below `directory` that git tracks or would not ignore, relative to it. Nothing when it lies in no
 /// repository, or git is not installed.
 std::optional<std::vector<std::filesystem::path>> files_of_work_tree(const std::filesystem::path& directory);
+
+/// Directories, with all links resolved, and what files_of_work_tree tells of them.
+using WorkTreeFiles = std::map<std::filesystem::path, std::vector<std::filesystem::path>>;
+/// Of all `directories` at once, which takes hardly longer than of one. Those that git has to be asked about one by one
+/// are left out: what does not lie below `project`, is of a repository of its own, or has no file.
+WorkTreeFiles files_of_work_trees(const std::filesystem::path& project,
+                                  const std::vector<std::filesystem::path>& directories);
 
 }  // namespace karapace::project

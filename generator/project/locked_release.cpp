@@ -44,8 +44,21 @@ std::string called(const manifest::SourceRequest& source) {
   return said(source.place, fmt::format("source \"{}\"", source.name));
 }
 
-SourceTree tree_of(const Project& project, const manifest::SourceRequest& source) {
-  return {project.directory(), source.location, source.files, project.lock_path, called(source)};
+SourceTree tree_of(const Project& project, const manifest::SourceRequest& source, const WorkTreeFiles& known = {}) {
+  return {project.directory(), source.location, source.files, project.lock_path, called(source), known};
+}
+
+/// Of its paths. What can not be had here is told of where it is needed.
+WorkTreeFiles files_of_paths(const Project& project, const std::vector<manifest::SourceRequest>& sources) {
+  std::error_code error;
+  const auto root = fs::canonical(project.directory(), error);
+  std::vector<fs::path> directories;
+  for (const auto& source : sources) {
+    if (source.kind != manifest::SourceKind::path || !source.files.empty()) continue;
+    auto directory = fs::canonical(root / source.location, error);
+    if (!error) directories.push_back(std::move(directory));
+  }
+  return files_of_work_trees(root, directories);
 }
 
 Content content_of(int file, const std::string& name) {
@@ -115,6 +128,7 @@ class ReleaseLock {
     const auto& wanted = *project_.manifest.release;
     auto& release = result_.release;
     release = {wanted.name, wanted.destination, wanted.main, wanted.entrypoints, {}, wanted.run};
+    known_ = files_of_paths(project_, wanted.sources);
     for (const auto& source : wanted.sources) release.sources.push_back(locked(source));
     return std::move(result_);
   }
@@ -145,7 +159,7 @@ class ReleaseLock {
   }
 
   void lock_path(const manifest::SourceRequest& source, lock::LockedSource& locked) {
-    const auto tree = tree_of(project_, source);
+    const auto tree = tree_of(project_, source, known_);
     result_.watched.insert(tree.watched().begin(), tree.watched().end());
     const auto digests = digests_of(tree, paths_.cache);
     locked.sha256 = digests.sha256;
@@ -271,6 +285,7 @@ class ReleaseLock {
   const ReleaseLocking& how_;
   const MachinePaths& paths_;
   LockedReleaseResult result_;
+  WorkTreeFiles known_;
 };
 
 const manifest::SourceRequest* request_of(const Project& project, const lock::LockedSource& source) {

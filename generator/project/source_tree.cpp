@@ -15,7 +15,6 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/regular_file.hpp"
-#include "generator/project/git_revision.hpp"
 #include "remote/sha256.hpp"
 
 namespace karapace::project {
@@ -102,15 +101,6 @@ ArchiveDigests SourceArchive::finish() {
 
 namespace {
 
-/// Git, which tells what it ignores, is needed where somebody has it: what it does not ignore is another tree.
-bool is_in_work_tree(fs::path directory) {
-  std::error_code error;
-  for (;; directory = directory.parent_path()) {
-    if (fs::exists(directory / ".git", error)) return true;
-    if (directory == directory.root_path()) return false;
-  }
-}
-
 constexpr std::int64_t a_moment_ns = 2'000'000'000;  // file systems and clocks of servers are no more exact
 
 std::int64_t ns_of(const timespec& time) noexcept { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
@@ -126,7 +116,7 @@ bool begins_with(const fs::path& path, std::string_view first) { return !path.em
 }  // namespace
 
 SourceTree::SourceTree(const fs::path& project, const std::string& location, const std::vector<std::string>& files,
-                       const fs::path& lock, std::string what)
+                       const fs::path& lock, std::string what, const WorkTreeFiles& known)
     : what_(std::move(what)) {
   const auto directory = open_at(AT_FDCWD, project, O_PATH | O_DIRECTORY);
   try {
@@ -140,7 +130,7 @@ SourceTree::SourceTree(const fs::path& project, const std::string& location, con
   real_ = fs::read_symlink(fmt::format("/proc/self/fd/{}", root_.get()));
   lock_ = lock;
   if (files.empty()) {
-    take(all_files());
+    take(all_files(known));
   } else {
     take({files.begin(), files.end()});
     std::set<std::string> there;
@@ -159,10 +149,12 @@ void SourceTree::refuse(std::string_view path, std::string_view why) const {
   throw ManifestError(fmt::format("{}: \"{}\" {}", what_, escaped_utf8(path), why));
 }
 
-std::vector<fs::path> SourceTree::all_files() const {
-  // Asking git takes longer than all the rest where nothing changed.
+std::vector<fs::path> SourceTree::all_files(const WorkTreeFiles& known) const {
+  // Asking git takes longer than all the rest where nothing changed. It is needed where somebody has it: what it does
+  // not ignore is another tree.
   const bool may_be_known = is_in_work_tree(real_);
-  if (auto files = may_be_known ? files_of_work_tree(real_) : std::nullopt) {
+  const auto found = known.find(real_);
+  if (auto files = found != known.end() ? found->second : may_be_known ? files_of_work_tree(real_) : std::nullopt) {
     // A submodule is named as the directory that it is.
     std::vector<fs::path> all;
     for (auto& file : *files) {

@@ -17,6 +17,7 @@
 
 #include "base/digest.hpp"
 #include "base/fd.hpp"
+#include "generator/project/git_revision.hpp"
 #include "store/identifiers.hpp"
 #include "store/pax_writer.hpp"
 
@@ -62,9 +63,9 @@ class SourceTree {
   /// `location` below `project`, "." for all of it: the named files, or, when none are named, in a git work tree what
   /// git does not ignore, and else all that there is. The project's lock, `.karapace` and `.git` are never among them.
   /// ManifestError, which begins with `what`, when there is no such directory or file, when there is nothing in it,
-  /// when something is neither a file nor a link, or leads out of the project.
+  /// when something is neither a file nor a link, or leads out of the project. Git is asked about what is not `known`.
   SourceTree(const std::filesystem::path& project, const std::string& location, const std::vector<std::string>& files,
-             const std::filesystem::path& lock, std::string what);
+             const std::filesystem::path& lock, std::string what, const WorkTreeFiles& known = {});
 
   /// Reads them; as SourceArchive. ManifestError when one went away meanwhile.
   ArchiveDigests archive(int file) const;
@@ -83,7 +84,7 @@ class SourceTree {
 
  private:
   void take(const std::vector<std::filesystem::path>& found);
-  std::vector<std::filesystem::path> all_files() const;
+  std::vector<std::filesystem::path> all_files(const WorkTreeFiles& known) const;
   [[noreturn]] void refuse(std::string_view path, std::string_view why) const;
   struct File {
     std::string path;    // below the root

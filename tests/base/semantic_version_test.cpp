@@ -55,7 +55,9 @@ TEST(BuildName, EndsInPlusAndANumber) {
   EXPECT_EQ(parse_build_name("1.4.2+abc+12")->version, "1.4.2+abc");
   EXPECT_EQ(parse_build_name("1.4.2+abc+12")->build, 12U);
   EXPECT_EQ(parse_build_name("nightly+3")->version, "nightly");
-  for (const auto* text : {"1.4.2", "+1", "1.4.2+", "1.4.2+0", "1.4.2+01", "1.4.2+a", "1+9999999999999999999"})
+  EXPECT_EQ(parse_build_name("1+1000000000")->build, most_builds);
+  for (const auto* text :
+       {"1.4.2", "+1", "1.4.2+", "1.4.2+0", "1.4.2+01", "1.4.2+a", "1+1000000001", "1+9999999999999999999"})
     EXPECT_FALSE(parse_build_name(text)) << text;
 }
 

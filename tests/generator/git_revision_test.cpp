@@ -71,6 +71,28 @@ class HostileRepository : public ::testing::Test {
   TemporaryDirectory outside_;
 };
 
+TEST(WorkTrees, OfSeveralDirectoriesEachHasWhatItHasAlone) {
+  const TemporaryDirectory repository;
+  const auto project = fs::canonical(repository.path()) / "project";
+  const auto script =
+      "mkdir " + project.native() + " && cd " + project.native() +
+      " && git init -q .. && mkdir -p a/deep/x b a-b '*' empty ignored nested && git init -q nested && "
+      "for f in a/1 a/deep/x/2 a/deep.c b/3 b/left a-b/4 '*/5' ignored/6 nested/7; do echo x >\"$f\"; done && "
+      "printf 'left\\nignored\\n' >.gitignore && git add a/1 b/3 && ln -s a link";
+  ASSERT_EQ(std::system(script.c_str()), 0);
+  std::vector<fs::path> directories;
+  for (const auto* name : {"a", "a/deep", "b", "a-b", "*", "empty", "ignored", "nested", "a"})
+    directories.push_back(project / name);
+  directories.push_back(project.parent_path());
+  const auto found = files_of_work_trees(project, directories);
+  for (const auto* name : {"a", "a/deep", "b", "a-b", "*"}) {
+    ASSERT_TRUE(found.contains(project / name)) << name;
+    EXPECT_EQ(found.at(project / name), *files_of_work_tree(project / name)) << name;
+  }
+  EXPECT_EQ(found.size(), 5u);
+  EXPECT_EQ(found.at(project / "b"), std::vector<fs::path>{"3"});
+}
+
 TEST_F(HostileRepository, StartsProgramsWhenAskedWithoutCare) {
   git("status >/dev/null 2>&1");
   EXPECT_NE(started(), "");

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <limits>
 #include <random>
 #include <set>
 #include <thread>
@@ -102,6 +101,10 @@ TEST_F(Install, AVersionThatNobodyInstalledGetsNoLinks) {
   choose_link(Destination::open(destination_), "site", "1.0", {});
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
   EXPECT_FALSE(fs::is_symlink(destination_ / "versions/9"));
+  // Though it says that it is a version that was.
+  fs::copy_file(destination_ / "versions/1.1.0+1/release.json", destination_ / "versions/9+1/release.json",
+                fs::copy_options::overwrite_existing);
+  EXPECT_EQ(install_of("1.1.0", "two").version, "1.1.0+1");
 }
 
 TEST_F(Install, AVersionWhoseRecordIsLostKeepsItsLinks) {
@@ -167,7 +170,7 @@ TEST_F(Install, AnotherReleaseIsRefused) {
 
 TEST_F(Install, AVersionWhoseIdsAreUsedUpIsRefused) {
   install_of("1.0.0", "one");
-  Destination::open(destination_).set_used_id("1.0.0", std::numeric_limits<std::uint64_t>::max());
+  Destination::open(destination_).set_used_id("1.0.0", most_builds);
   EXPECT_THAT(error_of([&] { install_of("1.0.0", "two"); }), HasSubstr("all build ids of the version 1.0.0 are used"));
   EXPECT_THAT(Destination::open(destination_).versions(), ElementsAre("1.0.0+1"));
 }

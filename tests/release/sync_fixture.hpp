@@ -27,10 +27,12 @@ struct SyncTest : ReleaseTest {
     if (const auto obstacle = SshHosts::obstacle(); !obstacle.empty()) KARAPACE_SKIP_TEST(obstacle);
     hosts = std::make_unique<SshHosts>(temporary_.path() / "hosts", destination_.parent_path());
   }
+  OthersChoices choices = OthersChoices::stay;
   Destination source() const { return Destination::open(destination_); }
   std::vector<HostReport> sync_to(const std::vector<const SshHost*>& some, std::vector<std::string> versions = {},
                                   SyncMode mode = SyncMode::copy) const {
     SyncRequest request{.hosts = {}, .versions = std::move(versions), .mode = mode};
+    request.choices = choices;
     for (const auto* host : some) request.hosts.emplace(host->name(), host->name());
     return sync(source(), request, [](const auto&, const auto&) {});
   }

@@ -5,6 +5,7 @@
 #include "base/directory.hpp"
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "base/semantic_version.hpp"
 #include "release/sync.hpp"
 #include "release/upkeep.hpp"
 #include "sync_fixture.hpp"
@@ -55,6 +56,28 @@ TEST_F(SyncRecords, WhatOneSenderChoseAnotherLeaves) {
   forget_link(source(), "stable", {});
   EXPECT_EQ(sync_to({&host})[0].failure, "");
   EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+}
+
+TEST_F(SyncRecords, ADestinationThatReplacedAnotherTakesItsChoicesOver) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  choose_link(source(), "stable", "1.0.0+1", {});
+  choose_link(source(), "tested", "1.0.0+1", {});
+  sync_to({&host});
+  choose_link(at(host), "tested", "1.1.0", {});
+  copy_source();
+  forget_link(source(), "stable", {});
+  EXPECT_THAT(sync_to({&host})[0].kept, ElementsAre("versions/stable", "versions/tested"));
+  choices = OthersChoices::are_taken_over;
+  const auto report = sync_to({&host})[0];
+  EXPECT_THAT(report.links, ElementsAre("versions/stable"));
+  EXPECT_THAT(report.kept, ElementsAre("versions/tested")) << "which the host chose itself";
+  EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+  // What it chooses from now on is its own, though it be what the other one brought once.
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  EXPECT_THAT(sync_to({&host})[0].kept, ElementsAre("versions/stable", "versions/tested"));
 }
 
 TEST_F(SyncRecords, WhatAHostChoseItselfStaysThoughItWasTheSameForAWhile) {
@@ -232,6 +255,18 @@ TEST_F(SyncRecords, AHostWithIdsBeyondReasonIsLeftAsItIs) {
   write(own(host) / "used.json.copy", read(own(host) / "used.json"));
   EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("node1:.karapace/used.json can not be: \"1.0.0\" had"));
   EXPECT_EQ(source().used_id("1.0.0"), 1U);
+  // Nor does a host use them up for all, or a name that nobody gave.
+  const std::string used = "{\"format\": 1, \"highest\": {\"1.0.0\": 900000000}}";
+  for (const auto* name : {"used.json", "used.json.copy"}) write(own(host) / name, used);
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("\"1.0.0\" had 900000000 builds"));
+  for (const auto* name : {"used.json", "used.json.copy"}) fs::remove(own(host) / name);
+  fs::create_directory(destination_ / "versions/1.0.0+2000000000");
+  fs::create_directory(host.directory() / "app/versions/1.0.0+2000000000");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(at(host).used_id("1.0.0"), 1U);
+  source().set_used_id("1.0.0", most_builds + 1);
+  EXPECT_THROW(sync_to({&host}), StoreError);
+  EXPECT_EQ(at(host).used_id("1.0.0"), 1U);
 }
 
 TEST_F(SyncRecords, OwnUsedIdsAreReadAsTheDestinationDoes) {

@@ -212,6 +212,9 @@ TEST_F(Sync, DamageHereGoesToNoHost) {
       return error.what();
     }
   };
+  fs::permissions(destination_ / entry / "bin/app", fs::perms::group_write, fs::perm_options::add);
+  EXPECT_THAT(sync_to({&first})[0].failure, AllOf(HasSubstr("here is not what was installed"), HasSubstr("mode")));
+  fs::permissions(destination_ / entry / "bin/app", fs::perms::group_write, fs::perm_options::remove);
   const auto record = ".karapace/installed/1.0.0+1", lock = ".karapace/locks/";
   for (const auto& name : {std::string(record), lock + source().document("1.0.0+1").lock.hex()}) {
     store::flip_byte(destination_ / name);
@@ -318,6 +321,22 @@ TEST_F(Sync, ADirectoryOfAHostThatHasOtherThingsIsNoDestination) {
   host.start();
   fs::create_directories(host.directory() / "app/thesis");
   EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("is no destination of releases, and not empty"));
+}
+
+TEST_F(Sync, AHostWhoseDirectoriesEverybodyMayWriteToIsLeftAsItIs) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  install_of("1.1.0", "two");
+  const auto app = host.directory() / "app";
+  for (const auto& part : {app, app / "versions", own(host) / "lock"}) {
+    fs::permissions(part, fs::perms::others_write, fs::perm_options::add);
+    EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("everybody may write to"));
+    fs::permissions(part, fs::perms::others_write, fs::perm_options::remove);
+  }
+  EXPECT_FALSE(fs::exists(app / "versions/1.1.0+1"));
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
 }
 
 TEST_F(Sync, AChangedLauncherIsMendedThereAndNotPassedOn) {
