@@ -4,36 +4,8 @@
 # take the environment over and go on from there.
 source "$(dirname "$0")/lib.sh"
 
-command -v docker-registry >/dev/null || fail "docker-registry is not installed: tools/install_packages test"
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-registry=127.0.0.1:$port
-mkdir "$work/registry"
-cat >"$work/registry.yml" <<YAML
-version: 0.1
-log: {level: info, formatter: json}
-storage: {filesystem: {rootdirectory: $work/registry}, delete: {enabled: true}}
-http: {addr: "$registry"}
-YAML
-start_registry() {
-  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
-  registry_pid=$!
-  for _ in $(seq 100); do
-    if curl_registry >/dev/null; then return; fi
-    sleep 0.1
-  done
-  fail "docker-registry did not start"
-}
-curl_registry() {
-  python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()' "http://$registry/v2/" 2>/dev/null
-}
-stop_registry() {
-  kill "$registry_pid"
-  wait "$registry_pid" || true
-}
 requests() { grep -c '"http.request.method"' "$work/registry.log" || true; }
 start_registry
-at_exit 'kill "$registry_pid" 2>/dev/null'
 
 builder=${modes%% *}
 make_user "$builder"

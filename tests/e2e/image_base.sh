@@ -18,20 +18,8 @@ as $maker KARAPACE_STORE="$work/store-made" karapace build "$work/made" >"$work/
 as $maker KARAPACE_STORE="$work/store-made" karapace exec --ephemeral "$work/made" -- \
   tar -C / --one-file-system --exclude=./run/* --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./tmp/* \
   --exclude=./usr/share/locale -cf - . >"$work/base.tar"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-registry=127.0.0.1:$port
 python3 -W ignore -c 'import crypt; print("me:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH)))' >"$work/htpasswd"
-cat >"$work/registry.yml" <<END
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: $registry}
-auth: {htpasswd: {realm: test, path: $work/htpasswd}}
-END
-docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
-registry_process=$!
-stop_registry() { kill "$registry_process" 2>/dev/null || true; }
-at_exit stop_registry
+start_registry "auth: {htpasswd: {realm: test, path: $work/htpasswd}}"
 cat >"$work/image.py" <<'END'
 import hashlib, io, json, os, sys, tarfile, zlib
 out, base, words = sys.argv[1:]

@@ -16,29 +16,6 @@ user = "33:33"
 labels = { "org.example.team" = "e2e" }
 '
 
-# A path per line, with everything that counts of it; of the names of a file the first.
-look=$work/look.py
-cat >"$look" <<'EOF'
-import hashlib, os, stat, sys
-first = {}
-for directory, directories, files in os.walk(os.fsencode(sys.argv[1])):
-    directories.sort()
-    files.sort()
-    for name in sorted([b".", *directories, *files]):
-        path = os.path.join(directory, name)
-        status = os.lstat(path)
-        relative = os.path.relpath(path, os.fsencode(sys.argv[1]))
-        content = xattrs = names = ""
-        if stat.S_ISLNK(status.st_mode):
-            content = os.readlink(path)
-        else:
-            xattrs = [(x, os.getxattr(path, x)) for x in sorted(os.listxattr(path)) if "overlay" not in x]
-        if stat.S_ISREG(status.st_mode):
-            content = hashlib.sha256(open(path, "rb").read()).hexdigest()
-            names = first.setdefault((status.st_dev, status.st_ino), relative)
-        print(relative, oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns, content, xattrs, names)
-EOF
-
 for mode in $modes; do
   make_user "$mode"
   step "$mode: images of the same lock"
@@ -68,21 +45,11 @@ done
 cd "$work/$first/dev"
 if [ "$(id -u)" = 0 ] && command -v umoci >/dev/null; then
   step "umoci unpacks the environment's tree"
-  environment=$(as root "KARAPACE_STORE=$work/store-root" karapace inspect . --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["environment"])')
-  layers=$(python3 - "$work/store-root" "$environment" <<'EOF'
-import json, sys
-record = json.load(open(f"{sys.argv[1]}/environments/{sys.argv[2]}"))
-print(":".join(f"{sys.argv[1]}/layers/{layer}/tree" for layer in reversed(record["layers"])))
-EOF
-  )
-  mkdir merged
-  mount -t overlay -o "ro,userxattr,lowerdir=$layers" overlay merged
-  python3 "$look" merged >wanted || { umount merged; fail "the environment can not be looked at"; }
-  umount merged
+  look_at_environment "$work/store-root" . >wanted
   [ "$(wc -l <wanted)" -gt 5000 ] || fail "only $(wc -l <wanted) paths"
   for tag in dev one; do
     umoci unpack --image "layout:$tag" "bundle-$tag" >/dev/null 2>&1 || fail "umoci does not unpack $tag"
-    python3 "$look" "bundle-$tag/rootfs" >found
+    "$here/look.py" "bundle-$tag/rootfs" >found
     diff wanted found >differences || { sed -n 1,20p differences; fail "umoci's tree of $tag differs"; }
   done
 fi
@@ -108,5 +75,17 @@ if [ "$(id -u)" = 0 ] && command -v podman >/dev/null && command -v buildah >/de
   said=$(buildah "${where[@]}" run --isolation chroot --network host "$container" -- sh -c 'cat /opt/tools/another; echo $EDITOR; id -u; test -e /etc/issue || echo gone')
   [ "$said" = "$(printf 'tool\nvi\n33\ngone')" ] || fail "in buildah: $said"
   buildah "${where[@]}" rm "$container" >/dev/null
+
+  step "podman runs it"
+  # Without limits and cgroups of its own, which not every machine that tests may set.
+  run=(podman "${where[@]}" run --rm --cgroups=disabled --network host --ulimit nproc=1000:1000 --ulimit nofile=1000:1000)
+  [ -e /sys/fs/cgroup/cgroup.procs ] ||
+    run=(unshare --mount sh -c 'umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"' sh "${run[@]}")
+  if "${run[@]}" --rootfs "$PWD/bundle-dev/rootfs" /bin/true 2>probe; then
+    expect "its entry point" "tool" "$("${run[@]}" localhost/dev:latest)"
+    expect "its variables and its user" "vi 33" "$("${run[@]}" --entrypoint /bin/sh localhost/dev:latest -c 'echo $EDITOR $(id -u)')"
+  else
+    echo "podman runs no tree here, whoever made it: $(first 1 <probe)"
+  fi
 fi
 echo "images: all as they should be"

@@ -78,7 +78,7 @@ make_user() { # MODE: idempotent; only as root. Tests run side by side.
 
 # as MODE [NAME=VALUE]... COMMAND...: runs as that mode's user with a clean environment, in the current directory.
 as() {
-  local mode=$1 user home
+  local mode=$1 user home name
   shift
   user=$(user_of "$mode")
   home=$work/home-$mode
@@ -161,4 +161,44 @@ python_tree() {
   cp -r "/usr/lib/$version" "$root/usr/lib/"
   find "$root" -name __pycache__ -prune -exec rm -r {} +
   echo root:x:0:0::/root:/bin/sh >"$root/etc/passwd"
+}
+
+# look_at_environment STORE PROJECT: what look.py says of the environment of PROJECT, which is of root's STORE.
+look_at_environment() {
+  local merged layers
+  merged=$(mktemp -d "$work/merged-XXXXXX")
+  # By short names: all of them have to stand in one page.
+  layers=$(as root "KARAPACE_STORE=$1" karapace inspect "$2" --json | python3 -c '
+import json, os, sys
+store, links = sys.argv[1:]
+record = json.load(open(store + "/environments/" + json.load(sys.stdin)["environment"]))
+for i, layer in enumerate(record["layers"]):
+    os.symlink(f"{store}/layers/{layer}/tree", f"{links}/{i}")
+print(":".join(str(i) for i in reversed(range(len(record["layers"])))))' "$1" "$merged")
+  mkdir "$merged/tree"
+  (cd "$merged" && mount -t overlay -o "ro,userxattr,lowerdir=$layers" overlay tree) || fail "the layers of $2 can not be mounted"
+  "$here/look.py" "$merged/tree" || { umount "$merged/tree"; fail "the environment of $2 can not be looked at"; }
+  umount "$merged/tree"
+}
+
+# start_registry [LINE-OF-YAML]...: docker-registry on loopback, at $registry, with its files in $work/registry and its log beside it.
+start_registry() {
+  command -v docker-registry >/dev/null || fail "docker-registry is not installed: tools/install_packages test"
+  if [ -z "${registry-}" ]; then
+    registry=127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    mkdir "$work/registry"
+    printf '%s\n' 'version: 0.1' 'log: {level: info, formatter: json}' "http: {addr: \"$registry\"}" \
+      "storage: {filesystem: {rootdirectory: $work/registry}, delete: {enabled: true}}" "$@" >"$work/registry.yml"
+    at_exit stop_registry
+  fi
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+  registry_process=$!
+  for _ in $(seq 100); do
+    if grep -q "listening on" "$work/registry.log"; then return; fi
+    sleep 0.1
+  done
+  fail "docker-registry did not start"
+}
+stop_registry() {
+  kill "$registry_process" 2>/dev/null && wait "$registry_process" || true
 }
