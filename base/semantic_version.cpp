@@ -199,4 +199,9 @@ std::strong_ordering order_of_builds(const BuildName& one, const BuildName& othe
   return one.build <=> other.build;
 }
 
+bool is_lower_build(string_view one, string_view other) noexcept {
+  const auto a = parse_build_name(one), b = parse_build_name(other);
+  return a && b && order_of_builds(*a, *b) < 0;
+}
+
 }  // namespace karapace

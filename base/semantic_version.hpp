@@ -44,5 +44,7 @@ VersionForm form_of(std::string_view version) noexcept;
 /// numbers are ordered as semantic versions are, also where they are none: what is not written is 0. Of those that are
 /// equal so the one without metadata is last, then metadata, the version and the build id decide.
 std::strong_ordering order_of_builds(const BuildName& one, const BuildName& other) noexcept;
+/// Of names of builds; false when one is none.
+bool is_lower_build(std::string_view one, std::string_view other) noexcept;
 
 }  // namespace karapace

@@ -6,12 +6,13 @@
 
 PROGRAMS is the directory of karapace. An environment is built, and pushed to Debian's docker-registry on loopback as a cache and
 as an image, which have the same layers. Measured in turn, each into an empty directory and forced to the disk: `karapace build`
-with the cache, and `skopeo copy` of the image followed by `zstd -d | tar x` of each layer. Prints medians, and how many
-requests the build took. --store has downloads that need not be fetched again."""
+with the cache, and `skopeo copy` of the image followed by `zstd -d | tar x` of each layer. Then the unchanged
+image is pushed again. Prints medians, and how many requests each took. --store has downloads that need not be fetched again."""
 import argparse
 import json
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import statistics
@@ -82,6 +83,14 @@ class Bench:
         manifest = run(["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{self.registry.address}/team/dev:1"], self.work, self.variables)
         return json.loads(manifest)["layers"]
 
+    def push_again(self):
+        """Milliseconds that pass and of processors, and requests."""
+        requests, before, begin = self.registry.requests(), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        self.karapace("push", ".", f"{self.registry.address}/team/dev:1")
+        passed, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return passed * 1000, used * 1000, self.registry.requests() - requests
+
     def build(self):
         store = self.work / "taken"
         shutil.rmtree(store, ignore_errors=True)
@@ -121,15 +130,18 @@ def main():
     bench = Bench(options, work)
     try:
         layers = bench.push()
-        builds, peers = [], []
+        builds, peers, again = [], [], []
         for i in range(options.runs):
             print(f"run {i + 1} of {options.runs}", file=sys.stderr, flush=True)
             builds.append(bench.build())
             peers.append(bench.peer(layers))
+            again.append(bench.push_again())
         ours, theirs = (statistics.median(value[0] for value in values) for values in (builds, peers))
         print(f"{len(layers)} layers, {sum(layer['size'] for layer in layers) / 1e6:.1f} MB; {max(value[1] for value in builds)} requests")
         print(f"karapace build       {ours:8.2f} s")
         print(f"skopeo copy, tar x   {theirs:8.2f} s   {ours / theirs:.2f} x   (of it skopeo {statistics.median(value[1] for value in peers):.2f} s)")
+        print(f"push, unchanged      {statistics.median(value[0] for value in again):8.1f} ms, {statistics.median(value[1] for value in again):.1f} ms of processors, "
+              f"{max(value[2] for value in again)} requests")
     finally:
         bench.registry.process.kill()
         shutil.rmtree(work, ignore_errors=True)

@@ -5,7 +5,7 @@
     bench/pack.py PROGRAMS [--files 3000] [--size 100000] [--runs 5] [--work /var/tmp]
 
 PROGRAMS is the directory of karapace. A layer of FILES files of SIZE bytes, half of them random and half text, is made once and
-packed, pushed to a layout, pushed again and pulled into an empty store in each run. Prints medians and the most memory that each took. Needs ninja, b3sum, tar and zstd; skopeo where it is there."""
+packed, pushed to a layout (also before it was packed), pushed again and pulled into an empty store in each run. Prints medians and the most memory that each took. Needs ninja, b3sum, tar and zstd; skopeo where it is there."""
 import argparse
 import hashlib
 import io
@@ -91,12 +91,12 @@ def main():
         bench.run("karapace", "build", cwd=project, stderr=subprocess.DEVNULL)
         step, layer = bench.layer_step()
         tree = bench.store / "layers" / layer / "tree"
-        records = {}
+        packed = {}  # the record that is removed before each run
         commands = {}
         for compression in ("zstd", "gzip"):
             parameters = {"compression": compression, "rules": "1"}
             record = bench.store / "steps" / step_key("pack", parameters, [step])
-            records[f"pack, {compression}"] = record
+            packed[f"pack, {compression}"] = record
             commands[f"pack, {compression}"] = (str(bench.programs / "karapace-step"), "pack", str(record), f"compression={compression}", "rules=1",
                                                 "--", str(bench.store / "steps" / step))
         peer = work / "peer.tar.zst"
@@ -113,6 +113,9 @@ def main():
         push = ("karapace", "push", str(project), f"oci-layout:{pushed}:1", "--key", "bench")
         bench.run(*push, stderr=subprocess.DEVNULL)
         blob = max((pushed / "blobs/sha256").iterdir(), key=lambda file: file.stat().st_size)
+        # What is not packed yet is packed by the push.
+        commands["push, cold"] = ("karapace", "push", str(project), f"oci-layout:{work}/cold:1", "--key", "bench")
+        packed["push, cold"] = packed["pack, zstd"]
         commands["push, unchanged"] = push
         commands["pull"] = ("env", f"KARAPACE_STORE={taken}", "karapace", "pull", f"oci-layout:{pushed}:1", "--name", "bench")
         commands["zstd -d | tar x"] = ("sh", "-c", f"mkdir {unpacked} && zstd -dcq {blob} | tar -C {unpacked} -xf -")
@@ -121,15 +124,15 @@ def main():
         for i in range(options.runs):
             print(f"run {i + 1} of {options.runs}", file=sys.stderr, flush=True)
             for name, command in commands.items():
-                for directory in (work / "copied", taken, unpacked):
+                for directory in (work / "copied", work / "cold", taken, unpacked):
                     shutil.rmtree(directory, ignore_errors=True)
-                if name in records and records[name].exists():
-                    (bench.store / "blobs" / json.loads(records[name].read_text())["output"]["blob"]).unlink()
-                    records[name].unlink()
+                if name in packed and packed[name].exists():
+                    (bench.store / "blobs" / json.loads(packed[name].read_text())["output"]["blob"]).unlink()
+                    packed[name].unlink()
                 seconds, mib = bench.measured(*command)
                 times[name].append(seconds)
                 memory[name].append(mib)
-        for name, record in records.items():
+        for name, record in packed.items():
             print(f"{name:20} {json.loads(record.read_text())['output']['size'] / 1e6:8.1f} MB")
         for name, values in times.items():
             print(f"{name:20} {statistics.median(values):8.2f} s {max(memory[name]):8.0f} MiB")

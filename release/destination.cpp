@@ -113,17 +113,17 @@ std::vector<std::string> Destination::linkable_versions() const {
   return names;
 }
 
-std::vector<std::string> Destination::lost_versions() const {
+std::vector<std::string> Destination::lost_versions(const fs::path& own_unfinished) const {
   std::vector<std::string> lost;
   for (const auto* directory : {"versions", ".karapace/installed"})
     for (const auto& name : names_in(root_ / directory))
-      if (parse_build_name(name) && store::is_release_word(name) && is_lost(name)) lost.push_back(name);
+      if (parse_build_name(name) && store::is_release_word(name) && is_lost(name, own_unfinished)) lost.push_back(name);
   std::sort(lost.begin(), lost.end());
   lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
   return lost;
 }
 
-bool Destination::is_lost(const std::string& name) const {
+bool Destination::is_lost(const std::string& name, const fs::path& own_unfinished) const {
   const auto has_lost_name = [&] {
     return !is_version(name) && (is_there(version(name)) || is_there(own("installed/" + name)));
   };
@@ -131,7 +131,9 @@ bool Destination::is_lost(const std::string& name) const {
   for (const auto& [alias, target] : links())
     if (target == name) return has_lost_name();
   for (const auto& unfinished : names_in(root_ / "versions"))
-    if (is_unfinished_name(unfinished) && is_unfinished_of(root_ / "versions" / unfinished, name)) return false;
+    if (is_unfinished_name(unfinished) && root_ / "versions" / unfinished != own_unfinished &&
+        is_unfinished_of(root_ / "versions" / unfinished, name))
+      return false;
   return has_lost_name();  // it may have got its name meanwhile, or its record may have gone
 }
 
@@ -299,8 +301,7 @@ void Destination::set_wishes(const LinkWishes& wishes) const {
 
 std::map<std::string, std::uint64_t> Destination::used_ids() const {
   auto used = noted_ids().highest;
-  // What has the name of a version and is none has taken its id as well.
-  for (const auto& name : names_in(root_ / "versions")) {
+  for (const auto& name : names_in(own("installed"))) {
     const auto build = parse_build_name(name);
     if (!build || !store::is_release_word(name)) continue;
     auto& highest = used[std::string(build->version)];
@@ -315,23 +316,28 @@ std::uint64_t Destination::used_id(const std::string& version) const {
   return found == used.end() ? 0 : found->second;
 }
 
-void Destination::set_used_id(const std::string& version, std::uint64_t id) const {
-  auto used = noted_ids();
-  auto& highest = used.highest[version];
-  if (highest >= id) return;
-  highest = id;
-  keep_record(own(used_file), json_text(used_fields, used));
+void Destination::set_used_id(const std::string& version, std::uint64_t id) const { set_used_ids({{version, id}}); }
+
+void Destination::set_used_ids(const std::map<std::string, std::uint64_t>& ids) const {
+  const auto noted = noted_ids();
+  auto used = noted;
+  for (const auto& [version, id] : ids) {
+    auto& highest = used.highest[version];
+    highest = std::max(highest, id);
+  }
+  if (used != noted) keep_record(own(used_file), json_text(used_fields, used));
 }
 
 Aliases Destination::switch_links() const {
   const auto wanted = wishes();
   auto aliases = aliases_of(linkable_versions(), {wanted.manifest, wanted.chosen});
-  const auto stays = [&](const std::string& alias, const std::string& now) {
-    return !wanted.chosen.contains(alias) && is_version(now) && has_installed_document(now) != true;
+  const auto stays = [&](const std::string& alias, const std::string& now, const std::string& target) {
+    return !wanted.chosen.contains(alias) && is_version(now) && has_installed_document(now) != true &&
+           is_lower_build(target, now);
   };
   for (auto& [alias, target] : aliases.links) {
     const auto now = link_text(version(alias));
-    if (now && stays(alias, *now)) target = *now;
+    if (now && stays(alias, *now, target)) target = *now;
     if (now != target) replace_link(version(alias), target);
   }
   sync_directory(root_ / "versions");

@@ -57,7 +57,8 @@ class Destination {
   std::vector<std::string> versions() const;
   /// What has the name of a version, or is kept as one, and is none: its directory or its release.json is lost. Nobody
   /// knows which packages belong to it. Not what is about to get its name, or is being removed.
-  std::vector<std::string> lost_versions() const;
+  /// `own_unfinished`: a version of this process that has no name yet, which is none of those.
+  std::vector<std::string> lost_versions(const std::filesystem::path& own_unfinished = {}) const;
   /// Those that links may lead to, the highest last: they are what was installed. Whoever can put a directory into
   /// versions/ does not choose what everybody starts.
   std::vector<std::string> linkable_versions() const;
@@ -82,7 +83,7 @@ class Destination {
   std::optional<store::Listing> version_listing(const std::string& name) const;
 
   LinkWishes wishes() const;
-  /// The highest build id of each version that ever had one, as far as it was noted or is there.
+  /// The highest build id of each version that ever had one, as far as it was noted or there is a record of it.
   std::map<std::string, std::uint64_t> used_ids() const;
   /// Whether both copies of a record (kept_records.hpp) are readable, and the same.
   bool is_kept_whole(const std::string& record) const;
@@ -93,8 +94,10 @@ class Destination {
   /// The highest build id that a version ever had; 0 for none.
   std::uint64_t used_id(const std::string& version) const;
   void set_used_id(const std::string& version, std::uint64_t id) const;
+  /// Those that are higher than what was noted.
+  void set_used_ids(const std::map<std::string, std::uint64_t>& ids) const;
   /// Makes the links what wishes and versions say; those that nobody asks for stay, and those to versions that are
-  /// there and have lost their record unless somebody chose. Each appears or changes by a
+  /// there and have lost their record, unless somebody chose or they lead higher now. Each appears or changes by a
   /// rename, and all are forced to the disk.
   Aliases switch_links() const;
 
@@ -112,7 +115,7 @@ class Destination {
   bool is_version(const std::string& name) const;
   UsedIds noted_ids() const;
   void mend_records() const;
-  bool is_lost(const std::string& name) const;
+  bool is_lost(const std::string& name, const std::filesystem::path& own_unfinished) const;
   /// Whether it is the version that a record is of, and that has no name now.
   bool is_unfinished_of(const std::filesystem::path& unfinished, const std::string& name) const;
   void forget_record_of(const std::filesystem::path& unfinished) const;

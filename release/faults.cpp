@@ -65,7 +65,8 @@ void append_missing_stable(std::vector<Fault>& faults, const Destination& destin
 
 /// What everybody may write to is no more than what somebody wrote there last.
 void append_open_parts(std::vector<Fault>& faults, const Destination& destination) {
-  for (const auto* part : {"", "store", "versions", "bin", ".karapace"})
+  for (const auto* part : {"", "store", "versions", "bin", ".karapace", ".karapace/installed", ".karapace/listings",
+                           ".karapace/locks", ".karapace/lock"})
     if (is_writable_by_all(destination.root() / part))
       faults.push_back({part, "", "everybody may write there; `chmod o-w` ends that"});
 }

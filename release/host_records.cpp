@@ -22,7 +22,8 @@ namespace {
 using Brought = HostRecords::Brought;
 constexpr auto brought_fields =
     fields_of<Brought>(FormatMember{1}, member("manifest", &Brought::manifest), member("chosen", &Brought::chosen),
-                       member("builds", &Brought::builds));
+                       optional_member("manifest_before", &Brought::manifest_before),
+                       optional_member("chosen_before", &Brought::chosen_before), member("builds", &Brought::builds));
 
 /// A copied destination has the file, but a directory of its own.
 std::string id_from(const std::string& text, const Destination& destination) {
@@ -55,12 +56,17 @@ void raise(UsedIds& used, const UsedIds& other) {
 
 /// `known` and some more, so that there is room for the next, here and on all hosts.
 void require_plausible(const UsedIds& used, const UsedIds& known, std::uint64_t more, const std::string& path) {
+  constexpr std::size_t most_versions = 10'000;
+  if (used.highest.size() > most_versions)
+    throw StoreError(fmt::format("{} can not be: it has {} versions; nothing was changed", path, used.highest.size()));
   for (const auto& [version, id] : used.highest) {
     const auto found = known.highest.find(version);
     const auto most = std::min(most_builds, (found == known.highest.end() ? 0 : found->second) + more);
     if (!store::is_release_word(version) || id > most)
-      throw StoreError(
-          fmt::format("{} can not be: \"{}\" had {} builds; nothing was changed", path, escaped_utf8(version), id));
+      throw StoreError(fmt::format(
+          "{} can not be: \"{}\" had {} builds; nothing was changed. When there were not so many, remove it "
+          "and its copy beside it",
+          path, escaped_utf8(version), id));
   }
 }
 
@@ -82,43 +88,74 @@ std::optional<std::string> find(const Wishes& wishes, const std::string& alias) 
   return found->second;
 }
 
-/// An alias that is there as it was brought was not touched there, and goes with what is wished for here.
-Wishes merged(const Wishes& here, const Wishes& brought, const Wishes& there) {
-  Wishes all = here;
-  all.insert(there.begin(), there.end());
-  Wishes merged;
-  for (const auto& [alias, any] : all) {
-    const auto now = find(there, alias);
-    const auto wish = now == find(brought, alias) ? find(here, alias) : now;
-    if (wish) merged.emplace(alias, *wish);
+using BySenders = std::map<std::string, Wishes>;
+
+/// What one sender wishes for, what it brought, and what is there.
+struct OneSender {
+  const Wishes& here;
+  Wishes brought;
+  std::optional<Wishes> before;  // of a run that was interrupted
+  const Wishes& there;
+
+  std::set<std::string> aliases() const {
+    std::set<std::string> all;
+    for (const auto* wishes : {&here, &brought, &there})
+      for (const auto& [alias, wish] : *wishes) all.insert(alias);
+    return all;
   }
-  return merged;
-}
+  /// Then it was not touched there, and goes with what is wished for here.
+  bool is_as_brought(const std::string& alias) const {
+    const auto now = find(there, alias);
+    return now == find(brought, alias) || (before && now == find(*before, alias));
+  }
+  Wishes merged() const {
+    Wishes all;
+    for (const auto& alias : aliases())
+      if (const auto wish = find(is_as_brought(alias) ? here : there, alias)) all.emplace(alias, *wish);
+    return all;
+  }
+  /// What was brought by this and earlier synchronisations: not what the host chose itself, though it be the same.
+  Wishes noted() const {
+    Wishes all;
+    for (const auto& [alias, wish] : here)
+      if (is_as_brought(alias)) all.emplace(alias, wish);
+    return all;
+  }
+  /// What is there of what was brought; of the rest something else than is there.
+  Wishes noted_before() const {
+    Wishes all;
+    for (const auto& alias : aliases())
+      if (const auto wish = find(is_as_brought(alias) ? there : brought, alias)) all.emplace(alias, *wish);
+    return all;
+  }
+};
 
-/// What was brought by this and earlier synchronisations: not what the host chose itself, though it be the same.
-Wishes noted(const Wishes& here, const Wishes& brought, const Wishes& there) {
-  Wishes all;
-  for (const auto& [alias, wish] : here)
-    if (find(there, alias) == find(brought, alias)) all.emplace(alias, wish);
-  return all;
-}
-
-Wishes of_sender(const std::map<std::string, Wishes>& brought, const std::string& id) {
+Wishes of_sender(const BySenders& brought, const std::string& id) {
   const auto found = brought.find(id);
   return found == brought.end() ? Wishes{} : found->second;
 }
 
-/// What is there still as one of the others brought it was brought by `id`, and by nobody else, from now on.
-void take_over(std::map<std::string, Wishes>& brought, const std::string& id, const Wishes& there) {
-  auto own = of_sender(brought, id);
+OneSender sender_of(const Wishes& here, const BySenders& brought, const BySenders& before, const std::string& id,
+                    const Wishes& there) {
+  const auto found = before.find(id);
+  return {.here = here,
+          .brought = of_sender(brought, id),
+          .before = found == before.end() ? std::nullopt : std::optional(found->second),
+          .there = there};
+}
+
+/// What is there still as one of the others brought it was brought by this sender, and by nobody else, from now on.
+void take_over(BySenders& brought, const SenderRecords& here, const Wishes& there) {
+  auto own = of_sender(brought, here.id);
   for (auto& [sender, wishes] : brought) {
     std::erase_if(wishes, [&](const auto& wish) {
-      const bool is_as_brought = sender != id && find(there, wish.first) == wish.second;
-      if (is_as_brought) own.insert_or_assign(wish.first, wish.second);
-      return is_as_brought;
+      const bool is_taken =
+          sender != here.id && here.links.contains(wish.first) && find(there, wish.first) == wish.second;
+      if (is_taken) own.insert_or_assign(wish.first, wish.second);
+      return is_taken;
     });
   }
-  brought[id] = std::move(own);
+  brought[here.id] = std::move(own);
 }
 
 }  // namespace
@@ -127,7 +164,9 @@ SenderRecords sender_records(const Destination& destination, SenderId id) {
   SenderRecords records = {.id = sender_id(destination, id),
                            .wishes = destination.wishes(),
                            .used = {.highest = destination.used_ids()},
-                           .builds = {}};
+                           .builds = {},
+                           .links = {}};
+  for (const auto& [alias, target] : destination.links()) records.links.insert(alias);
   require_plausible(records.used, {}, most_builds, destination.own(used_file));
   return records;
 }
@@ -158,16 +197,20 @@ HostRecords merged(const HostRecords& there, const SenderRecords& here, const Bu
                    OthersChoices choices) {
   auto all = there;
   if (choices == OthersChoices::are_taken_over) {
-    take_over(all.brought.manifest, here.id, there.wishes.manifest);
-    take_over(all.brought.chosen, here.id, there.wishes.chosen);
+    take_over(all.brought.manifest, here, there.wishes.manifest);
+    take_over(all.brought.chosen, here, there.wishes.chosen);
   }
-  const auto manifest = of_sender(all.brought.manifest, here.id);
-  const auto chosen = of_sender(all.brought.chosen, here.id);
-  all.wishes = {.manifest = merged(here.wishes.manifest, manifest, there.wishes.manifest),
-                .chosen = merged(here.wishes.chosen, chosen, there.wishes.chosen)};
+  const auto manifest = sender_of(here.wishes.manifest, all.brought.manifest, all.brought.manifest_before, here.id,
+                                  there.wishes.manifest);
+  const auto chosen =
+      sender_of(here.wishes.chosen, all.brought.chosen, all.brought.chosen_before, here.id, there.wishes.chosen);
+  all.wishes = {.manifest = manifest.merged(), .chosen = chosen.merged()};
   raise(all.used, here.used);
-  all.brought.manifest[here.id] = noted(here.wishes.manifest, manifest, there.wishes.manifest);
-  all.brought.chosen[here.id] = noted(here.wishes.chosen, chosen, there.wishes.chosen);
+  all.brought.manifest[here.id] = manifest.noted();
+  all.brought.chosen[here.id] = chosen.noted();
+  // Said while links.json is written, and no longer (changed_records).
+  all.brought.manifest_before[here.id] = manifest.noted_before();
+  all.brought.chosen_before[here.id] = chosen.noted_before();
   for (const auto& [version, build] : builds_there) all.brought.builds[version] = build;
   all.brought.builds.insert(here.builds.begin(), here.builds.end());
   return all;
@@ -181,15 +224,46 @@ bool had_another_build(const HostRecords& there, const std::string& version, con
   return used != there.used.highest.end() && name->build <= used->second;
 }
 
-std::map<std::string, std::string> changed_records(const HostRecords& there, const HostRecords& wanted) {
-  std::map<std::string, std::string> texts;
-  const auto add = [&](const char* file, const auto& fields, const auto& before, const auto& after) {
-    if (before != after || there.unequal.contains(file)) texts.emplace(file, json_text(fields, after));
+void forget_brought(const Destination& destination, const std::string& alias) {
+  const auto path = destination.own(brought_file);
+  const auto texts = kept_texts(path);
+  if (!texts.text && !texts.copy) return;
+  auto brought = brought_of(texts);
+  const auto before = brought;
+  for (auto* senders : {&brought.chosen, &brought.chosen_before})
+    for (auto& [sender, wishes] : *senders) wishes.erase(alias);
+  if (brought != before) keep_record(path, json_text(brought_fields, brought));
+}
+
+bool is_of_another_sender(const HostRecords& there, const std::string& id, const std::string& alias) {
+  const auto is_brought = [&](const BySenders& brought, const Wishes& now) {
+    return std::ranges::any_of(brought, [&](const auto& sender) {
+      const auto wish = find(sender.second, alias);
+      return sender.first != id && wish && wish == find(now, alias);
+    });
   };
-  add(wishes_file, wishes_fields, there.wishes, wanted.wishes);
+  return is_brought(there.brought.chosen, there.wishes.chosen) ||
+         is_brought(there.brought.manifest, there.wishes.manifest);
+}
+
+std::vector<WrittenRecord> changed_records(const HostRecords& there, const HostRecords& wanted, const std::string& id) {
+  std::vector<WrittenRecord> records;
+  const auto add = [&](const char* file, const auto& fields, const auto& before, const auto& after) {
+    if (before != after || there.unequal.contains(file)) records.push_back({file, json_text(fields, after)});
+  };
   add(used_file, used_fields, there.used, wanted.used);
-  add(brought_file, brought_fields, there.brought, wanted.brought);
-  return texts;
+  auto brought = wanted.brought;
+  brought.manifest_before.erase(id);
+  brought.chosen_before.erase(id);
+  if (there.wishes == wanted.wishes) {
+    add(wishes_file, wishes_fields, there.wishes, wanted.wishes);
+    add(brought_file, brought_fields, there.brought, brought);
+    return records;
+  }
+  records.push_back({brought_file, json_text(brought_fields, wanted.brought)});
+  records.push_back({wishes_file, json_text(wishes_fields, wanted.wishes)});
+  records.push_back({brought_file, json_text(brought_fields, brought)});
+  return records;
 }
 
 }  // namespace karapace::release

@@ -28,9 +28,11 @@ struct SenderRecords {
   LinkWishes wishes;
   UsedIds used;
   Builds builds;
+  std::set<std::string> links;  // their names, whoever asks for them
 };
 enum class SenderId { look, make };
-/// All but `builds`. StoreError when an id is beyond `most_builds`: hosts would refuse it.
+/// All but `builds`. Of ids those that were noted, or are of what was installed: a directory that somebody made uses up
+/// none on hosts. StoreError when an id is beyond `most_builds`: hosts would refuse it.
 SenderRecords sender_records(const Destination& destination, SenderId id);
 
 struct HostRecords {
@@ -39,6 +41,9 @@ struct HostRecords {
   struct Brought {
     std::map<std::string, Wishes> manifest;  // by senders
     std::map<std::string, Wishes> chosen;    // by senders
+    // While links.json is being replaced, what it said of these: whichever of both it has, it was brought.
+    std::map<std::string, Wishes> manifest_before = {};
+    std::map<std::string, Wishes> chosen_before = {};
     Builds builds;
     auto operator<=>(const Brought&) const = default;
   } brought;
@@ -49,7 +54,7 @@ struct HostRecords {
 /// of both copies, and when ids are far above those that were `used` here: one host would use them up for all.
 HostRecords host_records(const std::string& host, const std::map<std::string, std::string>& texts, const UsedIds& used);
 
-/// What other senders brought stays as it is, or goes with what is wished for here.
+/// What other senders brought stays as it is, or goes with what is wished for here, where there is a link of that name.
 enum class OthersChoices { stay, are_taken_over };
 
 /// What shall be there besides: `here`, and the builds of the versions that the host has then.
@@ -59,7 +64,19 @@ HostRecords merged(const HostRecords& there, const SenderRecords& here, const Bu
 /// Whether a version that the host has not was, or may have been, another build there.
 bool had_another_build(const HostRecords& there, const std::string& version, const std::string& build);
 
-/// Name -> text of those that are to be written.
-std::map<std::string, std::string> changed_records(const HostRecords& there, const HostRecords& wanted);
+/// Done at a destination itself, under its lock: what is chosen there from now on is its own, though it be the same as
+/// what was brought.
+void forget_brought(const Destination& destination, const std::string& alias);
+
+/// Whether the link is there as another sender brought it.
+bool is_of_another_sender(const HostRecords& there, const std::string& id, const std::string& alias);
+
+struct WrittenRecord {
+  std::string file;
+  std::string text;
+};
+/// Those that are to be written, one after the other: used_file is the first, another may stand twice. Wherever it is
+/// interrupted, the next run knows what was brought.
+std::vector<WrittenRecord> changed_records(const HostRecords& there, const HostRecords& wanted, const std::string& id);
 
 }  // namespace karapace::release

@@ -237,11 +237,14 @@ class Installation {
   std::optional<std::string> find_same() const {
     auto versions = destination_.versions();
     std::reverse(versions.begin(), versions.end());
+    std::erase_if(versions, [&](const auto& name) {
+      return parse_build_name(name)->version != release_.document.version ||
+             read_file_if_exists(destination_.version(name) / store::release_document_file) != text_;
+    });
+    // A copy that somebody made has no record.
     for (const auto& name : versions)
-      if (parse_build_name(name)->version == release_.document.version &&
-          read_file_if_exists(destination_.version(name) / store::release_document_file) == text_)
-        return name;
-    return std::nullopt;
+      if (destination_.has_installed_document(name)) return name;
+    return versions.empty() ? std::nullopt : std::optional(versions.front());
   }
 
   UnfinishedTree staged_version() const {
@@ -255,7 +258,7 @@ class Installation {
   }
 
   std::string add_version(UnfinishedTree& tree, const DestinationLock& lock) const {
-    if (const auto lost = lost_version(); lost && tree.finish(destination_.version(*lost))) {
+    if (const auto lost = lost_version(tree.path()); lost && tree.finish(destination_.version(*lost))) {
       sync_directory(destination_.root() / "versions");
       return *lost;
     }
@@ -272,8 +275,8 @@ class Installation {
   }
 
   /// This very build, whose directory is gone: it is brought back under its own name.
-  std::optional<std::string> lost_version() const {
-    for (const auto& name : destination_.lost_versions()) {
+  std::optional<std::string> lost_version(const fs::path& staged) const {
+    for (const auto& name : destination_.lost_versions(staged)) {
       const auto listing = destination_.version_listing(name);
       if (listing && listing->id() == release_.tree && !is_there(destination_.version(name))) return name;
     }
@@ -292,7 +295,9 @@ class Installation {
 
   std::uint64_t next_id() const {
     const auto highest = destination_.used_id(release_.document.version);
-    if (highest < most_builds) return highest + 1;
+    for (auto id = highest + 1; highest < most_builds && id <= most_builds; ++id)
+      // What has the name of a version and is none stays there.
+      if (!is_there(destination_.version(fmt::format("{}+{}", release_.document.version, id)))) return id;
     throw Error(fmt::format("release: all build ids of the version {} are used; give it another version",
                             release_.document.version));
   }

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "release/aliases.hpp"
+#include "release/host_records.hpp"
 #include "release/unfinished.hpp"
 #include "release/upkeep.hpp"
 
@@ -59,6 +60,7 @@ LinkChoice choose_link(const Destination& destination, const std::string& alias,
         fmt::format("release: \"{}\" is no version that \"{}\" could follow; `karapace release list` tells "
                     "what there is",
                     escaped_utf8(version), escaped_utf8(alias)));
+  forget_brought(destination, alias);
   destination.set_wishes(wishes);
   lock.renew();
   destination.switch_links();

@@ -46,8 +46,13 @@ own_parts() {
     if [ -h "$p" ]; then refuse "$p" "is a link"; fi
     if [ -e "$p" ] && [ ! -d "$p" ]; then refuse "$p" "is no directory"; fi
   done
-  for p in $(find . $parts -prune -perm -002 2>/dev/null || :); do
-    echo "everybody may write to \"$d/$p\", and so change what is installed; chmod o-w it" >&2
+  if ! find . -prune >/dev/null; then
+    echo "find, which is needed, does not work" >&2
+    exit 1
+  fi
+  for p in $(find . $parts -prune \( -perm -002 -o ! -user 0 ! -user "$(id -u)" \) 2>/dev/null || :); do
+    echo "everybody may write to \"$d/$p\", or it belongs to another user than root and $(id -un), who could change what \
+is installed" >&2
     exit 1
   done
 }
@@ -353,17 +358,17 @@ std::string RemoteHost::rsync(std::vector<std::string> options, const std::vecto
 
 std::vector<std::string> RemoteHost::differing(const std::vector<std::string>& files, Compare compare) const {
   if (files.empty()) return {};
-  std::vector<std::string> options = {"--dry-run", "--itemize-changes", "--delete"};
+  // "cd..t......" or "*deleting  ", a space, and the path.
+  constexpr std::size_t path_begin = 12;
+  std::vector<std::string> options = {"--dry-run", "--out-format=%i %n", "--delete"};
   if (compare == Compare::content) options.emplace_back("--checksum");
   const auto output = rsync(std::move(options), files, root_.native());
   std::vector<std::string> found;
   for (const auto line : lines(output)) {
-    // "cd..t...... store/": directories above what was asked for.
-    const auto space = line.find(' ');
-    if (space == std::string_view::npos || line.substr(space + 1) == "./" || line.ends_with(" store/") ||
-        line.ends_with(" versions/"))
-      continue;
-    found.emplace_back(line);
+    if (line.size() <= path_begin || line[path_begin - 1] != ' ') continue;
+    const auto path = line.substr(path_begin);
+    // Directories above what was asked for.
+    if (path != "./" && path != "store/" && path != "versions/") found.emplace_back(path);
   }
   return found;
 }
@@ -392,16 +397,16 @@ void RemoteHost::drop() const { run(fmt::format("{}cd \"$d/.karapace\"\ndrop \"$
 std::string RemoteHost::finish_words(const Finish& finish) const {
   std::string words;
   for (const auto& file : finish.files) words += fmt::format("file {}\n", shell_word(file));
-  const auto add_record = [&](const char* name) {
-    if (const auto found = finish.records.find(name); found != finish.records.end())
-      words += fmt::format("record {} {}\n", shell_word(name), shell_word(found->second));
+  const auto add_records = [&](bool of_ids) {
+    for (const auto& record : finish.records)
+      if ((record.file == used_file) == of_ids)
+        words += fmt::format("record {} {}\n", shell_word(record.file), shell_word(record.text));
   };
-  // Ids are used up before a version has one; what was brought is noted when it is chosen.
-  add_record(used_file);
+  // Ids are used up before a version has one.
+  add_records(true);
   for (const auto& directory : finish.directories) words += fmt::format("place {}\n", shell_word(directory));
   words += "force_names\n";
-  add_record(wishes_file);
-  add_record(brought_file);
+  add_records(false);
   for (const auto& [link, target] : finish.links)
     words += fmt::format("link {} {}\n", shell_word(target), shell_word(link));
   return words + "force_names\ndrop \"$in\"\necho karapace:done\n";

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/waiting.hpp"
+#include "release/host_records.hpp"
 
 namespace karapace::release {
 
@@ -38,7 +39,7 @@ class RemoteHost {
   RemoteState look() const;
   enum class Compare { times, content };
   /// Of `files`, relative to the destinations here and there: what differs by type, size, time, mode or target, or by
-  /// the bytes, too, each as rsync tells it.
+  /// the bytes, too; directories with a slash behind.
   std::vector<std::string> differing(const std::vector<std::string>& files, Compare compare) const;
   /// Brings them to a directory of this run alone, which nobody looks into. What an interrupted run of this machine
   /// brought becomes this run's, is compared byte by byte and not brought again; what others left is removed after two
@@ -47,11 +48,11 @@ class RemoteHost {
   /// Removes what was brought.
   void drop() const;
   struct Finish {
-    std::string seen;                            // RemoteState::digest of which the rest was made
-    std::vector<std::string> files;              // replaced by renames
-    std::vector<std::string> directories;        // that are not there yet
-    std::map<std::string, std::string> records;  // as in RemoteState; replaced, with their copies
-    std::map<std::string, std::string> links;    // in the order bin/, versions/
+    std::string seen;                          // RemoteState::digest of which the rest was made
+    std::vector<std::string> files;            // replaced by renames
+    std::vector<std::string> directories;      // that are not there yet
+    std::vector<WrittenRecord> records;        // replaced, with their copies
+    std::map<std::string, std::string> links;  // in the order bin/, versions/
     bool has_nothing() const noexcept {
       return files.empty() && directories.empty() && records.empty() && links.empty();
     }

@@ -14,6 +14,7 @@
 #include "base/escape.hpp"
 #include "base/file.hpp"
 #include "base/parallel.hpp"
+#include "base/semantic_version.hpp"
 #include "base/words.hpp"
 #include "release/destination_lock.hpp"
 #include "release/host_records.hpp"
@@ -152,13 +153,10 @@ class SentContent {
   std::map<std::string, std::string> faults_;  // "store/ENTRY", "versions/VERSION" -> "" for none
 };
 
-/// "store/ENTRY" and "versions/VERSION" of lines as RemoteHost::differing has them.
-std::vector<std::string> directories_of(const std::vector<std::string>& differing) {
+/// "store/ENTRY" and "versions/VERSION" of paths in them.
+std::vector<std::string> directories_of(const std::vector<std::string>& paths) {
   std::set<std::string> directories;
-  for (const auto& line : differing) {
-    const auto path = line.substr(line.find(' ') + 1);
-    directories.insert(path.substr(0, path.find('/', path.find('/') + 1)));
-  }
+  for (const auto& path : paths) directories.insert(path.substr(0, path.find('/', path.find('/') + 1)));
   return {directories.begin(), directories.end()};
 }
 
@@ -254,7 +252,7 @@ class HostSync {
         fmt::format("{}: {} there other than here, first \"{}\"; nothing was changed. Move it away on the host, "
                     "and sync again",
                     host_.name(), differing.size() == 1 ? "a path is" : fmt::format("{} paths are", differing.size()),
-                    escaped_utf8(differing.front().substr(differing.front().find(' ') + 1))));
+                    escaped_utf8(differing.front())));
   }
 
   void plan(HostReport& report) {
@@ -283,7 +281,7 @@ class HostSync {
     plan_files(report);
     plan_launchers(report);
     const auto records = merged(there_, wanted_.records, versions_then(), choices_);
-    finish_.records = changed_records(there_, records);
+    finish_.records = changed_records(there_, records, wanted_.records.id);
     plan_links(report, records.wishes);
     files_ = finish_.directories;
     files_.insert(files_.end(), finish_.files.begin(), finish_.files.end());
@@ -314,13 +312,11 @@ class HostSync {
 
   /// Of versions that are built here later, so that their ids are nobody else's there.
   void use_up_ids_of_the_host() const {
-    std::optional<DestinationLock> lock;
-    for (const auto& [version, id] : there_.used.highest) {
-      const auto known = wanted_.records.used.highest.find(version);
-      if (known != wanted_.records.used.highest.end() && known->second >= id) continue;
-      if (!lock) lock.emplace(destination_.lock({}, {}));
-      destination_.set_used_id(version, id);
-    }
+    auto all = wanted_.records.used.highest;
+    for (const auto& [version, id] : there_.used.highest) all[version] = std::max(all[version], id);
+    if (all == wanted_.records.used.highest) return;
+    const auto lock = destination_.lock({}, {});
+    destination_.set_used_ids(all);
   }
 
   /// As Destination says it: no link moves to what was not installed there.
@@ -329,10 +325,10 @@ class HostSync {
   }
 
   /// Nor away from what has lost its record, unless somebody chose.
-  bool stays(const std::string& alias, const LinkWishes& wishes) const {
+  bool stays(const std::string& alias, const std::string& target, const LinkWishes& wishes) const {
     const auto now = state_.links.find("versions/" + alias);
     return now != state_.links.end() && !wishes.chosen.contains(alias) && state_.versions.contains(now->second) &&
-           !was_installed_there(now->second);
+           !was_installed_there(now->second) && is_lower_build(target, now->second);
   }
 
   /// What the host has when all is brought.
@@ -361,9 +357,11 @@ class HostSync {
     const auto here = aliases_then(wanted_.records.wishes).links;
     for (const auto& [alias, target] : aliases_then(wishes).links) {
       const auto link = "versions/" + alias;
-      links.emplace(link, stays(alias, wishes) ? state_.links.at(link) : target);
-      if (const auto found = here.find(alias); found != here.end() && found->second != target)
-        report.kept.push_back("versions/" + alias);
+      links.emplace(link, stays(alias, target, wishes) ? state_.links.at(link) : target);
+      const auto found = here.find(alias);
+      if (found == here.end() || found->second == target) continue;
+      report.kept.push_back(link);
+      if (is_of_another_sender(there_, wanted_.records.id, alias)) report.kept_of_others.push_back(link);
     }
     const auto versions = versions_then();
     for (const auto& [alias, target] : wanted_.aliases) {

@@ -40,7 +40,8 @@ struct HostReport {
   std::vector<std::string> links;          // that were made or exchanged: "versions/stable", "bin/app"; mended files
   std::vector<std::string> left_out = {};  // links to versions that it has not
   std::vector<std::string> kept = {};      // links that are others than here, because somebody chose that there
-  std::vector<std::string> reused = {};    // of `versions`: the name was, or may have been, another build's there
+  std::vector<std::string> kept_of_others = {};  // of these: as another destination brought them
+  std::vector<std::string> reused = {};          // of `versions`: the name was, or may have been, another build's there
   bool nothing_to_do() const noexcept {
     return failure.empty() && versions.empty() && entries.empty() && links.empty();
   }

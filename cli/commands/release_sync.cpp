@@ -58,9 +58,13 @@ int run(const Context& context, const Arguments& arguments) {
     if (!context.json) context.print(host_report_text(host, request.mode));
     for (const auto& link : host.left_out)
       context.warn(fmt::format("{}: {} is left out, as its version is not there", host.name, link));
-    for (const auto& link : host.kept)
-      context.warn(fmt::format("{}: {} stays what was chosen there, or brought from another destination (--take-over)",
-                               host.name, link));
+    for (const auto& link : host.kept) {
+      const bool is_of_another = std::ranges::count(host.kept_of_others, link) != 0;
+      context.warn(fmt::format("{}: {} stays what {}", host.name, link,
+                               is_of_another
+                                   ? "another destination brought there: --take-over when this one has replaced it"
+                                   : "was chosen there"));
+    }
     for (const auto& version : host.reused)
       context.warn(fmt::format("{}: {} was used there before, perhaps for another build", host.name, version));
     if (!host.failure.empty()) context.warn(host.failure);

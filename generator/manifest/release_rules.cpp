@@ -20,6 +20,13 @@ constexpr std::array<std::string_view, 20> taken_variables = {
     "out", "src",  "jobs",     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LC_ALL",    "LANG",
     "TZ",  "TERM", "BASH_ENV", "ENV",  "IFS",  "PWD",  "OLDPWD",  "SHLVL", "MAKEFLAGS", "CDPATH"};
 
+/// Also one that is too great for a build.
+bool ends_in_a_number(std::string_view word) {
+  const auto plus = word.rfind('+');
+  return plus != word.npos && plus + 1 < word.size() &&
+         word.find_first_not_of("0123456789", plus + 1) == std::string_view::npos;
+}
+
 }  // namespace
 
 Complaint judge_release_word(std::string_view word) {
@@ -30,7 +37,7 @@ Complaint judge_release_word(std::string_view word) {
 Complaint judge_release_version(std::string_view word) {
   if (auto complaint = judge_release_word(word)) return complaint;
   if (word == latest_link || word == stable_link) return "is the name of a link of every release, and no version";
-  if (parse_build_name(word)) return "ends in + and a number, as the builds of a version are called: leave that away";
+  if (ends_in_a_number(word)) return "ends in + and a number, as the builds of a version are called: leave that away";
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/child.hpp"
 #include "base/error.hpp"
@@ -26,8 +27,13 @@ constexpr std::chrono::seconds patience_with_walk{120};
 
 /// Error when it does not answer: it waits for ever where a FIFO stands in place of a file, or is named in a
 /// configuration.
+enum class Repository {
+  of_the_caller,     // as git's own variables say, in a hook, too
+  of_the_directory,  // whatever they say
+};
+
 Captured git(const fs::path& directory, std::vector<std::string> words, std::string_view input = {},
-             std::chrono::seconds longest = patience) {
+             std::chrono::seconds longest = patience, Repository repository = Repository::of_the_caller) {
   const auto word = words[0];
   // The repository's own configuration may have been written in a session: git must start no program for it.
   words.insert(words.begin(), {"env",
@@ -47,9 +53,16 @@ Captured git(const fs::path& directory, std::vector<std::string> words, std::str
                                "-c",
                                "core.pager=cat",
                                "-c",
+                               "core.ignorecase=false",
+                               "-c",
                                "protocol.allow=never",
                                "-c",
                                "core.alternateRefsCommand="});
+  if (repository == Repository::of_the_directory)
+    for (const auto* name :
+         {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_CEILING_DIRECTORIES",
+          "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"})
+      words.insert(words.begin() + 1, {"-u", name});
   auto result = capture_child(
       {.argv = std::move(words), .working_directory = {}, .output = ChildOutput::inherit, .patience = longest}, input);
   if (result.status != out_of_patience) return result;
@@ -165,7 +178,7 @@ std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& director
   std::vector<std::string> words = {"ls-files", "-z", "--cached", "--others", "--exclude-standard"};
   if (!below.empty()) words.emplace_back("--");
   for (const auto& path : below) words.push_back(":(literal)" + path.native());
-  auto result = git(directory, std::move(words), {}, patience_with_walk);
+  auto result = git(directory, std::move(words), {}, patience_with_walk, Repository::of_the_directory);
   if (result.status != 0) return std::nullopt;
   std::vector<fs::path> files;
   for (auto name : split_at_nul(result.output)) files.emplace_back(std::string(name));
@@ -174,8 +187,11 @@ std::optional<std::vector<fs::path>> files_of_work_tree(const fs::path& director
   return files;
 }
 
-/// Whether it lies below `project`, and no repository of its own begins on the way.
+/// Whether it lies below `project` on the same file system, and no repository of its own begins on the way.
 bool is_of_the_same_repository(const fs::path& project, fs::path directory) {
+  struct stat above{}, below{};
+  if (::stat(project.c_str(), &above) != 0 || ::stat(directory.c_str(), &below) != 0 || above.st_dev != below.st_dev)
+    return false;
   std::error_code error;
   for (; directory != project; directory = directory.parent_path())
     if (directory == directory.root_path() || fs::exists(directory / ".git", error)) return false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -295,7 +296,11 @@ const manifest::SourceRequest* request_of(const Project& project, const lock::Lo
   return found == all.end() || found->kind != source.kind ? nullptr : &*found;
 }
 
-void import_path(const Project& project, const lock::LockedSource& source, const store::Store& store) {
+/// The files of paths, asked for once, and only when something is read.
+using KnownFiles = std::function<const WorkTreeFiles&()>;
+
+void import_path(const Project& project, const lock::LockedSource& source, const store::Store& store,
+                 const KnownFiles& known) {
   const auto step = fetch_step(source);
   const auto key = step.key();
   if (const auto record = store.record(key); record && store.has_blob(record->blob().blob)) return;
@@ -305,7 +310,7 @@ void import_path(const Project& project, const lock::LockedSource& source, const
   const auto staging = store.stage(step);
   const auto path = staging.path() / "archive";
   const auto file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-  const auto digests = tree_of(project, *request).archive(file.get());
+  const auto digests = tree_of(project, *request, known()).archive(file.get());
   if (digests.sha256 != source.sha256)
     throw LockError(fmt::format("{}: its files are not those that {} has: run `karapace lock`", called(*request),
                                 escaped_utf8(project.lock_path.native())));
@@ -335,8 +340,14 @@ LockedReleaseResult locked_release(const Project& project, const std::optional<l
 }
 
 void import_sources(const Project& project, const lock::LockedRelease& release, const store::Store& store) {
+  std::optional<WorkTreeFiles> files;
+  const auto known = [&]() -> const WorkTreeFiles& {
+    if (!files)
+      files = project.manifest.release ? files_of_paths(project, project.manifest.release->sources) : WorkTreeFiles{};
+    return *files;
+  };
   for (const auto& source : release.sources) switch (source.kind) {
-      case manifest::SourceKind::path: import_path(project, source, store); break;
+      case manifest::SourceKind::path: import_path(project, source, store, known); break;
       case manifest::SourceKind::git: import_commit(project, source, store); break;
       case manifest::SourceKind::archive: break;  // their edges fetch them
     }

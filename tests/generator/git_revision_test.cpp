@@ -93,6 +93,27 @@ TEST(WorkTrees, OfSeveralDirectoriesEachHasWhatItHasAlone) {
   EXPECT_EQ(found.at(project / "b"), std::vector<fs::path>{"3"});
 }
 
+TEST(WorkTrees, TheRepositoryIsTheDirectorysWhateverIsSaidOfOthers) {
+  const TemporaryDirectory repository;
+  const auto project = fs::canonical(repository.path());
+  const auto script =
+      "cd " + project.native() +
+      " && git init -q && mkdir -p a b && echo x | tee a/1 b/2 b/ignored >/dev/null && "
+      "echo ignored >.gitignore && git add . && git mv a A && mv A a && git config core.ignorecase true && "
+      "git init -q other";
+  ASSERT_EQ(std::system(script.c_str()), 0);
+  ::setenv("GIT_DIR", (project / "other/.git").c_str(), 1);
+  ::setenv("GIT_INDEX_FILE", (project / "other/.git/index").c_str(), 1);
+  ::setenv("GIT_CEILING_DIRECTORIES", project.c_str(), 1);
+  const auto alone = files_of_work_tree(project / "b"), renamed = files_of_work_tree(project / "a");
+  const auto together = files_of_work_trees(project, {project / "a", project / "b"});
+  for (const auto* name : {"GIT_DIR", "GIT_INDEX_FILE", "GIT_CEILING_DIRECTORIES"}) ::unsetenv(name);
+  ASSERT_TRUE(alone && renamed);
+  EXPECT_EQ(*alone, std::vector<fs::path>{"2"});
+  EXPECT_EQ(*renamed, std::vector<fs::path>{"1"});
+  EXPECT_EQ(together, (WorkTreeFiles{{project / "a", *renamed}, {project / "b", *alone}}));
+}
+
 TEST_F(HostileRepository, StartsProgramsWhenAskedWithoutCare) {
   git("status >/dev/null 2>&1");
   EXPECT_NE(started(), "");

@@ -115,6 +115,29 @@ TEST_F(Install, AVersionWhoseRecordIsLostKeepsItsLinks) {
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
 }
 
+TEST_F(Install, AVersionWhoseRecordIsLostKeepsNoLinkFromHigherOnes) {
+  install_of("1.0.0", "one");
+  fs::remove(destination_ / ".karapace/installed/1.0.0+1");
+  install_of("1.1.0", "two");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.1.0+1");
+}
+
+TEST_F(Install, AVersionThatWasRemovedComesBackUnderItsNameWithoutALinkToIt) {
+  install_of("1.0.0", "one");
+  install_of("1.0.0", "two");
+  install_of("1.0.0", "three");
+  remove_tree(destination_ / "versions/1.0.0+2");
+  EXPECT_EQ(install_of("1.0.0", "two").version, "1.0.0+2");
+}
+
+TEST_F(Install, ACopyOfAVersionIsNotTakenForIt) {
+  install_of("1.0.0", "one");
+  fs::copy(destination_ / "versions/1.0.0+1", destination_ / "versions/1.0.0+7",
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  EXPECT_EQ(install_of("1.0.0", "one").version, "1.0.0+1");
+  EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+1");
+}
+
 TEST_F(Install, WhatOthersCouldChangeIsNotAdopted) {
   const auto release = release_of("1.0.0", "one");
   install(store_, release, options());

@@ -82,10 +82,11 @@ SshHost::SshHost(const SshHosts& hosts, std::string name)
   make_key(own / "host_key");
   write_file_atomically(
       own / "sshd_config",
-      fmt::format("Port {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n"
-                  "StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-                  "SetEnv HOME={}\n",  // the user's start-up files are no part of this
-                  port_, (own / "host_key").native(), (hosts.place_ / "key.pub").native(), own.native()),
+      fmt::format(
+          "Port {}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n"
+          "StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n"
+          "SetEnv HOME={} PATH={}/bin:/usr/local/bin:/usr/bin:/bin\n",  // the user's start-up files are no part of this
+          port_, (own / "host_key").native(), (hosts.place_ / "key.pub").native(), own.native(), own.native()),
       Durable::no);
   std::ofstream(hosts.place_ / "known_hosts", std::ios::app)
       << fmt::format("[127.0.0.1]:{} {}", port_, read_file(own / "host_key.pub"));

@@ -71,6 +71,12 @@ struct SyncTest : ReleaseTest {
       if (name.starts_with(".new-")) found.push_back(own(host) / name);
     return found;
   }
+  /// The host has another program of this name, a script.
+  void have_program(const SshHost& host, const std::string& name, const std::string& script) const {
+    const auto directory = temporary_.path() / "hosts" / host.name() / "bin";
+    fs::create_directories(directory);
+    write_file_atomically(directory / name, "#!/bin/sh\n" + script, Durable::no, 0755);
+  }
   /// Runs `script` after each rsync that brings something.
   void after_bringing(const std::string& script) const {
     write_file_atomically(temporary_.path() / "hosts/bin/rsync",

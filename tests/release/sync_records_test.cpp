@@ -65,19 +65,93 @@ TEST_F(SyncRecords, ADestinationThatReplacedAnotherTakesItsChoicesOver) {
   host.start();
   choose_link(source(), "stable", "1.0.0+1", {});
   choose_link(source(), "tested", "1.0.0+1", {});
+  choose_link(source(), "old", "1.0.0+1", {});
   sync_to({&host});
   choose_link(at(host), "tested", "1.1.0", {});
   copy_source();
   forget_link(source(), "stable", {});
-  EXPECT_THAT(sync_to({&host})[0].kept, ElementsAre("versions/stable", "versions/tested"));
+  forget_link(source(), "old", {});
+  const auto before = sync_to({&host})[0];
+  EXPECT_THAT(before.kept, ElementsAre("versions/stable", "versions/tested"));
+  EXPECT_THAT(before.kept_of_others, ElementsAre("versions/stable"));
   choices = OthersChoices::are_taken_over;
   const auto report = sync_to({&host})[0];
   EXPECT_THAT(report.links, ElementsAre("versions/stable"));
   EXPECT_THAT(report.kept, ElementsAre("versions/tested")) << "which the host chose itself";
   EXPECT_EQ(at(host).links()["stable"], "1.1.0+1");
+  EXPECT_EQ(at(host).wishes().chosen["old"], "1.0.0+1") << "of which nothing is known here";
   // What it chooses from now on is its own, though it be what the other one brought once.
   choose_link(at(host), "stable", "1.0.0+1", {});
   EXPECT_THAT(sync_to({&host})[0].kept, ElementsAre("versions/stable", "versions/tested"));
+}
+
+TEST_F(SyncRecords, ARunThatEndsBetweenRecordsFreezesNoLink) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  choose_link(at(host), "own", "1.0.0", {});
+  // Before each of the records gets its name: both copies of what is being brought, of the links, of what was brought.
+  const auto program = temporary_.path() / "hosts/node1/bin/mv";
+  for (const std::size_t at_which : {1U, 2U, 3U, 4U, 5U, 6U}) {
+    const auto chosen = fmt::format("1.{}.0+1", at_which % 2);
+    choose_link(source(), "stable", chosen, {});
+    choose_link(source(), "tested", chosen, {});
+    have_program(host, "mv",
+                 fmt::format("case $* in *links.json* | *brought.json*)\n  echo >>$0.count\n"
+                             "  [ $(wc -l <$0.count) != {} ] || exit 1\nesac\nexec /usr/bin/mv \"$@\"\n",
+                             at_which));
+    EXPECT_NE(sync_to({&host})[0].failure, "") << at_which;
+    fs::remove(program);
+    fs::remove(program.native() + ".count");
+    EXPECT_EQ(sync_to({&host})[0].failure, "");
+    for (const auto* alias : {"stable", "tested"}) EXPECT_EQ(at(host).links()[alias], chosen) << alias << at_which;
+    EXPECT_EQ(at(host).links()["own"], "1.0.0+1");
+  }
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
+TEST_F(SyncRecords, WhatAHostChoseThoughItWasThereStays) {
+  install_of("1.0.0", "one");
+  install_of("1.1.0", "two");
+  auto& host = hosts->add("node1");
+  host.start();
+  choose_link(source(), "stable", "1.0.0+1", {});
+  sync_to({&host});
+  choose_link(at(host), "stable", "1.0.0+1", {});
+  choose_link(source(), "stable", "1.1.0+1", {});
+  EXPECT_THAT(sync_to({&host})[0].kept, ElementsAre("versions/stable"));
+  EXPECT_EQ(at(host).links()["stable"], "1.0.0+1");
+}
+
+TEST_F(SyncRecords, ADirectoryThatSomebodyMadeUsesUpNoIds) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  fs::create_directory(destination_ / "versions/1.0.0+20261123");
+  fs::create_directory(destination_ / "versions/1.0.0+1000000000");
+  fs::create_directory(destination_ / "versions/1.0.0+2");
+  write(destination_ / "versions/1.0.0+2/file", "");
+  sync_to({&host});
+  EXPECT_EQ(at(host).used_id("1.0.0"), 1U);
+  EXPECT_EQ(install_of("1.0.0", "two").version, "1.0.0+3");
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+}
+
+TEST_F(SyncRecords, ManyVersionsThatAHostHadAreNotedAtOnce) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  std::map<std::string, std::uint64_t> ids;
+  for (int i = 0; i < 5000; ++i) ids[fmt::format("2.{}", i)] = 3;
+  at(host).set_used_ids(ids);
+  EXPECT_EQ(sync_to({&host})[0].failure, "");
+  EXPECT_EQ(source().used_id("2.4711"), 3U);
+  for (int i = 0; i < 10'000; ++i) ids[fmt::format("3.{}", i)] = 3;
+  at(host).set_used_ids(ids);
+  EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("it has 15001 versions"));
 }
 
 TEST_F(SyncRecords, WhatAHostChoseItselfStaysThoughItWasTheSameForAWhile) {

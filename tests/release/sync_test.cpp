@@ -323,6 +323,26 @@ TEST_F(Sync, ADirectoryOfAHostThatHasOtherThingsIsNoDestination) {
   EXPECT_THAT(sync_to({&host})[0].failure, HasSubstr("is no destination of releases, and not empty"));
 }
 
+TEST_F(Sync, WhatAHostHasBesidesIsTheHostsFault) {
+  install_of("1.0.0", "one");
+  auto& host = hosts->add("node1");
+  host.start();
+  sync_to({&host});
+  const auto app = host.directory() / "app";
+  const auto entry = "store/" + source().document("1.0.0+1").packages[0].entry;
+  for (const auto& directory : {entry + "/bin", std::string("versions/1.0.0+1")}) {
+    fs::permissions(app / directory, fs::perms::owner_write, fs::perm_options::add);
+    fs::create_directory(app / directory / "an extra store");
+    const auto failure = sync_to({&host})[0].failure;
+    EXPECT_THAT(failure,
+                AllOf(HasSubstr("node1: "), HasSubstr("\"" + directory + "/"), HasSubstr("there other than")));
+    fs::remove(app / directory / "an extra store");
+    fs::permissions(app / directory, fs::perms(0555));
+    fs::last_write_time(app / directory, fs::last_write_time(destination_ / directory));
+  }
+  EXPECT_TRUE(sync_to({&host})[0].nothing_to_do());
+}
+
 TEST_F(Sync, AHostWhoseDirectoriesEverybodyMayWriteToIsLeftAsItIs) {
   install_of("1.0.0", "one");
   auto& host = hosts->add("node1");
