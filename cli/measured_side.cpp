@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/escape.hpp"
 #include "base/file.hpp"
+#include "cli/generate_arguments.hpp"
 #include "generator/graph/graph_reader.hpp"
 #include "generator/project/graph_side.hpp"
 #include "generator/project/own_directory.hpp"
@@ -170,7 +171,7 @@ void declare_measured(Options& options, MeasuredArguments& arguments) {
 
 MeasuredSide measured_side(const Context& context, const MeasuredArguments& arguments) {
   if (arguments.build && arguments.log) throw UsageError("graph: --build and --log both name a log: give one of them");
-  auto side = project::open_side(arguments.what, fs::current_path());
+  auto side = project::open_side(arguments.what, fs::current_path(), machine_paths(context).cache);
   for (const auto& note : side.notes) context.warn(note);
   auto logs = logs_of(context, arguments, build_directories(side, arguments.what));
   for (const auto& log : logs) warn_of(context, log);

@@ -69,6 +69,11 @@ nlohmann::json document(const proof::RecordedGraph& graph, const proof::Reproduc
   json["variations"] = std::move(variations);
   json["against_file"] =
       reproduction.against.empty() ? nlohmann::json() : path_json(std::filesystem::path(reproduction.against));
+  auto left_out = nlohmann::json::array();
+  for (const auto& release : graph.left_out)
+    left_out.push_back(
+        {{"project", release.project}, {"step", release.step.hex()}, {"step_count", release.step_count}});
+  json["releases_left_out"] = std::move(left_out);
   json["kept_store"] = path_json(reproduction.kept);
   return json;
 }
@@ -150,6 +155,14 @@ void print_advice(const Context& context, const proof::Reproduction& reproductio
 
 }  // namespace
 
+std::string left_out_text(const proof::RecordedGraph& graph, std::string_view command) {
+  std::string text;
+  for (const auto& release : graph.left_out)
+    text += fmt::format("the release of {} is left out, {}: `karapace {} {}` looks at it\n", release.project,
+                        counted(release.step_count, "step"), command, release.step.short_hex());
+  return text;
+}
+
 void report(const Context& context, const proof::RecordedGraph& graph, const proof::Reproduction& reproduction) {
   if (context.json) return context.print_json("karapace.reproduce", document(graph, reproduction));
   const auto& causes = reproduction.comparison.causes;
@@ -162,6 +175,8 @@ void report(const Context& context, const proof::RecordedGraph& graph, const pro
   }
   context.print(context.styled(causes.empty() ? Style::green : Style::red, summary(graph, reproduction)));
   context.print(circumstances(reproduction));
+  const bool is_compared = !reproduction.against.empty();
+  context.print(left_out_text(graph, is_compared ? "reproduce --against FILE" : "reproduce"));
   print_kept(context, reproduction);
   if (!causes.empty()) print_advice(context, reproduction);
 }

@@ -7,7 +7,7 @@ include_guard(GLOBAL)
 # Makes the target NAME, which builds what the manifest's [release] describes, each package by an edge of its own, and
 #
 #   NAME-install       a target: installs it at its destination
-#   NAME-test          a target: installs it, and runs [release.test] with what is installed
+#   NAME-test          a target: installs it, and runs [release.test] with the version that is this build
 #   NAME-environment   the environment that it is built in, as karapace_environment() makes it
 #
 # The target NAME has the property KARAPACE_RECORD: the file that is there when the release is built.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "generator/lock/environment_lock.hpp"
 #include "generator/project/step_words.hpp"
 #include "store/reference.hpp"
+#include "store/root.hpp"
 #include "store/root_index.hpp"
 
 namespace karapace::proof {
@@ -25,6 +27,7 @@ using graph::Edge;
 struct Targets {
   std::vector<StepKey> steps;
   std::map<EnvironmentId, std::string> names;  // as projects call them
+  std::vector<std::filesystem::path> manifests = {};
 };
 
 class Collection {
@@ -41,6 +44,7 @@ class Collection {
     for (const auto* graph : {&planned, &elsewhere})
       for (const auto& edge : graph->edges) emit(edge.key);
     for (const auto& [key, record] : result_.records) emit(key);
+    for (const auto& manifest : targets_.manifests) look_at_release(manifest);
     return std::move(result_);
   }
 
@@ -74,6 +78,24 @@ class Collection {
     auto name = targets_.names.find(environment.id);
     auto called = name == targets_.names.end() ? environment.id.short_hex() : name->second;
     result_.environments.push_back({std::move(called), std::move(environment)});
+  }
+
+  /// The steps of a root are those of its environment and of its release.
+  void look_at_release(const std::filesystem::path& manifest) {
+    const auto root = store::find_root(store_, manifest);
+    if (!root) return;
+    std::optional<ReleaseLeftOut> release;
+    std::size_t count = 0;
+    for (const auto& key : root->steps) {
+      if (result_.records.contains(key)) continue;
+      const auto record = store_.record(key);
+      if (!record) continue;
+      ++count;
+      if (record->step.kind == StepKind::assemble) release = {escaped_utf8(root->name), key, 0};
+    }
+    if (!release) return;
+    release->step_count = count;
+    result_.left_out.push_back(*std::move(release));
   }
 
   /// A step that is wanted alone goes by the name that any lock gives it.
@@ -135,6 +157,7 @@ void add_word(const store::Store& store, const std::string& word, Targets& targe
   }
   targets.steps.push_back(environment->step);
   targets.names.emplace(environment->id, name_of(reference));
+  if (reference.root) targets.manifests.push_back(reference.root->manifest);
 }
 
 std::map<EnvironmentId, std::string> project_names(const store::Store& store) {
@@ -161,6 +184,7 @@ RecordedGraph recorded_graph(const store::Store& store, const std::vector<std::s
 
 RecordedGraph recorded_graph_of_all(const store::Store& store) {
   Targets targets{{}, project_names(store)};
+  for (const auto& root : store::RootIndex::read(store).all()) targets.manifests.push_back(root.manifest);
   for (const auto& environment : store::environments(store)) targets.steps.push_back(environment.step);
   if (targets.steps.empty()) throw NotFoundError("no environment is built in this store; run `karapace build`");
   auto count = targets.steps.size();

@@ -21,10 +21,19 @@ struct RecordedEnvironment {
   store::Environment environment;
 };
 
+/// What a project builds from source in its environment: no part of that, and so of the graph only when it was asked
+/// for.
+struct ReleaseLeftOut {
+  std::string project;
+  StepKey step;                // that assembles it
+  std::size_t step_count = 0;  // those that led to it and are not in the graph, with itself
+};
+
 struct RecordedGraph {
   graph::Graph graph;                             // inputs before the steps that read them
   std::map<StepKey, StepRecord> records;          // of exactly these steps
   std::vector<RecordedEnvironment> environments;  // those among them
+  std::vector<ReleaseLeftOut> left_out = {};      // of the projects that were named, as far as they are built
   std::string title;                              // for people: "dev", "2 environments", "install 184 packages"
   std::vector<FileLock> in_use;                   // keeps the environments from gc
 };

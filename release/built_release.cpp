@@ -46,11 +46,7 @@ Declared declared_of(const Project& project) {
 
 /// What was built before the manifest or a source changed is not what it describes.
 void require_fitting(const Project& project, const lock::Lock& lock, const std::filesystem::path& cache) {
-  auto wanted = lock::intent_of(project.manifest, project.directory());
-  project::ReleaseLocking how;
-  how.network = project::ReleaseLocking::Network::left_out;
-  wanted.release =
-      project::locked_release(project, lock.release, how, {.store = {}, .cache = cache, .configuration = {}}).release;
+  const auto wanted = project::wanted_intent(project, lock.release, cache);
   std::vector<std::string> why;
   for (const auto& difference : lock::differences(lock::intent_of(lock), wanted)) why.push_back(text(difference));
   if (!why.empty()) refuse_not_built(project, why);

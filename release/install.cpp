@@ -85,8 +85,7 @@ class Installation {
       : store_(store),
         release_(release),
         options_(options),
-        destination_(Destination::create(release.document.destination)),
-        text_(store::text(release.document)) {}
+        destination_(Destination::create(release.document.destination)) {}
 
   Installed run() {
     require_same_release();
@@ -103,12 +102,12 @@ class Installation {
     std::optional<UnfinishedTree> tree;
     for (;;) {
       add_entries(release_.document.packages);
-      if (!tree && !find_same()) tree = staged_version();
+      if (!tree && !version_of_build(destination_, release_.document)) tree = staged_version();
       const auto lock = destination_.lock(options_.patience, options_.notice);
       destination_.sweep_versions();
       require_same_release();
       require_links_without_circles();
-      const auto same = find_same();
+      const auto same = version_of_build(destination_, release_.document);
       // What was there a moment ago may have been pruned.
       if (!has_entries() || (!same && !tree)) continue;
       if (same) require_as_built(*same);
@@ -233,25 +232,11 @@ class Installation {
         package.entry, package.name, package.version));
   }
 
-  /// A version that is the same build. Under a name of another version it was not installed.
-  std::optional<std::string> find_same() const {
-    auto versions = destination_.versions();
-    std::reverse(versions.begin(), versions.end());
-    std::erase_if(versions, [&](const auto& name) {
-      return parse_build_name(name)->version != release_.document.version ||
-             read_file_if_exists(destination_.version(name) / store::release_document_file) != text_;
-    });
-    // A copy that somebody made has no record.
-    for (const auto& name : versions)
-      if (destination_.has_installed_document(name)) return name;
-    return versions.empty() ? std::nullopt : std::optional(versions.front());
-  }
-
   UnfinishedTree staged_version() const {
     UnfinishedTree tree(destination_.root() / "versions");
     write_installed_tree(store_, release_.tree, tree.path(), options_.threads);
     const auto document = tree.path() / store::release_document_file;
-    if (read_file(document) != text_)
+    if (read_file(document) != store::text(release_.document))
       throw StoreError(fmt::format("release: the tree {} is not of this release; run `karapace release build` again",
                                    release_.tree.short_hex()));
     return tree;
@@ -325,7 +310,6 @@ class Installation {
   const Release& release_;
   const InstallOptions& options_;
   Destination destination_;
-  std::string text_;
   Installed result_;
 };
 
@@ -335,6 +319,21 @@ Installed install(const store::Store& store, const Release& release, const Insta
   // Before anything is written: names and circles of the manifest's links.
   aliases_of({}, {release.declared.links});
   return Installation(store, release, options).run();
+}
+
+std::optional<std::string> version_of_build(const Destination& destination, const store::ReleaseDocument& document) {
+  const auto text = store::text(document);
+  auto versions = destination.versions();
+  std::reverse(versions.begin(), versions.end());
+  // Under a name of another version it was not installed.
+  std::erase_if(versions, [&](const auto& name) {
+    return parse_build_name(name)->version != document.version ||
+           read_file_if_exists(destination.version(name) / store::release_document_file) != text;
+  });
+  // A copy that somebody made has no record.
+  for (const auto& name : versions)
+    if (destination.has_installed_document(name)) return name;
+  return versions.empty() ? std::nullopt : std::optional(versions.front());
 }
 
 void install_launcher(const Destination& destination, const fs::path& launcher,

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct Installed {
 
 /// Runs inside the user namespace, where every file of the store's layers can be read.
 Installed install(const store::Store& store, const Release& release, const InstallOptions& options);
+
+/// The version that is this build, by its release.json; the highest where there are several. It is not compared with
+/// what was built.
+std::optional<std::string> version_of_build(const Destination& destination, const store::ReleaseDocument& document);
 
 /// The destination's launcher becomes this program; what runs goes on with its own. The entry points lead to it.
 void install_launcher(const Destination& destination, const std::filesystem::path& launcher,

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/diff_paint.hpp"
+#include "cli/generate_arguments.hpp"
 #include "generator/graph/diff/diff_report.hpp"
 #include "generator/project/graph_side.hpp"
 
@@ -27,7 +28,8 @@ void declare(Options& options, Arguments& arguments) {
 
 int run(const Context& context, const Arguments& arguments) {
   if (context.json && arguments.markdown) throw UsageError("graph diff: --json and --markdown exclude each other");
-  auto sides = project::open_sides(arguments.before, arguments.after, std::filesystem::current_path());
+  auto sides = project::open_sides(arguments.before, arguments.after, std::filesystem::current_path(),
+                                   machine_paths(context).cache);
   auto diff = diff::diff_graphs(sides.before, sides.after);
   for (const auto& note : diff.notes) context.warn(note);
   if (context.json) {

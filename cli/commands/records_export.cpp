@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
 #include "cli/output_file.hpp"
+#include "cli/reproduction_report.hpp"
 #include "cli/store_access.hpp"
 #include "proof/record_document.hpp"
 #include "proof/recorded_graph.hpp"
@@ -55,6 +56,8 @@ proof::ExportedStep exported(const store::Store& store, const graph::Edge& edge,
 int run(const Context& context, const Arguments& arguments) {
   auto store = context.open_store(store::Store::Access::read_only);
   auto graph = wanted_graph(store, arguments);
+  const auto left_out = left_out_text(graph, "records export");
+  for (const auto line : lines(left_out)) context.warn(line);
   std::vector<proof::ExportedStep> steps;
   for (const auto& edge : graph.graph.edges)
     steps.push_back(exported(store, edge, graph.records.at(edge.key), arguments.listings));

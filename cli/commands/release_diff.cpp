@@ -3,6 +3,7 @@
 #include <functional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
@@ -42,17 +43,44 @@ Parts packages_of(const store::ReleaseDocument& document) {
   return parts;
 }
 
-/// Nothing when the lock is not kept at the destination, or of a newer release.
-std::optional<Parts> environment_of(const release::Destination& destination, const store::ReleaseDocument& document) {
+/// Nothing when the lock is not kept at the destination.
+std::optional<lock::Lock> kept_lock(const release::Destination& destination, const store::ReleaseDocument& document) {
   const auto path = destination.own("locks/" + document.lock.hex());
   const auto text = read_file_if_exists(path);
-  if (!text) return std::nullopt;
-  const auto lock = lock::parse_lock(*text, path.native());
+  return text ? std::optional(lock::parse_lock(*text, path.native())) : std::nullopt;
+}
+
+Parts environment_of(const lock::Lock& lock) {
   Parts parts;
   for (const auto* list : {&lock.base, &lock.packages})
     for (const auto& package : *list)
       parts.insert_or_assign(lock::name_in(lock, package), Made{package.version, package.sha256.short_hex()});
   return parts;
+}
+
+/// Source -> what of it is another. What is built again only because of a dependency or the environment is not there.
+using Causes = std::map<std::string, std::string>;
+
+std::string cause(const lock::LockedSource& before, const lock::LockedSource& after) {
+  constexpr std::size_t digits = 12;
+  std::vector<std::string> words;
+  if (before.commit != after.commit)
+    words.push_back(fmt::format("commit {} -> {}", before.commit.substr(0, digits), after.commit.substr(0, digits)));
+  else if (before.sha256 != after.sha256)
+    words.push_back(fmt::format("source {} -> {}", before.sha256.short_hex(), after.sha256.short_hex()));
+  if (before.patches != after.patches) words.emplace_back("patches");
+  if (before.build != after.build) words.emplace_back("build script");
+  if (before.check != after.check) words.emplace_back("checks");
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+Causes causes(const lock::Lock& before, const lock::Lock& after) {
+  Causes all;
+  if (!before.release || !after.release) return all;
+  for (const auto& old : before.release->sources)
+    for (const auto& source : after.release->sources)
+      if (source.name == old.name) all.emplace(source.name, cause(old, source));
+  return all;
 }
 
 struct Difference {
@@ -89,7 +117,8 @@ nlohmann::json json_of(const std::vector<Difference>& differences) {
   return all;
 }
 
-void print(const Context& context, std::string_view title, const std::vector<Difference>& differences) {
+void print(const Context& context, std::string_view title, const std::vector<Difference>& differences,
+           const Causes& causes = {}) {
   if (differences.empty()) return;
   context.print(fmt::format("{}\n", title));
   for (const auto& one : differences) {
@@ -99,6 +128,8 @@ void print(const Context& context, std::string_view title, const std::vector<Dif
       context.print(fmt::format("  - {} {}\n", one.name, one.before->version));
     else if (one.before->version != one.after->version)
       context.print(fmt::format("  {} {} -> {}\n", one.name, one.before->version, one.after->version));
+    else if (const auto found = causes.find(one.name); found != causes.end() && !found->second.empty())
+      context.print(fmt::format("  {} {}: another build: {}\n", one.name, one.after->version, found->second));
     else
       context.print(fmt::format("  {} {}: another build ({} -> {})\n", one.name, one.after->version,
                                 one.before->content, one.after->content));
@@ -110,9 +141,10 @@ int run(const Context& context, const Arguments& arguments) {
   const auto before = destination.resolve(arguments.before), after = destination.resolve(arguments.after);
   const auto from = destination.document(before), to = destination.document(after);
   const auto packages = differences(packages_of(from), packages_of(to));
-  const auto old_environment = environment_of(destination, from), new_environment = environment_of(destination, to);
-  const bool is_known = old_environment && new_environment;
-  const auto system = is_known ? differences(*old_environment, *new_environment) : std::vector<Difference>();
+  const auto old_lock = kept_lock(destination, from), new_lock = kept_lock(destination, to);
+  const bool is_known = old_lock && new_lock;
+  const auto system =
+      is_known ? differences(environment_of(*old_lock), environment_of(*new_lock)) : std::vector<Difference>();
   const bool other_environment = from.environment != to.environment;
   if (context.json) {
     context.print_json("karapace.release-diff",
@@ -125,7 +157,7 @@ int run(const Context& context, const Arguments& arguments) {
                         {"packages", json_of(packages)}});
     return 0;
   }
-  print(context, "packages", packages);
+  print(context, "packages", packages, is_known ? causes(*old_lock, *new_lock) : Causes());
   print(context, "the environment that they were built in", system);
   if (other_environment && system.empty())
     context.print(
@@ -143,7 +175,7 @@ Command release_diff_command() {
        .summary = "Compare what two installed versions are made of",
        .description =
            "Packages of the release, and those of the environment that they were built in, by the locks that\n"
-           "the destination keeps.",
+           "the destination keeps; of another build of a version the commit, source, patches or script that changed.",
        .examples = {{"karapace release diff stable latest", "what would come with latest"}}},
       declare, run);
 }

@@ -12,7 +12,9 @@
 #include "base/words.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
+#include "cli/generate_arguments.hpp"
 #include "cli/release_session.hpp"
+#include "release/install.hpp"
 #include "store/environment.hpp"
 
 namespace karapace::cli {
@@ -21,13 +23,13 @@ namespace {
 
 struct Arguments {
   std::string manifest;
-  std::string version = usual_release_version;
+  std::string version;
 };
 
 void declare(Options& options, Arguments& arguments) {
   options.positional("MANIFEST", arguments.manifest, "a manifest, or a directory with a karapace.toml (default: .)");
   options.value("-r,--release-version", "VERSION", arguments.version,
-                "a version that is installed, or what a link names (default: stable)");
+                "a version that is installed, or what a link names (default: what the manifest describes)");
 }
 
 struct Tested {
@@ -79,6 +81,19 @@ void report(const Context& context, const ReleaseView& view, const std::vector<T
                             counted(tests.size(), "test")));
 }
 
+/// Whatever links lead to: the manifest's tests are those of what it describes.
+std::string version_of_manifest(const Context& context, const store::Store& store,
+                                const std::filesystem::path& manifest) {
+  const auto built = release::find_built_release(store, manifest, machine_paths(context).cache);
+  const auto& document = built.document;
+  const auto destination = release::Destination::open(document.destination);
+  if (auto version = release::version_of_build(destination, document)) return *std::move(version);
+  throw NotFoundError(
+      fmt::format("release: this build of {} {} is not installed; run `karapace release install`, or name with "
+                  "--release-version what shall be tested",
+                  document.name, document.version));
+}
+
 int run(const Context& context, const Arguments& arguments) {
   const auto manifest = named_manifest(arguments.manifest);
   const auto commands = release::declared_release(manifest).tests;
@@ -89,7 +104,8 @@ int run(const Context& context, const Arguments& arguments) {
                     escaped_utf8(manifest.native())));
   const auto store = context.open_store(store::Store::Access::read_only);
   const DestinationArguments of_manifest{.manifest = manifest, .destination = {}};
-  const auto view = installed_release_view(context, store, of_manifest, arguments.version);
+  const auto version = arguments.version.empty() ? version_of_manifest(context, store, manifest) : arguments.version;
+  const auto view = installed_release_view(context, store, of_manifest, version);
   std::vector<Tested> tests;
   for (const auto& command : commands) tests.push_back(tested(store, arguments, view, command));
   report(context, view, tests);
@@ -107,8 +123,11 @@ Command release_test_command() {
            "Runs the commands of [release.test], each in the environment that the installed version was built\n"
            "in, with its programs the first in PATH and nothing that can be written to at the destination: as\n"
            "`karapace release exec --installed` does. What they say goes to standard error. The exit status is 1\n"
-           "when one fails; all are run.",
-       .examples = {{"karapace release test", "stable of ./karapace.toml's release"},
+           "when one fails; all are run.\n\n"
+           "Without --release-version the version is tested that is what the manifest describes now, also where\n"
+           "stable is another one; it must be installed.",
+       .examples = {{"karapace release test", "what `karapace release install` installed"},
+                    {"karapace release test -r stable", "what users call"},
                     {"karapace release test -r 1.4.2+1 --json", "this version, for programs"}}},
       declare, run);
 }

@@ -238,7 +238,7 @@ Command reproduce_command() {
                       "that another machine exported.\n\n"
                       "Exit status: 0 identical, 1 different, 2 when the question could not be answered.",
        .examples = {{"karapace reproduce", "the environment of ./karapace.toml"},
-                    {"karapace reproduce 5ec34a7a", "one step, with what leads to it"},
+                    {"karapace reproduce 5ec34a7a", "one step, with what leads to it: also a release"},
                     {"karapace reproduce --same clock", "does it depend on anything but the clock?"},
                     {"karapace reproduce --order", "does anything follow the order of directories?"},
                     {"karapace reproduce --against other.json", "is another machine's build the same?"}},

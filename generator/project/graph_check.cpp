@@ -45,20 +45,12 @@ class Checking {
     if (!lock) {
       check.state = LockCheck::State::missing;
     } else if (request_.lock.policy != LockPolicy::frozen) {
-      check.differences = lock::differences(lock::intent_of(*lock), wanted(project, *lock));
+      check.differences =
+          lock::differences(lock::intent_of(*lock), wanted_intent(project, lock->release, request_.lock.paths.cache));
       if (!check.differences.empty()) check.state = LockCheck::State::differs;
     }
     check_.locks.push_back(std::move(check));
     if (lock) plan(project, std::move(*lock));
-  }
-
-  lock::Intent wanted(const Project& project, const lock::Lock& lock) const {
-    auto intent = lock::intent_of(project.manifest, project.directory());
-    ReleaseLocking how;
-    how.network = ReleaseLocking::Network::left_out;
-    if (project.manifest.release)
-      intent.release = locked_release(project, lock.release, how, request_.lock.paths).release;
-    return intent;
   }
 
   void plan(const Project& project, lock::Lock lock) {

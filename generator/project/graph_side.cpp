@@ -23,6 +23,7 @@
 #include "generator/lock/intent.hpp"
 #include "generator/lock/lock_file.hpp"
 #include "generator/project/git_revision.hpp"
+#include "generator/project/locked_release.hpp"
 #include "generator/project/project.hpp"
 #include "store/identifiers.hpp"
 
@@ -176,10 +177,9 @@ void note_unlocked(diff::GraphSide& side, const std::vector<fs::path>& manifests
 }
 
 /// Why the lock that lies beside this manifest does not tell what the manifest asks for; empty when it does.
-std::string staleness(const fs::path& manifest, const lock::Lock& lock) {
+std::string staleness(const fs::path& manifest, const lock::Lock& lock, const fs::path& cache) {
   try {
-    auto text = read_file(manifest);
-    auto wanted = lock::intent_of(manifest::parse_manifest(text, manifest.native()), manifest.parent_path());
+    const auto wanted = wanted_intent(open_project(manifest, manifest.parent_path()), lock.release, cache);
     if (lock::differences(lock::intent_of(lock), wanted).empty()) return "";
     return "asks for other things than its lock has, which is what is compared: run `karapace lock` first";
   } catch (const Error& error) {
@@ -188,11 +188,11 @@ std::string staleness(const fs::path& manifest, const lock::Lock& lock) {
 }
 
 /// `shown`: how a person calls `root`.
-void note_stale(diff::GraphSide& side, const fs::path& root, const fs::path& shown) {
+void note_stale(diff::GraphSide& side, const fs::path& root, const fs::path& shown, const fs::path& cache) {
   std::vector<std::string> notes(side.environments.size());
   for_each_index(notes.size(), available_threads(), [&](std::size_t i) {
     const auto& environment = side.environments[i];
-    auto why = staleness((root / environment.place).lexically_normal(), *environment.lock);
+    auto why = staleness((root / environment.place).lexically_normal(), *environment.lock, cache);
     if (!why.empty()) notes[i] = fmt::format("{} {}", escaped_utf8((shown / environment.place).native()), why);
   });
   std::copy_if(notes.begin(), notes.end(), std::back_inserter(side.notes),
@@ -250,8 +250,8 @@ void keep_sources(FoundLocks& found, const fs::path& root, const fs::path& build
 // What a word stands for is found at once; it is read when both sides are known to stand for something.
 class Opening {
  public:
-  Opening(std::string word, fs::path working_directory)
-      : word_(std::move(word)), working_directory_(std::move(working_directory)) {
+  Opening(std::string word, fs::path working_directory, fs::path cache)
+      : word_(std::move(word)), working_directory_(std::move(working_directory)), cache_(std::move(cache)) {
     auto path = working_directory_ / word_;
     std::error_code ignored;
     if (fs::exists(path, ignored)) {
@@ -273,13 +273,13 @@ class Opening {
   Opened run(const std::optional<fs::path>& other) const {
     if (path_) {
       std::error_code ignored;
-      return fs::is_directory(*path_, ignored) ? directory(word_, *path_, Missing::refused) : file(*path_);
+      return fs::is_directory(*path_, ignored) ? directory(word_, *path_, Missing::refused, cache_) : file(*path_);
     }
     return place_ ? place_in(*revision_, *place_, Missing::refused) : whole_revision(*revision_, other);
   }
 
-  static Opened working_state(const fs::path& working_directory) {
-    return directory("working directory", working_directory, Missing::empty);
+  static Opened working_state(const fs::path& working_directory, const fs::path& cache) {
+    return directory("working directory", working_directory, Missing::empty, cache);
   }
 
  private:
@@ -292,7 +292,7 @@ class Opening {
                     word_));
   }
 
-  static Opened directory(const std::string& title, fs::path path, Missing missing) {
+  static Opened directory(const std::string& title, fs::path path, Missing missing, const fs::path& cache) {
     if (!path.has_filename()) path = path.parent_path();
     auto found = locks_below(path);
     auto locks = read_locks(found.locks, path);
@@ -307,7 +307,7 @@ class Opening {
     }
     Opened opened{side_of_locks(title, locks, path), std::nullopt};
     note_unlocked(opened.side, found.unlocked);
-    note_stale(opened.side, path, missing == Missing::refused ? fs::path(title).lexically_normal() : fs::path());
+    note_stale(opened.side, path, missing == Missing::refused ? fs::path(title).lexically_normal() : fs::path(), cache);
     return opened;
   }
 
@@ -325,7 +325,7 @@ class Opening {
       text = std::move(*lock);
     }
     Opened opened{side_of_locks(word_, {{file, std::move(text)}}, root), std::nullopt};
-    if (is_manifest) note_stale(opened.side, root, fs::path(word_).parent_path());
+    if (is_manifest) note_stale(opened.side, root, fs::path(word_).parent_path(), cache_);
     return opened;
   }
 
@@ -395,6 +395,7 @@ class Opening {
 
   std::string word_;
   fs::path working_directory_;
+  fs::path cache_;
   std::optional<fs::path> path_;         // when it is one; else
   std::optional<GitRevision> revision_;  // the revision, and
   std::optional<fs::path> place_;        // where in it, when that was said
@@ -426,12 +427,12 @@ diff::GraphSide read_build_directory(const fs::path& directory, const diff::Grap
 }
 
 GraphSides open_sides(const std::string& before, const std::optional<std::string>& after,
-                      const fs::path& working_directory) {
-  Opening first(before, working_directory);
+                      const fs::path& working_directory, const fs::path& cache) {
+  Opening first(before, working_directory, cache);
   std::optional<Opening> second;
-  if (after) second.emplace(*after, working_directory);
+  if (after) second.emplace(*after, working_directory, cache);
   auto old = std::async(std::launch::async, [&] { return first.run(second ? second->path() : std::nullopt); });
-  auto now = second ? second->run(first.path()) : Opening::working_state(working_directory);
+  auto now = second ? second->run(first.path()) : Opening::working_state(working_directory, cache);
   auto earlier = old.get();
   if (earlier.side.environments.empty() && now.side.environments.empty()) {
     throw NotFoundError(fmt::format("there is no lock and no graph in {} and in {}: make locks with `karapace lock`",
@@ -442,8 +443,8 @@ GraphSides open_sides(const std::string& before, const std::optional<std::string
   return {std::move(earlier.side), std::move(now.side)};
 }
 
-diff::GraphSide open_side(const std::string& word, const fs::path& working_directory) {
-  auto side = Opening(word, working_directory).run(std::nullopt).side;
+diff::GraphSide open_side(const std::string& word, const fs::path& working_directory, const fs::path& cache) {
+  auto side = Opening(word, working_directory, cache).run(std::nullopt).side;
   if (!side.environments.empty()) return side;
   throw NotFoundError(fmt::format("there is no lock and no graph in {}: make locks with `karapace lock`", side.title));
 }

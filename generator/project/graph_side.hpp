@@ -24,12 +24,14 @@ struct GraphSides {
 };
 
 /// `after`: absent for the working directory as it is. Errors name the side's word: NotFoundError when it stands for
-/// nothing, LockError, GraphError or ManifestError when what it stands for is refused.
+/// nothing, LockError, GraphError or ManifestError when what it stands for is refused. `cache`: the user's, where
+/// digests of sources are kept.
 GraphSides open_sides(const std::string& before, const std::optional<std::string>& after,
-                      const std::filesystem::path& working_directory);
+                      const std::filesystem::path& working_directory, const std::filesystem::path& cache);
 
 /// One side alone, with the same errors.
-diff::GraphSide open_side(const std::string& word, const std::filesystem::path& working_directory);
+diff::GraphSide open_side(const std::string& word, const std::filesystem::path& working_directory,
+                          const std::filesystem::path& cache);
 
 /// The build.ninja in a directory, with the names and locks beside it as far as `other` does not have them, too.
 /// GraphError when it is not of ours.

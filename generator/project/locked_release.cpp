@@ -339,6 +339,16 @@ LockedReleaseResult locked_release(const Project& project, const std::optional<l
   return ReleaseLock(project, old, how, paths).run();
 }
 
+lock::Intent wanted_intent(const Project& project, const std::optional<lock::LockedRelease>& old,
+                           const fs::path& cache) {
+  auto intent = lock::intent_of(project.manifest, project.directory());
+  if (!project.manifest.release) return intent;
+  ReleaseLocking how;
+  how.network = ReleaseLocking::Network::left_out;
+  intent.release = locked_release(project, old, how, {.store = {}, .cache = cache, .configuration = {}}).release;
+  return intent;
+}
+
 void import_sources(const Project& project, const lock::LockedRelease& release, const store::Store& store) {
   std::optional<WorkTreeFiles> files;
   const auto known = [&]() -> const WorkTreeFiles& {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "generator/graph/graph.hpp"
+#include "generator/lock/intent.hpp"
 #include "generator/lock/lock.hpp"
 #include "generator/project/project.hpp"
 #include "generator/project/source_tree.hpp"
@@ -38,6 +39,11 @@ struct LockedReleaseResult {
 /// there or not what the manifest says; RemoteError when it can not be had.
 LockedReleaseResult locked_release(const Project& project, const std::optional<lock::LockedRelease>& old,
                                    const ReleaseLocking& how, const MachinePaths& paths);
+
+/// What the lock must hold to fit the manifest and its sources as they are now. Nothing is fetched: what `old` does not
+/// know stays unknown, and so differs. `cache`: the user's, where digests of sources are kept. ManifestError as above.
+lock::Intent wanted_intent(const Project& project, const std::optional<lock::LockedRelease>& old,
+                           const std::filesystem::path& cache);
 
 /// The trees of paths and of commits of git become blobs of the store, where they are not yet. LockError when one is
 /// not what is locked; RemoteError when a repository can not be had.

@@ -113,6 +113,26 @@ TEST_F(ReleaseSession, TheLockOfAnEnvironmentThatIsNotHereBecomesKnown) {
   EXPECT_TRUE(store_.has_blob(BlobId(id.digest())));
 }
 
+TEST_F(ReleaseSession, ADiffTellsWhatOfASourceIsAnother) {
+  add_version("1.0.0+2", environment_);
+  auto lock = testing::sample_lock_with_release();
+  lock.release->sources.back().name = lock.release->main = "app";
+  std::swap(lock.release->sources.front(), lock.release->sources.back());  // they are sorted
+  auto& source = lock.release->sources.front();
+  const auto keep = [&](const std::string& version) {
+    write_file_atomically(place_ / ".karapace/locks" / Sha256(blake3(version)).hex(), lock::file_text(lock),
+                          Durable::no);
+  };
+  keep("1.0.0+1");
+  const auto before = source.sha256;
+  source.sha256 = Sha256(blake3("another"));
+  source.build += " # another";
+  keep("1.0.0+2");
+  EXPECT_THAT(karapace("release diff 1.0.0+1 1.0.0+2 -d " + place_.native()).output,
+              HasSubstr(fmt::format("  app 1.0.0: another build: source {} -> {}, build script\n", before.short_hex(),
+                                    source.sha256.short_hex())));
+}
+
 class ReleaseInit : public ProgramTest {
  protected:
   fs::path project_ = fs::canonical(temporary_.path()) / "project";

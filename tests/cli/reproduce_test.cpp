@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
 #include "base/durable_file.hpp"
@@ -20,6 +21,7 @@
 #include "store/identifiers.hpp"
 #include "store/listing.hpp"
 #include "store/listing_comparison.hpp"
+#include "store/root.hpp"
 #include "tests/cli/program_fixture.hpp"
 #include "tests/generator/sample_lock.hpp"
 
@@ -31,6 +33,7 @@ using store::error_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 LayerOutput layer(std::string_view name) { return {LayerId(blake3(name))}; }
@@ -273,6 +276,32 @@ TEST_F(Recorded, ExportsTheSameBytesEachTimeAndCompareAsIdentical) {
   EXPECT_EQ(result.status, 0) << result.output;
   EXPECT_THAT(result.output, HasSubstr("4 of 4 steps of "));
   EXPECT_THAT(result.output, HasSubstr(": identical\n"));
+}
+
+TEST_F(Recorded, TellWhatOfAProjectTheyLeaveOut) {
+  const auto environment = build("git");
+  const auto compile = Step::normalised(StepKind::compile, {{"name", "app"}}, {environment.step});
+  const auto tree = Step::normalised(StepKind::assemble, {{"name", "app"}}, {compile.key()});
+  const store::Root root{.name = "proj",
+                         .manifest = temporary_.path() / "proj/karapace.toml",
+                         .environment = environment.id,
+                         .steps = {compile.key(), tree.key(), environment.step}};
+  add_root(store_, root);
+  const auto file = (temporary_.path() / "records.json").native();
+  EXPECT_THAT(karapace("records export proj -o " + file).output, Not(HasSubstr("left out")));  // nothing is built of it
+  store::fetch(store_, "app");
+  const LayerOutput made{store::unpack(store_, "app").layer().layer};
+  store_.add_record({compile, made});
+  store_.add_record({tree, made});
+  const auto told = fmt::format("the release of proj is left out, 2 steps: `karapace records export {}` looks at it",
+                                tree.key().short_hex());
+  EXPECT_THAT(karapace("records export proj -o " + file).output, HasSubstr(told));
+  EXPECT_THAT(karapace("records export --all -o " + file).output, HasSubstr(told));
+  EXPECT_THAT(karapace("reproduce proj --against " + file).output,
+              HasSubstr("the release of proj is left out, 2 steps: `karapace reproduce --against FILE "));
+  const auto document = nlohmann::json::parse(karapace("reproduce proj --json --against " + file).output);
+  EXPECT_EQ(document.at("releases_left_out").at(0).at("step"), tree.key().hex());
+  EXPECT_THAT(karapace("records export " + tree.key().hex() + " -o " + file).output, Not(HasSubstr("left out")));
 }
 
 TEST_F(Recorded, DifferFromADocumentOfOtherResults) {

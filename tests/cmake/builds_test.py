@@ -84,6 +84,8 @@ class Builds(ProjectTest):
         self.assertIn("installed app 1.0.0+1 ", self.built("--target", "app-install").output)
         self.assertEqual(self.run_program(f"{place}/app/bin/app").output, "one\n")
         self.assertIn("app 1.0.0+1: 1 of 1 test passed", self.built("--target", "app-test").output)
+        # What is tested is this build, whatever users call.
+        self.assertEqual(self.run_program(BUILD / "bin/karapace", "release", "use", "stable", "1.0.0+1").status, 0)
         self.write("src/text", "two\n")
         changed = self.built().output
         self.assertIn("compile app 1.0.0", changed)

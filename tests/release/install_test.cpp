@@ -182,6 +182,17 @@ TEST_F(Install, AnotherBuildOfTheVersionGetsTheNextId) {
   EXPECT_EQ(fs::read_symlink(destination_ / "versions/stable"), "1.0.0+2");
 }
 
+TEST_F(Install, TheVersionOfABuildIsFoundWhereverLinksLead) {
+  install_of("1.0.0", "one");
+  install_of("1.0.0", "two");
+  const auto version_of = [&](const std::string& content) {
+    return version_of_build(Destination::open(destination_), release_of("1.0.0", content).document);
+  };
+  EXPECT_EQ(version_of("one"), "1.0.0+1");
+  EXPECT_EQ(version_of("two"), "1.0.0+2");
+  EXPECT_EQ(version_of("three"), std::nullopt);
+}
+
 TEST_F(Install, AnotherReleaseIsRefused) {
   install_of("1.0.0", "one");
   auto other = release_of("9.0.0", "two");
