@@ -138,8 +138,10 @@ void write_all(int fd, std::string_view bytes, std::string_view what) {
     ssize_t count = ::write(fd, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == ENOSPC || errno == EDQUOT)) {
-      throw StoreError(errno_message(fmt::format("cannot write {}", what), errno) +
-                       "; free some space (`karapace gc`) and run it again, nothing finished is lost");
+      throw StoreError(
+          errno_message(fmt::format("cannot write {}", what), errno) +
+          "; make room there (`karapace gc` does where it is the store's disk) and run it again, nothing finished "
+          "is lost");
     }
     if (count < 0) throw StoreError(errno_message(fmt::format("cannot write {}", what), errno));
     bytes.remove_prefix(static_cast<std::size_t>(count));

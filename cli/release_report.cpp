@@ -14,6 +14,19 @@
 
 namespace karapace::cli {
 
+namespace {
+
+/// Where there is no manifest at all it is the destination that is to be named.
+void require_project(const DestinationArguments& arguments, const std::filesystem::path& manifest) {
+  std::error_code error;
+  if (!arguments.manifest.empty() || !std::filesystem::is_directory(manifest, error)) return;
+  throw ManifestError(
+      "there is no manifest karapace.toml here or above that would name a destination: name it with --destination DIR, "
+      "or begin a release with `karapace release init NAME`");
+}
+
+}  // namespace
+
 void declare_destination(Options& options, DestinationArguments& arguments) {
   options.value("-m,--manifest", "MANIFEST", arguments.manifest,
                 "whose [release] names the destination: a manifest, or a directory with a karapace.toml (default: here "
@@ -34,8 +47,11 @@ std::filesystem::path named_manifest(const std::string& word) {
 release::Destination find_destination(const DestinationArguments& arguments) {
   if (!arguments.destination.empty() && !arguments.manifest.empty())
     throw UsageError("release: --manifest and --destination both name a destination; give one of them");
-  if (arguments.destination.empty())
-    return release::Destination::open(release::declared_release(named_manifest(arguments.manifest)).destination);
+  if (arguments.destination.empty()) {
+    const auto manifest = named_manifest(arguments.manifest);
+    require_project(arguments, manifest);
+    return release::Destination::open(release::declared_release(manifest).destination);
+  }
   return release::Destination::open(std::filesystem::absolute(arguments.destination).lexically_normal());
 }
 

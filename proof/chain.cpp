@@ -31,7 +31,7 @@ namespace karapace::proof {
 namespace {
 
 constexpr std::string_view repair = "run `karapace verify-store --repair`, then ninja again";
-constexpr std::string_view rebuild = "`karapace build --complete` brings it back";
+constexpr std::string_view rebuild = "`karapace build --complete ENV` (in its project: without ENV) brings it back";
 
 Finding broken(std::string subject, std::string reason) {
   return {LinkState::broken, std::move(subject), std::move(reason)};

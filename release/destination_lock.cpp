@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -107,7 +108,9 @@ class Holder {
 bool take_number(const fs::path& directory, unsigned long number) {
   const auto path = directory / fmt::to_string(number);
   const auto unfinished = directory / unfinished_name();
-  write_all(open_at(AT_FDCWD, unfinished, O_WRONLY | O_CREAT | O_EXCL, 0444).get(), holder_line(), shown(unfinished));
+  const Fd file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  if (!file) throw StoreError(errno_message(fmt::format("release: cannot lock \"{}\"", shown(directory)), errno));
+  write_all(file.get(), holder_line(), shown(path));
   const int result = ::link(unfinished.c_str(), path.c_str());
   const int error = errno;
   // Over NFS the answer to a link that was made can be lost, and the second try fails: the count of names tells.

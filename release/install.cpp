@@ -139,7 +139,11 @@ class Installation {
 
   /// An entry's listing is written when the entry has its name: what has none is not believed to be ours.
   void add_entries(const std::vector<store::ReleasePackage>& packages) {
-    std::map<std::string, UnfinishedTree> written;
+    struct Written {
+      UnfinishedTree tree;
+      WrittenTree content;
+    };
+    std::map<std::string, Written> written;
     std::vector<const store::ReleasePackage*> placed;
     for (const auto& package : packages) {
       require_no_link(destination_.entry(package.entry));
@@ -148,14 +152,16 @@ class Installation {
         continue;
       }
       UnfinishedTree tree(destination_.root() / "store");
-      const auto copied = write_installed_tree(store_, package.layer, tree.path(), options_.threads);
-      ++result_.copied_entries;
-      result_.copied_bytes += copied.bytes;
-      written.emplace(package.entry, std::move(tree));
+      const auto content = write_installed_tree(store_, package.layer, {tree.path(), destination_.entry(package.entry)},
+                                                options_.threads);
+      written.emplace(package.entry, Written{std::move(tree), content});
     }
     for (const auto& package : packages) {
       const auto found = written.find(package.entry);
-      if (found != written.end() && found->second.finish(destination_.entry(package.entry))) placed.push_back(&package);
+      if (found == written.end() || !found->second.tree.finish(destination_.entry(package.entry))) continue;
+      placed.push_back(&package);
+      ++result_.copied_entries;
+      result_.copied_bytes += found->second.content.bytes;
     }
     if (!written.empty()) sync_directory(destination_.root() / "store");
     for (const auto* package : placed)
@@ -234,7 +240,8 @@ class Installation {
 
   UnfinishedTree staged_version() const {
     UnfinishedTree tree(destination_.root() / "versions");
-    write_installed_tree(store_, release_.tree, tree.path(), options_.threads);
+    write_installed_tree(store_, release_.tree, {tree.path(), destination_.version(release_.document.version)},
+                         options_.threads);
     const auto document = tree.path() / store::release_document_file;
     if (read_file(document) != store::text(release_.document))
       throw StoreError(fmt::format("release: the tree {} is not of this release; run `karapace release build` again",

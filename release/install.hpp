@@ -30,7 +30,7 @@ struct Installed {
   bool is_new = false;                   // else the same build was there
   std::vector<std::string> aliases;      // that lead to it now
   std::vector<std::string> unfulfilled;  // links that the manifest or a person wants, to versions that are not there
-  std::uint64_t copied_entries = 0;
+  std::uint64_t copied_entries = 0;      // without those that somebody else copied meanwhile
   std::uint64_t copied_bytes = 0;
   std::vector<std::string> missing_entries;  // that other versions are made of, and neither destination nor store has
 };

@@ -33,15 +33,15 @@ constexpr std::size_t few = 128;
 
 class Writing {
  public:
-  Writing(const store::Store& store, const LayerId& layer, fs::path directory)
+  Writing(const store::Store& store, const LayerId& layer, const TreePlace& place)
       : from_path_(store.layer_tree(layer)),
         listing_(store.listing(layer)),
-        to_path_(std::move(directory)),
+        place_(place),
         from_(open_at(AT_FDCWD, from_path_, O_RDONLY | O_DIRECTORY)) {}
 
   WrittenTree write(unsigned threads) {
-    make_directory(to_path_);
-    to_ = open_at(AT_FDCWD, to_path_, O_RDONLY | O_DIRECTORY);
+    if (::mkdir(place_.directory.c_str(), 0777) != 0) fail(listing_.entries().front());
+    to_ = open_at(AT_FDCWD, place_.directory, O_RDONLY | O_DIRECTORY);
     std::vector<const Entry*> files;
     std::size_t directories = 0;
     for (const auto& entry : listing_.entries()) directories += entry.type == EntryType::directory ? 1 : 0;
@@ -64,9 +64,11 @@ class Writing {
 
  private:
   [[noreturn]] void fail(const Entry& entry) const {
-    throw StoreError(errno_message(
-        fmt::format("release: cannot write \"{}\"", escaped_utf8((to_path_ / entry.path).native())), errno));
+    const int error = errno;
+    throw StoreError(errno_message(fmt::format("release: cannot write {}", told(place_.name / entry.path)), error));
   }
+
+  static std::string told(const fs::path& path) { return fmt::format("\"{}\"", escaped_utf8(path.native())); }
 
   void write_other(const Entry& entry) const {
     const auto* path = entry.path.c_str();
@@ -86,9 +88,11 @@ class Writing {
   /// What `content` is, by the name of `entry`.
   void write_file(const Entry& entry, const Entry& content) const {
     auto from = store::open_beneath(from_.get(), content.path, O_RDONLY);
-    if (!from) store::throw_damaged(fmt::format("\"{}\"", escaped_utf8((from_path_ / content.path).native())));
-    const auto to = open_at(to_.get(), entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    store::copy_verified(from.get(), to.get(), content.content, escaped_utf8((from_path_ / content.path).native()));
+    const auto source = told(from_path_ / content.path);
+    if (!from) store::throw_damaged(source);
+    const Fd to(::openat(to_.get(), entry.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!to) fail(entry);
+    store::copy_verified({from.get(), source}, {to.get(), told(place_.name / entry.path)}, content.content);
     const timespec time{.tv_sec = content.mtime, .tv_nsec = static_cast<long>(content.nanoseconds)};
     const timespec times[] = {time, time};
     if (::fchmod(to.get(), content.mode & kept_mode) != 0 || ::futimens(to.get(), times) != 0) fail(entry);
@@ -117,7 +121,7 @@ class Writing {
 
   fs::path from_path_;
   store::Listing listing_;
-  fs::path to_path_;
+  TreePlace place_;
   Fd from_;
   Fd to_;
   bool sync_each_ = false;
@@ -167,9 +171,9 @@ std::string difference(const Entry& wanted, const Entry& found) {
 
 }  // namespace
 
-WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer, const fs::path& directory,
+WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer, const TreePlace& place,
                                  unsigned threads) {
-  return Writing(store, layer, directory).write(threads);
+  return Writing(store, layer, place).write(threads);
 }
 
 std::vector<TreeFault> faults_of_installed_tree(const fs::path& directory, const store::Listing& listing,

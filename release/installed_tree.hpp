@@ -16,11 +16,14 @@ struct WrittenTree {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
 };
-/// Writes the layer into `directory`, which is made; its own mode is set, too. Every file is hashed on the way:
-/// StoreError when the layer is damaged, or holds what can not be installed (FIFOs, whiteouts). Nothing is forced to
-/// the disk.
-WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer,
-                                 const std::filesystem::path& directory, unsigned threads);
+struct TreePlace {
+  std::filesystem::path directory;  // is made
+  std::filesystem::path name;       // that it gets once it is whole: messages tell that one
+};
+/// Writes the layer; the directory's own mode is set, too. Every file is hashed on the way: StoreError when the layer
+/// is damaged, or holds what can not be installed (FIFOs, whiteouts). Nothing is forced to the disk.
+WrittenTree write_installed_tree(const store::Store& store, const LayerId& layer, const TreePlace& place,
+                                 unsigned threads);
 
 struct TreeFault {
   std::string path;  // in the tree; "" is itself

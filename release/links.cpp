@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/escape.hpp"
+#include "base/semantic_version.hpp"
 #include "release/aliases.hpp"
 #include "release/host_records.hpp"
 #include "release/unfinished.hpp"
@@ -43,6 +45,20 @@ void require_known(const Destination& destination, const std::string& version) {
                   version));
 }
 
+/// Whoever names a version exactly gets it: its own name stands for its builds alone.
+void require_no_other_version(const Destination& destination, const std::string& alias, const std::string& target) {
+  const auto is_of_alias = [&](const std::string& name) {
+    const auto build = parse_build_name(name);
+    return build && build->version == alias;
+  };
+  const auto versions = destination.linkable_versions();
+  if (is_of_alias(target) || std::none_of(versions.begin(), versions.end(), is_of_alias)) return;
+  throw UsageError(
+      fmt::format("release: {0} is a version that is installed, and its name can not lead to {1}; choose another name "
+                  "(`karapace release use stable {1}`)",
+                  alias, target));
+}
+
 }  // namespace
 
 LinkChoice choose_link(const Destination& destination, const std::string& alias, const std::string& version,
@@ -60,6 +76,7 @@ LinkChoice choose_link(const Destination& destination, const std::string& alias,
         fmt::format("release: \"{}\" is no version that \"{}\" could follow; `karapace release list` tells "
                     "what there is",
                     escaped_utf8(version), escaped_utf8(alias)));
+  require_no_other_version(destination, alias, aliases.links.at(alias));
   forget_brought(destination, alias);
   destination.set_wishes(wishes);
   lock.renew();

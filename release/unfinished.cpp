@@ -135,7 +135,8 @@ void sweep_unfinished(const fs::path& directory) {
 void replace_file(const fs::path& path, std::string_view bytes, mode_t mode) {
   const auto unfinished = path.parent_path() / unfinished_name();
   {
-    const auto file = open_at(AT_FDCWD, unfinished, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    const Fd file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file) fail("write", path);
     write_all(file.get(), bytes, fmt::format("\"{}\"", escaped_utf8(path.native())));
     if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) fail("write", path);
   }

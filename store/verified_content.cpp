@@ -58,24 +58,24 @@ void throw_damaged(std::string_view what) {
       fmt::format("{} is damaged in the store; run `karapace verify-store --repair`, then ninja again", what));
 }
 
-void copy_verified(int from, int to, const Digest& digest, std::string_view what) {
+void copy_verified(const CalledFile& from, const CalledFile& to, const Digest& digest) {
   // A reflink, where the file system has them, shares the blocks and takes no time.
-  if (::ioctl(to, FICLONE, from) == 0) {
-    if (blake3_of_file(from, what) != digest) throw_damaged(what);
+  if (::ioctl(to.fd, FICLONE, from.fd) == 0) {
+    if (blake3_of_file(from.fd, from.name) != digest) throw_damaged(from.name);
     return;
   }
   Blake3 hasher;
-  std::vector<char> buffer(buffer_size(from));
+  std::vector<char> buffer(buffer_size(from.fd));
   for (;;) {
-    const ssize_t count = ::read(from, buffer.data(), buffer.size());
+    const ssize_t count = ::read(from.fd, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StoreError(errno_message(fmt::format("cannot read {}", what), errno));
+    if (count < 0) throw StoreError(errno_message(fmt::format("cannot read {}", from.name), errno));
     if (count == 0) break;
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
     hasher.update(bytes);
-    write_all(to, bytes, what);
+    write_all(to.fd, bytes, to.name);
   }
-  if (hasher.finish() != digest) throw_damaged(what);
+  if (hasher.finish() != digest) throw_damaged(from.name);
 }
 
 void copy_blob(const Store& store, const BlobId& id, const std::filesystem::path& to) {
@@ -83,7 +83,7 @@ void copy_blob(const Store& store, const BlobId& id, const std::filesystem::path
   auto file = open_at(AT_FDCWD, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
   if (::fchmod(file.get(), 0444) != 0)
     throw StoreError(errno_message(fmt::format("cannot set the mode of {}", in_store(to)), errno));
-  copy_verified(from.get(), file.get(), id.digest(), fmt::format("the blob {}", id.hex()));
+  copy_verified({from.get(), fmt::format("the blob {}", id.hex())}, {file.get(), in_store(to)}, id.digest());
 }
 
 std::string verified(std::string text, const Digest& digest, std::string_view what) {

@@ -15,9 +15,14 @@
 
 namespace karapace::store {
 
-/// Copies what can be read from `from`, of a blob or a layer's file, to `to`, hashing it. StoreError naming `what` when
-/// it has another digest; what was written then is of no use.
-void copy_verified(int from, int to, const Digest& digest, std::string_view what);
+/// An open file, and what messages call it.
+struct CalledFile {
+  int fd;
+  std::string_view name;
+};
+/// Copies what can be read from `from`, of a blob or a layer's file, to `to`, hashing it. StoreError naming the one
+/// that can not be read, or has another digest, or the one that can not be written; what was written then is of no use.
+void copy_verified(const CalledFile& from, const CalledFile& to, const Digest& digest);
 /// The blob's bytes in a new file of mode 0444.
 void copy_blob(const Store& store, const BlobId& id, const std::filesystem::path& to);
 

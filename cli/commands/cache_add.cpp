@@ -117,8 +117,8 @@ int run(const Context& context, const Arguments& arguments) {
     context.print(fmt::format("  {} of trusted signers there\n", counted(believed(cache, *found), "environment")));
   if (cache.keys.empty())
     context.tell(
-        "no key is trusted, so nothing is taken from it: `karapace cache push` works; --trust KEY names whose "
-        "signatures count");
+        "no key is trusted, so no environment is taken from it, only packages, by their digests; --trust KEY names "
+        "whose signatures count, and `karapace cache push` works");
   return 0;
 }
 
@@ -132,7 +132,8 @@ Command cache_add_command() {
        .description =
            "From now on `karapace build` asks there, before it runs a step, whether the environment was built\n"
            "already. What a cache says is believed only when the keys that are trusted here have signed it; the\n"
-           "place itself is believed nothing. One that is down or wrong costs a warning and time.\n\n"
+           "place itself is believed nothing. Packages are taken by the digests that the lock has, also without\n"
+           "keys. One that is down or wrong costs a warning and time.\n\n"
            "The list is $XDG_CONFIG_HOME/karapace/caches.json.",
        .examples = {{"karapace cache add team oci:registry.example/team/cache --trust keys/team.pub", "a registry"},
                     {"karapace cache add net /net/cache --trust ann --trust bob --trust eve --agree 2",

@@ -21,7 +21,7 @@ void declare(Options& /*options*/, Arguments& /*arguments*/) {}
 
 std::string trust_text(const exchange::Cache& cache) {
   const auto trust = exchange_trust(cache);
-  if (trust.keys.empty()) return "nobody: only pushed to";
+  if (trust.keys.empty()) return "nobody: only packages, by their digests";
   std::vector<std::string> names;
   for (const auto& key : trust.keys) names.push_back(fmt::format("{} {}", key.name, key.key.id().hex()));
   const auto agree = cache.agree == 1 ? "" : fmt::format("{} of ", cache.agree);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/words.hpp"
 #include "cli/check_report.hpp"
 #include "cli/commands.hpp"
 #include "cli/document.hpp"
@@ -54,7 +55,7 @@ void tell(const Context& context, const project::Project& project, const project
   if (context.json) return;
   auto packages = result.lock.base.size() + result.lock.packages.size();
   auto state = result.state == project::LockState::unchanged ? "is up to date" : text(result.state);
-  context.print(fmt::format("{} {}: {} packages\n", shown(project.lock_path), state, packages));
+  context.print(fmt::format("{} {}: {}\n", shown(project.lock_path), state, counted(packages, "package")));
   for (const auto& change : result.packages) context.print(fmt::format("  {}\n", line_of(change)));
 }
 

@@ -189,6 +189,9 @@ fs::path checked_output(const Arguments& arguments) {
   const auto status = fs::status(file);
   if (fs::exists(status) && !fs::is_regular_file(status))
     throw Error(fmt::format("release export: \"{}\" is no file; name another", escaped_utf8(file.native())));
+  // Told by this name: what is written has another one until it is whole.
+  if (::access(file.parent_path().c_str(), W_OK | X_OK) != 0)
+    throw Error(errno_message(fmt::format("release export: cannot write \"{}\"", escaped_utf8(file.native())), errno));
   return file;
 }
 

@@ -53,19 +53,19 @@ struct Way {
 };
 constexpr std::array<Way, 4> ways = {
     {{"CMakeLists.txt", R"("cmake", "g++", "ninja-build")",
-      "cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$out\n"
+      "cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=\"$out\"\n"
       "cmake --build build -j $jobs\n"
       "cmake --install build\n"},
      {"meson.build", R"("g++", "meson", "ninja-build")",
-      "meson setup build --buildtype release --prefix $out --libdir lib\n"
+      "meson setup build --buildtype release --prefix \"$out\" --libdir lib\n"
       "ninja -C build -j $jobs install\n"},
      {"configure", R"("g++", "make")",
-      "./configure --prefix=$out\n"
+      "./configure --prefix=\"$out\"\n"
       "make -j $jobs\n"
       "make install\n"},
      {"Makefile", R"("g++", "make")",
-      "make -j $jobs PREFIX=$out\n"
-      "make install PREFIX=$out\n"}}};
+      "make -j $jobs PREFIX=\"$out\"\n"
+      "make install PREFIX=\"$out\"\n"}}};
 
 /// What the manifest says of the source.
 struct Source {
@@ -78,7 +78,7 @@ struct Source {
 Source example_source(const std::string& name) {
   return {.packages = R"("gcc", "libc6-dev")",
           .path = "src",
-          .build = fmt::format("mkdir -p $out/bin\ngcc -O2 -Wall -o $out/bin/{0} {0}.c\n", name),
+          .build = fmt::format("mkdir -p \"$out/bin\"\ngcc -O2 -Wall -o \"$out/bin/{0}\" {0}.c\n", name),
           .comment = "a directory of the project; or git = \"URL\" with ref = \"v1.0\"; or archive = \"URL\""};
 }
 

@@ -26,6 +26,20 @@ void declare(Options& options, Arguments& arguments) {
   options.positional("MANIFEST", arguments.manifest, "a manifest, or a directory with a karapace.toml (default: .)");
 }
 
+/// Whoever chose what the usual link names may wonder that it stays.
+void tell_of_stable(const Context& context, const release::Release& built, const release::Installed& installed) {
+  const auto destination = release::Destination::open(built.declared.destination);
+  const auto links = destination.links();
+  const auto stable = links.find("stable");
+  if (!installed.is_new || stable == links.end() || stable->second == installed.version) return;
+  const auto chosen = destination.wishes().chosen;
+  if (const auto choice = chosen.find("stable"); choice != chosen.end())
+    context.tell(fmt::format("stable stays {}, as {} was chosen for it: `karapace release use stable {}` changes that",
+                             stable->second, choice->second, installed.version));
+  else
+    context.tell(fmt::format("stable is {}", stable->second));
+}
+
 void report(const Context& context, const release::Release& built, const release::Installed& installed) {
   for (const auto& alias : installed.unfulfilled)
     context.warn(fmt::format("the link \"{}\" is wanted, but there is no such version in {}", alias,
@@ -55,8 +69,9 @@ void report(const Context& context, const release::Release& built, const release
     context.print(fmt::format("installed {} {}{}\n", built.document.name, installed.version, aliases));
   else
     context.print(fmt::format("{} {}{} is this build: {}\n", built.document.name, installed.version, aliases,
-                              installed.copied_entries == 0 ? "nothing to install" : "brought back " + copied));
+                              installed.copied_entries == 0 ? "nothing to install" : "copied " + copied));
   if (installed.is_new && installed.copied_entries != 0) context.note("copied " + copied);
+  tell_of_stable(context, built, installed);
 }
 
 int run(const Context& context, const Arguments& arguments) {

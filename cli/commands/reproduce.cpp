@@ -84,7 +84,7 @@ void require_complete(const store::Store& store, const proof::RecordedGraph& gra
     if (record.step.kind != StepKind::fetch || !store::is_absent(store, record)) continue;
     throw StepError(fmt::format(
         "reproduce: {} was built elsewhere, and not everything that it was made of is here: `karapace build "
-        "--complete` brings that",
+        "--complete ENV` (in its project: without ENV) brings that",
         graph.title));
   }
 }

@@ -49,7 +49,7 @@ int run(const Context& context, const Arguments& arguments) {
   if (unread > 0)
     context.warn(
         fmt::format("of {} only what the lock says is told, without licences: the store does not have them "
-                    "unpacked; `karapace build --complete` brings them",
+                    "unpacked; `karapace build --complete ENV` (in its project: without ENV) brings them",
                     counted(static_cast<std::size_t>(unread), "package")));
   const auto text = arguments.format == "spdx" ? spdx_text(stock) : cyclonedx_text(stock);
   write_output(context, file, text, counted(stock.packages.size(), "package"));

@@ -77,7 +77,7 @@ Registry::Registry(std::string registry, std::string repository, RegistryOptions
 // Manifests.
 
 Manifest Registry::read_manifest(const ManifestName& name, Answer answer) {
-  auto what = fmt::format("read manifest {}", text(name));
+  auto what = fmt::format("read the manifest \"{}\"", text(name));
   if (answer.is_cut) connection_.refuse(fmt::format("sends more than {}", size_text(longest_manifest)), what);
   auto manifest = manifest_of(std::move(answer.body), answer.head.header("content-type").value_or(""),
                               fmt::format("manifest {} of {}", text(name), this->name()));
@@ -98,7 +98,7 @@ Manifest Registry::read_manifest(const ManifestName& name, Answer answer) {
 }
 
 std::optional<Manifest> Registry::manifest(const ManifestName& name) {
-  auto what = fmt::format("read manifest {}", text(name));
+  auto what = fmt::format("read the manifest \"{}\"", text(name));
   auto answer = connection_.ask_patiently({.url = connection_.address("manifests/" + text(name)),
                                            .headers = {accepted_manifests()},
                                            .body_limit = longest_manifest},
@@ -109,10 +109,11 @@ std::optional<Manifest> Registry::manifest(const ManifestName& name) {
 }
 
 std::optional<Descriptor> Registry::find_manifest(const ManifestName& name) {
-  auto answer = connection_.ask_patiently({.method = Method::head,
-                                           .url = connection_.address("manifests/" + text(name)),
-                                           .headers = {accepted_manifests()}},
-                                          connection_.pulling(), fmt::format("look for manifest {}", text(name)));
+  auto answer =
+      connection_.ask_patiently({.method = Method::head,
+                                 .url = connection_.address("manifests/" + text(name)),
+                                 .headers = {accepted_manifests()}},
+                                connection_.pulling(), fmt::format("look for the manifest \"{}\"", text(name)));
   if (answer.status() == 404) return std::nullopt;
   auto type = answer.head.header("content-type").value_or("");
   auto size = answer.head.length();

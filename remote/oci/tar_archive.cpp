@@ -11,6 +11,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -182,21 +183,42 @@ void TarReader::read(const std::string& name, std::uint64_t from, const TakeByte
 
 TarWriter::TarWriter(std::filesystem::path path)
     : path_(written_file(std::move(path))),
-      unfinished_(path_.native() + ".XXXXXX"),
       writer_([this](std::string_view bytes) { write_all(fd_.get(), bytes, path_.string()); },
               store::PaxWriter::Dialect::image) {
   std::error_code error;
   const auto status = std::filesystem::status(path_, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
     throw StoreError(fmt::format("cannot write \"{}\": it is no regular file; name a new one", path_.string()));
-  auto name = unfinished_.native();
-  fd_ = Fd(::mkostemp(name.data(), O_CLOEXEC));
-  if (!fd_) throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));
-  unfinished_ = name;
+  const auto directory = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  fd_ = Fd(::open(directory.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
+  if (!fd_) make_named();
 }
 
 TarWriter::~TarWriter() {
-  if (fd_) ::unlink(unfinished_.c_str());
+  if (is_named_) ::unlink(unfinished_.c_str());
+}
+
+void TarWriter::fail() const {
+  throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));
+}
+
+void TarWriter::make_named() {
+  auto name = path_.native() + ".XXXXXX";
+  fd_ = Fd(::mkostemp(name.data(), O_CLOEXEC));
+  if (!fd_) fail();
+  unfinished_ = name;
+  is_named_ = true;
+}
+
+/// link(2) replaces nothing: a name beside comes first.
+void TarWriter::give_name() {
+  const auto opened = fmt::format("/proc/self/fd/{}", fd_.get());
+  for (unsigned number = 0;; ++number) {
+    unfinished_ = fmt::format("{}.{:06x}", path_.native(), number);
+    is_named_ = ::linkat(AT_FDCWD, opened.c_str(), AT_FDCWD, unfinished_.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    if (is_named_) return;
+    if (errno != EEXIST) fail();
+  }
 }
 
 void TarWriter::add(const std::string& name, const BlobSource& source, const TakeBytes& seen) {
@@ -218,9 +240,10 @@ void TarWriter::add(const std::string& name, const BlobSource& source, const Tak
 
 void TarWriter::finish() {
   writer_.finish();
-  if (::fchmod(fd_.get(), 0644) != 0 || ::rename(unfinished_.c_str(), path_.c_str()) != 0) {
-    throw StoreError(errno_message(fmt::format("cannot write \"{}\"", path_.string()), errno));
-  }
+  if (::fchmod(fd_.get(), 0644) != 0) fail();
+  if (!is_named_) give_name();
+  if (::rename(unfinished_.c_str(), path_.c_str()) != 0) fail();
+  is_named_ = false;
   fd_.reset();
 }
 

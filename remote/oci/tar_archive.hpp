@@ -50,7 +50,8 @@ class TarReader {
 
 class TarWriter {
  public:
-  /// Writes "PATH.XXXXXX" until `finish`. StoreError when that can not be made.
+  /// Until `finish` the file has no name, so that nothing stays of one that was interrupted; where the file system has
+  /// no such files (NFS), "PATH.XXXXXX". StoreError when it can not be made.
   explicit TarWriter(std::filesystem::path path);
   ~TarWriter();
   TarWriter(const TarWriter&) = delete;
@@ -62,8 +63,13 @@ class TarWriter {
   void finish();
 
  private:
+  [[noreturn]] void fail() const;
+  void make_named();
+  void give_name();
+
   std::filesystem::path path_;
   std::filesystem::path unfinished_;
+  bool is_named_ = false;  // the latter
   Fd fd_;
   store::PaxWriter writer_;
 };

@@ -38,7 +38,8 @@ void copy_regular(const Node& node, int tree) {
   auto from = open_at(AT_FDCWD, source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   require_regular(from.get(), source);
   auto to = open_at(tree, node.entry.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  store::copy_verified(from.get(), to.get(), node.entry.content, fmt::format("\"{}\"", escaped_utf8(source.native())));
+  store::copy_verified({from.get(), fmt::format("\"{}\"", escaped_utf8(source.native()))}, {to.get(), node.entry.path},
+                       node.entry.content);
   apply_metadata(to.get(), node.entry);
 }
 

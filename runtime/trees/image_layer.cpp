@@ -364,7 +364,7 @@ class ImageLayerWriter {
     const auto source = *request_.lower().tree_of(path) / path;
     const auto from = open_at(AT_FDCWD, source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     require_regular(from.get(), source);
-    store::copy_verified(from.get(), to, entry.content, fmt::format("\"{}\"", escaped_utf8(source.native())));
+    store::copy_verified({from.get(), fmt::format("\"{}\"", escaped_utf8(source.native()))}, {to, path}, entry.content);
   }
 
   // Marks. They are applied at the end: what this layer brings stays, wherever it stands.

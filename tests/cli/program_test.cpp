@@ -2,12 +2,16 @@
 // The program as people and scripts meet it: standard output, standard error, exit status.
 #include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "base/directory.hpp"
 #include "base/nearest_word.hpp"
 #include "cli/command.hpp"
 
@@ -23,8 +27,8 @@ struct Result {
 };
 
 /// Runs `karapace ARGUMENTS` through sh(1), so that redirections may follow.
-Result karapace(const std::string& arguments) {
-  auto* stream = ::popen((std::string(KARAPACE_PROGRAM) + " " + arguments).c_str(), "r");
+Result karapace(const std::string& arguments, const std::filesystem::path& directory = ".") {
+  auto* stream = ::popen(fmt::format("cd '{}' && {} {}", directory.native(), KARAPACE_PROGRAM, arguments).c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer{};
   for (std::size_t got; (got = std::fread(buffer.data(), 1, buffer.size(), stream)) > 0;)
@@ -109,6 +113,22 @@ TEST(Program, EndsQuietlyWhenNobodyReads) {
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.text, HasSubstr("cannot write to standard output: No space left on device"));
   EXPECT_EQ(karapace("--help 2>&1 | true").text, "");
+}
+
+TEST(Program, SaysWhatIsTakenFromACacheWithoutKeys) {
+  const TemporaryDirectory configuration("configuration");
+  ::setenv("XDG_CONFIG_HOME", configuration.path().c_str(), 1);
+  EXPECT_THAT(karapace("cache add bundle ./there --offline 2>&1").text,
+              HasSubstr("no environment is taken from it, only packages, by their digests"));
+  EXPECT_THAT(karapace("cache list").text, HasSubstr("nobody: only packages, by their digests"));
+}
+
+TEST(Program, AsksForADestinationWhereThereIsNoProject) {
+  const TemporaryDirectory elsewhere("elsewhere");
+  const auto result = karapace("release list 2>&1", elsewhere.path());
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.text, HasSubstr("--destination DIR"));
+  EXPECT_THAT(karapace("release list -m gone 2>&1", elsewhere.path()).text, HasSubstr("there is no manifest"));
 }
 
 TEST(Suggestion, IsTheNearestWord) {

@@ -161,7 +161,7 @@ TEST_F(ReleaseInit, WhatIsThereIsBuiltAsItSays) {
   EXPECT_EQ(init("solver").status, 0);
   const auto release = *written().release;
   EXPECT_EQ(release.sources.at(0).location, ".");
-  EXPECT_THAT(release.sources.at(0).build, HasSubstr("make install PREFIX=$out"));
+  EXPECT_THAT(release.sources.at(0).build, HasSubstr("make install PREFIX=\"$out\""));
   EXPECT_FALSE(fs::exists(project_ / "src"));
 }
 

@@ -10,6 +10,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@
 #include "release/installed_tree.hpp"
 #include "release/unfinished.hpp"
 #include "release_fixture.hpp"
+#include "tests/skipping.hpp"
 
 namespace karapace::release {
 namespace {
@@ -91,6 +94,28 @@ TEST_F(Install, AChangedEntryIsFound) {
     faults.push_back(fault.path + ": " + fault.what);
   EXPECT_THAT(faults,
               UnorderedElementsAre(": mode", "bin/app: content", "bin/other: content", "more: not of the package"));
+}
+
+TEST_F(Install, AFullDestinationIsToldByTheFileThatIsWritten) {
+  if (::geteuid() != 0) KARAPACE_SKIP_TEST("mounting needs root");
+  const auto release = release_of("1.0.0", std::string(1 << 20, 'x'));
+  fs::create_directories(destination_);
+  const auto child = store::fork_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", destination_.c_str(), "tmpfs", 0, "size=256k,mode=0755") != 0)
+      return 77;
+    const auto message = error_of([&] { install(store_, release, options()); });
+    EXPECT_THAT(message,
+                HasSubstr((destination_ / "store" / release.document.packages[0].entry / "bin/app").native() + "\""));
+    EXPECT_THAT(message, HasSubstr("No space left on device; make room there"));
+    EXPECT_THAT(message, Not(HasSubstr(store_.root().native())));
+    EXPECT_THAT(message, Not(HasSubstr(".new-")));
+    return HasFailure() ? 1 : 0;
+  });
+  const int status = store::wait_for(child);
+  if (status == 77) KARAPACE_SKIP_TEST("a tmpfs can not be mounted here");
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(install(store_, release, options()).is_new);
 }
 
 TEST_F(Install, AVersionThatNobodyInstalledGetsNoLinks) {

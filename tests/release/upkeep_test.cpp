@@ -50,6 +50,20 @@ TEST_F(Upkeep, ALinkThatIsChosenStaysWhereItIs) {
   EXPECT_THAT(told(forget_link(destination(), "stable", {})), ElementsAre("stable: 1.3.0+1 -> 1.5.0+1"));
 }
 
+TEST_F(Upkeep, TheNameOfAVersionLeadsToNoOther) {
+  install_of("1.0.0", "one");
+  install_of("1.0.0", "another");
+  install_of("1.1.0", "two");
+  EXPECT_THAT(error_of([&] { choose_link(destination(), "1.0.0", "1.1", {}); }),
+              HasSubstr("1.0.0 is a version that is installed, and its name can not lead to 1.1.0+1"));
+  EXPECT_EQ(link("1.0.0"), "1.0.0+2");
+  EXPECT_THAT(told(choose_link(destination(), "1.0.0", "1.0.0+1", {})), ElementsAre("1.0.0: 1.0.0+2 -> 1.0.0+1"));
+  choose_link(destination(), "1.0", "1.1", {});
+  EXPECT_EQ(link("1.0"), "1.1.0+1");
+  choose_link(destination(), "2.0.0", "1.1", {});
+  EXPECT_EQ(link("2.0.0"), "1.1.0+1");
+}
+
 TEST_F(Upkeep, AVersionOfTwoNumbersIsStableAndHighest) {
   EXPECT_THAT(install_of("2.9", "one").aliases, ElementsAre("2.9", "latest", "stable"));
   EXPECT_THAT(install_of("2.10", "two").aliases, ElementsAre("2.10", "latest", "stable"));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/parallel.hpp"
+#include "base/words.hpp"
 #include "generator/graph/diff/lock_causes.hpp"
 #include "generator/graph/diff/pairing.hpp"
 #include "store/identifiers.hpp"
@@ -67,7 +68,7 @@ std::string contents_text(const lock::Lock& lock) {
   auto base = fmt::format("{}/{}", lock.distribution, lock.suite);
   if (lock.archive) base = "a base archive";
   if (lock.image) base = "a base image";
-  return fmt::format("{}, {} packages", base, lock.base.size() + lock.packages.size());
+  return fmt::format("{}, {}", base, counted(lock.base.size() + lock.packages.size(), "package"));
 }
 
 /// What locks say that no cause is about.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/oci/layout.hpp"
 
+#include <csignal>
 #include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/child.hpp"
 #include "base/durable_file.hpp"
@@ -15,6 +18,7 @@
 #include "remote/oci/image_config.hpp"
 #include "remote/oci/image_copy.hpp"
 #include "remote/oci/image_location.hpp"
+#include "remote/oci/tar_archive.hpp"
 #include "tests/remote/oci/registry_fixture.hpp"
 #include "tests/skipping.hpp"
 
@@ -166,6 +170,28 @@ TEST_F(LayoutTest, ArchivesAreTheSameBytesForTheSameImage) {
     EXPECT_EQ(each.path().filename().native().find("three"), std::string::npos)
         << "nothing is left of what is not finished";
   }
+}
+
+TEST_F(LayoutTest, NothingStaysOfAnArchiveThatWasInterrupted) {
+  if (!Fd(::open(directory_.path().c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600)))
+    KARAPACE_SKIP_TEST("the file system has no files without names");
+  const auto child = ::fork();
+  if (child == 0) {
+    TarWriter tar(directory_.path() / "image.tar");
+    tar.add("blob", BlobSource::of_bytes(std::string(1 << 20, 'x')), [](std::string_view) { ::raise(SIGINT); });
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+
+  TarWriter tar(directory_.path() / "image.tar");
+  tar.add("blob", BlobSource::of_bytes("x"), [](std::string_view) {});
+  write_file_atomically(directory_.path() / "image.tar.000000", "somebody's", Durable::no);
+  tar.finish();
+  EXPECT_EQ(TarReader(directory_.path() / "image.tar").size("blob"), 1U);
+  EXPECT_EQ(read_file(directory_.path() / "image.tar.000000"), "somebody's");
 }
 
 TEST_F(LayoutTest, AnArchiveReplacesNoDeviceAndFollowsLinks) {

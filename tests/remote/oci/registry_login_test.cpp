@@ -42,7 +42,7 @@ TEST_F(TlsRegistryTest, IsSpokenToWithTlsWhenItsCertificateIsTrusted) {
   EXPECT_TRUE(repository.manifest(tag("1")));
   auto strange = open(false);
   EXPECT_THAT(refusal([&] { strange.manifest(tag("1")); }),
-              AllOf(HasSubstr("read manifest 1: " + server_->host() + "/team/dev: "), HasSubstr("self"),
+              AllOf(HasSubstr("read the manifest \"1\": " + server_->host() + "/team/dev: "), HasSubstr("self"),
                     HasSubstr("the certificate is not trusted: name the authority that signed it in ca_info")));
 }
 

@@ -240,9 +240,9 @@ TEST_F(FaultyRegistryTest, ATagThatMovesChangesNothingOnceItWasRead) {
 
 TEST_F(FaultyRegistryTest, ARegistryThatIsNotThereIsSaidSo) {
   auto repository = registry("127.0.0.1:1");
-  EXPECT_THAT(
-      refusal([&] { repository.manifest(tag("1")); }),
-      AllOf(HasSubstr("read manifest 1: 127.0.0.1:1/team/dev: "), HasSubstr("check the network and the address")));
+  EXPECT_THAT(refusal([&] { repository.manifest(tag("1")); }),
+              AllOf(HasSubstr("read the manifest \"1\": 127.0.0.1:1/team/dev: "),
+                    HasSubstr("check the network and the address")));
 }
 
 TEST_F(FaultyRegistryTest, OneThatSpeaksNoTlsIsNotSpokenToInTheClearWhereItIsNotMeantToBe) {
