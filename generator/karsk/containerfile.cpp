@@ -16,18 +16,14 @@ struct Suite {
   std::string_view tag;
   std::string_view base;
 };
-constexpr std::array<Suite, 12> suites{{{"debian", "13", "debian/trixie"},
-                                        {"debian", "trixie", "debian/trixie"},
-                                        {"debian", "12", "debian/bookworm"},
-                                        {"debian", "bookworm", "debian/bookworm"},
-                                        {"debian", "11", "debian/bullseye"},
-                                        {"debian", "bullseye", "debian/bullseye"},
-                                        {"ubuntu", "24.04", "ubuntu/noble"},
-                                        {"ubuntu", "noble", "ubuntu/noble"},
-                                        {"ubuntu", "22.04", "ubuntu/jammy"},
-                                        {"ubuntu", "jammy", "ubuntu/jammy"},
-                                        {"ubuntu", "20.04", "ubuntu/focal"},
-                                        {"ubuntu", "focal", "ubuntu/focal"}}};
+constexpr std::array<Suite, 8> suites{{{"debian", "13", "debian/trixie"},
+                                       {"debian", "trixie", "debian/trixie"},
+                                       {"debian", "12", "debian/bookworm"},
+                                       {"debian", "bookworm", "debian/bookworm"},
+                                       {"ubuntu", "24.04", "ubuntu/noble"},
+                                       {"ubuntu", "noble", "ubuntu/noble"},
+                                       {"ubuntu", "22.04", "ubuntu/jammy"},
+                                       {"ubuntu", "jammy", "ubuntu/jammy"}}};
 
 constexpr std::string_view blanks = " \t\r";
 
@@ -79,7 +75,8 @@ std::string base_of(std::string reference) {
   for (const auto& suite : suites)
     if (suite.image == image && suite.tag == tag) return std::string(suite.base);
   const bool has_tag = reference.find(':', reference.rfind('/') + 1) != reference.npos;
-  return fmt::format("oci:{}{}", reference, has_tag ? "" : ":latest");
+  const std::string_view place = reference.find('/') == reference.npos ? "docker.io/library/" : "";
+  return fmt::format("oci:{}{}{}", place, reference, has_tag ? "" : ":latest");
 }
 
 /// The parts between && and ; of a command line.
@@ -95,6 +92,19 @@ std::vector<std::string> commands_of(const std::string& line) {
     commands.emplace_back();
   }
   return commands;
+}
+
+/// apt-get(8): options whose value is the next word, also at the end of "-yt".
+bool takes_a_value(std::string_view option) {
+  if (option.starts_with("--"))
+    return option == "--target-release" || option == "--option" || option == "--config-file";
+  return option.size() > 1 && option.find_first_not_of("yqdfmu", 1) == option.size() - 1 &&
+         std::string_view("toc").find(option.back()) != std::string_view::npos;
+}
+
+bool names_a_suite(std::string_view option) {
+  return option.starts_with("-t") || option.starts_with("--target-release") ||
+         (takes_a_value(option) && option.back() == 't');
 }
 
 bool is_package(const std::string& word) {
@@ -134,10 +144,16 @@ class Commands {
                     word.starts_with("/var/cache/apt");
            });
   }
-  /// Leaves what is to be installed in `words`.
+  /// Leaves what is to be installed in `words`. False also for what is to be of another suite: a manifest says that per
+  /// package.
   static bool installs(std::vector<std::string>& words) {
+    if (!is_apt(words.front()) || std::ranges::any_of(words, names_a_suite)) return false;
+    for (auto word = words.begin(); word != words.end();) {
+      const bool has_value = takes_a_value(*word) && word + 1 != words.end();
+      word = has_value ? words.erase(word, word + 2) : word + 1;
+    }
     const auto verb = std::ranges::find(words, std::string("install"));
-    if (!is_apt(words.front()) || verb == words.end()) return false;
+    if (verb == words.end()) return false;
     words.erase(words.begin(), verb + 1);
     return std::ranges::all_of(words, [](const auto& word) { return word.front() == '-' || is_package(word); });
   }

@@ -93,6 +93,12 @@ class Writer {
       notes_.emplace_back(
           "build-image: no image is named that could be begun with: the base is debian/bookworm; say in "
           "[system] what builds need");
+    for (const std::string_view distribution : {"debian", "ubuntu"})
+      if (image_.base.starts_with(fmt::format("oci:docker.io/library/{}:", distribution)))
+        notes_.push_back(fmt::format(
+            "build-image: of this {} Karapace makes no base: its image is the base, as it is; write a newer suite for "
+            "packages that are locked",
+            distribution));
     if (!image_.packages.empty()) line("\n[system]\npackages = {}", list(image_.packages));
     for (const auto& left : image_.left)
       notes_.push_back(

@@ -64,7 +64,7 @@ TEST_F(ImportKarsk, OnlyAContainerfileOfTheProjectIsRead) {
   write("karsk/Containerfile", "FROM debian:11\n");
   write_project("", "build-image: ./Containerfile\n");
   EXPECT_EQ(import_it().status, 0);
-  EXPECT_NE(read_file(project_ / "karsk/karapace.toml").find("debian/bullseye"), std::string::npos);
+  EXPECT_NE(read_file(project_ / "karsk/karapace.toml").find("oci:docker.io/library/debian:11"), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
@@ -135,6 +136,24 @@ TEST(Karsk, WhatIsNotCarriedOverIsTold) {
     EXPECT_TRUE(imported.tells(what)) << what;
   EXPECT_FALSE(imported.tells("rm -rf"));
   EXPECT_FALSE(imported.tells("LABEL"));
+}
+
+TEST(Karsk, ValuesOfAptsOptionsAreNoPackages) {
+  const auto file = parse_containerfile(
+      "FROM debian:12\nRUN apt-get -o Acquire::Retries=3 install -y -c apt.conf --option x=y -qo a=b gcc\n"
+      "RUN apt-get install -t bookworm-backports cmake\nRUN apt-get -yt sid install git\n"
+      "RUN apt-get install --target-release=sid make\n");
+  EXPECT_EQ(file.packages, std::vector<std::string>{"gcc"});
+  EXPECT_EQ(file.left.size(), 3u);
+}
+
+TEST(Karsk, ASuiteThatIsNoBaseIsTakenAsItsImageAndTold) {
+  for (const auto* image : {"debian:11-slim", "docker.io/library/ubuntu:20.04"}) {
+    const auto imported = imported_from(solver_project, fmt::format("FROM {}\nRUN apt-get install gcc\n", image));
+    EXPECT_NE(imported.made.text.find("image = \"oci:docker.io/library/"), std::string::npos) << imported.made.text;
+    EXPECT_TRUE(imported.tells("Karapace makes no base"));
+    EXPECT_TRUE(imported.tells("RUN apt-get install gcc"));
+  }
 }
 
 TEST(Karsk, APackageWithoutASourceHasADirectoryOfItsOwn) {

@@ -255,11 +255,10 @@ TEST_F(Sync, ThatAHostsLockIsWaitedForIsTold) {
   std::optional<DestinationLock> lock(at(host).lock({}, {}));
   std::vector<std::string> told;
   const SyncRequest request{.hosts = {{"node1", "node1"}}, .versions = {}};
-  const std::jthread patience([&] {
-    std::this_thread::sleep_for(std::chrono::seconds(8));
-    lock.reset();
+  const auto reports = sync(source(), request, [&](const auto&, const auto& what) {
+    told.push_back(what);
+    if (what.starts_with("waiting")) lock.reset();
   });
-  const auto reports = sync(source(), request, [&](const auto&, const auto& what) { told.push_back(what); });
   EXPECT_EQ(reports[0].failure, "");
   EXPECT_THAT(told, ElementsAre(HasSubstr("bringing 1 version"), HasSubstr("waiting for a process on ")));
   expect_equal(host);
