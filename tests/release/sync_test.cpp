@@ -333,8 +333,7 @@ TEST_F(Sync, WhatAHostHasBesidesIsTheHostsFault) {
     fs::permissions(app / directory, fs::perms::owner_write, fs::perm_options::add);
     fs::create_directory(app / directory / "an extra store");
     const auto failure = sync_to({&host})[0].failure;
-    EXPECT_THAT(failure,
-                AllOf(HasSubstr("node1: "), HasSubstr("\"" + directory + "/"), HasSubstr("there other than")));
+    EXPECT_THAT(failure, AllOf(HasSubstr("node1: "), HasSubstr("\"" + directory + "/"), HasSubstr("there other than")));
     fs::remove(app / directory / "an extra store");
     fs::permissions(app / directory, fs::perms(0555));
     fs::last_write_time(app / directory, fs::last_write_time(destination_ / directory));
