@@ -280,7 +280,9 @@ std::vector<std::string> BuildProgress::lines(Time now, std::size_t width) const
 std::string BuildProgress::summary(Time now) const {
   if (status_.finished == 0) return "";
   auto text = fmt::format("{} in {}", counted(status_.finished, "step"), rounded(milliseconds_between(begin_, now)));
-  if (bytes_done_ > 0) text += fmt::format(", {} fetched", size_text(bytes_done_));
+  // Of two lines of ninja's that come as one the first is not seen; when all is done nothing is missing.
+  const auto fetched = status_.finished == status_.total ? bytes_total_ : bytes_done_;
+  if (fetched > 0) text += fmt::format(", {} fetched", size_text(fetched));
   return text;
 }
 
