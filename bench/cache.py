@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import shutil
 import socket
 import statistics
@@ -23,12 +22,7 @@ import time
 import urllib.error
 import urllib.request
 
-
-def run(words, directory, variables):
-    result = subprocess.run(words, cwd=directory, env=variables, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode != 0:
-        sys.exit(f"bench: {words} in {directory}: {result.stdout}")
-    return result.stdout
+from measuring import measured, run
 
 
 class Registry:
@@ -85,10 +79,8 @@ class Bench:
 
     def push_again(self):
         """Milliseconds that pass and of processors, and requests."""
-        requests, before, begin = self.registry.requests(), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        self.karapace("push", ".", f"{self.registry.address}/team/dev:1")
-        passed, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        requests = self.registry.requests()
+        _, passed, used = measured(["karapace", "push", ".", f"{self.registry.address}/team/dev:1"], self.project, self.variables)
         return passed * 1000, used * 1000, self.registry.requests() - requests
 
     def build(self):

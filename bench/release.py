@@ -20,14 +20,14 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
+
+from measuring import measured, run
 
 ENGINE = """#!/bin/bash
 # podman, for machines where it may not raise limits or manage cgroups.
@@ -49,13 +49,6 @@ SCRIPTS = {
 DEPENDS = {"foo": [], "bar": ["foo"], "app": ["bar"]}
 
 
-def run(words, directory, variables):
-    result = subprocess.run(words, cwd=directory, env=variables, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode != 0:
-        sys.exit(f"bench: {words} in {directory}: {result.stdout}")
-    return result.stdout
-
-
 class Times:
     """Of one command: the time that passes and that of processors, in milliseconds."""
 
@@ -63,11 +56,9 @@ class Times:
         self.passed, self.used = [], []
 
     def measure(self, words, directory, variables):
-        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        output = run(words, directory, variables)
-        passed, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        output, passed, used = measured(words, directory, variables)
         self.passed.append(passed * 1000)
-        self.used.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000)
+        self.used.append(used * 1000)
         return output
 
     def medians(self):

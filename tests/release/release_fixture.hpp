@@ -43,6 +43,13 @@ class ReleaseTest : public store::StoreTest {
     return install(store_, release_of(version, content), options());
   }
   std::string read(const fs::path& path) const;
+  /// Names in the destination's directories that nobody finished.
+  std::vector<std::string> unfinished() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(destination_))
+      if (entry.path().filename().native().starts_with(".new-")) found.push_back(entry.path());
+    return found;
+  }
   /// Makes release.json and the links.
   LayerId tree_of(const store::ReleaseDocument& document, const std::vector<Files>& packages);
 
